@@ -1,0 +1,1 @@
+"""The command line: configs, and what turns them into runs."""

@@ -1,0 +1,159 @@
+"""From a config's plain values to the objects they name."""
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+from ml_collections import ConfigDict
+
+from robust_jax import lookup
+from robust_jax.data.feed import Feed, evaluation_feed, training_feed
+from robust_jax.data.load import load
+from robust_jax.data.source import Source
+from robust_jax.training.loop import Plan
+from robust_jax.training.optimiser import optimiser
+from robust_jax.types import Attack, Task
+
+
+class Experiment(NamedTuple):
+  """All that training needs."""
+
+  task: Task
+  training: Feed
+  validation: Feed
+  plan: Plan
+
+
+def experiment(config: ConfigDict) -> Experiment:
+  """Everything that a config's training needs; fails before it starts.
+
+  Raises:
+    ValueError: a name or an option is unknown, or does not fit the others.
+  """
+  batch_size = config.training.batch_size
+  train = source(config, "train")
+  training = training_feed(train, batch_size, seed=config.seed)
+  validation = evaluation_feed(
+    source(config, "validation"), config.evaluation.batch_size
+  )
+  plan = _plan(config.training, training.num_steps)
+  return Experiment(
+    task=task(config, model(config, train), plan.num_steps),
+    training=training,
+    validation=validation,
+    plan=plan,
+  )
+
+
+def source(config: ConfigDict, split: str) -> Source:
+  """The part of the data that `config.data.<split>` names."""
+  data = config.data
+  return load(data.name, data[split], data.get("data_dir"))
+
+
+def model(config: ConfigDict, data: Source) -> nn.Module:
+  """The model of a config, with as many answers as the data has classes."""
+  options = dict(config.model)
+  make = lookup.find("models", options.pop("name"))
+  return call(make, num_classes=data.num_classes, **options)
+
+
+def task(config: ConfigDict, model: nn.Module, num_steps: int) -> Task:
+  """The task of a config, with its attack if it takes one."""
+  options = dict(config.task)
+  make = lookup.find("tasks", options.pop("name"))
+  if "attack" in inspect.signature(make).parameters:
+    if "attack" not in config:
+      raise ValueError(
+        f"task '{config.task.name}' needs an attack: give the config a section "
+        "`attack`, as experiments/configs/adversarial/mnist_pgd.py has."
+      )
+    options["attack"] = attack(config.attack)
+  probes = {name: attack(section) for name, section in config.probes.items()}
+  update = optimiser(config.optimizer, num_steps)
+  return call(make, model, update, probes=probes, **options)
+
+
+def attack(section: Mapping[str, Any], **override: Any) -> Attack:
+  """The attack that a config section describes.
+
+  `name` is a factory of `robust_jax.attacks`, which gets the other entries, or
+  `"package.module:function"`, an attack itself, which gets them as keywords;
+  those that only describe `compose` (search, set, objective) are left out.
+
+  Args:
+    section: the config section.
+    **override: options of the perturbation set that replace the section's.
+  """
+  options = {k: v for k, v in section.items() if k != "name"}
+  name = section["name"]
+  if name == "compose":
+    return compose(options, override)
+  if ":" in name:
+    for part in ("search", "set", "objective"):
+      options.pop(part, None)
+    make = lookup.find("attacks", name)
+    check_options(make, options)
+    return functools.partial(make, **options)
+  return call(lookup.find("attacks", name), **options | override)
+
+
+def compose(options: Mapping[str, Any], override: Mapping[str, Any]) -> Attack:
+  """`attacks.compose` of what the sections search, set and objective name."""
+  _check_sections(options)
+  search, set_options = dict(options["search"]), dict(options["set"])
+  find_search = lookup.find("search", search.pop("name"))
+  check_options(find_search, search)
+  make_set = lookup.find("perturbations", set_options.pop("name"))
+  return lookup.find("attacks", "compose")(
+    find_search,
+    call(make_set, **set_options | dict(override)),
+    lookup.find("losses", options["objective"]),
+    **search,
+  )
+
+
+def call(make: Callable[..., Any], *args: Any, **options: Any) -> Any:
+  """`make(*args, **options)`, with a clear error on an unknown option."""
+  check_options(make, options)
+  return make(*args, **options)
+
+
+def check_options(make: Callable[..., Any], options: Mapping[str, Any]) -> None:
+  """Every option is a parameter of `make`.
+
+  Raises:
+    ValueError: one is not; the nearest name is given.
+  """
+  known = list(inspect.signature(make).parameters)
+  for name in options:
+    if name not in known:
+      near = difflib.get_close_matches(name, known, n=1)
+      hint = f"did you mean '{near[0]}'?" if near else f"it takes {known}."
+      raise ValueError(f"{make.__name__} has no option '{name}'; {hint}")
+
+
+def _check_sections(options: Mapping[str, Any]) -> None:
+  wanted = {"search", "set", "objective"}
+  if set(options) != wanted:
+    raise ValueError(
+      f"an attack named 'compose' has the sections {sorted(options)}: wanted "
+      f"{sorted(wanted)}."
+    )
+
+
+def _plan(training: ConfigDict, steps_per_epoch: int) -> Plan:
+  def steps(epochs):
+    return max(1, round(epochs * steps_per_epoch))
+
+  return Plan(
+    num_steps=steps(training.num_epochs),
+    log_every=training.log_every,
+    evaluate_every=steps(training.evaluate_every_epochs),
+    keep_last=training.keep_last,
+    watch=training.watch,
+    collapse=training.collapse,
+  )

@@ -1,0 +1,113 @@
+"""What configs share: the default classifier, sections, and the smoke test."""
+
+from typing import Any
+
+from ml_collections import ConfigDict
+
+
+def classifier(data: str, model: str, eps: float) -> ConfigDict:
+  """A config to train and evaluate a classifier against an Linf adversary.
+
+  Args:
+    data: name of a data set.
+    model: name of a model.
+    eps: radius that the probe and the evaluation use, in input units.
+  """
+  return ConfigDict(
+    {
+      "seed": 0,
+      "data": {
+        "name": data,
+        "train": "train[:90%]",
+        "validation": "train[90%:]",
+        "test": "test",
+      },
+      "model": {"name": model},
+      "task": {"name": "supervised", "ema_decay": 0.0},
+      # What validation measures beside clean accuracy, to choose the best
+      # checkpoint and to notice catastrophic overfitting.
+      "probes": {"robust": linf_pgd(eps, num_steps=10, step_size=0.25)},
+      "optimizer": {
+        "name": "adam",
+        "learning_rate": 1e-3,
+        "schedule": "constant",
+      },
+      "training": {
+        "num_epochs": 10.0,
+        "batch_size": 128,
+        "log_every": 20,
+        "evaluate_every_epochs": 1.0,
+        "keep_last": 2,
+        "watch": "accuracy",
+        "collapse": 0.2,
+      },
+      "evaluation": {
+        "batch_size": 256,
+        "attacks": {
+          "fgsm": {
+            "name": "compose",
+            "search": {"name": "fgsm"},
+            "set": {"name": "linf", "eps": eps},
+            "objective": "cross_entropy",
+          },
+          "pgd": linf_pgd(eps, num_steps=50, step_size=0.1, restarts=10),
+        },
+        # Robust accuracy against the radius: the attack, and the radii.
+        "curve": linf_pgd(eps, num_steps=40, step_size=0.1),
+        "radii": tuple(round(eps * i / 6, 6) for i in range(11)),
+      },
+    }
+  )
+
+
+def adversarial(config: ConfigDict, attack: dict[str, Any]) -> ConfigDict:
+  """The config with adversarial training against `attack`."""
+  config.task.name = "adversarial"
+  config.attack = attack
+  config.training.watch = "robust_accuracy"
+  return config
+
+
+def linf_pgd(eps: float, **search: Any) -> dict[str, Any]:
+  """An attack section: PGD on the cross-entropy in an Linf ball."""
+  return {
+    "name": "compose",
+    "search": {"name": "pgd", **search},
+    "set": {"name": "linf", "eps": eps},
+    "objective": "cross_entropy",
+  }
+
+
+def finish(config: ConfigDict, arg: str) -> ConfigDict:
+  """Applies the config's argument: none, or "smoke".
+
+  "smoke" makes two training steps and an evaluation of a few examples of the
+  embedded data set, whatever the experiment's own: it shows that all parts fit.
+
+  Raises:
+    ValueError: another argument.
+  """
+  if arg not in ("", "smoke"):
+    raise ValueError(f"config argument '{arg}': wanted none or 'smoke'.")
+  if arg == "smoke":
+    config.data.update(
+      name="digits",
+      train="train[:32]",
+      validation="train[32:48]",
+      test="test[:16]",
+    )
+    config.training.update(num_epochs=1.0, batch_size=16, log_every=1)
+    config.evaluation.batch_size = 16
+    config.evaluation.radii = config.evaluation.radii[:2]
+    for section in [config.probes.robust, *config.evaluation.attacks.values()]:
+      _shorten(section.search)
+    _shorten(config.evaluation.curve.search)
+    if "attack" in config:
+      _shorten(config.attack.search)
+  return config
+
+
+def _shorten(search: ConfigDict) -> None:
+  for name in ("num_steps", "restarts"):
+    if name in search:
+      search[name] = min(2, search[name])

@@ -1,0 +1,1 @@
+"""Standard training, which the robust models are compared with."""

@@ -1,0 +1,165 @@
+"""Evaluates models side by side, and writes table, report and pictures."""
+
+import importlib.metadata
+import pathlib
+import platform
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from experiments import build
+from robust_jax import metrics, parallel
+from robust_jax.attacks.cost import passes
+from robust_jax.data.feed import Feed, evaluation_feed
+from robust_jax.evaluation import report
+from robust_jax.evaluation.robustness import robustness
+from robust_jax.training.progress import Progress
+from robust_jax.types import LogitsFn
+
+_NUM_SHOWN = 8
+_PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
+
+
+class Contender(NamedTuple):
+  """A model to be evaluated: its frozen function, and its training records."""
+
+  logits_fn: LogitsFn
+  records: list[dict[str, Any]]
+
+
+def evaluate(
+  contenders: Mapping[str, Contender],
+  config: ConfigDict,
+  workdir: pathlib.Path,
+  num_examples: int | None = None,
+) -> dict[str, Any]:
+  """Clean accuracy, accuracy under each attack, and a curve over the radius.
+
+  Every model meets the same images with the same keys. Writes `report.json` and
+  pictures to `workdir`, prints the table, and returns the report.
+  """
+  started = time.monotonic()
+  source = build.source(config, "test")
+  feed = evaluation_feed(
+    source, config.evaluation.batch_size, num_examples=num_examples
+  )
+  key = jax.random.key(config.seed)
+  sections = config.evaluation.attacks
+  attacks = {name: build.attack(section) for name, section in sections.items()}
+  accuracies = _accuracies(contenders, attacks, feed, key)
+  curves = _curves(contenders, config.evaluation, feed, key)
+  some = jax.jit(feed.fetch)(feed.resident, next(feed.requests(0)))
+  cost = {
+    name: passes(
+      attack, next(iter(contenders.values())).logits_fn, some["x"], some["y"]
+    )._asdict()
+    for name, attack in attacks.items()
+  }
+  result = {
+    "accuracy": accuracies,
+    "radii": list(config.evaluation.radii),
+    "curve": curves,
+    "passes_per_example": cost,
+    "num_examples": num_examples or len(source),
+    "seconds": round(time.monotonic() - started, 1),
+    "seed": config.seed,
+    "devices": [str(d) for d in jax.devices()],
+    "versions": {"python": platform.python_version()}
+    | {name: importlib.metadata.version(name) for name in _PACKAGES},
+    "config": config.to_dict(),
+  }
+  if parallel.is_lead():
+    report.write_json(workdir / "report.json", result)
+    _draw(contenders, config, workdir, result, some, key)
+    report.print_table(
+      report.table(
+        accuracies, f"{source.name}, {result['num_examples']} images"
+      )
+    )
+  return result
+
+
+def _accuracies(contenders, attacks, feed, key):
+  measure = robustness(attacks)
+  compiled = parallel.pmap_evaluate(measure, feed.fetch)
+  steps = len(contenders) * feed.num_steps
+  result = {}
+  with Progress("attacking", steps) as bar:
+    for i, (name, contender) in enumerate(contenders.items()):
+      values = _one_pass(
+        compiled, contender.logits_fn, feed, key, bar, i * feed.num_steps
+      )
+      result[name] = {_title(k): v for k, v in values.items() if k != "loss"}
+  return result
+
+
+def _curves(contenders, evaluation, feed, key):
+  """eps is an argument of the one compiled program."""
+
+  def measure(subject, batch, key):
+    logits_fn, eps = subject
+    attack = build.attack(evaluation.curve, eps=eps)
+    return robustness({"curve": attack})(logits_fn, batch, key)
+
+  compiled = parallel.pmap_evaluate(measure, feed.fetch)
+  radii = evaluation.radii
+  result = {name: [] for name in contenders}
+  with Progress("curve", len(contenders) * len(radii) * feed.num_steps) as bar:
+    done = 0
+    for name, contender in contenders.items():
+      for eps in radii:
+        subject = (contender.logits_fn, np.float32(eps))
+        values = _one_pass(compiled, subject, feed, key, bar, done)
+        result[name].append(values["curve_accuracy"])
+        done += feed.num_steps
+  return result
+
+
+def _one_pass(compiled, subject, feed: Feed, key, bar: Progress, done: int):
+  subject = parallel.replicate(subject)
+  resident = parallel.replicate(feed.resident)
+  total = None
+  for index, request in enumerate(feed.requests(0)):
+    values = compiled(subject, resident, request, key, index)
+    total = values if total is None else metrics.merge(total, values)
+    bar.update(done + index + 1)
+  return metrics.result(total)
+
+
+def _title(metric: str) -> str:
+  if metric == "accuracy":
+    return "clean"
+  return metric.removesuffix("_accuracy").replace("_", " ")
+
+
+def _draw(contenders, config, workdir, result, batch, key):
+  attack = jax.jit(build.attack(config.evaluation.curve))
+  attacked = {}
+  for name, contender in contenders.items():
+    x_adv = attack(key, contender.logits_fn, batch["x"], batch["y"])
+    answers = jax.jit(contender.logits_fn)(x_adv).argmax(axis=-1)
+    attacked[name] = (
+      np.asarray(x_adv[:_NUM_SHOWN]),
+      np.asarray(answers[:_NUM_SHOWN]),
+    )
+  report.draw_examples(
+    workdir / "examples.png",
+    np.asarray(batch["x"][:_NUM_SHOWN]),
+    np.asarray(batch["y"][:_NUM_SHOWN]),
+    attacked,
+  )
+  search = config.evaluation.curve.search
+  report.draw_curve(
+    workdir / "robust_accuracy.png",
+    result["radii"],
+    result["curve"],
+    config.evaluation.curve.set.eps,
+    f"{search.name.upper()}-{search.num_steps}",
+  )
+  records = {n: c.records for n, c in contenders.items() if c.records}
+  if records:
+    report.draw_training(workdir / "training.png", records)

@@ -1,0 +1,183 @@
+"""Robust and adversarial optimization in JAX, from the command line.
+
+  ./launch.sh                          train, attack and compare on real digits
+  ./launch.sh train --config=experiments/configs/adversarial/mnist_pgd.py
+  ./launch.sh train --config=experiments/configs/adversarial/mnist_pgd.py:smoke
+  ./launch.sh train --config=experiments/configs/adversarial/mnist_pgd.py \\
+      --config.attack.search.num_steps=20 --workdir=runs/mnist_pgd20
+  ./launch.sh evaluate --workdir=runs/mnist_pgd20 --baseline=runs/mnist_standard
+  ./launch.sh evaluate --weights=model.npz --workdir=runs/model \\
+      --config=experiments/configs/adversarial/mnist_pgd.py
+  ./launch.sh --processes 2 train --config=...    two processes on this machine
+  ./launch.sh data mnist               prepare a TFDS data set
+  ./launch.sh test                     run the tests
+
+Any field of a config can be overridden by --config.<field>=<value>. A run that
+is interrupted or killed goes on when the same command is given again.
+"""
+
+import difflib
+import os
+import pathlib
+import sys
+from collections.abc import Sequence
+
+import jax
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+from experiments import processes, runs
+from experiments.configs.adversarial import digits_pgd
+from robust_jax import parallel
+from robust_jax.data.prepare import prepare
+
+_CONFIG = config_flags.DEFINE_config_file(
+  "config", None, "experiment: a config file, and after a colon its argument."
+)
+_WORKDIR = flags.DEFINE_string(
+  "workdir", None, "where the run lives; runs/<config name> by default."
+)
+_BASELINE = flags.DEFINE_string(
+  "baseline", None, "evaluate: the work directory of a model to stand beside."
+)
+_WEIGHTS = flags.DEFINE_string(
+  "weights", None, "evaluate: PyTorch-layout tensors, .npz or .safetensors."
+)
+_NUM_EXAMPLES = flags.DEFINE_integer(
+  "num_examples", None, "evaluate: how many test images; all if absent."
+)
+_PROCESSES = flags.DEFINE_integer(
+  "processes", None, "start so many processes on this machine."
+)
+_COORDINATOR = flags.DEFINE_string(
+  "coordinator", None, "host:port of process 0, to join several machines."
+)
+_NUM_PROCESSES = flags.DEFINE_integer(
+  "num-processes", None, "how many processes take part."
+)
+_PROCESS_ID = flags.DEFINE_integer("process-id", None, "which of them this is.")
+_TRACEBACK = flags.DEFINE_bool(
+  "traceback", False, "on an error, show where in the code it was raised."
+)
+
+
+def _train(arguments: Sequence[str]) -> int:
+  _no_more(arguments)
+  outcome = runs.train(_config(), _workdir())
+  return 0 if outcome.status != "interrupted" else 130
+
+
+def _evaluate(arguments: Sequence[str]) -> int:
+  _no_more(arguments)
+  if _WEIGHTS.value is not None:
+    config = _config()
+    contender = runs.from_weights(config, _WEIGHTS.value, _workdir())
+  elif _WORKDIR.value is None and _CONFIG.value is None:
+    raise ValueError("evaluate needs the --workdir of a finished run.")
+  else:
+    config, contender = runs.from_run(_workdir(), _CONFIG.value)
+  contenders = {}
+  if _BASELINE.value is not None:
+    baseline = pathlib.Path(_BASELINE.value)
+    contenders[baseline.name] = runs.from_run(baseline)[1]
+  contenders[_workdir().name] = contender
+  runs.evaluate(contenders, config, _workdir(), _NUM_EXAMPLES.value)
+  return 0
+
+
+def _data(arguments: Sequence[str]) -> int:
+  if not arguments:
+    raise ValueError("data needs a name, as in `./launch.sh data mnist`.")
+  for name in arguments:
+    prepare(name)
+  return 0
+
+
+def _demo(arguments: Sequence[str]) -> int:
+  _no_more(arguments)
+  config = _CONFIG.value or digits_pgd.get_config()
+  return runs.demo(config, pathlib.Path(_WORKDIR.value or "runs/demo"))
+
+
+_COMMANDS = {
+  "train": _train,
+  "evaluate": _evaluate,
+  "data": _data,
+  "demo": _demo,
+}
+
+
+def main(argv: Sequence[str]) -> int:
+  """Runs one command; returns the exit status."""
+  if _PROCESSES.value is not None:
+    return processes.spawn(_PROCESSES.value, _without_processes(sys.argv[1:]))
+  parallel.join(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
+  _cache_compilations()
+  command, *arguments = argv[1:] or ["demo"]
+  if command not in _COMMANDS:
+    near = difflib.get_close_matches(command, _COMMANDS, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else "see --help."
+    raise ValueError(f"there is no command '{command}'; {hint}")
+  return _COMMANDS[command](arguments)
+
+
+def _config():
+  if _CONFIG.value is None:
+    raise ValueError(
+      "a --config is needed, as in --config=experiments/configs/adversarial/"
+      "mnist_pgd.py"
+    )
+  return _CONFIG.value
+
+
+def _workdir() -> pathlib.Path:
+  if _WORKDIR.value is not None:
+    return pathlib.Path(_WORKDIR.value)
+  path = config_flags.get_config_filename(flags.FLAGS["config"])
+  name, _, argument = path.partition(":")
+  stem = pathlib.Path(name).stem
+  return pathlib.Path("runs") / (f"{stem}_{argument}" if argument else stem)
+
+
+def _no_more(arguments: Sequence[str]) -> None:
+  if arguments:
+    raise ValueError(
+      f"unexpected {' '.join(arguments)!r}: options are --name=value."
+    )
+
+
+def _cache_compilations() -> None:
+  """Compiled programs are kept under the user's cache directory."""
+  home = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+  cache = pathlib.Path(home).expanduser() / "robust_jax" / "xla"
+  jax.config.update("jax_compilation_cache_dir", str(cache))
+
+
+def _without_processes(arguments: list[str]) -> list[str]:
+  kept, skip = [], False
+  for argument in arguments:
+    name = argument.lstrip("-")
+    if skip or name.startswith("processes="):
+      skip = False
+    elif name == "processes" and argument.startswith("-"):
+      skip = True
+    else:
+      kept.append(argument)
+  return kept
+
+
+def _guarded(argv: Sequence[str]) -> int:
+  """`main`, with errors meant for people told without a traceback."""
+  try:
+    return main(argv)
+  except (ValueError, FloatingPointError) as error:
+    if _TRACEBACK.value:
+      raise
+    print(f"error: {error}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+  logging.set_verbosity(logging.WARNING)
+  flags.FLAGS.set_gnu_getopt(True)
+  app.run(_guarded)

@@ -1,0 +1,126 @@
+"""Runs and what is made of them: train, evaluate, and the demonstration."""
+
+import copy
+import pathlib
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from experiments import build, workdir
+from experiments.evaluate import Contender, evaluate
+from robust_jax import parallel
+from robust_jax.data.source import Source
+from robust_jax.models.from_torch import from_torch, load_tensors
+from robust_jax.models.frozen import frozen
+from robust_jax.tasks.supervised import deployed
+from robust_jax.training import log, loop
+from robust_jax.training.checkpoint import Checkpoints
+
+__all__ = ["demo", "evaluate", "from_run", "from_weights", "train"]
+
+
+def train(
+  config: ConfigDict, path: pathlib.Path, title: str = "training"
+) -> loop.Outcome:
+  """Trains the run in `path`, or goes on with it, and says how it ended."""
+  experiment = build.experiment(config)
+  workdir.open_run(path, config)
+  outcome = loop.train(
+    experiment.task,
+    experiment.training,
+    experiment.validation,
+    experiment.plan,
+    jax.random.key(config.seed),
+    path,
+    title,
+  )
+  if outcome.status == "interrupted":
+    _say(
+      f"interrupted: checkpoint of step {outcome.step} is in {path}; give the "
+      "same command again to resume."
+    )
+  else:
+    _say(
+      f"{title.strip()}: {outcome.status} at step {outcome.step}; best "
+      f"checkpoint: step {outcome.best_step}, in {path}"
+    )
+  return outcome
+
+
+def from_run(
+  path: pathlib.Path, config: ConfigDict | None = None
+) -> tuple[ConfigDict, Contender]:
+  """The best model of a run, and the config to evaluate it by.
+
+  Args:
+    path: work directory of the run.
+    config: replaces the run's own, to evaluate it otherwise.
+
+  Raises:
+    ValueError: no run there, no checkpoint yet, or one of another model.
+  """
+  trained = workdir.read_config(path)
+  config = config or trained
+  source = build.source(config, "test")
+  model = build.model(config, source)
+  task = build.task(trained, model, num_steps=1)
+  template = jax.eval_shape(task.init, jax.random.key(0), _batch(source))
+  checkpoints = Checkpoints(
+    path / "checkpoints", trained.training.keep_last, trained.training.watch
+  )
+  try:
+    state = checkpoints.restore_best(template)
+  finally:
+    checkpoints.close()
+  return config, Contender(deployed(model, state), log.read(path))
+
+
+def from_weights(
+  config: ConfigDict, weights: str, path: pathlib.Path
+) -> Contender:
+  """The config's model with PyTorch-layout tensors from a file.
+
+  Args:
+    config: says the model and how to evaluate it.
+    weights: `.npz` or `.safetensors`.
+    path: work directory, created for the report.
+  """
+  source = build.source(config, "test")
+  model = build.model(config, source)
+  shapes = jax.eval_shape(model.init, jax.random.key(0), _batch(source)["x"])
+  variables = from_torch(load_tensors(weights), shapes)
+  workdir.open_run(path, config)
+  return Contender(frozen(model, variables), [])
+
+
+def demo(config: ConfigDict, path: pathlib.Path) -> int:
+  """Trains a robust model and a standard one, and compares them."""
+  standard = copy.deepcopy(config)
+  with standard.unlocked():
+    standard.task.name = "supervised"
+    standard.training.watch = "accuracy"
+    del standard.attack
+  contenders = {}
+  for name, variant in (("standard", standard), ("robust", config)):
+    outcome = train(variant, path / name, title=f"{name:8}")
+    if outcome.status == "interrupted":
+      return 130
+    contenders[name] = from_run(path / name)[1]
+  evaluate(contenders, config, path)
+  _say(
+    f"\nIn {path}: report.json, training.png, robust_accuracy.png, "
+    "examples.png; checkpoints, metrics.jsonl and TensorBoard events of each "
+    "model in standard/ and robust/."
+  )
+  return 0
+
+
+def _batch(source: Source) -> dict[str, Any]:
+  return {"x": jax.ShapeDtypeStruct((1, *source.image_shape), np.float32)}
+
+
+def _say(message: str) -> None:
+  if parallel.is_lead():
+    print(message)

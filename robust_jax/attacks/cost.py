@@ -1,0 +1,90 @@
+"""What an attack costs, counted in passes through the model.
+
+The count is read off the traced program, not off a formula that each attack
+would have to promise: the model's answer is marked, and the marks that the
+result depends on are added up, times the lengths of the loops around them.
+"""
+
+import math
+from typing import NamedTuple
+
+import jax
+import numpy as np
+from jax.extend import core
+
+from robust_jax.types import Array, Attack, LogitsFn
+
+
+class Passes(NamedTuple):
+  """Passes per example: `forward` and `backward` through the model."""
+
+  forward: float
+  backward: float
+
+
+def passes(attack: Attack, logits_fn: LogitsFn, x: Array, labels: Array):
+  """Counts the passes that `attack` makes over each example of x.
+
+  Traces, and computes nothing. NaN where a loop's length depends on the data.
+
+  Returns:
+    `Passes`; evaluating twice the batch once counts as two.
+  """
+
+  def marked(x):
+    return _mark(logits_fn(x))
+
+  key = jax.eval_shape(lambda: jax.random.key(0))
+  program = jax.make_jaxpr(lambda key, x, y: attack(key, marked, x, y))
+  rows = _count(program(key, x, labels).jaxpr)
+  return Passes(*(rows / x.shape[0]))
+
+
+@jax.jit
+def _forward_pass(logits):
+  return logits
+
+
+@jax.jit
+def _backward_pass(gradient):
+  return gradient
+
+
+@jax.custom_vjp
+def _mark(logits):
+  return _forward_pass(logits)
+
+
+_mark.defvjp(
+  lambda logits: (_forward_pass(logits), None),
+  lambda _, gradient: (_backward_pass(gradient),),
+)
+
+
+def _count(jaxpr: core.Jaxpr) -> np.ndarray:
+  """(forward, backward) rows that the outputs of `jaxpr` depend on."""
+  needed = {v for v in jaxpr.outvars if isinstance(v, core.Var)}
+  rows = np.zeros(2)
+  for eqn in reversed(jaxpr.eqns):
+    if not eqn.effects and needed.isdisjoint(eqn.outvars):
+      continue
+    needed.update(v for v in eqn.invars if isinstance(v, core.Var))
+    rows += _count_equation(eqn)
+  return rows
+
+
+def _count_equation(eqn: core.JaxprEqn) -> np.ndarray:
+  name = eqn.params.get("name")
+  if name in ("_forward_pass", "_backward_pass"):
+    size = eqn.invars[0].aval.shape[0]
+    return np.asarray([size, 0] if name == "_forward_pass" else [0, size])
+  inner = [_count(sub) for sub in core.jaxprs_in_params(eqn.params)]
+  if not inner:
+    return np.zeros(2)
+  if eqn.primitive.name == "cond":  # one branch runs: the dearest
+    return np.max(inner, axis=0)
+  if eqn.primitive.name == "while" and np.any(inner):
+    return np.full(2, math.nan)
+  if eqn.primitive.name.startswith("custom_"):
+    return inner[0]
+  return eqn.params.get("length", 1) * np.sum(inner, axis=0)

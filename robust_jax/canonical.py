@@ -1,0 +1,2 @@
+def canonicalize(f): return f
+def canonicalize_on_cpu(f): return f

@@ -1,0 +1,78 @@
+"""Bad input is refused before anything is computed, in prose.
+
+Shapes and dtypes are checked always, even while tracing; values only where
+they are concrete, since a traced value is not there yet to be looked at.
+"""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+from robust_jax.types import Array
+
+
+def images(x: Array) -> None:
+  """x is `[B, ...]`, floating, not empty, finite and in [0, 1]."""
+  if x.ndim < 2 or x.shape[0] == 0:
+    raise ValueError(
+      f"images of shape {x.shape}: wanted a batch [B, ...] of at least one "
+      "example."
+    )
+  if not np.issubdtype(x.dtype, np.floating) and x.dtype.name != "bfloat16":
+    raise ValueError(
+      f"images of dtype {x.dtype}: wanted floats in [0, 1]; convert 8-bit "
+      "images by x.astype('float32') / 255."
+    )
+  if _concrete(x):
+    low, high = float(x.min()), float(x.max())
+    # NaN fails both comparisons.
+    if not (low >= 0 and high <= 1):
+      raise ValueError(
+        f"images with values from {low:g} to {high:g}: wanted [0, 1]. Leave "
+        "normalisation to the model's first layer and divide 8-bit images by "
+        "255."
+      )
+
+
+def labels(labels: Array, batch_size: int, num_classes: int) -> None:
+  """labels is `[B]`, integer, in [0, num_classes)."""
+  if labels.shape != (batch_size,):
+    raise ValueError(
+      f"labels of shape {labels.shape}: wanted [{batch_size}], one class index "
+      "per example (argmax one-hot labels first)."
+    )
+  if not np.issubdtype(labels.dtype, np.integer):
+    raise ValueError(f"labels of dtype {labels.dtype}: wanted integers.")
+  if _concrete(labels):
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= num_classes:
+      raise ValueError(
+        f"labels from {low} to {high}: wanted 0..{num_classes - 1}, since the "
+        f"model answers {num_classes} classes."
+      )
+
+
+def logits(logits: Any, batch_size: int) -> None:
+  """What a model returned is `[B, K]` and floating."""
+  if logits.ndim != 2 or logits.shape[0] != batch_size:
+    raise ValueError(
+      f"the model returned shape {logits.shape} for {batch_size} examples: "
+      f"wanted logits [{batch_size}, K]."
+    )
+
+
+def non_negative(name: str, value: Any) -> None:
+  """value is a number or array >= 0."""
+  if _concrete(value) and not np.all(np.asarray(value) >= 0):
+    raise ValueError(f"{name} = {value}: wanted 0 or more.")
+
+
+def at_least_one(name: str, value: int) -> None:
+  """value is a whole number >= 1."""
+  if int(value) != value or value < 1:
+    raise ValueError(f"{name} = {value}: wanted a whole number, 1 or more.")
+
+
+def _concrete(value: Any) -> bool:
+  return not isinstance(value, jax.core.Tracer)

@@ -1,0 +1,84 @@
+"""From the name of a data set to the TFDS builder that knows it."""
+
+import difflib
+import importlib
+import os
+import pkgutil
+
+import tensorflow_datasets as tfds
+
+from robust_jax import data
+
+
+def find_builder(
+  name: str, data_dir: str | None = None
+) -> tfds.core.DatasetBuilder:
+  """The builder of a data set, looking at where that lies or would be put.
+
+  Args:
+    name: of a builder of our own (a module in `robust_jax/data`, such as
+      "digits") or of TFDS: "mnist", "cifar10_corrupted/fog_1", "mnist:3.0.1".
+    data_dir: TFDS directory. None is `$ROBUST_JAX_DATA/tfds` if the data set is
+      there, else the default of TFDS: `$TFDS_DATA_DIR`, or else
+      `~/tensorflow_datasets`.
+
+  Raises:
+    ValueError: no builder has that name, configuration or version; the nearest
+      names are given.
+  """
+  shared = os.environ.get("ROBUST_JAX_DATA")
+  if data_dir is None and shared:
+    builder = _construct(name, os.path.join(shared, "tfds"))
+    if is_prepared(builder):
+      return builder
+  return _construct(name, data_dir)
+
+
+def own_builder(name: str) -> type[tfds.core.DatasetBuilder] | None:
+  """The builder class in module `robust_jax/data/<name>.py`, or None."""
+  if name not in _modules():
+    return None
+  module = importlib.import_module(f"{data.__name__}.{name}")
+  builders = (
+    thing
+    for thing in vars(module).values()
+    if isinstance(thing, type) and issubclass(thing, tfds.core.DatasetBuilder)
+  )
+  return next((builder for builder in builders if builder.name == name), None)
+
+
+def is_prepared(builder: tfds.core.DatasetBuilder) -> bool:
+  """Whether the data set is there, complete: its description comes last."""
+  return (builder.data_path / "dataset_info.json").exists()
+
+
+def _construct(name, data_dir):
+  own = own_builder(name)
+  if own is not None:
+    return own(data_dir=data_dir)
+  try:
+    return tfds.builder(name, data_dir=data_dir)
+  except tfds.core.DatasetNotFoundError:
+    raise ValueError(_unknown(name)) from None
+  except (ValueError, AssertionError) as error:
+    reason = str(error).splitlines()[0]
+    raise ValueError(
+      f"there is no data set '{name}': wanted NAME, NAME/CONFIG or "
+      f"NAME:VERSION. {reason}"
+    ) from error
+
+
+def _unknown(name):
+  stock = tfds.list_builders(with_community_datasets=False)
+  near = difflib.get_close_matches(name, _modules() + stock, n=3, cutoff=0.5)
+  near = [n for n in near if n in stock or own_builder(n) is not None]
+  hint = (
+    "did you mean " + " or ".join(f"'{n}'" for n in near) + "?"
+    if near
+    else "all names are at https://www.tensorflow.org/datasets/catalog."
+  )
+  return f"there is no data set '{name}'; {hint}"
+
+
+def _modules():
+  return [name for _, name, _ in pkgutil.iter_modules(data.__path__)]

@@ -1,0 +1,103 @@
+"""A data set by name, ready to be read; tensorflow is never imported."""
+
+import numpy as np
+
+from robust_jax.data.find_builder import find_builder, is_prepared, own_builder
+from robust_jax.data.prepare import check_readable, prepare
+from robust_jax.data.source import Source
+
+
+def load(name: str, split: str, data_dir: str | None = None) -> Source:
+  """The images and labels of one split of a data set.
+
+  Our own data sets are prepared on first use.
+
+  Args:
+    name: as `find_builder` takes it: "digits", "mnist", "cifar10", ...
+    split: as TFDS writes it: "train", "test", "train[:90%]", "train+test".
+    data_dir: as `find_builder` takes it.
+
+  Raises:
+    ValueError: the name or split is unknown or the split empty; the data set
+      is not prepared (the command that does it is given); or it does not
+      consist of 8-bit images of one shape with one class each.
+  """
+  builder = find_builder(name, data_dir)
+  image_key, label_key = _keys(builder)
+  image_shape = _image_shape(builder, image_key)
+  num_classes = _num_classes(builder, label_key)
+  if not is_prepared(builder):
+    builder = _prepared(builder, name, data_dir)
+  check_readable(builder)
+  num_examples = _num_examples(builder, split)
+  records = builder.as_data_source(split)
+
+  def read_pairs(indices):
+    examples = records.__getitems__(indices)
+    return ((e[image_key], e[label_key]) for e in examples)
+
+  return Source(name, image_shape, num_classes, num_examples, read_pairs)
+
+
+def _prepared(builder, name, data_dir):
+  if own_builder(name) is not None:
+    prepare(name, data_dir)
+    return find_builder(name, data_dir)
+  command = f"./launch.sh data {name}"
+  if data_dir is not None:
+    command = f"TFDS_DATA_DIR={data_dir} {command}"
+  raise ValueError(
+    f"data set '{name}' is not prepared in {builder.data_dir}: run `{command}`."
+  )
+
+
+def _keys(builder):
+  keys = builder.info.supervised_keys or ("image", "label")
+  features = list(builder.info.features or ())
+  if len(keys) != 2 or any(key not in features for key in keys):
+    raise ValueError(
+      f"data set '{builder.name}' has the features {features}: wanted an image "
+      "and a label."
+    )
+  return keys
+
+
+def _image_shape(builder, key):
+  feature = builder.info.features[key]
+  shape = getattr(feature, "shape", None)
+  if not isinstance(shape, tuple) or len(shape) != 3 or None in shape:
+    raise ValueError(
+      f"'{key}' of data set '{builder.name}' has the shape {shape}: wanted "
+      "images of one fixed shape (H, W, C). Resize them in a builder of your "
+      "own."
+    )
+  if feature.np_dtype != np.uint8:
+    raise ValueError(
+      f"'{key}' of data set '{builder.name}' is {np.dtype(feature.np_dtype)}: "
+      "wanted 8-bit images, uint8."
+    )
+  return shape
+
+
+def _num_classes(builder, key):
+  feature = builder.info.features[key]
+  num_classes = getattr(feature, "num_classes", None)
+  if num_classes is None:
+    raise ValueError(
+      f"'{key}' of data set '{builder.name}' is a {type(feature).__name__}: "
+      "wanted a ClassLabel, one class of a known number."
+    )
+  return num_classes
+
+
+def _num_examples(builder, split):
+  try:
+    num_examples = builder.info.splits[split].num_examples
+  except (KeyError, ValueError) as error:
+    raise ValueError(
+      f"data set '{builder.name}' has no split '{split}': wanted one of "
+      f"{list(builder.info.splits)}, or a part such as 'train[:90%]'."
+    ) from error
+  if num_examples == 0:
+    raise ValueError(f"split '{split}' of '{builder.name}' is empty.")
+  return num_examples

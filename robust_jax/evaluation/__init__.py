@@ -1,0 +1,1 @@
+"""What a trained model withstands: suites, curves, reports."""

@@ -1,0 +1,89 @@
+"""Losses per example: logits `[B, K]`, labels `[B]` int -> `[B]` float32.
+
+Each is an `Objective`: it grows as the model gets worse on the label, and a
+search maximises it. Training minimises the mean of the same function.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from robust_jax.types import Array, Objective
+
+
+def cross_entropy(logits: Array, labels: Array) -> Array:
+  """`-log softmax(logits)[label]`."""
+  return optax.softmax_cross_entropy_with_integer_labels(
+    logits.astype(jnp.float32), labels
+  )
+
+
+def margin(logits: Array, labels: Array) -> Array:
+  """`max_{i != y} z_i - z_y`: positive exactly where the answer is wrong.
+
+  Source: Carlini and Wagner 2017, "Towards Evaluating the Robustness of Neural
+  Networks", f_6 with its sign reversed and without the cut at kappa.
+  """
+  logits = logits.astype(jnp.float32)
+  return _best_other(logits, labels) - _of_label(logits, labels)
+
+
+def dlr(logits: Array, labels: Array) -> Array:
+  """Difference of logits ratio, `-(z_y - max_{i != y} z_i) / (z_(1) - z_(3))`.
+
+  Invariant under shifts and positive scalings of the logits, so that it does
+  not vanish where the cross-entropy of an over-confident model does.
+
+  Raises:
+    ValueError: fewer than three classes, for which it is not defined.
+
+  Source: Croce and Hein 2020, "Reliable evaluation of adversarial robustness
+  with an ensemble of diverse parameter-free attacks", eq. 6.
+  """
+  if logits.shape[-1] < 3:
+    raise ValueError(
+      f"the DLR loss needs 3 classes or more, got {logits.shape[-1]}: use "
+      "losses.margin."
+    )
+  logits = logits.astype(jnp.float32)
+  top = jax.lax.top_k(logits, 3)[0]
+  return margin(logits, labels) / (top[:, 0] - top[:, 2] + 1e-12)
+
+
+def kl(logits: Array, reference: Array) -> Array:
+  """`KL(softmax(reference) || softmax(logits))`, reference logits `[B, K]`.
+
+  The place of the labels is taken by the logits that the answer should keep,
+  as in TRADES (Zhang et al. 2019, eq. 5).
+  """
+  log_p = jax.nn.log_softmax(reference.astype(jnp.float32))
+  log_q = jax.nn.log_softmax(logits.astype(jnp.float32))
+  return jnp.sum(jnp.exp(log_p) * (log_p - log_q), axis=-1)
+
+
+def targeted(objective: Objective) -> Objective:
+  """The same loss for an adversary that wants the label it names.
+
+  Args:
+    objective: an untargeted objective, larger where the label is not answered.
+
+  Returns:
+    Its negative: maximising it makes the model answer `labels`.
+  """
+
+  @functools.wraps(objective)
+  def negated(logits: Array, labels: Array) -> Array:
+    return -objective(logits, labels)
+
+  return negated
+
+
+def _of_label(logits: Array, labels: Array) -> Array:
+  return jnp.take_along_axis(logits, labels[:, None], axis=-1)[:, 0]
+
+
+def _best_other(logits: Array, labels: Array) -> Array:
+  is_label = jax.nn.one_hot(labels, logits.shape[-1], dtype=bool)
+  return jnp.max(jnp.where(is_label, -jnp.inf, logits), axis=-1)

@@ -1,0 +1,279 @@
+"""Published PyTorch weights into linen models, without PyTorch."""
+
+import re
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import safetensors
+import safetensors.numpy
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from robust_jax.types import PyTree
+
+_SUFFIXES = {
+  ("params", "kernel"): "weight",
+  ("params", "bias"): "bias",
+  ("params", "scale"): "weight",
+  ("batch_stats", "mean"): "running_mean",
+  ("batch_stats", "var"): "running_var",
+}
+_UNREADABLE = (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
+_KINDS = {4: "convolution", 2: "linear layer", 1: "normalisation"}
+
+
+def load_tensors(path: str | Path) -> dict[str, np.ndarray]:
+  """Reads named tensors from a file that cannot run code.
+
+  Args:
+    path: an `.npz` of plain arrays, or a `.safetensors` file.
+
+  Raises:
+    ValueError: another kind of file, a damaged one, or one that needs pickle.
+  """
+  path = Path(path)
+  readers = {".npz": _load_npz, ".safetensors": _load_safetensors}
+  if path.suffix not in readers:
+    raise ValueError(
+      f"{path}: tensors are read from .npz or .safetensors only. PyTorch's "
+      ".pt, .pth and .pkl files are pickles, and loading a pickle runs the "
+      "code that is in it. Convert it where PyTorch is installed: state = "
+      "torch.load('model.pt', weights_only=True, map_location='cpu'), then "
+      "numpy.savez('model.npz', **{k: v.numpy() for k, v in state.items()})."
+    )
+  return readers[path.suffix](path)
+
+
+def _load_npz(path):
+  try:
+    with open(path, "rb") as file:
+      tensors = dict(np.load(file, allow_pickle=False))
+  except _UNREADABLE as error:
+    raise ValueError(
+      f"{path} is no archive of plain arrays ({error}). Arrays of Python "
+      "objects need pickle, which can run code, and are refused: save numeric "
+      "arrays with numpy.savez."
+    ) from error
+  for name, tensor in tensors.items():
+    # A member that is no array comes out as its bytes.
+    if not isinstance(tensor, np.ndarray):
+      raise ValueError(
+        f"{path}: '{name}' is no array. Save numeric arrays with numpy.savez."
+      )
+  return tensors
+
+
+def _load_safetensors(path):
+  try:
+    return safetensors.numpy.load_file(path)
+  except safetensors.SafetensorError as error:
+    raise ValueError(
+      f"{path} is no readable safetensors file ({error}): it may be cut short."
+    ) from error
+
+
+def from_torch(
+  tensors: Mapping[str, np.ndarray],
+  variables: PyTree,
+  *,
+  channels: int | None = None,
+) -> PyTree:
+  """Fills a linen model's variables with PyTorch's tensors.
+
+  Layers are matched by name, where `.` and `_` are alike: `layer1_0/bn1` is
+  `layer1.0.bn1`. Names that are numbers only (`0.weight`, `2.weight`, from
+  nn.Sequential) are matched by position, kind by kind: the n-th convolution
+  with the n-th one of the model, in the order of the numbers in the model's
+  names (`conv1`, `conv2`), and likewise for linear layers and normalisations.
+
+  PyTorch flattens an image `[C, H, W]`, linen `[H, W, C]`: the rows of the
+  first linear layer are permuted for that. C is the number of channels of the
+  model's last convolution. Where no such order exists (residual networks), the
+  layer must read pooled features, which need no permutation.
+
+  Args:
+    tensors: a PyTorch state dict as arrays. `num_batches_tracked` is ignored.
+    variables: of a model of 2-d convolutions, dense layers and
+      normalisations, from `init` or its `eval_shape`. A transposed convolution
+      cannot be told from a plain one: convert such a model by hand.
+    channels: C where it cannot be told from the model; 1 for inputs of the
+      first linear layer that are not a flattened image of several channels.
+
+  Returns:
+    A new tree like `variables`.
+
+  Raises:
+    ValueError: anything missing, left over, of another shape or no floating
+      numbers; all of it is listed. Or an order or C that cannot be told.
+  """
+  leaves = flatten_dict(variables)
+  kinds = _kinds(leaves)
+  tensors = {
+    name: tensor
+    for name, tensor in tensors.items()
+    if name.rpartition(".")[2] != "num_batches_tracked"
+  }
+  names = _torch_names(leaves, kinds, tensors)
+  _check(leaves, names, tensors)
+  flattened = _flattened(leaves, kinds, channels)
+  filled = {
+    leaf: jnp.asarray(
+      _to_linen(tensors[name], flattened.get(leaf, 1)), leaves[leaf].dtype
+    )
+    for leaf, name in names.items()
+  }
+  return unflatten_dict(filled)
+
+
+def _to_linen(tensor, channels):
+  if tensor.ndim == 4:  # [out, in, height, width] -> [height, width, in, out]
+    return tensor.transpose(2, 3, 1, 0)
+  if tensor.ndim == 2:  # [out, channels x pixels] -> [pixels x channels, out]
+    split = tensor.reshape(len(tensor), channels, -1)
+    return split.transpose(2, 1, 0).reshape(-1, len(tensor))
+  return tensor
+
+
+def _to_torch_shape(shape):
+  if len(shape) == 4:
+    return (shape[3], shape[2], shape[0], shape[1])
+  return tuple(reversed(shape))
+
+
+def _kinds(leaves):
+  """{path of a linen module: its kind}, from its weight's rank."""
+  weights = {
+    leaf[1:-1]: value
+    for leaf, value in leaves.items()
+    if leaf[-1] in ("kernel", "scale")
+  }
+  unknown = [
+    "/".join(leaf)
+    for leaf in leaves
+    if (leaf[0], leaf[-1]) not in _SUFFIXES
+    or leaf[1:-1] not in weights
+    or len(weights[leaf[1:-1]].shape) not in _KINDS
+  ]
+  if unknown:
+    raise ValueError(
+      "tensors fit 2-d convolutions, linear layers and normalisations only; "
+      "the model also has " + ", ".join(unknown) + "."
+    )
+  return {module: _KINDS[len(w.shape)] for module, w in weights.items()}
+
+
+def _torch_names(leaves, kinds, tensors):
+  """{linen leaf: name of the tensor that belongs there}."""
+  prefixes = {name.rpartition(".")[0] for name in tensors}
+  if all(re.fullmatch(r"\d+(\.\d+)*", prefix) for prefix in prefixes):
+    found = _by_position(kinds, tensors)
+  else:
+    found = _by_name(kinds, prefixes)
+  return {
+    leaf: f"{found[leaf[1:-1]]}.{_SUFFIXES[leaf[0], leaf[-1]]}"
+    for leaf in leaves
+  }
+
+
+def _by_name(kinds, prefixes):
+  spelled = {}
+  for prefix in sorted(prefixes):
+    plain = prefix.replace("_", ".")
+    if plain in spelled:
+      raise ValueError(
+        f"'{spelled[plain]}' and '{prefix}' differ only in '.' and '_', which "
+        "are alike here: rename one of them."
+      )
+    spelled[plain] = prefix
+  expected = {module: ".".join(module).replace("_", ".") for module in kinds}
+  return {module: spelled.get(name, name) for module, name in expected.items()}
+
+
+def _by_position(kinds, tensors):
+  found = {}
+  for kind in _KINDS.values():
+    given = sorted(
+      (
+        name.removesuffix(".weight")
+        for name, tensor in tensors.items()
+        if name.endswith(".weight") and _KINDS.get(tensor.ndim) == kind
+      ),
+      key=_numbers,
+    )
+    wanted = _in_order([m for m in kinds if kinds[m] == kind], kind)
+    given += [f"({kind} {n + 1})" for n in range(len(given), len(wanted))]
+    found.update(zip(wanted, given, strict=False))
+  return found
+
+
+def _in_order(modules, kind):
+  """Sorts module paths by their numbers, where these tell an order."""
+  if not _are_numbered_alike(modules):
+    raise ValueError(
+      f"which {kind} of the model comes first cannot be told from their names "
+      + ", ".join("/".join(module) for module in modules)
+      + ": number them alike (conv1, conv2), and name tensors without names "
+      "like the model's layers (conv1.weight)."
+    )
+  return sorted(modules, key=lambda module: _numbers("/".join(module)))
+
+
+def _are_numbered_alike(modules):
+  return len({re.sub(r"\d+", "#", "/".join(m)) for m in modules}) <= 1
+
+
+def _numbers(name):
+  return [int(number) for number in re.findall(r"\d+", name)]
+
+
+def _check(leaves, names, tensors):
+  problems = []
+  for leaf, name in names.items():
+    wanted, place = _to_torch_shape(leaves[leaf].shape), "/".join(leaf)
+    if name not in tensors:
+      problems.append(f"missing: {name} {wanted} for {place}")
+    elif tensors[name].shape != wanted:
+      problems.append(
+        f"wrong shape: {name} is {tensors[name].shape}, wanted {wanted} for "
+        f"{place}"
+      )
+    elif not jnp.issubdtype(tensors[name].dtype, jnp.floating):
+      problems.append(
+        f"wrong type: {name} is {tensors[name].dtype}, wanted floats"
+      )
+  for name in sorted(set(tensors) - set(names.values())):
+    problems.append(f"left over: {name} {tensors[name].shape}")
+  if problems:
+    raise ValueError(
+      "the tensors do not fit the model; rename or remove them, or build the "
+      "model that they come from:\n  " + "\n  ".join(problems)
+    )
+
+
+def _flattened(leaves, kinds, channels):
+  """{kernel that reads a flattened image: C of the image}, if there is one."""
+  linear = [m for m in kinds if kinds[m] == "linear layer"]
+  if not linear or channels == 1:
+    return {}
+  first = ("params", *_in_order(linear, "linear layer")[0], "kernel")
+  inputs = leaves[first].shape[0]
+  if channels is None:
+    channels = _channels_before(inputs, leaves, kinds)
+  if channels is None or channels < 1 or inputs % channels:
+    raise ValueError(
+      f"{'/'.join(first)} reads {inputs} numbers, which cannot be a flattened "
+      f"image of {'unknown' if channels is None else channels} channels: pass "
+      "channels=C, with 1 for what is no image of several channels."
+    )
+  return {first: channels}
+
+
+def _channels_before(inputs, leaves, kinds):
+  convolutions = [m for m in kinds if kinds[m] == "convolution"]
+  outputs = {m: leaves["params", *m, "kernel"].shape[3] for m in convolutions}
+  if convolutions and _are_numbered_alike(convolutions):
+    return outputs[_in_order(convolutions, "convolution")[-1]]
+  return inputs if inputs in outputs.values() else None

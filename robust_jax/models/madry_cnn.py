@@ -1,0 +1,48 @@
+"""The network of the MNIST adversarial-examples challenge."""
+
+from flax import linen as nn
+
+from robust_jax.models.normalise import normalise
+from robust_jax.types import Array
+
+# Cut off at two standard deviations.
+_INIT = {
+  "kernel_init": nn.initializers.truncated_normal(0.1),
+  "bias_init": nn.initializers.constant(0.1),
+}
+
+
+class MadryCNN(nn.Module):
+  """Convolutions 32 and 64 (5x5), each pooled 2x2; dense 1024, `num_classes`.
+
+  3,274,634 parameters for 28x28x1 and 10 classes; any image of at least 4x4.
+
+  Attributes:
+    num_classes: K.
+    mean: of the pixels, per channel, in [0, 1].
+    std: of the pixels, likewise.
+
+  Source: Madry, Makelov, Schmidt, Tsipras, Vladu, "Towards Deep Learning Models
+  Resistant to Adversarial Attacks", 2018; layers and initial values as in the
+  challenge's code. Pooling drops an odd last row where that code pads it; a
+  28x28 image has none.
+  """
+
+  num_classes: int = 10
+  mean: tuple[float, ...] = (0.0,)
+  std: tuple[float, ...] = (1.0,)
+
+  @nn.compact
+  def __call__(self, x: Array, *, train: bool = False) -> Array:
+    """x `[B, H, W, C]` in [0, 1] -> logits `[B, K]`; train changes nothing."""
+    del train
+    x = normalise(x, self.mean, self.std)
+    x = _pool(nn.relu(nn.Conv(32, (5, 5), name="conv1", **_INIT)(x)))
+    x = _pool(nn.relu(nn.Conv(64, (5, 5), name="conv2", **_INIT)(x)))
+    x = x.reshape(x.shape[0], -1)
+    x = nn.relu(nn.Dense(1024, name="fc1", **_INIT)(x))
+    return nn.Dense(self.num_classes, name="fc2", **_INIT)(x)
+
+
+def _pool(x: Array) -> Array:
+  return nn.max_pool(x, (2, 2), strides=(2, 2))

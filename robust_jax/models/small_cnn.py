@@ -1,0 +1,52 @@
+"""Two strided convolutions: small enough to train robustly on a CPU."""
+
+from flax import linen as nn
+
+from robust_jax.models.normalise import normalise
+from robust_jax.types import Array
+
+# PyTorch's default: uniform with variance 1 / (3 fan_in).
+_KERNEL_INIT = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+
+
+class SmallCNN(nn.Module):
+  """Convolutions 16 and 32 (4x4, stride 2), dense 100 and `num_classes`.
+
+  166,406 parameters for 28x28x1 and 10 classes.
+
+  Attributes:
+    num_classes: K.
+    mean: of the pixels, per channel, in [0, 1].
+    std: of the pixels, likewise.
+
+  Source: Wong and Kolter, "Provable Defenses via the Convex Outer Adversarial
+  Polytope", 2018, and Wong, Rice, Kolter, "Fast is Better than Free", 2020.
+  Kernels start as in their code, in PyTorch's default; biases start at zero
+  instead of uniform.
+  """
+
+  num_classes: int = 10
+  mean: tuple[float, ...] = (0.0,)
+  std: tuple[float, ...] = (1.0,)
+
+  @nn.compact
+  def __call__(self, x: Array, *, train: bool = False) -> Array:
+    """x `[B, H, W, C]` in [0, 1] -> logits `[B, K]`; train changes nothing."""
+    del train
+    x = normalise(x, self.mean, self.std)
+    x = nn.relu(_conv(16, name="conv1")(x))
+    x = nn.relu(_conv(32, name="conv2")(x))
+    x = x.reshape(x.shape[0], -1)
+    x = nn.relu(nn.Dense(100, kernel_init=_KERNEL_INIT, name="fc1")(x))
+    return nn.Dense(self.num_classes, kernel_init=_KERNEL_INIT, name="fc2")(x)
+
+
+def _conv(features: int, name: str) -> nn.Conv:
+  return nn.Conv(
+    features,
+    (4, 4),
+    strides=(2, 2),
+    padding=((1, 1), (1, 1)),
+    kernel_init=_KERNEL_INIT,
+    name=name,
+  )

@@ -1,0 +1,257 @@
+"""Many devices and many machines; the only file that knows how.
+
+A task is written for one shard of the global batch and says, with `mean` and
+`total`, where shards must agree. `pmap_step` runs it on all devices of all
+processes; `simulate_step` runs the very same body under `vmap` on one device,
+for debugging and as the oracle of the tests. State has no device axis: it goes
+in and comes out whole, so a checkpoint does not know how many devices wrote it.
+
+A request is the host's share of one batch (`data.feed`); `fetch` turns it and
+what is resident on the device into a batch inside the compiled program.
+"""
+
+import functools
+import os
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from robust_jax.types import Batch, Key, Metrics, PyTree, State
+
+AXIS = "devices"
+
+Fetch = Callable[[PyTree, PyTree], Batch]
+
+
+def fetch_request(resident: PyTree, request: PyTree) -> Batch:
+  """The fetch of a request that is a batch already."""
+  del resident
+  return request
+
+
+def mean(tree: PyTree) -> PyTree:
+  """The average over all devices of all processes; inside a step only."""
+  return jax.lax.pmean(tree, AXIS)
+
+
+def total(tree: PyTree) -> PyTree:
+  """The sum over all devices of all processes; inside a step only."""
+  return jax.lax.psum(tree, AXIS)
+
+
+def pmap_step(
+  step: Callable[[State, Batch, Key], tuple[State, Metrics]],
+  fetch: Fetch = fetch_request,
+) -> Callable[[State, PyTree, PyTree, Key], tuple[State, Metrics]]:
+  """Compiles a training step for all devices.
+
+  The first call traces the step once more, under `vmap`, because `pmap` would
+  quietly return the first device's answer where a `mean` was forgotten.
+
+  Args:
+    step: `(State, Batch, Key) -> (State, Metrics)`, as in `types.Task`.
+    fetch: `(resident, request) -> Batch`.
+
+  Returns:
+    `(state, resident, request, key) -> (state, metrics)`. `request` leads with
+    this process's rows; `key` is folded with step and device; `state` is
+    donated.
+
+  Raises:
+    ValueError: the rows do not divide by the devices, or an output differs
+      between devices.
+  """
+
+  def body(state, resident, request, key):
+    return step(state, fetch(resident, request), _fold(key, state.step))
+
+  return _on_all_devices(body, (None, None, 0, None), donate_argnums=0)
+
+
+def pmap_evaluate(
+  evaluate: Callable[[PyTree, Batch, Key], Metrics],
+  fetch: Fetch = fetch_request,
+) -> Callable[[PyTree, PyTree, PyTree, Key, int], Metrics]:
+  """Compiles an evaluation for all devices; the metrics are summed over them.
+
+  Returns:
+    `(state, resident, request, key, index) -> metrics`, where `index` is the
+    number of the batch, which the key is folded with.
+  """
+
+  def body(state, resident, request, key, index):
+    batch = fetch(resident, request)
+    return total(evaluate(state, batch, _fold(key, index)))
+
+  return _on_all_devices(body, (None, None, 0, None, None))
+
+
+def simulate_step(
+  step: Callable[[State, Batch, Key], tuple[State, Metrics]],
+  num_devices: int,
+  fetch: Fetch = fetch_request,
+) -> Callable[[State, PyTree, PyTree, Key], tuple[State, Metrics]]:
+  """`pmap_step` on `num_devices` imagined devices of this one."""
+
+  def body(state, resident, request, key):
+    return step(state, fetch(resident, request), _fold(key, state.step))
+
+  mapped = jax.jit(_vmapped(body, (None, None, 0, None)))
+
+  def run(state, resident, request, key):
+    return mapped(state, resident, _split(request, num_devices), key)
+
+  return run
+
+
+def _fold(key: Key, count) -> Key:
+  return jax.random.fold_in(
+    jax.random.fold_in(key, count), jax.lax.axis_index(AXIS)
+  )
+
+
+def _vmapped(body, in_axes):
+  return jax.vmap(body, in_axes=in_axes, out_axes=None, axis_name=AXIS)
+
+
+def _on_all_devices(body, in_axes, donate_argnums=()):
+  compiled = jax.pmap(
+    body,
+    axis_name=AXIS,
+    in_axes=in_axes,
+    out_axes=None,
+    donate_argnums=donate_argnums,
+  )
+  checked = False
+
+  @functools.wraps(body)
+  def run(state, resident, request, *rest):
+    nonlocal checked
+    request = _split(request, jax.local_device_count())
+    if not checked:
+      _check_replicated(body, in_axes, state, resident, request, *rest)
+      checked = True
+    return compiled(state, resident, request, *rest)
+
+  return run
+
+
+def _check_replicated(body, in_axes, *args):
+  try:
+    jax.eval_shape(_vmapped(body, in_axes), *args)
+  except ValueError as error:
+    if "out_axes" not in str(error):
+      raise
+    raise ValueError(
+      "an output of the step differs between devices: some gradient, "
+      "statistic or metric is not yet averaged or summed over them. Pass it "
+      "through parallel.mean or parallel.total. " + str(error)
+    ) from error
+
+
+def _split(request: PyTree, num_devices: int) -> PyTree:
+  """Rows `[b, ...]` -> `[num_devices, b / num_devices, ...]`."""
+
+  def split(rows):
+    if rows.shape[0] % num_devices:
+      raise ValueError(
+        f"a batch of {rows.shape[0]} rows does not divide by {num_devices} "
+        "devices: choose a batch size that is a multiple of their number."
+      )
+    return rows.reshape(num_devices, -1, *rows.shape[1:])
+
+  return jax.tree.map(split, request)
+
+
+def replicate(tree: PyTree) -> PyTree:
+  """Places a tree, whole, on every device of this process, once."""
+  mesh = Mesh(np.asarray(jax.local_devices()), (AXIS,))
+  return jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
+
+
+def local_rows(batch_size: int) -> slice:
+  """Which rows of a global batch this process feeds to its devices.
+
+  Raises:
+    ValueError: the batch size does not divide by the number of devices.
+  """
+  if batch_size < 1 or batch_size % jax.device_count():
+    raise ValueError(
+      f"batch size {batch_size} does not divide by the {jax.device_count()} "
+      "devices: choose a multiple of their number."
+    )
+  rows = batch_size // jax.process_count()
+  return slice(jax.process_index() * rows, (jax.process_index() + 1) * rows)
+
+
+def is_lead() -> bool:
+  """Whether this is the process that talks, logs and draws."""
+  return jax.process_index() == 0
+
+
+def num_processes() -> int:
+  """How many processes run this program together."""
+  return jax.process_count()
+
+
+def any_process(flag: bool) -> bool:
+  """Whether the flag is set in any process; all must ask at the same step."""
+  if jax.process_count() == 1:
+    return flag
+  return bool(_any_device(np.full(jax.local_device_count(), flag, np.int32)))
+
+
+@functools.cache
+def _any_device_compiled():
+  return jax.pmap(lambda v: jax.lax.pmax(v, AXIS), AXIS, out_axes=None)
+
+
+def _any_device(flags):
+  return _any_device_compiled()(flags)
+
+
+# The environment of one process among several, by launcher: Slurm's srun,
+# Open MPI's mpirun.
+_CLUSTER_SIZES = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")
+
+
+def join(
+  coordinator: str | None = None,
+  num_processes: int | None = None,
+  process_id: int | None = None,
+) -> None:
+  """Makes this process one of many, before anything touches a device.
+
+  Args:
+    coordinator: `host:port` of process 0. None leaves it to the cluster's
+      environment (Slurm, Open MPI, TPU pod), or, without one, stays alone.
+    num_processes: how many processes take part.
+    process_id: which of them this is.
+
+  Raises:
+    ValueError: only some of the three are given.
+  """
+  given = (coordinator, num_processes, process_id)
+  if coordinator is None and num_processes is None and process_id is None:
+    if _in_cluster(os.environ):
+      jax.distributed.initialize()
+    return
+  if any(value is None for value in given):
+    raise ValueError(
+      f"coordinator={coordinator}, num_processes={num_processes}, "
+      f"process_id={process_id}: to join several processes give all three, "
+      "or none to let the cluster's environment say them."
+    )
+  if not 0 <= process_id < num_processes:
+    raise ValueError(
+      f"process_id={process_id} must be in 0..{num_processes - 1}."
+    )
+  jax.distributed.initialize(coordinator, num_processes, process_id)
+
+
+def _in_cluster(environment: Any) -> bool:
+  launched = any(int(environment.get(n, 1)) > 1 for n in _CLUSTER_SIZES)
+  return launched or "," in environment.get("TPU_WORKER_HOSTNAMES", "")

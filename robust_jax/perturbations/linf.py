@@ -1,0 +1,41 @@
+"""The Linf ball: every coordinate may change by eps."""
+
+import jax
+import jax.numpy as jnp
+
+from robust_jax import checks, tree
+from robust_jax.perturbations import box
+from robust_jax.types import Array, Key, PerturbationSet
+
+
+def linf(eps: Array | float) -> PerturbationSet:
+  """Perturbations with `|theta_i| <= eps`, and x + theta in [0, 1].
+
+  Args:
+    eps: radius in input units (8/255 for 8 grey levels): a float, a tracer or
+      `[B]`, one per example.
+
+  Raises:
+    ValueError: eps is negative.
+
+  Source: Goodfellow et al. 2015; Madry et al. 2018. The random start is uniform
+  in the ball and then cut to the box, as in Madry's second version; Wong et al.
+  2020 (RS-FGSM) leave it uncut until after the first gradient.
+  """
+  checks.non_negative("eps", eps)
+
+  def project(x, theta):
+    radius = tree.expand(eps, x)
+    return box.into(x, jnp.clip(theta, -radius, radius))
+
+  def sample(key: Key, x: Array) -> Array:
+    unit = jax.random.uniform(key, x.shape, jnp.float32, -1.0, 1.0)
+    return project(x, tree.expand(eps, x) * unit)
+
+  return PerturbationSet(
+    zero=lambda x: jnp.zeros(x.shape, jnp.float32),
+    sample=sample,
+    project=project,
+    steepest=lambda x, grad: tree.expand(eps, x) * jnp.sign(grad),
+    apply=box.apply,
+  )

@@ -1,0 +1,12 @@
+"""How the worst case is found: one module, one pure function.
+
+Every search has the signature of `types.Search`,
+`(key, objective, pset, x, *, hyper...) -> SearchResult`, works on any
+perturbation set, and is honest: NaN never wins, and `value` is the objective at
+the theta returned.
+"""
+
+from robust_jax.search.fgsm import fgsm
+from robust_jax.search.pgd import pgd
+
+__all__ = ["fgsm", "pgd"]

@@ -1,0 +1,92 @@
+"""Projected gradient ascent, the standard first-order adversary."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+
+from robust_jax import checks, tree
+from robust_jax.search import ascent
+from robust_jax.types import Array, Key, PerturbationSet, SearchResult
+
+
+def pgd(
+  key: Key,
+  objective: Callable[[Array], Array],
+  pset: PerturbationSet,
+  x: Array,
+  *,
+  num_steps: int = 40,
+  step_size: Array | float = 0.1,
+  momentum: Array | float = 0.0,
+  restarts: int = 1,
+  random_start: bool = True,
+  keep: Literal["best", "last"] = "best",
+) -> SearchResult:
+  """Steps along the steepest direction of the set, projecting after each.
+
+  One `fori_loop` over `restarts * num_steps` gradients, whose body is compiled
+  once whatever their number.
+
+  Args:
+    key: consumed by the random starts.
+    objective: x' `[B, ...]` -> `[B]`.
+    pset: the perturbation set.
+    x: clean inputs `[B, ...]`.
+    num_steps: gradient steps of each restart.
+    step_size: fraction of the radius; a float, a tracer or `[B]`.
+    momentum: decay of the velocity, which sums gradients of unit L1 norm
+      (MI-FGSM); 0 is plain PGD.
+    restarts: independent runs; each example keeps its own best.
+    random_start: start at `pset.sample`, or at the clean point.
+    keep: "best" returns the best point visited, the clean one among them: an
+      adversary for evaluation. "last" returns the best of the restarts' last
+      iterates: what training recipes use, with no pass beyond the gradients
+      for a caller that does not read the value of a single restart.
+
+  Raises:
+    ValueError: zero steps or restarts, or another `keep`.
+
+  Source: Madry et al. 2018, "Towards Deep Learning Models Resistant to
+  Adversarial Attacks", section 2.1; momentum: Dong et al. 2018, eq. 6.
+  """
+  checks.at_least_one("num_steps", num_steps)
+  checks.at_least_one("restarts", restarts)
+  if keep not in ("best", "last"):
+    raise ValueError(f"keep = '{keep}': wanted 'best' or 'last'.")
+
+  def step(_, carry):
+    theta, velocity, best = carry
+    here, grad = ascent.score_and_gradient(objective, pset, x, theta)
+    if keep == "best":
+      best = tree.better(best, here)
+    unit = tree.normalise(grad, 1)
+    velocity = tree.add(unit, momentum, velocity)
+    ahead = tree.add(theta, step_size, pset.steepest(x, velocity))
+    return pset.project(x, ahead), velocity, best
+
+  def run(key, best):
+    clean = pset.zero(x)
+    start = pset.sample(key, x) if random_start else clean
+    velocity = jax.tree.map(jnp.zeros_like, clean)
+    theta, _, best = jax.lax.fori_loop(
+      0, num_steps, step, (start, velocity, best)
+    )
+    return best, ascent.score(objective, pset, x, theta)
+
+  if keep == "last" and restarts == 1:
+    return run(key, _nothing(pset, x))[1]
+  # Without a random start the clean point is the first iterate anyway.
+  first = _nothing(pset, x)
+  if keep == "best" and random_start:
+    first = ascent.score(objective, pset, x, pset.zero(x))
+  keys = jax.random.split(key, restarts)
+  return jax.lax.fori_loop(
+    0, restarts, lambda i, best: tree.better(*run(keys[i], best)), first
+  )
+
+
+def _nothing(pset: PerturbationSet, x: Array) -> SearchResult:
+  """A result that any finite value beats."""
+  return SearchResult(pset.zero(x), jnp.full(x.shape[:1], -jnp.inf))

@@ -1,0 +1,1 @@
+"""Training problems, each three pure functions: init, step, evaluate."""

@@ -1,0 +1,198 @@
+"""Checkpoints by Orbax: atomic, in the background, the newest and the best."""
+
+import logging
+import math
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from robust_jax import parallel
+from robust_jax.types import PyTree, State
+
+_policies = ocp.checkpoint_managers
+
+
+class Checkpoints:
+  """The checkpoints of one run, under `directory`.
+
+  Args:
+    directory: created if missing; shared by all processes of the run.
+    keep_last: how many of the newest stay.
+    best_metric: the metric whose largest value's checkpoint stays as well.
+
+  Raises:
+    ValueError: the directory cannot be written.
+  """
+
+  def __init__(self, directory: pathlib.Path, keep_last: int, best_metric: str):
+    self._directory = pathlib.Path(directory).absolute()
+    self._best_metric = best_metric
+    self._manager = ocp.CheckpointManager(
+      self._directory,
+      item_handlers=ocp.StandardCheckpointHandler(),
+      options=ocp.CheckpointManagerOptions(
+        cleanup_tmp_directories=True,
+        best_fn=self._rank,
+        preservation_policy=_policies.AnyPreservationPolicy(
+          [
+            _policies.LatestN(n=keep_last),
+            _policies.BestN(
+              n=1,
+              get_metric_fn=self._rank,
+              keep_checkpoints_without_metrics=False,
+            ),
+          ]
+        ),
+      ),
+    )
+
+  def save(self, state: State, metrics: Mapping[str, float]) -> None:
+    """Writes in the background; only a complete checkpoint gets its name.
+
+    Args:
+      state: what training changes.
+      metrics: of this state; empty where it was not evaluated.
+
+    Raises:
+      FloatingPointError: a parameter is not finite; nothing is written.
+    """
+    step = int(state.step)
+    if step in self._manager.all_steps():
+      return
+    # A copy: on CPU the state's buffers are donated to the next step while the
+    # background thread still reads.
+    whole = jax.tree.map(np.array, jax.device_get(state))
+    if not all(np.isfinite(p).all() for p in jax.tree.leaves(whole.params)):
+      raise FloatingPointError(f"a parameter is not finite after step {step}.")
+    self._manager.save(
+      step, args=ocp.args.StandardSave(whole), metrics=dict(metrics)
+    )
+
+  def restore_latest(self, template: State) -> State | None:
+    """The newest checkpoint that can be read, or None if there is none.
+
+    One that cannot (cut short by a full disk, say) is set aside, with a warning
+    that names it and the one before.
+
+    Raises:
+      ValueError: the checkpoint is of another model or optimiser.
+    """
+    for step in sorted(self._manager.all_steps(), reverse=True):
+      try:
+        return self._restore(step, template)
+      except _UnreadableError as error:
+        older = [s for s in self._manager.all_steps() if s < step]
+        logging.getLogger(__name__).warning(
+          "checkpoint %s cannot be read (%s); falling back to %s.",
+          self._directory / str(step),
+          error,
+          self._directory / str(max(older)) if older else "the very start",
+        )
+        self._set_aside(step)
+    return None
+
+  def restore_best(self, template: State) -> State:
+    """The checkpoint of the best metric; the newest where none was measured.
+
+    Raises:
+      ValueError: there is no checkpoint, or it is of another model.
+    """
+    best = self.best_step()
+    if best is None:
+      raise ValueError(
+        f"there is no checkpoint in {self._directory}: train first, or give "
+        "the work directory of a finished run."
+      )
+    return self._restore(best, template)
+
+  def best_step(self) -> int | None:
+    """The step of the best checkpoint, the newest if none was measured."""
+    steps = self._manager.all_steps()
+    measured = [s for s in steps if self._metric(s) is not None]
+    if measured:
+      return max(measured, key=lambda s: (self._metric(s), s))
+    return max(steps, default=None)
+
+  def best_value(self) -> float:
+    """The best metric of all checkpoints, -inf where none was measured."""
+    values = [self._metric(step) for step in self._manager.all_steps()]
+    return max((v for v in values if v is not None), default=-math.inf)
+
+  def wait(self) -> None:
+    """Until everything asked for is on disk."""
+    self._manager.wait_until_finished()
+
+  def close(self) -> None:
+    """Waits, and lets go of the background threads."""
+    self._manager.close()
+
+  def _metric(self, step: int) -> float | None:
+    metrics = self._manager.metrics(step) or {}
+    return metrics.get(self._best_metric)
+
+  def _rank(self, metrics: Mapping[str, float]) -> float:
+    return metrics.get(self._best_metric, -math.inf)
+
+  def _restore(self, step: int, template: State) -> State:
+    abstract = jax.tree.map(
+      lambda leaf: np.empty(leaf.shape, leaf.dtype), template
+    )
+    try:
+      saved = self._manager.item_metadata(step)
+      if saved is None:
+        raise FileNotFoundError("its index is damaged")
+      self._refuse_another_model(step, saved, abstract)
+      return self._manager.restore(
+        step, args=ocp.args.StandardRestore(abstract)
+      )
+    except _AnotherModelError:
+      raise
+    except Exception as error:
+      # Orbax and TensorStore report a damaged file by whatever their innermost
+      # reader raised; no narrower class covers them.
+      reason = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
+      raise _UnreadableError(reason) from error
+
+  def _refuse_another_model(self, step, saved, wanted) -> None:
+    theirs = _shapes(saved)
+    ours = _shapes(wanted)
+    if theirs == ours:
+      return
+    name = min(theirs.items() ^ ours.items())[0]
+    raise _AnotherModelError(
+      f"checkpoint {self._directory / str(step)} is of another model or "
+      f"optimiser: {name} has shape {theirs.get(name, 'none')} there and "
+      f"{ours.get(name, 'none')} here. Give the config it was trained with, or "
+      "another work directory."
+    )
+
+  def _set_aside(self, step: int) -> None:
+    if parallel.is_lead():
+      damaged = self._directory / str(step)
+      damaged.rename(self._directory.parent / f"unreadable_checkpoint_{step}")
+    self._manager.reload()
+
+
+class _AnotherModelError(ValueError):
+  pass
+
+
+class _UnreadableError(Exception):
+  pass
+
+
+def _shapes(tree: PyTree) -> dict[str, tuple[int, ...]]:
+  leaves = jax.tree_util.tree_leaves_with_path(tree)
+  return {_path(path): tuple(leaf.shape) for path, leaf in leaves}
+
+
+def _path(path: tuple[Any, ...]) -> str:
+  """Keys of dicts, records and tuples alike: a saved tree has only dicts."""
+  return ".".join(
+    str(getattr(k, "name", getattr(k, "key", getattr(k, "idx", k))))
+    for k in path
+  )

@@ -1,0 +1,31 @@
+"""Ctrl-C and SIGTERM ask a run to stop at the next safe point."""
+
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+
+
+@contextlib.contextmanager
+def interrupt() -> Iterator[Callable[[], bool]]:
+  """While inside, the first SIGINT or SIGTERM only sets a flag.
+
+  The second one acts as it always did, so that a run that hangs can be left.
+
+  Yields:
+    A function that tells whether a signal came.
+  """
+  received = []
+  previous = {}
+
+  def note(signum, frame):
+    del frame
+    received.append(signum)
+    signal.signal(signum, previous[signum])
+
+  for signum in (signal.SIGINT, signal.SIGTERM):
+    previous[signum] = signal.signal(signum, note)
+  try:
+    yield lambda: bool(received)
+  finally:
+    for signum, handler in previous.items():
+      signal.signal(signum, handler)

@@ -1,0 +1,70 @@
+"""Where numbers go: metrics.jsonl, TensorBoard, and the terminal."""
+
+import json
+import os
+import pathlib
+from collections.abc import Mapping
+
+import tensorboardX
+
+from robust_jax import parallel
+
+
+class Log:
+  """Writes records of one run; in every process but the lead it does nothing.
+
+  Args:
+    workdir: holds `metrics.jsonl` and `tensorboard/`.
+    start: the step the run goes on from; later records, which a killed run
+      left behind its last checkpoint, are taken out, as they come again.
+  """
+
+  def __init__(self, workdir: pathlib.Path, start: int):
+    self._file = None
+    if not parallel.is_lead():
+      return
+    path = workdir / "metrics.jsonl"
+    _keep_until(path, start)
+    self._file = path.open("a", encoding="utf-8")
+    self._board = tensorboardX.SummaryWriter(
+      str(workdir / "tensorboard"), purge_step=start + 1 if start else None
+    )
+
+  def write(
+    self, split: str, step: int, epoch: float, values: Mapping[str, float]
+  ) -> None:
+    """One line of JSON: split, step, epoch and the values."""
+    if self._file is None:
+      return
+    record = {"split": split, "step": step, "epoch": round(epoch, 4), **values}
+    self._file.write(json.dumps(record) + "\n")
+    self._file.flush()
+    for name, value in values.items():
+      self._board.add_scalar(f"{split}/{name}", value, step)
+
+  def close(self) -> None:
+    """Flushes and closes both."""
+    if self._file is not None:
+      self._file.close()
+      self._board.close()
+
+
+def read(workdir: pathlib.Path) -> list[dict[str, float | str]]:
+  """The records of `metrics.jsonl`, in order, without a cut-off last line."""
+  path = workdir / "metrics.jsonl"
+  if not path.exists():
+    return []
+  records = []
+  for line in path.read_text(encoding="utf-8").splitlines():
+    try:
+      records.append(json.loads(line))
+    except json.JSONDecodeError:
+      break
+  return records
+
+
+def _keep_until(path: pathlib.Path, step: int) -> None:
+  kept = [r for r in read(path.parent) if r["step"] <= step]
+  new = path.with_suffix(".partial")
+  new.write_text("".join(json.dumps(r) + "\n" for r in kept), encoding="utf-8")
+  os.replace(new, path)

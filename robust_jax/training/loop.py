@@ -1,0 +1,273 @@
+"""The one training loop: every task, any number of devices and processes."""
+
+import dataclasses
+import json
+import math
+import os
+import pathlib
+import time
+from typing import Any, NamedTuple
+
+import jax
+
+from robust_jax import metrics as masked
+from robust_jax import parallel
+from robust_jax.data.feed import Feed
+from robust_jax.training.checkpoint import Checkpoints
+from robust_jax.training.interrupt import interrupt
+from robust_jax.training.log import Log
+from robust_jax.training.progress import Progress
+from robust_jax.types import Key, Metrics, State, Task
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+  """How long to train, and what to do on the way; all in steps.
+
+  Attributes:
+    num_steps: length of the run.
+    log_every: steps between records of the training metrics.
+    evaluate_every: steps between evaluations, each followed by a checkpoint.
+    keep_last: checkpoints kept, beside the best.
+    watch: the validation metric whose largest value is best.
+    collapse: training stops when `watch` falls by more than this below its
+      best, as in catastrophic overfitting (Wong, Rice and Kolter 2020).
+  """
+
+  num_steps: int
+  log_every: int
+  evaluate_every: int
+  keep_last: int = 2
+  watch: str = "accuracy"
+  collapse: float = 0.2
+
+  def __post_init__(self):
+    for name in ("num_steps", "log_every", "evaluate_every", "keep_last"):
+      if getattr(self, name) < 1:
+        raise ValueError(
+          f"training.{name} = {getattr(self, name)}: wanted 1 or more."
+        )
+
+
+class Outcome(NamedTuple):
+  """How a run ended: `status` is finished, collapsed or interrupted."""
+
+  status: str
+  step: int
+  best_step: int | None
+
+
+def train(
+  task: Task,
+  training: Feed,
+  validation: Feed,
+  plan: Plan,
+  key: Key,
+  workdir: pathlib.Path,
+  title: str = "training",
+) -> Outcome:
+  """Trains, or goes on training, the run in `workdir`.
+
+  Checkpoints, `metrics.jsonl` and TensorBoard events go to `workdir`. On one
+  device a run that was killed and started again ends with the parameters of one
+  that was not, bit for bit: the position in the data and every key are
+  functions of the step.
+
+  Args:
+    task: what to train.
+    training: endless batches.
+    validation: one pass for `task.evaluate`.
+    plan: how long, how often.
+    key: of the whole run.
+    workdir: exists; shared by all processes.
+    title: for the progress bar.
+
+  Returns:
+    How it ended; "interrupted" after SIGINT or SIGTERM, with a checkpoint.
+
+  Raises:
+    FloatingPointError: the loss is not finite; the last good checkpoint stays.
+    ValueError: the checkpoints in workdir are of another model.
+  """
+  previous = _read_outcome(workdir)
+  if previous is not None:
+    return previous
+  checkpoints = Checkpoints(workdir / "checkpoints", plan.keep_last, plan.watch)
+  log = None
+  try:
+    state = _start(task, training, checkpoints, key)
+    log = Log(workdir, int(state.step))
+    run = _Run(task, training, validation, plan, key, checkpoints, log)
+    with Progress(title, plan.num_steps, int(state.step)) as bar:
+      status, step = run(state, bar)
+    checkpoints.wait()
+    outcome = Outcome(status, step, checkpoints.best_step())
+    if status != "interrupted" and parallel.is_lead():
+      _write_outcome(workdir, outcome)
+    return outcome
+  finally:
+    if log is not None:
+      log.close()
+    checkpoints.close()
+
+
+def _start(
+  task: Task, training: Feed, checkpoints: Checkpoints, key: Key
+) -> State:
+  """The newest checkpoint, or the initial state."""
+  first = next(iter(training.requests(0)))
+  batch = jax.jit(training.fetch)(training.resident, first)
+  template = jax.eval_shape(task.init, key, batch)
+  state = checkpoints.restore_latest(template)
+  if state is None:
+    state = jax.jit(task.init)(key, batch)
+  return parallel.replicate(state)
+
+
+class _Run:
+  """What the loop holds on to between steps; the state is passed along."""
+
+  def __init__(self, task, training, validation, plan, key, checkpoints, log):
+    self._training, self._validation = training, validation
+    self._plan, self._checkpoints, self._log = plan, checkpoints, log
+    self._key, self._key_evaluate = jax.random.split(key)
+    self._step = parallel.pmap_step(task.step, training.fetch)
+    self._evaluate = parallel.pmap_evaluate(task.evaluate, validation.fetch)
+    self._resident = parallel.replicate(training.resident)
+    self._held_out = parallel.replicate(validation.resident)
+    self._shown: dict[str, float] = {}
+
+  def __call__(self, state: State, bar: Progress) -> tuple[str, int]:
+    plan, step = self._plan, int(state.step)
+    requests = self._training.requests(step)
+    window = _Window()
+    with interrupt() as interrupted:
+      while step < plan.num_steps:
+        request = next(requests)
+        state, metrics = self._step(state, self._resident, request, self._key)
+        step += 1
+        window.add(step, metrics, _num_rows(request))
+        last = step == plan.num_steps
+        due = step % plan.evaluate_every == 0 or last
+        record = step % plan.log_every == 0 or due
+        # Several processes must agree, which costs a synchronisation.
+        ask = record or parallel.num_processes() == 1
+        stop = ask and parallel.any_process(interrupted())
+        if record or stop:
+          self._record(window, step)
+        if due and not self._evaluate_and_save(state, step, bar):
+          return "collapsed", step
+        bar.update(step, self._shown)
+        if due:
+          window.restart_clock()
+        if stop and not last:
+          self._checkpoints.save(state, {})
+          return "interrupted", step
+    return "finished", step
+
+  def _record(self, window: "_Window", step: int) -> None:
+    values = window.close()
+    self._shown["loss"] = values.get("loss", math.nan)
+    self._log.write("train", step, step / self._training.num_steps, values)
+
+  def _evaluate_and_save(self, state: State, step: int, bar: Progress) -> bool:
+    """Whether to go on: False where the watched metric has collapsed."""
+    values = evaluate(
+      self._evaluate,
+      state,
+      self._validation,
+      self._held_out,
+      jax.random.fold_in(self._key_evaluate, step),
+    )
+    self._log.write("validation", step, step / self._training.num_steps, values)
+    self._shown |= {k: v for k, v in values.items() if k != "loss"}
+    if self._plan.watch not in values:
+      raise ValueError(
+        f"training.watch = '{self._plan.watch}', but the task's evaluation "
+        f"reports {', '.join(sorted(values))}: name one of these."
+      )
+    fallen = self._checkpoints.best_value() - values[self._plan.watch]
+    if fallen > self._plan.collapse:
+      bar.say(
+        f"step {step}: {self._plan.watch} fell by {100 * fallen:.1f} points "
+        "below its best (catastrophic overfitting); training stops here and "
+        f"the checkpoint of step {self._checkpoints.best_step()} stands."
+      )
+      return False
+    self._checkpoints.save(state, values)
+    return True
+
+
+def evaluate(compiled, state, feed: Feed, resident, key) -> dict[str, float]:
+  """One pass over `feed` by a `parallel.pmap_evaluate`d function."""
+  total = None
+  for index, request in enumerate(feed.requests(0)):
+    metrics = compiled(state, resident, request, key, index)
+    total = metrics if total is None else masked.merge(total, metrics)
+  return masked.result(total)
+
+
+class _Window:
+  """The metrics since the last record, left on the device until then."""
+
+  def __init__(self):
+    self._metrics: list[tuple[int, Metrics]] = []
+    self._compile_seconds: float | None = None
+    self.restart_clock()
+
+  def restart_clock(self) -> None:
+    self._clock, self._timed_rows = time.monotonic(), 0
+
+  def add(self, step: int, metrics: Metrics, rows: int) -> None:
+    self._metrics.append((step, metrics))
+    self._timed_rows += rows
+    if self._compile_seconds is None:  # the first step of this process
+      jax.block_until_ready(metrics)
+      self._compile_seconds = time.monotonic() - self._clock
+      self.restart_clock()
+
+  def close(self) -> dict[str, float]:
+    """Averages, and the speed; empties the window.
+
+    Raises:
+      FloatingPointError: some metric of some step is not finite.
+    """
+    records = jax.device_get(self._metrics)
+    total = None
+    for step, metrics in records:
+      for name, value in masked.result(metrics).items():
+        if not math.isfinite(value):
+          raise FloatingPointError(
+            f"{name} is {value} at step {step}: training stops, and the "
+            "checkpoints before it stay. Lower the learning rate, clip "
+            "gradients (optimizer.clip_norm) or look at the data of that step."
+          )
+      total = metrics if total is None else masked.merge(total, metrics)
+    values = masked.result(total)
+    elapsed = time.monotonic() - self._clock
+    if self._timed_rows:
+      values["examples_per_second"] = self._timed_rows / elapsed
+    if self._compile_seconds:
+      values["compile_seconds"] = self._compile_seconds
+      self._compile_seconds = 0.0
+    self._metrics = []
+    self.restart_clock()
+    return values
+
+
+def _num_rows(request: Any) -> int:
+  """Rows of the global batch that `request` is this process's share of."""
+  return len(jax.tree.leaves(request)[0]) * parallel.num_processes()
+
+
+def _read_outcome(workdir: pathlib.Path) -> Outcome | None:
+  path = workdir / "outcome.json"
+  if not path.exists():
+    return None
+  return Outcome(**json.loads(path.read_text(encoding="utf-8")))
+
+
+def _write_outcome(workdir: pathlib.Path, outcome: Outcome) -> None:
+  new = workdir / "outcome.partial"
+  new.write_text(json.dumps(outcome._asdict()) + "\n", encoding="utf-8")
+  os.replace(new, workdir / "outcome.json")

@@ -1,0 +1,66 @@
+"""Optax optimisers and schedules by name."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import optax
+
+_SCHEDULES = ("constant", "cosine", "triangle", "piecewise")
+
+
+def optimiser(
+  config: Mapping[str, Any], num_steps: int
+) -> optax.GradientTransformation:
+  """The optimiser that a config section describes.
+
+  Args:
+    config: `name` of an optax optimiser (adam, adamw, sgd, ...);
+      `learning_rate`, the peak; `schedule` (see `schedule`); `clip_norm`, the
+      largest global gradient norm, or None; every other entry is handed to the
+      optimiser (momentum, weight_decay, ...).
+    num_steps: length of the run, which schedules are stretched over.
+
+  Raises:
+    ValueError: optax has no such optimiser, or the schedule is unknown.
+  """
+  options = dict(config)
+  name = options.pop("name")
+  clip_norm = options.pop("clip_norm", None)
+  rate = schedule(
+    options.pop("schedule", "constant"), options.pop("learning_rate"), num_steps
+  )
+  if not callable(getattr(optax, name, None)):
+    raise ValueError(f"optax has no optimiser named '{name}'; try 'adam'.")
+  update = getattr(optax, name)(rate, **options)
+  if clip_norm is None:
+    return update
+  return optax.chain(optax.clip_by_global_norm(clip_norm), update)
+
+
+def schedule(name: str, peak: float, num_steps: int) -> optax.Schedule:
+  """Learning rate against step.
+
+  constant: the peak throughout. cosine: from the peak to 0. triangle: linearly
+  from 0 to the peak at 40 % of the run and back to 0, the cyclic schedule of
+  Wong, Rice and Kolter 2020. piecewise: a tenth at 75 % of the run and again at
+  90 %, as PGD training commonly does.
+  """
+  if name == "constant":
+    return optax.constant_schedule(peak)
+  if name == "cosine":
+    return optax.cosine_decay_schedule(peak, num_steps)
+  if name == "triangle":
+    rise = max(1, int(0.4 * num_steps))
+    return optax.join_schedules(
+      [
+        optax.linear_schedule(0.0, peak, rise),
+        optax.linear_schedule(peak, 0.0, max(1, num_steps - rise)),
+      ],
+      [rise],
+    )
+  if name == "piecewise":
+    drops = {int(0.75 * num_steps): 0.1, int(0.9 * num_steps): 0.1}
+    return optax.piecewise_constant_schedule(peak, drops)
+  raise ValueError(
+    f"no schedule named '{name}': wanted one of {', '.join(_SCHEDULES)}."
+  )

@@ -1,0 +1,76 @@
+"""A bar with ETA on a terminal, a line now and then elsewhere."""
+
+import time
+from collections.abc import Mapping
+
+import rich.console
+import rich.progress
+
+from robust_jax import parallel
+
+_SECONDS_BETWEEN_LINES = 15.0
+
+
+class Progress:
+  """Shows how far a run is, with its latest numbers; only in the lead process.
+
+  Args:
+    title: what is being done.
+    total: number of steps.
+    done: steps that were done before.
+  """
+
+  def __init__(self, title: str, total: int, done: int = 0):
+    self._title, self._total, self._first = title, total, done
+    self._console = rich.console.Console(quiet=not parallel.is_lead())
+    self._start = self._last_line = time.monotonic()
+    self._numbers = ""
+    self._bar = rich.progress.Progress(
+      rich.progress.TextColumn("{task.description}"),
+      rich.progress.BarColumn(bar_width=24),
+      rich.progress.MofNCompleteColumn(),
+      rich.progress.TimeElapsedColumn(),
+      rich.progress.TextColumn("eta"),
+      rich.progress.TimeRemainingColumn(elapsed_when_finished=False),
+      rich.progress.TextColumn("{task.fields[numbers]}"),
+      console=self._console,
+      disable=not self._console.is_terminal,
+    )
+    self._task = self._bar.add_task(
+      title, total=total, completed=done, numbers=""
+    )
+
+  def __enter__(self) -> "Progress":
+    self._bar.start()
+    return self
+
+  def __exit__(self, *exception) -> None:
+    self._bar.stop()
+
+  def say(self, message: str) -> None:
+    """A line above the bar."""
+    self._console.print(message, highlight=False, soft_wrap=True)
+
+  def update(self, done: int, numbers: Mapping[str, float] | None = None):
+    """Moves to `done` steps; `numbers` replace those shown."""
+    if numbers is not None:
+      self._numbers = "  ".join(f"{k} {_short(v)}" for k, v in numbers.items())
+    self._bar.update(self._task, completed=done, numbers=self._numbers)
+    now = time.monotonic()
+    overdue = now - self._last_line > _SECONDS_BETWEEN_LINES
+    if not self._console.is_terminal and (overdue or done == self._total):
+      self._last_line = now
+      self.say(
+        f"{self._title}  {done}/{self._total}  eta {self._eta(done, now)}  "
+        f"{self._numbers}"
+      )
+
+  def _eta(self, done: int, now: float) -> str:
+    rate = (now - self._start) / max(1, done - self._first)
+    seconds = int(rate * (self._total - done))
+    return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+def _short(value: float) -> str:
+  """Shares as percentages, the rest to three digits."""
+  return f"{100 * value:.1f}%" if 0 <= value <= 1 else f"{value:.3g}"

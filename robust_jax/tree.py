@@ -1,0 +1,74 @@
+"""Arithmetic on pytrees whose leaves lead with the batch axis.
+
+Everything here is per example: an operation never mixes two rows.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from robust_jax.types import Array, PyTree, SearchResult
+
+
+def expand(values: Array, like: Array) -> Array:
+  """`[B]` (or a scalar) -> `[B, 1, ...]`, to broadcast against `like`."""
+  values = jnp.asarray(values)
+  return values.reshape(values.shape + (1,) * (like.ndim - values.ndim))
+
+
+def where(mask: Array, a: PyTree, b: PyTree) -> PyTree:
+  """Example i from `a` where `mask[i]`, from `b` elsewhere; `mask [B]`."""
+  return jax.tree.map(
+    lambda u, v: jnp.where(expand(mask, jnp.asarray(u)), u, v), a, b
+  )
+
+
+def add(theta: PyTree, scale: Array | float, direction: PyTree) -> PyTree:
+  """`theta + scale * direction`; `scale` is a scalar or `[B]`."""
+  return jax.tree.map(lambda t, d: t + expand(scale, d) * d, theta, direction)
+
+
+def dot(a: PyTree, b: PyTree) -> Array:
+  """Inner product of each example, `[B]`, in float32."""
+  return _sum(jax.tree.map(lambda u, v: u.astype(jnp.float32) * v, a, b))
+
+
+def norm(tree: PyTree, ord: float) -> Array:
+  """The `ord`-norm of each example over all leaves, `[B]`; ord 1, 2 or inf."""
+  size = jax.tree.map(lambda t: jnp.abs(t.astype(jnp.float32)), tree)
+  if ord == 1:
+    return _sum(size)
+  largest = _max(size)
+  if ord == jnp.inf:
+    return largest
+  if ord == 2:
+    # Scaled by the largest entry first: squares of small gradients underflow.
+    scale = jnp.where(largest > 0, largest, 1.0)
+    scaled = jax.tree.map(lambda t: t / expand(scale, t), size)
+    return largest * jnp.sqrt(_sum(jax.tree.map(jnp.square, scaled)))
+  raise ValueError(f"the order of a norm must be 1, 2 or inf, got {ord}.")
+
+
+def normalise(tree: PyTree, ord: float) -> PyTree:
+  """Each example divided by its `ord`-norm; an all-zero example stays zero."""
+  length = norm(tree, ord)
+  length = jnp.where(length > 0, length, 1.0)
+  return jax.tree.map(lambda t: t / expand(length, t), tree)
+
+
+def better(old: SearchResult, new: SearchResult) -> SearchResult:
+  """Of two results the one of larger value, per example; NaN never wins."""
+  old_value = jnp.where(jnp.isnan(old.value), -jnp.inf, old.value)
+  return where(new.value > old_value, new, old)
+
+
+def _sum(tree: PyTree) -> Array:
+  return sum(_flat(leaf).sum(axis=1) for leaf in jax.tree.leaves(tree))
+
+
+def _max(tree: PyTree) -> Array:
+  leaves = [_flat(leaf).max(axis=1) for leaf in jax.tree.leaves(tree)]
+  return jnp.stack(leaves).max(axis=0)
+
+
+def _flat(leaf: Array) -> Array:
+  return leaf.reshape(leaf.shape[0], -1)

@@ -1,0 +1,114 @@
+"""The vocabulary of the whole package: aliases and records, nothing else.
+
+Letters in shapes: `B` examples in a batch, `K` classes, `D` devices,
+`H, W, C` height, width and channels. `theta` is the perturbation: any pytree
+whose leaves lead with `B`.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+import jax
+
+Array = jax.Array
+PyTree = Any
+Key = jax.Array  # a typed key: `jax.random.key(0)`
+
+LogitsFn = Callable[[Array], Array]
+"""x `[B, ...]` float in [0, 1] -> logits `[B, K]`; parameters closed over.
+
+Pass `jax.tree_util.Partial(apply, params)` through `jit` and new parameters of
+the same shape do not recompile."""
+
+Objective = Callable[[Array, Array], Array]
+"""logits `[B, K]`, labels `[B]` -> `[B]`. Searches always maximise it."""
+
+Attack = Callable[[Key, LogitsFn, Array, Array], Array]
+"""(key, logits_fn, x `[B, ...]`, labels `[B]`) -> x_adv `[B, ...]`."""
+
+Batch = Mapping[str, Any]
+"""`x [B, ...]` float32 in [0, 1], `y [B]` int32, `mask [B]` float32 (1 for a
+real example, 0 for padding). Domain adaptation nests one per domain."""
+
+Metrics = dict[str, tuple[Array, Array]]
+"""name -> (sum, count): summed over examples, batches and devices, divided
+once at the very end."""
+
+
+class PerturbationSet(NamedTuple):
+  """A threat model: everything about what may change, nothing about search.
+
+  Attributes:
+    zero: `(x) -> theta`, with `apply(x, zero(x)) == x` exactly.
+    sample: `(key, x) -> theta`, a feasible random start.
+    project: `(x, theta) -> theta`, feasible and idempotent.
+    steepest: `(x, grad) -> theta`, the theta of the set (the box apart) that
+      maximises `<grad, theta>`: the radius is included, so step sizes are
+      fractions of it and no search knows a unit.
+    apply: `(x, theta) -> x'`, a valid model input, differentiable in theta.
+    grid: `(x, n) -> theta [G, B, ...]`, or None where it cannot be enumerated.
+  """
+
+  zero: Callable[[Array], PyTree]
+  sample: Callable[[Key, Array], PyTree]
+  project: Callable[[Array, PyTree], PyTree]
+  steepest: Callable[[Array, PyTree], PyTree]
+  apply: Callable[[Array, PyTree], Array]
+  grid: Callable[[Array, int], PyTree] | None = None
+
+
+class SearchResult(NamedTuple):
+  """What a search found: `value [B]` is the objective at `theta`."""
+
+  theta: PyTree
+  value: Array
+
+
+class Search(Protocol):
+  """A way to find the worst case in a set; every hyperparameter defaults."""
+
+  def __call__(
+    self,
+    key: Key,
+    objective: Callable[[Array], Array],
+    pset: PerturbationSet,
+    x: Array,
+    /,
+    **hyper: Any,
+  ) -> SearchResult:
+    """Maximises `objective` (x' `[B, ...]` -> `[B]`) over `pset` around `x`."""
+
+
+class State(NamedTuple):
+  """All that training changes; a checkpoint is exactly this, without devices.
+
+  Attributes:
+    step: int32 scalar, the number of completed steps.
+    params: pytree of the trained parameters.
+    model_state: the model's other collections (BatchNorm's running statistics).
+    opt_state: of the optax optimiser.
+    ema: exponential moving average of `params`, or None if not kept.
+  """
+
+  step: Array
+  params: PyTree
+  model_state: PyTree
+  opt_state: PyTree
+  ema: PyTree | None = None
+
+
+class Task(NamedTuple):
+  """A training problem as three pure functions over one global batch's shard.
+
+  `step` and `evaluate` run inside `parallel.pmap_step` and reduce over devices
+  with `parallel.mean` and `parallel.total`.
+
+  Attributes:
+    init: `(key, batch) -> State`.
+    step: `(State, batch, key) -> (State, Metrics)`.
+    evaluate: `(State, batch, key) -> Metrics`.
+  """
+
+  init: Callable[[Key, Batch], State]
+  step: Callable[[State, Batch, Key], tuple[State, Metrics]]
+  evaluate: Callable[[State, Batch, Key], Metrics]

@@ -1,0 +1,47 @@
+"""What a source promises about everything that is read from it."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from robust_jax.data.source import Source
+
+
+def constant(image, label, num_classes=10):
+  return Source(
+    "toy", (4, 4, 1), num_classes, 5, lambda i: [(image, label)] * len(i)
+  )
+
+
+BLACK = np.zeros((4, 4, 1), np.uint8)
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.lists(st.integers(0, 2999), max_size=2500))
+def test_examples_come_in_the_order_asked_for(indices):
+  def read_pairs(chunk):
+    return [(np.full((1, 2, 1), i % 256, np.uint8), i) for i in chunk]
+
+  source = Source("toy", (1, 2, 1), 3000, 3000, read_pairs)
+  batch = source.read(np.array(indices, np.int32))
+  assert batch["x"].shape == (len(indices), 1, 2, 1)
+  assert batch["x"].dtype == np.uint8
+  assert batch["y"].dtype == np.int32
+  np.testing.assert_array_equal(batch["y"], indices)
+  np.testing.assert_array_equal(batch["x"][:, 0, 0, 0], batch["y"] % 256)
+
+
+@pytest.mark.parametrize(
+  ("source", "message"),
+  [
+    (constant(BLACK[:3], 0), r"image 2 of 'toy' is uint8 \(3, 4, 1\)"),
+    (constant(BLACK / 1.0, 0), r"is float64 .* wanted uint8 \(4, 4, 1\)"),
+    (constant(BLACK, -1), r"label 2 of 'toy' is -1: wanted 0\.\.9"),
+    (constant(BLACK, 10), r"label 2 of 'toy' is 10: wanted 0\.\.9"),
+    (constant(BLACK, 1.5), r"label 2 of 'toy' is 1.5: wanted an integer"),
+  ],
+)
+def test_what_breaks_the_promise_is_named(source, message):
+  with pytest.raises(ValueError, match=message):
+    source.read(np.array([2]))

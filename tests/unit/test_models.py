@@ -1,0 +1,310 @@
+"""Laws that every model keeps, and what sets each apart."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from robust_jax.models.batch_norm import batch_norm
+from robust_jax.models.he_conv import he_conv
+from robust_jax.models.madry_cnn import MadryCNN
+from robust_jax.models.normalise import normalise
+from robust_jax.models.preact_resnet import PreActResNet
+from robust_jax.models.small_cnn import SmallCNN
+from robust_jax.models.wide_resnet import WideResNet
+from robust_jax.parallel import AXIS
+
+TINY = {
+  "small": SmallCNN(num_classes=5),
+  "madry": MadryCNN(num_classes=5),
+  "preact": PreActResNet(num_classes=5, num_blocks=(1, 1), width=4),
+  "wide": WideResNet(num_classes=5, depth=10, widen=1),
+}
+RESIDUAL = ("preact", "wide")
+
+
+def images(batch=4, size=8, channels=3, seed=0):
+  rng = np.random.default_rng(seed)
+  return rng.random((batch, size, size, channels), np.float32)
+
+
+def random_variables(model, x):
+  """Of trained models: no two channels alike, activations of order one."""
+  rng = np.random.default_rng(2)
+  scale = {"kernel": 0.1, "bias": 0.3, "mean": 0.3, "scale": 0.3, "var": 0.3}
+  centre = {"scale": 1.0, "var": 1.0}
+
+  def draw(path, leaf):
+    name = path[-1].key
+    values = rng.uniform(-scale[name], scale[name], leaf.shape)
+    return np.float32(values + centre.get(name, 0.0))
+
+  shapes = jax.eval_shape(model.init, jax.random.key(0), x)
+  return jax.tree_util.tree_map_with_path(draw, shapes)
+
+
+class Trained:
+  """A tiny model with variables; each of its functions is compiled once."""
+
+  def __init__(self, model):
+    self.model = model
+    self.variables = random_variables(model, images())
+    self.logits = jax.jit(model.apply)
+    self.step = jax.jit(train_step(model))
+
+
+def train_step(model):
+  """(variables, x) -> logits, the new statistics."""
+
+  def step(variables, x):
+    logits, updated = model.apply(
+      variables, x, train=True, mutable=["batch_stats"]
+    )
+    return logits, updated["batch_stats"]
+
+  return step
+
+
+@pytest.fixture(params=TINY, scope="module")
+def trained(request):
+  return Trained(TINY[request.param])
+
+
+@pytest.fixture(params=RESIDUAL, scope="module")
+def residual(request):
+  return Trained(TINY[request.param])
+
+
+def num_parameters(model, shape):
+  variables = jax.eval_shape(
+    model.init, jax.random.key(0), jax.ShapeDtypeStruct(shape, jnp.float32)
+  )
+  return sum(p.size for p in jax.tree.leaves(variables["params"]))
+
+
+def preact_block(inputs, outputs):
+  """Two normalisations (scale, bias), two 3x3 kernels, one 1x1 if needed."""
+  norms = 2 * inputs + 2 * outputs
+  kernels = 9 * inputs * outputs + 9 * outputs**2
+  return norms + kernels + (inputs * outputs if inputs != outputs else 0)
+
+
+def test_small_cnn_has_as_many_parameters_as_derived():
+  convolutions = (16 * 1 * 16 + 16) + (16 * 16 * 32 + 32)
+  linear = (7 * 7 * 32 * 100 + 100) + (100 * 10 + 10)
+  assert convolutions + linear == 166_406
+  assert num_parameters(SmallCNN(), (1, 28, 28, 1)) == 166_406
+
+
+def test_madry_cnn_has_as_many_parameters_as_derived():
+  convolutions = (25 * 1 * 32 + 32) + (25 * 32 * 64 + 64)
+  linear = (7 * 7 * 64 * 1024 + 1024) + (1024 * 10 + 10)
+  assert convolutions + linear == 3_274_634
+  assert num_parameters(MadryCNN(), (1, 28, 28, 1)) == 3_274_634
+
+
+def test_preact_resnet_18_has_as_many_parameters_as_derived():
+  widths = [64, 64, 64, 128, 128, 256, 256, 512, 512]
+  blocks = sum(map(preact_block, widths[:-1], widths[1:]))
+  without = 9 * 3 * 64 + blocks + (512 * 10 + 10)
+  assert without == 11_171_146
+  shape = (1, 32, 32, 3)
+  assert num_parameters(PreActResNet(final_norm=False), shape) == without
+  assert num_parameters(PreActResNet(), shape) == without + 2 * 512
+
+
+def test_wide_resnet_28_10_has_as_many_parameters_as_derived():
+  widths = [16] + [160] * 4 + [320] * 4 + [640] * 4
+  blocks = sum(map(preact_block, widths[:-1], widths[1:]))
+  total = 9 * 3 * 16 + blocks + 2 * 640 + (640 * 10 + 10)
+  assert total == 36_479_194
+  assert num_parameters(WideResNet(), (1, 32, 32, 3)) == total
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, jnp.bfloat16])
+def test_logits_are_float32_one_row_per_image(trained, dtype):
+  x = jax.ShapeDtypeStruct((4, 8, 8, 3), dtype)
+  logits = jax.eval_shape(trained.model.apply, trained.variables, x)
+  assert logits.shape == (4, 5)
+  assert logits.dtype == jnp.float32
+
+
+def test_frozen_logits_do_not_depend_on_the_rest_of_the_batch(trained):
+  x, other = images(), 1 - images()
+  other[0] = x[0]
+  logits = trained.logits(trained.variables, x)
+  np.testing.assert_array_equal(
+    logits[0], trained.logits(trained.variables, other)[0]
+  )
+  np.testing.assert_array_equal(
+    logits[::-1], trained.logits(trained.variables, x[::-1])
+  )
+
+
+def test_input_gradients_are_finite_and_reach_every_channel(trained):
+  @jax.jit
+  @jax.grad
+  def gradient(x):
+    return trained.model.apply(trained.variables, x).max(1).sum()
+
+  # Without any contrast there is nothing to divide a deviation by.
+  assert np.isfinite(gradient(np.zeros_like(images()))).all()
+  grads = gradient(images())
+  assert np.isfinite(grads).all()
+  assert (np.abs(grads).max((0, 1, 2)) > 0).all()
+
+
+def test_pixel_statistics_act_before_the_first_layer(trained):
+  mean, std = (0.1, 0.2, 0.3), (0.5, 0.25, 2.0)
+  x = images()
+  inside = jax.jit(trained.model.copy(mean=mean, std=std).apply)
+  outside = (x - np.float32(mean)) / np.float32(std)
+  # One compiler may multiply by 1 / std where the other divides.
+  np.testing.assert_allclose(
+    inside(trained.variables, x),
+    trained.logits(trained.variables, outside),
+    rtol=1e-4,
+    atol=1e-5,
+  )
+
+
+def test_normalise_is_its_formula():
+  x, mean, std = images(), (0.1, 0.2, 0.3), (0.5, 0.25, 2.0)
+  wanted = [(x[..., c] - np.float32(mean[c])) / std[c] for c in range(3)]
+  np.testing.assert_array_equal(
+    normalise(x, mean, std), np.stack(wanted, axis=-1)
+  )
+  np.testing.assert_array_equal(normalise(x), x)
+  np.testing.assert_array_equal(normalise(x, (0.5,), (2.0,)), (x - 0.5) / 2)
+
+
+@pytest.mark.parametrize(
+  ("arguments", "message"),
+  [
+    ((images()[0],), "write x.None."),
+    ((np.zeros((1, 8, 8, 3), np.uint8),), "255"),
+    ((images(), (0.5, 0.5)), "mean = .* 3 channels"),
+    ((images(), (0.5,), (1.0,) * 4), "std = .* 3 channels"),
+    ((images(), (0.5,), (1.0, 0.0, 1.0)), "positive"),
+    ((images(), (0.5,), (float("nan"),)), "positive"),
+  ],
+)
+def test_normalise_refuses(arguments, message):
+  with pytest.raises(ValueError, match=message):
+    normalise(*arguments)
+
+
+@pytest.mark.parametrize("depth", [4, 12, 27])
+def test_wide_resnet_refuses_depths_of_no_whole_number_of_blocks(depth):
+  with pytest.raises(ValueError, match="6 n"):
+    num_parameters(WideResNet(depth=depth), (1, 8, 8, 3))
+
+
+@pytest.mark.parametrize("name", RESIDUAL)
+def test_batch_norm_refuses_other_statistics(name):
+  model = TINY[name].copy(batch_norm="synchronized")
+  with pytest.raises(ValueError, match="'synchronised'"):
+    num_parameters(model, (1, 8, 8, 3))
+
+
+def first_norm(statistics):
+  """Of the first block, which reads the first convolution."""
+  return statistics[min(set(statistics) - {"bn", "bn1"})]["bn1"]
+
+
+def test_training_moves_the_statistics_a_tenth_towards_the_batchs(residual):
+  x = images(batch=8)
+  _, updated = residual.step(residual.variables, x)
+  entered = jax.lax.conv_general_dilated(
+    x,
+    residual.variables["params"]["conv1"]["kernel"],
+    (1, 1),
+    "SAME",
+    dimension_numbers=("NHWC", "HWIO", "NHWC"),
+  )
+  before = first_norm(residual.variables["batch_stats"])
+  after = first_norm(updated)
+  batch = {"mean": entered.mean((0, 1, 2)), "var": entered.var((0, 1, 2))}
+  for name, of_batch in batch.items():
+    # Flax takes the variance as E x^2 - (E x)^2: a few float32 roundings more.
+    np.testing.assert_allclose(
+      after[name], 0.9 * before[name] + 0.1 * of_batch, rtol=1e-4, atol=1e-6
+    )
+
+
+def test_training_normalises_with_the_batch_itself(residual):
+  x = images(batch=8)
+  logits, _ = residual.step(residual.variables, x)
+  moved = jax.tree.map(lambda s: s + 3, residual.variables["batch_stats"])
+  variables = residual.variables | {"batch_stats": moved}
+  np.testing.assert_array_equal(logits, residual.step(variables, x)[0])
+
+
+def test_only_synchronised_statistics_are_those_of_the_whole_batch(residual):
+  x = images(batch=8)
+  x[:4] *= 0.3  # the shards differ, and so do their statistics
+  logits, statistics = residual.step(residual.variables, x)
+
+  def sharded(choice):
+    step = train_step(residual.model.copy(batch_norm=choice))
+    mapped = jax.jit(jax.vmap(step, in_axes=(None, 0), axis_name=AXIS))
+    found = mapped(residual.variables, x.reshape(2, 4, *x.shape[1:]))
+    return found[0].reshape(logits.shape), found[1]
+
+  # The same sums in another order, whose roundings each of up to six
+  # normalisations enlarges by mean / deviation; seen: 1e-6.
+  same = {"rtol": 1e-4, "atol": 1e-4}
+  found_logits, found_statistics = sharded("synchronised")
+  np.testing.assert_allclose(found_logits, logits, **same)
+  for shard in range(2):
+    for found, wanted in zip(
+      jax.tree.leaves(found_statistics),
+      jax.tree.leaves(statistics),
+      strict=True,
+    ):
+      np.testing.assert_allclose(found[shard], wanted, **same)
+
+  found_logits, found_statistics = sharded("per_device")
+  assert np.abs(found_logits - logits).max() > 0.05
+  means = first_norm(found_statistics)["mean"]
+  assert not np.allclose(means[0], means[1], **same)
+
+
+def test_per_device_needs_no_axis_and_synchronised_does():
+  x = images()
+  variables = {"batch_stats": {"mean": jnp.zeros(3), "var": jnp.ones(3)}}
+  variables["params"] = {"scale": jnp.ones(3), "bias": jnp.zeros(3)}
+  alone = batch_norm("per_device", train=True, name=None)
+  alone.apply(variables, x, mutable=["batch_stats"])
+  together = batch_norm("synchronised", train=True, name=None)
+  with pytest.raises(NameError, match=AXIS):
+    together.apply(variables, x, mutable=["batch_stats"])
+  frozen = batch_norm("synchronised", train=False, name=None)
+  np.testing.assert_allclose(frozen.apply(variables, x), x, rtol=1e-4)
+
+
+def test_madry_cnn_starts_as_the_challenges_code_does():
+  model, x = MadryCNN(), jnp.zeros((1, 8, 8, 1))
+  params = jax.jit(model.init)(jax.random.key(0), x)["params"]
+  for layer in params.values():
+    np.testing.assert_array_equal(layer["bias"], np.float32(0.1))
+    assert np.abs(layer["kernel"]).max() <= 0.2
+  # A normal cut at 2 deviations keeps 0.8796 of its own; 1.5 % is 5 standard
+  # errors of the deviation of these 51,200 draws.
+  spread = np.std(params["conv2"]["kernel"])
+  np.testing.assert_allclose(spread, 0.1 * 0.8796, rtol=0.015)
+
+
+def test_residual_convolutions_start_in_he_initialisation():
+  x = jnp.zeros((1, 8, 8, 16))
+  layer = he_conv(64, 3, 2, name="conv")
+  kernel = layer.init(jax.random.key(0), x)["params"]["kernel"]
+  # 5 % is 5 standard errors and more of the deviation of 9,216 normal draws.
+  np.testing.assert_allclose(np.std(kernel), (2 / (9 * 64)) ** 0.5, rtol=0.05)
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_a_model_lives_in_the_module_of_its_name(name):
+  cls = type(TINY[name])
+  module = cls.__module__.rpartition(".")[2]
+  assert module.replace("_", "") == cls.__name__.lower()
