@@ -17,19 +17,21 @@ is interrupted or killed goes on when the same command is given again.
 """
 
 import difflib
+import logging
 import os
 import pathlib
 import sys
 from collections.abc import Sequence
 
+import absl.logging
 import jax
-from absl import app, flags, logging
+from absl import app, flags
 from ml_collections import config_flags
 
 from experiments import processes, runs
 from experiments.configs.adversarial import digits_pgd
+from experiments.prepare_data import prepare_data
 from robust_jax import parallel
-from robust_jax.data.prepare import prepare
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "experiment: a config file, and after a colon its argument."
@@ -88,9 +90,7 @@ def _evaluate(arguments: Sequence[str]) -> int:
 def _data(arguments: Sequence[str]) -> int:
   if not arguments:
     raise ValueError("data needs a name, as in `./launch.sh data mnist`.")
-  for name in arguments:
-    prepare(name)
-  return 0
+  return max(prepare_data(name) for name in arguments)
 
 
 def _demo(arguments: Sequence[str]) -> int:
@@ -168,6 +168,9 @@ def _without_processes(arguments: list[str]) -> list[str]:
 
 def _guarded(argv: Sequence[str]) -> int:
   """`main`, with errors meant for people told without a traceback."""
+  absl.logging.set_verbosity(absl.logging.WARNING)
+  # Libraries warn through absl of what nobody here can act on.
+  logging.getLogger("absl").setLevel(logging.ERROR)
   try:
     return main(argv)
   except (ValueError, FloatingPointError) as error:
@@ -177,7 +180,21 @@ def _guarded(argv: Sequence[str]) -> int:
     return 2
 
 
-if __name__ == "__main__":
-  logging.set_verbosity(logging.WARNING)
+def _parse(argv: Sequence[str]) -> Sequence[str]:
+  """Flags may stand before and after the command."""
   flags.FLAGS.set_gnu_getopt(True)
-  app.run(_guarded)
+  try:
+    return flags.FLAGS(argv)
+  except flags.Error as error:
+    # The last line is the reason; above it may stand a whole traceback.
+    reason = str(error).strip().splitlines()[-1]
+    sys.exit(f"error: {reason.strip()}\nTry --help.")
+  except (KeyError, AttributeError, TypeError, OSError) as error:
+    # What ml_collections raises for a field or file that does not exist, or a
+    # value of another type; its message has the nearest name in it.
+    message = str(error.args[0]).replace("\\n", " ").replace("'", "")
+    sys.exit("error: --config: " + " ".join(message.split()))
+
+
+if __name__ == "__main__":
+  app.run(_guarded, flags_parser=_parse)

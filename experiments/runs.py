@@ -26,6 +26,7 @@ def train(
 ) -> loop.Outcome:
   """Trains the run in `path`, or goes on with it, and says how it ended."""
   experiment = build.experiment(config)
+  loop.rehearse(experiment.task, experiment.training, experiment.validation)
   workdir.open_run(path, config)
   outcome = loop.train(
     experiment.task,

@@ -12,7 +12,7 @@ what is resident on the device into a batch inside the compiled program.
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -45,6 +45,7 @@ def total(tree: PyTree) -> PyTree:
 def pmap_step(
   step: Callable[[State, Batch, Key], tuple[State, Metrics]],
   fetch: Fetch = fetch_request,
+  devices: Sequence[jax.Device] | None = None,
 ) -> Callable[[State, PyTree, PyTree, Key], tuple[State, Metrics]]:
   """Compiles a training step for all devices.
 
@@ -54,6 +55,7 @@ def pmap_step(
   Args:
     step: `(State, Batch, Key) -> (State, Metrics)`, as in `types.Task`.
     fetch: `(resident, request) -> Batch`.
+    devices: of this process, to be used; all by default.
 
   Returns:
     `(state, resident, request, key) -> (state, metrics)`. `request` leads with
@@ -65,10 +67,11 @@ def pmap_step(
       between devices.
   """
 
-  def body(state, resident, request, key):
+  def body(state, inputs):
+    resident, request, key = inputs
     return step(state, fetch(resident, request), _fold(key, state.step))
 
-  return _on_all_devices(body, (None, None, 0, None), donate_argnums=0)
+  return _on_devices(body, (None, 0, None), devices, donate_argnums=0)
 
 
 def pmap_evaluate(
@@ -82,11 +85,12 @@ def pmap_evaluate(
     number of the batch, which the key is folded with.
   """
 
-  def body(state, resident, request, key, index):
+  def body(state, inputs):
+    resident, request, key, index = inputs
     batch = fetch(resident, request)
     return total(evaluate(state, batch, _fold(key, index)))
 
-  return _on_all_devices(body, (None, None, 0, None, None))
+  return _on_devices(body, (None, 0, None, None))
 
 
 def simulate_step(
@@ -96,13 +100,14 @@ def simulate_step(
 ) -> Callable[[State, PyTree, PyTree, Key], tuple[State, Metrics]]:
   """`pmap_step` on `num_devices` imagined devices of this one."""
 
-  def body(state, resident, request, key):
+  def body(state, inputs):
+    resident, request, key = inputs
     return step(state, fetch(resident, request), _fold(key, state.step))
 
-  mapped = jax.jit(_vmapped(body, (None, None, 0, None)))
+  mapped = jax.jit(_vmapped(body, (None, 0, None)))
 
   def run(state, resident, request, key):
-    return mapped(state, resident, _split(request, num_devices), key)
+    return mapped(state, (resident, _split(request, num_devices), key))
 
   return run
 
@@ -114,34 +119,41 @@ def _fold(key: Key, count) -> Key:
 
 
 def _vmapped(body, in_axes):
-  return jax.vmap(body, in_axes=in_axes, out_axes=None, axis_name=AXIS)
+  return jax.vmap(body, in_axes=(None, in_axes), out_axes=None, axis_name=AXIS)
 
 
-def _on_all_devices(body, in_axes, donate_argnums=()):
+def _on_devices(body, in_axes, devices=None, donate_argnums=()):
+  """`body(state, inputs)` on each device; `in_axes` are those of the inputs.
+
+  The inputs are one tuple because pmap takes a flat `in_axes` leaf by leaf,
+  instead of argument by argument, where the two happen to be equally many
+  (jax 0.10.2 and 0.11.2): a batch could silently be handed whole to everyone.
+  """
+  devices = devices or jax.local_devices()
   compiled = jax.pmap(
     body,
     axis_name=AXIS,
-    in_axes=in_axes,
+    in_axes=(None, in_axes),
     out_axes=None,
+    devices=None if devices == jax.local_devices() else devices,
     donate_argnums=donate_argnums,
   )
   checked = False
 
-  @functools.wraps(body)
   def run(state, resident, request, *rest):
     nonlocal checked
-    request = _split(request, jax.local_device_count())
+    inputs = (resident, _split(request, len(devices)), *rest)
     if not checked:
-      _check_replicated(body, in_axes, state, resident, request, *rest)
+      _check_replicated(_vmapped(body, in_axes), state, inputs)
       checked = True
-    return compiled(state, resident, request, *rest)
+    return compiled(state, inputs)
 
   return run
 
 
-def _check_replicated(body, in_axes, *args):
+def _check_replicated(vmapped, *args):
   try:
-    jax.eval_shape(_vmapped(body, in_axes), *args)
+    jax.eval_shape(vmapped, *args)
   except ValueError as error:
     if "out_axes" not in str(error):
       raise

@@ -40,7 +40,8 @@ class PerturbationSet(NamedTuple):
 
   Attributes:
     zero: `(x) -> theta`, with `apply(x, zero(x)) == x` exactly.
-    sample: `(key, x) -> theta`, a feasible random start.
+    sample: `(key, x) -> theta`, a random start; feasible, in that `project`
+      changes nothing of what it does to x.
     project: `(x, theta) -> theta`, feasible and idempotent.
     steepest: `(x, grad) -> theta`, the theta of the set (the box apart) that
       maximises `<grad, theta>`: the radius is included, so step sizes are

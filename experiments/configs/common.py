@@ -68,6 +68,18 @@ def adversarial(config: ConfigDict, attack: dict[str, Any]) -> ConfigDict:
   return config
 
 
+def wong_recipe(config: ConfigDict) -> ConfigDict:
+  """The MNIST recipe of Wong, Rice and Kolter 2020: Adam, ten short epochs.
+
+  The learning rate rises to 5e-3 at 40 % of training and falls back to 0;
+  batches of 100.
+  """
+  config.data.update(train="train[:58000]", validation="train[58000:]")
+  config.optimizer.update(learning_rate=5e-3, schedule="triangle")
+  config.training.update(num_epochs=10.0, batch_size=100)
+  return config
+
+
 def linf_pgd(eps: float, **search: Any) -> dict[str, Any]:
   """An attack section: PGD on the cross-entropy in an Linf ball."""
   return {

@@ -1,5 +1,7 @@
 """A data set by name, ready to be read; tensorflow is never imported."""
 
+import shlex
+
 import numpy as np
 
 from robust_jax.data.find_builder import find_builder, is_prepared, own_builder
@@ -45,7 +47,7 @@ def _prepared(builder, name, data_dir):
     return find_builder(name, data_dir)
   command = f"./launch.sh data {name}"
   if data_dir is not None:
-    command = f"TFDS_DATA_DIR={data_dir} {command}"
+    command = f"TFDS_DATA_DIR={shlex.quote(str(data_dir))} {command}"
   raise ValueError(
     f"data set '{name}' is not prepared in {builder.data_dir}: run `{command}`."
   )

@@ -26,8 +26,8 @@ def prepare(name: str, data_dir: str | None = None) -> None:
 
   Raises:
     ValueError: the name is unknown, tensorflow is wanted and not installed, the
-      data set is there in another form or incomplete, the download failed, or
-      the directory cannot be written.
+      data set is there in another form or incomplete, the network is not
+      there, or the directory cannot be written.
   """
   builder = find_builder(name, data_dir)
   if is_prepared(builder):

@@ -23,7 +23,7 @@ def robustness(
 
   Returns:
     `(logits_fn, batch, key) -> metrics` with "loss", "accuracy", and
-    "<name>_accuracy" for each attack and "worst_case_accuracy" over them all.
+    "<name>_accuracy" for each attack; for several, "worst_case_accuracy" too.
   """
 
   def evaluate(logits_fn: LogitsFn, batch: Batch, key: Key) -> Metrics:
@@ -34,7 +34,7 @@ def robustness(
       key, key_attack = jax.random.split(key)
       x_adv = attack(key_attack, logits_fn, x, labels)
       correct[f"{name}_accuracy"] = _correct(logits_fn(x_adv), labels)
-    if attacks:
+    if len(attacks) > 1:
       survives = jnp.stack(list(correct.values())).all(axis=0)
       correct["worst_case_accuracy"] = survives
     loss = losses.cross_entropy(logits, labels)

@@ -1,15 +1,29 @@
 """The box [0, 1] of valid inputs, for the sets whose theta adds to x."""
 
+import jax
 import jax.numpy as jnp
 
 from robust_jax.types import Array
 
 
 def apply(x: Array, theta: Array) -> Array:
-  """`x + theta`, cut to [0, 1] so that rounding cannot leave the box."""
-  return jnp.clip(x + theta, 0.0, 1.0).astype(x.dtype)
+  """`x + theta` cut to [0, 1]; the gradient is that of the sum.
+
+  The derivative of the cut itself would be 0 (or 1/2, by convention) at its
+  ends. Many pixels are exactly black or white, and an attack that sees no
+  gradient there is a weak one. `into` is what keeps theta in the box.
+  """
+  return _cut(x + theta).astype(x.dtype)
 
 
 def into(x: Array, theta: Array) -> Array:
   """The theta that `apply` really adds; no coordinate grows."""
   return jnp.clip(x + theta, 0.0, 1.0) - x
+
+
+@jax.custom_jvp
+def _cut(x):
+  return jnp.clip(x, 0.0, 1.0)
+
+
+_cut.defjvp(lambda primals, tangents: (_cut(*primals), *tangents))

@@ -37,7 +37,7 @@ def l2(eps: Array | float) -> PerturbationSet:
     uniform = jax.random.uniform(key_length, x.shape[:1], jnp.float32)
     length = eps * uniform ** (1.0 / (x.size // x.shape[0]))
     unit = tree.normalise(direction, 2)
-    return project(x, unit * tree.expand(length, unit))
+    return unit * tree.expand(length, unit)
 
   return PerturbationSet(
     zero=lambda x: jnp.zeros(x.shape, jnp.float32),

@@ -19,8 +19,9 @@ def linf(eps: Array | float) -> PerturbationSet:
     ValueError: eps is negative.
 
   Source: Goodfellow et al. 2015; Madry et al. 2018. The random start is uniform
-  in the ball and then cut to the box, as in Madry's second version; Wong et al.
-  2020 (RS-FGSM) leave it uncut until after the first gradient.
+  in the ball and `project`, after the first step, cuts it to the box: as in
+  Wong, Rice and Kolter 2020, whose RS-FGSM needs the noise that this leaves in
+  black and white pixels. Deviation: the first gradient is taken inside the box.
   """
   checks.non_negative("eps", eps)
 
@@ -30,7 +31,7 @@ def linf(eps: Array | float) -> PerturbationSet:
 
   def sample(key: Key, x: Array) -> Array:
     unit = jax.random.uniform(key, x.shape, jnp.float32, -1.0, 1.0)
-    return project(x, tree.expand(eps, x) * unit)
+    return tree.expand(eps, x) * unit
 
   return PerturbationSet(
     zero=lambda x: jnp.zeros(x.shape, jnp.float32),

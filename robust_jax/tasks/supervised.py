@@ -49,7 +49,8 @@ def supervised(
       params=params,
       model_state=model_state,
       opt_state=optimizer.init(params),
-      ema=params if ema_decay else None,
+      # A copy, because a step is given the memory of both.
+      ema=jax.tree.map(jnp.copy, params) if ema_decay else None,
     )
 
   def step(state: State, batch: Batch, key: Key):

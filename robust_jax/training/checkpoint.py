@@ -1,5 +1,6 @@
 """Checkpoints by Orbax: atomic, in the background, the newest and the best."""
 
+import json
 import logging
 import math
 import pathlib
@@ -31,6 +32,8 @@ class Checkpoints:
   def __init__(self, directory: pathlib.Path, keep_last: int, best_metric: str):
     self._directory = pathlib.Path(directory).absolute()
     self._best_metric = best_metric
+    for step in _steps_of_unreadable_metrics(self._directory):
+      self._give_up(step, "its metrics are damaged")
     self._manager = ocp.CheckpointManager(
       self._directory,
       item_handlers=ocp.StandardCheckpointHandler(),
@@ -85,14 +88,8 @@ class Checkpoints:
       try:
         return self._restore(step, template)
       except _UnreadableError as error:
-        older = [s for s in self._manager.all_steps() if s < step]
-        logging.getLogger(__name__).warning(
-          "checkpoint %s cannot be read (%s); falling back to %s.",
-          self._directory / str(step),
-          error,
-          self._directory / str(max(older)) if older else "the very start",
-        )
-        self._set_aside(step)
+        self._give_up(step, str(error))
+        self._manager.reload()
     return None
 
   def restore_best(self, template: State) -> State:
@@ -170,11 +167,39 @@ class Checkpoints:
       "another work directory."
     )
 
-  def _set_aside(self, step: int) -> None:
+  def _give_up(self, step: int, reason: str) -> None:
+    """Says so, and puts the checkpoint where it is in nobody's way."""
+    damaged = self._directory / str(step)
+    older = [s for s in _steps(self._directory) if s < step]
+    fallback = self._directory / str(max(older)) if older else "the very start"
+    logging.getLogger(__name__).warning(
+      "checkpoint %s cannot be read (%s); falling back to %s.",
+      damaged,
+      reason,
+      fallback,
+    )
     if parallel.is_lead():
-      damaged = self._directory / str(step)
       damaged.rename(self._directory.parent / f"unreadable_checkpoint_{step}")
-    self._manager.reload()
+
+
+def _steps(directory: pathlib.Path) -> list[int]:
+  if not directory.exists():
+    return []
+  return [int(p.name) for p in directory.iterdir() if p.name.isdigit()]
+
+
+def _steps_of_unreadable_metrics(directory: pathlib.Path) -> list[int]:
+  """Orbax reads all metrics when it opens, and fails on a damaged one."""
+  unreadable = []
+  for step in _steps(directory):
+    metrics = directory / str(step) / "metrics" / "metrics"
+    try:
+      json.loads(metrics.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+      pass  # read by Orbax as not measured
+    except ValueError:
+      unreadable.append(step)
+  return sorted(unreadable, reverse=True)
 
 
 class _AnotherModelError(ValueError):

@@ -111,6 +111,23 @@ def train(
     checkpoints.close()
 
 
+def rehearse(task: Task, training: Feed, validation: Feed) -> None:
+  """Traces everything that a run will compute, and computes none of it.
+
+  What is wrong with shapes, options or names comes out here, before anything
+  is written.
+  """
+  key = jax.eval_shape(lambda: jax.random.key(0))
+  request = next(iter(training.requests(0)))
+  batch = jax.eval_shape(training.fetch, training.resident, request)
+  state = jax.eval_shape(task.init, key, batch)
+  step = parallel.simulate_step(task.step, 1, training.fetch)
+  jax.eval_shape(step, state, training.resident, request, key)
+  request = next(iter(validation.requests(0)))
+  batch = jax.eval_shape(validation.fetch, validation.resident, request)
+  jax.eval_shape(task.evaluate, state, batch, key)
+
+
 def _start(
   task: Task, training: Feed, checkpoints: Checkpoints, key: Key
 ) -> State:

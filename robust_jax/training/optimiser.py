@@ -1,5 +1,6 @@
 """Optax optimisers and schedules by name."""
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,25 +17,35 @@ def optimiser(
   Args:
     config: `name` of an optax optimiser (adam, adamw, sgd, ...);
       `learning_rate`, the peak; `schedule` (see `schedule`); `clip_norm`, the
-      largest global gradient norm, or None; every other entry is handed to the
-      optimiser (momentum, weight_decay, ...).
+      largest global gradient norm; `weight_decay`, added to the gradient where
+      the optimiser has no decay of its own; every other entry is handed to the
+      optimiser (momentum, ...).
     num_steps: length of the run, which schedules are stretched over.
 
   Raises:
-    ValueError: optax has no such optimiser, or the schedule is unknown.
+    ValueError: optax has no such optimiser, it has no such option, or the
+      schedule is unknown.
   """
   options = dict(config)
-  name = options.pop("name")
-  clip_norm = options.pop("clip_norm", None)
-  rate = schedule(
-    options.pop("schedule", "constant"), options.pop("learning_rate"), num_steps
-  )
-  if not callable(getattr(optax, name, None)):
+  make = getattr(optax, name := options.pop("name"), None)
+  if not callable(make):
     raise ValueError(f"optax has no optimiser named '{name}'; try 'adam'.")
-  update = getattr(optax, name)(rate, **options)
-  if clip_norm is None:
-    return update
-  return optax.chain(optax.clip_by_global_norm(clip_norm), update)
+  known = inspect.signature(make).parameters
+  before = []
+  if "clip_norm" in options:
+    before.append(optax.clip_by_global_norm(options.pop("clip_norm")))
+  if "weight_decay" in options and "weight_decay" not in known:
+    before.append(optax.add_decayed_weights(options.pop("weight_decay")))
+  options["learning_rate"] = schedule(
+    options.pop("schedule", "constant"), options["learning_rate"], num_steps
+  )
+  unknown = sorted(set(options) - set(known))
+  if unknown:
+    raise ValueError(
+      f"optax.{name} has no option {', '.join(unknown)}; it takes "
+      f"{', '.join(known)}."
+    )
+  return optax.chain(*before, make(**options))
 
 
 def schedule(name: str, peak: float, num_steps: int) -> optax.Schedule:

@@ -1,0 +1,19 @@
+"""PGD adversarial training on Fashion-MNIST, Linf 0.1.
+
+The recipe of mnist_pgd.py at the radius usual for this data set.
+
+Command:
+  ./launch.sh train \\
+    --config=experiments/configs/adversarial/fashion_mnist_pgd.py
+"""
+
+from experiments.configs import common
+
+
+def get_config(arg=""):
+  config = common.classifier("fashion_mnist", "small_cnn", eps=0.1)
+  common.wong_recipe(config)
+  common.adversarial(
+    config, common.linf_pgd(0.1, num_steps=40, step_size=1 / 10, keep="last")
+  )
+  return common.finish(config, arg)

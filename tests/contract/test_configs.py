@@ -1,0 +1,49 @@
+"""Every experiment config runs, and says what it is."""
+
+import importlib
+import json
+import pathlib
+
+import pytest
+
+from experiments import runs
+from robust_jax.training import log
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CONFIGS = sorted(
+  str(path.relative_to(ROOT).with_suffix("")).replace("/", ".")
+  for path in (ROOT / "experiments" / "configs").glob("*/*.py")
+  if path.stem != "__init__"
+)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_smoke_trains_two_steps_and_evaluates(name, tmp_path):
+  config = importlib.import_module(name).get_config("smoke")
+  outcome = runs.train(config, tmp_path)
+  assert (outcome.status, outcome.step) == ("finished", 2)
+
+  steps = [r["step"] for r in log.read(tmp_path) if r["split"] == "train"]
+  assert steps == [1, 2]
+  contenders = {"model": runs.from_run(tmp_path)[1]}
+  report = runs.evaluate(contenders, config, tmp_path)
+  assert report == json.loads((tmp_path / "report.json").read_text())
+  accuracy = report["accuracy"]["model"]
+  assert set(accuracy) == {"clean", *config.evaluation.attacks, "worst case"}
+  assert accuracy["worst case"] <= min(accuracy.values())
+  assert report["curve"]["model"][0] == accuracy["clean"]  # eps = 0
+  for picture in ("training", "robust_accuracy", "examples"):
+    assert (tmp_path / f"{picture}.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_config_is_plain_values_under_a_header(name):
+  module = importlib.import_module(name)
+  config = module.get_config()
+  assert json.loads(config.to_json())
+  assert "Command:" in module.__doc__
+  assert module.__name__.split(".")[-1] + ".py" in module.__doc__.replace(
+    "\\\n", ""
+  )
+  with pytest.raises(ValueError, match="'smok': wanted none or 'smoke'"):
+    module.get_config("smok")

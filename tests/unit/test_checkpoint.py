@@ -1,0 +1,152 @@
+import os
+import shutil
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from robust_jax.training.checkpoint import Checkpoints
+from robust_jax.types import State
+
+OPTIMIZER = optax.adam(optax.linear_schedule(1.0, 0.0, 10))
+
+
+def state(step, shape=(3, 4)):
+  params = {"layer": {"kernel": jnp.full(shape, float(step))}}
+  return State(jnp.int32(step), params, {}, OPTIMIZER.init(params))
+
+
+@pytest.fixture
+def opened(tmp_path):
+  managers = []
+
+  def open_(keep_last=2):
+    managers.append(Checkpoints(tmp_path / "checkpoints", keep_last, "score"))
+    return managers[-1]
+
+  yield open_
+  for manager in managers:
+    manager.close()
+
+
+def test_what_was_saved_comes_back_bit_for_bit(opened):
+  checkpoints = opened()
+  checkpoints.save(state(5), {"score": 0.1})
+  checkpoints.wait()
+  restored = opened().restore_latest(state(0))
+  assert isinstance(restored, State)
+  chex.assert_trees_all_equal(restored, jax.device_get(state(5)))
+
+
+def test_the_newest_and_the_best_are_kept(opened):
+  checkpoints = opened()
+  for step, score in enumerate([0.1, 0.9, 0.3, 0.2, 0.4], start=1):
+    checkpoints.save(state(step), {"score": score})
+  checkpoints.wait()
+  again = opened()
+  assert again.best_step() == 2
+  assert again.best_value() == 0.9
+  assert again.restore_best(state(0)).step == 2
+  assert again.restore_latest(state(0)).step == 5
+
+
+def test_an_unmeasured_checkpoint_is_never_the_best(opened):
+  checkpoints = opened()
+  checkpoints.save(state(1), {"score": 0.1})
+  checkpoints.save(state(2), {})
+  checkpoints.wait()
+  assert checkpoints.best_step() == 1
+  assert checkpoints.restore_latest(state(0)).step == 2
+
+
+def test_without_checkpoints(opened):
+  assert opened().restore_latest(state(0)) is None
+  with pytest.raises(ValueError, match="no checkpoint in"):
+    opened().restore_best(state(0))
+
+
+def _files(folder):
+  return [
+    os.path.join(at, f) for at, _, names in os.walk(folder) for f in names
+  ]
+
+
+@pytest.mark.parametrize("damage", ["half of each file", "no files"])
+def test_a_damaged_newest_falls_back_to_the_one_before(
+  opened, tmp_path, caplog, damage
+):
+  checkpoints = opened()
+  for step in (1, 2):
+    checkpoints.save(state(step), {"score": 0.5})
+  checkpoints.wait()
+  newest = tmp_path / "checkpoints" / "2"
+  if damage == "no files":
+    shutil.rmtree(newest / "default")
+  else:
+    for path in _files(newest):
+      os.truncate(path, os.path.getsize(path) // 2)
+
+  again = opened()
+  assert again.restore_latest(state(0)).step == 1
+  message = caplog.records[-1].getMessage()
+  assert f"{newest} cannot be read" in message
+  assert str(tmp_path / "checkpoints" / "1") in message
+  # The damaged one is out of the way, not lost, and its step can be written.
+  assert (tmp_path / "unreadable_checkpoint_2").exists()
+  again.save(state(2), {"score": 0.6})
+  again.wait()
+  assert opened().restore_latest(state(0)).step == 2
+
+
+@pytest.mark.parametrize("file", range(11))
+def test_any_one_truncated_file_is_noticed(opened, tmp_path, file):
+  checkpoints = opened()
+  for step in (1, 2):
+    checkpoints.save(state(step), {"score": 0.5})
+  checkpoints.wait()
+  files = sorted(
+    f for f in _files(tmp_path / "checkpoints" / "2") if os.path.getsize(f) > 0
+  )
+  victim = files[file % len(files)]
+  os.truncate(victim, os.path.getsize(victim) // 2)
+  restored = opened().restore_latest(state(0))
+  # A note of the writer may be lost without harm; numbers may not.
+  expected = jax.device_get(state(int(restored.step)))
+  chex.assert_trees_all_equal(restored, expected)
+
+
+def test_a_checkpoint_of_another_model_is_refused(opened, tmp_path):
+  checkpoints = opened()
+  checkpoints.save(state(1), {"score": 0.5})
+  checkpoints.wait()
+  with pytest.raises(
+    ValueError, match=r"kernel has shape \(3, 4\) there and \(3, 5\) here"
+  ):
+    opened().restore_latest(state(0, shape=(3, 5)))
+  assert (tmp_path / "checkpoints" / "1").exists()
+
+
+def test_parameters_that_are_not_finite_are_not_saved(opened):
+  checkpoints = opened()
+  checkpoints.save(state(1), {"score": 0.5})
+  bad = state(2)
+  bad.params["layer"]["kernel"] = jnp.full((3, 4), jnp.nan)
+  with pytest.raises(FloatingPointError, match="not finite after step 2"):
+    checkpoints.save(bad, {"score": 0.9})
+  checkpoints.wait()
+  assert opened().restore_latest(state(0)).step == 1
+
+
+def test_the_writer_does_not_see_memory_that_was_given_away(opened):
+  # Steps donate their state; the background thread may still be reading.
+  spoil = jax.jit(lambda s: jax.tree.map(lambda x: x * 0, s), donate_argnums=0)
+  checkpoints = opened()
+  large = jax.jit(lambda: state(3, shape=(1000, 1000)))()
+  checkpoints.save(large, {"score": 0.5})
+  spoil(large)
+  checkpoints.wait()
+  restored = opened().restore_latest(state(0, shape=(1000, 1000)))
+  np.testing.assert_array_equal(restored.params["layer"]["kernel"], 3.0)

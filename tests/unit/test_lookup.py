@@ -1,0 +1,37 @@
+import pytest
+
+from robust_jax import lookup, losses
+from robust_jax.models.small_cnn import SmallCNN
+from robust_jax.search import pgd
+
+
+def test_a_module_is_found_by_its_one_public_thing():
+  assert lookup.find("search", "pgd") is pgd
+  assert lookup.find("models", "small_cnn") is SmallCNN
+  assert lookup.find("losses", "margin") is losses.margin
+
+
+def test_a_path_finds_anything_importable():
+  assert lookup.find("attacks", "robust_jax.losses:kl") is losses.kl
+
+
+@pytest.mark.parametrize(
+  ("kind", "name", "message"),
+  [
+    ("search", "pdg", "no 'pdg' in robust_jax.search; did you mean 'pgd'"),
+    ("losses", "margins", "did you mean 'margin'"),
+    ("search", "robust_jax.losses:kll", "did you mean 'kl'"),
+    ("search", "no_such_package.module:f", "no module named 'no_such_package"),
+    ("nothing", "pgd", "no part named 'nothing'"),
+  ],
+)
+def test_an_unknown_name_is_answered_with_the_nearest(kind, name, message):
+  with pytest.raises(ValueError, match=message):
+    lookup.find(kind, name)
+
+
+def test_members_leave_out_helpers():
+  assert {"fgsm", "pgd"} <= set(lookup.members("search"))
+  assert "ascent" not in lookup.members("search")
+  assert "cross_entropy" in lookup.members("losses")
+  assert "jax" not in lookup.members("losses")

@@ -1,0 +1,34 @@
+import math
+
+import jax.numpy as jnp
+import numpy as np
+
+from robust_jax import metrics
+
+
+def test_padding_has_no_influence_not_even_nan():
+  mask = jnp.array([1.0, 1.0, 0.0])
+  total, count = metrics.average(jnp.array([1.0, 3.0, jnp.nan]), mask)
+  assert (float(total), float(count)) == (4.0, 2.0)
+
+
+def test_merged_batches_of_different_size_equal_the_whole():
+  values = jnp.arange(10.0)
+  ones = jnp.ones(10)
+  parts = [
+    {"m": metrics.average(values[s], ones[s])}
+    for s in (slice(0, 7), slice(7, 10))
+  ]
+  assert metrics.result(metrics.merge(*parts)) == {"m": 4.5}
+
+
+def test_accuracy_counts_right_answers():
+  logits = jnp.eye(4)
+  labels = jnp.array([0, 1, 0, 3])
+  mask = jnp.array([1.0, 1.0, 1.0, 0.0])
+  assert metrics.accuracy(logits, labels, mask) == (2.0, 3.0)
+
+
+def test_nothing_counted_is_nan():
+  result = metrics.result({"m": (np.float32(0), np.float32(0))})
+  assert math.isnan(result["m"])
