@@ -54,7 +54,7 @@ class Progress:
   def update(self, done: int, numbers: Mapping[str, float] | None = None):
     """Moves to `done` steps; `numbers` replace those shown."""
     if numbers is not None:
-      self._numbers = "  ".join(f"{k} {_short(v)}" for k, v in numbers.items())
+      self._numbers = "  ".join(_shown(k, v) for k, v in numbers.items())
     self._bar.update(self._task, completed=done, numbers=self._numbers)
     now = time.monotonic()
     overdue = now - self._last_line > _SECONDS_BETWEEN_LINES
@@ -71,6 +71,8 @@ class Progress:
     return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
-def _short(value: float) -> str:
-  """Shares as percentages, the rest to three digits."""
-  return f"{100 * value:.1f}%" if 0 <= value <= 1 else f"{value:.3g}"
+def _shown(name: str, value: float) -> str:
+  """An accuracy as percentage under its short name, the rest to 3 digits."""
+  if not name.endswith("accuracy"):
+    return f"{name} {value:.3g}"
+  return f"{name.removesuffix('accuracy').strip('_') or 'clean'} {value:.1%}"

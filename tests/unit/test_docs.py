@@ -1,0 +1,74 @@
+"""What the documents say is done, as they say it."""
+
+import pathlib
+import re
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from experiments import runs
+from experiments.configs.adversarial import digits_pgd
+from robust_jax import lookup
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def _code_blocks(name):
+  text = (ROOT / name).read_text(encoding="utf-8")
+  return re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+
+
+def test_the_attack_of_the_walk_through(tmp_path, monkeypatch):
+  attack, section = _code_blocks("docs/adding_an_attack.md")
+  assert len(attack.strip().splitlines()) < 30
+  (tmp_path / "my_attacks.py").write_text(attack)
+  monkeypatch.syspath_prepend(tmp_path)
+
+  config = digits_pgd.get_config("smoke")
+  with config.unlocked():
+    exec(section, {"config": config})
+  assert runs.train(config, tmp_path / "run").status == "finished"
+  report = runs.evaluate(
+    {"model": runs.from_run(tmp_path / "run")[1]}, config, tmp_path / "run"
+  )
+  assert "noisy" in report["accuracy"]["model"]
+
+  # And it is an attack: on a linear model it moves each pixel by eps.
+  noisy_sign = lookup.find("attacks", "my_attacks:noisy_sign")
+  w = jax.random.normal(jax.random.key(0), (4, 2))
+  x = jnp.full((3, 4), 0.5)
+  x_adv = noisy_sign(jax.random.key(1), lambda x: x @ w, x, jnp.zeros(3, int))
+  expected = 0.5 + 0.1 * jnp.sign(w[:, 1] - w[:, 0])
+  assert jnp.allclose(x_adv, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+  "kind", ["perturbations", "search", "attacks", "tasks"]
+)
+def test_the_catalogue_lists_what_there_is(kind):
+  readme = (ROOT / "README.md").read_text(encoding="utf-8")
+  row = re.search(rf"^\| `{kind}` \|(.*)\|$", readme, flags=re.MULTILINE)
+  assert row is not None, f"the catalogue has no row `{kind}`"
+  assert re.findall(r"`(\w+)`", row.group(1)) == lookup.members(kind)
+
+
+def test_the_catalogue_lists_the_models():
+  import flax.linen as nn
+
+  readme = (ROOT / "README.md").read_text(encoding="utf-8")
+  row = re.search(r"^\| `models` \|(.*)\|$", readme, flags=re.MULTILINE)
+  found = [
+    name
+    for name in lookup.members("models")
+    if isinstance(thing := lookup.find("models", name), type)
+    and issubclass(thing, nn.Module)
+  ]
+  assert re.findall(r"`(\w+)`", row.group(1)) == found
+
+
+def test_the_files_that_the_readme_names_exist():
+  for page in ("README.md", "docs/ARCHITECTURE.md"):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for path in re.findall(r"`((?:experiments|docs|tests)/[\w/.-]+)`", text):
+      assert (ROOT / path).exists(), path
