@@ -1,109 +1,178 @@
-import functools
-import itertools
+"""Convolutions and max pooling in the form XLA's CPU compiler is fast at.
+
+XLA has a fast CPU kernel for a convolution whose images are `[B, *space, C]`
+and whose kernel is `[*space, I, O]`. It brings other convolutions to that form
+only where they stand in the entry computation of a program, not in the body of
+a loop. The derivatives of a convolution are of another form, so they are many
+times slower inside `fori_loop` and `scan`, where attacks have them, than
+outside; the derivative of max pooling, a select-and-scatter, always is.
+
+The remedy is *twins*. The twin of a primitive means the same, takes the same
+parameters and compiles to the fast form; its derivatives and its batching are
+those JAX has for the primitive, again with twins. To make a function fast is
+then to put twins in its jaxpr, and all arithmetic on paddings stays JAX's.
+"""
+
+import math
+import string
+import weakref
+from collections.abc import Callable, Sequence
+from functools import partial, wraps
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.extend import core
-from jax.extend.core import primitives as P
+from jax.extend import linear_util as lu
+from jax.extend.core import primitives
 from jax.interpreters import ad, batching, mlir
 
-
-def rewrite(jaxpr):
-  if not isinstance(jaxpr, core.Jaxpr):
-    new = rewrite(jaxpr.jaxpr)
-    return jaxpr if new is jaxpr.jaxpr else jaxpr.replace(jaxpr=new)
-  eqns = [rewrite_eqn(e) for e in jaxpr.eqns]
-  if all(a is b for a, b in zip(eqns, jaxpr.eqns)):
-    return jaxpr
-  return jaxpr.replace(eqns=eqns)
+from robust_jax.types import Array, PyTree
 
 
-def rewrite_param(v):
-  if isinstance(v, (core.Jaxpr, core.ClosedJaxpr)):
-    return rewrite(v)
-  if type(v) in (tuple, list):
-    new = type(v)(map(rewrite_param, v))
-    return v if all(a is b for a, b in zip(new, v)) else new
-  return v
+def canonicalize(fn: Callable) -> Callable:
+  """The same function, its convolutions and max pooling fast in CPU loops.
 
+  Rewritten are convolutions (of any stride, padding, dilation, group count,
+  order of dimensions and rank; transposed ones; derivatives) and max pooling
+  whose windows tile the input (strides equal to the window, no dilation),
+  also within `jit`, `scan`, `while_loop`, `cond`, `remat` and functions with
+  custom derivatives. Everything else is left as it stands.
 
-def rewrite_eqn(eqn):
-  twin = TWINS.get(eqn.primitive)
-  if twin and twin[1](**eqn.params):
-    return eqn.replace(primitive=twin[0])
-  params = {k: rewrite_param(v) for k, v in eqn.params.items()}
-  if all(params[k] is v for k, v in eqn.params.items()):
-    return eqn
-  return eqn.replace(params=params)
+  The result transforms like any function, in forward mode and to higher
+  orders too. Values and derivatives equal those of `fn` bit for bit, ties in
+  max pooling included, except where the fast kernel adds up in another order
+  than the one XLA would have taken: in gradients to kernels, in convolutions
+  with groups, and in small ones. A window with a NaN has gradient 0.
 
+  `fn` is traced at every call, as in `jax.grad`: apply `jax.jit` outside.
+  Arrays among the arguments are traced; other leaves (Python numbers, strings)
+  reach `fn` as they are. Whether the backend is one to do this for is the
+  caller's to decide.
+  """
 
-def canonicalize(fn):
-  @functools.wraps(fn)
+  @wraps(fn)
   def canonical(*args, **kwargs):
-    leaves, tree = jax.tree.flatten((args, kwargs))
+    arrays, put_inputs = _split((args, kwargs))
+    put_outputs = None
 
-    def flat(*l):
-      a, k = jax.tree.unflatten(tree, l)
-      return fn(*a, **k)
+    def on_arrays(*arrays):
+      nonlocal put_outputs
+      args, kwargs = put_inputs(arrays)
+      outputs, put_outputs = _split(fn(*args, **kwargs))
+      return outputs
 
-    closed, shape = jax.make_jaxpr(flat, return_shape=True)(*leaves)
-    closed = rewrite(closed)
-    out = jax.core.eval_jaxpr(closed.jaxpr, closed.consts, *leaves)
-    return jax.tree.unflatten(jax.tree.structure(shape), out)
+    jaxpr = _with_twins(jax.make_jaxpr(on_arrays)(*arrays))
+    outputs = jax.core.eval_jaxpr(jaxpr.jaxpr, jaxpr.consts, *arrays)
+    return put_outputs(outputs)
 
   return canonical
 
 
-def make_twin(prim, form):
-  twin = core.Primitive("canonical_" + prim.name)
+def _split(tree: PyTree) -> tuple[list, Callable[[Sequence], PyTree]]:
+  """The arrays of a tree, and the function that puts others in their place."""
+  leaves, treedef = jax.tree.flatten(tree)
+  arrays, others = {}, {}
+  for i, leaf in enumerate(leaves):
+    is_array = isinstance(leaf, jax.Array | np.ndarray | np.generic)
+    (arrays if is_array else others)[i] = leaf
+  places = list(arrays)
+
+  def put(arrays):
+    filled = others | dict(zip(places, arrays, strict=True))
+    return treedef.unflatten(filled[i] for i in sorted(filled))
+
+  return list(arrays.values()), put
+
+
+# Twins take their places in a jaxpr. JAX knows a jaxpr by its identity: one
+# that is shared must stay shared, and one seen before need not compile again.
+_rewritten = weakref.WeakKeyDictionary()
+
+
+def _with_twins(jaxpr):
+  """The jaxpr, open or closed, with twins; itself if none has a place in it."""
+  if not any(map(_has_place, jaxpr.eqns)):
+    return jaxpr
+  if jaxpr not in _rewritten:
+    if isinstance(jaxpr, core.Jaxpr):
+      new = jaxpr.replace(eqns=[_eqn_with_twins(eqn) for eqn in jaxpr.eqns])
+    else:
+      new = jaxpr.replace(jaxpr=_with_twins(jaxpr.jaxpr))
+    _rewritten[jaxpr] = new
+  return _rewritten[jaxpr]
+
+
+def _has_place(eqn) -> bool:
+  inner = core.jaxprs_in_params(eqn.params)
+  return _twin_of(eqn) is not None or any(
+    _has_place(eqn) for jaxpr in inner for eqn in jaxpr.eqns
+  )
+
+
+def _eqn_with_twins(eqn):
+  if twin := _twin_of(eqn):
+    return eqn.replace(primitive=twin)
+  if _has_place(eqn):
+    params = {k: _param_with_twins(v, k) for k, v in eqn.params.items()}
+    return eqn.replace(params=params)
+  return eqn
+
+
+def _twin_of(eqn):
+  """What may stand for the equation's primitive: a twin, or None."""
+  params = eqn.params
+  tiles = "window_dimensions" not in params or (
+    params["window_strides"] == params["window_dimensions"]
+    and set(params.get("base_dilation", ())) <= {1}
+    and set(params.get("window_dilation", ())) <= {1}
+    and params.get("select_prim", lax.ge_p) is lax.ge_p
+  )
+  return _TWINS.get(eqn.primitive) if tiles else None
+
+
+def _param_with_twins(value, name: str = ""):
+  if isinstance(value, core.Jaxpr | core.ClosedJaxpr):
+    return _with_twins(value)
+  if type(value) in (tuple, list):
+    return type(value)(map(_param_with_twins, value))
+  if isinstance(value, lu.WrappedFun):  # a rule of custom_jvp or custom_vjp
+    if name == "bwd":
+      rule = canonicalize(value.call_wrapped)
+    else:  # one that returns the jaxpr of what is to be computed
+      rule = lambda *args: _param_with_twins(value.call_wrapped(*args))
+    return lu.wrap_init(rule, debug_info=value.debug_info)
+  return value
+
+
+# What a twin is.
+
+
+def _twin(primitive, form: Callable):
+  """A primitive that means what `primitive` means and is computed by `form`."""
+  twin = core.Primitive(f"canonical_{primitive.name}")
   twin.def_impl(form)
-  twin.def_effectful_abstract_eval(prim.abstract_eval)
+  twin.def_effectful_abstract_eval(primitive.abstract_eval)
   mlir.register_lowering(twin, mlir.lower_fun(form, multiple_results=False))
-
-  def jvp(primals, tangents, **params):
-    moving = [i for i, t in enumerate(tangents) if type(t) is not ad.Zero]
-
-    def f(*xs):
-      a = list(primals)
-      for i, x in zip(moving, xs):
-        a[i] = x
-      return prim.bind(*a, **params)
-
-    return canonicalize(lambda p, t: jax.jvp(f, p, t))(
-      [primals[i] for i in moving], [tangents[i] for i in moving]
-    )
-
-  ad.primitive_jvps[twin] = jvp
-
-  def transpose(ct, *args, **params):
-    linear = [ad.is_undefined_primal(a) for a in args]
-    if type(ct) is ad.Zero:
-      return [ad.Zero(a.aval) if l else None for a, l in zip(args, linear)]
-
-    def f(*xs):
-      xs = iter(xs)
-      return prim.bind(
-        *[next(xs) if l else a for a, l in zip(args, linear)], **params
-      )
-
-    avals = [a.aval for a, l in zip(args, linear) if l]
-    cts = iter(canonicalize(lambda ct: jax.linear_transpose(f, *avals)(ct))(ct))
-    return [next(cts) if l else None for l in linear]
-
-  ad.primitive_transposes[twin] = transpose
-
-  def batch(args, dims, **params):
-    return canonicalize(
-      jax.vmap(functools.partial(prim.bind, **params), in_axes=tuple(dims))
-    )(*args), 0
-
-  batching.primitive_batchers[twin] = batch
+  for rules in (
+    ad.primitive_jvps,
+    ad.primitive_transposes,
+    batching.fancy_primitive_batchers,
+  ):
+    if primitive in rules:
+      rules[twin] = partial(_apply_with_twins, rules[primitive])
   return twin
 
 
-def conv_form(
+def _apply_with_twins(rule: Callable, *args, **params):
+  return canonicalize(partial(rule, **params))(*args)
+
+
+# The forms that are fast.
+
+
+def _convolution(
   lhs,
   rhs,
   *,
@@ -112,181 +181,111 @@ def conv_form(
   batch_group_count,
   **params,
 ):
-  ls, rs, os_ = dimension_numbers
-  n = lhs.ndim
-  lhs = lax.transpose(lhs, (ls[0], *ls[2:], ls[1]))
-  rhs = lax.transpose(rhs, (*rs[2:], rs[1], rs[0]))
-  g = batch_group_count
-  if g > 1:
-    b, *space, c = lhs.shape
-    lhs = jnp.moveaxis(lhs.reshape(g, b // g, *space, c), 0, -2).reshape(
-      b // g, *space, g * c
-    )
-    feature_group_count = g
-  sp = tuple(range(1, n - 1))
-  nhwc = (0, n - 1, *sp)
-  hwio = (n - 1, n - 2, *range(n - 2))
-  out = P.conv_general_dilated_p.bind(
+  """Of `[B, *space, C]` with `[*space, I, O]`, whatever the operands are."""
+  of_lhs, of_rhs, of_out = dimension_numbers
+  lhs = lax.transpose(lhs, (of_lhs[0], *of_lhs[2:], of_lhs[1]))
+  rhs = lax.transpose(rhs, (*of_rhs[2:], of_rhs[1], of_rhs[0]))
+  space = string.digits[: lhs.ndim - 2]
+  images, kernel = f"N{space}C", f"{space}IO"
+
+  groups = max(feature_group_count, batch_group_count)
+  if batch_group_count > 1:
+    lhs = _batch_groups_as_feature_groups(lhs, groups)
+  *_, inputs, outputs = rhs.shape
+  if groups > 1 and inputs * outputs // groups <= _FEW_CHANNELS:
+    rhs, kernel = jnp.swapaxes(rhs, -1, -2), f"{space}OI"
+
+  out = lax.conv_general_dilated(
     lhs,
     rhs,
-    dimension_numbers=lax.ConvDimensionNumbers(nhwc, hwio, nhwc),
-    feature_group_count=feature_group_count,
-    batch_group_count=1,
+    dimension_numbers=(images, kernel, images),
+    feature_group_count=groups,
     **params,
   )
-  inv = [0] * n
-  for i, a in enumerate((os_[0], *os_[2:], os_[1])):
-    inv[a] = i
-  return lax.transpose(out, inv)
+  return lax.transpose(out, np.argsort((of_out[0], *of_out[2:], of_out[1])))
 
 
-def lowest(dtype):
-  if dtype == bool:
-    return False
-  return (
-    -jnp.inf if jnp.issubdtype(dtype, jnp.inexact) else jnp.iinfo(dtype).min
-  )
+# The fast kernel takes groups one by one. With so few channels in each (inputs
+# times outputs), the plain loops that XLA has for any other order of dimensions
+# within a loop body are 1.4 to 30 times faster.
+_FEW_CHANNELS = 16
 
 
-def fit(x, window, padding, fill):
-  config = [
-    (lo, (lo + s + hi) // w * w - s - lo, 0)
-    for s, w, (lo, hi) in zip(x.shape, window, padding)
-  ]
-  return lax.pad(x, jnp.asarray(fill, x.dtype), config), [
-    (-lo, -hi, 0) for lo, hi, _ in config
-  ]
+def _batch_groups_as_feature_groups(x: Array, groups: int) -> Array:
+  """`[G B, *space, C]` -> `[B, *space, G C]`: the same sums, with a kernel.
+
+  The gradient to the kernel of a convolution with groups has groups of the
+  batch. XLA has only its plain loops for those: 3 to 200 times slower.
+  """
+  batch, *space, channels = x.shape
+  x = x.reshape(groups, batch // groups, *space, channels)
+  return jnp.moveaxis(x, 0, -2).reshape(batch // groups, *space, -1)
 
 
-def offsets(x, window):
+def _max_pool(x, *, window_dimensions, padding, **_):
+  tiles = _tiles(x, window_dimensions, padding, _lowest(x.dtype))
+  return tiles.max(_within(tiles))
+
+
+def _gather_at_max(values, x, *, window_dimensions, padding, **_):
+  """From each window of `values` the one that stands where `x` is largest."""
+  is_max = _is_first_max(x, window_dimensions, padding)
+  tiles = _tiles(values, window_dimensions, padding, 0)
+  return jnp.where(is_max, tiles, 0).sum(_within(tiles))
+
+
+def _scatter_to_max(values, x, *, window_dimensions, padding, **_):
+  """In each window its value where `x` is largest, and zeros."""
+  is_max = _is_first_max(x, window_dimensions, padding)
+  tiles = jnp.where(is_max, jnp.expand_dims(values, _within(is_max)), 0)
+  whole = tiles.reshape(np.multiply(values.shape, window_dimensions))
+  edges = _edges(x.shape, window_dimensions, padding)
+  return lax.pad(whole, whole.dtype.type(0), [(-a, -b, 0) for a, b, _ in edges])
+
+
+def _is_first_max(x: Array, window: Sequence[int], padding) -> Array:
+  """Over the tiles of `x`: True at the first of the largest in each."""
+  tiles = _tiles(x, window, padding, _lowest(x.dtype))
+  within = _within(tiles)
+  order = np.arange(math.prod(window)).reshape(window)
+  order = np.expand_dims(order.astype(np.int32), tuple(range(0, tiles.ndim, 2)))
+  is_max = tiles == tiles.max(within, keepdims=True)
+  first = jnp.where(is_max, order, order.size).min(within, keepdims=True)
+  return order == first
+
+
+def _tiles(x: Array, window: Sequence[int], padding, fill) -> Array:
+  """`[A, ...]` -> `[A / w, w, ...]`, padded and cropped to whole windows."""
+  edges = _edges(x.shape, window, padding)
+  x = lax.pad(x, jnp.asarray(fill, x.dtype), edges)
+  return x.reshape(np.stack([np.floor_divide(x.shape, window), window], 1).flat)
+
+
+def _within(tiles: Array) -> tuple[int, ...]:
+  """The axes of tiles that run within a window."""
+  return tuple(range(1, tiles.ndim, 2))
+
+
+def _edges(shape: Sequence[int], window: Sequence[int], padding) -> list:
+  """What `lax.pad` is to add, or to take away, for whole windows."""
   return [
-    x[tuple(slice(o, None, w) for o, w in zip(off, window))]
-    for off in itertools.product(*map(range, window))
+    (low, (low + size + high) // w * w - low - size, 0)
+    for size, w, (low, high) in zip(shape, window, padding, strict=True)
   ]
 
 
-def winner(operand, window, padding):
-  x, _ = fit(operand, window, padding, lowest(operand.dtype))
-  best, *rest = offsets(x, window)
-  index = jnp.zeros(best.shape, IDX)
-  for k, y in enumerate(rest, 1):
-    keep = best >= y
-    best, index = jnp.where(keep, best, y), jnp.where(keep, index, k)
-  return index
+def _lowest(dtype):
+  if jnp.issubdtype(dtype, jnp.floating):
+    return -jnp.inf
+  return jnp.iinfo(dtype).min if jnp.issubdtype(dtype, jnp.integer) else False
 
 
-IDX = jnp.int32
-
-
-def max_form(x, *, window_dimensions, padding, **_):
-  x, _ = fit(x, window_dimensions, padding, lowest(x.dtype))
-  return functools.reduce(lax.max, offsets(x, window_dimensions))
-
-
-def gather_form(tangents, operand, *, window_dimensions, padding, **_):
-  index = winner(operand, window_dimensions, padding)
-  t, _ = fit(tangents, window_dimensions, padding, 0)
-  ts = offsets(t, window_dimensions)
-  return functools.reduce(
-    lambda acc, kt: jnp.where(index == kt[0], kt[1], acc),
-    list(enumerate(ts))[1:],
-    ts[0],
-  )
-
-
-def scatter_form(source, operand, *, window_dimensions, padding, **_):
-  index = winner(operand, window_dimensions, padding)
-  n = len(window_dimensions)
-  shape = [d for s, w in zip(source.shape, window_dimensions) for d in (s, w)]
-  ex = lambda a: lax.broadcast_in_dim(a, shape, tuple(range(0, 2 * n, 2)))
-  pos = np.arange(np.prod(window_dimensions), dtype=IDX).reshape(
-    [d for w in window_dimensions for d in (1, w)]
-  )
-  if MODE == "bcast":
-    out = jnp.where(ex(index) == pos, ex(source), 0)
-    out = out.reshape([s * w for s, w in zip(source.shape, window_dimensions)])
-  elif MODE == "pads":
-    out = 0
-    w = window_dimensions
-    for k, off in enumerate(itertools.product(*map(range, w))):
-      out = out + lax.pad(
-        jnp.where(index == k, source, 0),
-        jnp.zeros((), source.dtype),
-        [(o, w_ - 1 - o, w_ - 1) for o, w_ in zip(off, w)],
-      )
-  elif MODE == "stack":
-    w = window_dimensions
-    parts = [jnp.where(index == k, source, 0) for k in range(int(np.prod(w)))]
-    axes = [i for i in range(n) if w[i] > 1]
-
-    def merge(parts, axes):
-      if not axes:
-        return parts[0]
-      m = len(parts) // w[axes[0]]
-      subs = [
-        merge(parts[i * m : (i + 1) * m], axes[1:]) for i in range(w[axes[0]])
-      ]
-      a = axes[0]
-      st = jnp.stack(subs, a + 1)
-      return st.reshape(*st.shape[:a], -1, *st.shape[a + 2 :])
-
-    out = merge(parts, axes)
-  elif MODE == "iota":
-    x = None
-    up = lambda a: ex(a).reshape(
-      [s * w for s, w in zip(source.shape, window_dimensions)]
-    )
-    p = sum(
-      (jax.lax.broadcasted_iota(IDX, up(index).shape, i) % w)
-      * int(np.prod(window_dimensions[i + 1 :]))
-      for i, w in enumerate(window_dimensions)
-      if w > 1
-    )
-    out = jnp.where(up(index) == p, up(source), 0)
-  _, back = fit(operand, window_dimensions, padding, lowest(operand.dtype))
-  return lax.pad(out, jnp.zeros((), out.dtype), back)
-
-
-MODE = "bcast"
-
-
-def nonoverlap(
-  window_dimensions,
-  window_strides,
-  base_dilation=(),
-  window_dilation=(),
-  select_prim=lax.ge_p,
-  **_,
-):
-  return (
-    window_dimensions == window_strides
-    and set((*base_dilation, *window_dilation)) <= {1}
-    and select_prim is lax.ge_p
-  )
-
-
-TWINS = {}
-TWINS.update(
-  {
-    P.conv_general_dilated_p: (
-      make_twin(P.conv_general_dilated_p, conv_form),
-      lambda **_: True,
-    ),
-    P.reduce_window_max_p: (
-      make_twin(P.reduce_window_max_p, max_form),
-      nonoverlap,
-    ),
-    P.select_and_gather_add_p: (
-      make_twin(P.select_and_gather_add_p, gather_form),
-      nonoverlap,
-    ),
-    P.select_and_scatter_add_p: (
-      make_twin(P.select_and_scatter_add_p, scatter_form),
-      nonoverlap,
-    ),
-  }
-)
-
-
-def canonicalize_on_cpu(fn):
-  return canonicalize(fn) if jax.default_backend() == "cpu" else fn
+_TWINS = {
+  primitive: _twin(primitive, form)
+  for primitive, form in {
+    primitives.conv_general_dilated_p: _convolution,
+    primitives.reduce_window_max_p: _max_pool,
+    primitives.select_and_gather_add_p: _gather_at_max,
+    primitives.select_and_scatter_add_p: _scatter_to_max,
+  }.items()
+}

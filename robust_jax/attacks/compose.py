@@ -5,7 +5,7 @@ from typing import Any
 import jax
 
 from robust_jax import checks
-from robust_jax.canonical import canonicalize_on_cpu
+from robust_jax.on_cpu import canonicalize_on_cpu
 from robust_jax.types import (
   Array,
   Attack,

@@ -65,7 +65,7 @@ def draw_training(
       *_column(train, "loss"), **colour, ls=style["linestyle"], label=model
     )
     for name, line in (("accuracy", "-"), ("robust_accuracy", "--")):
-      label = "clean" if name == "accuracy" else "robust"
+      label = "clean" if name == "accuracy" else "attacked"
       axes[1].plot(
         *_column(held_out, name),
         **colour,
@@ -95,7 +95,7 @@ def draw_curve(
     path: of the picture.
     radii: the eps of each point.
     curves: model -> accuracy at each radius.
-    eps: the radius of training, marked; None marks none.
+    eps: the radius of the threat model, marked; None marks none.
     attack: what was used, for the label.
   """
   figure = matplotlib.figure.Figure((5.6, 3.8), layout="constrained")
@@ -105,7 +105,7 @@ def draw_curve(
   if eps is not None:
     axis.axvline(eps, color="0.6", lw=1)
     axis.annotate(
-      f" trained at {eps:g}", (eps, 1.0), color="0.4", fontsize=8, va="top"
+      f" eps = {eps:g}", (eps, 1.0), color="0.4", fontsize=8, va="top"
     )
   axis.set(
     xlabel="eps, radius of the perturbation (1 = black to white)",

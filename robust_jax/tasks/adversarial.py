@@ -20,6 +20,7 @@ def adversarial(
   attack: Attack,
   probes: Mapping[str, Attack] | None = None,
   ema_decay: float = 0.0,
+  warmup_steps: int = 0,
 ) -> Task:
   """min over parameters of the mean of max over the set: any attack as the max.
 
@@ -31,6 +32,8 @@ def adversarial(
     attack: makes the training batch; PGD gives Madry et al. 2018, one step from
       a random start with a step size of 1.25 radii gives RS-FGSM (Wong, Rice
       and Kolter 2020).
+    warmup_steps: over so many steps the change that the attack makes is scaled
+      up from nothing; without it a large radius may leave the model at chance.
     model, optimizer, probes, ema_decay: as for `supervised`.
 
   Returns:
@@ -44,6 +47,9 @@ def adversarial(
     variables = {"params": state.params, **state.model_state}
     logits_fn = frozen(model, variables)
     x_adv = attack(key_attack, logits_fn, batch["x"], batch["y"])
+    if warmup_steps:
+      share = jnp.minimum(1.0, (state.step + 1) / warmup_steps)
+      x_adv = share * x_adv + (1 - share) * batch["x"]
     state, metrics = task.step(state, {**batch, "x": x_adv}, key_step)
     cost = sum(passes(attack, logits_fn, batch["x"], batch["y"]))
     return state, metrics | {"attack_passes": (jnp.float32(cost), jnp.ones(()))}

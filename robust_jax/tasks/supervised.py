@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import optax
 
 from robust_jax import losses, metrics, parallel
-from robust_jax.canonical import canonicalize_on_cpu
 from robust_jax.evaluation.robustness import robustness
 from robust_jax.models.frozen import frozen
+from robust_jax.on_cpu import canonicalize_on_cpu
 from robust_jax.types import Attack, Batch, Key, LogitsFn, State, Task
 
 

@@ -25,8 +25,8 @@ class Checkpoints:
     keep_last: how many of the newest stay.
     best_metric: the metric whose largest value's checkpoint stays as well.
 
-  Raises:
-    ValueError: the directory cannot be written.
+  Attributes:
+    best_value: the best metric so far, -inf where none was measured.
   """
 
   def __init__(self, directory: pathlib.Path, keep_last: int, best_metric: str):
@@ -52,6 +52,8 @@ class Checkpoints:
         ),
       ),
     )
+    values = [self._value(step) for step in self._manager.all_steps()]
+    self.best_value = max(values, default=-math.inf)
 
   def save(self, state: State, metrics: Mapping[str, float]) -> None:
     """Writes in the background; only a complete checkpoint gets its name.
@@ -74,6 +76,8 @@ class Checkpoints:
     self._manager.save(
       step, args=ocp.args.StandardSave(whole), metrics=dict(metrics)
     )
+    # Kept here as well: what is still being written cannot be read back.
+    self.best_value = max(self.best_value, self._rank(metrics))
 
   def restore_latest(self, template: State) -> State | None:
     """The newest checkpoint that can be read, or None if there is none.
@@ -108,16 +112,9 @@ class Checkpoints:
 
   def best_step(self) -> int | None:
     """The step of the best checkpoint, the newest if none was measured."""
+    self.wait()
     steps = self._manager.all_steps()
-    measured = [s for s in steps if self._metric(s) is not None]
-    if measured:
-      return max(measured, key=lambda s: (self._metric(s), s))
-    return max(steps, default=None)
-
-  def best_value(self) -> float:
-    """The best metric of all checkpoints, -inf where none was measured."""
-    values = [self._metric(step) for step in self._manager.all_steps()]
-    return max((v for v in values if v is not None), default=-math.inf)
+    return max(steps, key=lambda s: (self._value(s), s), default=None)
 
   def wait(self) -> None:
     """Until everything asked for is on disk."""
@@ -127,9 +124,8 @@ class Checkpoints:
     """Waits, and lets go of the background threads."""
     self._manager.close()
 
-  def _metric(self, step: int) -> float | None:
-    metrics = self._manager.metrics(step) or {}
-    return metrics.get(self._best_metric)
+  def _value(self, step: int) -> float:
+    return self._rank(self._manager.metrics(step) or {})
 
   def _rank(self, metrics: Mapping[str, float]) -> float:
     return metrics.get(self._best_metric, -math.inf)

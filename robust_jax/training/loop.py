@@ -203,7 +203,7 @@ class _Run:
         f"training.watch = '{self._plan.watch}', but the task's evaluation "
         f"reports {', '.join(sorted(values))}: name one of these."
       )
-    fallen = self._checkpoints.best_value() - values[self._plan.watch]
+    fallen = self._checkpoints.best_value - values[self._plan.watch]
     if fallen > self._plan.collapse:
       bar.say(
         f"step {step}: {self._plan.watch} fell by {100 * fallen:.1f} points "

@@ -11,6 +11,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 LAYERS = [
   ["types"],
   ["checks", "lookup", "losses", "metrics", "parallel", "tree", "canonical"],
+  ["on_cpu"],
   ["data", "games", "models", "perturbations", "search"],
   ["attacks", "defenses"],
   ["evaluation"],

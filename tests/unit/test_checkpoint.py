@@ -49,7 +49,7 @@ def test_the_newest_and_the_best_are_kept(opened):
   checkpoints.wait()
   again = opened()
   assert again.best_step() == 2
-  assert again.best_value() == 0.9
+  assert again.best_value == 0.9
   assert again.restore_best(state(0)).step == 2
   assert again.restore_latest(state(0)).step == 5
 

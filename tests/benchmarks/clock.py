@@ -1,0 +1,41 @@
+"""Timing on a noisy machine: interleaved, the least of several."""
+
+import time
+from collections.abc import Callable, Mapping
+
+import jax
+import jax.numpy as jnp
+
+
+def least_seconds(
+  programs: Mapping[str, Callable[[], object]], repeats: int = 7
+) -> dict[str, float]:
+  """Seconds of each program, the least over `repeats` interleaved rounds.
+
+  Args:
+    programs: name -> function without arguments, already warm or not.
+    repeats: rounds; in each every program runs once.
+  """
+  for program in programs.values():
+    jax.block_until_ready(program())
+  seconds = dict.fromkeys(programs, float("inf"))
+  for _ in range(repeats):
+    for name, program in programs.items():
+      start = time.perf_counter()
+      jax.block_until_ready(program())
+      seconds[name] = min(seconds[name], time.perf_counter() - start)
+  return seconds
+
+
+def matmul_rate() -> float:
+  """float32 FLOP/s of a 2048 x 2048 matrix product, the physical limit."""
+  a = jnp.ones((2048, 2048))
+  product = jax.jit(lambda a: a @ a)
+  return 2 * 2048**3 / least_seconds({"matmul": lambda: product(a)})["matmul"]
+
+
+def report(seconds: Mapping[str, float], unit: str) -> None:
+  """Prints each time beside its ratio to that of `unit`."""
+  for name, value in seconds.items():
+    ratio = value / seconds[unit]
+    print(f"{name:42} {1e3 * value:9.1f} ms  {ratio:6.2f} x")

@@ -1,0 +1,178 @@
+"""What every task must satisfy."""
+
+import inspect
+
+import chex
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from robust_jax import attacks, lookup, losses, metrics, parallel, search
+from robust_jax import perturbations as sets
+from robust_jax.models.batch_norm import batch_norm
+from robust_jax.tasks.adversarial import adversarial
+from robust_jax.tasks.supervised import supervised
+
+KEY = jax.random.key(0)
+SGD = optax.sgd(0.1)
+ATTACK = attacks.compose(
+  search.pgd, sets.linf(0.2), losses.cross_entropy, num_steps=2, keep="last"
+)
+
+
+class Net(nn.Module):
+  @nn.compact
+  def __call__(self, x, *, train=False):
+    x = nn.Dense(8)(x.reshape(len(x), -1))
+    x = nn.relu(batch_norm("per_device", train=train, name="bn")(x))
+    return nn.Dense(3)(x)
+
+
+def batch(batch_size=8):
+  keys = jax.random.split(KEY)
+  return {
+    "x": jax.random.uniform(keys[0], (batch_size, 3, 3, 1)),
+    "y": jax.random.randint(keys[1], (batch_size,), 0, 3),
+    "mask": jnp.ones(batch_size),
+  }
+
+
+def make(name, **options):
+  factory = lookup.find("tasks", name)
+  if "attack" in inspect.signature(factory).parameters:
+    options["attack"] = ATTACK
+  return factory(Net(), SGD, probes={"robust": ATTACK}, **options)
+
+
+def steps(task, num_steps, rows=None):
+  rows = rows or batch()
+  state = jax.jit(task.init)(KEY, rows)
+  step = parallel.simulate_step(task.step, 1)
+  for _ in range(num_steps):
+    state, report = step(state, (), rows, KEY)
+  return state, report
+
+
+each_task = pytest.mark.parametrize("name", lookup.members("tasks"))
+
+
+@each_task
+def test_two_steps_change_every_parameter_and_count(name):
+  task = make(name)
+  start = jax.jit(task.init)(KEY, batch())
+  state, report = steps(task, 2)
+  assert state.step == 2
+  moved = jax.tree.map(
+    lambda a, b: bool(jnp.any(a != b)), start.params, state.params
+  )
+  assert all(jax.tree.leaves(moved)), moved
+  assert all(np.isfinite(v) for v in metrics.result(report).values())
+
+
+@each_task
+def test_a_state_is_not_changed_in_place(name):
+  task = make(name)
+  start = jax.jit(task.init)(KEY, batch())
+  before = jax.tree.map(np.array, start)
+  parallel.simulate_step(task.step, 1)(start, (), batch(), KEY)
+  chex.assert_trees_all_equal(jax.tree.map(np.array, start), before)
+
+
+@each_task
+def test_padding_has_no_influence_on_evaluation(name):
+  task = make(name)
+  state, _ = steps(task, 1)
+  evaluate = parallel.pmap_evaluate(task.evaluate)
+  rows = jax.tree.map(np.array, batch())
+  rows["mask"][5:] = 0
+  other = jax.tree.map(np.array, rows)
+  other["x"][5:] = 0.25
+  other["y"][5:] = 1
+  results = [evaluate(state, (), r, KEY, 0) for r in (rows, other)]
+  chex.assert_trees_all_equal(*results)
+  assert results[0]["accuracy"][1] == 5
+  assert "robust_accuracy" in results[0]
+
+
+@each_task
+def test_the_average_of_parameters_follows_them(name):
+  task = make(name, ema_decay=0.9)
+  start = jax.jit(task.init)(KEY, batch())
+  state, _ = steps(task, 1)
+  expected = jax.tree.map(
+    lambda a, b: 0.9 * a + 0.1 * b, start.params, state.params
+  )
+  chex.assert_trees_all_close(state.ema, expected, rtol=1e-6)
+
+
+@each_task
+@pytest.mark.parametrize("decay", [-0.1, 1.0])
+def test_a_decay_that_averages_nothing_is_refused(name, decay):
+  with pytest.raises(ValueError, match=f"ema_decay = {decay}: wanted 0 <="):
+    make(name, ema_decay=decay)
+
+
+def test_supervised_step_is_gradient_descent_on_the_mean_loss():
+  rows, task = batch(), make("supervised")
+  state = jax.jit(task.init)(KEY, rows)
+
+  def loss(params):
+    variables = {"params": params, **state.model_state}
+    logits, _ = Net().apply(
+      variables, rows["x"], train=True, mutable=["batch_stats"]
+    )
+    return losses.cross_entropy(logits, rows["y"]).mean()
+
+  expected = jax.tree.map(
+    lambda p, g: p - 0.1 * g, state.params, jax.grad(loss)(state.params)
+  )
+  after, _ = steps(task, 1)
+  chex.assert_trees_all_close(after.params, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_adversarial_step_is_a_supervised_step_on_the_attacked_batch():
+  rows = batch()
+  seen = {}
+
+  def blacken(key, logits_fn, x, labels):
+    # The attack sees running statistics: each row answers for itself alone.
+    rowwise = jnp.concatenate([logits_fn(x[i : i + 1]) for i in range(len(x))])
+    seen["difference"] = jnp.abs(rowwise - logits_fn(x)).max()
+    return jnp.zeros_like(x) + 0 * seen["difference"]
+
+  task = adversarial(Net(), SGD, attack=blacken)
+  black = rows | {"x": jnp.zeros_like(rows["x"])}
+  attacked, _ = steps(task, 1)
+  plain, _ = steps(supervised(Net(), SGD), 1, black)
+  chex.assert_trees_all_close(attacked, plain, rtol=1e-5, atol=1e-6)
+
+
+def test_the_cost_of_the_attack_is_reported():
+  _, report = steps(make("adversarial"), 1)
+  assert metrics.result(report)["attack_passes"] == 4.0  # 2 forward, 2 back
+
+
+def test_the_change_grows_over_the_warm_up():
+  white = lambda key, logits_fn, x, labels: (
+    jnp.ones_like(x) + 0 * logits_fn(x)[0, 0]
+  )
+  seen = []
+
+  class Watching(nn.Module):
+    @nn.compact
+    def __call__(self, x, *, train=False):
+      if train:
+        jax.debug.callback(lambda m: seen.append(float(m)), x.mean())
+      return nn.Dense(3)(x.reshape(len(x), -1))
+
+  task = adversarial(Watching(), SGD, attack=white, warmup_steps=4)
+  rows = batch() | {"x": jnp.zeros((8, 3, 3, 1))}
+  state = jax.jit(task.init)(KEY, rows)
+  step = parallel.simulate_step(task.step, 1)
+  for _ in range(5):
+    state, _ = step(state, (), rows, KEY)
+  jax.effects_barrier()
+  np.testing.assert_allclose(seen, [0.25, 0.5, 0.75, 1, 1], rtol=1e-6)

@@ -1,0 +1,128 @@
+"""The loop on a task whose course is known."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from robust_jax import parallel
+from robust_jax.data.feed import Feed
+from robust_jax.training import log
+from robust_jax.training.checkpoint import Checkpoints
+from robust_jax.training.loop import Plan, train
+from robust_jax.types import State, Task
+
+KEY = jax.random.key(0)
+
+
+def feed(num_steps):
+  def requests(start):
+    step = start
+    while num_steps is None or step < num_steps:
+      yield {"x": np.full((4, 1), step, np.float32), "mask": np.ones(4)}
+      step += 1
+
+  return Feed((), requests, lambda _, request: request, num_steps or 10)
+
+
+def task(loss=lambda step: 1.0, score=lambda step: 0.5):
+  """Adds up the batches; loss and score are given functions of the step."""
+
+  def init(key, batch):
+    del key, batch
+    return State(jnp.int32(0), {"sum": jnp.zeros(())}, {}, (), None)
+
+  def step(state, batch, key):
+    del key
+    total = state.params["sum"] + parallel.mean(batch["x"].mean())
+    new = state._replace(step=state.step + 1, params={"sum": total})
+    return new, {"loss": (loss(state.step + 1), jnp.float32(1))}
+
+  def evaluate(state, batch, key):
+    del batch, key
+    return {"score": (jnp.float32(score(state.step)), jnp.float32(1))}
+
+  return Task(init, step, evaluate)
+
+
+def plan(**changes):
+  values = {"num_steps": 20, "log_every": 3, "evaluate_every": 5}
+  return Plan(**values | {"watch": "score"} | changes)
+
+
+def run(task, workdir, **changes):
+  return train(task, feed(None), feed(1), plan(**changes), KEY, workdir)
+
+
+def restored(workdir):
+  checkpoints = Checkpoints(workdir / "checkpoints", 2, "score")
+  try:
+    return checkpoints.restore_latest(task().init(KEY, None))
+  finally:
+    checkpoints.close()
+
+
+def test_every_batch_is_seen_once_in_order(tmp_path):
+  outcome = run(task(), tmp_path)
+  assert (outcome.status, outcome.step) == ("finished", 20)
+  assert restored(tmp_path).params["sum"] == sum(range(20))
+
+
+def test_what_is_logged(tmp_path):
+  run(task(loss=lambda step: step * 1.0), tmp_path)
+  records = log.read(tmp_path)
+  train_records = [r for r in records if r["split"] == "train"]
+  # Every third step, and before each evaluation and checkpoint.
+  steps = [r["step"] for r in train_records]
+  assert steps == [3, 5, 6, 9, 10, 12, 15, 18, 20]
+  # The mean over the steps since the record before.
+  assert [r["loss"] for r in train_records][:3] == [2.0, 4.5, 6.0]
+  assert [r["epoch"] for r in train_records][:2] == [0.3, 0.5]
+  assert all(r["examples_per_second"] > 0 for r in train_records)
+  assert train_records[0]["compile_seconds"] > 0
+  validation = [r["step"] for r in records if r["split"] == "validation"]
+  assert validation == [5, 10, 15, 20]
+  assert list((tmp_path / "tensorboard").iterdir())
+
+
+def test_a_finished_run_is_not_run_again(tmp_path):
+  first = run(task(), tmp_path)
+  before = (tmp_path / "metrics.jsonl").read_bytes()
+  assert run(task(), tmp_path) == first
+  assert (tmp_path / "metrics.jsonl").read_bytes() == before
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_step(tmp_path):
+  bad = task(loss=lambda step: jnp.where(step >= 13, jnp.nan, 1.0))
+  with pytest.raises(FloatingPointError, match="loss is nan at step 13"):
+    run(bad, tmp_path)
+  assert restored(tmp_path).step == 10
+  # And again: the same batches lead to the same place.
+  with pytest.raises(FloatingPointError, match="at step 13"):
+    run(bad, tmp_path)
+
+
+def test_collapse_stops_with_the_best_checkpoint(tmp_path):
+  falling = task(score=lambda step: jnp.where(step <= 10, 0.1 * step, 0.5))
+  outcome = run(falling, tmp_path, collapse=0.2)
+  assert (outcome.status, outcome.step) == ("collapsed", 15)
+  assert outcome.best_step == 10
+  assert json.loads((tmp_path / "outcome.json").read_text())["best_step"] == 10
+
+
+def test_a_small_fall_is_no_collapse(tmp_path):
+  wavering = task(score=lambda step: jnp.where(step == 10, 0.4, 0.5))
+  assert run(wavering, tmp_path, collapse=0.2).status == "finished"
+
+
+def test_an_unknown_watch_is_refused_with_what_there_is(tmp_path):
+  with pytest.raises(ValueError, match=r"'robust', but .* reports score"):
+    run(task(), tmp_path, watch="robust")
+
+
+@pytest.mark.parametrize("name", ["num_steps", "log_every", "evaluate_every"])
+def test_a_plan_of_nothing_is_refused(name):
+  with pytest.raises(ValueError, match=rf"training\.{name} = 0: wanted 1"):
+    plan(**{name: 0})
