@@ -1,6 +1,7 @@
 """Evaluates models side by side, and writes table, report and pictures."""
 
 import importlib.metadata
+import json
 import pathlib
 import platform
 import time
@@ -12,10 +13,11 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from experiments import build
-from robust_jax import metrics, parallel
+from robust_jax import parallel
 from robust_jax.attacks.cost import passes
 from robust_jax.data.feed import Feed, evaluation_feed
 from robust_jax.evaluation import report
+from robust_jax.evaluation.one_pass import one_pass
 from robust_jax.evaluation.robustness import robustness
 from robust_jax.training.progress import Progress
 from robust_jax.types import LogitsFn
@@ -70,7 +72,7 @@ def evaluate(
     "devices": [str(d) for d in jax.devices()],
     "versions": {"python": platform.python_version()}
     | {name: importlib.metadata.version(name) for name in _PACKAGES},
-    "config": config.to_dict(),
+    "config": json.loads(config.to_json()),
   }
   if parallel.is_lead():
     report.write_json(workdir / "report.json", result)
@@ -120,14 +122,14 @@ def _curves(contenders, evaluation, feed, key):
 
 
 def _one_pass(compiled, subject, feed: Feed, key, bar: Progress, done: int):
-  subject = parallel.replicate(subject)
-  resident = parallel.replicate(feed.resident)
-  total = None
-  for index, request in enumerate(feed.requests(0)):
-    values = compiled(subject, resident, request, key, index)
-    total = values if total is None else metrics.merge(total, values)
-    bar.update(done + index + 1)
-  return metrics.result(total)
+  return one_pass(
+    compiled,
+    parallel.replicate(subject),
+    feed,
+    parallel.replicate(feed.resident),
+    key,
+    lambda batches: bar.update(done + batches),
+  )
 
 
 def _title(metric: str) -> str:

@@ -147,7 +147,9 @@ def _no_more(arguments: Sequence[str]) -> None:
 
 
 def _cache_compilations() -> None:
-  """Compiled programs are kept under the user's cache directory."""
+  """Compiled programs are kept, by default under the user's cache directory."""
+  if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+    return
   home = os.environ.get("XDG_CACHE_HOME", "~/.cache")
   cache = pathlib.Path(home).expanduser() / "robust_jax" / "xla"
   jax.config.update("jax_compilation_cache_dir", str(cache))
@@ -178,6 +180,8 @@ def _guarded(argv: Sequence[str]) -> int:
       raise
     print(f"error: {error}", file=sys.stderr)
     return 2
+  except KeyboardInterrupt:
+    return 130
 
 
 def _parse(argv: Sequence[str]) -> Sequence[str]:

@@ -26,17 +26,9 @@ def train(
 ) -> loop.Outcome:
   """Trains the run in `path`, or goes on with it, and says how it ended."""
   experiment = build.experiment(config)
-  loop.rehearse(experiment.task, experiment.training, experiment.validation)
+  loop.rehearse(*experiment)
   workdir.open_run(path, config)
-  outcome = loop.train(
-    experiment.task,
-    experiment.training,
-    experiment.validation,
-    experiment.plan,
-    jax.random.key(config.seed),
-    path,
-    title,
-  )
+  outcome = loop.train(*experiment, jax.random.key(config.seed), path, title)
   if outcome.status == "interrupted":
     _say(
       f"interrupted: checkpoint of step {outcome.step} is in {path}; give the "

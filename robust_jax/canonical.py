@@ -41,10 +41,10 @@ def canonicalize(fn: Callable) -> Callable:
   custom derivatives. Everything else is left as it stands.
 
   The result transforms like any function, in forward mode and to higher
-  orders too. Values and derivatives equal those of `fn` bit for bit, ties in
-  max pooling included, except where the fast kernel adds up in another order
-  than the one XLA would have taken: in gradients to kernels, in convolutions
-  with groups, and in small ones. A window with a NaN has gradient 0.
+  orders too. Values and derivatives are bit for bit what XLA computes from `fn`
+  outside of a loop, ties in max pooling included, but for convolutions with
+  groups, whose gradients to kernels add up in another order (and all of it,
+  where groups have few channels and stand in a loop).
 
   `fn` is traced at every call, as in `jax.grad`: apply `jax.jit` outside.
   Arrays among the arguments are traced; other leaves (Python numbers, strings)
@@ -64,8 +64,7 @@ def canonicalize(fn: Callable) -> Callable:
       return outputs
 
     jaxpr = _with_twins(jax.make_jaxpr(on_arrays)(*arrays))
-    outputs = jax.core.eval_jaxpr(jaxpr.jaxpr, jaxpr.consts, *arrays)
-    return put_outputs(outputs)
+    return put_outputs(core.jaxpr_as_fun(jaxpr)(*arrays))
 
   return canonical
 
@@ -122,14 +121,16 @@ def _eqn_with_twins(eqn):
 
 def _twin_of(eqn):
   """What may stand for the equation's primitive: a twin, or None."""
-  params = eqn.params
-  tiles = "window_dimensions" not in params or (
+  twin, params = _TWINS.get(eqn.primitive), eqn.params
+  if twin is None or eqn.primitive is primitives.conv_general_dilated_p:
+    return twin
+  tiles = (
     params["window_strides"] == params["window_dimensions"]
     and set(params.get("base_dilation", ())) <= {1}
     and set(params.get("window_dilation", ())) <= {1}
-    and params.get("select_prim", lax.ge_p) is lax.ge_p
+    and params.get("select_prim", lax.ge_p) is lax.ge_p  # not of min pooling
   )
-  return _TWINS.get(eqn.primitive) if tiles else None
+  return twin if tiles else None
 
 
 def _param_with_twins(value, name: str = ""):

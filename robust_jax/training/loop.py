@@ -13,6 +13,7 @@ import jax
 from robust_jax import metrics as masked
 from robust_jax import parallel
 from robust_jax.data.feed import Feed
+from robust_jax.evaluation.one_pass import one_pass
 from robust_jax.training.checkpoint import Checkpoints
 from robust_jax.training.interrupt import interrupt
 from robust_jax.training.log import Log
@@ -111,11 +112,14 @@ def train(
     checkpoints.close()
 
 
-def rehearse(task: Task, training: Feed, validation: Feed) -> None:
+def rehearse(task: Task, training: Feed, validation: Feed, plan: Plan) -> None:
   """Traces everything that a run will compute, and computes none of it.
 
   What is wrong with shapes, options or names comes out here, before anything
   is written.
+
+  Raises:
+    ValueError: the evaluation does not report what the plan watches.
   """
   key = jax.eval_shape(lambda: jax.random.key(0))
   request = next(iter(training.requests(0)))
@@ -125,7 +129,12 @@ def rehearse(task: Task, training: Feed, validation: Feed) -> None:
   jax.eval_shape(step, state, training.resident, request, key)
   request = next(iter(validation.requests(0)))
   batch = jax.eval_shape(validation.fetch, validation.resident, request)
-  jax.eval_shape(task.evaluate, state, batch, key)
+  reported = jax.eval_shape(task.evaluate, state, batch, key)
+  if plan.watch not in reported:
+    raise ValueError(
+      f"training.watch = '{plan.watch}', but the task's evaluation reports "
+      f"{', '.join(sorted(reported))}: name one of these."
+    )
 
 
 def _start(
@@ -171,7 +180,7 @@ class _Run:
         ask = record or parallel.num_processes() == 1
         stop = ask and parallel.any_process(interrupted())
         if record or stop:
-          self._record(window, step)
+          self._record(window, step, bar)
         if due and not self._evaluate_and_save(state, step, bar):
           return "collapsed", step
         bar.update(step, self._shown)
@@ -182,14 +191,16 @@ class _Run:
           return "interrupted", step
     return "finished", step
 
-  def _record(self, window: "_Window", step: int) -> None:
+  def _record(self, window: "_Window", step: int, bar: Progress) -> None:
     values = window.close()
+    if "compile_seconds" in values:
+      bar.say(f"step compiled in {values['compile_seconds']:.1f} s")
     self._shown["loss"] = values.get("loss", math.nan)
     self._log.write("train", step, step / self._training.num_steps, values)
 
   def _evaluate_and_save(self, state: State, step: int, bar: Progress) -> bool:
     """Whether to go on: False where the watched metric has collapsed."""
-    values = evaluate(
+    values = one_pass(
       self._evaluate,
       state,
       self._validation,
@@ -198,11 +209,6 @@ class _Run:
     )
     self._log.write("validation", step, step / self._training.num_steps, values)
     self._shown |= {k: v for k, v in values.items() if k != "loss"}
-    if self._plan.watch not in values:
-      raise ValueError(
-        f"training.watch = '{self._plan.watch}', but the task's evaluation "
-        f"reports {', '.join(sorted(values))}: name one of these."
-      )
     fallen = self._checkpoints.best_value - values[self._plan.watch]
     if fallen > self._plan.collapse:
       bar.say(
@@ -213,15 +219,6 @@ class _Run:
       return False
     self._checkpoints.save(state, values)
     return True
-
-
-def evaluate(compiled, state, feed: Feed, resident, key) -> dict[str, float]:
-  """One pass over `feed` by a `parallel.pmap_evaluate`d function."""
-  total = None
-  for index, request in enumerate(feed.requests(0)):
-    metrics = compiled(state, resident, request, key, index)
-    total = metrics if total is None else masked.merge(total, metrics)
-  return masked.result(total)
 
 
 class _Window:

@@ -8,6 +8,8 @@ import pytest
 from robust_jax import attacks, losses, search
 from robust_jax import perturbations as sets
 from robust_jax.attacks.cost import passes
+from robust_jax.models.frozen import frozen
+from robust_jax.models.small_cnn import SmallCNN
 
 KEY = jax.random.key(0)
 X, Y = jnp.full((4, 3, 3, 1), 0.5), jnp.array([0, 1, 2, 0])
@@ -116,3 +118,17 @@ def test_passes_of_a_batch_evaluated_twice_and_of_a_stranger():
     return x + 0 * logits.mean()
 
   assert passes(doubled, linear, X, Y) == (2, 0)
+
+
+def test_an_equal_model_with_other_variables_does_not_recompile():
+  traces = []
+
+  def answer(logits_fn, x):
+    traces.append(x)
+    return logits_fn(x)
+
+  run = jax.jit(answer)
+  for seed in range(2):
+    variables = SmallCNN(num_classes=3).init(jax.random.key(seed), X)
+    run(frozen(SmallCNN(num_classes=3), variables), X)
+  assert len(traces) == 1

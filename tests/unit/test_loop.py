@@ -11,7 +11,7 @@ from robust_jax import parallel
 from robust_jax.data.feed import Feed
 from robust_jax.training import log
 from robust_jax.training.checkpoint import Checkpoints
-from robust_jax.training.loop import Plan, train
+from robust_jax.training.loop import Plan, rehearse, train
 from robust_jax.types import State, Task
 
 KEY = jax.random.key(0)
@@ -117,9 +117,9 @@ def test_a_small_fall_is_no_collapse(tmp_path):
   assert run(wavering, tmp_path, collapse=0.2).status == "finished"
 
 
-def test_an_unknown_watch_is_refused_with_what_there_is(tmp_path):
+def test_an_unknown_watch_is_refused_with_what_there_is():
   with pytest.raises(ValueError, match=r"'robust', but .* reports score"):
-    run(task(), tmp_path, watch="robust")
+    rehearse(task(), feed(None), feed(1), plan(watch="robust"))
 
 
 @pytest.mark.parametrize("name", ["num_steps", "log_every", "evaluate_every"])
