@@ -127,8 +127,8 @@ def test_an_equal_model_with_other_variables_does_not_recompile():
     traces.append(x)
     return logits_fn(x)
 
-  run = jax.jit(answer)
+  run, x = jax.jit(answer), jnp.zeros((2, 8, 8, 1))
   for seed in range(2):
-    variables = SmallCNN(num_classes=3).init(jax.random.key(seed), X)
-    run(frozen(SmallCNN(num_classes=3), variables), X)
+    variables = SmallCNN(num_classes=3).init(jax.random.key(seed), x)
+    run(frozen(SmallCNN(num_classes=3), variables), x)
   assert len(traces) == 1
