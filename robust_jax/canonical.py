@@ -38,13 +38,14 @@ def canonicalize(fn: Callable) -> Callable:
   order of dimensions and rank; transposed ones; derivatives) and max pooling
   whose windows tile the input (strides equal to the window, no dilation),
   also within `jit`, `scan`, `while_loop`, `cond`, `remat` and functions with
-  custom derivatives. Everything else is left as it stands.
+  custom derivatives; of the last, the rules are rewritten if the function is.
+  Everything else is left as it stands.
 
   The result transforms like any function, in forward mode and to higher
-  orders too. Values and derivatives are bit for bit what XLA computes from `fn`
-  outside of a loop, ties in max pooling included, but for convolutions with
-  groups, whose gradients to kernels add up in another order (and all of it,
-  where groups have few channels and stand in a loop).
+  orders too. Values and gradients are bit for bit what XLA computes from `fn`
+  outside of a loop, the choice among equal maxima included (the first, which
+  forward mode takes here too and not always in JAX). Only convolutions with
+  groups may add up in another order.
 
   `fn` is traced at every call, as in `jax.grad`: apply `jax.jit` outside.
   Arrays among the arguments are traced; other leaves (Python numbers, strings)
