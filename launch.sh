@@ -22,7 +22,7 @@ case "${1-}" in
     shift
     .venv/bin/ruff check .
     .venv/bin/ruff format --check .
-    exec .venv/bin/python -m pytest "$@"
+    exec .venv/bin/python -m pytest -n 2 --dist loadfile "$@"
     ;;
   *)
     exec .venv/bin/python -m experiments.main "$@"

@@ -17,6 +17,7 @@ is interrupted or killed goes on when the same command is given again.
 """
 
 import difflib
+import importlib.metadata
 import logging
 import os
 import pathlib
@@ -111,6 +112,7 @@ def main(argv: Sequence[str]) -> int:
   """Runs one command; returns the exit status."""
   if _PROCESSES.value is not None:
     return processes.spawn(_PROCESSES.value, _without_processes(sys.argv[1:]))
+  _choose_cpu_kernels()
   parallel.join(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
   _cache_compilations()
   command, *arguments = argv[1:] or ["demo"]
@@ -144,6 +146,18 @@ def _no_more(arguments: Sequence[str]) -> None:
     raise ValueError(
       f"unexpected {' '.join(arguments)!r}: options are --name=value."
     )
+
+
+def _choose_cpu_kernels() -> None:
+  """Keeps jaxlib 0.10 from its slow way with convolutions on a CPU.
+
+  Its fusion of convolutions into YNNPACK hardly uses a second core, and takes
+  eight times as long where there is no padding (docs/results.md). Whoever sets
+  XLA_FLAGS has chosen already.
+  """
+  if importlib.metadata.version("jaxlib").startswith("0.10."):
+    flag = "--xla_cpu_experimental_ynn_fusion_type=individual_dot"
+    os.environ.setdefault("XLA_FLAGS", flag)
 
 
 def _cache_compilations() -> None:
