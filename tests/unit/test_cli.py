@@ -139,14 +139,24 @@ def test_a_signal_leaves_a_checkpoint_and_says_how_to_resume(signum, tmp_path):
 def test_two_processes_are_one_program(tmp_path):
   few = "--config.training.num_epochs=1.0"
   together, alone = tmp_path / "two", tmp_path / "one"
-  result = run("--processes", 2, "train", *SHORT, few, f"--workdir={together}")
+  # Given, so that both use the same kernels.
+  flags = "--xla_cpu_experimental_ynn_fusion_type=individual_dot"
+  result = run(
+    "--processes",
+    2,
+    "train",
+    *SHORT,
+    few,
+    f"--workdir={together}",
+    XLA_FLAGS=flags,
+  )
   assert result.returncode == 0, result.stderr
   result = run(
     "train",
     *SHORT,
     few,
     f"--workdir={alone}",
-    XLA_FLAGS="--xla_force_host_platform_device_count=2",
+    XLA_FLAGS=f"{flags} --xla_force_host_platform_device_count=2",
   )
   assert result.returncode == 0, result.stderr
   # The sum over two is the same whoever adds, up to the last bits of Adam's
