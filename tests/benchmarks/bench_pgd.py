@@ -7,6 +7,7 @@ torchattacks are installed (neither is a requirement).
 """
 
 import importlib.util
+import os
 import sys
 
 import jax
@@ -15,7 +16,7 @@ import numpy as np
 
 from robust_jax import attacks, lookup, losses, perturbations, search
 from robust_jax.canonical import canonicalize
-from tests.benchmarks.clock import least_seconds, matmul_rate, report
+from tests.benchmarks.clock import least_seconds, report, report_rate
 
 EPS, NUM_STEPS, BATCH = 0.3, 40, 128
 # Multiply-adds of a forward pass on 28x28x1, by hand; a backward pass to the
@@ -74,7 +75,7 @@ def torchattacks_program(name, variables, x, labels):
   import torch
   import torchattacks
 
-  torch.set_num_threads(len(__import__("os").sched_getaffinity(0)))
+  torch.set_num_threads(len(os.sched_getaffinity(0)))
   network = _torch_network(torch, name, variables["params"]).eval()
   attack = torchattacks.PGD(
     network, eps=EPS, alpha=EPS / 30, steps=NUM_STEPS, random_start=True
@@ -129,11 +130,7 @@ def main(name: str = "madry_cnn") -> None:
   report(seconds, "40 jitted gradients")
   # 40 forward and backward passes, and two forward passes to score.
   flop = 2 * MULTIPLY_ADDS[name] * BATCH * (2 * NUM_STEPS + 2)
-  rate, limit = flop / seconds["PGD-40"], matmul_rate()
-  print(
-    f"PGD-40: {flop / 1e9:.0f} GFLOP, {rate / 1e9:.0f} GFLOP/s, "
-    f"{rate / limit:.0%} of the matmul rate of {limit / 1e9:.0f} GFLOP/s"
-  )
+  report_rate("PGD-40", flop, seconds["PGD-40"])
 
 
 if __name__ == "__main__":

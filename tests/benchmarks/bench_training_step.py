@@ -14,7 +14,7 @@ import optax
 from robust_jax import attacks, lookup, losses, parallel, perturbations, search
 from robust_jax.tasks.adversarial import adversarial
 from tests.benchmarks.bench_pgd import BATCH, EPS, MULTIPLY_ADDS
-from tests.benchmarks.clock import least_seconds, matmul_rate, report
+from tests.benchmarks.clock import least_seconds, report, report_rate
 
 
 def main(name: str = "madry_cnn", num_steps: str = "10") -> None:
@@ -67,11 +67,7 @@ def main(name: str = "madry_cnn", num_steps: str = "10") -> None:
   report(seconds, parts)
   # A parameter gradient costs a forward pass and two backward ones.
   flop = 2 * MULTIPLY_ADDS[name] * BATCH * (2 * steps + 3)
-  rate, limit = flop / seconds["PGD-AT step"], matmul_rate()
-  print(
-    f"PGD-AT step: {flop / 1e9:.1f} GFLOP, {rate / 1e9:.0f} GFLOP/s, "
-    f"{rate / limit:.0%} of the matmul rate of {limit / 1e9:.0f} GFLOP/s"
-  )
+  report_rate("PGD-AT step", flop, seconds["PGD-AT step"])
 
 
 if __name__ == "__main__":

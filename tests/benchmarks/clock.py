@@ -39,3 +39,12 @@ def report(seconds: Mapping[str, float], unit: str) -> None:
   for name, value in seconds.items():
     ratio = value / seconds[unit]
     print(f"{name:42} {1e3 * value:9.1f} ms  {ratio:6.2f} x")
+
+
+def report_rate(name: str, flop: float, seconds: float) -> None:
+  """Prints the FLOP/s reached, beside what a matrix product reaches now."""
+  rate, limit = flop / seconds, matmul_rate()
+  print(
+    f"{name}: {flop / 1e9:.1f} GFLOP, {rate / 1e9:.0f} GFLOP/s, "
+    f"{rate / limit:.0%} of the matmul rate of {limit / 1e9:.0f} GFLOP/s"
+  )
