@@ -114,7 +114,7 @@ def finish(config: ConfigDict, arg: str) -> ConfigDict:
     for section in [config.probes.robust, *config.evaluation.attacks.values()]:
       _shorten(section.search)
     _shorten(config.evaluation.curve.search)
-    if "attack" in config:
+    if "search" in config.get("attack", {}):
       _shorten(config.attack.search)
   return config
 

@@ -1,5 +1,6 @@
 """Complete attacks: `(key, logits_fn, x, labels) -> x_adv`."""
 
 from robust_jax.attacks.compose import compose
+from robust_jax.attacks.rs_fgsm import rs_fgsm
 
-__all__ = ["compose"]
+__all__ = ["compose", "rs_fgsm"]

@@ -4,8 +4,6 @@ from typing import Any
 
 import jax
 
-from robust_jax import checks
-from robust_jax.on_cpu import canonicalize_on_cpu
 from robust_jax.types import (
   Array,
   Attack,
@@ -15,6 +13,7 @@ from robust_jax.types import (
   PerturbationSet,
   Search,
 )
+from robust_jax.victim import victim
 
 
 def compose(
@@ -46,11 +45,7 @@ def compose(
   """
 
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
-    checks.images(x)
-    logits = jax.eval_shape(logits_fn, x)
-    checks.logits(logits, x.shape[0])
-    checks.labels(labels, *logits.shape)
-    model = canonicalize_on_cpu(logits_fn)
+    model = victim(logits_fn, x, labels)
 
     def objective_of_x(x_adv: Array) -> Array:
       return objective(model(x_adv), labels)

@@ -19,9 +19,8 @@ def linf(eps: Array | float) -> PerturbationSet:
     ValueError: eps is negative.
 
   Source: Goodfellow et al. 2015; Madry et al. 2018. The random start is uniform
-  in the ball and `project`, after the first step, cuts it to the box: as in
-  Wong, Rice and Kolter 2020, whose RS-FGSM needs the noise that this leaves in
-  black and white pixels. Deviation: the first gradient is taken inside the box.
+  in the ball; the box cuts it where it is applied, and for good after the first
+  step.
   """
   checks.non_negative("eps", eps)
 

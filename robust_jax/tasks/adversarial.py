@@ -29,9 +29,8 @@ def adversarial(
   differentiated function, as Danskin's theorem allows at the inner maximum.
 
   Args:
-    attack: makes the training batch; PGD gives Madry et al. 2018, one step from
-      a random start with a step size of 1.25 radii gives RS-FGSM (Wong, Rice
-      and Kolter 2020).
+    attack: makes the training batch; PGD gives Madry et al. 2018, `rs_fgsm`
+      Wong, Rice and Kolter 2020.
     warmup_steps: over so many steps the change that the attack makes is scaled
       up from nothing; without it a large radius may leave the model at chance.
     model, optimizer, probes, ema_decay: as for `supervised`.

@@ -12,6 +12,7 @@ LAYERS = [
   ["types"],
   ["checks", "lookup", "losses", "metrics", "parallel", "tree", "canonical"],
   ["on_cpu"],
+  ["victim"],
   ["data", "games", "models", "perturbations", "search"],
   ["attacks", "defenses"],
   ["evaluation"],

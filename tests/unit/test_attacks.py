@@ -132,3 +132,24 @@ def test_an_equal_model_with_other_variables_does_not_recompile():
     variables = SmallCNN(num_classes=3).init(jax.random.key(seed), x)
     run(frozen(SmallCNN(num_classes=3), variables), x)
   assert len(traces) == 1
+
+
+def test_rs_fgsm_takes_its_gradient_outside_of_the_box():
+  # The gradient at the noise picks the sign: below black it points one way.
+  seen = []
+
+  def model(x):
+    jax.debug.callback(lambda v: seen.append(np.asarray(v)), x)
+    return linear(x)
+
+  x = jnp.zeros((4, 3, 3, 1))
+  x_adv = attacks.rs_fgsm(0.1)(KEY, model, x, Y)
+  jax.effects_barrier()
+  assert min(v.min() for v in seen) < -0.05
+  assert passes(attacks.rs_fgsm(0.1), linear, x, Y) == (1, 1)
+  rise = losses.cross_entropy(linear(x_adv), Y) > losses.cross_entropy(
+    linear(x), Y
+  )
+  assert rise.all()
+  assert x_adv.min() >= 0
+  assert x_adv.max() <= 0.1 + 1e-6

@@ -4,8 +4,6 @@ Paper: Wong, Rice and Kolter 2020, "Fast is better than free: Revisiting
 adversarial training". Published for this network and recipe: clean 98.50 %,
 PGD-50 x 10 restarts 88.77 %.
 
-Deviation: the first gradient is taken at the random start cut to [0, 1].
-
 Command:
   ./launch.sh train --config=experiments/configs/adversarial/mnist_fast.py
 """
@@ -16,8 +14,6 @@ from experiments.configs import common
 def get_config(arg=""):
   config = common.classifier("mnist", "small_cnn", eps=0.3)
   common.wong_recipe(config)
-  common.adversarial(
-    config, common.linf_pgd(0.3, num_steps=1, step_size=1.25, keep="last")
-  )
+  common.adversarial(config, {"name": "rs_fgsm", "eps": 0.3, "step_size": 1.25})
   config.training.evaluate_every_epochs = 0.5  # collapse is sudden
   return common.finish(config, arg)
