@@ -1,12 +1,12 @@
 """The work directory of a run: its config, and whose it is."""
 
 import json
-import os
 import pathlib
 
 from ml_collections import ConfigDict
 
 from robust_jax import parallel
+from robust_jax.whole_file import whole_file
 
 
 def open_run(workdir: pathlib.Path, config: ConfigDict) -> None:
@@ -25,9 +25,8 @@ def open_run(workdir: pathlib.Path, config: ConfigDict) -> None:
   try:
     workdir.mkdir(parents=True, exist_ok=True)
     if parallel.is_lead():
-      new = path.with_suffix(".partial")
-      new.write_text(config.to_json(indent=2) + "\n", encoding="utf-8")
-      os.replace(new, path)
+      with whole_file(path) as new:
+        new.write_text(config.to_json(indent=2) + "\n", encoding="utf-8")
   except OSError as error:
     raise ValueError(
       f"work directory {workdir} cannot be written ({error.strerror}): give "

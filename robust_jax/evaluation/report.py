@@ -1,7 +1,6 @@
 """What an evaluation leaves behind: a table, `report.json`, three pictures."""
 
 import json
-import os
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +10,8 @@ import numpy as np
 import rich.box
 import rich.console
 import rich.table
+
+from robust_jax.whole_file import whole_file
 
 # Told apart without colour as well, by their dashes and markers.
 _STYLES = (
@@ -22,9 +23,8 @@ _STYLES = (
 
 def write_json(path: pathlib.Path, report: Mapping[str, Any]) -> None:
   """Writes the report whole or not at all."""
-  new = path.with_suffix(".partial")
-  new.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-  os.replace(new, path)
+  with whole_file(path) as new:
+    new.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 def table(
@@ -182,7 +182,5 @@ def _finish(axis):
 
 
 def _save(figure, path):
-  """Drawn aside first, so that a picture is whole or the old one."""
-  new = path.with_suffix(".partial.png")
-  figure.savefig(new, dpi=130)
-  os.replace(new, path)
+  with whole_file(path) as new:
+    figure.savefig(new, dpi=130)

@@ -1,13 +1,13 @@
 """Where numbers go: metrics.jsonl, TensorBoard, and the terminal."""
 
 import json
-import os
 import pathlib
 from collections.abc import Mapping
 
 import tensorboardX
 
 from robust_jax import parallel
+from robust_jax.whole_file import whole_file
 
 
 class Log:
@@ -65,6 +65,7 @@ def read(workdir: pathlib.Path) -> list[dict[str, float | str]]:
 
 def _keep_until(path: pathlib.Path, step: int) -> None:
   kept = [r for r in read(path.parent) if r["step"] <= step]
-  new = path.with_suffix(".partial")
-  new.write_text("".join(json.dumps(r) + "\n" for r in kept), encoding="utf-8")
-  os.replace(new, path)
+  with whole_file(path) as new:
+    new.write_text(
+      "".join(json.dumps(r) + "\n" for r in kept), encoding="utf-8"
+    )

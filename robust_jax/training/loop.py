@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import math
-import os
 import pathlib
 import time
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ from robust_jax.training.interrupt import interrupt
 from robust_jax.training.log import Log
 from robust_jax.training.progress import Progress
 from robust_jax.types import Key, Metrics, State, Task
+from robust_jax.whole_file import whole_file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -282,6 +282,5 @@ def _read_outcome(workdir: pathlib.Path) -> Outcome | None:
 
 
 def _write_outcome(workdir: pathlib.Path, outcome: Outcome) -> None:
-  new = workdir / "outcome.partial"
-  new.write_text(json.dumps(outcome._asdict()) + "\n", encoding="utf-8")
-  os.replace(new, workdir / "outcome.json")
+  with whole_file(workdir / "outcome.json") as new:
+    new.write_text(json.dumps(outcome._asdict()) + "\n", encoding="utf-8")

@@ -10,7 +10,16 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # package.
 LAYERS = [
   ["types"],
-  ["checks", "lookup", "losses", "metrics", "parallel", "tree", "canonical"],
+  [
+    "checks",
+    "lookup",
+    "losses",
+    "metrics",
+    "parallel",
+    "tree",
+    "canonical",
+    "whole_file",
+  ],
   ["on_cpu"],
   ["victim"],
   ["data", "games", "models", "perturbations", "search"],
