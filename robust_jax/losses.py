@@ -13,6 +13,10 @@ import optax
 from robust_jax.types import Array, Objective
 
 
+# Losses of float32 logits in practice are far smaller; 1e-3 of them still counts.
+_ABOVE_ALL = 1e4
+
+
 def cross_entropy(logits: Array, labels: Array) -> Array:
   """`-log softmax(logits)[label]`."""
   return optax.softmax_cross_entropy_with_integer_labels(
@@ -78,6 +82,25 @@ def targeted(objective: Objective) -> Objective:
     return -objective(logits, labels)
 
   return negated
+
+
+def fooled_first(objective: Objective) -> Objective:
+  """The same loss, above all others wherever the answer is wrong.
+
+  A search that keeps the largest value then never passes a wrong answer over
+  for a right one of larger loss, as the cross-entropy can. Gradients are those
+  of `objective`. For an adversary with a target, `targeted(fooled_first(...))`.
+
+  Args:
+    objective: an untargeted objective, below 5,000 in size.
+  """
+
+  @functools.wraps(objective)
+  def lifted(logits: Array, labels: Array) -> Array:
+    wrong = logits.argmax(axis=-1) != labels
+    return objective(logits, labels) + _ABOVE_ALL * wrong
+
+  return lifted
 
 
 def _of_label(logits: Array, labels: Array) -> Array:

@@ -98,3 +98,30 @@ def test_targeted_wants_what_untargeted_flees(name):
 def test_losses_are_float32_for_a_bfloat16_model(name):
   logits = jnp.ones((2, 4), jnp.bfloat16)
   assert getattr(losses, name)(logits, jnp.array([0, 1])).dtype == jnp.float32
+
+
+@few
+@given(logits_of, labels_of)
+def test_fooled_first_puts_every_wrong_answer_above_every_right_one(
+  logits, labels
+):
+  loss = losses.fooled_first(losses.cross_entropy)
+  wrong = logits.argmax(axis=1) != labels
+  value = np.asarray(loss(logits, labels))
+  np.testing.assert_array_equal(value > 5000, wrong)
+  plain = losses.cross_entropy(logits, labels)
+  np.testing.assert_array_equal(value[~wrong], plain[~wrong])
+  # Float32 keeps 1e-3 of a loss beside 1e4.
+  np.testing.assert_allclose(value[wrong] - 1e4, plain[wrong], atol=1e-3)
+  # With a target it is the answers of that label which come first.
+  wanted = losses.targeted(loss)(logits, labels)
+  np.testing.assert_array_equal(wanted > -5000, ~wrong)
+
+
+def test_fooled_first_keeps_the_gradient():
+  logits, labels = jnp.array([[1.0, 2.0, 0.5]]), jnp.array([0])
+  plain, lifted = (
+    jax.grad(lambda z, f=f: f(z, labels).sum())(logits)
+    for f in (losses.dlr, losses.fooled_first(losses.dlr))
+  )
+  np.testing.assert_array_equal(plain, lifted)
