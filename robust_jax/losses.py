@@ -12,8 +12,7 @@ import optax
 
 from robust_jax.types import Array, Objective
 
-
-# Losses of float32 logits in practice are far smaller; 1e-3 of them still counts.
+# Real losses are far smaller, and float32 keeps 1e-3 of them beside it.
 _ABOVE_ALL = 1e4
 
 
