@@ -68,6 +68,12 @@ def non_negative(name: str, value: Any) -> None:
     raise ValueError(f"{name} = {value}: wanted 0 or more.")
 
 
+def at_most(name: str, value: Any, bound: float) -> None:
+  """value is a number or array <= bound."""
+  if _concrete(value) and not np.all(np.asarray(value) <= bound):
+    raise ValueError(f"{name} = {value}: wanted {bound} or less.")
+
+
 def at_least_one(name: str, value: int) -> None:
   """value is a whole number >= 1."""
   if int(value) != value or value < 1:

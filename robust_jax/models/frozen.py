@@ -8,7 +8,9 @@ import jax
 from robust_jax.types import Array, LogitsFn, PyTree
 
 
-def frozen(model: nn.Module, variables: PyTree) -> LogitsFn:
+def frozen(
+  model: nn.Module, variables: PyTree, *, method: str = "__call__"
+) -> LogitsFn:
   """x -> logits with running BatchNorm statistics and no dropout.
 
   The result is a pytree of the variables, so it may be an argument of a jitted
@@ -18,8 +20,9 @@ def frozen(model: nn.Module, variables: PyTree) -> LogitsFn:
   Args:
     model: a linen module, with `train` False by default.
     variables: "params" and the model's other collections.
+    method: the one of its methods that answers.
   """
-  return jax.tree_util.Partial(_Apply(model), variables)
+  return jax.tree_util.Partial(_Apply(model, method), variables)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +30,7 @@ class _Apply:
   """`model.apply`, equal where the models are; bound methods are not."""
 
   model: nn.Module
+  method: str
 
   def __call__(self, variables: PyTree, x: Array) -> Array:
-    return self.model.apply(variables, x)
+    return self.model.apply(variables, x, method=self.method)

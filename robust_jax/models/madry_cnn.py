@@ -32,16 +32,26 @@ class MadryCNN(nn.Module):
   mean: tuple[float, ...] = (0.0,)
   std: tuple[float, ...] = (1.0,)
 
-  @nn.compact
+  def setup(self):
+    self.fc2 = nn.Dense(self.num_classes, **_INIT)
+
   def __call__(self, x: Array, *, train: bool = False) -> Array:
     """x `[B, H, W, C]` in [0, 1] -> logits `[B, K]`; train changes nothing."""
+    return self.head(self.features(x, train=train))
+
+  def head(self, h: Array) -> Array:
+    """What the last layer, `fc2`, makes of `features`; logits `[B, K]`."""
+    return self.fc2(h)
+
+  @nn.compact
+  def features(self, x: Array, *, train: bool = False) -> Array:
+    """x `[B, H, W, C]` in [0, 1] -> `[B, 1024]`, 0 or more."""
     del train
     x = normalise(x, self.mean, self.std)
     x = _pool(nn.relu(nn.Conv(32, (5, 5), name="conv1", **_INIT)(x)))
     x = _pool(nn.relu(nn.Conv(64, (5, 5), name="conv2", **_INIT)(x)))
     x = x.reshape(x.shape[0], -1)
-    x = nn.relu(nn.Dense(1024, name="fc1", **_INIT)(x))
-    return nn.Dense(self.num_classes, name="fc2", **_INIT)(x)
+    return nn.relu(nn.Dense(1024, name="fc1", **_INIT)(x))
 
 
 def _pool(x: Array) -> Array:

@@ -46,13 +46,24 @@ class PreActResNet(nn.Module):
   mean: tuple[float, ...] = (0.0,)
   std: tuple[float, ...] = (1.0,)
 
-  @nn.compact
+  def setup(self):
+    self.linear = nn.Dense(self.num_classes)
+
   def __call__(self, x: Array, *, train: bool = False) -> Array:
     """x `[B, H, W, C]` in [0, 1] -> logits `[B, K]`.
 
     With `train` the batch's own statistics normalise it, and update the
     mutable collection "batch_stats".
     """
+    return self.head(self.features(x, train=train))
+
+  def head(self, h: Array) -> Array:
+    """What the last layer, `linear`, makes of `features`; logits `[B, K]`."""
+    return self.linear(h)
+
+  @nn.compact
+  def features(self, x: Array, *, train: bool = False) -> Array:
+    """x `[B, H, W, C]` in [0, 1] -> pooled channels `[B, D]`."""
     x = normalise(x, self.mean, self.std)
     x = he_conv(self.width, 3, 1, name="conv1")(x)
     for stage, blocks in enumerate(self.num_blocks):
@@ -66,7 +77,7 @@ class PreActResNet(nn.Module):
         )(x, train)
     if self.final_norm:
       x = nn.relu(batch_norm(self.batch_norm, train=train, name="bn")(x))
-    return nn.Dense(self.num_classes, name="linear")(x.mean((1, 2)))
+    return x.mean((1, 2))
 
 
 class _Block(nn.Module):

@@ -29,16 +29,26 @@ class SmallCNN(nn.Module):
   mean: tuple[float, ...] = (0.0,)
   std: tuple[float, ...] = (1.0,)
 
-  @nn.compact
+  def setup(self):
+    self.fc2 = nn.Dense(self.num_classes, kernel_init=_KERNEL_INIT)
+
   def __call__(self, x: Array, *, train: bool = False) -> Array:
     """x `[B, H, W, C]` in [0, 1] -> logits `[B, K]`; train changes nothing."""
+    return self.head(self.features(x, train=train))
+
+  def head(self, h: Array) -> Array:
+    """What the last layer, `fc2`, makes of `features`; logits `[B, K]`."""
+    return self.fc2(h)
+
+  @nn.compact
+  def features(self, x: Array, *, train: bool = False) -> Array:
+    """x `[B, H, W, C]` in [0, 1] -> `[B, 100]`, 0 or more."""
     del train
     x = normalise(x, self.mean, self.std)
     x = nn.relu(_conv(16, name="conv1")(x))
     x = nn.relu(_conv(32, name="conv2")(x))
     x = x.reshape(x.shape[0], -1)
-    x = nn.relu(nn.Dense(100, kernel_init=_KERNEL_INIT, name="fc1")(x))
-    return nn.Dense(self.num_classes, kernel_init=_KERNEL_INIT, name="fc2")(x)
+    return nn.relu(nn.Dense(100, kernel_init=_KERNEL_INIT, name="fc1")(x))
 
 
 def _conv(features: int, name: str) -> nn.Conv:

@@ -34,7 +34,9 @@ class WideResNet(nn.Module):
   mean: tuple[float, ...] = (0.0,)
   std: tuple[float, ...] = (1.0,)
 
-  @nn.compact
+  def setup(self):
+    self.fc = nn.Dense(self.num_classes)
+
   def __call__(self, x: Array, *, train: bool = False) -> Array:
     """x `[B, H, W, C]` in [0, 1] -> logits `[B, K]`.
 
@@ -44,6 +46,15 @@ class WideResNet(nn.Module):
     Raises:
       ValueError: no whole number of blocks makes this depth.
     """
+    return self.head(self.features(x, train=train))
+
+  def head(self, h: Array) -> Array:
+    """What the last layer, `fc`, makes of `features`; logits `[B, K]`."""
+    return self.fc(h)
+
+  @nn.compact
+  def features(self, x: Array, *, train: bool = False) -> Array:
+    """x `[B, H, W, C]` in [0, 1] -> pooled channels `[B, D]`, 0 or more."""
     blocks, remainder = divmod(self.depth - 4, 6)
     if blocks < 1 or remainder:
       raise ValueError(
@@ -61,7 +72,7 @@ class WideResNet(nn.Module):
           name=f"block{group + 1}_layer_{block}",
         )(x, train)
     x = nn.relu(batch_norm(self.batch_norm, train=train, name="bn1")(x))
-    return nn.Dense(self.num_classes, name="fc")(x.mean((1, 2)))
+    return x.mean((1, 2))
 
 
 class _Block(nn.Module):

@@ -1,6 +1,21 @@
 """What may change: one module, one factory, one perturbation set."""
 
+from robust_jax.perturbations.feature import feature
+from robust_jax.perturbations.l0 import l0
+from robust_jax.perturbations.l1 import l1
 from robust_jax.perturbations.l2 import l2
 from robust_jax.perturbations.linf import linf
+from robust_jax.perturbations.patch import patch
+from robust_jax.perturbations.photometric import photometric
+from robust_jax.perturbations.product import product
 
-__all__ = ["l2", "linf"]
+__all__ = [
+  "feature",
+  "l0",
+  "l1",
+  "l2",
+  "linf",
+  "patch",
+  "photometric",
+  "product",
+]

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import checks, tree
-from robust_jax.perturbations import box
+from robust_jax.perturbations import balls, box
 from robust_jax.types import Array, Key, PerturbationSet
 
 
@@ -25,11 +25,6 @@ def l2(eps: Array | float) -> PerturbationSet:
   """
   checks.non_negative("eps", eps)
 
-  def project(x, theta):
-    length = tree.norm(theta, 2)
-    scale = jnp.where(length > eps, eps / jnp.maximum(length, 1e-30), 1.0)
-    return box.into(x, theta * tree.expand(scale, theta))
-
   def sample(key: Key, x: Array) -> Array:
     # Uniform in the ball: a uniform direction, and the d-th root of a uniform.
     key_direction, key_length = jax.random.split(key)
@@ -42,7 +37,7 @@ def l2(eps: Array | float) -> PerturbationSet:
   return PerturbationSet(
     zero=lambda x: jnp.zeros(x.shape, jnp.float32),
     sample=sample,
-    project=project,
+    project=lambda x, theta: box.into(x, balls.onto_l2(theta, eps)),
     steepest=lambda x, grad: tree.expand(eps, x) * tree.normalise(grad, 2),
     apply=box.apply,
   )

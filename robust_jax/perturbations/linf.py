@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import checks, tree
-from robust_jax.perturbations import box
+from robust_jax.perturbations import balls, box
 from robust_jax.types import Array, Key, PerturbationSet
 
 
@@ -24,10 +24,6 @@ def linf(eps: Array | float) -> PerturbationSet:
   """
   checks.non_negative("eps", eps)
 
-  def project(x, theta):
-    radius = tree.expand(eps, x)
-    return box.into(x, jnp.clip(theta, -radius, radius))
-
   def sample(key: Key, x: Array) -> Array:
     unit = jax.random.uniform(key, x.shape, jnp.float32, -1.0, 1.0)
     return tree.expand(eps, x) * unit
@@ -35,7 +31,7 @@ def linf(eps: Array | float) -> PerturbationSet:
   return PerturbationSet(
     zero=lambda x: jnp.zeros(x.shape, jnp.float32),
     sample=sample,
-    project=project,
+    project=lambda x, theta: box.into(x, balls.onto_linf(theta, eps)),
     steepest=lambda x, grad: tree.expand(eps, x) * jnp.sign(grad),
     apply=box.apply,
   )

@@ -1,37 +1,68 @@
-"""The members that the contracts are held against, found, not listed."""
+"""The members that the contracts are held against, found, not listed.
 
+What a member can be held to is found out as well: whether a set adds theta to
+x, is convex, has a gradient; whether a search makes backward passes.
+"""
+
+import functools
 import inspect
+import typing
 
 import jax
 import jax.numpy as jnp
 
-from robust_jax import lookup
-from robust_jax.types import PerturbationSet
+from robust_jax import attacks, lookup, losses, tree
+from robust_jax.attacks.cost import passes
+from robust_jax.types import Array, PerturbationSet
 
 SETS = lookup.members("perturbations")
 SEARCHES = lookup.members("search")
 
+# Sets of hidden activations, which need not lie in [0, 1].
+UNBOXED = {"feature"}
+# What factories ask for and have no default of.
+_REQUIRED = {"eps": 0.1, "k": 5, "height": 3, "width": 4}
+_PARTS = {"a": "l2", "b": "linf"}
 
-def make_set(name: str, eps=0.1) -> PerturbationSet:
-  """A set by name; one that has no eps is made with its defaults."""
+
+def make_set(name: str, scale=1.0) -> PerturbationSet:
+  """A set by name, its traced parameters `scale` times what is usual.
+
+  Traced are those of type Array: the radius eps, or ranges with defaults. The
+  scale itself may be a tracer or `[B]`.
+  """
+  factory = lookup.find("perturbations", name)
+  options = {}
+  for parameter in inspect.signature(factory).parameters.values():
+    value = parameter.default
+    if value is parameter.empty:
+      value = _REQUIRED.get(parameter.name)
+    if parameter.annotation is PerturbationSet:
+      value = make_set(_PARTS[parameter.name], scale)
+    elif value is not None and Array in typing.get_args(parameter.annotation):
+      value = _scaled(value, scale)
+    options[parameter.name] = value
+  return factory(**options)
+
+
+def _scaled(value, scale):
+  if isinstance(value, int):
+    return jnp.round(value * jnp.asarray(scale)).astype(jnp.int32)
+  return value * scale
+
+
+def scales(name: str) -> list[float]:
+  """A radius may be of any size; a range only what its factory says."""
   factory = lookup.find("perturbations", name)
   if "eps" in inspect.signature(factory).parameters:
-    return factory(eps)
-  return factory()
+    return [0.0, 0.1, 1.0, 5.0, 20.0]
+  return [0.0, 0.3, 1.0]
 
 
-def deterministic(name: str):
-  """A search by name that starts at the clean point where it can."""
-  search = lookup.find("search", name)
-  if "random_start" not in inspect.signature(search).parameters:
-    return search
-  return lambda *args, **hyper: search(*args, random_start=False, **hyper)
-
-
-def images(batch_size: int = 6, low: float = 0.0, high: float = 1.0):
-  """Random images `[B, 6, 6, 1]`."""
+def images(batch_size=6, *, channels=3, low=0.0, high=1.0):
+  """Random images `[B, 6, 6, C]`."""
   return jax.random.uniform(
-    jax.random.key(7), (batch_size, 6, 6, 1), jnp.float32, low, high
+    jax.random.key(7), (batch_size, 6, 6, channels), jnp.float32, low, high
   )
 
 
@@ -40,3 +71,56 @@ def bumpy(x):
   flat = x.reshape(x.shape[0], -1)
   phase = jnp.arange(flat.shape[1])
   return jnp.sum(jnp.sin(9 * flat + phase) * jnp.cos(phase), axis=1)
+
+
+@functools.cache
+def is_additive(name: str) -> bool:
+  """apply(x, theta) is x + theta, as far as the box lets it."""
+  x, pset = images(low=0.4, high=0.6), make_set(name)
+  theta = pset.project(x, pset.sample(jax.random.key(0), x))
+  if jax.tree.structure(theta) != jax.tree.structure(x):
+    return False
+  return theta.shape == x.shape and _close(pset.apply(x, theta), x + theta)
+
+
+@functools.cache
+def is_convex(name: str) -> bool:
+  """What lies in the middle of two feasible thetas is feasible."""
+  x, pset = images(low=0.4, high=0.6), make_set(name)
+  ends = [
+    pset.project(x, pset.sample(jax.random.key(seed), x)) for seed in (0, 1)
+  ]
+  middle = jax.tree.map(lambda a, b: (a + b) / 2, *ends)
+  return all(
+    map(
+      _close,
+      jax.tree.leaves(pset.project(x, middle)),
+      jax.tree.leaves(middle),
+    )
+  )
+
+
+@functools.cache
+def has_gradient(name: str) -> bool:
+  """A set without one is discrete: first-order searches have no say there."""
+  x, pset = images(), make_set(name)
+  w = jax.random.normal(jax.random.key(2), x.shape)
+  grad = jax.grad(lambda t: tree.dot(w, pset.apply(x, t)).sum())(pset.zero(x))
+  return any(bool(jnp.any(g != 0)) for g in jax.tree.leaves(grad))
+
+
+@functools.cache
+def is_first_order(name: str) -> bool:
+  """The search makes backward passes."""
+  attack = attacks.compose(
+    lookup.find("search", name), make_set("linf"), losses.margin
+  )
+  x, labels = images(), jnp.zeros(6, jnp.int32)
+  try:
+    return passes(attack, lambda x: x[:, 0, :, 0], x, labels).backward > 0
+  except ValueError:  # such a search is not for balls
+    return False
+
+
+def _close(a, b) -> bool:
+  return bool(jnp.allclose(a, b, atol=1e-6))

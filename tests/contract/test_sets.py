@@ -1,5 +1,7 @@
 """What every perturbation set must satisfy."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,110 +10,215 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robust_jax import tree
-from tests.contract.members import SETS, images, make_set
+from tests.contract.members import (
+  SETS,
+  UNBOXED,
+  has_gradient,
+  images,
+  is_additive,
+  make_set,
+  scales,
+)
 
 # theta is (x + d) - x, which rounds at the scale of x, not of d.
 ROUNDING = 2e-6
 
-pytestmark = pytest.mark.parametrize("name", SETS)
-eps_values = st.sampled_from([0.0, 0.01, 0.1, 0.5, 2.0])
+each_set = pytest.mark.parametrize("name", SETS)
+grey_and_colour = pytest.mark.parametrize("channels", [1, 3])
 seeds = st.integers(0, 2**16)
+few_examples = settings(deadline=None, max_examples=8)
 
 
-def _wild(seed, x):
-  return 3 * jax.random.normal(jax.random.key(seed), x.shape)
-
-
-def _assert_trees_close(a, b, atol):
-  jax.tree.map(lambda u, v: np.testing.assert_allclose(u, v, atol=atol), a, b)
-
-
-def test_zero_changes_nothing(name):
-  x, pset = images(), make_set(name)
-  np.testing.assert_array_equal(pset.apply(x, pset.zero(x)), x)
-
-
-@settings(deadline=None, max_examples=8)
-@given(eps=eps_values, seed=seeds)
-def test_projection_is_idempotent(name, eps, seed):
-  x, pset = images(), make_set(name, eps)
-  wild = jax.tree.map(lambda t: _wild(seed, t), pset.zero(x))
-  once = pset.project(x, wild)
-  _assert_trees_close(pset.project(x, once), once, ROUNDING)
-
-
-@settings(deadline=None, max_examples=8)
-@given(eps=eps_values, seed=seeds)
-def test_samples_are_feasible(name, eps, seed):
-  x, pset = images(), make_set(name, eps)
-  theta = pset.sample(jax.random.key(seed), x)
-  np.testing.assert_allclose(
-    pset.apply(x, pset.project(x, theta)), pset.apply(x, theta), atol=ROUNDING
+@functools.cache
+def function_of(name, member):
+  """`(scale, ...) -> ` of a set's function, compiled once for each shape."""
+  return jax.jit(
+    lambda scale, *args: getattr(make_set(name, scale), member)(*args)
   )
 
 
-@settings(deadline=None, max_examples=8)
-@given(eps=eps_values, seed=seeds)
-def test_result_is_a_valid_input(name, eps, seed):
-  x, pset = images(), make_set(name, eps)
-  theta = pset.project(x, jax.tree.map(lambda t: _wild(seed, t), pset.zero(x)))
-  x_adv = pset.apply(x, theta)
+@functools.cache
+def pull(name):
+  """(scale, x, theta, w) -> the gradient of <w, apply(x, theta)> to theta."""
+
+  def inner(theta, scale, x, w):
+    return tree.dot(w, make_set(name, scale).apply(x, theta)).sum()
+
+  gradient = jax.jit(jax.grad(inner))
+  return lambda scale, x, theta, w: gradient(theta, scale, x, w)
+
+
+def random_like(seed, like, size=1.0):
+  leaves, treedef = jax.tree.flatten(like)
+  keys = jax.random.split(jax.random.key(seed), len(leaves))
+  drawn = [
+    size * jax.random.normal(k, t.shape)
+    for k, t in zip(keys, leaves, strict=True)
+  ]
+  return treedef.unflatten(drawn)
+
+
+def wild(name, seed, x):
+  """Some theta, far outside: a few times what the usual set holds."""
+  sample = function_of(name, "sample")(1.0, jax.random.key(seed), x)
+  span = 3 + 3 * tree.norm(sample, jnp.inf).max()
+  return random_like(seed, sample, span)
+
+
+def close(a, b, atol=ROUNDING):
+  jax.tree.map(lambda u, v: np.testing.assert_allclose(u, v, atol=atol), a, b)
+
+
+def row(tree_, i):
+  return jax.tree.map(lambda t: t[i : i + 1], tree_)
+
+
+@each_set
+@grey_and_colour
+def test_zero_changes_nothing_and_is_feasible(name, channels):
+  x, pset = images(channels=channels), make_set(name)
+  np.testing.assert_array_equal(pset.apply(x, pset.zero(x)), x)
+  projected = pset.project(x, pset.zero(x))
+  np.testing.assert_array_equal(pset.apply(x, projected), x)
+
+
+@each_set
+@grey_and_colour
+@few_examples
+@given(data=st.data(), seed=seeds)
+def test_projection_is_idempotent(name, channels, data, seed):
+  x, scale = images(channels=channels), data.draw(st.sampled_from(scales(name)))
+  project = function_of(name, "project")
+  once = project(scale, x, wild(name, seed, x))
+  close(project(scale, x, once), once)
+
+
+@each_set
+@grey_and_colour
+@few_examples
+@given(data=st.data(), seed=seeds)
+def test_samples_are_feasible(name, channels, data, seed):
+  x, scale = images(channels=channels), data.draw(st.sampled_from(scales(name)))
+  theta = function_of(name, "sample")(scale, jax.random.key(seed), x)
+  projected = function_of(name, "project")(scale, x, theta)
+  apply = function_of(name, "apply")
+  close(apply(scale, x, projected), apply(scale, x, theta))
+
+
+@each_set
+def test_samples_differ(name):
+  x, sample = images(), function_of(name, "sample")
+  a, b = (sample(1.0, jax.random.key(seed), x) for seed in (0, 1))
+  assert any(jax.tree.leaves(jax.tree.map(lambda u, v: (u != v).any(), a, b)))
+
+
+@each_set
+@grey_and_colour
+@few_examples
+@given(data=st.data(), seed=seeds)
+def test_result_is_a_valid_input(name, channels, data, seed):
+  x, scale = images(channels=channels), data.draw(st.sampled_from(scales(name)))
+  theta = function_of(name, "project")(scale, x, wild(name, seed, x))
+  x_adv = function_of(name, "apply")(scale, x, theta)
   assert x_adv.shape == x.shape
   assert x_adv.dtype == x.dtype
-  assert x_adv.min() >= 0
-  assert x_adv.max() <= 1
+  assert jnp.isfinite(x_adv).all()
+  if name not in UNBOXED:
+    assert x_adv.min() >= 0
+    assert x_adv.max() <= 1
 
 
-def test_bfloat16_input_keeps_its_dtype_and_theta_is_float32(name):
-  x, pset = images().astype(jnp.bfloat16), make_set(name)
-  theta = pset.sample(jax.random.key(0), x)
-  assert all(t.dtype == jnp.float32 for t in jax.tree.leaves(theta))
+@each_set
+@grey_and_colour
+def test_bfloat16_input_keeps_its_dtype_and_theta_is_float32(name, channels):
+  x = images(channels=channels).astype(jnp.bfloat16)
+  pset = make_set(name)
+  theta = function_of(name, "sample")(1.0, jax.random.key(0), x)
+  projected = function_of(name, "project")(1.0, x, theta)
+  for t in jax.tree.leaves((pset.zero(x), theta, projected)):
+    assert t.dtype == jnp.float32
+    assert len(t) == len(x)
   assert pset.apply(x, theta).dtype == jnp.bfloat16
 
 
-def test_no_feasible_theta_beats_the_steepest(name):
-  x, pset = images(low=0.5, high=0.5), make_set(name)
-  grad = jax.tree.map(lambda t: _wild(1, t), pset.zero(x))
-  best = tree.dot(grad, pset.steepest(x, grad))
+@each_set
+@grey_and_colour
+def test_no_feasible_theta_beats_the_steepest(name, channels):
+  x = images(channels=channels, low=0.4, high=0.6)
+  zero = function_of(name, "zero")(1.0, x)
+  grad = pull(name)(1.0, x, zero, random_like(1, x))
+  best = tree.dot(grad, function_of(name, "steepest")(1.0, x, grad))
   for seed in range(20):
-    theta = pset.project(
-      x, jax.tree.map(lambda t, s=seed: _wild(s, t), pset.zero(x))
-    )
-    assert jnp.all(tree.dot(grad, theta) <= best * (1 + 1e-5))
+    theta = function_of(name, "project")(1.0, x, wild(name, seed, x))
+    assert jnp.all(tree.dot(grad, theta) <= best * (1 + 1e-5) + 1e-6)
 
 
-def test_steepest_of_no_gradient_is_finite(name):
-  x, pset = images(), make_set(name)
-  steepest = pset.steepest(x, jax.tree.map(jnp.zeros_like, pset.zero(x)))
+@each_set
+@grey_and_colour
+def test_steepest_of_no_gradient_is_finite(name, channels):
+  x = images(channels=channels)
+  still = jax.tree.map(jnp.zeros_like, make_set(name).zero(x))
+  steepest = function_of(name, "steepest")(1.0, x, still)
   assert all(jnp.isfinite(t).all() for t in jax.tree.leaves(steepest))
 
 
+@each_set
 def test_steepest_ignores_the_scale_of_the_gradient(name):
   # A tiny gradient must not be swallowed by a constant in a denominator.
-  x, pset = images(), make_set(name)
-  grad = jax.tree.map(lambda t: _wild(2, t), pset.zero(x))
+  x, steepest = images(), function_of(name, "steepest")
+  grad = random_like(2, make_set(name).zero(x))
   tiny = jax.tree.map(lambda g: 1e-25 * g, grad)
-  _assert_trees_close(pset.steepest(x, tiny), pset.steepest(x, grad), ROUNDING)
+  close(steepest(1.0, x, tiny), steepest(1.0, x, grad))
 
 
-def test_apply_is_differentiable(name):
+@each_set
+@grey_and_colour
+def test_apply_is_differentiable(name, channels):
   # Black and white pixels too, at the very edge of the box.
-  x, pset = images().round(), make_set(name)
-  w = jax.random.normal(jax.random.key(4), x.shape)
-  for theta in (pset.zero(x), pset.sample(jax.random.key(3), x)):
-    grad = jax.grad(lambda t: (w * pset.apply(x, t)).sum())(theta)
+  x = images(channels=channels).round()
+  starts = (
+    function_of(name, "zero")(1.0, x),
+    function_of(name, "sample")(1.0, jax.random.key(3), x),
+  )
+  for theta in starts:
+    grad = pull(name)(1.0, x, theta, random_like(4, x))
     assert all(jnp.isfinite(g).all() for g in jax.tree.leaves(grad))
-    assert all(jnp.all(g != 0) for g in jax.tree.leaves(grad))
+    if is_additive(name):
+      assert jnp.all(grad != 0)
+    elif has_gradient(name):
+      assert jnp.all(tree.norm(grad, jnp.inf) > 0)
 
 
-def test_one_eps_per_example_acts_on_each_alone(name):
-  x = images(3)
-  eps = jnp.array([0.0, 0.05, 0.2])
-  wild = jax.tree.map(lambda t: _wild(4, t), make_set(name).zero(x))
-  together = make_set(name, eps).project(x, wild)
+@each_set
+def test_what_has_no_gradient_can_be_enumerated(name):
+  assert has_gradient(name) or make_set(name).grid is not None
+
+
+@each_set
+@grey_and_colour
+def test_grid_is_feasible(name, channels):
+  x = images(2, channels=channels)
+  pset = make_set(name)
+  if pset.grid is None:
+    pytest.skip("cannot be enumerated")
+  grid = pset.grid(x, 3)
+  sizes = {t.shape[:2] for t in jax.tree.leaves(grid)}
+  assert len(sizes) == 1
+  assert sizes.pop()[1] == len(x)
+  assert all(t.dtype == jnp.float32 for t in jax.tree.leaves(grid))
+  # Sixteen points of it, to keep this short.
+  points = jax.tree.map(lambda t: t[:: max(1, len(t) // 16)], grid)
+  apply = jax.jit(jax.vmap(lambda t: pset.apply(x, t)))
+  project = jax.jit(jax.vmap(lambda t: pset.project(x, t)))
+  close(apply(project(points)), apply(points))
+
+
+@each_set
+def test_one_radius_per_example_acts_on_each_alone(name):
+  x, project = images(3), function_of(name, "project")
+  scale = jnp.array([0.0, 0.5, 1.0])
+  theta = wild(name, 4, x)
+  together = project(scale, x, theta)
   for i in range(3):
-    row = jax.tree.map(lambda t, i=i: t[i : i + 1], (x, wild))
-    alone = make_set(name, float(eps[i])).project(*row)
-    _assert_trees_close(
-      jax.tree.map(lambda t, i=i: t[i : i + 1], together), alone, ROUNDING
-    )
+    alone = project(scale[i], row(x, i), row(theta, i))
+    close(row(together, i), alone)

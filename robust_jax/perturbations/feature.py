@@ -1,0 +1,43 @@
+"""Noise in a hidden layer: a ball that knows no box."""
+
+from typing import Literal
+
+import jax.numpy as jnp
+
+from robust_jax.perturbations import balls
+from robust_jax.perturbations.l1 import l1
+from robust_jax.perturbations.l2 import l2
+from robust_jax.perturbations.linf import linf
+from robust_jax.types import Array, PerturbationSet
+
+_NORMS = {
+  "l1": (l1, lambda theta, eps: balls.onto_l1(theta, eps, jnp.inf)),
+  "l2": (l2, balls.onto_l2),
+  "linf": (linf, balls.onto_linf),
+}
+
+
+def feature(
+  eps: Array | float, norm: Literal["l1", "l2", "linf"] = "l2"
+) -> PerturbationSet:
+  """Perturbations of activations, `||theta|| <= eps`, without a box.
+
+  x is here what a hidden layer answers, `[B, ...]`, and the victim the rest of
+  the model; `attacks.at_features` composes them with a search on images.
+
+  Args:
+    eps: radius in units of the activations, which have no scale of their own:
+      a float, a tracer or `[B]`, such as a tenth of each example's norm.
+    norm: of the ball.
+
+  Raises:
+    ValueError: eps is negative, or there is no such norm.
+  """
+  if norm not in _NORMS:
+    raise ValueError(f"norm = '{norm}': wanted 'l1', 'l2' or 'linf'.")
+  make, onto_ball = _NORMS[norm]
+  # Of the boxed set, only these two know of the box.
+  return make(eps)._replace(
+    project=lambda x, theta: onto_ball(theta, eps),
+    apply=lambda x, theta: (x + theta).astype(x.dtype),
+  )

@@ -1,0 +1,67 @@
+"""The L0 ball: k pixels may change, each to anything."""
+
+import jax
+import jax.numpy as jnp
+
+from robust_jax import checks
+from robust_jax.perturbations import box
+from robust_jax.perturbations.ranking import largest_mask
+from robust_jax.types import Array, Key, PerturbationSet
+
+
+def l0(k: Array | int) -> PerturbationSet:
+  """Perturbations of at most k pixels, with x + theta in [0, 1].
+
+  A pixel is all that shares its place: the channels of `[B, H, W, C]` count
+  once, in a change as in a gradient. Inputs `[B, N]` have N pixels.
+
+  `project` cuts to the box and keeps the k pixels of largest change, in the
+  Euclidean norm. `steepest` moves the k pixels of largest gradient, in the L1
+  norm, by the width of the box. The set is not convex: steps of a tenth of that
+  stay with the pixels they began with, so let PGD take `step_size=1`.
+
+  Args:
+    k: number of pixels: an int, a tracer or `[B]`, one per example.
+
+  Raises:
+    ValueError: k is negative.
+
+  Source: Croce and Hein 2019, "Sparse and imperceivable adversarial attacks",
+  section 3 (PGD_0). Deviation: there, the pixels kept are those where the
+  projection costs least; here, those that change most once they are in the box.
+  """
+  checks.non_negative("k", k)
+
+  def keep(pixels, scores):
+    mask = largest_mask(scores.reshape(scores.shape[0], -1), k)
+    return pixels * mask.reshape(_places(pixels.shape))
+
+  def project(x, theta):
+    change = box.into(x, theta)
+    return keep(change, _per_pixel(jnp.square(change)))
+
+  def sample(key: Key, x: Array) -> Array:
+    # k pixels, any of them, to any colour.
+    key_place, key_colour = jax.random.split(key)
+    scores = jax.random.uniform(key_place, _places(x.shape), jnp.float32)
+    colour = jax.random.uniform(key_colour, x.shape, jnp.float32)
+    return keep(colour - x, scores)
+
+  return PerturbationSet(
+    zero=lambda x: jnp.zeros(x.shape, jnp.float32),
+    sample=sample,
+    project=project,
+    steepest=lambda x, grad: keep(jnp.sign(grad), _per_pixel(jnp.abs(grad))),
+    apply=box.apply,
+  )
+
+
+def _places(shape: tuple[int, ...]) -> tuple[int, ...]:
+  """The shape with one entry for all channels of a pixel."""
+  return (*shape[:3], 1) if len(shape) == 4 else shape
+
+
+def _per_pixel(values: Array) -> Array:
+  if values.ndim == 4:
+    return values.sum(axis=3, keepdims=True)
+  return values

@@ -1,0 +1,59 @@
+"""The L1 ball: much change in few coordinates, or little in many."""
+
+import jax
+import jax.numpy as jnp
+
+from robust_jax import checks, tree
+from robust_jax.perturbations import balls, box
+from robust_jax.types import Array, Key, PerturbationSet
+
+
+def l1(eps: Array | float) -> PerturbationSet:
+  """Perturbations with `||theta||_1 <= eps`, and x + theta in [0, 1].
+
+  `project` finds the nearest point of ball and box together. To project on one
+  and then on the other is not that, and gives away much of the radius: what the
+  box cuts off is lost.
+
+  `steepest` puts the whole radius on the coordinate of largest gradient, in
+  equal parts where several are as large.
+
+  Args:
+    eps: radius in input units, summed over coordinates: a float, a tracer or
+      `[B]`, one per example.
+
+  Raises:
+    ValueError: eps is negative.
+
+  Source: Croce and Hein 2021, "Mind the box: l1-APGD for sparse adversarial
+  attacks on image classifiers", section 2. The random start is uniform in the
+  ball; the box cuts it where it is applied.
+  """
+  checks.non_negative("eps", eps)
+
+  def project(x, theta):
+    room = jnp.where(theta > 0, 1.0 - x, x).astype(jnp.float32)
+    return box.into(x, balls.onto_l1(theta, eps, room))
+
+  def sample(key: Key, x: Array) -> Array:
+    # A vector of Laplace variables over their length and one more exponential
+    # variable is uniform in the unit ball.
+    key_direction, key_length = jax.random.split(key)
+    direction = jax.random.laplace(key_direction, x.shape, jnp.float32)
+    inner = jax.random.exponential(key_length, x.shape[:1], jnp.float32)
+    scale = eps / (tree.norm(direction, 1) + inner)
+    return tree.expand(scale, x) * direction
+
+  def steepest(x, grad):
+    size = jnp.abs(grad)
+    largest = tree.expand(tree.norm(grad, jnp.inf), grad)
+    corner = jnp.sign(grad) * (size == largest)
+    return tree.expand(eps, x) * tree.normalise(corner, 1)
+
+  return PerturbationSet(
+    zero=lambda x: jnp.zeros(x.shape, jnp.float32),
+    sample=sample,
+    project=project,
+    steepest=steepest,
+    apply=box.apply,
+  )

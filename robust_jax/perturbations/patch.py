@@ -1,0 +1,105 @@
+"""A patch: everything may change, in one rectangle."""
+
+import jax
+import jax.numpy as jnp
+
+from robust_jax import checks
+from robust_jax.perturbations import box
+from robust_jax.types import Array, Key, PerturbationSet
+
+
+def patch(
+  height: int,
+  width: int,
+  *,
+  top: Array | int | None = None,
+  left: Array | int | None = None,
+) -> PerturbationSet:
+  """Perturbations of one rectangle of `[B, H, W, C]`, to anything in [0, 1].
+
+  theta is `{"change": [B, H, W, C], "corner": [B, 2]}`, the corner being the
+  first row and column of the rectangle, in pixels. A corner that is not given
+  belongs to the adversary: `sample` draws it, for each example its own, and
+  gradients leave it where it is. So a random start (or restart) is a random
+  place, and without one the rectangle lies in the middle.
+
+  Args:
+    height: of the rectangle, in pixels.
+    width: likewise.
+    top: its first row: an int, a tracer or `[B]`; None for any.
+    left: its first column, likewise.
+
+  Raises:
+    ValueError: the rectangle is empty, or does not lie in the image.
+
+  Source: Brown et al. 2017, "Adversarial Patch", for one image at a time;
+  Karmon, Zoran and Goldberg 2018, "LaVAN", for a patch at a known place.
+  """
+  checks.at_least_one("height", height)
+  checks.at_least_one("width", width)
+  for name, value in (("top", top), ("left", left)):
+    if value is not None:
+      checks.non_negative(name, value)
+
+  def corners(x):
+    """The first and the last corner allowed, each `[B, 2]`."""
+    rows = _allowed("height", height, x.shape[1], "top", top)
+    columns = _allowed("width", width, x.shape[2], "left", left)
+    ends = zip(rows, columns, strict=True)
+    return [_per_example(pair, x.shape[0]) for pair in ends]
+
+  def inside(x, corner):
+    corner = corner.reshape(-1, 2, 1, 1, 1)
+    row = jnp.arange(x.shape[1]).reshape(-1, 1, 1) - corner[:, 0]
+    column = jnp.arange(x.shape[2]).reshape(-1, 1) - corner[:, 1]
+    in_rows = (row >= 0) & (row < height)
+    return in_rows & (column >= 0) & (column < width)
+
+  def zero(x):
+    first, last = corners(x)
+    change = jnp.zeros(x.shape, jnp.float32)
+    return {"change": change, "corner": jnp.floor((first + last) / 2)}
+
+  def sample(key: Key, x: Array):
+    key_corner, key_colour = jax.random.split(key)
+    first, last = corners(x)
+    unit = jax.random.uniform(key_corner, first.shape, jnp.float32)
+    # The product may round up to the row after the last.
+    corner = jnp.minimum(first + jnp.floor(unit * (last - first + 1)), last)
+    colour = jax.random.uniform(key_colour, x.shape, jnp.float32)
+    return {"change": (colour - x) * inside(x, corner), "corner": corner}
+
+  def project(x, theta):
+    corner = jnp.clip(jnp.round(theta["corner"]), *corners(x))
+    change = box.into(x, theta["change"]) * inside(x, corner)
+    return {"change": change, "corner": corner}
+
+  def steepest(x, grad):
+    # Outside of the rectangle the gradient is 0.
+    still = jnp.zeros_like(grad["corner"])
+    return {"change": jnp.sign(grad["change"]), "corner": still}
+
+  def apply(x, theta):
+    corner = jax.lax.stop_gradient(jnp.round(theta["corner"]))
+    return box.apply(x, theta["change"] * inside(x, corner))
+
+  return PerturbationSet(zero, sample, project, steepest, apply)
+
+
+def _allowed(size_name, size, image, name, given):
+  """The first and the last place allowed along one axis."""
+  last = image - size
+  if last < 0:
+    raise ValueError(
+      f"{size_name} = {size}: the image has {image}; wanted no more."
+    )
+  if given is None:
+    return 0, last
+  checks.at_most(name, given, last)
+  return given, given
+
+
+def _per_example(pair, batch_size: int) -> Array:
+  """Two numbers or `[B]` -> `[B, 2]` float32."""
+  columns = [jnp.broadcast_to(jnp.asarray(v), (batch_size,)) for v in pair]
+  return jnp.stack(columns, axis=1).astype(jnp.float32)

@@ -1,0 +1,120 @@
+"""Changes of light and colour: four numbers for each image."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from robust_jax import checks
+from robust_jax.types import Array, Key, PerturbationSet
+
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # Rec. 601
+_RGB_TO_YIQ = np.array(
+  [_LUMA, [0.595716, -0.274453, -0.321263], [0.211456, -0.522591, 0.311135]]
+)
+# A quarter turn of the hue: I -> Q, Q -> -I, and no luma.
+_QUARTER_TURN = np.linalg.inv(_RGB_TO_YIQ) @ (
+  np.array([[0, 0, 0], [0, 0, -1], [0, 1, 0]]) @ _RGB_TO_YIQ
+)
+
+
+def photometric(
+  brightness: Array | float = 0.2,
+  contrast: Array | float = 0.3,
+  saturation: Array | float = 0.5,
+  hue: Array | float = 20.0,
+) -> PerturbationSet:
+  """One change of brightness, contrast, saturation and hue per image.
+
+  theta `[B, 4]` holds their amounts b, c, s, h, each between minus and plus its
+  range, and 0 for no change; applied in this order, with one cut to [0, 1] at
+  the end:
+
+      x + b,   x + c (x - mean luma),   x + s (x - luma),   hue turned by h.
+
+  Images are `[B, H, W, 3]` in RGB or `[B, H, W, 1]`, on which saturation and
+  hue do nothing. Each range is a float, a tracer or `[B]`; `grid` takes n
+  values of each, n^4 in all, n^2 of a grey image.
+
+  Args:
+    brightness: range of b, in input units.
+    contrast: range of c: -1 is uniform grey, 1 twice the contrast.
+    saturation: range of s: -1 is grey, 1 twice the colour.
+    hue: range of h, in degrees.
+
+  Raises:
+    ValueError: a range is negative, or x is no batch of such images.
+
+  Source: Hosseini and Poovendran 2018, "Semantic adversarial examples", for
+  hue and saturation. Deviation: hue is not HSV's, whose derivative jumps, but
+  an angle in the YIQ plane, which keeps the luma; luma weights are Rec. 601's.
+  The ranges are ours. The gradient is that of the cut too: unlike a change of
+  one pixel, none of these can bring a pixel back alone.
+  """
+  ranges = {
+    "brightness": brightness,
+    "contrast": contrast,
+    "saturation": saturation,
+    "hue": hue,
+  }
+  for name, value in ranges.items():
+    checks.non_negative(name, value)
+
+  def limit(x):
+    _check(x)
+    columns = [
+      jnp.broadcast_to(jnp.asarray(r), len(x)) for r in ranges.values()
+    ]
+    return jnp.stack(columns, axis=1).astype(jnp.float32)
+
+  def sample(key: Key, x: Array) -> Array:
+    shape = (x.shape[0], len(ranges))
+    return limit(x) * jax.random.uniform(key, shape, jnp.float32, -1.0, 1.0)
+
+  def grid(x: Array, n: int) -> Array:
+    checks.at_least_one("n", n)
+    values = np.linspace(-1.0, 1.0, n) if n > 1 else np.zeros(1)
+    grey = [np.zeros(1)] * 2
+    axes = [values] * 2 + (grey if x.shape[-1] == 1 else [values] * 2)
+    points = np.array(list(itertools.product(*axes)), np.float32)
+    return points[:, None] * limit(x)
+
+  return PerturbationSet(
+    zero=lambda x: jnp.zeros_like(limit(x)),
+    sample=sample,
+    project=lambda x, theta: jnp.clip(theta, -limit(x), limit(x)),
+    steepest=lambda x, grad: limit(x) * jnp.sign(grad),
+    apply=_apply,
+    grid=grid,
+  )
+
+
+def _apply(x: Array, theta: Array) -> Array:
+  _check(x)
+  b, c, s, h = (theta[:, i, None, None, None] for i in range(4))
+  y = x.astype(jnp.float32) + b
+  y = y + c * (y - _luma(y).mean((1, 2, 3), keepdims=True))
+  if x.shape[-1] == 3:
+    y = y + s * (y - _luma(y))
+    colour, angle = y - _luma(y), jnp.deg2rad(h)
+    turned = jnp.matmul(
+      colour, _QUARTER_TURN.T.astype(np.float32), precision="highest"
+    )
+    y = y + (jnp.cos(angle) - 1) * colour + jnp.sin(angle) * turned
+  return jnp.clip(y, 0.0, 1.0).astype(x.dtype)
+
+
+def _luma(x: Array) -> Array:
+  """`[B, H, W, C]` -> `[B, H, W, 1]`."""
+  if x.shape[-1] == 1:
+    return x
+  return (x * _LUMA).sum(-1, keepdims=True)
+
+
+def _check(x: Array) -> None:
+  if x.ndim != 4 or x.shape[-1] not in (1, 3):
+    raise ValueError(
+      f"images of shape {x.shape}: wanted [B, H, W, 3] in RGB or "
+      "[B, H, W, 1] in grey."
+    )

@@ -1,0 +1,51 @@
+"""Two sets at once: one change after the other."""
+
+import jax
+import numpy as np
+
+from robust_jax.types import Array, Key, PerturbationSet, PyTree
+
+
+def product(a: PerturbationSet, b: PerturbationSet) -> PerturbationSet:
+  """Perturbations of `a`, and then of `b` on what `a` has made of x.
+
+  theta is the pair of both; each part has its own radius, steepest direction
+  and projection. `product(affine(), linf(0.1))` rotates and then adds noise;
+  the parts may themselves be products.
+
+  Args:
+    a: acts on x.
+    b: acts on `a.apply(x, theta_a)`, and is projected there.
+  """
+
+  def sample(key: Key, x: Array) -> PyTree:
+    key_a, key_b = jax.random.split(key)
+    theta = a.sample(key_a, x)
+    return theta, b.sample(key_b, a.apply(x, theta))
+
+  def project(x, theta):
+    first = a.project(x, theta[0])
+    return first, b.project(a.apply(x, first), theta[1])
+
+  return PerturbationSet(
+    zero=lambda x: (a.zero(x), b.zero(x)),
+    sample=sample,
+    project=project,
+    steepest=lambda x, grad: (a.steepest(x, grad[0]), b.steepest(x, grad[1])),
+    apply=lambda x, theta: b.apply(a.apply(x, theta[0]), theta[1]),
+    grid=_grid(a, b) if a.grid and b.grid else None,
+  )
+
+
+def _grid(a: PerturbationSet, b: PerturbationSet):
+  """Every theta of `a` with every theta of `b`, those of `b` changing first."""
+
+  def grid(x: Array, n: int) -> PyTree:
+    first, second = a.grid(x, n), b.grid(x, n)
+    num_a, num_b = (len(jax.tree.leaves(t)[0]) for t in (first, second))
+    i, j = np.divmod(np.arange(num_a * num_b), num_b)
+    return jax.tree.map(lambda t: t[i], first), jax.tree.map(
+      lambda t: t[j], second
+    )
+
+  return grid
