@@ -11,7 +11,7 @@ import typing
 import jax
 import jax.numpy as jnp
 
-from robust_jax import attacks, lookup, losses, tree
+from robust_jax import attacks, lookup, losses
 from robust_jax.attacks.cost import passes
 from robust_jax.types import Array, PerturbationSet
 
@@ -59,10 +59,11 @@ def scales(name: str) -> list[float]:
   return [0.0, 0.3, 1.0]
 
 
-def images(batch_size=6, *, channels=3, low=0.0, high=1.0):
-  """Random images `[B, 6, 6, C]`."""
+@functools.cache
+def images(*, channels=3, low=0.0, high=1.0):
+  """Six random images `[6, 6, 6, C]`."""
   return jax.random.uniform(
-    jax.random.key(7), (batch_size, 6, 6, channels), jnp.float32, low, high
+    jax.random.key(7), (6, 6, 6, channels), jnp.float32, low, high
   )
 
 
@@ -77,7 +78,7 @@ def bumpy(x):
 def is_additive(name: str) -> bool:
   """apply(x, theta) is x + theta, as far as the box lets it."""
   x, pset = images(low=0.4, high=0.6), make_set(name)
-  theta = pset.project(x, pset.sample(jax.random.key(0), x))
+  theta = jax.jit(_feasible, static_argnums=0)(name, 0, x)
   if jax.tree.structure(theta) != jax.tree.structure(x):
     return False
   return theta.shape == x.shape and _close(pset.apply(x, theta), x + theta)
@@ -86,27 +87,30 @@ def is_additive(name: str) -> bool:
 @functools.cache
 def is_convex(name: str) -> bool:
   """What lies in the middle of two feasible thetas is feasible."""
-  x, pset = images(low=0.4, high=0.6), make_set(name)
-  ends = [
-    pset.project(x, pset.sample(jax.random.key(seed), x)) for seed in (0, 1)
-  ]
-  middle = jax.tree.map(lambda a, b: (a + b) / 2, *ends)
-  return all(
-    map(
-      _close,
-      jax.tree.leaves(pset.project(x, middle)),
-      jax.tree.leaves(middle),
-    )
-  )
+
+  @jax.jit
+  def middle(x):
+    ends = _feasible(name, 0, x), _feasible(name, 1, x)
+    theta = jax.tree.map(lambda a, b: (a + b) / 2, *ends)
+    return theta, make_set(name).project(x, theta)
+
+  theta, projected = middle(images(low=0.4, high=0.6))
+  pairs = jax.tree.map(_close, theta, projected)
+  return all(jax.tree.leaves(pairs))
 
 
 @functools.cache
 def has_gradient(name: str) -> bool:
   """A set without one is discrete: first-order searches have no say there."""
   x, pset = images(), make_set(name)
-  w = jax.random.normal(jax.random.key(2), x.shape)
-  grad = jax.grad(lambda t: tree.dot(w, pset.apply(x, t)).sum())(pset.zero(x))
-  return any(bool(jnp.any(g != 0)) for g in jax.tree.leaves(grad))
+  pull = jax.grad(lambda t: bumpy(pset.apply(x, t)).sum())
+  grads = jax.tree.leaves(jax.jit(pull)(pset.zero(x)))
+  return any(bool(jnp.any(grad != 0)) for grad in grads)
+
+
+def _feasible(name, seed, x):
+  pset = make_set(name)
+  return pset.project(x, pset.sample(jax.random.key(seed), x))
 
 
 @functools.cache
