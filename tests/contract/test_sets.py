@@ -13,6 +13,7 @@ from robust_jax import tree
 from tests.contract.members import (
   SETS,
   UNBOXED,
+  fast_jit,
   has_gradient,
   images,
   is_additive,
@@ -36,7 +37,7 @@ def function_of(name, member):
   def run(scale, *args):
     return getattr(make_set(name, scale), member)(*args)
 
-  return jax.jit(run)
+  return fast_jit(run)
 
 
 @functools.cache
@@ -46,7 +47,7 @@ def pull(name):
   def inner(theta, scale, x, w):
     return tree.dot(w, make_set(name, scale).apply(x, theta)).sum()
 
-  return jax.jit(jax.grad(inner))
+  return fast_jit(jax.grad(inner))
 
 
 @functools.cache
@@ -58,7 +59,7 @@ def wild(name):
     span = 3 + 3 * tree.norm(sample, jnp.inf).max()
     return random_like(seed, sample, span)
 
-  return jax.jit(draw)
+  return fast_jit(draw)
 
 
 def random_like(seed, like, size=1.0):
@@ -207,15 +208,15 @@ def test_grid_is_feasible(name, channels):
   if pset.grid is None:
     pytest.skip("cannot be enumerated")
   x = images(channels=channels)
-  grid = jax.jit(lambda x: pset.grid(x, 3))(x)
+  grid = fast_jit(lambda x: pset.grid(x, 3))(x)
   sizes = {t.shape[:2] for t in jax.tree.leaves(grid)}
   assert len(sizes) == 1
   assert sizes.pop()[1] == len(x)
   assert all(t.dtype == jnp.float32 for t in jax.tree.leaves(grid))
   # Sixteen points of it, to keep this short.
   points = jax.tree.map(lambda t: t[:: max(1, len(t) // 16)], grid)
-  apply = jax.jit(jax.vmap(lambda t: pset.apply(x, t)))
-  project = jax.jit(jax.vmap(lambda t: pset.project(x, t)))
+  apply = fast_jit(jax.vmap(lambda t: pset.apply(x, t)))
+  project = fast_jit(jax.vmap(lambda t: pset.project(x, t)))
   close(apply(project(points)), apply(points))
 
 
