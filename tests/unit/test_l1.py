@@ -1,0 +1,127 @@
+"""Projection onto the L1 ball and the box, against two other ways to it."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import optimize
+
+from robust_jax import perturbations, tree
+from robust_jax.perturbations import balls
+
+project = jax.jit(lambda eps, x, theta: perturbations.l1(eps).project(x, theta))
+
+
+def by_sorting(eps, x, theta):
+  """One vector, in float64: every kink of the length in the cut, in order."""
+  size = np.abs(theta)
+  room = np.where(theta > 0, 1 - x, x)
+
+  def kept(cut):
+    return np.clip(size - cut, 0, room)
+
+  if kept(0).sum() <= eps:
+    return np.sign(theta) * kept(0)
+  kinks = np.sort(np.concatenate([[0], size, np.maximum(size - room, 0)]))
+  lengths = np.array([kept(cut).sum() for cut in kinks])
+  last = np.flatnonzero(lengths > eps)[-1]
+  (a, b), (over, under) = kinks[last : last + 2], lengths[last : last + 2]
+  return np.sign(theta) * kept(a + (b - a) * (over - eps) / (over - under))
+
+
+def by_quadratic_programming(eps, x, theta):
+  """One vector as positive minus negative part, by SciPy's SLSQP."""
+  n = len(x)
+  result = optimize.minimize(
+    lambda pq: 0.5 * np.sum((pq[:n] - pq[n:] - theta) ** 2),
+    np.zeros(2 * n),
+    jac=lambda pq: np.concatenate([r := pq[:n] - pq[n:] - theta, -r]),
+    bounds=[(0, u) for u in np.concatenate([1 - x, x])],
+    constraints={
+      "type": "ineq",
+      "fun": lambda pq: eps - pq.sum(),
+      "jac": lambda pq: -np.ones(2 * n),
+    },
+    method="SLSQP",
+    options={"ftol": 1e-14, "maxiter": 300},
+  )
+  assert result.success, result.message
+  return result.x[:n] - result.x[n:]
+
+
+def problem(seed, dimension, spread, batch=16):
+  rng = np.random.default_rng(seed)
+  x = rng.random((batch, dimension))
+  # Black and white pixels, which may move one way only.
+  x = np.where(rng.random(x.shape) < 0.4, x.round(), x).astype(np.float32)
+  theta = (spread * rng.standard_normal(x.shape)).astype(np.float32)
+  return x, theta
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+  seed=st.integers(0, 2**16),
+  eps=st.sampled_from([0.0, 1e-3, 0.5, 3.0, 12.0, 40.0, 1e3]),
+  spread=st.sampled_from([1e-3, 0.1, 1.0, 10.0]),
+)
+def test_agrees_with_sorting(seed, eps, spread):
+  x, theta = problem(seed, 200, spread)
+  found = project(eps, x, theta)
+  for i in range(len(x)):
+    wanted = by_sorting(eps, *np.float64((x[i], theta[i])))
+    # Of theta, which is near 10 at times, float32 keeps 1e-6.
+    np.testing.assert_allclose(found[i], wanted, atol=1e-6 * max(spread, 1))
+  length = np.abs(np.float64(found)).sum(1)
+  assert np.all(length <= eps * (1 + 1e-6) + 1e-6)
+
+
+@pytest.mark.parametrize("eps", [0.2, 1.0, 3.0])
+def test_agrees_with_quadratic_programming(eps):
+  x, theta = problem(1, 8, 1.0, batch=6)
+  found = project(eps, x, theta)
+  for i in range(len(x)):
+    wanted = by_quadratic_programming(eps, *np.float64((x[i], theta[i])))
+    # SLSQP stops at about the root of its tolerance.
+    np.testing.assert_allclose(found[i], wanted, atol=1e-5)
+
+
+def test_the_nearest_point_is_not_found_by_one_set_after_the_other():
+  # Ball, then box: the first coordinate takes its share to the wall and loses.
+  x, theta = jnp.array([[0.9, 0.5]]), jnp.array([[1.0, 0.4]])
+  exact = project(0.5, x, theta)
+  np.testing.assert_allclose(exact, [[0.1, 0.4]], atol=1e-6)
+  in_turn = jnp.clip(x + balls.onto_l1(theta, 0.5, jnp.inf), 0, 1) - x
+  np.testing.assert_allclose(in_turn, [[0.1, 0.0]], atol=1e-6)
+
+
+def test_an_example_does_not_depend_on_its_batch():
+  # The others take more steps, or none; the bits must be the same.
+  x, theta = problem(3, 100, 1.0)
+  together = project(5.0, x, theta)
+  others = np.concatenate([theta[:1], 1e-3 * theta[1:8], 1e3 * theta[8:]])
+  np.testing.assert_array_equal(project(5.0, x, others)[0], together[0])
+
+
+def test_equal_entries_share_the_cut():
+  x, theta = jnp.full((1, 50), 0.5), jnp.full((1, 50), 0.3)
+  np.testing.assert_allclose(project(1.0, x, theta), 0.02 + 0 * x, rtol=1e-5)
+
+
+def test_steepest_shares_among_equal_gradients():
+  x, grad = jnp.full((2, 4), 0.5), jnp.array([[1, -3, 3, 0], [0, 0, 0, 2.0]])
+  steepest = perturbations.l1(2.0).steepest(x, grad)
+  np.testing.assert_allclose(steepest, [[0, -1, 1, 0], [0, 0, 0, 2]])
+
+
+def test_random_start_is_uniform_in_the_ball():
+  # The length of a uniform point in d dimensions is the d-th root of a uniform
+  # variable, times eps: its mean is eps d / (d + 1).
+  x = jnp.full((20000, 3), 0.5)
+  theta = perturbations.l1(0.4).sample(jax.random.key(0), x)
+  length = tree.norm(theta, 1)
+  assert length.max() <= 0.4
+  # Three standard errors of 20,000 draws, each of deviation 0.2.
+  np.testing.assert_allclose(length.mean() / 0.4, 0.75, atol=0.0042)
+  np.testing.assert_allclose(theta.mean(0), 0, atol=0.003)

@@ -1,0 +1,145 @@
+"""Few pixels, or all of a patch: `l0`, `patch` and the ranking under them."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from robust_jax import attacks, losses, perturbations, search
+from robust_jax.perturbations.ranking import largest_mask
+
+KEY = jax.random.key(0)
+ranked = jax.jit(largest_mask)
+
+
+def images(channels=3, batch=4, size=5):
+  return jax.random.uniform(KEY, (batch, size, size, channels))
+
+
+def changed_pixels(a, b):
+  return jnp.any(a != b, axis=-1).sum((1, 2))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+  seed=st.integers(0, 2**16),
+  k=st.sampled_from([0, 1, 7, 2.9, 63, 64, 1000]),
+  levels=st.sampled_from([1, 3, 10**6]),
+)
+def test_largest_are_those_that_a_stable_sort_puts_first(seed, k, levels):
+  rng = np.random.default_rng(seed)
+  scores = np.float32(rng.integers(0, levels, (3, 64)) * 1e-3)
+  order = np.argsort(-scores, axis=1, kind="stable")
+  wanted = np.zeros(scores.shape, bool)
+  np.put_along_axis(wanted, order[:, : int(k)], True, axis=1)
+  np.testing.assert_array_equal(ranked(scores, k), wanted)
+
+
+def test_each_row_may_have_its_own_number_and_keeps_its_nan():
+  scores = jnp.array([[1.0, 2, 3], [3, 2, 1], [jnp.nan, 1, 2]])
+  mask = ranked(scores, jnp.array([2, 0, 1]))
+  np.testing.assert_array_equal(mask[:2], [[0, 1, 1], [0, 0, 0]])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_l0_counts_a_pixel_once_for_all_its_channels(channels):
+  x = images(channels)
+  wild = jax.random.normal(jax.random.key(1), x.shape)
+  pset = perturbations.l0(jnp.array([0, 1, 3, 25]))
+  x_adv = pset.apply(x, pset.project(x, wild))
+  np.testing.assert_array_equal(changed_pixels(x_adv, x), [0, 1, 3, 25])
+  grad = jax.random.normal(jax.random.key(2), x.shape)
+  moved = pset.steepest(x, grad)
+  np.testing.assert_array_equal(changed_pixels(moved, 0 * x), [0, 1, 3, 25])
+
+
+def test_l0_keeps_what_changes_most_in_the_box():
+  # The first pixel asks for most but is at the wall.
+  x = jnp.array([1.0, 0.5, 0.5]).reshape(1, 1, 3, 1)
+  theta = jnp.array([9.0, 0.2, -0.3]).reshape(x.shape)
+  kept = perturbations.l0(1).project(x, theta)
+  np.testing.assert_allclose(kept.ravel(), [0, 0, -0.3], atol=1e-6)
+
+
+def test_l0_of_vectors_counts_entries():
+  x, theta = jnp.full((1, 4), 0.5), jnp.array([[0.1, -0.4, 0.2, 0.3]])
+  kept = perturbations.l0(2).project(x, theta)
+  np.testing.assert_allclose(kept, [[0, -0.4, 0, 0.3]], atol=1e-6)
+
+
+def test_one_step_in_l0_is_the_best_for_a_linear_model_on_grey():
+  # Each of the k pixels of largest gradient goes to its wall.
+  w = jax.random.normal(jax.random.key(3), (75,))
+  logits_fn = lambda x: (
+    jnp.stack([0 * x.reshape(len(x), -1) @ w] * 2, 1)
+    .at[:, 1]
+    .set(x.reshape(len(x), -1) @ w)
+  )
+  x, y = jnp.full((2, 5, 5, 3), 0.5), jnp.zeros(2, jnp.int32)
+  attack = attacks.compose(search.fgsm, perturbations.l0(4), losses.margin)
+  gain = logits_fn(attack(KEY, logits_fn, x, y))[:, 1] - logits_fn(x)[:, 1]
+  best = jnp.sort(jnp.abs(w).reshape(25, 3).sum(1))[-4:].sum() / 2
+  np.testing.assert_allclose(gain, best, rtol=1e-5)
+
+
+def test_patch_changes_its_rectangle_and_nothing_else():
+  x = images()
+  pset = perturbations.patch(2, 3, top=jnp.array([0, 1, 2, 3]), left=1)
+  wild = 9 * jax.random.normal(KEY, x.shape)
+  theta = pset.project(x, pset.zero(x) | {"change": wild})
+  changed = np.asarray(jnp.any(pset.apply(x, theta) != x, axis=-1))
+  for i in range(4):
+    wanted = np.zeros((5, 5), bool)
+    wanted[i : i + 2, 1:4] = True
+    np.testing.assert_array_equal(changed[i], wanted)
+
+
+def test_patch_reaches_any_colour():
+  x, pset = images(), perturbations.patch(5, 5)
+  colour = jax.random.uniform(jax.random.key(1), x.shape)
+  theta = pset.zero(x) | {"change": colour - x}
+  reached = pset.apply(x, pset.project(x, theta))
+  np.testing.assert_allclose(reached, colour, atol=1e-6)
+
+
+def test_random_places_are_all_places_alike_and_each_examples_own():
+  x, pset = jnp.zeros((6000, 4, 5, 1)), perturbations.patch(2, 4)
+  corner = pset.sample(KEY, x)["corner"]
+  places, counts = np.unique(corner, axis=0, return_counts=True)
+  wanted = [(row, column) for row in range(3) for column in range(2)]
+  np.testing.assert_array_equal(places, wanted)
+  # Four standard deviations of a count of about 1000.
+  assert np.all(np.abs(counts - 1000) < 4 * np.sqrt(1000 * 5 / 6))
+
+
+def test_a_patch_without_a_place_starts_in_the_middle_and_stays_in_place():
+  x, pset = images(1), perturbations.patch(3, 1)
+  np.testing.assert_array_equal(pset.zero(x)["corner"], [[1, 2]] * 4)
+  start = pset.sample(KEY, x)
+  grad = jax.grad(lambda t: pset.apply(x, t).sum())(start)
+  steepest = pset.steepest(x, grad)
+  np.testing.assert_array_equal(steepest["corner"], 0)
+  np.testing.assert_array_equal(steepest["change"].sum((1, 2, 3)), 3)
+
+
+@pytest.mark.parametrize(
+  ("options", "message"),
+  [
+    ({"height": 0, "width": 1}, "height = 0: wanted a whole number"),
+    ({"height": 6, "width": 1}, "height = 6: the image has 5"),
+    ({"height": 2, "width": 2, "top": -1}, "top = -1: wanted 0 or more"),
+    ({"height": 2, "width": 2, "left": 4}, "left = 4: wanted 3 or less"),
+  ],
+)
+def test_a_patch_that_does_not_fit_is_refused(options, message):
+  with pytest.raises(ValueError, match=message):
+    perturbations.patch(**options).zero(images())
+
+
+def test_negative_sizes_are_refused():
+  with pytest.raises(ValueError, match="k = -1: wanted 0 or more"):
+    perturbations.l0(-1)
+  with pytest.raises(ValueError, match=r"eps = -0.5: wanted 0 or more"):
+    perturbations.l1(-0.5)
