@@ -55,6 +55,42 @@ def dlr(logits: Array, labels: Array) -> Array:
   return margin(logits, labels) / (top[:, 0] - top[:, 2] + 1e-12)
 
 
+def targeted_dlr(target: Array) -> Objective:
+  """The DLR loss of an adversary that prefers the class `target`.
+
+  `-(z_y - z_t) / (z_(1) - (z_(3) + z_(4)) / 2)`, with y the label: positive
+  where the target's logit is above the label's.
+
+  Args:
+    target: `[B]` int.
+
+  Source: Croce and Hein 2020 (AutoAttack), eq. 7.
+  """
+
+  def loss(logits: Array, labels: Array) -> Array:
+    if logits.shape[-1] < 4:
+      raise ValueError(
+        f"the targeted DLR loss needs 4 classes or more, got "
+        f"{logits.shape[-1]}: use the difference of two logits."
+      )
+    top = jax.lax.top_k(logits.astype(jnp.float32), 4)[0]
+    return towards(target)(logits, labels) / (
+      top[:, 0] - 0.5 * (top[:, 2] + top[:, 3]) + 1e-12
+    )
+
+  return loss
+
+
+def towards(target: Array) -> Objective:
+  """`z_t - z_y`, for `target [B]`: positive where it is above the label."""
+
+  def loss(logits: Array, labels: Array) -> Array:
+    logits = logits.astype(jnp.float32)
+    return _of_label(logits, target) - _of_label(logits, labels)
+
+  return loss
+
+
 def kl(logits: Array, reference: Array) -> Array:
   """`KL(softmax(reference) || softmax(logits))`, reference logits `[B, K]`.
 

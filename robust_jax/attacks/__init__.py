@@ -1,7 +1,19 @@
 """Complete attacks: `(key, logits_fn, x, labels) -> x_adv`."""
 
+from robust_jax.attacks.apgd_l1 import apgd_l1
 from robust_jax.attacks.at_features import at_features
+from robust_jax.attacks.autoattack import autoattack
 from robust_jax.attacks.compose import compose
+from robust_jax.attacks.fab import fab
 from robust_jax.attacks.rs_fgsm import rs_fgsm
+from robust_jax.attacks.square import square
 
-__all__ = ["at_features", "compose", "rs_fgsm"]
+__all__ = [
+  "apgd_l1",
+  "at_features",
+  "autoattack",
+  "compose",
+  "fab",
+  "rs_fgsm",
+  "square",
+]

@@ -6,7 +6,9 @@ perturbation set, and is honest: NaN never wins, and `value` is the objective at
 the theta returned.
 """
 
+from robust_jax.search.apgd import apgd
 from robust_jax.search.fgsm import fgsm
 from robust_jax.search.pgd import pgd
+from robust_jax.search.square import square
 
-__all__ = ["fgsm", "pgd"]
+__all__ = ["apgd", "fgsm", "pgd", "square"]

@@ -20,7 +20,7 @@ LAYERS = [
     "canonical",
     "whole_file",
   ],
-  ["on_cpu"],
+  ["on_cpu", "kth_largest"],
   ["victim"],
   ["data", "games", "models", "perturbations", "search"],
   ["attacks", "defenses"],

@@ -1,0 +1,105 @@
+"""Which images still stand, and how far their attackers have come."""
+
+import pathlib
+import time
+
+import numpy as np
+
+from robust_jax.whole_file import whole_file
+
+STANDING = -1
+_SECONDS_BETWEEN_SAVES = 30.0
+
+
+class State:
+  """Of a suite of attacks; on the host, saved now and then.
+
+  Attributes:
+    stage, turn, batch: what comes next.
+    fooled_by: `[N]` number of the stage that fooled the model, or STANDING.
+    x_adv: `[N, ...]`, the original where nothing fooled the model.
+    x_now: `[N, ...]`, where the rounds of this stage have led.
+    in_round: `[N]` bool, standing when this round began.
+    attacked, seconds: per stage.
+  """
+
+  def __init__(self, x: np.ndarray, num_stages: int, fingerprint: str):
+    self.stage = self.turn = self.batch = 0
+    self.fooled_by = np.full(len(x), STANDING)
+    self.x_adv, self.x_now = x.copy(), x.copy()
+    self.in_round = np.ones(len(x), bool)
+    self.attacked = np.zeros(num_stages, int)
+    self.seconds = np.zeros(num_stages)
+    self._fingerprint = fingerprint
+    self._saved = time.monotonic()
+
+  def note(
+    self,
+    rows: np.ndarray,
+    x_adv: np.ndarray,
+    fooled: np.ndarray,
+    seconds: float,
+  ) -> None:
+    """Takes over what a batch of distinct rows came to."""
+    self.fooled_by[rows[fooled]] = self.stage
+    self.x_adv[rows[fooled]] = x_adv[fooled]
+    self.x_now[rows] = x_adv
+    self.attacked[self.stage] += len(rows)
+    self.seconds[self.stage] += seconds
+    self.batch += 1
+
+  def next_round(self) -> None:
+    """The survivors are packed anew."""
+    self.turn, self.batch = self.turn + 1, 0
+    self.in_round = self.fooled_by == STANDING
+
+  def next_stage(self, x: np.ndarray) -> None:
+    """Another attack begins at the originals."""
+    self.stage, self.turn = self.stage + 1, 0
+    self.x_now = x.copy()
+
+  def accuracy(self, stage: int) -> float:
+    """Share of the images that stand after that stage."""
+    fallen = (self.fooled_by != STANDING) & (self.fooled_by <= stage)
+    return float(1 - fallen.mean())
+
+  def save(self, path: pathlib.Path, now: bool = False) -> None:
+    """Writes the state whole, every half minute or now."""
+    if not now and time.monotonic() - self._saved < _SECONDS_BETWEEN_SAVES:
+      return
+    with whole_file(path) as new:
+      np.savez(
+        new,
+        fingerprint=self._fingerprint,
+        position=[self.stage, self.turn, self.batch],
+        **{name: getattr(self, name) for name in _ARRAYS},
+      )
+    self._saved = time.monotonic()
+
+  def restore(self, path: pathlib.Path) -> None:
+    """Goes on from a saved state, if there is one.
+
+    Raises:
+      ValueError: it is not that of this run, or not readable.
+    """
+    if not path.exists():
+      return
+    try:
+      saved = np.load(path, allow_pickle=False)
+      fingerprint = str(saved["fingerprint"])
+    except (OSError, KeyError, ValueError) as error:
+      raise ValueError(
+        f"{path} is not the state of an evaluation ({error}): delete it or "
+        "name another file."
+      ) from error
+    if fingerprint != self._fingerprint:
+      raise ValueError(
+        f"{path} is the state of another evaluation, of other attacks, images, "
+        "labels, model or seed: delete it to start anew, or name another file."
+      )
+    self.stage, self.turn, self.batch = (int(n) for n in saved["position"])
+    for name in _ARRAYS:
+      setattr(self, name, saved[name])
+
+
+_ARRAYS = ("fooled_by", "x_adv", "x_now", "in_round", "attacked", "seconds")

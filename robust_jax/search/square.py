@@ -1,0 +1,138 @@
+"""Square attack: random search over square windows; asks for values only."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from robust_jax import checks, tree
+from robust_jax.search import ascent
+from robust_jax.types import Array, Key, PerturbationSet, PyTree, SearchResult
+
+# Queries after which the share of changed pixels is halved.
+_HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
+
+
+def square(
+  key: Key,
+  objective: Callable[[Array], Array],
+  pset: PerturbationSet,
+  x: Array,
+  *,
+  num_queries: int = 1000,
+  share: float = 0.8,
+  start: PyTree | None = None,
+  num_done: Array | int = 0,
+) -> SearchResult:
+  """Proposes one square window of one colour per query; keeps improvements.
+
+  A proposal is the steepest step, twice the radius long, along random signs
+  inside a window (one sign per channel), projected: in the Linf ball every
+  changed pixel lands on its face. `num_queries + 1` forward passes.
+
+  Args:
+    key: consumed by start and proposals.
+    objective: x' `[B, ...]` -> `[B]`; margin in the paper.
+    pset: the perturbation set. Leaves of theta `[B, H, W, C]` get windows, in
+      others each entry is chosen by itself.
+    x: clean inputs `[B, ...]`.
+    num_queries: proposals; the start, or the clean point, is one query more.
+    share: share of the pixels that the first windows cover.
+    start: theta to go on from; vertical stripes if None.
+    num_done: proposals that led to `start`, which the window's size depends on.
+
+  Raises:
+    ValueError: no queries.
+
+  Source: Andriushchenko et al. 2020, "Square Attack", algorithms 1 and 2, with
+  the schedule of AutoAttack, which is that of 10,000 queries whatever their
+  number. As there, the last row and column of places are never drawn.
+  """
+  checks.at_least_one("num_queries", num_queries)
+  key_start, key_steps = jax.random.split(key)
+  zero = pset.zero(x)
+  theta = start
+  if start is None:
+    stripes = _signs(key_start, zero, _stripe_shape)
+    theta = pset.project(x, pset.steepest(x, stripes))
+  first = ascent.score(objective, pset, x, theta)
+  if start is None:
+    first = tree.better(ascent.score(objective, pset, x, zero), first)
+
+  def step(i, best: SearchResult) -> SearchResult:
+    key_window, key_sign = jax.random.split(jax.random.fold_in(key_steps, i))
+    signs = _signs(key_sign, zero, _colour_shape)
+    direction = _inside(key_window, signs, zero, share, num_done + i)
+    step = pset.steepest(x, direction)
+    theta = pset.project(x, tree.add(best.theta, 2.0, step))
+    return tree.better(best, ascent.score(objective, pset, x, theta))
+
+  return jax.lax.fori_loop(0, num_queries, step, first)
+
+
+def num_halvings(num_done: Array | int) -> Array:
+  """How often the share of changed pixels has been halved by then."""
+  return (jnp.asarray(_HALVINGS) < num_done).sum()
+
+
+def sides(
+  height: int, width: int, share: float, smallest: int = 1
+) -> np.ndarray:
+  """Side of the window after 0, 1, ... halvings, in pixels."""
+  shares = share / 2.0 ** np.arange(len(_HALVINGS) + 1)
+  side = np.round(np.sqrt(shares * height * width)).astype(int)
+  return np.clip(side, smallest, min(height, width))
+
+
+def _inside(key, signs, zero, share, num_done) -> PyTree:
+  """The signs, 0 outside of a window or of the entries drawn."""
+  halvings = num_halvings(num_done)
+  leaves, structure = jax.tree.flatten(zero)
+  masks = []
+  for key_leaf, leaf in zip(
+    jax.random.split(key, len(leaves)), leaves, strict=True
+  ):
+    uniform = jax.random.uniform
+    if leaf.ndim == 4:
+      side = jnp.asarray(sides(*leaf.shape[1:3], share))[halvings]
+      masks.append(_window(uniform(key_leaf, (2, len(leaf))), leaf, side))
+    else:
+      drawn = uniform(key_leaf, leaf.shape) < share / 2.0**halvings
+      masks.append(drawn.astype(jnp.float32))
+  masks = jax.tree.unflatten(structure, masks)
+  return jax.tree.map(lambda s, m: s * m, signs, masks)
+
+
+def _window(uniform: Array, leaf: Array, side: Array) -> Array:
+  """`[B, H, W, 1]`: 1 inside a square window placed by `uniform [2, B]`."""
+  _, height, width, _ = leaf.shape
+  top = jnp.floor(uniform[0] * (height - side))[:, None]
+  left = jnp.floor(uniform[1] * (width - side))[:, None]
+  rows, columns = jnp.arange(height), jnp.arange(width)
+  row = (rows >= top) & (rows < top + side)
+  column = (columns >= left) & (columns < left + side)
+  return (row[:, :, None, None] & column[:, None, :, None]).astype(jnp.float32)
+
+
+def _signs(key: Key, zero: PyTree, shape: Callable) -> PyTree:
+  leaves, structure = jax.tree.flatten(zero)
+  keys = jax.random.split(key, len(leaves))
+  signs = [
+    jnp.broadcast_to(
+      jax.random.rademacher(k, shape(leaf), jnp.float32), leaf.shape
+    )
+    for k, leaf in zip(keys, leaves, strict=True)
+  ]
+  return jax.tree.unflatten(structure, signs)
+
+
+def _stripe_shape(leaf: Array) -> tuple[int, ...]:
+  batch, *rest = leaf.shape
+  return (batch, 1, *rest[1:]) if leaf.ndim == 4 else leaf.shape
+
+
+def _colour_shape(leaf: Array) -> tuple[int, ...]:
+  if leaf.ndim == 4:
+    return (leaf.shape[0], 1, 1, leaf.shape[3])
+  return leaf.shape
