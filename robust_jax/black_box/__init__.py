@@ -9,6 +9,7 @@ from robust_jax.black_box.hop_skip_jump import hop_skip_jump
 from robust_jax.black_box.queries import QueryResult
 from robust_jax.black_box.spsa import spsa
 from robust_jax.black_box.square import square
+from robust_jax.black_box.train_substitute import train_substitute
 from robust_jax.on_host import on_host
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
   "on_host",
   "spsa",
   "square",
+  "train_substitute",
 ]

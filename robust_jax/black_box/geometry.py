@@ -63,7 +63,7 @@ def toward(
   In L2 it lies on the segment from x; in Linf it is the projection of `x_adv`
   onto the ball of that radius, which moves the fewest coordinates.
 
-  Source: Chen et al. 2020, the two projections below eq. 10.
+  Source: Chen et al. 2020, "HopSkipJumpAttack", its two projections.
   """
   share = column(share, x).astype(np.float32)
   if norm == "l2":

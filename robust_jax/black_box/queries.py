@@ -44,6 +44,26 @@ BlackBoxAttack = Callable[[Key, Predict, np.ndarray, np.ndarray], QueryResult]
 """(key, predict, x `[B, ...]`, labels `[B]`) -> QueryResult."""
 
 
+def ask(predict: Predict, images: np.ndarray) -> np.ndarray:
+  """What the victim answers: scores `[N, K]` or labels `[N]`, a few at a time.
+
+  Raises:
+    ValueError: the answer is neither.
+  """
+  pieces = [images[i : i + _ROWS] for i in range(0, len(images), _ROWS)]
+  return np.concatenate([_checked(predict(p), len(p)) for p in pieces])
+
+
+def labels_of(predict: Predict, images: np.ndarray) -> np.ndarray:
+  """The classes that the victim answers, int `[N]`.
+
+  Raises:
+    ValueError: the answer is neither scores nor labels.
+  """
+  answer = ask(predict, np.asarray(images, np.float32))
+  return answer if answer.ndim == 1 else answer.argmax(axis=1)
+
+
 class Victim:
   """`predict` during one attack on one batch; nothing is asked beyond a budget.
 
@@ -146,21 +166,17 @@ class Victim:
     return sent
 
   def _ask(self, images):
-    pieces = [images[i : i + _ROWS] for i in range(0, len(images), _ROWS)]
-    answers = [self._checked(self._predict(p), len(p)) for p in pieces]
-    return np.concatenate(answers) if answers else np.zeros((0, 2))
-
-  def _checked(self, answer, num_rows):
-    answer = np.asarray(answer)
-    is_label = answer.ndim == 1 and np.issubdtype(answer.dtype, np.integer)
-    is_score = answer.ndim == 2 and answer.shape[1] > self.labels.max()
-    if not (is_label or is_score) or len(answer) != num_rows:
+    if not len(images):
+      return np.zeros((0, 2))
+    answer = ask(self._predict, images)
+    if answer.ndim == 1:
+      return answer
+    if answer.shape[1] <= self.labels.max():
       raise ValueError(
-        f"the victim answered {answer.dtype} {answer.shape} to {num_rows} "
-        f"images: wanted integer labels [{num_rows}] or scores [{num_rows}, K] "
-        f"with K above {self.labels.max()}, the largest label."
+        f"the victim answered {answer.shape[1]} scores per image: wanted more "
+        f"than {self.labels.max()}, the largest label."
       )
-    return answer if is_label else self._as_logits(answer)
+    return self._as_logits(answer)
 
   def _as_logits(self, scores):
     scores = scores.astype(np.float32)
@@ -196,3 +212,14 @@ class Victim:
     if self._targeted:
       margin = -margin
     return np.where(np.isnan(margin), -np.inf, margin)
+
+
+def _checked(answer, num_rows):
+  answer = np.asarray(answer)
+  is_label = answer.ndim == 1 and np.issubdtype(answer.dtype, np.integer)
+  if not (is_label or answer.ndim == 2) or len(answer) != num_rows:
+    raise ValueError(
+      f"the victim answered {answer.dtype} {answer.shape} to {num_rows} "
+      f"images: wanted integer labels [{num_rows}] or scores [{num_rows}, K]."
+    )
+  return answer

@@ -40,7 +40,7 @@ def spsa(
     scores. It raises ValueError as `Victim` does.
 
   Source: Uesato et al. 2018, "Adversarial Risk and the Dangers of Evaluating
-  Against Weak Attacks", algorithm 1, maximising the margin. Deviations: where
+  Against Weak Attacks", maximising the margin. Deviations: where
   no difference shows, as on the plateaus of trees, the step is random and the
   probe doubles, up to eps, so that the next estimate sees further; images are
   cut to the box; the point of largest margin is kept.

@@ -31,9 +31,10 @@ def start_at(
   Raises:
     ValueError: starts of another shape than x.
 
-  Source: Chen et al. 2020, section IV, begins at uniform noise. Deviation: its
-  two ends are drawn as well, which makes dark, bright and even images of it,
-  and finds other classes where the noise of [0, 1] always looks alike.
+  Source: Chen et al. 2020, "HopSkipJumpAttack", begin at uniform noise.
+  Deviation: its two ends are drawn as well, which makes dark, bright and even
+  images of it, and finds other classes where the noise of [0, 1] always looks
+  alike.
   """
   start = victim.x.copy()
   everyone = np.arange(len(start))

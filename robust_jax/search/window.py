@@ -14,7 +14,7 @@ def share(iteration: int, first: float = 0.8) -> float:
   It is halved after 10, 50, 200, 500, 1,000, 2,000, 4,000, 6,000 and 8,000
   iterations, whatever the budget.
 
-  Source: Andriushchenko et al. 2020, "Square Attack", section 5 and its code;
+  Source: Andriushchenko et al. 2020, "Square Attack", and its code;
   AutoAttack keeps it unscaled as well.
   """
   return first / 2 ** sum(iteration > limit for limit in _HALVED_AFTER)
@@ -39,7 +39,7 @@ def bumps(size: int) -> np.ndarray:
   Each is a sum of centred squares of sides 1, 3, 5, ..., cut to its half of the
   window, with the weights 1, 1/4, 1/9, ...; all of it has unit L2 norm.
 
-  Source: Andriushchenko et al. 2020, eq. 2 and algorithm 3.
+  Source: Andriushchenko et al. 2020, the L2 attack.
   """
   upper = size // 2
   window = np.concatenate([_bump(upper, size), -_bump(size - upper, size)])

@@ -246,7 +246,10 @@ def test_nan_warns_stays_with_its_row_and_never_wins():
   ("predict", "message"),
   [
     (lambda x: scores(x)[:-1], r"answered float64 \(4, 2\) to 5 images"),
-    (lambda x: scores(x)[:, :1], r"K above 1, the largest label"),
+    (
+      lambda x: scores(x)[:, :1],
+      "answered 1 scores per image: wanted more",
+    ),
     (lambda x: answer(x).astype(float), "wanted integer labels"),
     (lambda x: scores(x)[None], "wanted integer labels"),
   ],
