@@ -17,13 +17,17 @@ def on_host(logits_fn: LogitsFn) -> Callable[[np.ndarray], np.ndarray]:
   Batches whose size changes from call to call, as those of black-box attacks
   do, would compile a program for every size.
 
+  A `jax.tree_util.Partial`, such as `frozen` makes, shares its programs with
+  every other of the same function and shapes.
+
   Args:
     logits_fn: x `[B, ...]` in [0, 1] -> logits `[B, K]`.
 
   Returns:
     images `[N, ...]` -> logits `[N, K]` float32, N = 0 excepted.
   """
-  compiled = jax.jit(logits_fn)
+  if not isinstance(logits_fn, jax.tree_util.Partial):
+    logits_fn = jax.tree_util.Partial(logits_fn)
 
   def predict(images: np.ndarray) -> np.ndarray:
     logits, start = [], 0
@@ -32,9 +36,14 @@ def on_host(logits_fn: LogitsFn) -> Callable[[np.ndarray], np.ndarray]:
       size = next((s for s in _SIZES if s <= left), _SIZES[-1])
       piece = images[start : start + size]
       padding = [(0, size - len(piece))] + [(0, 0)] * (piece.ndim - 1)
-      answer = compiled(np.pad(piece, padding, mode="edge"))
+      answer = _call(logits_fn, np.pad(piece, padding, mode="edge"))
       logits.append(np.asarray(answer, np.float32)[: len(piece)])
       start += size
     return np.concatenate(logits)
 
   return predict
+
+
+@jax.jit
+def _call(logits_fn, x):
+  return logits_fn(x)

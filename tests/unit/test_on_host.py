@@ -15,6 +15,20 @@ def test_every_row_has_its_own_answer(num_rows):
   np.testing.assert_array_equal(answer, images.reshape(num_rows, -1) * 2)
 
 
+def test_other_parameters_share_the_programs():
+  traces = []
+
+  def scaled(scale, x):
+    traces.append(x.shape)
+    return x * scale
+
+  images = np.ones((3, 2), np.float32)
+  for scale in (1.0, 2.0):
+    predict = on_host(jax.tree_util.Partial(scaled, jnp.float32(scale)))
+    np.testing.assert_array_equal(predict(images), scale * images)
+  assert len(traces) == 1
+
+
 def test_four_programs_at_most():
   traces = []
 
@@ -22,7 +36,7 @@ def test_four_programs_at_most():
     traces.append(x.shape)
     return jnp.stack([x, -x], axis=1)
 
-  predict = on_host(jax.tree_util.Partial(logits_fn))
+  predict = on_host(logits_fn)
   for num_rows in [*range(1, 140), 511, 512, 513, 2000]:
     assert predict(np.zeros(num_rows, np.float32)).shape == (num_rows, 2)
   assert len(traces) <= 4
