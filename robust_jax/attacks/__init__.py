@@ -4,6 +4,7 @@ from robust_jax.attacks.apgd_l1 import apgd_l1
 from robust_jax.attacks.at_features import at_features
 from robust_jax.attacks.autoattack import autoattack
 from robust_jax.attacks.compose import compose
+from robust_jax.attacks.di_fgsm import di_fgsm
 from robust_jax.attacks.fab import fab
 from robust_jax.attacks.rs_fgsm import rs_fgsm
 from robust_jax.attacks.square import square
@@ -13,6 +14,7 @@ __all__ = [
   "at_features",
   "autoattack",
   "compose",
+  "di_fgsm",
   "fab",
   "rs_fgsm",
   "square",

@@ -1,0 +1,29 @@
+"""A multilayer perceptron."""
+
+from collections.abc import Sequence
+
+from flax import linen as nn
+
+from robust_jax.types import Array
+
+
+class MLP(nn.Module):
+  """Dense layers with relu between them; without hidden ones, logistic
+  regression.
+
+  Attributes:
+    features: width of each hidden layer.
+    num_classes: K.
+  """
+
+  features: Sequence[int] = (200, 200)
+  num_classes: int = 10
+
+  @nn.compact
+  def __call__(self, x: Array, *, train: bool = False) -> Array:
+    """x `[B, ...]` in [0, 1] -> logits `[B, K]`; train changes nothing."""
+    del train
+    x = x.reshape(x.shape[0], -1)
+    for width in self.features:
+      x = nn.relu(nn.Dense(width)(x))
+    return nn.Dense(self.num_classes)(x)

@@ -1,0 +1,57 @@
+"""The windows of the Square attack: how large, and what is put in them.
+
+Static arithmetic in numpy, shared by every form of the attack.
+"""
+
+import numpy as np
+
+_HALVED_AFTER = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
+
+
+def share(iteration: int, first: float = 0.8) -> float:
+  """The share of the image that a window covers at `iteration`, from 1 on.
+
+  It is halved after 10, 50, 200, 500, 1,000, 2,000, 4,000, 6,000 and 8,000
+  iterations, whatever the budget.
+
+  Source: Andriushchenko et al. 2020, "Square Attack", and its code;
+  AutoAttack keeps it unscaled as well.
+  """
+  return first / 2 ** sum(iteration > limit for limit in _HALVED_AFTER)
+
+
+def side(share: float, height: int, width: int, smallest: int = 1) -> int:
+  """Side in pixels of the square window of that share, halves to even.
+
+  Args:
+    share: of the image's area.
+    height: of the image.
+    width: of the image.
+    smallest: side, where the image has room for it: 1 in Linf, 3 in L2.
+  """
+  wanted = max(round(float(np.sqrt(share * height * width))), smallest)
+  return min(wanted, height, width)
+
+
+def bumps(size: int) -> np.ndarray:
+  """Two bumps of opposite sign, one above the other, `[size, size]`.
+
+  Each is a sum of centred squares of sides 1, 3, 5, ..., cut to its half of the
+  window, with the weights 1, 1/4, 1/9, ...; all of it has unit L2 norm.
+
+  Source: Andriushchenko et al. 2020, the L2 attack.
+  """
+  upper = size // 2
+  window = np.concatenate([_bump(upper, size), -_bump(size - upper, size)])
+  return (window / np.linalg.norm(window)).astype(np.float32)
+
+
+def _bump(height: int, width: int) -> np.ndarray:
+  if height == 0:
+    return np.zeros((0, width))
+  rings = 1 / np.arange(1, max(height // 2, width // 2) + 2) ** 2
+  from_ring = np.cumsum(rings[::-1])[::-1]
+  row = np.abs(np.arange(height) - height // 2)
+  column = np.abs(np.arange(width) - width // 2)
+  bump = from_ring[np.maximum(row[:, None], column)]
+  return bump / np.linalg.norm(bump)
