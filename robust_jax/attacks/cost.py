@@ -31,8 +31,8 @@ def passes(attack: Attack, logits_fn: LogitsFn, x: Array, labels: Array):
     `Passes`; evaluating twice the batch once counts as two.
   """
 
-  def marked(x):
-    return _mark(logits_fn(x))
+  def marked(x, *others):
+    return _mark(logits_fn(x, *others))
 
   key = jax.eval_shape(lambda: jax.random.key(0))
   program = jax.make_jaxpr(lambda key, x, y: attack(key, marked, x, y))

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from robust_jax import checks, losses, tree
-from robust_jax.attacks.lp_ball import ball
-from robust_jax.search import ascent
+from robust_jax.attacks.lp_ball import ORDERS, ball
+from robust_jax.search import ascent, window
 from robust_jax.search.square import num_halvings, sides
 from robust_jax.search.square import square as linf_search
 from robust_jax.types import (
@@ -211,27 +211,7 @@ def _tiles(key: Key, x: Array, norm: str) -> Array:
 
 
 def _rings(side: int, norm: str, height: int, width: int) -> np.ndarray:
-  """`[H, W]`: in the corner a square of two halves of opposite sign.
-
-  Each half is made of rings around its middle that grow weaker outwards.
-  """
-  upper = side // 2
-  square = np.zeros((side, side), np.float32)
-  square[:upper] = _half(upper, side, norm)
-  square[upper:] = -_half(side - upper, side, norm)
-  length = np.sqrt((square**2).sum()) if norm == "l2" else np.abs(square).sum()
+  """`window.bumps` in the corner of `[H, W]`."""
   placed = np.zeros((height, width), np.float32)
-  placed[:side, :side] = square / length
+  placed[:side, :side] = window.bumps(side, ORDERS[norm])
   return placed
-
-
-def _half(height: int, width: int, norm: str) -> np.ndarray:
-  power = 2 if norm == "l2" else 4
-  rings = max(height // 2 + 1, width // 2 + 1)
-  weights = 1.0 / np.arange(1, rings + 1) ** power
-  inwards = np.cumsum(weights[::-1])[::-1]
-  rows = np.abs(np.arange(height) - height // 2)[:, None]
-  columns = np.abs(np.arange(width) - width // 2)
-  half = inwards[np.maximum(rows, columns)]
-  length = np.sqrt((half**2).sum()) if norm == "l2" else np.abs(half).sum()
-  return half / length if half.size else half

@@ -7,11 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from robust_jax import checks, tree
-from robust_jax.search import ascent
+from robust_jax.search import ascent, window
 from robust_jax.types import Array, Key, PerturbationSet, PyTree, SearchResult
-
-# Queries after which the share of changed pixels is halved.
-_HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 
 
 def square(
@@ -73,16 +70,17 @@ def square(
 
 def num_halvings(num_done: Array | int) -> Array:
   """How often the share of changed pixels has been halved by then."""
-  return (jnp.asarray(_HALVINGS) < num_done).sum()
+  return (jnp.asarray(window.HALVED_AFTER) < num_done).sum()
 
 
 def sides(
   height: int, width: int, share: float, smallest: int = 1
 ) -> np.ndarray:
   """Side of the window after 0, 1, ... halvings, in pixels."""
-  shares = share / 2.0 ** np.arange(len(_HALVINGS) + 1)
-  side = np.round(np.sqrt(shares * height * width)).astype(int)
-  return np.clip(side, smallest, min(height, width))
+  halvings = range(len(window.HALVED_AFTER) + 1)
+  return np.asarray(
+    [window.side(share / 2**h, height, width, smallest) for h in halvings]
+  )
 
 
 def _inside(key, signs, zero, share, num_done) -> PyTree:

