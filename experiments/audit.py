@@ -1,0 +1,219 @@
+"""One model under a suite of attacks, and whether the figures can be trusted."""
+
+import importlib.metadata
+import json
+import pathlib
+import platform
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+import rich.box
+import rich.table
+from ml_collections import ConfigDict
+
+from experiments import build
+from experiments.evaluate import PACKAGES, Contender, measure_curves
+from robust_jax.attacks import suite
+from robust_jax.attacks.autoattack import in_ball, stages
+from robust_jax.attacks.lp_ball import ball
+from robust_jax.attacks.suite import Outcome, Stage
+from robust_jax.data.feed import Feed, evaluation_feed
+from robust_jax.evaluation import report
+from robust_jax.evaluation.masking import masking_checks
+from robust_jax.training.progress import Progress
+from robust_jax.whole_file import whole_file
+
+_NUM_CHECKED = 200  # images that the gradient-masking checks look at
+
+
+def audit(
+  contender: Contender,
+  config: ConfigDict,
+  attacks: Sequence[str],
+  path: pathlib.Path,
+  num_examples: int | None = None,
+  save_images: bool = False,
+) -> dict[str, Any]:
+  """Attacks one after the other, each on what the last ones left.
+
+  Writes to `path`: `report.json`, `robust_accuracy.png`, and on demand
+  `adversarial.npz` with x, x_adv, labels and fooled_by. An interrupted audit
+  goes on where it was (`audit_state.npz`).
+
+  Args:
+    contender: the model.
+    config: names data, seed and, in its section evaluation, the attacks.
+    attacks: names of `config.evaluation.attacks`, or "autoattack", whose norm,
+      eps and version `config.evaluation.autoattack` gives.
+    path: existing directory.
+    num_examples: of the test set's first images; all by default.
+    save_images: keep the adversarial images.
+
+  Raises:
+    ValueError: an attack that the config does not know.
+  """
+  source = build.source(config, "test")
+  feed = evaluation_feed(
+    source, config.evaluation.batch_size, num_examples=num_examples
+  )
+  x, labels = _images(feed)
+  threat = config.evaluation.autoattack
+  key_suite, key_checks = jax.random.split(jax.random.key(config.seed))
+  with _Bars() as bars:
+    outcome = suite.run(
+      _stages(config, attacks, source.num_classes),
+      key_suite,
+      contender.logits_fn,
+      x,
+      labels,
+      check=in_ball(threat.norm, threat.eps)
+      if list(attacks) == ["autoattack"]
+      else _anything,
+      save_to=path / "audit_state.npz",
+      progress=bars.update,
+    )
+  findings = masking_checks(
+    key_checks,
+    contender.logits_fn,
+    x[:_NUM_CHECKED],
+    labels[:_NUM_CHECKED],
+    lambda eps: ball(threat.norm, eps),
+    _radii(threat, x),
+  )
+  curves = measure_curves(
+    {path.name: contender}, config.evaluation, feed, key_checks
+  )
+  result = {
+    "num_examples": len(x),
+    "stages": outcome.stages,
+    "worst_case_accuracy": outcome.stages[-1]["accuracy"],
+    "fooled_by": outcome.fooled_by.tolist(),
+    "findings": [finding._asdict() for finding in findings],
+    "radii": list(config.evaluation.radii),
+    "curve": curves,
+    "seed": config.seed,
+    "devices": [str(device) for device in jax.devices()],
+    "versions": {"python": platform.python_version()}
+    | {name: importlib.metadata.version(name) for name in PACKAGES},
+    "config": json.loads(config.to_json()),
+  }
+  report.write_json(path / "report.json", result)
+  if config.evaluation.radii:
+    report.draw_curve(
+      path / "robust_accuracy.png",
+      config.evaluation.radii,
+      curves,
+      config.evaluation.curve.set.eps,
+      config.evaluation.curve.search.name.upper(),
+    )
+  if save_images:
+    _save_images(path / "adversarial.npz", x, labels, outcome)
+  report.print_table(_stage_table(outcome, f"{source.name}, {len(x)} images"))
+  report.print_table(_finding_table(findings))
+  return result
+
+
+def _images(feed: Feed) -> tuple[np.ndarray, np.ndarray]:
+  fetch = jax.jit(feed.fetch)
+  batches = [
+    jax.device_get(fetch(feed.resident, request)) for request in feed.requests(0)
+  ]
+  real = np.concatenate([b["mask"] for b in batches]) > 0
+  x = np.concatenate([b["x"] for b in batches])[real]
+  return x, np.concatenate([b["y"] for b in batches])[real]
+
+
+def _stages(config, attacks, num_classes) -> list[Stage]:
+  found = []
+  known = config.evaluation.attacks
+  for name in attacks:
+    if name == "autoattack":
+      threat = config.evaluation.autoattack
+      found += stages(threat.norm, threat.eps, threat.version, num_classes)
+    elif name in known:
+      found.append(Stage(name, _as_round(build.attack(known[name]))))
+    else:
+      raise ValueError(
+        f"there is no attack '{name}': wanted autoattack or one of the "
+        f"config's, {', '.join(known)}."
+      )
+  return found
+
+
+def _as_round(attack):
+  def one_round(key, logits_fn, x, labels, x_now, turn):
+    del x_now, turn
+    return attack(key, logits_fn, x, labels)
+
+  return one_round
+
+
+def _anything(x, x_adv):
+  del x, x_adv
+
+
+def _radii(threat, x) -> list[float]:
+  """Around eps, and one that allows everything."""
+  size = x[0].size
+  everything = {"linf": 1.0, "l2": size**0.5, "l1": float(size)}[threat.norm]
+  return [threat.eps / 2, threat.eps, everything]
+
+
+class _Bars:
+  """One progress bar per stage."""
+
+  def __init__(self):
+    self._bar, self._name = None, None
+
+  def __enter__(self):
+    return self
+
+  def __exit__(self, *error):
+    if self._bar is not None:
+      self._bar.__exit__(*error)
+
+  def update(self, name: str, done: int, total: int) -> None:
+    if name != self._name:
+      self.__exit__(None, None, None)
+      self._bar, self._name = Progress(f"{name:10}", total).__enter__(), name
+    self._bar.update(done)
+
+
+def _save_images(path, x, labels, outcome: Outcome) -> None:
+  with whole_file(path) as new:
+    np.savez_compressed(
+      new,
+      x=x,
+      x_adv=outcome.x_adv,
+      labels=labels,
+      fooled_by=outcome.fooled_by,
+    )
+
+
+def _stage_table(outcome: Outcome, title: str) -> rich.table.Table:
+  table = rich.table.Table(title=title, box=rich.box.SIMPLE_HEAD)
+  for name in ("after", "accuracy", "attacked", "forward", "backward", "time"):
+    table.add_column(name, justify="left" if name == "after" else "right")
+  for stage in outcome.stages:
+    table.add_row(
+      stage["name"],
+      f"{stage['accuracy']:.2%}",
+      f"{stage['attacked']:,}",
+      f"{stage['forward']:,}",
+      f"{stage['backward']:,}",
+      f"{stage['seconds']:.1f} s",
+    )
+  return table
+
+
+def _finding_table(findings) -> rich.table.Table:
+  table = rich.table.Table(
+    title="can gradients be trusted here?", box=rich.box.SIMPLE_HEAD
+  )
+  for name in ("check", "verdict", "what was seen"):
+    table.add_column(name)
+  for finding in findings:
+    table.add_row(finding.name, finding.verdict, finding.sentence)
+  return table
