@@ -1,0 +1,122 @@
+"""Two short searches that ask for values only, to hold gradients against.
+
+Searches in the sense of `types.Search`, kept small on purpose: where one of
+them beats a gradient search many times as costly, the gradient is at fault.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from robust_jax import checks, tree
+from robust_jax.search import ascent
+from robust_jax.types import Array, Key, PerturbationSet, SearchResult
+
+
+def random_draws(
+  key: Key,
+  objective: Callable[[Array], Array],
+  pset: PerturbationSet,
+  x: Array,
+  *,
+  num_draws: int = 50,
+) -> SearchResult:
+  """The best of the clean point and `num_draws` random starts.
+
+  Args:
+    key: consumed by the draws.
+    objective: x' `[B, ...]` -> `[B]`.
+    pset: the perturbation set; its `sample` is what is drawn from.
+    x: clean inputs `[B, ...]`.
+    num_draws: forward passes.
+
+  Raises:
+    ValueError: no draws.
+  """
+  checks.at_least_one("num_draws", num_draws)
+  keys = jax.random.split(key, num_draws)
+
+  def draw(i, best):
+    theta = pset.project(x, pset.sample(keys[i], x))
+    return tree.better(best, ascent.score(objective, pset, x, theta))
+
+  clean = ascent.score(objective, pset, x, pset.zero(x))
+  return jax.lax.fori_loop(0, num_draws, draw, clean)
+
+
+def random_windows(
+  key: Key,
+  objective: Callable[[Array], Array],
+  pset: PerturbationSet,
+  x: Array,
+  *,
+  num_queries: int = 100,
+) -> SearchResult:
+  """Pushes random boxes of theta to one end, and keeps what helps.
+
+  Each query adds, in a box of its own for each example, twice the set's
+  steepest answer to one random sign per channel; in an Linf ball, the corner
+  that these signs name. The boxes shrink from 80 % to 5 % of the area.
+
+  Args:
+    key: consumed by the boxes and signs.
+    objective: x' `[B, ...]` -> `[B]`.
+    pset: the perturbation set.
+    x: clean inputs `[B, ...]`.
+    num_queries: forward passes, after the one on the clean point.
+
+  Raises:
+    ValueError: no queries.
+
+  Source: Andriushchenko et al. 2020, "Square Attack", algorithm 1, reduced: it
+  starts from the clean point instead of stripes, the area falls geometrically,
+  and other sets than the Linf ball are searched in the same way.
+  """
+  checks.at_least_one("num_queries", num_queries)
+  keys = jax.random.split(key, num_queries)
+
+  def query(i, best):
+    area = 0.8 * (0.05 / 0.8) ** (i / num_queries)
+    key_box, key_sign = jax.random.split(keys[i])
+    signs = _on_leaves(_signs, key_sign, best.theta)
+    boxes = _on_leaves(lambda k, t: _box(k, t, area), key_box, best.theta)
+    push = jax.tree.map(jnp.multiply, boxes, pset.steepest(x, signs))
+    theta = pset.project(x, tree.add(best.theta, 2.0, push))
+    return tree.better(best, ascent.score(objective, pset, x, theta))
+
+  clean = ascent.score(objective, pset, x, pset.zero(x))
+  return jax.lax.fori_loop(0, num_queries, query, clean)
+
+
+def _on_leaves(make, key, theta):
+  """`make(key, leaf)` for each leaf of theta, each with a key of its own."""
+  leaves, treedef = jax.tree.flatten(theta)
+  keys = jax.random.split(key, len(leaves))
+  return treedef.unflatten(map(make, keys, leaves))
+
+
+def _spatial(leaf):
+  """The axes a box is drawn in: not the batch, nor the channels of an image."""
+  return range(1, leaf.ndim - 1) if leaf.ndim > 2 else range(1, leaf.ndim)
+
+
+def _signs(key, leaf):
+  shape = [1 if i in _spatial(leaf) else n for i, n in enumerate(leaf.shape)]
+  signs = jax.random.rademacher(key, tuple(shape), jnp.float32)
+  return jnp.broadcast_to(signs, leaf.shape)
+
+
+def _box(key, leaf, area):
+  """1 in a random box of each example, 0 elsewhere; broadcasts to `leaf`."""
+  axes = _spatial(leaf)
+  box = jnp.ones((1,) * leaf.ndim)
+  corner = jax.random.uniform(key, (leaf.ndim, leaf.shape[0]))
+  for axis in axes:
+    size = leaf.shape[axis]
+    side = jnp.maximum(area ** (1 / len(axes)), 1 / size)
+    start = tree.expand(corner[axis] * (1 - side), leaf)
+    shape = [size if i == axis else 1 for i in range(leaf.ndim)]
+    centre = ((jnp.arange(size) + 0.5) / size).reshape(shape)
+    box = box * ((centre >= start) & (centre < start + side))
+  return box

@@ -1,0 +1,212 @@
+"""What the checks for masked gradients measure; pure functions, no verdicts."""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from robust_jax import losses, tree
+from robust_jax.evaluation.gradient_free import random_draws
+from robust_jax.search import fgsm, pgd
+from robust_jax.types import (
+  Array,
+  Key,
+  LogitsFn,
+  Objective,
+  PerturbationSet,
+  Search,
+)
+from robust_jax.victim import victim
+
+# Far above the rounding of float32 logits, far below the size of an attack.
+_PROBE_STEP = 0.01
+_NUM_DIRECTIONS = 8
+
+
+class Plan(NamedTuple):
+  """What is fixed before anything is compiled.
+
+  Attributes:
+    make_set: radius -> perturbation set.
+    objective: the loss that PGD climbs.
+    black_box: a search that asks for values only.
+    num_steps: of a run of PGD.
+    step_size: fraction of the radius.
+    restarts: runs of PGD.
+  """
+
+  make_set: Callable[[Array], PerturbationSet]
+  objective: Objective
+  black_box: Search
+  num_steps: int
+  step_size: float
+  restarts: int
+
+
+class Answers(NamedTuple):
+  """A model's answers to the same images, asked in several ways.
+
+  Attributes:
+    first: logits `[N, K]`.
+    again: the same question.
+    reversed_order: the batch back to front, the rows put back in order.
+    half_batch: `[max(1, N // 2), K]`, the first images without the others.
+  """
+
+  first: Array
+  again: Array
+  reversed_order: Array
+  half_batch: Array
+
+
+class Probes(NamedTuple):
+  """How N images fare; E radii.
+
+  Attributes:
+    correct: `[N]` bool, the clean image is answered right.
+    gradients: loss -> `[N]`, the largest entry of the input gradient by size;
+      not finite where one entry is not.
+    misled: `[N]` bool, where small random steps change the margin otherwise
+      than its gradient says.
+    fooled: way of searching -> `[E, N]` bool, the answer is wrong on what the
+      search returned, asked once more.
+  """
+
+  correct: Array
+  gradients: dict[str, Array]
+  misled: Array
+  fooled: dict[str, Array]
+
+
+def ask(logits_fn: LogitsFn, x: Array) -> Answers:
+  """Asks in several ways.
+
+  Compiled once and called twice, it shows what is drawn while tracing and what
+  is drawn while running.
+  """
+  half = max(1, x.shape[0] // 2)
+  return Answers(
+    first=logits_fn(x),
+    again=logits_fn(x),
+    reversed_order=logits_fn(x[::-1])[::-1],
+    half_batch=logits_fn(x[:half]),
+  )
+
+
+def probe(
+  key: Key,
+  logits_fn: LogitsFn,
+  x: Array,
+  labels: Array,
+  radii: Array,
+  surrogate: LogitsFn | None,
+  plan: Plan,
+) -> Probes:
+  """Gradients, and every search at every radius, in one program.
+
+  The radii are the values of a loop whose body is compiled once. Every radius
+  gets the same keys, so that random starts differ by nothing but the radius.
+  """
+  model = victim(logits_fn, x, labels)
+  helper = None if surrogate is None else victim(surrogate, x, labels)
+  key_misled, key_fooled = jax.random.split(key)
+  return Probes(
+    correct=~_is_wrong(model, x, labels),
+    gradients={
+      loss.__name__: _largest_entry(_input_gradient(model, loss, x, labels))
+      for loss in (losses.cross_entropy, losses.margin)
+    },
+    misled=_misled(key_misled, model, x, labels),
+    fooled=jax.lax.map(
+      lambda eps: _fooled(key_fooled, model, x, labels, helper, eps, plan),
+      radii,
+    ),
+  )
+
+
+def _fooled(key, model, x, labels, surrogate, eps, plan):
+  """Way of searching -> `[N]`; see `Probes.fooled`."""
+  pset = plan.make_set(eps)
+  # A margin tells right answers apart where the cross-entropy of all is 0.
+  margin = losses.fooled_first(losses.margin)
+
+  def run(search, key, *, loss=margin, source=model, **hyper):
+    def objective_of_x(x_adv):
+      return loss(source(x_adv), labels)
+
+    theta = search(key, objective_of_x, pset, x, **hyper).theta
+    return _is_wrong(model, pset.apply(x, theta), labels)
+
+  climb = functools.partial(
+    run, pgd, num_steps=plan.num_steps, step_size=plan.step_size
+  )
+  loss = losses.fooled_first(plan.objective)
+  key_pgd, key_draws, key_box = jax.random.split(key, 3)
+  keys = jax.random.split(key_pgd, plan.restarts)
+
+  def either(on_margin):
+    return lambda *args: jax.lax.cond(on_margin, margin, loss, *args)
+
+  # One search in the program, and not two: it is long to compile.
+  *runs, on_margin = jax.lax.map(
+    lambda job: climb(job[0], loss=either(job[1])),
+    (jnp.append(keys, keys[:1]), jnp.arange(plan.restarts + 1) == len(keys)),
+  )
+  fooled = {
+    "pgd": jnp.stack(runs).any(axis=0),
+    "first_run": runs[0],
+    "half_steps": climb(keys[0], loss=loss, num_steps=plan.num_steps // 2),
+    "one_step": run(fgsm, keys[0], loss=loss),
+    "margin": on_margin,
+    "random_draws": run(random_draws, key_draws),
+    "black_box": run(plan.black_box, key_box),
+  }
+  if surrogate is not None:
+    fooled["transfer"] = climb(keys[0], source=surrogate)
+  return fooled
+
+
+def _is_wrong(model, x, labels):
+  return model(x).argmax(axis=-1) != labels
+
+
+def _input_gradient(model, loss, x, labels):
+  return jax.grad(lambda x: loss(model(x), labels).sum())(x)
+
+
+def _largest_entry(gradient):
+  """`[N]`; NaN and infinities win, as they should here."""
+  return tree.norm(gradient, jnp.inf)
+
+
+def _misled(key, model, x, labels):
+  """Where less than half of the margin's changes is what its gradient says.
+
+  Central differences along random signs, around a point a little off the image:
+  at the image itself, flat areas of exactly black pixels put many a relu on its
+  kink.
+  """
+  bits = jax.random.bits(key, x.shape, jnp.uint32)  # a direction in each
+
+  def off(i):
+    return _PROBE_STEP * (1.0 - 2.0 * ((bits >> i) & 1))
+
+  def margin(x):
+    return losses.margin(model(x), labels)
+
+  centre = jnp.clip(x + 2 * off(_NUM_DIRECTIONS), 0.0, 1.0)
+  gradient = _input_gradient(model, losses.margin, centre, labels)
+
+  def compare(i):
+    step = off(i)
+    up = jnp.clip(centre + step, 0.0, 1.0)
+    down = jnp.clip(centre - step, 0.0, 1.0)
+    change = margin(up) - margin(down)
+    expected = tree.dot(gradient, up - down)
+    return (change - expected) ** 2, change**2
+
+  directions = jnp.arange(_NUM_DIRECTIONS, dtype=jnp.uint32)
+  error, total = jax.lax.map(compare, directions)
+  return error.sum(axis=0) > 0.5 * total.sum(axis=0)
