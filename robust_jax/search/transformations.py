@@ -86,16 +86,26 @@ def expectation_over_transformation(
 def keys_of_images(key: Key, x: Array) -> Array:
   """A key for each example, `[B]`, that changes with key and with any pixel.
 
-  A multilinear hash of the bits of x: the coefficients are random and odd, so a
-  change of one pixel always shows, and any other with probability 1 - 2^-32 or
-  nearly so. No gradient flows through it.
+  It comes from a hash of the bits of x, 32 bits wide: the change of one pixel
+  always shows, that of several but for a chance of about 2^-32. No gradient
+  flows through it.
   """
   values = lax.stop_gradient(x).astype(jnp.float32).reshape(x.shape[0], -1)
   bits = lax.bitcast_convert_type(values, jnp.uint32)
   key_hash, key_draw = jax.random.split(key)
-  odd = jax.random.bits(key_hash, bits.shape[1:], jnp.uint32) | 1
-  hashes = jnp.sum(bits * odd, axis=1, dtype=jnp.uint32)
+  places = jax.random.bits(key_hash, bits.shape[1:], jnp.uint32)
+  hashes = jnp.sum(_mixed(bits ^ places), axis=1, dtype=jnp.uint32)
   return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key_draw, hashes)
+
+
+def _mixed(bits: Array) -> Array:
+  """One to one, and every bit in changes every bit out half of the time.
+
+  Source: the last steps of MurmurHash3 (Appleby, public domain).
+  """
+  bits = (bits ^ (bits >> 16)) * jnp.uint32(0x85EBCA6B)
+  bits = (bits ^ (bits >> 13)) * jnp.uint32(0xC2B2AE35)
+  return bits ^ (bits >> 16)
 
 
 def _each_alone(transform: Transform, keys: Array, x: Array) -> Array:
