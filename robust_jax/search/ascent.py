@@ -36,3 +36,8 @@ def score_and_gradient(
   (grad,) = gradient(jnp.ones_like(result))
   finite = jax.tree.map(lambda g: jnp.where(jnp.isfinite(g), g, 0.0), grad)
   return SearchResult(theta, result), finite
+
+
+def nothing(pset: PerturbationSet, x: Array) -> SearchResult:
+  """A result that any finite value beats."""
+  return SearchResult(pset.zero(x), jnp.full(x.shape[:1], -jnp.inf))

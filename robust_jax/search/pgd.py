@@ -4,10 +4,9 @@ from collections.abc import Callable
 from typing import Literal
 
 import jax
-import jax.numpy as jnp
 
 from robust_jax import checks, tree
-from robust_jax.search import ascent
+from robust_jax.search import ascent, steps
 from robust_jax.types import Array, Key, PerturbationSet, SearchResult
 
 
@@ -20,6 +19,7 @@ def pgd(
   num_steps: int = 40,
   step_size: Array | float = 0.1,
   momentum: Array | float = 0.0,
+  direction: steps.Direction = "steepest",
   restarts: int = 1,
   random_start: bool = True,
   keep: Literal["best", "last"] = "best",
@@ -38,6 +38,11 @@ def pgd(
     step_size: fraction of the radius; a float, a tracer or `[B]`.
     momentum: decay of the velocity, which sums gradients of unit L1 norm
       (MI-FGSM); 0 is plain PGD.
+    direction: "steepest" steps to where the set gains most by the velocity (its
+      sign in an Linf ball); "normalised" along the velocity itself, as far as
+      that in Euclidean length; "adam" along Adam's update of it, a step of
+      `step_size` where gradients agree and a shorter one where they do not
+      (it treats each coordinate alone, which does not suit an L2 ball).
     restarts: independent runs; each example keeps its own best.
     random_start: start at `pset.sample`, or at the clean point.
     keep: "best" returns the best point visited, the clean one among them: an
@@ -46,47 +51,40 @@ def pgd(
       for a caller that does not read the value of a single restart.
 
   Raises:
-    ValueError: zero steps or restarts, or another `keep`.
+    ValueError: zero steps or restarts, or another `keep` or `direction`.
 
   Source: Madry et al. 2018, "Towards Deep Learning Models Resistant to
-  Adversarial Attacks", section 2.1; momentum: Dong et al. 2018, eq. 6.
+  Adversarial Attacks", section 2.1; momentum: Dong et al. 2018, eq. 6; Adam:
+  Uesato et al. 2018, section 4. Deviation: Adam sees gradients of unit L1 norm.
   """
   checks.at_least_one("num_steps", num_steps)
   checks.at_least_one("restarts", restarts)
   if keep not in ("best", "last"):
     raise ValueError(f"keep = '{keep}': wanted 'best' or 'last'.")
+  rule = steps.along(direction, pset, x, step_size=step_size, momentum=momentum)
 
   def step(_, carry):
-    theta, velocity, best = carry
+    theta, memory, best = carry
     here, grad = ascent.score_and_gradient(objective, pset, x, theta)
     if keep == "best":
       best = tree.better(best, here)
-    unit = tree.normalise(grad, 1)
-    velocity = tree.add(unit, momentum, velocity)
-    ahead = tree.add(theta, step_size, pset.steepest(x, velocity))
-    return pset.project(x, ahead), velocity, best
+    return *rule.move(theta, grad, memory), best
 
   def run(key, best):
     clean = pset.zero(x)
     start = pset.sample(key, x) if random_start else clean
-    velocity = jax.tree.map(jnp.zeros_like, clean)
     theta, _, best = jax.lax.fori_loop(
-      0, num_steps, step, (start, velocity, best)
+      0, num_steps, step, (start, rule.init(clean), best)
     )
     return best, ascent.score(objective, pset, x, theta)
 
   if keep == "last" and restarts == 1:
-    return run(key, _nothing(pset, x))[1]
+    return run(key, ascent.nothing(pset, x))[1]
   # Without a random start the clean point is the first iterate anyway.
-  first = _nothing(pset, x)
+  first = ascent.nothing(pset, x)
   if keep == "best" and random_start:
     first = ascent.score(objective, pset, x, pset.zero(x))
   keys = jax.random.split(key, restarts)
   return jax.lax.fori_loop(
     0, restarts, lambda i, best: tree.better(*run(keys[i], best)), first
   )
-
-
-def _nothing(pset: PerturbationSet, x: Array) -> SearchResult:
-  """A result that any finite value beats."""
-  return SearchResult(pset.zero(x), jnp.full(x.shape[:1], -jnp.inf))

@@ -1,0 +1,109 @@
+"""One perturbation for all images."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from robust_jax import checks, losses, tree
+from robust_jax.types import (
+  Array,
+  Key,
+  LogitsFn,
+  Objective,
+  PerturbationSet,
+  PyTree,
+)
+from robust_jax.victim import victim
+
+Transform = Callable[[Key, Array], Array]
+
+
+def universal(
+  pset: PerturbationSet,
+  objective: Objective = losses.cross_entropy,
+  *,
+  num_epochs: int = 10,
+  batch_size: int = 128,
+  step_size: Array | float = 0.1,
+  clip: Array | float = 9.0,
+  transform: Transform | None = None,
+) -> Callable[[Key, LogitsFn, Array, Array], PyTree]:
+  """Finds one theta for all images, by ascent over mini-batches.
+
+  **Not an `Attack`**: it has the arguments of one, but it learns from N images,
+  and returns the perturbation. `applied(pset, theta, x)` puts it on others:
+
+      find = jax.jit(universal(perturbations.linf(0.2)))
+      theta = find(key, logits_fn, x_train, labels_train)
+      x_adv = applied(perturbations.linf(0.2), theta, x_test)
+
+  theta stays in the set around a grey image: whatever is added to an image
+  changes no coordinate by more than 1/2. The radius must be one number.
+
+  Args:
+    pset: what may be done to each image.
+    objective: what to maximise on average; `losses.targeted(...)` with labels
+      that are all the target makes every image that class.
+    num_epochs: passes over the images, each in a new order. What does not fill
+      a batch is left out of that epoch.
+    batch_size: images per step; at most N.
+    step_size: fraction of the radius.
+    clip: of the objective: an image whose value is above it has no say, so
+      that a few very wrong ones do not outweigh all others.
+    transform: `(key, x) -> x'`, a random transformation of the perturbed images
+      (expectation over transformation), drawn anew for each batch.
+
+  Returns:
+    `(key, logits_fn, x [N, ...], labels [N]) -> theta`, leaves `[1, ...]`.
+
+  Raises:
+    ValueError: zero epochs, or fewer images than one batch.
+
+  Source: Shafahi, Najibi, Xu, Dickerson, Davis and Goldstein 2020, "Universal
+  Adversarial Training", section 3 and algorithm 1 (clipped loss, beta = 9);
+  Moosavi-Dezfooli et al. 2017 posed the problem. The last theta is returned.
+  """
+  checks.at_least_one("num_epochs", num_epochs)
+  checks.at_least_one("batch_size", batch_size)
+
+  def find(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> PyTree:
+    model = victim(logits_fn, x, labels)
+    num_batches = len(x) // batch_size
+    if num_batches == 0:
+      raise ValueError(
+        f"{len(x)} images and batch_size = {batch_size}: give more images or a "
+        "smaller batch."
+      )
+    grey = jnp.full_like(x[:1], 0.5)
+
+    def mean_loss(theta, key, x, labels):
+      x_adv = applied(pset, theta, x)
+      if transform is not None:
+        x_adv = transform(key, x_adv)
+      return jnp.minimum(objective(model(x_adv), labels), clip).mean()
+
+    def epoch(i, theta):
+      key_order, key_draws = jax.random.split(jax.random.fold_in(key, i))
+      order = jax.random.permutation(key_order, len(x))
+
+      def step(j, theta):
+        rows = jax.lax.dynamic_slice(order, [j * batch_size], [batch_size])
+        key_step = jax.random.fold_in(key_draws, j)
+        grad = jax.grad(mean_loss)(theta, key_step, x[rows], labels[rows])
+        ahead = tree.add(theta, step_size, pset.steepest(grey, grad))
+        return pset.project(grey, ahead)
+
+      return jax.lax.fori_loop(0, num_batches, step, theta)
+
+    return jax.lax.fori_loop(0, num_epochs, epoch, pset.zero(grey))
+
+  return find
+
+
+def applied(pset: PerturbationSet, theta: PyTree, x: Array) -> Array:
+  """Every image of x `[B, ...]` with the one theta, in the set and the box."""
+  each = jax.tree.map(
+    lambda t: jnp.broadcast_to(t, (x.shape[0], *t.shape[1:])), theta
+  )
+  return pset.apply(x, each)

@@ -1,0 +1,105 @@
+"""Ascent by the objective's values alone, for the score-based searches."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from robust_jax import checks, tree
+from robust_jax.search import ascent, steps
+from robust_jax.types import Array, Key, PerturbationSet, PyTree, SearchResult
+
+Draw = Callable[[Key, tuple[int, ...]], Array]
+"""(key, shape) -> float32 of mean 0 and variance 1, coordinates independent."""
+
+
+def estimated_gradient(
+  key: Key,
+  objective: Callable[[Array], Array],
+  pset: PerturbationSet,
+  x: Array,
+  theta: PyTree,
+  *,
+  draw: Draw,
+  num_samples: int,
+  radius: Array | float,
+) -> PyTree:
+  """The gradient at theta from `2 * num_samples` queries per example.
+
+  Antithetic: the mean over draws v of `(f(theta + r v) - f(theta - r v)) v /
+  (2 r)`, r being `radius` in the units of the set. The draws are the same for
+  all examples: the estimate is that of each alone, and does not depend on its
+  place in the batch. Probes are cut to the box, as `pset.apply` does, but may
+  leave the set. A probe whose answer is not finite counts nothing.
+  """
+
+  def add_pair(i, total):
+    noise = _noise(draw, jax.random.fold_in(key, i), theta)
+    unit = steps.units(pset, x, noise)
+    probe = steps.scaled(noise, unit)
+    above = objective(pset.apply(x, tree.add(theta, radius, probe)))
+    below = objective(pset.apply(x, tree.add(theta, -radius, probe)))
+    rise = (above - below).astype(jnp.float32)
+    rise = jnp.where(jnp.isfinite(rise), rise, 0.0) / (2 * num_samples)
+    slope = jax.tree.map(lambda u: _quotient(rise, radius * u), unit)
+    return tree.add(total, 1.0, steps.scaled(noise, slope))
+
+  nothing = jax.tree.map(jnp.zeros_like, theta)
+  return jax.lax.fori_loop(0, num_samples, add_pair, nothing)
+
+
+def ascend(
+  key: Key,
+  objective: Callable[[Array], Array],
+  pset: PerturbationSet,
+  x: Array,
+  *,
+  draw: Draw,
+  direction: steps.Direction,
+  num_steps: int,
+  num_samples: int,
+  radius: Array | float,
+  step_size: Array | float,
+  momentum: Array | float = 0.0,
+) -> SearchResult:
+  """Ascent from the clean point by estimated gradients; best point visited.
+
+  `1 + num_steps * (2 * num_samples + 1)` queries per example.
+  """
+  checks.at_least_one("num_steps", num_steps)
+  checks.at_least_one("num_samples", num_samples)
+  rule = steps.along(direction, pset, x, step_size=step_size, momentum=momentum)
+
+  def step(i, carry):
+    theta, memory, best = carry
+    grad = estimated_gradient(
+      jax.random.fold_in(key, i),
+      objective,
+      pset,
+      x,
+      theta,
+      draw=draw,
+      num_samples=num_samples,
+      radius=radius,
+    )
+    theta, memory = rule.move(theta, grad, memory)
+    best = tree.better(best, ascent.score(objective, pset, x, theta))
+    return theta, memory, best
+
+  clean = ascent.score(objective, pset, x, pset.zero(x))
+  first = clean.theta, rule.init(clean.theta), clean
+  return jax.lax.fori_loop(0, num_steps, step, first)[2]
+
+
+def _noise(draw: Draw, key: Key, theta: PyTree) -> PyTree:
+  leaves, treedef = jax.tree.flatten(theta)
+  keys = jax.random.split(key, len(leaves))
+  noise = [
+    jnp.broadcast_to(draw(k, leaf.shape[1:]), leaf.shape)
+    for k, leaf in zip(keys, leaves, strict=True)
+  ]
+  return jax.tree.unflatten(treedef, noise)
+
+
+def _quotient(a: Array, b: Array) -> Array:
+  return jnp.where(b > 0, a / jnp.where(b > 0, b, 1.0), 0.0)
