@@ -7,6 +7,8 @@ the theta returned.
 """
 
 from robust_jax.search.fgsm import fgsm
+from robust_jax.search.grid_search import grid_search
 from robust_jax.search.pgd import pgd
+from robust_jax.search.random_search import random_search
 
-__all__ = ["fgsm", "pgd"]
+__all__ = ["fgsm", "grid_search", "pgd", "random_search"]
