@@ -25,8 +25,8 @@ def worst_of_k(pset: PerturbationSet, *, k: int = 10) -> Attack:
     ValueError: no draw.
 
   Source: Engstrom et al. 2019, "Exploring the Landscape of Spatial Robustness",
-  "worst-of-k". Deviation: in their code the loss of a draw that fools is also
-  measured against those before it that do not.
+  "worst-of-k". Deviation: of several draws that fool, their code takes a later
+  one only if its loss exceeds that of every draw before it, fooling or not.
   """
   checks.at_least_one("k", k)
   return compose(

@@ -52,9 +52,10 @@ def grid_search(
   def chunk(i, best):
     indices = jnp.minimum(i * chunk_size + jnp.arange(chunk_size), size - 1)
     found = jax.vmap(lambda j: ascent.score(objective, pset, x, at(j)))(indices)
-    for j in range(chunk_size):
-      best = tree.better(best, jax.tree.map(lambda t, j=j: t[j], found))
-    return best
+    value = jnp.where(jnp.isnan(found.value), -jnp.inf, found.value)
+    winner = value.argmax(axis=0)
+    rows = jnp.arange(x.shape[0])
+    return tree.better(best, jax.tree.map(lambda t: t[winner, rows], found))
 
   clean = ascent.score(objective, pset, x, pset.zero(x))
   return jax.lax.fori_loop(0, -(-size // chunk_size), chunk, clean)
