@@ -15,7 +15,7 @@ from robust_jax.data.load import load
 from robust_jax.data.source import Source
 from robust_jax.training.loop import Plan
 from robust_jax.training.optimiser import optimiser
-from robust_jax.types import Attack, Task
+from robust_jax.types import Attack, PerturbationSet, Task
 
 
 class Experiment(NamedTuple):
@@ -80,7 +80,8 @@ def task(config: ConfigDict, model: nn.Module, num_steps: int) -> Task:
 def attack(section: Mapping[str, Any], **override: Any) -> Attack:
   """The attack that a config section describes.
 
-  `name` is a factory of `robust_jax.attacks`, which gets the other entries, or
+  `name` is a factory of `robust_jax.attacks`, which gets the other entries, and
+  the set that the entry `set` describes as `pset`; or it is
   `"package.module:function"`, an attack itself, which gets them as keywords;
   those that only describe `compose` (search, set, objective) are left out.
 
@@ -98,19 +99,30 @@ def attack(section: Mapping[str, Any], **override: Any) -> Attack:
     make = lookup.find("attacks", name)
     check_options(make, options)
     return functools.partial(make, **options)
+  if "set" in options:
+    options["pset"] = perturbation_set(options.pop("set"), override)
+    override = {}
   return call(lookup.find("attacks", name), **options | override)
+
+
+def perturbation_set(
+  section: Mapping[str, Any], override: Mapping[str, Any]
+) -> PerturbationSet:
+  """The set that a config section describes, some of its options replaced."""
+  options = dict(section)
+  make = lookup.find("perturbations", options.pop("name"))
+  return call(make, **options | dict(override))
 
 
 def compose(options: Mapping[str, Any], override: Mapping[str, Any]) -> Attack:
   """`attacks.compose` of what the sections search, set and objective name."""
   _check_sections(options)
-  search, set_options = dict(options["search"]), dict(options["set"])
+  search = dict(options["search"])
   find_search = lookup.find("search", search.pop("name"))
   check_options(find_search, search)
-  make_set = lookup.find("perturbations", set_options.pop("name"))
   return lookup.find("attacks", "compose")(
     find_search,
-    call(make_set, **set_options | dict(override)),
+    perturbation_set(options["set"], override),
     lookup.find("losses", options["objective"]),
     **search,
   )

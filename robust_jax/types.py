@@ -5,7 +5,7 @@ Letters in shapes: `B` examples in a batch, `K` classes, `D` devices,
 whose leaves lead with `B`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -35,6 +35,19 @@ Metrics = dict[str, tuple[Array, Array]]
 once at the very end."""
 
 
+class Grid(NamedTuple):
+  """Points of a set, made when they are asked for: products of grids are large.
+
+  Attributes:
+    size: how many there are.
+    at: `(index) -> theta`, the index-th; `index` is an int32 scalar from 0 to
+      size - 1 and may be traced.
+  """
+
+  size: int
+  at: Callable[[Array], PyTree]
+
+
 class PerturbationSet(NamedTuple):
   """A threat model: everything about what may change, nothing about search.
 
@@ -47,7 +60,8 @@ class PerturbationSet(NamedTuple):
       maximises `<grad, theta>`: the radius is included, so step sizes are
       fractions of it and no search knows a unit.
     apply: `(x, theta) -> x'`, a valid model input, differentiable in theta.
-    grid: `(x, n) -> theta [G, B, ...]`, or None where it cannot be enumerated.
+    grid: `(x, n) -> Grid` with n values of each parameter, or a number for each
+      where n is a sequence; None where the set cannot be enumerated.
   """
 
   zero: Callable[[Array], PyTree]
@@ -55,7 +69,7 @@ class PerturbationSet(NamedTuple):
   project: Callable[[Array, PyTree], PyTree]
   steepest: Callable[[Array, PyTree], PyTree]
   apply: Callable[[Array, PyTree], Array]
-  grid: Callable[[Array, int], PyTree] | None = None
+  grid: Callable[[Array, int | Sequence[int]], Grid] | None = None
 
 
 class SearchResult(NamedTuple):

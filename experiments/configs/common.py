@@ -4,6 +4,16 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+_THIRTY_DEGREES = {"name": "affine", "rotation": 30.0, "translation": 3.0}
+# The longest that the smoke test takes.
+_SHORT = {
+  "num_steps": 2,
+  "restarts": 2,
+  "num_samples": 2,
+  "k": 2,
+  "num_points": 3,
+}
+
 
 def classifier(data: str, model: str, eps: float) -> ConfigDict:
   """A config to train and evaluate a classifier against an Linf adversary.
@@ -80,6 +90,31 @@ def wong_recipe(config: ConfigDict) -> ConfigDict:
   return config
 
 
+def spatial(config: ConfigDict) -> ConfigDict:
+  """The config with rotations and translations as the threat; `classifier` has
+  an Linf ball there, of which the curve is left.
+
+  Probe and evaluation are those of Engstrom et al. 2019, 30 degrees and 3
+  pixels: one random transform of each image, and the worst of a grid of 775.
+  """
+  config.probes = {"robust": worst_of_k(10)}
+  config.evaluation.attacks = {
+    "random": worst_of_k(1),
+    "grid": {
+      "name": "compose",
+      "search": {"name": "grid_search", "num_points": (31, 5, 5)},
+      "set": dict(_THIRTY_DEGREES),
+      "objective": "margin",  # above 0 exactly where the answer is wrong
+    },
+  }
+  return config
+
+
+def worst_of_k(k: int) -> dict[str, Any]:
+  """An attack section: the worst of k random rotations and translations."""
+  return {"name": "worst_of_k", "set": dict(_THIRTY_DEGREES), "k": k}
+
+
 def linf_pgd(eps: float, **search: Any) -> dict[str, Any]:
   """An attack section: PGD on the cross-entropy in an Linf ball."""
   return {
@@ -112,14 +147,21 @@ def finish(config: ConfigDict, arg: str) -> ConfigDict:
     config.evaluation.batch_size = 16
     config.evaluation.radii = config.evaluation.radii[:2]
     for section in [config.probes.robust, *config.evaluation.attacks.values()]:
-      _shorten(section.search)
-    _shorten(config.evaluation.curve.search)
-    if "search" in config.get("attack", {}):
-      _shorten(config.attack.search)
+      _shorten(section)
+    _shorten(config.evaluation.curve)
+    if "attack" in config:
+      _shorten(config.attack)
   return config
 
 
-def _shorten(search: ConfigDict) -> None:
-  for name in ("num_steps", "restarts"):
-    if name in search:
-      search[name] = min(2, search[name])
+def _shorten(attack: ConfigDict) -> None:
+  for section in (attack, attack.get("search", {})):
+    for name, most in _SHORT.items():
+      if name in section:
+        section[name] = _at_most(most, section[name])
+
+
+def _at_most(most: int, value: int | tuple[int, ...]) -> int | tuple[int, ...]:
+  if isinstance(value, int):
+    return min(most, value)
+  return tuple(min(most, number) for number in value)

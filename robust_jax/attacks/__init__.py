@@ -10,6 +10,7 @@ from robust_jax.attacks.fab import fab
 from robust_jax.attacks.rs_fgsm import rs_fgsm
 from robust_jax.attacks.square import square
 from robust_jax.attacks.universal import universal
+from robust_jax.attacks.worst_of_k import worst_of_k
 
 __all__ = [
   "adversarial_patch",
@@ -22,4 +23,5 @@ __all__ = [
   "rs_fgsm",
   "square",
   "universal",
+  "worst_of_k",
 ]

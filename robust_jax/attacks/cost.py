@@ -76,7 +76,7 @@ def _count(jaxpr: core.Jaxpr) -> np.ndarray:
 def _count_equation(eqn: core.JaxprEqn) -> np.ndarray:
   name = eqn.params.get("name")
   if name in ("_forward_pass", "_backward_pass"):
-    size = math.prod(eqn.invars[0].aval.shape[:-1])  # vmap adds dimensions
+    size = math.prod(eqn.invars[0].aval.shape[:-1])  # [..., B, K] under vmap
     return np.asarray([size, 0] if name == "_forward_pass" else [0, size])
   inner = [_count(sub) for sub in core.jaxprs_in_params(eqn.params)]
   if not inner:

@@ -1,6 +1,8 @@
 """What may change: one module, one factory, one perturbation set."""
 
+from robust_jax.perturbations.affine import affine
 from robust_jax.perturbations.feature import feature
+from robust_jax.perturbations.flow import flow
 from robust_jax.perturbations.l0 import l0
 from robust_jax.perturbations.l1 import l1
 from robust_jax.perturbations.l2 import l2
@@ -8,9 +10,12 @@ from robust_jax.perturbations.linf import linf
 from robust_jax.perturbations.patch import patch
 from robust_jax.perturbations.photometric import photometric
 from robust_jax.perturbations.product import product
+from robust_jax.perturbations.shift import shift
 
 __all__ = [
+  "affine",
   "feature",
+  "flow",
   "l0",
   "l1",
   "l2",
@@ -18,4 +23,5 @@ __all__ = [
   "patch",
   "photometric",
   "product",
+  "shift",
 ]

@@ -10,8 +10,10 @@ from robust_jax.search.apgd import apgd
 from robust_jax.search.combine import best_of, restarts
 from robust_jax.search.fgsm import fgsm
 from robust_jax.search.frank_wolfe import frank_wolfe
+from robust_jax.search.grid_search import grid_search
 from robust_jax.search.nes import nes
 from robust_jax.search.pgd import pgd
+from robust_jax.search.random_search import random_search
 from robust_jax.search.spsa import spsa
 from robust_jax.search.square import square
 from robust_jax.search.transformations import expectation_over_transformation
@@ -22,8 +24,10 @@ __all__ = [
   "expectation_over_transformation",
   "fgsm",
   "frank_wolfe",
+  "grid_search",
   "nes",
   "pgd",
+  "random_search",
   "restarts",
   "spsa",
   "square",

@@ -1,0 +1,159 @@
+"""Rotation, translation, scaling and shear: one transform per example."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from robust_jax import checks
+from robust_jax.perturbations import bilinear, lattice
+from robust_jax.types import Array, Grid, Key, PerturbationSet
+
+
+class Transform(NamedTuple):
+  """What is done to each image, about its centre; zeros are the identity.
+
+  In this order: shear, scale, rotate, translate.
+
+  Attributes:
+    rotation: `[B]`, degrees, counter-clockwise.
+    translation: `[B, 2]`, pixels down and to the right.
+    scale: `[B]`, growth: 0.1 makes the image 1.1 times as large.
+    shear: `[B]`, degrees by which the vertical leans, its lower end to the
+      right.
+  """
+
+  rotation: Array
+  translation: Array
+  scale: Array
+  shear: Array
+
+
+def affine(
+  rotation: Array | float = 30.0,
+  translation: Array | float = 3.0,
+  *,
+  scale: Array | float = 0.0,
+  shear: Array | float = 0.0,
+  eps: Array | float = 1.0,
+  padding: bilinear.Padding = "zero",
+) -> PerturbationSet:
+  """Affine transforms of images `[B, H, W, C]`, theta a `Transform`.
+
+  Every parameter may go from minus to plus its range, and `steepest` is the
+  corner of this box that the gradient points to: a step size of 0.1 is 3
+  degrees and 0.3 pixels. Ranges and eps are floats, tracers or `[B]`.
+
+  `grid(x, n)` has n values of each parameter whose range is not 0, or, for a
+  sequence n, as many as it says of rotation, downward and rightward
+  translation, scale and shear, in this order; 1 where it ends before. Values
+  are evenly spaced, the ends included; of one there is only 0. Odd numbers have
+  the identity among them.
+
+  Args:
+    rotation: range in degrees.
+    translation: range in pixels, of both directions.
+    scale: range of the growth, below 1.
+    shear: range in degrees.
+    eps: share of all ranges that is allowed; what a sweep varies.
+    padding: "zero" or "edge", what comes in from outside.
+
+  Raises:
+    ValueError: a range is negative, scale is not below 1, or no such padding.
+
+  Source: Engstrom et al. 2019, "Exploring the Landscape of Spatial Robustness",
+  rotation and translation. Deviation: one interpolation, where their code makes
+  one after the rotation and another after the translation.
+  """
+  limits = {
+    "rotation": rotation,
+    "translation": translation,
+    "scale": scale,
+    "shear": shear,
+  }
+  for name, limit in {**limits, "eps": eps}.items():
+    checks.non_negative(name, limit)
+  if _known(scale) and np.any(np.asarray(scale) >= 1):
+    raise ValueError(f"scale = {scale}: wanted less than 1, no growth by -1.")
+  bilinear.check_padding(padding)
+
+  def ranges(x):
+    reach = [jnp.broadcast_to(eps * r, x.shape[:1]) for r in limits.values()]
+    box = Transform(*(r.astype(jnp.float32) for r in reach))
+    return box._replace(translation=jnp.stack([box.translation] * 2, axis=1))
+
+  def project(x, theta):
+    return jax.tree.map(lambda t, r: jnp.clip(t, -r, r), theta, ranges(x))
+
+  def sample(key: Key, x: Array) -> Transform:
+    box = ranges(x)
+    keys = Transform(*jax.random.split(key, len(box)))
+    return jax.tree.map(
+      lambda k, r: r * jax.random.uniform(k, r.shape, minval=-1.0), keys, box
+    )
+
+  def grid(x: Array, n: int | Sequence[int]) -> Grid:
+    cube = lattice.cube(_counts(n, limits))
+
+    def at(index):
+      place = cube.at(index)
+      way = Transform(place[0], place[1:3], place[3], place[4])
+      return jax.tree.map(jnp.multiply, way, ranges(x))
+
+    return Grid(cube.size, at)
+
+  return PerturbationSet(
+    zero=lambda x: jax.tree.map(jnp.zeros_like, ranges(x)),
+    sample=sample,
+    project=project,
+    steepest=lambda x, grad: jax.tree.map(
+      lambda g, r: r * jnp.sign(g), grad, ranges(x)
+    ),
+    apply=lambda x, theta: bilinear.warp(x, *_origins(x, theta), padding),
+    grid=grid,
+  )
+
+
+def _origins(x: Array, theta: Transform) -> tuple[Array, Array]:
+  """Where in x each pixel of the result comes from: the inverse transform."""
+  rows, columns = bilinear.pixels(x)
+  middle_row, middle_column = ((size - 1) / 2 for size in x.shape[1:3])
+  growth, angle, lean, down, right = (
+    parameter[:, None, None]
+    for parameter in (
+      1 + theta.scale,
+      jnp.deg2rad(theta.rotation),
+      jnp.tan(jnp.deg2rad(theta.shear)),
+      *theta.translation.T,
+    )
+  )
+  # Undone from the last to the first; offsets are from the centre.
+  below = (rows - middle_row - down) / growth
+  beside = (columns - middle_column - right) / growth
+  cos, sin = jnp.cos(angle), jnp.sin(angle)
+  below, beside = cos * below + sin * beside, cos * beside - sin * below
+  return below + middle_row, beside - lean * below + middle_column
+
+
+def _counts(
+  n: int | Sequence[int], limits: dict[str, Array | float]
+) -> tuple[int, ...]:
+  """Values of rotation, down, right, scale and shear that a grid has."""
+  rotation, translation, scale, shear = limits.values()
+  along = (rotation, translation, translation, scale, shear)
+  if isinstance(n, int):
+    counts = tuple(1 if _known(r) and np.all(r == 0) else n for r in along)
+  else:
+    counts = (*n, *[1] * (len(along) - len(n)))
+  if len(counts) > len(along):
+    raise ValueError(
+      f"n = {n}: wanted {len(along)} counts or fewer, of rotation, downward "
+      "and rightward translation, scale and shear."
+    )
+  return counts
+
+
+def _known(limit: Array | float) -> bool:
+  return not isinstance(limit, jax.core.Tracer)

@@ -1,0 +1,102 @@
+"""A smooth displacement field: the image is bent, not only moved."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from robust_jax import checks, tree
+from robust_jax.perturbations import bilinear
+from robust_jax.types import Array, Key, PerturbationSet
+
+
+def flow(
+  eps: Array | float = 2.0,
+  *,
+  nodes: int = 5,
+  padding: bilinear.Padding = "edge",
+) -> PerturbationSet:
+  """Images `[B, H, W, C]` read at places up to eps pixels from their own.
+
+  theta `[B, nodes, nodes, 2]` holds displacements down and to the right, each
+  of Euclidean length at most eps, at the control points of a uniform cubic
+  B-spline. Its weights are positive and add up to 1, so that no pixel is read
+  further away than eps, and it is smooth twice over. `x'(p) = x(p + theta(p))`.
+
+  Args:
+    eps: largest displacement in pixels; a float, a tracer or `[B]`.
+    nodes: control points of each axis, 4 or more; the more, the finer the
+      bending.
+    padding: "zero" or "edge", what comes in from outside.
+
+  Raises:
+    ValueError: eps is negative, fewer than four nodes, or no such padding.
+
+  Source: Xiao et al. 2018, "Spatially Transformed Adversarial Examples", for
+  the image read through a field, and Alaifari et al. 2019, "ADef", for its
+  size, the longest displacement. Deviation: splines (Rueckert et al. 1999) make
+  it smooth, where they have a penalty and a filter.
+  """
+  checks.non_negative("eps", eps)
+  bilinear.check_padding(padding)
+  if nodes < 4:
+    raise ValueError(f"nodes = {nodes}: a cubic spline has 4 or more.")
+
+  def zero(x):
+    return jnp.zeros((x.shape[0], nodes, nodes, 2), jnp.float32)
+
+  def project(x, theta):
+    limit = tree.expand(eps, theta)
+    length = jnp.linalg.norm(theta, axis=-1, keepdims=True)
+    scale = limit / jnp.maximum(length, 1e-30)
+    return jnp.where(length > limit, scale * theta, theta)
+
+  def sample(key: Key, x: Array) -> Array:
+    # Uniform in the disc of each node.
+    key_angle, key_length = jax.random.split(key)
+    shape = (x.shape[0], nodes, nodes, 1)
+    angle = jax.random.uniform(key_angle, shape, maxval=2 * np.pi)
+    length = jnp.sqrt(jax.random.uniform(key_length, shape))
+    unit = jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], axis=-1)
+    return tree.expand(eps, unit) * length * unit
+
+  def apply(x, theta):
+    rows, columns = bilinear.pixels(x)
+    height, width = x.shape[1:3]
+    field = jnp.einsum(
+      "in,jm,bnmd->dbij",
+      _spline(height, nodes),
+      _spline(width, nodes),
+      theta,
+      precision="highest",
+    )
+    return bilinear.warp(x, rows + field[0], columns + field[1], padding)
+
+  return PerturbationSet(
+    zero=lambda x: jnp.zeros((x.shape[0], nodes, nodes, 2), jnp.float32),
+    sample=sample,
+    project=project,
+    steepest=lambda x, grad: tree.expand(eps, grad) * _unit(grad),
+    apply=apply,
+  )
+
+
+def _unit(vectors: Array) -> Array:
+  """Each vector `[..., 2]` at length 1; one of length 0 stays."""
+  # Scaled by the larger entry first: squares of small gradients underflow.
+  largest = jnp.max(jnp.abs(vectors), axis=-1, keepdims=True)
+  scaled = vectors / jnp.where(largest > 0, largest, 1.0)
+  length = jnp.linalg.norm(scaled, axis=-1, keepdims=True)
+  return scaled / jnp.where(length > 0, length, 1.0)
+
+
+def _spline(size: int, nodes: int) -> np.ndarray:
+  """Weights `[size, nodes]` of the control points at each pixel of an axis.
+
+  The uniform cubic B-spline, of which the first and the last node lie one
+  spacing outside of the image.
+  """
+  places = np.linspace(0, nodes - 3, size)[:, None]
+  t = np.abs(places - np.arange(-1, nodes - 1))
+  inner = 2 / 3 - t**2 + t**3 / 2
+  outer = np.maximum(2 - t, 0) ** 3 / 6
+  return np.where(t < 1, inner, outer).astype(np.float32)
