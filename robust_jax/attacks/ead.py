@@ -1,0 +1,96 @@
+"""EAD, the elastic-net attack: few coordinates, small L1 norm."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+
+from robust_jax import checks
+from robust_jax.attacks import minimal
+from robust_jax.attacks.weight_search import smallest_weight
+from robust_jax.types import Array, Attack, Key, LogitsFn
+
+
+def ead(
+  *,
+  num_steps: int = 1000,
+  num_rounds: int = 9,
+  step_size: Array | float = 0.01,
+  beta: Array | float = 0.01,
+  initial_weight: Array | float = 1e-2,
+  restarts: int = 2,
+  noise: Array | float = 0.2,
+  targeted: bool = False,
+) -> Attack:
+  """Minimises `||d||_2^2 + L1 penalty + weight * max(-margin(x + d), 0)`.
+
+  FISTA: a gradient step on the smooth part, then shrinking d by `beta` in each
+  coordinate, with Nesterov's momentum. Of all hits the one of least L1 norm is
+  kept, and a search finds the smallest weight that reaches the goal.
+
+  Args:
+    num_steps: steps for each weight.
+    num_rounds: weights tried.
+    step_size: the first; it falls to 0 with the root of the steps left.
+    beta: what each step takes off every coordinate of d, in input units.
+    initial_weight: the first weight.
+    restarts: runs, each example keeping its nearest hit: the first from x, the
+      others from noise around it.
+    noise: its standard deviation, in input units.
+    targeted: the labels are those that the adversary wants.
+
+  Returns:
+    `(key, logits_fn, x, labels) -> x_adv`; x itself where the goal is not
+    reached, or already is. Each start costs `num_rounds * num_steps`
+    passes backward and twice as many forward.
+
+  Raises:
+    ValueError: no steps, rounds or restarts.
+
+  Source: Chen et al. 2018, "EAD: Elastic-Net Attacks to Deep Neural Networks
+  via Adversarial Examples", algorithm 1 with the L1 decision rule. As there,
+  beta does not shrink with the step size. Deviations: the search over the
+  weight is geometric; the noisy starts.
+  """
+  checks.at_least_one("num_steps", num_steps)
+  checks.at_least_one("num_rounds", num_rounds)
+  checks.at_least_one("restarts", restarts)
+
+  def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
+    goal = minimal.goal_of(logits_fn, x, labels, targeted)
+
+    def run(start, weight, best):
+      def smooth(y):
+        short = jnp.maximum(-goal.margin(goal.logits(y)), 0.0)
+        size = jnp.square(y - goal.x).reshape(len(x), -1).sum(axis=1)
+        return size + weight * short, None
+
+      def step(i, carry):
+        x_adv, y, best, reached = carry
+        _, _, grad = minimal.gradient(smooth, y)
+        size = step_size * jnp.sqrt(1 - i / num_steps)
+        new = _shrink(y - size * grad, goal.x, beta)
+        logits = goal.logits(new)
+        best = minimal.nearer(best, goal, new, logits, 1)
+        y = new + i / (i + 3) * (new - x_adv)
+        return new, y, best, reached | goal.hit(logits)
+
+      carry = (start, start, best, jnp.zeros(len(x), bool))
+      *_, best, reached = jax.lax.fori_loop(0, num_steps, step, carry)
+      return best, reached
+
+    def search(start, best):
+      attempt = functools.partial(run, start)
+      return smallest_weight(attempt, initial_weight, num_rounds, best)
+
+    best = minimal.from_several_starts(search, key, goal, restarts, noise)
+    return minimal.returned(goal, best)
+
+  return attack
+
+
+def _shrink(z: Array, x: Array, beta: Array | float) -> Array:
+  """z with its change of x shrunk towards 0 by beta, in the box."""
+  theta = z - x
+  theta = jnp.sign(theta) * jnp.maximum(jnp.abs(theta) - beta, 0.0)
+  return jnp.where(theta == 0, x, jnp.clip(x + theta, 0.0, 1.0))

@@ -1,0 +1,96 @@
+"""The box-constrained L-BFGS attack, the first of all."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+
+from robust_jax import checks, losses
+from robust_jax.attacks import minimal
+from robust_jax.attacks.box_quasi_newton import minimise_in_box
+from robust_jax.attacks.deepfool import strongest_others
+from robust_jax.attacks.weight_search import smallest_weight
+from robust_jax.types import Array, Attack, Key, LogitsFn
+
+
+def lbfgs(
+  *,
+  num_steps: int = 30,
+  num_rounds: int = 10,
+  num_targets: int = 1,
+  initial_weight: Array | float = 1e-2,
+  memory: int = 10,
+  restarts: int = 2,
+  noise: Array | float = 0.2,
+  targeted: bool = False,
+) -> Attack:
+  """Minimises `||x' - x||^2 + weight * J(x', l')` over x' in [0, 1].
+
+  J is the cross-entropy of the wanted class l'. A search finds the smallest
+  weight that reaches l', which is the largest c of `c |x' - x| + J`. Projected
+  L-BFGS, all examples in one compiled program.
+
+  Args:
+    num_steps: quasi-Newton steps for each weight.
+    num_rounds: weights tried.
+    num_targets: without a target, how many classes are tried as l', the
+      likeliest of the clean image first. All, if there are fewer.
+    initial_weight: the first weight.
+    memory: pairs of steps and gradient changes remembered.
+    restarts: runs, each example keeping its nearest hit: the first from x, the
+      others from noise around it.
+    noise: its standard deviation, in input units.
+    targeted: the labels are those that the adversary wants.
+
+  Returns:
+    `(key, logits_fn, x, labels) -> x_adv`; x itself where the goal is not
+    reached, or already is. Each start costs at most `num_targets *
+    num_rounds * num_steps` passes backward, and more forward.
+
+  Raises:
+    ValueError: no steps, rounds, targets, memory or restarts.
+
+  Source: Szegedy et al. 2014, "Intriguing properties of neural networks",
+  section 4.1. Deviations: the square of the L2 norm, which is smooth at x; both
+  lead through the same points as the weight changes, those that are nearest
+  for their J. Any wrong answer counts, not only
+  l'; the noisy starts.
+  """
+  checks.at_least_one("num_steps", num_steps)
+  checks.at_least_one("num_rounds", num_rounds)
+  checks.at_least_one("num_targets", num_targets)
+  checks.at_least_one("memory", memory)
+  checks.at_least_one("restarts", restarts)
+
+  def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
+    goal = minimal.goal_of(logits_fn, x, labels, targeted)
+    wanted = labels[:, None]
+    if not targeted:
+      wanted = strongest_others(goal.logits(goal.x), labels, num_targets)
+
+    def towards(start, i, best):
+      def run(weight, best):
+        def loss(x_adv):
+          logits = goal.logits(x_adv)
+          size = jnp.square(x_adv - goal.x).reshape(len(x), -1).sum(axis=1)
+          misses = losses.cross_entropy(logits, wanted[:, i])
+          return size + weight * misses, logits
+
+        def visit(seen, x_adv, logits):
+          best, reached = seen
+          best = minimal.nearer(best, goal, x_adv, logits, 2)
+          return best, reached | goal.hit(logits)
+
+        seen = (best, jnp.zeros(len(x), bool))
+        return minimise_in_box(loss, start, visit, seen, num_steps, memory)
+
+      return smallest_weight(run, initial_weight, num_rounds, best)
+
+    def search(start, best):
+      attempt = functools.partial(towards, start)
+      return jax.lax.fori_loop(0, wanted.shape[1], attempt, best)
+
+    best = minimal.from_several_starts(search, key, goal, restarts, noise)
+    return minimal.returned(goal, best)
+
+  return attack
