@@ -1,4 +1,4 @@
-"""One model under a suite of attacks, and whether the figures can be trusted."""
+"""One model under attacks in a row, and whether to trust the figures."""
 
 import importlib.metadata
 import json
@@ -47,19 +47,20 @@ def audit(
     config: names data, seed and, in its section evaluation, the attacks.
     attacks: names of `config.evaluation.attacks`, or "autoattack", whose norm,
       eps and version `config.evaluation.autoattack` gives.
-    path: existing directory.
+    path: directory, created if need be.
     num_examples: of the test set's first images; all by default.
     save_images: keep the adversarial images.
 
   Raises:
     ValueError: an attack that the config does not know.
   """
+  path.mkdir(parents=True, exist_ok=True)
   source = build.source(config, "test")
   feed = evaluation_feed(
     source, config.evaluation.batch_size, num_examples=num_examples
   )
   x, labels = _images(feed)
-  threat = config.evaluation.autoattack
+  threat = _threat(config)
   key_suite, key_checks = jax.random.split(jax.random.key(config.seed))
   with _Bars() as bars:
     outcome = suite.run(
@@ -117,12 +118,20 @@ def audit(
 
 def _images(feed: Feed) -> tuple[np.ndarray, np.ndarray]:
   fetch = jax.jit(feed.fetch)
-  batches = [
-    jax.device_get(fetch(feed.resident, request)) for request in feed.requests(0)
-  ]
+  requests = feed.requests(0)
+  batches = [jax.device_get(fetch(feed.resident, r)) for r in requests]
   real = np.concatenate([b["mask"] for b in batches]) > 0
   x = np.concatenate([b["x"] for b in batches])[real]
   return x, np.concatenate([b["y"] for b in batches])[real]
+
+
+def _threat(config: ConfigDict) -> ConfigDict:
+  if "autoattack" not in config.evaluation:
+    raise ValueError(
+      "the run's config has no section evaluation.autoattack (norm, eps, "
+      "version): name a config that has by --config."
+    )
+  return config.evaluation.autoattack
 
 
 def _stages(config, attacks, num_classes) -> list[Stage]:

@@ -20,10 +20,10 @@ from robust_jax.evaluation import report
 from robust_jax.evaluation.one_pass import one_pass
 from robust_jax.evaluation.robustness import robustness
 from robust_jax.training.progress import Progress
-from robust_jax.types import LogitsFn
+from robust_jax.types import Key, LogitsFn
 
 _NUM_SHOWN = 8
-_PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
 
 
 class Contender(NamedTuple):
@@ -53,7 +53,7 @@ def evaluate(
   sections = config.evaluation.attacks
   attacks = {name: build.attack(section) for name, section in sections.items()}
   accuracies = _accuracies(contenders, attacks, feed, key)
-  curves = _curves(contenders, config.evaluation, feed, key)
+  curves = measure_curves(contenders, config.evaluation, feed, key)
   some = jax.jit(feed.fetch)(feed.resident, next(feed.requests(0)))
   cost = {
     name: passes(
@@ -71,7 +71,7 @@ def evaluate(
     "seed": config.seed,
     "devices": [str(d) for d in jax.devices()],
     "versions": {"python": platform.python_version()}
-    | {name: importlib.metadata.version(name) for name in _PACKAGES},
+    | {name: importlib.metadata.version(name) for name in PACKAGES},
     "config": json.loads(config.to_json()),
   }
   if parallel.is_lead():
@@ -99,8 +99,16 @@ def _accuracies(contenders, attacks, feed, key):
   return result
 
 
-def _curves(contenders, evaluation, feed, key):
-  """eps is an argument of the one compiled program."""
+def measure_curves(
+  contenders: Mapping[str, Contender],
+  evaluation: ConfigDict,
+  feed: Feed,
+  key: Key,
+) -> dict[str, list[float]]:
+  """Accuracy of each model at each of `evaluation.radii`.
+
+  eps is an argument of the one compiled program.
+  """
 
   def measure(subject, batch, key):
     logits_fn, eps = subject

@@ -8,6 +8,8 @@
   ./launch.sh evaluate --workdir=runs/mnist_pgd20 --baseline=runs/mnist_standard
   ./launch.sh evaluate --weights=model.npz --workdir=runs/model \\
       --config=experiments/configs/adversarial/mnist_pgd.py
+  ./launch.sh evaluate --checkpoint=runs/mnist_pgd20 --attack=autoattack \\
+      --num_examples=1000
   ./launch.sh --processes 2 train --config=...    two processes on this machine
   ./launch.sh data mnist               prepare a TFDS data set
   ./launch.sh test                     run the tests
@@ -46,6 +48,18 @@ _BASELINE = flags.DEFINE_string(
 _WEIGHTS = flags.DEFINE_string(
   "weights", None, "evaluate: PyTorch-layout tensors, .npz or .safetensors."
 )
+_CHECKPOINT = flags.DEFINE_string(
+  "checkpoint", None, "evaluate: the run to evaluate; --workdir by default."
+)
+_ATTACK = flags.DEFINE_list(
+  "attack",
+  None,
+  "evaluate: autoattack, pgd or other attacks of the config, one after the "
+  "other on what is left, with checks for masked gradients.",
+)
+_SAVE_IMAGES = flags.DEFINE_bool(
+  "save_images", False, "evaluate --attack: keep adversarial.npz."
+)
 _NUM_EXAMPLES = flags.DEFINE_integer(
   "num_examples", None, "evaluate: how many test images; all if absent."
 )
@@ -72,13 +86,25 @@ def _train(arguments: Sequence[str]) -> int:
 
 def _evaluate(arguments: Sequence[str]) -> int:
   _no_more(arguments)
+  checkpoint = _checkpoint()
   if _WEIGHTS.value is not None:
     config = _config()
-    contender = runs.from_weights(config, _WEIGHTS.value, _workdir())
-  elif _WORKDIR.value is None and _CONFIG.value is None:
-    raise ValueError("evaluate needs the --workdir of a finished run.")
+    contender = runs.from_weights(config, _WEIGHTS.value, checkpoint)
   else:
-    config, contender = runs.from_run(_workdir(), _CONFIG.value)
+    config, contender = runs.from_run(checkpoint, _CONFIG.value)
+  if _ATTACK.value is not None:
+    path = checkpoint / "audit"
+    if _CHECKPOINT.value is not None and _WORKDIR.value is not None:
+      path = _workdir()
+    runs.audit(
+      contender,
+      config,
+      _ATTACK.value,
+      path,
+      _NUM_EXAMPLES.value,
+      _SAVE_IMAGES.value,
+    )
+    return 0
   contenders = {}
   if _BASELINE.value is not None:
     baseline = pathlib.Path(_BASELINE.value)
@@ -139,6 +165,18 @@ def _workdir() -> pathlib.Path:
   name, _, argument = path.partition(":")
   stem = pathlib.Path(name).stem
   return pathlib.Path("runs") / (f"{stem}_{argument}" if argument else stem)
+
+
+def _checkpoint() -> pathlib.Path:
+  """The run that is evaluated."""
+  if _CHECKPOINT.value is not None:
+    return pathlib.Path(_CHECKPOINT.value)
+  if _WORKDIR.value is None and _CONFIG.value is None:
+    raise ValueError(
+      "evaluate needs a finished run: give its directory as --checkpoint or "
+      "as --workdir."
+    )
+  return _workdir()
 
 
 def _no_more(arguments: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from experiments import build, workdir
+from experiments.audit import audit
 from experiments.evaluate import Contender, evaluate
 from robust_jax import parallel
 from robust_jax.data.source import Source
@@ -18,7 +19,7 @@ from robust_jax.tasks.supervised import deployed
 from robust_jax.training import log, loop
 from robust_jax.training.checkpoint import Checkpoints
 
-__all__ = ["demo", "evaluate", "from_run", "from_weights", "train"]
+__all__ = ["audit", "demo", "evaluate", "from_run", "from_weights", "train"]
 
 
 def train(

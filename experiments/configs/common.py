@@ -62,6 +62,8 @@ def classifier(data: str, model: str, eps: float) -> ConfigDict:
           },
           "pgd": linf_pgd(eps, num_steps=50, step_size=0.1, restarts=10),
         },
+        # What `evaluate --attack=autoattack` runs.
+        "autoattack": {"norm": "linf", "eps": eps, "version": "standard"},
         # Robust accuracy against the radius: the attack, and the radii.
         "curve": linf_pgd(eps, num_steps=40, step_size=0.1),
         "radii": tuple(round(eps * i / 6, 6) for i in range(11)),

@@ -14,6 +14,7 @@ from robust_jax.attacks.apgd_l1 import ascend
 from robust_jax.attacks.lp_ball import ORDERS, ball, known
 from robust_jax.attacks.suite import Stage
 from robust_jax.search.apgd import apgd
+from robust_jax.search.transformations import keys_of_images
 from robust_jax.types import Array, Attack, Key, LogitsFn, Objective
 from robust_jax.victim import victim
 
@@ -256,8 +257,6 @@ def _draw(key: Key, random_fn, x: Array, number: Array | int = 0) -> Array:
   The noise depends on the input's bits, so that a search that knows of no key
   meets fresh noise at every point and the same at the same.
   """
-  bits = jax.lax.bitcast_convert_type(x.astype(jnp.float32), jnp.uint32)
-  odd = 2 * jnp.arange(x.size, dtype=jnp.uint32).reshape(x.shape) + 1
-  seen = (bits * odd).sum(dtype=jnp.uint32)
-  key = jax.random.fold_in(jax.random.fold_in(key, number), seen)
+  key = jax.random.fold_in(key, number)
+  key = keys_of_images(key, x.reshape(1, -1))[0]
   return random_fn(x, key)
