@@ -25,7 +25,7 @@ def images(x: Array) -> None:
       "images by x.astype('float32') / 255."
     )
   if _concrete(x):
-    low, high = float(x.min()), float(x.max())
+    low, high = map(float, _range(x))
     # NaN fails both comparisons.
     if not (low >= 0 and high <= 1):
       raise ValueError(
@@ -45,7 +45,7 @@ def labels(labels: Array, batch_size: int, num_classes: int) -> None:
   if not np.issubdtype(labels.dtype, np.integer):
     raise ValueError(f"labels of dtype {labels.dtype}: wanted integers.")
   if _concrete(labels):
-    low, high = int(labels.min()), int(labels.max())
+    low, high = map(int, _range(labels))
     if low < 0 or high >= num_classes:
       raise ValueError(
         f"labels from {low} to {high}: wanted 0..{num_classes - 1}, since the "
@@ -78,6 +78,12 @@ def at_least_one(name: str, value: int) -> None:
   """value is a whole number >= 1."""
   if int(value) != value or value < 1:
     raise ValueError(f"{name} = {value}: wanted a whole number, 1 or more.")
+
+
+def _range(values: Array) -> tuple[Array, Array]:
+  # Known values may stand in a function that is being traced for others.
+  with jax.ensure_compile_time_eval():
+    return values.min(), values.max()
 
 
 def _concrete(value: Any) -> bool:

@@ -1,16 +1,19 @@
 """A trained model cut in two at its hidden layer."""
 
+import dataclasses
 from collections.abc import Callable
-from typing import NamedTuple
 
 import flax.linen as nn
+import jax
 
 from robust_jax.models.frozen import frozen
 from robust_jax.types import Array, PyTree
 
 
-class SplitModel(NamedTuple):
-  """A `LogitsFn` in two parts, a pytree of their parameters.
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False)
+class SplitModel:
+  """A `LogitsFn` in two parts, and a pytree where these are.
 
   Attributes:
     features: x `[B, ...]` -> activations `[B, ...]`.
@@ -37,7 +40,7 @@ def split(model: nn.Module, variables: PyTree) -> SplitModel:
     ValueError: the module lacks one of the methods.
   """
   for method in ("features", "head"):
-    if not hasattr(model, method):
+    if not callable(getattr(model, method, None)):
       raise ValueError(
         f"{type(model).__name__} has no method '{method}': wanted one that "
         "answers x by a hidden layer, `features`, and one that answers that by "

@@ -13,9 +13,9 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # Rec. 601
 _RGB_TO_YIQ = np.array(
   [_LUMA, [0.595716, -0.274453, -0.321263], [0.211456, -0.522591, 0.311135]]
 )
-# A quarter turn of the hue: I -> Q, Q -> -I, and no luma.
+# A quarter turn of the hue, from red towards green: I -> -Q, Q -> I, no luma.
 _QUARTER_TURN = np.linalg.inv(_RGB_TO_YIQ) @ (
-  np.array([[0, 0, 0], [0, 0, -1], [0, 1, 0]]) @ _RGB_TO_YIQ
+  np.array([[0, 0, 0], [0, 0, 1], [0, -1, 0]]) @ _RGB_TO_YIQ
 )
 
 

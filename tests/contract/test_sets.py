@@ -183,16 +183,15 @@ def test_steepest_ignores_the_scale_of_the_gradient(name):
 def test_apply_is_differentiable(name, channels):
   # Black and white pixels too, at the very edge of the box.
   x = images(channels=channels).round()
-  starts = (
-    function_of(name, "zero")(1.0, x),
-    function_of(name, "sample")(1.0, jax.random.key(3), x),
-  )
-  for theta in starts:
+  zero = function_of(name, "zero")(1.0, x)
+  sample = function_of(name, "sample")(1.0, jax.random.key(3), x)
+  for theta in (zero, sample):
     grad = pull(name)(theta, 1.0, x, random_like(4, x))
     assert all(jnp.isfinite(g).all() for g in jax.tree.leaves(grad))
     if is_additive(name):
       assert jnp.all(grad != 0)
-    elif has_gradient(name):
+    # Elsewhere all may be black and white for good; not at the clean point.
+    elif has_gradient(name) and theta is zero:
       assert jnp.all(tree.norm(grad, jnp.inf) > 0)
 
 

@@ -91,6 +91,14 @@ def test_targeted_attack_on_a_linear_model_reaches_the_target():
   )
 
 
+def test_labels_that_a_jitted_function_closes_over_are_checked_too():
+  x_adv = jax.jit(lambda x: attack()(KEY, linear, x, Y))(X)
+  np.testing.assert_allclose(x_adv, attack()(KEY, linear, X, Y), atol=1e-6)
+  wrong = jnp.arange(4)
+  with pytest.raises(ValueError, match="labels from 0 to 3"):
+    jax.jit(lambda x: attack()(KEY, linear, x, wrong))(X)
+
+
 def test_no_gradient_flows_through_an_attack():
   grad = jax.grad(lambda x: attack()(KEY, linear, x, Y).sum())(X)
   np.testing.assert_array_equal(grad, 0)

@@ -1,0 +1,179 @@
+"""Attacks on a hidden layer, and two sets at once."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from robust_jax import attacks, losses, perturbations, search, tree
+from robust_jax.models.frozen import frozen
+from robust_jax.models.madry_cnn import MadryCNN
+from robust_jax.models.preact_resnet import PreActResNet
+from robust_jax.models.small_cnn import SmallCNN
+from robust_jax.models.split import SplitModel, split
+from robust_jax.models.wide_resnet import WideResNet
+
+KEY = jax.random.key(0)
+X = jax.random.uniform(jax.random.key(1), (4, 8, 8, 3))
+Y = jnp.array([0, 1, 2, 0])
+MODELS = [
+  SmallCNN(num_classes=3),
+  MadryCNN(num_classes=3),
+  PreActResNet(num_classes=3, num_blocks=(1, 1), width=4),
+  WideResNet(num_classes=3, depth=10, widen=1),
+]
+
+
+def two_layers(seed=0):
+  keys = jax.random.split(jax.random.key(seed))
+  inner = jax.random.normal(keys[0], (192, 20)) / 8
+  outer = jax.random.normal(keys[1], (20, 3))
+  return SplitModel(
+    jax.tree_util.Partial(
+      lambda w, x: nn.relu(x.reshape(len(x), -1) @ w), inner
+    ),
+    jax.tree_util.Partial(lambda w, h: h @ w, outer),
+  ), outer
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda m: type(m).__name__)
+def test_a_model_is_its_head_of_its_features(model):
+  variables = jax.jit(model.init)(KEY, X)
+
+  @jax.jit
+  def answers(whole, halves, x):
+    features = halves.features(x)
+    return whole(x), halves(x), halves.head(features), features
+
+  whole, halves, head, features = answers(
+    frozen(model, variables), split(model, variables), X
+  )
+  np.testing.assert_array_equal(halves, whole)
+  np.testing.assert_array_equal(head, whole)
+  assert features.shape[:-1] == (4,)
+
+
+@pytest.mark.parametrize(
+  ("norm", "dual"), [("l1", jnp.inf), ("l2", 2), ("linf", 1)]
+)
+def test_noise_before_a_linear_head_gains_eps_times_the_dual_norm(norm, dual):
+  model, outer = two_layers()
+  eps = jnp.array([0.0, 0.1, 0.5, 2.0])
+  attack = attacks.at_features(
+    search.pgd, perturbations.feature(eps, norm), losses.margin
+  )
+  h_adv = jax.jit(attack)(KEY, model, X, Y)
+  noise = h_adv - model.features(X)
+  # Against each rival class the best gain is known; the worst rival counts.
+  gaps = outer.T[None] - outer.T[Y][:, None]
+  margins = model(X) - model(X)[jnp.arange(4), Y][:, None]
+  lengths = jax.vmap(lambda g: tree.norm(g, dual))(gaps)
+  reachable = jnp.where(
+    jax.nn.one_hot(Y, 3) > 0, -jnp.inf, margins + eps[:, None] * lengths
+  )
+  found = losses.margin(model.head(h_adv), Y)
+  assert jnp.all(found <= reachable.max(1) + 1e-4)
+  # PGD follows one rival, whichever leads; 2 % for its step size.
+  clean = losses.margin(model(X), Y)
+  least = jnp.where(jax.nn.one_hot(Y, 3) > 0, jnp.inf, lengths).min(1)
+  assert jnp.all(found - clean >= 0.98 * eps * least - 1e-4)
+  ord_of_norm = {"l1": 1, "l2": 2, "linf": jnp.inf}[norm]
+  # Activations are near 1, and their differences round there.
+  assert jnp.all(tree.norm(noise, ord_of_norm) <= eps + 1e-5)
+
+
+def test_the_hidden_layer_is_asked_once():
+  model, _ = two_layers()
+  asked = []
+
+  def features(x):
+    jax.debug.callback(lambda: asked.append(1))
+    return model.features(x)
+
+  attack = attacks.at_features(
+    search.pgd, perturbations.feature(0.1), losses.margin, num_steps=5
+  )
+  run = jax.jit(lambda x: attack(KEY, SplitModel(features, model.head), x, Y))
+  run(X)
+  jax.effects_barrier()
+  assert len(asked) == 1
+
+
+def test_new_parameters_do_not_recompile():
+  traces = []
+
+  def objective(logits, labels):
+    traces.append(1)
+    return losses.margin(logits, labels)
+
+  attack = jax.jit(
+    attacks.at_features(search.fgsm, perturbations.feature(0.1), objective)
+  )
+  counts = []
+  for seed in range(2):
+    variables = jax.jit(MODELS[0].init)(jax.random.key(seed), X)
+    attack(KEY, split(MODELS[0], variables), X, Y)
+    counts.append(len(traces))
+  assert counts[0] == counts[1]
+
+
+def test_a_model_in_one_piece_is_refused():
+  attack = attacks.at_features(
+    search.pgd, perturbations.feature(0.1), losses.margin
+  )
+  with pytest.raises(ValueError, match="in one piece: wanted one"):
+    attack(KEY, lambda x: x[:, 0, :3, 0], X, Y)
+  with pytest.raises(ValueError, match="Dense has no method 'features'"):
+    split(nn.Dense(3), {})
+  with pytest.raises(ValueError, match="norm = 'l3': wanted 'l1', 'l2'"):
+    perturbations.feature(0.1, "l3")
+
+
+def test_product_applies_the_second_to_what_the_first_has_made():
+  # Noise is cut to the box around the brighter image.
+  bright = perturbations.photometric(0.5, 0.0, 0.0, 0.0)
+  pset = perturbations.product(bright, perturbations.linf(0.4))
+  x = jnp.full((1, 2, 2, 1), 0.3)
+  theta = (jnp.array([[9.0, 0, 0, 0]]), jnp.full(x.shape, 9.0))
+  amount, noise = pset.project(x, theta)
+  np.testing.assert_allclose(amount[0, 0], 0.5)
+  np.testing.assert_allclose(noise, 0.2, atol=1e-6)
+  np.testing.assert_allclose(
+    pset.apply(x, (amount, -2 * noise)), 0.4, atol=1e-6
+  )
+
+
+def test_grid_of_a_product_is_the_product_of_grids():
+  one = perturbations.photometric(0.1, 0.2, 0.0, 0.0)
+  x = jnp.full((2, 2, 2, 1), 0.5)
+  first, second = perturbations.product(one, one).grid(x, 2)
+  assert first.shape == second.shape == (16, 2, 4)
+  pairs = {
+    tuple(np.r_[a, b].tolist())
+    for a, b in zip(first[:, 0], second[:, 0], strict=True)
+  }
+  assert len(pairs) == 16
+  with_ball = perturbations.product(one, perturbations.linf(0.1))
+  assert with_ball.grid is None
+
+
+def test_a_product_beats_each_of_its_parts():
+  # <w, x'>: brightness and noise each add their own optimum.
+  w = jax.random.normal(jax.random.key(3), (75,))
+  x = jnp.full((2, 5, 5, 3), 0.5)
+
+  light = perturbations.photometric(0.2, 0.0, 0.0, 0.0)
+  noise = perturbations.linf(0.1)
+
+  @jax.jit
+  def gains(x):
+    value = lambda x: x.reshape(len(x), -1) @ w
+    both = perturbations.product(light, noise)
+    return [
+      search.fgsm(KEY, value, pset, x).value - value(x)
+      for pset in (light, noise, both)
+    ]
+
+  of_light, of_noise, of_both = gains(x)
+  np.testing.assert_allclose(of_both, of_light + of_noise, rtol=1e-4)
