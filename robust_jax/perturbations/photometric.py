@@ -1,13 +1,12 @@
 """Changes of light and colour: four numbers for each image."""
 
-import itertools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from robust_jax import checks
-from robust_jax.types import Array, Key, PerturbationSet
+from robust_jax.perturbations import lattice
+from robust_jax.types import Array, Grid, Key, PerturbationSet
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # Rec. 601
 _RGB_TO_YIQ = np.array(
@@ -72,13 +71,10 @@ def photometric(
     shape = (x.shape[0], len(ranges))
     return limit(x) * jax.random.uniform(key, shape, jnp.float32, -1.0, 1.0)
 
-  def grid(x: Array, n: int) -> Array:
-    checks.at_least_one("n", n)
-    values = np.linspace(-1.0, 1.0, n) if n > 1 else np.zeros(1)
-    grey = [np.zeros(1)] * 2
-    axes = [values] * 2 + (grey if x.shape[-1] == 1 else [values] * 2)
-    points = np.array(list(itertools.product(*axes)), np.float32)
-    return points[:, None] * limit(x)
+  def grid(x: Array, n: int) -> Grid:
+    colours = 1 if x.shape[-1] == 1 else n
+    cube = lattice.cube((n, n, colours, colours))
+    return Grid(cube.size, lambda index: cube.at(index) * limit(x))
 
   return PerturbationSet(
     zero=lambda x: jnp.zeros_like(limit(x)),

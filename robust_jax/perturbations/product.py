@@ -1,9 +1,8 @@
 """Two sets at once: one change after the other."""
 
 import jax
-import numpy as np
 
-from robust_jax.types import Array, Key, PerturbationSet, PyTree
+from robust_jax.types import Array, Grid, Key, PerturbationSet, PyTree
 
 
 def product(a: PerturbationSet, b: PerturbationSet) -> PerturbationSet:
@@ -40,12 +39,12 @@ def product(a: PerturbationSet, b: PerturbationSet) -> PerturbationSet:
 def _grid(a: PerturbationSet, b: PerturbationSet):
   """Every theta of `a` with every theta of `b`, those of `b` changing first."""
 
-  def grid(x: Array, n: int) -> PyTree:
+  def grid(x: Array, n: int) -> Grid:
     first, second = a.grid(x, n), b.grid(x, n)
-    num_a, num_b = (len(jax.tree.leaves(t)[0]) for t in (first, second))
-    i, j = np.divmod(np.arange(num_a * num_b), num_b)
-    return jax.tree.map(lambda t: t[i], first), jax.tree.map(
-      lambda t: t[j], second
-    )
+
+    def at(index):
+      return first.at(index // second.size), second.at(index % second.size)
+
+    return Grid(first.size * second.size, at)
 
   return grid

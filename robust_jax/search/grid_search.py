@@ -44,8 +44,8 @@ def grid_search(
   checks.at_least_one("chunk_size", chunk_size)
   if pset.grid is None:
     raise ValueError(
-      "grid_search of a set that cannot be enumerated (its grid is None): use "
-      "search.random_search."
+      "grid_search of a set that cannot be enumerated (its grid is None): "
+      "wanted one that can; or use search.random_search."
     )
   size, at = pset.grid(x, num_points)
 

@@ -1,0 +1,12 @@
+"""What is compiled once is not compiled again, in this run or the next.
+
+Most of the time goes into compiling, and many tests compile the same: every
+process of a run, and those that tests start, share a cache on disk.
+"""
+
+import os
+import pathlib
+
+_CACHE = pathlib.Path(__file__).resolve().parents[1] / ".pytest_cache" / "xla"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_CACHE))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
