@@ -60,7 +60,7 @@ def masking_checks(
   Args:
     key: consumed by the searches.
     logits_fn: the model.
-    x: clean images `[N, ...]`, unshuffled or not; all at once.
+    x: clean images `[N, ...]`; they go through the model as one batch.
     labels: their classes `[N]`.
     make_set: radius -> perturbation set of the threat model, such as
       `perturbations.linf`; it is meant for sets of changes that add to x.

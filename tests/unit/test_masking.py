@@ -360,27 +360,27 @@ def test_the_gradient_free_searches_keep_to_their_set():
   x = _test_images()[0][:8]
   weights = jax.random.normal(KEY, x.shape)
 
+  def objective(x):
+    return (weights * x).sum(axis=(1, 2, 3))
+
   @jax.jit
-  def search_all(key):
+  def search_both(key):
     found = []
-    for search in (random_draws, random_windows):
-      for make in (perturbations.linf, perturbations.l2):
-        pset = make(0.3)
-
-        def objective(x):
-          return (weights * x).sum(axis=(1, 2, 3))
-
-        result = search(key, objective, pset, x)
-        found.append(
-          (
-            result.value - objective(x),
-            result.value - objective(pset.apply(x, result.theta)),
-            result.theta - pset.project(x, result.theta),
-          )
+    for search, pset in (
+      (random_draws, perturbations.linf(0.3)),
+      (random_windows, perturbations.l2(0.3)),
+    ):
+      theta, value = search(key, objective, pset, x)
+      found.append(
+        (
+          value - objective(x),
+          value - objective(pset.apply(x, theta)),
+          theta - pset.project(x, theta),
         )
+      )
     return found
 
-  for gain, mismatch, outside in search_all(KEY):
+  for gain, mismatch, outside in search_both(KEY):
     assert jnp.all(gain > 0)
     np.testing.assert_allclose(mismatch, 0, atol=1e-5)
     np.testing.assert_allclose(outside, 0, atol=1e-6)
