@@ -38,25 +38,25 @@ def _deepfool(norm):
 
 # name: (targeted -> attack, norm, how far from the optimum). DeepFool knows no
 # box; the cross-entropy of L-BFGS pulls away from all other classes too; CW in
-# Linf stops within a tenth; PGD of the margin may climb towards one class where
-# another is nearer.
+# Linf and EAD stop within a tenth; PGD of the margin may climb towards one
+# class where another is nearer.
 ATTACKS = {
   "fmn_0": (_one_start(attacks.fmn, norm=0), 0, 1.01),
   "fmn_1": (_one_start(attacks.fmn, norm=1), 1, 1.05),
   "fmn_2": (_one_start(attacks.fmn, norm=2), 2, 1.01),
   "fmn_inf": (_one_start(attacks.fmn, norm=INF), INF, 1.02),
   "carlini_wagner_l2": (
-    _one_start(attacks.carlini_wagner_l2, num_steps=300, learning_rate=0.05),
+    _one_start(attacks.carlini_wagner_l2),
     2,
     1.02,
   ),
   "carlini_wagner_linf": (_one_start(attacks.carlini_wagner_linf), INF, 1.15),
-  "ead": (_one_start(attacks.ead, num_steps=300), 1, 1.05),
+  "ead": (_one_start(attacks.ead, num_steps=300), 1, 1.15),
   "lbfgs": (_one_start(attacks.lbfgs, num_targets=4), 2, 1.1),
   "sigma_zero": (_one_start(attacks.sigma_zero, num_steps=300), 0, 1.01),
-  "deepfool_2": (_deepfool(2), 2, 1.5),
-  "deepfool_inf": (_deepfool(INF), INF, 1.5),
-  "bisect_eps": (_bisected_pgd, INF, 1.5),
+  "deepfool_2": (_deepfool(2), 2, 1.1),
+  "deepfool_inf": (_deepfool(INF), INF, 1.1),
+  "bisect_eps": (_bisected_pgd, INF, 1.1),
 }
 each = pytest.mark.parametrize("name", ATTACKS)
 
@@ -138,8 +138,10 @@ def test_as_near_as_the_optimum_in_the_box(name):
   found = minimal.distance(x_adv - x, norm)
   for i in range(5):
     optimum = nearest_error(weights, x[i], labels[i], norm)
-    # What float32 makes of a sum of twenty is 1e-5 off at most.
-    assert optimum * (1 - 1e-5) <= found[i] <= optimum * factor
+    # What float32 makes of a sum of twenty is 1e-5 off at most. CW in Linf and
+    # the bisection have a resolution.
+    floor = 1 / 256 if norm == INF else 0
+    assert optimum * (1 - 1e-5) <= found[i] <= optimum * factor + floor
   np.testing.assert_array_equal(x_adv[5], x[5])
 
 
@@ -190,7 +192,7 @@ def test_what_is_traced_does_not_recompile_and_nothing_can_break_it(name):
   run(KEY, victim(-weights), x, jnp.roll(labels, 1))
   # All logits equal: class 0 is answered, and no gradient leads anywhere.
   for label in (0, 1):
-    still = run(KEY, victim(0 * weights), x, jnp.full(6, label))
+    still = run(KEY, victim(0 * weights), x, jnp.full(6, label, jnp.int32))
     np.testing.assert_array_equal(still, x)
   # NaN is no success, and stays with its example.
   poisoned = run(
