@@ -29,6 +29,9 @@ _WEIGHTS = flags.DEFINE_string(
   "weights", None, "PyTorch-layout tensors for the same model, too."
 )
 _NUM_EXAMPLES = flags.DEFINE_integer("num_examples", 200, "of the test images.")
+_NORMS = flags.DEFINE_list(
+  "norms", ["L2", "Linf", "L1", "L0"], "which of L0, L1, L2 and Linf."
+)
 _OUTPUT = flags.DEFINE_string("output", "runs/minimal", "where results go.")
 _NAMES = {"L0": 0, "L1": 1, "L2": 2, "Linf": jnp.inf}
 
@@ -43,14 +46,16 @@ def _bisected(set_, norm: float, largest: float) -> Attack:
 
 
 def _attacks() -> dict[str, dict[str, Attack]]:
-  """norm -> name -> attack, each with its defaults."""
+  """norm -> name -> attack; those of many rounds with a thousand steps or so."""
   inf = jnp.inf
   return {
     "L2": {
       "deepfool": attacks.deepfool(2),
       "fmn": attacks.fmn(2),
       "fmn, one start at x": attacks.fmn(2, restarts=1),
-      "carlini_wagner_l2": attacks.carlini_wagner_l2(),
+      "carlini_wagner_l2": attacks.carlini_wagner_l2(
+        num_steps=150, num_rounds=7
+      ),
       "lbfgs": attacks.lbfgs(),
       "pgd, bisected": _bisected(perturbations.l2, 2, 8.0),
     },
@@ -58,13 +63,13 @@ def _attacks() -> dict[str, dict[str, Attack]]:
       "deepfool": attacks.deepfool(inf),
       "fmn": attacks.fmn(inf),
       "fmn, one start at x": attacks.fmn(inf, restarts=1),
-      "carlini_wagner_linf": attacks.carlini_wagner_linf(),
+      "carlini_wagner_linf": attacks.carlini_wagner_linf(num_steps=100),
       "pgd, bisected": _bisected(perturbations.linf, inf, 1.0),
     },
     "L1": {
       "fmn": attacks.fmn(1),
       "fmn, one start at x": attacks.fmn(1, restarts=1),
-      "ead": attacks.ead(),
+      "ead": attacks.ead(num_steps=150, num_rounds=7),
     },
     "L0": {
       "fmn": attacks.fmn(0),
@@ -84,8 +89,8 @@ def main(_: Sequence[str]) -> None:
   batch = source(config, "test").read(np.arange(_NUM_EXAMPLES.value))
   x, labels = jnp.float32(batch["x"]) / 255, jnp.asarray(batch["y"])
   distances, summary = {}, []
-  for norm, members in _attacks().items():
-    for name, attack in members.items():
+  for norm in _NORMS.value:
+    for name, attack in _attacks()[norm].items():
       measure = jax.jit(minimal_eps({name: attack}, _NAMES[norm]))
       for model, contender in models.items():
         started = time.monotonic()
@@ -104,7 +109,7 @@ def main(_: Sequence[str]) -> None:
         print(*row.values(), sep="\t", flush=True)
   report.write_json(path / "minimal_norms.json", {"rows": summary})
   np.savez(path / "minimal_norms.npz", **distances)
-  for norm in _NAMES:
+  for norm in _NORMS.value:
     for model in models:
       curves = {
         key.split("/")[2]: found
