@@ -46,7 +46,7 @@ def _bisected(set_, norm: float, largest: float) -> Attack:
 
 
 def _attacks() -> dict[str, dict[str, Attack]]:
-  """norm -> name -> attack; those of many rounds with a thousand steps or so."""
+  """norm -> name -> attack; where there are rounds, of some 1,000 steps."""
   inf = jnp.inf
   return {
     "L2": {

@@ -4,7 +4,7 @@ A point is a *hit* where the adversary has what it wants by the model's answer
 on the very image that will be returned, rounded to x's dtype and in the box.
 Programs that compile differently answer differently in the last digits, and
 these attacks stop at the decision boundary: a hit must clear it by 1e-5 of the
-largest logit (two roundings, if the model's numbers are short), or another
+larger logit (two roundings, if the model's numbers are short), or another
 evaluation of the same image might not see it. What they maximise is 0 at twice
 that, so that rounding cannot hold them on it.
 """
@@ -31,7 +31,8 @@ class Goal(NamedTuple):
     targeted: which of the two.
     logits: x' float32 -> logits float32, of the image that would be returned.
     returned: x' float32 -> that image, cut to the box and in x's dtype.
-    clear: how far beyond the boundary a hit must be, of the largest logit.
+    clear: how far beyond the boundary a hit must be, relative to the larger of
+      the two logits that meet there.
   """
 
   x: Array
@@ -49,7 +50,7 @@ class Goal(NamedTuple):
     """`[B]`, where the answer is the wanted one; no comparison with NaN is."""
     is_label = logits.argmax(axis=-1) == self.labels
     wanted = is_label if self.targeted else ~is_label
-    return wanted & jnp.isfinite(logits).all(axis=-1)
+    return wanted & jnp.isfinite(self._raw_margin(logits))
 
   def hit(self, logits: Array) -> Array:
     """`[B]`, where the wanted answer is clear of the boundary."""
@@ -58,7 +59,10 @@ class Goal(NamedTuple):
 
   def clearance(self, logits: Array) -> Array:
     """How far beyond the boundary a hit must be, `[B]`, without gradient."""
-    return self.clear * jax.lax.stop_gradient(jnp.abs(logits).max(axis=-1))
+    logits = jax.lax.stop_gradient(logits)
+    of_label = jnp.take_along_axis(logits, self.labels[:, None], axis=-1)[:, 0]
+    other = of_label + losses.margin(logits, self.labels)
+    return self.clear * jnp.maximum(jnp.abs(of_label), jnp.abs(other))
 
   def _raw_margin(self, logits):
     margin = losses.margin(logits, self.labels)

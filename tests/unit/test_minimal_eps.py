@@ -145,3 +145,13 @@ def test_bfloat16_images_are_fooled_as_they_are_returned():
   x_adv = jax.jit(attacks.fmn(2), static_argnums=1)(KEY, model, x, labels)
   assert x_adv.dtype == jnp.bfloat16
   assert jnp.all(model(x_adv).argmax(axis=1) != labels)
+
+
+def test_a_class_that_is_masked_out_does_not_hide_the_others():
+  x, labels = jnp.array([[0.2, 0.5]]), jnp.array([0])
+
+  def masked(x):
+    return jnp.append(threshold(x), jnp.full((len(x), 1), -1e9), axis=1)
+
+  x_adv = jax.jit(attacks.fmn(2), static_argnums=1)(KEY, masked, x, labels)
+  np.testing.assert_allclose(x_adv, [[0.5, 0.5]], atol=1e-3)
