@@ -15,9 +15,9 @@ from robust_jax.types import Array, Attack, Key, LogitsFn
 
 def carlini_wagner_l2(
   *,
-  num_steps: int = 1000,
+  num_steps: int = 300,
   num_rounds: int = 9,
-  learning_rate: Array | float = 0.01,
+  learning_rate: Array | float = 0.05,
   initial_weight: Array | float = 1e-2,
   restarts: int = 2,
   noise: Array | float = 0.2,

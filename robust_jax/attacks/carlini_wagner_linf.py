@@ -16,7 +16,7 @@ def carlini_wagner_linf(
   *,
   num_steps: int = 200,
   num_rounds: int = 40,
-  learning_rate: Array | float = 0.01,
+  learning_rate: Array | float = 0.03,
   initial_weight: Array | float = 1e-2,
   largest_weight: Array | float = 20.0,
   restarts: int = 2,

@@ -100,7 +100,7 @@ def _to_nearest_plane(goal, rivals, x_adv, norm):
     shortest, move = carry
     towards = jax.nn.one_hot(rivals[:, i], logits.shape[-1]) - own
     margin = jnp.where(towards != 0, logits * towards, 0.0).sum(axis=-1)
-    margin = margin - 2 * minimal.clearance(logits)
+    margin = margin - 2 * goal.clearance(logits)
     (grad,) = pullback(towards)
     candidate = _to_plane(margin, jnp.where(jnp.isfinite(grad), grad, 0), norm)
     length = tree.norm(candidate, norm)

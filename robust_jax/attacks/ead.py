@@ -13,7 +13,7 @@ from robust_jax.types import Array, Attack, Key, LogitsFn
 
 def ead(
   *,
-  num_steps: int = 1000,
+  num_steps: int = 300,
   num_rounds: int = 9,
   step_size: Array | float = 0.01,
   beta: Array | float = 0.01,

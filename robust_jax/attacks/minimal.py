@@ -4,8 +4,9 @@ A point is a *hit* where the adversary has what it wants by the model's answer
 on the very image that will be returned, rounded to x's dtype and in the box.
 Programs that compile differently answer differently in the last digits, and
 these attacks stop at the decision boundary: a hit must clear it by 1e-5 of the
-largest logit, or another evaluation of the same image might not see it. What
-they maximise is 0 at twice that, so that rounding cannot hold them on it.
+larger logit (two roundings, if the model's numbers are short), or another
+evaluation of the same image might not see it. What they maximise is 0 at twice
+that, so that rounding cannot hold them on it.
 """
 
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from robust_jax import losses, tree
 from robust_jax.types import Array, Key, LogitsFn
 from robust_jax.victim import victim
 
+_CLEAR = 1e-5
+
 
 class Goal(NamedTuple):
   """What the adversary starts from and wants.
@@ -28,6 +31,8 @@ class Goal(NamedTuple):
     targeted: which of the two.
     logits: x' float32 -> logits float32, of the image that would be returned.
     returned: x' float32 -> that image, cut to the box and in x's dtype.
+    clear: how far beyond the boundary a hit must be, relative to the larger of
+      the two logits that meet there.
   """
 
   x: Array
@@ -35,21 +40,29 @@ class Goal(NamedTuple):
   targeted: bool
   logits: LogitsFn
   returned: Callable[[Array], Array]
+  clear: float
 
   def margin(self, logits: Array) -> Array:
     """`[B]`, what to maximise: positive where the goal is safely reached."""
-    return self._raw_margin(logits) - 2 * clearance(logits)
+    return self._raw_margin(logits) - 2 * self.clearance(logits)
 
   def answered(self, logits: Array) -> Array:
     """`[B]`, where the answer is the wanted one; no comparison with NaN is."""
     is_label = logits.argmax(axis=-1) == self.labels
     wanted = is_label if self.targeted else ~is_label
-    return wanted & jnp.isfinite(logits).all(axis=-1)
+    return wanted & jnp.isfinite(self._raw_margin(logits))
 
   def hit(self, logits: Array) -> Array:
     """`[B]`, where the wanted answer is clear of the boundary."""
-    clear = self._raw_margin(logits) >= clearance(logits)
+    clear = self._raw_margin(logits) >= self.clearance(logits)
     return self.answered(logits) & clear
+
+  def clearance(self, logits: Array) -> Array:
+    """How far beyond the boundary a hit must be, `[B]`, without gradient."""
+    logits = jax.lax.stop_gradient(logits)
+    of_label = jnp.take_along_axis(logits, self.labels[:, None], axis=-1)[:, 0]
+    other = of_label + losses.margin(logits, self.labels)
+    return self.clear * jnp.maximum(jnp.abs(of_label), jnp.abs(other))
 
   def _raw_margin(self, logits):
     margin = losses.margin(logits, self.labels)
@@ -79,12 +92,10 @@ def goal_of(
     # Not `returned`: the cut's derivative is not 1 at its ends.
     return model(x_adv.astype(x.dtype)).astype(jnp.float32)
 
-  return Goal(x.astype(jnp.float32), labels, targeted, logits, returned)
-
-
-def clearance(logits: Array) -> Array:
-  """How far beyond the boundary a hit must be, `[B]`, without gradient."""
-  return 1e-5 * jax.lax.stop_gradient(jnp.abs(logits).max(axis=-1))
+  answer = jax.eval_shape(logits_fn, x).dtype
+  coarsest = max(float(jnp.finfo(t).eps) for t in (x.dtype, answer))
+  clear = max(_CLEAR, 2 * coarsest)
+  return Goal(x.astype(jnp.float32), labels, targeted, logits, returned, clear)
 
 
 def clean(goal: Goal) -> tuple[Nearest, Array]:

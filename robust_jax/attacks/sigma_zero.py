@@ -11,7 +11,7 @@ from robust_jax.types import Array, Attack, Key, LogitsFn
 
 def sigma_zero(
   *,
-  num_steps: int = 1000,
+  num_steps: int = 500,
   step_size: Array | float = 1.0,
   sigma: Array | float = 1e-3,
   threshold: Array | float = 0.3,

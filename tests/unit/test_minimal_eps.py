@@ -1,0 +1,157 @@
+"""Smallest norms, curves of them, and what the attacks are made of."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.optimize
+
+from robust_jax import attacks
+from robust_jax.attacks import minimal
+from robust_jax.attacks.box_quasi_newton import minimise_in_box
+from robust_jax.evaluation.accuracy_curve import (
+  accuracy_curve,
+  draw_accuracy_curves,
+)
+from robust_jax.evaluation.minimal_eps import minimal_eps
+
+KEY = jax.random.key(0)
+
+
+def test_pixels_are_counted_once_and_coordinates_each():
+  theta = jnp.zeros((2, 3, 3, 3)).at[0, 1, 1].set(-0.1).at[1, 0, 0, 2].set(1)
+  theta = theta.at[1, 2, 2, 0].set(1e-9)
+  np.testing.assert_array_equal(minimal.distance(theta, 0), [1, 2])
+  flat = theta.reshape(2, -1)
+  np.testing.assert_array_equal(minimal.distance(flat, 0), [3, 2])
+
+
+def threshold(x):
+  """Class 1 where the first coordinate is above 0.5."""
+  return jnp.stack([0.5 - x[:, 0], x[:, 0] - 0.5], axis=1)
+
+
+def test_minimal_eps_believes_the_model_and_not_the_attack():
+  x = jnp.array([[0.2, 0.5], [0.4, 0.5], [0.9, 0.5], [0.1, 0.1]])
+  labels = jnp.array([0, 0, 0, 0])
+
+  def half_way(key, logits_fn, x, labels):
+    del key, logits_fn, labels
+    return x.at[:, 0].add(jnp.array([0.4, 0.05, 0.0, 0.5]))
+
+  def further(key, logits_fn, x, labels):
+    del key, logits_fn, labels
+    return x.at[:, 0].add(jnp.array([0.5, 0.2, 0.0, 0.2]))
+
+  found = minimal_eps({"a": half_way, "b": further}, 2)(
+    KEY, threshold, x, labels
+  )
+  np.testing.assert_allclose(found["a"], [0.4, np.inf, 0, 0.5], rtol=1e-6)
+  np.testing.assert_allclose(found["b"], [0.5, 0.2, 0, np.inf], rtol=1e-6)
+  np.testing.assert_allclose(found["nearest"], [0.4, 0.2, 0, 0.5], rtol=1e-6)
+
+
+def test_the_curve_is_the_exact_share_farther_away():
+  distances = np.array([0.3, np.inf, 0.0, 0.1, 0.3])
+  eps, accuracy = accuracy_curve(distances)
+  np.testing.assert_array_equal(eps, [0, 0.1, 0.3])
+  np.testing.assert_allclose(accuracy, [0.8, 0.6, 0.2])
+  for radius in (0.0, 0.05, 0.1, 0.2, 0.3, 5.0):
+    at = accuracy[np.searchsorted(eps, radius, side="right") - 1]
+    np.testing.assert_allclose(at, np.mean(distances > radius))
+  assert np.all(np.diff(accuracy) < 0)
+
+
+@pytest.mark.parametrize("bad", [[], [[0.1]], [0.1, np.nan], [-0.1]])
+def test_what_is_no_distance_is_refused(bad):
+  with pytest.raises(ValueError, match="wanted"):
+    accuracy_curve(np.array(bad))
+
+
+def test_curves_are_drawn_however_many(tmp_path):
+  curves = {f"attack {i}": np.array([0.1 * i, np.inf]) for i in range(8)}
+  draw_accuracy_curves(tmp_path / "curve.png", curves, "L2")
+  assert (tmp_path / "curve.png").stat().st_size > 1000
+
+
+def test_in_the_box_it_finds_the_minimum_that_scipy_finds():
+  # Convex, with many coordinates held at the edge.
+  weights = jax.random.normal(KEY, (12, 4))
+  x = jax.random.uniform(jax.random.key(1), (3, 12)).round(1)
+  pull = jnp.array([0.1, 1.0, 30.0])
+
+  def value(x_adv, start, pull):
+    logits = 3 * (x_adv - 0.4) @ weights
+    return jnp.square(x_adv - start).sum(-1) + pull * (
+      jax.nn.logsumexp(logits, axis=-1) - logits[..., 0]
+    )
+
+  def loss(x_adv):
+    return value(x_adv, x, pull), None
+
+  def visit(seen, x_adv, aux):
+    del seen, aux
+    return x_adv
+
+  ours = jax.jit(lambda: minimise_in_box(loss, x, visit, x, 60, 10))()
+  assert ours.min() >= 0
+  assert ours.max() <= 1
+  for i in range(3):
+    reference = scipy.optimize.minimize(
+      jax.jit(jax.value_and_grad(lambda v, i=i: value(v, x[i], pull[i]))),
+      x[i],
+      jac=True,
+      method="L-BFGS-B",
+      bounds=[(0, 1)] * 12,
+    )
+    # Both stop at the rounding of float32.
+    assert loss(ours)[0][i] <= reference.fun * (1 + 1e-5) + 1e-6
+
+
+@pytest.mark.parametrize(
+  ("make", "message"),
+  [
+    (lambda: attacks.fmn(3), "norm = 3: FMN is for 0, 1, 2 and inf"),
+    (lambda: attacks.deepfool(1), "norm = 1: DeepFool is for 2 and inf"),
+    (lambda: attacks.ead(restarts=0), "restarts = 0: wanted a whole number"),
+    (lambda: attacks.lbfgs(num_targets=0), "num_targets = 0: wanted a whole"),
+  ],
+)
+def test_what_makes_no_attack_is_refused(make, message):
+  with pytest.raises(ValueError, match=message):
+    make()
+
+
+def flat_at_the_data(x):
+  """No gradient where all is below 0.1, as behind dead units."""
+  lit = jnp.maximum(x.reshape(len(x), -1) - 0.1, 0).sum(axis=1)
+  return jnp.stack([jnp.full_like(lit, 0.3), lit], axis=1)
+
+
+@pytest.mark.parametrize("norm", [0, 1, 2, jnp.inf])
+def test_a_noisy_start_finds_what_no_gradient_leads_to(norm):
+  x, labels = jnp.zeros((4, 10)), jnp.zeros(4, jnp.int32)
+  run = jax.jit(attacks.fmn(norm), static_argnums=1)
+  assert jnp.all(run(KEY, flat_at_the_data, x, labels).max(axis=1) > 0)
+  stuck = jax.jit(attacks.fmn(norm, restarts=1), static_argnums=1)
+  np.testing.assert_array_equal(stuck(KEY, flat_at_the_data, x, labels), x)
+
+
+def test_bfloat16_images_are_fooled_as_they_are_returned():
+  x = jax.random.uniform(KEY, (4, 6)).astype(jnp.bfloat16)
+  weights = jax.random.normal(jax.random.key(1), (6, 3)).astype(jnp.bfloat16)
+  model = lambda x: (x - 0.5) @ weights
+  labels = model(x).argmax(axis=1)
+  x_adv = jax.jit(attacks.fmn(2), static_argnums=1)(KEY, model, x, labels)
+  assert x_adv.dtype == jnp.bfloat16
+  assert jnp.all(model(x_adv).argmax(axis=1) != labels)
+
+
+def test_a_class_that_is_masked_out_does_not_hide_the_others():
+  x, labels = jnp.array([[0.2, 0.5]]), jnp.array([0])
+
+  def masked(x):
+    return jnp.append(threshold(x), jnp.full((len(x), 1), -1e9), axis=1)
+
+  x_adv = jax.jit(attacks.fmn(2), static_argnums=1)(KEY, masked, x, labels)
+  np.testing.assert_allclose(x_adv, [[0.5, 0.5]], atol=1e-3)
