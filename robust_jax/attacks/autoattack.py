@@ -9,9 +9,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from robust_jax import losses, tree
-from robust_jax.attacks import fab, square, suite
+from robust_jax.attacks import suite
 from robust_jax.attacks.apgd_l1 import ascend
+from robust_jax.attacks.fab import (
+  boundary_to_rank,
+  class_of_rank,
+  nearest_boundary,
+  random_start,
+  walk,
+)
 from robust_jax.attacks.lp_ball import ORDERS, ball, known
+from robust_jax.attacks.square import go_on
 from robust_jax.attacks.suite import Stage
 from robust_jax.search.apgd import apgd
 from robust_jax.search.transformations import keys_of_images
@@ -166,7 +174,7 @@ def _apgd(norm: str, loss: str, large: bool, num_draws: int):
 def _apgd_towards(norm: str, has_dlr: bool, large: bool):
   def attack(eps, key, logits_fn, x, labels, x_now, turn):
     del x_now
-    target = fab.class_of_rank(logits_fn(x), 1 + turn)
+    target = class_of_rank(logits_fn(x), 1 + turn)
     make = losses.targeted_dlr if has_dlr else losses.towards
     return _ascend(key, logits_fn, x, labels, make(target), norm, eps, large, 1)
 
@@ -178,9 +186,9 @@ def _fab_towards(norm: str):
   def attack(eps, key, logits_fn, x, labels, x_now, turn):
     del key, x_now
     model = victim(logits_fn, x, labels)
-    boundary = fab.boundary_to_rank(model, x, labels, 1 + turn)
+    boundary = boundary_to_rank(model, x, labels, 1 + turn)
     return _within(
-      eps, x, *fab.walk(model, boundary, x, labels, x, norm, _NUM_STEPS)
+      eps, x, *walk(model, boundary, x, labels, x, norm, _NUM_STEPS)
     )
 
   return attack
@@ -191,10 +199,10 @@ def _fab(norm: str):
   def attack(eps, key, logits_fn, x, labels, x_now, turn):
     del x_now
     model = victim(logits_fn, x, labels)
-    start = jnp.where(turn == 0, x, fab.random_start(key, x, norm, eps))
-    boundary = fab.nearest_boundary(model, labels, norm)
+    start = jnp.where(turn == 0, x, random_start(key, x, norm, eps))
+    boundary = nearest_boundary(model, labels, norm)
     return _within(
-      eps, x, *fab.walk(model, boundary, x, labels, start, norm, _NUM_STEPS)
+      eps, x, *walk(model, boundary, x, labels, start, norm, _NUM_STEPS)
     )
 
   return attack
@@ -205,9 +213,7 @@ def _square(norm: str):
   def attack(eps, key, logits_fn, x, labels, x_now, turn):
     model = victim(logits_fn, x, labels)
     done, pset = turn * _STRETCH, ball(norm, eps)
-    return square.go_on(
-      key, model, x, labels, x_now, done, norm, pset, _STRETCH
-    )
+    return go_on(key, model, x, labels, x_now, done, norm, pset, _STRETCH)
 
   return attack
 

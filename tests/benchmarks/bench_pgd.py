@@ -7,16 +7,15 @@ torchattacks are installed (neither is a requirement).
 """
 
 import importlib.util
-import os
 import sys
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from robust_jax import attacks, lookup, losses, perturbations, search
 from robust_jax.canonical import canonicalize
 from tests.benchmarks.clock import least_seconds, report, report_rate
+from tests.benchmarks.torch_network import to_torch, torch_network
 
 EPS, NUM_STEPS, BATCH = 0.3, 40, 128
 # Multiply-adds of a forward pass on 28x28x1, by hand; a backward pass to the
@@ -72,47 +71,17 @@ def programs(model, variables, x, labels):
 
 def torchattacks_program(name, variables, x, labels):
   """The same network with the same weights under torchattacks.PGD."""
-  import torch
   import torchattacks
 
-  torch.set_num_threads(len(os.sched_getaffinity(0)))
-  network = _torch_network(torch, name, variables["params"]).eval()
   attack = torchattacks.PGD(
-    network, eps=EPS, alpha=EPS / 30, steps=NUM_STEPS, random_start=True
+    torch_network(name, variables["params"]),
+    eps=EPS,
+    alpha=EPS / 30,
+    steps=NUM_STEPS,
+    random_start=True,
   )
-  x = torch.from_numpy(np.array(x).transpose(0, 3, 1, 2).copy())
-  labels = torch.from_numpy(np.array(labels, np.int64))
-  return lambda: attack(x, labels).numpy()
-
-
-def _torch_network(torch, name, params):
-  nn = torch.nn
-  if name == "madry_cnn":
-    layers = [
-      nn.Conv2d(1, 32, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
-      nn.Conv2d(32, 64, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
-      nn.Flatten(), nn.Linear(3136, 1024), nn.ReLU(), nn.Linear(1024, 10),
-    ]  # fmt: skip
-  else:
-    layers = [
-      nn.Conv2d(1, 16, 4, 2, 1), nn.ReLU(), nn.Conv2d(16, 32, 4, 2, 1),
-      nn.ReLU(), nn.Flatten(), nn.Linear(1568, 100), nn.ReLU(),
-      nn.Linear(100, 10),
-    ]  # fmt: skip
-  trained = [layer for layer in layers if hasattr(layer, "weight")]
-  for layer, name in zip(trained, sorted(params), strict=True):
-    kernel = np.array(params[name]["kernel"])
-    if kernel.ndim == 4:
-      kernel = kernel.transpose(3, 2, 0, 1)
-    else:
-      kernel = kernel.T
-      pixels = {1568: (7, 7, 32), 3136: (7, 7, 64)}.get(kernel.shape[1])
-      if pixels:
-        kernel = kernel.reshape(-1, *pixels).transpose(0, 3, 1, 2)
-        kernel = kernel.reshape(len(kernel), -1)
-    layer.weight.data = torch.from_numpy(kernel.copy())
-    layer.bias.data = torch.from_numpy(np.array(params[name]["bias"]))
-  return nn.Sequential(*layers)
+  inputs = to_torch(x, labels)
+  return lambda: attack(*inputs).numpy()
 
 
 def main(name: str = "madry_cnn") -> None:

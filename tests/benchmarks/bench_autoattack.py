@@ -1,0 +1,117 @@
+"""Standard AutoAttack beside the authors' own code, on the same weights.
+
+    python -m tests.benchmarks.bench_autoattack WEIGHTS MODEL NORM EPS [NUM]
+
+e.g. `mnist_convex_eps0.1.npz small_cnn linf 0.1 1000`, on the first images of
+MNIST's test set (found through ROBUST_JAX_DATA). Both are timed end to end,
+ours with its compilation, one after the other in this process. Needs torch and
+`pyautoattack` (neither is a requirement); without them ours runs alone.
+"""
+
+import importlib.util
+import sys
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from robust_jax import lookup, losses
+from robust_jax.attacks import suite
+from robust_jax.attacks.autoattack import in_ball, stages
+from robust_jax.canonical import canonicalize
+from robust_jax.data.load import load
+from robust_jax.models.from_torch import from_torch, load_tensors
+from robust_jax.models.frozen import frozen
+from tests.benchmarks.clock import least_seconds
+from tests.benchmarks.torch_network import to_torch, torch_network
+
+_BATCH, _NUM_PASSES = 128, 40
+_NAMES = {"linf": "Linf", "l2": "L2", "l1": "L1"}
+
+
+def bare_passes(model, x, labels) -> tuple[float, float]:
+  """Seconds per image of a forward pass, and of one with its gradient."""
+  fast = canonicalize(model)
+  x, labels = jnp.asarray(x[:_BATCH]), jnp.asarray(labels[:_BATCH])
+
+  def gradient(x):
+    return jax.grad(lambda x: losses.margin(fast(x), labels).sum())(x)
+
+  def repeated(change):
+    step = lambda i, x: x + 1e-9 * change(x)
+    return jax.jit(lambda x: jax.lax.fori_loop(0, _NUM_PASSES, step, x))
+
+  programs = [repeated(lambda x: fast(x).sum()), repeated(gradient)]
+  seconds = least_seconds(
+    {name: lambda p=p: p(x) for name, p in zip("fg", programs, strict=True)}
+  )
+  return tuple(seconds[name] / _NUM_PASSES / len(x) for name in "fg")
+
+
+def ours(model, x, labels, norm, eps):
+  """Robust flags, and what each stage took."""
+  started = time.perf_counter()
+  outcome = suite.run(
+    stages(norm, eps, "standard", 10),
+    jax.random.key(0),
+    model,
+    x,
+    labels,
+    check=in_ball(norm, eps),
+  )
+  return outcome, time.perf_counter() - started
+
+
+def theirs(name, params, x, labels, norm, eps):
+  """Robust flags of the authors' code, and its seconds."""
+  import pyautoattack
+
+  network = torch_network(name, params)
+  x, labels = to_torch(x, labels)
+  attack = pyautoattack.AutoAttack(
+    network, norm=_NAMES[norm], eps=eps, version="standard", device="cpu",
+    seed=0,
+  )  # fmt: skip
+  started = time.perf_counter()
+  _, answers = attack.run_standard_evaluation(x, labels, batch_size=250)
+  return (answers == labels).numpy(), time.perf_counter() - started
+
+
+def main(weights: str, name: str, norm: str, eps: str, num: str = "1000"):
+  eps = float(eps)
+  source = load("mnist", f"test[:{num}]")
+  test = source.read(np.arange(len(source)))
+  x, labels = np.float32(test["x"]) / 255, test["y"]
+  model = lookup.find("models", name)()
+  shapes = jax.eval_shape(model.init, jax.random.key(0), x[:1])
+  variables = from_torch(load_tensors(weights), shapes)
+  logits_fn = frozen(model, variables)
+
+  outcome, seconds = ours(logits_fn, x, labels, norm, eps)
+  for stage in outcome.stages:
+    print(
+      f"{stage['name']:9} {stage['accuracy']:7.2%} {stage['seconds']:8.1f} s  "
+      f"{stage['forward']:11,} forward {stage['backward']:11,} backward"
+    )
+  forward, gradient = bare_passes(logits_fn, x, labels)
+  num_backward = sum(s["backward"] for s in outcome.stages)
+  num_forward = sum(s["forward"] for s in outcome.stages) - num_backward
+  bare = num_forward * forward + num_backward * gradient
+  print(
+    f"ours: {seconds:.1f} s = {seconds / bare:.2f} x the bare passes "
+    f"({1e6 * forward:.1f} and {1e6 * gradient:.1f} us per image)"
+  )
+  standing = outcome.fooled_by == -1
+  if importlib.util.find_spec("pyautoattack"):
+    robust, reference = theirs(name, variables["params"], x, labels, norm, eps)
+    print(
+      f"pyautoattack: {reference:.1f} s = {reference / seconds:.2f} x ours; "
+      f"accuracy {robust.mean():.2%}, ours {standing.mean():.2%}; "
+      f"{(robust & ~standing).sum()} images fall to ours alone, "
+      f"{(standing & ~robust).sum()} to theirs alone"
+    )
+
+
+if __name__ == "__main__":
+  main(*sys.argv[1:])
