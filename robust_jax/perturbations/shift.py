@@ -51,8 +51,7 @@ def shift(
     padding: "zero" or "edge", what comes in from outside.
 
   Raises:
-    ValueError: eps is negative, no such flip or padding, or a grid of a traced
-      eps.
+    ValueError: eps is negative, or no such flip or padding.
   """
   checks.non_negative("eps", eps)
   bilinear.check_padding(padding)
@@ -119,10 +118,10 @@ def _origins(x: Array, theta: Move) -> tuple[Array, Array]:
 
 def _counts(n: int | Sequence[int], eps: Array | float) -> list[int]:
   """Shifts down and to the right that a grid has."""
-  if isinstance(eps, jax.core.Tracer):
-    raise ValueError("a grid of shifts has a length: eps may not be traced.")
   counts = [n, n] if isinstance(n, int) else list(n)
   if len(counts) != 2:
     raise ValueError(f"n = {n}: wanted one number, or two, down and right.")
+  if isinstance(eps, jax.core.Tracer):
+    return counts
   most = 2 * int(np.max(np.floor(eps))) + 1
   return [min(count, most) for count in counts]

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 RNG = np.random.default_rng(0)
 NAMES = {"linf": "Linf", "l2": "L2", "l1": "L1"}
-# Small enough that DLR stays below 1, where it jumps from piece to piece and two
+# So small that DLR stays below 1: above, it jumps from piece to piece, and two
 # roundings of one run part.
 EPS = {"linf": 0.01, "l2": 0.1, "l1": 0.4}
 W1 = RNG.normal(size=(36, 20)).astype(np.float32)

@@ -12,7 +12,10 @@ from robust_jax import perturbations as sets
 from robust_jax.attacks.cost import passes
 from robust_jax.search.transformations import keys_of_images
 from robust_jax.types import SearchResult
-from tests.contract.members import bumpy, images
+from tests.contract import members
+from tests.contract.members import bumpy
+
+images = functools.partial(members.images, channels=1)
 
 KEY = jax.random.key(0)
 PSET = sets.linf(0.1)

@@ -153,13 +153,11 @@ def test_product_applies_the_second_to_what_the_first_has_made():
 def test_grid_of_a_product_is_the_product_of_grids():
   one = perturbations.photometric(0.1, 0.2, 0.0, 0.0)
   x = jnp.full((2, 2, 2, 1), 0.5)
-  first, second = perturbations.product(one, one).grid(x, 2)
-  assert first.shape == second.shape == (16, 2, 4)
-  pairs = {
-    tuple(np.r_[a, b].tolist())
-    for a, b in zip(first[:, 0], second[:, 0], strict=True)
-  }
-  assert len(pairs) == 16
+  size, at = perturbations.product(one, one).grid(x, 2)
+  assert size == 16
+  points = [at(i) for i in range(size)]
+  assert points[0][0].shape == points[0][1].shape == (2, 4)
+  assert len({tuple(np.r_[a[0], b[0]].tolist()) for a, b in points}) == 16
   with_ball = perturbations.product(one, perturbations.linf(0.1))
   assert with_ball.grid is None
 

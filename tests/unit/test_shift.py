@@ -103,10 +103,6 @@ def test_one_eps_per_example_on_a_grid():
     (lambda: shift(flip="left"), "flip = 'left': wanted one of none, vertical"),
     (lambda: shift(padding="mirror"), "padding = 'mirror'"),
     (lambda: shift().grid(X, (3, 3, 3)), "wanted one number, or two"),
-    (
-      lambda: jax.jit(lambda eps: shift(eps).grid(X, 3).at(0))(1.0),
-      "eps may not be traced",
-    ),
   ],
 )
 def test_bad_input_is_refused_in_prose(make, message):
