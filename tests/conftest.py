@@ -7,9 +7,6 @@ process of a run, and those that tests start, share a cache on disk.
 import os
 import pathlib
 
-# Nothing here runs for long: compile fast instead.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
-
 _CACHE = pathlib.Path(__file__).resolve().parents[1] / ".pytest_cache" / "xla"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_CACHE))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
