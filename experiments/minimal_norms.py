@@ -56,7 +56,7 @@ def _attacks() -> dict[str, dict[str, Attack]]:
       "carlini_wagner_l2": attacks.carlini_wagner_l2(
         num_steps=150, num_rounds=7
       ),
-      "lbfgs": attacks.lbfgs(),
+      "lbfgs": attacks.lbfgs(num_targets=3),
       "pgd, bisected": _bisected(perturbations.l2, 2, 8.0),
     },
     "Linf": {

@@ -15,7 +15,7 @@ def fmn(
   norm: float = 2,
   *,
   num_steps: int = 200,
-  step_size: Array | float = 1.0,
+  step_size: Array | float | None = None,
   shrink: Array | float = 0.05,
   restarts: int = 2,
   noise: Array | float = 0.2,
@@ -31,7 +31,8 @@ def fmn(
     norm: 0, 1, 2 or inf. L0 counts the pixels of `[B, H, W, C]`, and the
       coordinates of other shapes.
     num_steps: gradient steps.
-    step_size: L2 length of the first step, in input units, for any norm.
+    step_size: L2 length of the first step, in input units, for any norm; by
+      default 10 in Linf, whose ball is long in L2, and 1 in the others.
     shrink: relative change of the radius at first.
     restarts: runs, each example keeping its nearest hit: the first from x, the
       others from noise around it.
@@ -55,6 +56,8 @@ def fmn(
   if norm not in (0, 1, 2, jnp.inf):
     raise ValueError(f"norm = {norm}: FMN is for 0, 1, 2 and inf.")
   checks.at_least_one("num_steps", num_steps)
+  if step_size is None:
+    step_size = 10.0 if norm == jnp.inf else 1.0
   checks.at_least_one("restarts", restarts)
 
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
