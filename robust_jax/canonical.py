@@ -14,7 +14,6 @@ then to put twins in its jaxpr, and all arithmetic on paddings stays JAX's.
 """
 
 import math
-import string
 import weakref
 from collections.abc import Callable, Sequence
 from functools import partial, wraps
@@ -28,6 +27,7 @@ from jax.extend import linear_util as lu
 from jax.extend.core import primitives
 from jax.interpreters import ad, batching, mlir
 
+from robust_jax.fast_convolution import convolution
 from robust_jax.types import Array, PyTree
 
 
@@ -44,8 +44,9 @@ def canonicalize(fn: Callable) -> Callable:
   The result transforms like any function, in forward mode and to higher
   orders too. Values and gradients are bit for bit what XLA computes from `fn`
   outside of a loop, the choice among equal maxima included (the first, which
-  forward mode takes here too and not always in JAX). Only convolutions with
-  groups may add up in another order.
+  forward mode takes here too and not always in JAX). Only convolutions that
+  `fast_convolution` takes apart (few channels, dilated inputs as in gradients
+  of strided ones, groups) add up in another order.
 
   `fn` is traced at every call, as in `jax.grad`: apply `jax.jit` outside.
   Arrays among the arguments are traced; other leaves (Python numbers, strings)
@@ -171,57 +172,7 @@ def _apply_with_twins(rule: Callable, *args, **params):
   return canonicalize(partial(rule, **params))(*args)
 
 
-# The forms that are fast.
-
-
-def _convolution(
-  lhs,
-  rhs,
-  *,
-  dimension_numbers,
-  feature_group_count,
-  batch_group_count,
-  **params,
-):
-  """Of `[B, *space, C]` with `[*space, I, O]`, whatever the operands are."""
-  of_lhs, of_rhs, of_out = dimension_numbers
-  lhs = lax.transpose(lhs, (of_lhs[0], *of_lhs[2:], of_lhs[1]))
-  rhs = lax.transpose(rhs, (*of_rhs[2:], of_rhs[1], of_rhs[0]))
-  space = string.digits[: lhs.ndim - 2]
-  images, kernel = f"N{space}C", f"{space}IO"
-
-  groups = max(feature_group_count, batch_group_count)
-  if batch_group_count > 1:
-    lhs = _batch_groups_as_feature_groups(lhs, groups)
-  *_, inputs, outputs = rhs.shape
-  if groups > 1 and inputs * outputs // groups <= _FEW_CHANNELS:
-    rhs, kernel = jnp.swapaxes(rhs, -1, -2), f"{space}OI"
-
-  out = lax.conv_general_dilated(
-    lhs,
-    rhs,
-    dimension_numbers=(images, kernel, images),
-    feature_group_count=groups,
-    **params,
-  )
-  return lax.transpose(out, np.argsort((of_out[0], *of_out[2:], of_out[1])))
-
-
-# The fast kernel takes groups one by one. With so few channels in each (inputs
-# times outputs), the plain loops that XLA has for any other order of dimensions
-# within a loop body are 1.4 to 30 times faster.
-_FEW_CHANNELS = 16
-
-
-def _batch_groups_as_feature_groups(x: Array, groups: int) -> Array:
-  """`[G B, *space, C]` -> `[B, *space, G C]`: the same sums, with a kernel.
-
-  The gradient to the kernel of a convolution with groups has groups of the
-  batch. XLA has only its plain loops for those: 3 to 200 times slower.
-  """
-  batch, *space, channels = x.shape
-  x = x.reshape(groups, batch // groups, *space, channels)
-  return jnp.moveaxis(x, 0, -2).reshape(batch // groups, *space, -1)
+# The forms that are fast, of pooling.
 
 
 def _max_pool(x, *, window_dimensions, padding, **_):
@@ -285,7 +236,7 @@ def _lowest(dtype):
 _TWINS = {
   primitive: _twin(primitive, form)
   for primitive, form in {
-    primitives.conv_general_dilated_p: _convolution,
+    primitives.conv_general_dilated_p: convolution,
     primitives.reduce_window_max_p: _max_pool,
     primitives.select_and_gather_add_p: _gather_at_max,
     primitives.select_and_scatter_add_p: _scatter_to_max,
