@@ -23,9 +23,10 @@ def convolution(
   """What `lax.conv_general_dilated_p` computes, whatever its parameters.
 
   Both operands are brought to `[B, *space, C]` and `[*space, I, O]`. Most
-  convolutions are then one of XLA's, those with groups after a change of
-  layout; in float32, those with few channels and those of a dilated input, as
-  in the gradient of a strided convolution, become one product of matrices.
+  convolutions are then one of XLA's, those with groups and strided ones of few
+  channels after a change of layout; those with few outputs and those of a
+  dilated input, as in the gradient of a strided convolution, become a product
+  of matrices. All but groups only in float32.
   """
   of_lhs, of_rhs, of_out = dimension_numbers
   lhs = lax.transpose(lhs, (of_lhs[0], *of_lhs[2:], of_lhs[1]))
@@ -42,22 +43,28 @@ def convolution(
   return lax.transpose(out, np.argsort((of_out[0], *of_out[2:], of_out[1])))
 
 
-# Measured on two cores, jaxlib 0.10.2: up to so many columns, or so many
-# outputs, a product of matrices is faster than XLA's convolution.
-_FEW_COLUMNS = 16
+# Measured on two cores, jaxlib 0.10.2: up to so many channels, XLA's strided
+# convolutions (inputs) and its others (outputs) are slower than ours.
+_FEW_INPUTS = 4
 _FEW_OUTPUTS = 8
 
 
-def _form(lhs, rhs, *, window_strides, lhs_dilation, rhs_dilation, **_):
+def _form(
+  lhs, rhs, *, window_strides, padding, lhs_dilation, rhs_dilation, **_
+):
   *taps, inputs, outputs = rhs.shape
-  # A gradient to a kernel has a kernel as large as an image.
-  small = 4 * math.prod(taps) <= math.prod(lhs.shape[1:-1])
-  if not taps or not small or set(rhs_dilation) != {1}:
+  if not taps:
     return _plain
-  if set(lhs_dilation) == {1} and math.prod(taps) * inputs <= _FEW_COLUMNS:
-    return _columns
-  apart = set(lhs_dilation) != {1} or outputs <= _FEW_OUTPUTS
-  return _overlap_add if apart and set(window_strides) == {1} else _plain
+  dilated = (np.asarray(lhs.shape[1:-1]) - 1) * lhs_dilation + 1
+  size = dilated + np.sum(padding, axis=1) - taps + 1
+  # A gradient to a kernel has a large kernel and a small result.
+  if math.prod(taps) > math.prod(size) or max(rhs_dilation) > 1:
+    return _plain
+  if max(window_strides) > 1:
+    apart = inputs <= _FEW_INPUTS and max(lhs_dilation) == 1
+    return _in_blocks if apart else _plain
+  apart = outputs <= _FEW_OUTPUTS or max(lhs_dilation) > 1
+  return _overlap_add if apart else _plain
 
 
 def _plain(lhs, rhs, *, groups: int = 1, **params) -> Array:
@@ -93,18 +100,24 @@ def _batch_groups_as_feature_groups(x: Array, groups: int) -> Array:
   return jnp.moveaxis(x, 0, -2).reshape(batch // groups, *space, -1)
 
 
-def _columns(lhs, rhs, *, window_strides, padding, **params) -> Array:
-  """What each output sees, side by side, times the kernel as a matrix."""
-  *taps, _, outputs = rhs.shape
-  lhs = _pad(lhs, padding)
-  batch, *space, inputs = lhs.shape
-  windows = []
-  for tap in np.ndindex(*taps):
-    end = np.subtract(space, taps) + tap + 1
-    whole = (0, *tap, 0), (batch, *end, inputs), (1, *window_strides, 1)
-    windows.append(lax.slice(lhs, *whole))
-  columns = jnp.concatenate(windows, axis=-1)
-  return _times(columns, rhs.reshape(-1, outputs), params)
+def _in_blocks(lhs, rhs, *, window_strides, padding, **params) -> Array:
+  """Blocks of pixels, a stride wide, become the channels of one pixel."""
+  *taps, inputs, outputs = rhs.shape
+  space = np.asarray(lhs.shape[1:-1])
+  low, high = np.transpose(padding)
+  size = (space + low + high - taps) // window_strides + 1
+  reach = -(-np.asarray(taps) // window_strides)
+  needed = (size + reach - 1) * window_strides
+  lhs = _pad(lhs, np.stack([low, needed - space - low], axis=1))
+  rhs = rhs.reshape(1, *taps, inputs * outputs)
+  more = reach * window_strides - taps
+  rhs = _pad(rhs, np.stack([0 * more, more], axis=1))
+  rhs = _blocks(rhs, window_strides).reshape(*reach, -1, outputs)
+  whole = {
+    "window_strides": (1,) * len(taps),
+    "padding": ((0, 0),) * len(taps),
+  }
+  return _plain(_blocks(lhs, window_strides), rhs, **whole, **params)
 
 
 def _overlap_add(lhs, rhs, *, lhs_dilation, padding, **params) -> Array:
@@ -135,12 +148,23 @@ def _overlap_add(lhs, rhs, *, lhs_dilation, padding, **params) -> Array:
   return _pad(out, np.stack(edges, axis=1))
 
 
-def _interleaved(phases: list[Array], steps: Sequence[int]) -> Array:
+def _blocks(x: Array, steps: Sequence[int]) -> Array:
+  """`[B, *space, C]` -> `[B, *(space / steps), prod(steps) C]`."""
+  batch, *space, channels = x.shape
+  length = np.floor_divide(space, steps)
+  x = x.reshape(batch, *np.stack([length, steps], axis=1).flat, channels)
+  axes = np.arange(1, x.ndim - 1)
+  x = x.transpose(0, *axes[::2], *axes[1::2], x.ndim - 1)
+  return x.reshape(batch, *length, -1)
+
+
+def _interleaved(phases: Sequence[Array], steps: Sequence[int]) -> Array:
+  """Outputs that are `steps` apart, each phase of them an array."""
   batch, *length, channels = phases[0].shape
   rank = len(steps)
   out = jnp.stack(phases, axis=-2).reshape(batch, *length, *steps, channels)
-  pairs = [axis for i in range(rank) for axis in (1 + i, 1 + rank + i)]
-  out = out.transpose(0, *pairs, 1 + 2 * rank)
+  axes = np.arange(1, 2 * rank + 1).reshape(2, rank).T
+  out = out.transpose(0, *axes.flat, 2 * rank + 1)
   return out.reshape(batch, *np.multiply(length, steps), channels)
 
 

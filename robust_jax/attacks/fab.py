@@ -106,11 +106,11 @@ def walk(
     difference, grad = boundary(x_now)
     w = grad.reshape(flat.shape)
     now = x_now.reshape(flat.shape)
-    offset = (w * now).sum(axis=1) - difference
+    from_x = (w * (now - flat)).sum(axis=1) - difference
     both = to_hyperplane(
       jnp.concatenate([now, flat]),
       jnp.tile(w, (2, 1)),
-      jnp.tile(offset, 2),
+      jnp.concatenate([-difference, from_x]),
       norm,
     )
     d_now, d_x = jnp.split(both, 2)

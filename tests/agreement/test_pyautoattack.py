@@ -151,7 +151,9 @@ def test_projections_of_fab(norm):
     b[5] = 1e4
     b = b.astype(np.float32)
     theirs = reference(torch.tensor(x), torch.tensor(w), torch.tensor(b))
-    ours = jax.jit(to_hyperplane, static_argnums=3)(x, w, b, norm)
+    ours = jax.jit(to_hyperplane, static_argnums=3)(
+      x, w, b - (w * x).sum(1), norm
+    )
     np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-5)
 
 

@@ -27,15 +27,6 @@ CONVOLUTIONS = {
     (3, 2, 3, 4),
     {"window_strides": (1, 2), "rhs_dilation": (2, 3), "padding": "SAME"},
   ),
-  "1 dimension": (
-    (2, 8, 3),
-    (3, 3, 4),
-    {
-      "window_strides": (2,),
-      "padding": "SAME",
-      "dimension_numbers": ("NWC", "WIO", "NWC"),
-    },
-  ),
   "no dimension": (
     (2, 3),
     (3, 4),

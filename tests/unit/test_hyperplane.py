@@ -11,7 +11,11 @@ from robust_jax.attacks.hyperplane import to_hyperplane
 
 N = 7
 RNG = np.random.default_rng(0)
-project = jax.jit(to_hyperplane, static_argnums=3)
+
+
+@functools.partial(jax.jit, static_argnums=3)
+def project(x, w, b, norm):
+  return to_hyperplane(x, w, b - (w * x).sum(axis=1), norm)
 
 
 def _problem(rows=12):
