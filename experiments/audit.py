@@ -22,7 +22,7 @@ from robust_jax.attacks.suite import Outcome, Stage
 from robust_jax.data.feed import Feed, evaluation_feed
 from robust_jax.evaluation import report
 from robust_jax.evaluation.masking import masking_checks
-from robust_jax.training.progress import Progress
+from robust_jax.training.progress import StageProgress
 from robust_jax.whole_file import whole_file
 
 _NUM_CHECKED = 200  # images that the gradient-masking checks look at
@@ -62,7 +62,7 @@ def audit(
   x, labels = _images(feed)
   threat = _threat(config)
   key_suite, key_checks = jax.random.split(jax.random.key(config.seed))
-  with _Bars() as bars:
+  with StageProgress() as bars:
     outcome = suite.run(
       _stages(config, attacks, source.num_classes),
       key_suite,
@@ -168,26 +168,6 @@ def _radii(threat, x) -> list[float]:
   size = x[0].size
   everything = {"linf": 1.0, "l2": size**0.5, "l1": float(size)}[threat.norm]
   return [threat.eps / 2, threat.eps, everything]
-
-
-class _Bars:
-  """One progress bar per stage."""
-
-  def __init__(self):
-    self._bar, self._name = None, None
-
-  def __enter__(self):
-    return self
-
-  def __exit__(self, *error):
-    if self._bar is not None:
-      self._bar.__exit__(*error)
-
-  def update(self, name: str, done: int, total: int) -> None:
-    if name != self._name:
-      self.__exit__(None, None, None)
-      self._bar, self._name = Progress(f"{name:10}", total).__enter__(), name
-    self._bar.update(done)
 
 
 def _save_images(path, x, labels, outcome: Outcome) -> None:

@@ -15,13 +15,16 @@ _SHORT = {
 }
 
 
-def classifier(data: str, model: str, eps: float) -> ConfigDict:
-  """A config to train and evaluate a classifier against an Linf adversary.
+def classifier(
+  data: str, model: str, eps: float, norm: str = "linf"
+) -> ConfigDict:
+  """A config to train and evaluate a classifier against an adversary in a ball.
 
   Args:
     data: name of a data set.
     model: name of a model.
     eps: radius that the probe and the evaluation use, in input units.
+    norm: "linf", "l2" or "l1".
   """
   return ConfigDict(
     {
@@ -36,7 +39,7 @@ def classifier(data: str, model: str, eps: float) -> ConfigDict:
       "task": {"name": "supervised", "ema_decay": 0.0},
       # What validation measures beside clean accuracy, to choose the best
       # checkpoint and to notice catastrophic overfitting.
-      "probes": {"robust": linf_pgd(eps, num_steps=10, step_size=0.25)},
+      "probes": {"robust": pgd(norm, eps, num_steps=10, step_size=0.25)},
       "optimizer": {
         "name": "adam",
         "learning_rate": 1e-3,
@@ -57,15 +60,15 @@ def classifier(data: str, model: str, eps: float) -> ConfigDict:
           "fgsm": {
             "name": "compose",
             "search": {"name": "fgsm"},
-            "set": {"name": "linf", "eps": eps},
+            "set": {"name": norm, "eps": eps},
             "objective": "cross_entropy",
           },
-          "pgd": linf_pgd(eps, num_steps=50, step_size=0.1, restarts=10),
+          "pgd": pgd(norm, eps, num_steps=50, step_size=0.1, restarts=10),
         },
         # What `evaluate --attack=autoattack` runs.
-        "autoattack": {"norm": "linf", "eps": eps, "version": "standard"},
+        "autoattack": {"norm": norm, "eps": eps, "version": "standard"},
         # Robust accuracy against the radius: the attack, and the radii.
-        "curve": linf_pgd(eps, num_steps=40, step_size=0.1),
+        "curve": pgd(norm, eps, num_steps=40, step_size=0.1),
         "radii": tuple(round(eps * i / 6, 6) for i in range(11)),
       },
     }
@@ -117,12 +120,12 @@ def worst_of_k(k: int) -> dict[str, Any]:
   return {"name": "worst_of_k", "set": dict(_THIRTY_DEGREES), "k": k}
 
 
-def linf_pgd(eps: float, **search: Any) -> dict[str, Any]:
-  """An attack section: PGD on the cross-entropy in an Linf ball."""
+def pgd(norm: str, eps: float, **search: Any) -> dict[str, Any]:
+  """An attack section: PGD on the cross-entropy in a ball."""
   return {
     "name": "compose",
     "search": {"name": "pgd", **search},
-    "set": {"name": "linf", "eps": eps},
+    "set": {"name": norm, "eps": eps},
     "objective": "cross_entropy",
   }
 

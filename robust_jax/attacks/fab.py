@@ -107,15 +107,10 @@ def walk(
     w = grad.reshape(flat.shape)
     now = x_now.reshape(flat.shape)
     from_x = (w * (now - flat)).sum(axis=1) - difference
-    both = to_hyperplane(
-      jnp.concatenate([now, flat]),
-      jnp.tile(w, (2, 1)),
-      jnp.concatenate([-difference, from_x]),
-      norm,
-    )
-    d_now, d_x = jnp.split(both, 2)
-    length_now, length_x = jnp.split(
-      jnp.maximum(tree.norm(both, lp_ball.ORDERS[norm]), 1e-8), 2
+    points, gaps = jnp.stack([now, flat]), jnp.stack([-difference, from_x])
+    d_now, d_x = both = to_hyperplane(points, w, gaps, norm)
+    length_now, length_x = jnp.maximum(
+      jnp.linalg.norm(both, lp_ball.ORDERS[norm], axis=-1), 1e-8
     )
     pull = jnp.minimum(length_now / (length_now + length_x), _PULL)[:, None]
     mixed = (now + _OVERSHOOT * d_now) * (1 - pull)

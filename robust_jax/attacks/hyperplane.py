@@ -12,13 +12,13 @@ def to_hyperplane(x: Array, w: Array, gap: Array, norm: str) -> Array:
   Where no such d exists, the one that comes nearest to it: a corner of the box.
 
   Args:
-    x: points in the box, `[B, n]`.
-    w: normals `[B, n]`; a zero row gives d = 0.
-    gap: `[B]`; of the hyperplane `<w, .> = b`, `b - <w, x>`.
+    x: points in the box, `[..., n]`.
+    w: normals `[..., n]`, fewer than points perhaps; a zero row gives d = 0.
+    gap: `[...]` like x; of the hyperplane `<w, .> = b`, `b - <w, x>`.
     norm: what makes d short: "linf", "l2" or "l1".
 
   Returns:
-    d `[B, n]`.
+    d `[..., n]`.
 
   Source: Croce and Hein 2020, "Minimally distorted Adversarial Examples with a
   Fast Adaptive Boundary Attack", section 2 and appendix A. The same points,
@@ -27,17 +27,17 @@ def to_hyperplane(x: Array, w: Array, gap: Array, norm: str) -> Array:
   piecewise linear function, which Newton's method reaches from below in a few
   steps.
   """
-  w = w * jnp.where(gap < 0, -1.0, 1.0)[:, None]
+  slope, sign = jnp.abs(w), jnp.sign(w)
+  sign = jnp.where((gap < 0)[..., None], -sign, sign)
   gap = jnp.abs(gap)
-  room = jnp.where(w > 0, 1 - x, x)
-  slope = jnp.abs(w)
+  room = jnp.where(sign > 0, 1 - x, x)
   if norm == "l1":
-    size = _steepest_first(slope, room, gap)
+    size = _steepest_first(jnp.broadcast_to(slope, room.shape), room, gap)
   else:
     speed = slope if norm == "l2" else jnp.where(slope > 0, 1.0, 0.0)
     multiplier = _multiplier(slope, speed, room, gap)
-    size = jnp.minimum(multiplier[:, None] * speed, room)
-  return jnp.sign(w) * size
+    size = jnp.minimum(multiplier[..., None] * speed, room)
+  return sign * size
 
 
 # A multiplier by which everything that can move has used up its room.
@@ -45,13 +45,13 @@ _ALL = 1e30
 
 
 def _multiplier(slope: Array, speed: Array, room: Array, gap: Array) -> Array:
-  """m `[B]` with `sum slope min(m speed, room) = gap`, or large enough."""
+  """m with `sum slope min(m speed, room) = gap`, or large enough."""
 
   def reached(state):
     m, _ = state
-    moving = m[:, None] * speed < room
-    stopped = jnp.where(moving, 0.0, slope * room).sum(axis=1)
-    rate = jnp.where(moving, slope * speed, 0.0).sum(axis=1)
+    moving = m[..., None] * speed < room
+    stopped = jnp.where(moving, 0.0, slope * room).sum(axis=-1)
+    rate = jnp.where(moving, slope * speed, 0.0).sum(axis=-1)
     ahead = jnp.where(rate > 0, (gap - stopped) / rate, _ALL)
     ahead = jnp.where(gap > stopped, jnp.clip(ahead, m, _ALL), m)
     return ahead, jnp.any(ahead > m)
@@ -68,18 +68,18 @@ def _steepest_first(slope: Array, room: Array, gap: Array) -> Array:
   bits = jax.lax.bitcast_convert_type(slope, jnp.int32)
 
   def enough(threshold):
-    return jnp.where(bits >= threshold[:, None], gain, 0.0).sum(1) >= gap
+    return jnp.where(bits >= threshold[..., None], gain, 0.0).sum(-1) >= gap
 
   # The largest slope down to which all room is needed, bit by bit.
   def step(i, found):
     candidate = found + (1 << (30 - i))
     return jnp.where(enough(candidate), candidate, found)
 
-  found = jax.lax.fori_loop(0, 31, step, jnp.zeros(len(bits), jnp.int32))
-  above, at = bits > found[:, None], bits == found[:, None]
-  left = gap - jnp.where(above, gain, 0.0).sum(axis=1)
-  at_gain = jnp.where(at, gain, 0.0).sum(axis=1)
+  found = jax.lax.fori_loop(0, 31, step, jnp.zeros(gap.shape, jnp.int32))
+  above, at = bits > found[..., None], bits == found[..., None]
+  left = gap - jnp.where(above, gain, 0.0).sum(axis=-1)
+  at_gain = jnp.where(at, gain, 0.0).sum(axis=-1)
   part = jnp.clip(left / jnp.maximum(at_gain, 1e-30), 0.0, 1.0)
   part = jnp.where(at_gain > 0, part, 0.0)
-  size = jnp.where(above, room, jnp.where(at, part[:, None] * room, 0.0))
+  size = jnp.where(above, room, jnp.where(at, part[..., None] * room, 0.0))
   return jnp.where(slope > 0, size, 0.0)

@@ -71,6 +71,32 @@ class Progress:
     return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
+class StageProgress:
+  """One bar after the other, for the stages of a suite.
+
+  Args:
+    title: of all of them, before the stage's name.
+  """
+
+  def __init__(self, title: str = ""):
+    self._title, self._bar, self._name = title, None, None
+
+  def __enter__(self) -> "StageProgress":
+    return self
+
+  def __exit__(self, *exception) -> None:
+    if self._bar is not None:
+      self._bar.__exit__(*exception)
+
+  def update(self, name: str, done: int, total: int) -> None:
+    """`done` of `total` batches of the stage `name`."""
+    if name != self._name:
+      self.__exit__(None, None, None)
+      bar = Progress(f"{self._title}{name:10}", total)
+      self._bar, self._name = bar.__enter__(), name
+    self._bar.update(done)
+
+
 def _shown(name: str, value: float) -> str:
   """An accuracy as percentage under its short name, the rest to 3 digits."""
   if not name.endswith("accuracy"):

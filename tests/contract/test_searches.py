@@ -1,8 +1,8 @@
 """What every search must satisfy on every perturbation set.
 
 A pair of both is compiled once, into a function of all that the laws vary: the
-objective, the scale of the set, the key, the order of the batch. Its results
-are shared.
+objective, the scale of the set, the key, the order of the batch; what its theta
+does, once for each set. The results are shared.
 """
 
 import functools
@@ -38,6 +38,28 @@ each_pair = pytest.mark.parametrize(
 )
 
 
+def landscape(x, w, bumps):
+  """A linear objective, a bumpy one, or the sum of both."""
+  return bumps * bumpy(x) + tree.dot(w, x)
+
+
+@functools.cache
+def effect_in(pset):
+  """What a theta of the set does, compiled once for all searches."""
+
+  def effect(theta, x, w, scale, bumps):
+    threat = make_set(pset, scale)
+    x_adv = threat.apply(x, theta)
+    return {
+      "x_adv": x_adv,
+      "projected": threat.apply(x, threat.project(x, theta)),
+      "again": landscape(x_adv, w, bumps),
+      "clean": landscape(x, w, bumps),
+    }
+
+  return fast_jit(effect)
+
+
 class Pair:
   """A search on a set: one compiled function, and what it has returned.
 
@@ -52,26 +74,15 @@ class Pair:
 
     def run(key, x, w, scale, bumps, is_sick):
       self.num_traces += 1
-      threat = make_set(pset, scale)
-
-      def healthy(x_adv):
-        return bumps * bumpy(x_adv) + tree.dot(w, x_adv)
 
       def objective(x_adv):
         moved = jnp.any(jnp.abs(x_adv - x) > 1e-7, axis=(1, 2, 3))
-        return jnp.where(moved & is_sick, jnp.nan, healthy(x_adv))
+        healthy = landscape(x_adv, w, bumps)
+        return jnp.where(moved & is_sick, jnp.nan, healthy)
 
-      theta, value = find(key, objective, threat, x, **hyper)
-      return {
-        "theta": theta,
-        "value": value,
-        "x_adv": threat.apply(x, theta),
-        "projected": threat.apply(x, threat.project(x, theta)),
-        "again": healthy(threat.apply(x, theta)),
-        "clean": healthy(x),
-      }
+      return find(key, objective, make_set(pset, scale), x, **hyper)
 
-    self._run = fast_jit(run)
+    self._run, self._effect = fast_jit(run), effect_in(pset)
 
   def __call__(
     self, *, seed=0, scale=1.0, linear=False, sick=False, order=None
@@ -90,14 +101,11 @@ class Pair:
       rows = AS_IT_IS if order is None else ORDER
       x = images(low=0.5, high=0.5) if linear else images()
       try:
-        self._results[given] = self._run(
-          jax.random.key(seed),
-          x[rows],
-          W[rows] * linear,
-          scale,
-          1.0 - linear,
-          sick & (rows == SICK),
-        )
+        x, w, bumps = x[rows], W[rows] * linear, 1.0 - linear
+        key, is_sick = jax.random.key(seed), sick & (rows == SICK)
+        theta, value = self._run(key, x, w, scale, bumps, is_sick)
+        effect = self._effect(theta, x, w, scale, bumps)
+        self._results[given] = {"theta": theta, "value": value, **effect}
       except ValueError as error:
         self.refusal = str(error)
         pytest.skip(f"refused: {error}")

@@ -22,7 +22,7 @@ def get_config(arg=""):
     config.model.std = (0.2471, 0.2435, 0.2616)
   config.model.batch_norm = "per_device"
   common.adversarial(
-    config, common.linf_pgd(eps, num_steps=10, step_size=0.25, keep="last")
+    config, common.pgd("linf", eps, num_steps=10, step_size=0.25, keep="last")
   )
   config.optimizer = {
     "name": "sgd",

@@ -14,7 +14,7 @@ from experiments.configs import common
 def get_config(arg=""):
   config = common.classifier("digits", "small_cnn", eps=0.15)
   common.adversarial(
-    config, common.linf_pgd(0.15, num_steps=7, step_size=0.3, keep="last")
+    config, common.pgd("linf", 0.15, num_steps=7, step_size=0.3, keep="last")
   )
   config.optimizer.update(learning_rate=3e-3, schedule="cosine")
   config.training.update(

@@ -14,6 +14,6 @@ def get_config(arg=""):
   config = common.classifier("fashion_mnist", "small_cnn", eps=0.1)
   common.wong_recipe(config)
   common.adversarial(
-    config, common.linf_pgd(0.1, num_steps=10, step_size=1 / 4, keep="last")
+    config, common.pgd("linf", 0.1, num_steps=10, step_size=1 / 4, keep="last")
   )
   return common.finish(config, arg)

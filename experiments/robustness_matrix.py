@@ -1,0 +1,136 @@
+"""Robustness to one set of perturbations is not robustness to another.
+
+  python -m experiments.robustness_matrix --output=runs/matrix \\
+    --model=standard=runs/mnist --model=Linf=runs/mnist_pgd \\
+    --model=L2=runs/mnist_l2 --model=spatial=runs/mnist_worst_of_10
+
+Attacks each model in every set: AutoAttack in the Linf and the L2 ball, and the
+grid of 775 rotations and translations. Prints the accuracies as a table, with
+those against all three at once, and writes `robustness_matrix.json` and a
+picture of it.
+"""
+
+import pathlib
+import time
+from collections.abc import Callable, Sequence
+
+import jax
+import numpy as np
+import rich.console
+from absl import app, flags
+
+from experiments import build, runs
+from robust_jax import attacks, losses, perturbations, search
+from robust_jax.attacks import suite
+from robust_jax.attacks.autoattack import in_ball, stages
+from robust_jax.evaluation import heat_map, report
+from robust_jax.training.progress import StageProgress
+from robust_jax.types import LogitsFn
+
+_MODELS = flags.DEFINE_multi_string("model", [], "NAME=WORKDIR of a run.")
+_LINF = flags.DEFINE_float("linf", 0.3, "radius of the Linf ball.")
+_L2 = flags.DEFINE_float("l2", 1.5, "radius of the L2 ball.")
+_DEGREES = flags.DEFINE_float("degrees", 30.0, "largest rotation.")
+_PIXELS = flags.DEFINE_float("pixels", 3.0, "largest translation.")
+_NUM_EXAMPLES = flags.DEFINE_integer("num_examples", 500, "of the test images.")
+_OUTPUT = flags.DEFINE_string("output", "runs/matrix", "where results go.")
+
+# (title, key, model, x, labels) -> for each image whether it stands.
+Measure = Callable[..., np.ndarray]
+
+
+def main(_: Sequence[str]) -> None:
+  path = pathlib.Path(_OUTPUT.value)
+  path.mkdir(parents=True, exist_ok=True)
+  measures, rows, seconds = _measures(), {}, {}
+  for name, workdir in _models():
+    config, contender = runs.from_run(workdir)
+    source = build.source(config, "test")
+    batch = source.read(np.arange(min(_NUM_EXAMPLES.value, len(source))))
+    x, labels = np.float32(batch["x"]) / 255, batch["y"]
+    started = time.monotonic()
+    stands = {
+      column: measure(f"{name}, {column}", contender.logits_fn, x, labels)
+      for column, measure in measures.items()
+    }
+    stands["all of them"] = np.all(list(stands.values()), axis=0)
+    rows[name] = {column: float(s.mean()) for column, s in stands.items()}
+    seconds[name] = round(time.monotonic() - started, 1)
+  shares = np.array([list(row.values()) for row in rows.values()])
+  title = f"accuracy on {len(labels)} images under attack"
+  names = list(rows), [*measures, "all of them"]
+  rich.console.Console().print(heat_map.table(title, "trained", *names, shares))
+  heat_map.draw(
+    path / "robustness_matrix.png",
+    title,
+    ("trained against", "attacked in"),
+    *names,
+    shares,
+  )
+  report.write_json(
+    path / "robustness_matrix.json",
+    {"accuracy": rows, "seconds": seconds, "options": _options()},
+  )
+
+
+def _measures() -> dict[str, Measure]:
+  grid = suite.Stage("grid", _grid_attack)
+  linf, l2 = _LINF.value, _L2.value
+  return {
+    "clean": _standing([]),
+    f"Linf {linf:g}": _standing(
+      stages("linf", linf, "standard", 10), in_ball("linf", linf)
+    ),
+    f"L2 {l2:g}": _standing(
+      stages("l2", l2, "standard", 10), in_ball("l2", l2)
+    ),
+    f"{_DEGREES.value:g} degrees, {_PIXELS.value:g} pixels": _standing([grid]),
+  }
+
+
+def _standing(
+  stages: list[suite.Stage], check: Callable = lambda x, x_adv: None
+) -> Measure:
+  def measure(title: str, logits_fn: LogitsFn, x, labels) -> np.ndarray:
+    with StageProgress(f"{title}: ") as bars:
+      outcome = suite.run(
+        stages,
+        jax.random.key(0),
+        logits_fn,
+        x,
+        labels,
+        check=check,
+        progress=bars.update,
+      )
+    return outcome.fooled_by == -1
+
+  return measure
+
+
+def _grid_attack(key, logits_fn, x, labels, x_now, turn):
+  """The worst of 31 rotations and 5 x 5 translations."""
+  del x_now, turn
+  pset = perturbations.affine(_DEGREES.value, _PIXELS.value)
+  attack = attacks.compose(
+    search.grid_search, pset, losses.margin, num_points=(31, 5, 5)
+  )
+  return attack(key, logits_fn, x, labels)
+
+
+def _models() -> list[tuple[str, pathlib.Path]]:
+  pairs = [model.partition("=") for model in _MODELS.value]
+  if not pairs or not all(path for _, _, path in pairs):
+    raise app.UsageError(
+      f"--model={','.join(_MODELS.value)}: wanted NAME=WORKDIR, once for each "
+      "model."
+    )
+  return [(name, pathlib.Path(path)) for name, _, path in pairs]
+
+
+def _options() -> dict[str, float]:
+  chosen = (_LINF, _L2, _DEGREES, _PIXELS, _NUM_EXAMPLES)
+  return {flag.name: flag.value for flag in chosen}
+
+
+if __name__ == "__main__":
+  app.run(main)
