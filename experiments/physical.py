@@ -9,7 +9,6 @@ Command, after training a model as experiments/configs/standard/mnist.py says:
 """
 
 import argparse
-import functools
 import pathlib
 import time
 
@@ -48,37 +47,17 @@ def views(
     blur: the largest standard deviation of the Gaussian blur, in pixels.
     light: contrast is 1 - light to 1 + light, brightness -light/2 to light/2.
   """
-  keys = jax.random.split(key, 5)
+  keys = jax.random.split(key, 4)
 
   def uniform(i, low, high):
     shape = (x.shape[0], 1, 1, 1)
     return jax.random.uniform(keys[i], shape, jnp.float32, low, high)
 
-  angle = jnp.deg2rad(uniform(0, -degrees, degrees))
-  x = _turned(x, angle, uniform(1, 1 - zoom, 1 + zoom))
-  x = _blurred(x, uniform(2, 0.0, blur))
-  x = uniform(3, 1 - light, 1 + light) * x + uniform(4, -light / 2, light / 2)
+  turn = perturbations.affine(degrees, 0.0, scale=zoom)
+  x = turn.apply(x, turn.sample(keys[0], x))
+  x = _blurred(x, uniform(1, 0.0, blur))
+  x = uniform(2, 1 - light, 1 + light) * x + uniform(3, -light / 2, light / 2)
   return _quantised(jnp.clip(x, 0.0, 1.0))
-
-
-def _turned(x, angle, scale):
-  """Rotated and scaled about the centre; bilinear, black outside."""
-  height, width = x.shape[1:3]
-  middle = jnp.array([(height - 1) / 2, (width - 1) / 2])[:, None, None]
-  grid = jnp.stack(
-    jnp.meshgrid(jnp.arange(height), jnp.arange(width), indexing="ij")
-  )
-
-  def one(image, angle, scale):
-    down, right = (grid - middle) / scale
-    cos, sin = jnp.cos(angle), jnp.sin(angle)
-    there = jnp.stack([cos * down + sin * right, cos * right - sin * down])
-    sample = functools.partial(
-      jax.scipy.ndimage.map_coordinates, coordinates=there + middle, order=1
-    )
-    return jax.vmap(sample, in_axes=-1, out_axes=-1)(image)
-
-  return jax.vmap(one)(x, angle.ravel(), scale.ravel())
 
 
 def _blurred(x, sigma, reach=3):
@@ -143,7 +122,9 @@ def main() -> None:
   key_target, key_attack, key_judge = jax.random.split(
     jax.random.key(options.seed), 3
   )
-  logits_fn, x, labels = _images(options.workdir, options.num_examples)
+  logits_fn, x, labels = _images(
+    options.workdir, options.first_example, options.num_examples
+  )
   shift = jax.random.randint(key_target, labels.shape, 1, 10)
   target = (labels + shift) % 10
 
@@ -180,11 +161,13 @@ def _share(mask) -> float:
   return float(jnp.mean(mask.astype(jnp.float32)))
 
 
-def _images(workdir, num_examples):
-  """The first test images that the model answers right, and the model."""
+def _images(workdir, first, num_examples):
+  """Test images from `first` on that the model answers right, and the model."""
   config, contender = runs.from_run(workdir)
   source = build.source(config, "test")
-  batch = source.read(np.arange(min(2 * num_examples, len(source))))
+  batch = source.read(
+    np.arange(first, min(first + 2 * num_examples, len(source)))
+  )
   x = jnp.asarray(batch["x"] / 255, jnp.float32)
   labels = jnp.asarray(batch["y"])
   right = contender.logits_fn(x).argmax(axis=-1) == labels
@@ -242,6 +225,7 @@ def _options() -> argparse.Namespace:
   parser.add_argument("--num_samples", type=int, default=8)
   parser.add_argument("--num_draws", type=int, default=100)
   parser.add_argument("--num_examples", type=int, default=200)
+  parser.add_argument("--first_example", type=int, default=0)
   parser.add_argument("--seed", type=int, default=0)
   return parser.parse_args()
 
