@@ -51,7 +51,7 @@ def autoattack(
     norm: "linf", "l2" or "l1".
     eps: radius in input units.
     version: "standard", "plus" or "rand".
-    batch_size: at most so many images at once.
+    batch_size: of the compiled programs.
     save_to: `.npz` file to go on from after an interruption.
 
   Returns:

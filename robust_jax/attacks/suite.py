@@ -70,8 +70,7 @@ def run(
 
   Each stage begins at the original image. An image counts as fooled when the
   model, asked once more about the result, does not answer its label. Batches
-  have one of two sizes, so that nothing is compiled for a number of survivors:
-  the images that were answered right, in equal parts, and an eighth of that.
+  have one of two sizes, so that nothing is compiled for a number of survivors.
 
   Args:
     stages: in order.
@@ -81,7 +80,7 @@ def run(
     x: images `[N, ...]` in [0, 1].
     labels: `[N]`.
     check: `(x, x_adv)` raises ValueError if such a change is not allowed.
-    batch_size: at most so many images at once.
+    batch_size: of the compiled programs.
     save_to: an `.npz` file that the state is saved to now and then; if it is
       there already, the run goes on from it.
     progress: called with a stage's name, its batches done, and in all.
@@ -100,8 +99,7 @@ def run(
     while state.stage < len(stages):
       stage = stages[state.stage]
       attack = _attacker(stage, key, logits_fn, x, labels, check)
-      size = _even_size(state.attackable, batch_size)
-      _run_stage(state, stage, attack, size, save_to, progress)
+      _run_stage(state, stage, attack, batch_size, save_to, progress)
       state.next_stage(x)
   finally:
     if save_to is not None:
@@ -109,12 +107,6 @@ def run(
   return Outcome(
     state.x_adv, state.fooled_by, _report(state, stages, logits_fn, x, labels)
   )
-
-
-def _even_size(total: int, most: int) -> int:
-  """The least that takes no more batches than `most` does."""
-  num_batches = -(-total // most)
-  return -(-total // max(num_batches, 1))
 
 
 def _run_stage(state: State, stage: Stage, attack, batch_size, save_to, report):

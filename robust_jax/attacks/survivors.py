@@ -58,11 +58,6 @@ class State:
     self.stage, self.turn = self.stage + 1, 0
     self.x_now = x.copy()
 
-  @property
-  def attackable(self) -> int:
-    """How many images the model answers right as they are."""
-    return int((self.fooled_by != 0).sum())
-
   def accuracy(self, stage: int) -> float:
     """Share of the images that stand after that stage."""
     fallen = (self.fooled_by != STANDING) & (self.fooled_by <= stage)
