@@ -23,10 +23,10 @@ def convolution(
   """What `lax.conv_general_dilated_p` computes, whatever its parameters.
 
   Both operands are brought to `[B, *space, C]` and `[*space, I, O]`. Most
-  convolutions are then one of XLA's, those with groups and strided ones of few
-  channels after a change of layout; those with few outputs and those of a
-  dilated input, as in the gradient of a strided convolution, become a product
-  of matrices. All but groups only in float32.
+  convolutions are then one of XLA's, those with groups after a change of
+  layout. In float32 some become one product of matrices: those with few
+  outputs, as in the gradient to an image; those of a dilated input, as in the
+  gradient of a strided one; strided ones of a grey image.
   """
   of_lhs, of_rhs, of_out = dimension_numbers
   lhs = lax.transpose(lhs, (of_lhs[0], *of_lhs[2:], of_lhs[1]))
@@ -43,9 +43,9 @@ def convolution(
   return lax.transpose(out, np.argsort((of_out[0], *of_out[2:], of_out[1])))
 
 
-# Measured on two cores, jaxlib 0.10.2: up to so many channels, XLA's strided
-# convolutions (inputs) and its others (outputs) are slower than ours.
-_FEW_INPUTS = 4
+# Measured on two cores, jaxlib 0.10.2: with up to so many outputs XLA's
+# convolutions are slower than ours. In blocks only those of one channel are
+# always faster: what makes the image is computed anew for each window.
 _FEW_OUTPUTS = 8
 
 
@@ -61,7 +61,8 @@ def _form(
   if math.prod(taps) > math.prod(size) or max(rhs_dilation) > 1:
     return _plain
   if max(window_strides) > 1:
-    apart = inputs <= _FEW_INPUTS and max(lhs_dilation) == 1
+    narrow = np.all(np.asarray(taps) <= 2 * np.asarray(window_strides))
+    apart = inputs == 1 and narrow and max(lhs_dilation) == 1
     return _in_blocks if apart else _plain
   apart = outputs <= _FEW_OUTPUTS or max(lhs_dilation) > 1
   return _overlap_add if apart else _plain
@@ -101,7 +102,10 @@ def _batch_groups_as_feature_groups(x: Array, groups: int) -> Array:
 
 
 def _in_blocks(lhs, rhs, *, window_strides, padding, **params) -> Array:
-  """Blocks of pixels, a stride wide, become the channels of one pixel."""
+  """Blocks of pixels, a stride wide, become the channels of one pixel.
+
+  What an output sees is then a few of those side by side.
+  """
   *taps, inputs, outputs = rhs.shape
   space = np.asarray(lhs.shape[1:-1])
   low, high = np.transpose(padding)
@@ -109,15 +113,16 @@ def _in_blocks(lhs, rhs, *, window_strides, padding, **params) -> Array:
   reach = -(-np.asarray(taps) // window_strides)
   needed = (size + reach - 1) * window_strides
   lhs = _pad(lhs, np.stack([low, needed - space - low], axis=1))
-  rhs = rhs.reshape(1, *taps, inputs * outputs)
+  lhs = _blocks(lhs, window_strides)
   more = reach * window_strides - taps
+  rhs = rhs.reshape(1, *taps, inputs * outputs)
   rhs = _pad(rhs, np.stack([0 * more, more], axis=1))
-  rhs = _blocks(rhs, window_strides).reshape(*reach, -1, outputs)
-  whole = {
-    "window_strides": (1,) * len(taps),
-    "padding": ((0, 0),) * len(taps),
-  }
-  return _plain(_blocks(lhs, window_strides), rhs, **whole, **params)
+  rhs = _blocks(rhs, window_strides).reshape(-1, outputs)
+  windows = [
+    lax.slice(lhs, (0, *at, 0), (len(lhs), *np.add(at, size), lhs.shape[-1]))
+    for at in np.ndindex(*reach)
+  ]
+  return _times(jnp.concatenate(windows, axis=-1), rhs, params)
 
 
 def _overlap_add(lhs, rhs, *, lhs_dilation, padding, **params) -> Array:
