@@ -59,12 +59,6 @@ def scales(name: str) -> list[float]:
   return [0.0, 0.3, 1.0]
 
 
-def fast_jit(fn):
-  """`jax.jit(fn)`, fast to compile: nothing here runs for long."""
-  options = {"xla_backend_optimization_level": 0}
-  return jax.jit(fn, compiler_options=options)
-
-
 @functools.cache
 def images(*, channels=3, low=0.0, high=1.0):
   """Six random images `[6, 6, 6, C]`."""
@@ -84,7 +78,7 @@ def bumpy(x):
 def is_additive(name: str) -> bool:
   """apply(x, theta) is x + theta, as far as the box lets it."""
   x, pset = images(low=0.4, high=0.6), make_set(name)
-  theta = fast_jit(functools.partial(_feasible, name, 0))(x)
+  theta = jax.jit(functools.partial(_feasible, name, 0))(x)
   if jax.tree.structure(theta) != jax.tree.structure(x):
     return False
   return theta.shape == x.shape and _close(pset.apply(x, theta), x + theta)
@@ -94,7 +88,7 @@ def is_additive(name: str) -> bool:
 def is_convex(name: str) -> bool:
   """What lies in the middle of two feasible thetas is feasible."""
 
-  @fast_jit
+  @jax.jit
   def middle(x):
     ends = _feasible(name, 0, x), _feasible(name, 1, x)
     theta = jax.tree.map(lambda a, b: (a + b) / 2, *ends)
@@ -110,7 +104,7 @@ def has_gradient(name: str) -> bool:
   """A set without one is discrete: first-order searches have no say there."""
   x, pset = images(), make_set(name)
   pull = jax.grad(lambda t: bumpy(pset.apply(x, t)).sum())
-  grads = jax.tree.leaves(fast_jit(pull)(pset.zero(x)))
+  grads = jax.tree.leaves(jax.jit(pull)(pset.zero(x)))
   return any(bool(jnp.any(grad != 0)) for grad in grads)
 
 

@@ -19,7 +19,6 @@ from tests.contract.members import (
   SEARCHES,
   SETS,
   bumpy,
-  fast_jit,
   images,
   is_additive,
   is_convex,
@@ -57,7 +56,7 @@ def effect_in(pset):
       "clean": landscape(x, w, bumps),
     }
 
-  return fast_jit(effect)
+  return jax.jit(effect)
 
 
 class Pair:
@@ -82,7 +81,7 @@ class Pair:
 
       return find(key, objective, make_set(pset, scale), x, **hyper)
 
-    self._run, self._effect = fast_jit(run), effect_in(pset)
+    self._run, self._effect = jax.jit(run), effect_in(pset)
 
   def __call__(
     self, *, seed=0, scale=1.0, linear=False, sick=False, order=None

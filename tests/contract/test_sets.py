@@ -13,7 +13,6 @@ from robust_jax import tree
 from tests.contract.members import (
   SETS,
   UNBOXED,
-  fast_jit,
   has_gradient,
   images,
   is_additive,
@@ -37,7 +36,7 @@ def function_of(name, member):
   def run(scale, *args):
     return getattr(make_set(name, scale), member)(*args)
 
-  return fast_jit(run)
+  return jax.jit(run)
 
 
 @functools.cache
@@ -47,7 +46,7 @@ def pull(name):
   def inner(theta, scale, x, w):
     return tree.dot(w, make_set(name, scale).apply(x, theta)).sum()
 
-  return fast_jit(jax.grad(inner))
+  return jax.jit(jax.grad(inner))
 
 
 @functools.cache
@@ -59,7 +58,7 @@ def wild(name):
     span = 3 + 3 * tree.norm(sample, jnp.inf).max()
     return random_like(seed, sample, span)
 
-  return fast_jit(draw)
+  return jax.jit(draw)
 
 
 def random_like(seed, like, size=1.0):
@@ -209,11 +208,11 @@ def test_grid_is_feasible(name, channels):
   x = images(channels=channels)
   size, at = pset.grid(x, 3)
   # Sixteen points of it, to keep this short.
-  points = fast_jit(jax.vmap(at))(jnp.arange(0, size, max(1, size // 16)))
+  points = jax.jit(jax.vmap(at))(jnp.arange(0, size, max(1, size // 16)))
   assert all(t.dtype == jnp.float32 for t in jax.tree.leaves(points))
   assert all(t.shape[1] == len(x) for t in jax.tree.leaves(points))
-  apply = fast_jit(jax.vmap(lambda t: pset.apply(x, t)))
-  project = fast_jit(jax.vmap(lambda t: pset.project(x, t)))
+  apply = jax.jit(jax.vmap(lambda t: pset.apply(x, t)))
+  project = jax.jit(jax.vmap(lambda t: pset.project(x, t)))
   close(apply(project(points)), apply(points))
 
 

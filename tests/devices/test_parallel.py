@@ -58,7 +58,7 @@ def run(step, task):
 
 
 @pytest.mark.parametrize("synchronise", ["per_device", "synchronised"])
-@pytest.mark.parametrize("num_devices", [1, 2, 8])
+@pytest.mark.parametrize("num_devices", [1, 8])
 def test_pmap_is_the_simulated_step(num_devices, synchronise):
   one = task(synchronise)
   real = parallel.pmap_step(one.step, devices=jax.local_devices()[:num_devices])
@@ -76,7 +76,7 @@ def test_synchronised_statistics_do_not_depend_on_the_number_of_devices():
   step = supervised(
     Net("synchronised"), optax.sgd(0.1, momentum=0.9), ema_decay=0.5
   ).step
-  results = [run(parallel.simulate_step(step, n), one) for n in (1, 2, 8)]
+  results = [run(parallel.simulate_step(step, n), one) for n in (1, 8)]
   for result in results[1:]:
     chex.assert_trees_all_close(result, results[0], rtol=1e-4, atol=1e-5)
 

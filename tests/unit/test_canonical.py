@@ -134,10 +134,15 @@ def value_and_gradients(fn):
 
 def compare(check, transform, fn, *args):
   """Whether `fn` may be canonicalized, before `transform` and after."""
-  want = jax.jit(transform(fn))(*args)
+  want = optimised(transform(fn))(*args)
   before, after = transform(canonicalize(fn)), canonicalize(transform(fn))
-  for got in jax.jit(lambda *args: (before(*args), after(*args)))(*args):
+  for got in optimised(lambda *args: (before(*args), after(*args)))(*args):
     check(got, want)
+
+
+def optimised(fn):
+  """`jax.jit(fn)` as users have it: it decides on the last bits."""
+  return jax.jit(fn, compiler_options={"xla_backend_optimization_level": 3})
 
 
 def assert_identical(got, want):

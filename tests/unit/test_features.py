@@ -1,7 +1,5 @@
 """Attacks on a hidden layer, and two sets at once."""
 
-import functools
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -17,9 +15,6 @@ from robust_jax.models.split import SplitModel, split
 from robust_jax.models.wide_resnet import WideResNet
 
 # Compiles in a third of the time; nothing here runs for long.
-fast_jit = functools.partial(
-  jax.jit, compiler_options={"xla_backend_optimization_level": 0}
-)
 KEY = jax.random.key(0)
 X = jax.random.uniform(jax.random.key(1), (4, 8, 8, 3))
 Y = jnp.array([0, 1, 2, 0])
@@ -45,9 +40,9 @@ def two_layers(seed=0):
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda m: type(m).__name__)
 def test_a_model_is_its_head_of_its_features(model):
-  variables = fast_jit(model.init)(KEY, X)
+  variables = jax.jit(model.init)(KEY, X)
 
-  @fast_jit
+  @jax.jit
   def answers(whole, halves, x):
     features = halves.features(x)
     return whole(x), halves(x), halves.head(features), features
@@ -69,7 +64,7 @@ def test_noise_before_a_linear_head_gains_eps_times_the_dual_norm(norm, dual):
   attack = attacks.at_features(
     search.pgd, perturbations.feature(eps, norm), losses.margin
   )
-  h_adv = fast_jit(attack)(KEY, model, X, Y)
+  h_adv = jax.jit(attack)(KEY, model, X, Y)
   noise = h_adv - model.features(X)
   # Against each rival class the best gain is known; the worst rival counts.
   gaps = outer.T[None] - outer.T[Y][:, None]
@@ -100,7 +95,7 @@ def test_the_hidden_layer_is_asked_once():
   attack = attacks.at_features(
     search.pgd, perturbations.feature(0.1), losses.margin, num_steps=5
   )
-  run = fast_jit(lambda x: attack(KEY, SplitModel(features, model.head), x, Y))
+  run = jax.jit(lambda x: attack(KEY, SplitModel(features, model.head), x, Y))
   run(X)
   jax.effects_barrier()
   assert len(asked) == 1
@@ -113,12 +108,12 @@ def test_new_parameters_do_not_recompile():
     traces.append(1)
     return losses.margin(logits, labels)
 
-  attack = fast_jit(
+  attack = jax.jit(
     attacks.at_features(search.fgsm, perturbations.feature(0.1), objective)
   )
   counts = []
   for seed in range(2):
-    variables = fast_jit(MODELS[0].init)(jax.random.key(seed), X)
+    variables = jax.jit(MODELS[0].init)(jax.random.key(seed), X)
     attack(KEY, split(MODELS[0], variables), X, Y)
     counts.append(len(traces))
   assert counts[0] == counts[1]
@@ -170,7 +165,7 @@ def test_a_product_beats_each_of_its_parts():
   light = perturbations.photometric(0.2, 0.0, 0.0, 0.0)
   noise = perturbations.linf(0.1)
 
-  @fast_jit
+  @jax.jit
   def gains(x):
     value = lambda x: x.reshape(len(x), -1) @ w
     both = perturbations.product(light, noise)
