@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import scipy.stats
+import scipy.special
 
 from robust_jax.evaluation.masking_probes import Probes
 from robust_jax.evaluation.masking_verdicts import Finding
@@ -159,7 +159,7 @@ def _worst(
     only_stronger = int((strong & ~weak).sum())
     # P(as many or more of the discordant images) at an even chance.
     chance = float(
-      scipy.stats.binom.sf(only_weaker - 1, only_weaker + only_stronger, 0.5)
+      scipy.special.bdtrc(only_weaker - 1, only_weaker + only_stronger, 0.5)
     )
     counts = {
       "images": images,
