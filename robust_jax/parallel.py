@@ -184,6 +184,24 @@ def replicate(tree: PyTree) -> PyTree:
   return jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
 
 
+def spread(tree: PyTree) -> PyTree:
+  """Places rows, an equal share on every device of this process.
+
+  What is jitted of them is computed there, with the results of one device: for
+  what is no training step and reduces over nothing. Where the number of rows
+  does not divide by that of devices they stay where they are.
+
+  Args:
+    tree: leaves lead with the rows.
+  """
+  devices = jax.local_devices()
+  rows = len(jax.tree.leaves(tree)[0])
+  if len(devices) == 1 or rows % len(devices):
+    return tree
+  mesh = Mesh(np.asarray(devices), (AXIS,))
+  return jax.device_put(tree, NamedSharding(mesh, PartitionSpec(AXIS)))
+
+
 def local_rows(batch_size: int) -> slice:
   """Which rows of a global batch this process feeds to its devices.
 

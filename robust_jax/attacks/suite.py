@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from robust_jax import checks
+from robust_jax import checks, parallel
 from robust_jax.attacks.cost import passes
 from robust_jax.attacks.survivors import State
 from robust_jax.types import Array, Key, LogitsFn
@@ -70,7 +70,8 @@ def run(
 
   Each stage begins at the original image. An image counts as fooled when the
   model, asked once more about the result, does not answer its label. Batches
-  have one of two sizes, so that nothing is compiled for a number of survivors.
+  have one of two sizes, so that nothing is compiled for a number of survivors;
+  they are spread over the devices of this process.
 
   Args:
     stages: in order.
@@ -90,7 +91,7 @@ def run(
       attack that left the box or its set; a `save_to` of another run.
   """
   x, labels = np.asarray(x), np.asarray(labels)
-  logits_fn = _checked(logits_fn, x, labels)
+  logits_fn = parallel.replicate(_checked(logits_fn, x, labels))
   stages = [Stage("clean", _unchanged), *stages]
   state = State(x, len(stages), _fingerprint(stages, key, logits_fn, x, labels))
   if save_to is not None:
@@ -135,14 +136,12 @@ def _attacker(stage: Stage, key, logits_fn, x, labels, check):
     batch_key = key
     for number in place:
       batch_key = jax.random.fold_in(batch_key, number)
-    some, turn = x[rows], np.int32(place[1])
+    batch = parallel.spread((x[rows], labels[rows], x_now))
     x_adv, fooled, finite = jax.device_get(
-      _attack_once(
-        partial, batch_key, logits_fn, some, labels[rows], x_now, turn
-      )
+      _attack_once(partial, batch_key, logits_fn, *batch, np.int32(place[1]))
     )
     _refuse_infinite(finite, rows, stage.name)
-    _refuse_invalid(some, x_adv, check, stage.name)
+    _refuse_invalid(x[rows], x_adv, check, stage.name)
     return x_adv, fooled
 
   return attack

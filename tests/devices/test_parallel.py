@@ -10,6 +10,7 @@ import pytest
 
 from robust_jax import attacks, losses, metrics, parallel, search
 from robust_jax import perturbations as sets
+from robust_jax.attacks import suite
 from robust_jax.models.batch_norm import batch_norm
 from robust_jax.tasks.adversarial import adversarial
 from robust_jax.tasks.supervised import supervised
@@ -133,3 +134,36 @@ def test_evaluation_counts_every_real_row_once():
   total, count = parallel.pmap_evaluate(evaluate)((), (), rows, KEY, 0)["mean"]
   assert count == 11
   np.testing.assert_allclose(total, rows["x"][:11, 0, 0, 0].sum(), rtol=1e-6)
+
+
+def test_a_suite_of_attacks_is_spread_over_devices_and_finds_the_same():
+  attack = attacks.compose(
+    search.pgd,
+    sets.linf(0.1),
+    losses.margin,
+    num_steps=3,
+    random_start=False,
+  )
+
+  def one_round(key, logits_fn, x, labels, x_now, turn):
+    del x_now, turn
+    return attack(key, logits_fn, x, labels)
+
+  net = Net()
+  variables = net.init(KEY, batch()["x"])
+  model = jax.tree_util.Partial(net.apply, variables)
+  x = batch()["x"]
+  labels = np.asarray(model(x).argmax(axis=1))
+  rows = parallel.spread(x)
+  assert len(rows.sharding.device_set) == 8
+  np.testing.assert_array_equal(rows, x)
+  # 16 images divide by eight devices, 12 and 4 do not.
+  spread, alone = (
+    suite.run(
+      [suite.Stage("pgd", one_round)], KEY, model, x, labels, batch_size=size
+    )
+    for size in (16, 12)
+  )
+  np.testing.assert_allclose(spread.x_adv, alone.x_adv, atol=1e-6)
+  np.testing.assert_array_equal(spread.fooled_by, alone.fooled_by)
+  assert (spread.fooled_by == 1).any()
