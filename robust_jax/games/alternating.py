@@ -14,6 +14,7 @@ from robust_jax.games.players import (
   Solver,
   identity,
   initialiser,
+  same_names,
   stacked,
 )
 from robust_jax.games.turn import turn
@@ -47,13 +48,10 @@ def alternating(
   Source: Goodfellow et al. 2014, algorithm 1 (k steps of D to one of G).
   """
   init = initialiser(players, optimisers)
-  if counts is not None and set(counts) != set(players):
-    raise ValueError(
-      f"counts of {sorted(counts)}: wanted one for each player, "
-      f"{sorted(players)}."
-    )
-  for name, count in (counts or {}).items():
-    checks.at_least_one(f"counts['{name}']", count)
+  if counts is not None:
+    same_names("counts", counts, players)
+    for name, count in counts.items():
+      checks.at_least_one(f"counts['{name}']", count)
   turns = {
     name: turn(name, loss, optimisers[name], reduce=reduce)
     for name, loss in players.items()

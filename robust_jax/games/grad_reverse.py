@@ -26,7 +26,7 @@ def grad_reverse(x: PyTree, lam: Array | float) -> PyTree:
   `custom_vjp`; reverse over reverse works.
 
   Source: Ganin and Lempitsky 2015, "Unsupervised domain adaptation by
-  backpropagation", eq. 10-11.
+  backpropagation", section 3.2.
   """
   lam = jnp.asarray(lam, jnp.float32)
   if lam.ndim:

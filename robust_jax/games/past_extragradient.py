@@ -38,8 +38,10 @@ def past_extragradient(
   Raises:
     ValueError: the names differ.
 
-  Source: Popov 1980; Gidel et al. 2019, eq. 13-14. The update is reused, where
-  they pass the gradient to Adam once more: no gradient counts twice.
+  Source: Popov 1980; Gidel et al. 2019, "A variational inequality perspective
+  on generative adversarial networks", extrapolation from the past. The update
+  is reused, where their algorithm 4 shows Adam the old gradient once more: here
+  no gradient counts twice.
   """
 
   def step(state: GameState, *args: Any):

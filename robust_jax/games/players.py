@@ -66,10 +66,10 @@ def initialiser(
     ValueError: at once where optimisers are not those of the players; from
       the result where parameters are not.
   """
-  _same_names("optimisers", optimisers, players)
+  same_names("optimisers", optimisers, players)
 
   def init(params: Params) -> GameState:
-    _same_names("params", params, players)
+    same_names("params", params, players)
     opt_state = {name: optimisers[name].init(params[name]) for name in players}
     return GameState(dict(params), opt_state, memory(params))
 
@@ -145,7 +145,8 @@ def stacked(args: PyTree, size: int, why: str) -> PyTree:
   return args
 
 
-def _same_names(what: str, given: Mapping, players: Losses) -> None:
+def same_names(what: str, given: Mapping[str, Any], players: Losses) -> None:
+  """Refuses a mapping that is not one entry per player."""
   if set(given) != set(players):
     raise ValueError(
       f"{what} of {sorted(given)}: wanted one for each player, "
