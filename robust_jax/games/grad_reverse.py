@@ -23,8 +23,8 @@ def grad_reverse(x: PyTree, lam: Array | float) -> PyTree:
     ValueError: lam is not a scalar; for one per example use `jax.vmap`.
 
   Forward mode (`jax.jvp`, `jax.linearize`) is refused by JAX, as for every
-  `custom_vjp`. Reverse over reverse works, and is the derivative of the field as
-  it stands: a reversed gradient is not reversed again.
+  `custom_vjp`. Reverse over reverse works, and is the derivative of the field
+  as it stands: a reversed gradient is not reversed again.
 
   Source: Ganin and Lempitsky 2015, "Unsupervised domain adaptation by
   backpropagation", section 3.2.

@@ -253,6 +253,26 @@ def test_each_move_of_alternating_gets_a_key_of_its_own():
   np.testing.assert_allclose(state.params["g"], -0.1, rtol=1e-6)
 
 
+def test_turns_in_a_scan_hand_on_what_a_loss_returns():
+  # As running statistics of a critic are, from each of its moves to the next.
+  def loss(params, average, x):
+    return params["d"] * x, 0.5 * average + 0.5 * x
+
+  optimiser = optax.sgd(0.1)
+  move = games.turn("d", loss, optimiser)
+  init = games.alternating({"d": loss}, {"d": optimiser}).init
+
+  @jax.jit
+  def critic(state, average, xs):
+    body = lambda carry, x: (move(*carry, x), None)
+    return jax.lax.scan(body, (state, average), xs)[0]
+
+  xs = jnp.array([1.0, 2.0, 3.0])
+  state, average = critic(init({"d": jnp.array(0.0)}), jnp.array(0.0), xs)
+  np.testing.assert_allclose(state.params["d"], -0.6, rtol=1e-6)
+  np.testing.assert_allclose(average, 0.125 + 0.5 + 1.5, rtol=1e-6)
+
+
 def test_players_without_args_may_move_several_times():
   solver = games.alternating(
     BILINEAR, _rates(BILINEAR, optax.sgd(0.5)), counts={"x": 2, "y": 1}
