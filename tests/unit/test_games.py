@@ -1,5 +1,7 @@
 """Solvers against closed forms: on linear fields a method is a matrix."""
 
+import inspect
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,12 +12,10 @@ from robust_jax import games, lookup, parallel
 
 STEP, STEPS = 0.1, 500
 SOLVERS = [
-  "alternating",
-  "consensus",
-  "extragradient",
-  "optimistic",
-  "past_extragradient",
-  "simultaneous",
+  name
+  for name in lookup.members("games")
+  if inspect.signature(lookup.find("games", name)).return_annotation
+  is games.Solver
 ]
 # The field of min_x max_y xy is A z; I is the identity, 0 the zero matrix.
 A = np.array([[0.0, 1.0], [-1.0, 0.0]])
