@@ -1,0 +1,30 @@
+"""Min-max problems and games of several players over optax optimisers.
+
+Each player minimises a loss of its own over its own parameters. A method is one
+module with one function, `(players, optimisers, *, ...) -> Solver`, and a
+solver two pure functions, `init` and `step`. `grad_reverse` is the game of two
+that needs no solver.
+"""
+
+from robust_jax.games.alternating import alternating
+from robust_jax.games.consensus import consensus
+from robust_jax.games.extragradient import extragradient
+from robust_jax.games.grad_reverse import grad_reverse
+from robust_jax.games.optimistic import optimistic
+from robust_jax.games.past_extragradient import past_extragradient
+from robust_jax.games.players import GameState, Solver
+from robust_jax.games.simultaneous import simultaneous
+from robust_jax.games.turn import turn
+
+__all__ = [
+  "GameState",
+  "Solver",
+  "alternating",
+  "consensus",
+  "extragradient",
+  "grad_reverse",
+  "optimistic",
+  "past_extragradient",
+  "simultaneous",
+  "turn",
+]

@@ -1,0 +1,71 @@
+"""Look ahead, then step by the gradient found there."""
+
+from typing import Any
+
+import jax
+import optax
+
+from robust_jax.games.players import (
+  GameState,
+  Losses,
+  Optimisers,
+  Reduce,
+  Solver,
+  field,
+  identity,
+  initialiser,
+  stacked,
+  updates,
+)
+
+
+def extragradient(
+  players: Losses,
+  optimisers: Optimisers,
+  *,
+  fresh: bool = False,
+  reduce: Reduce = identity,
+) -> Solver:
+  """All players extrapolate, then step from where they were; two gradients.
+
+  Both gradients advance the optimisers, which therefore count two for each
+  step (a schedule must be twice as long); both updates are added to the
+  parameters before the step, which weight decay sees too.
+
+  Args:
+    players: the loss of each player, by name.
+    optimisers: of each player, by the same names.
+    fresh: the second gradient has args of its own, as stochastic games want:
+      every leaf of args leads with 2. False: both take the same args.
+    reduce: what is done to gradients, such as the mean over devices.
+
+  Returns:
+    The solver; aux is of the losses before the step, not ahead of it.
+
+  Raises:
+    ValueError: the names differ; from the step, args that do not lead with 2.
+
+  Source: Korpelevich 1976; with Adam, Gidel et al. 2019, "A variational
+  inequality perspective on generative adversarial networks", algorithm 4.
+  """
+
+  def step(state: GameState, *args: Any):
+    here, ahead = _two(args) if fresh else (args, args)
+    grads, aux = field(players, state.params, *here)
+    moves, opt_state = updates(
+      optimisers, reduce(grads), state.opt_state, state.params
+    )
+    point = optax.apply_updates(state.params, moves)
+    grads, _ = field(players, point, *ahead)
+    moves, opt_state = updates(
+      optimisers, reduce(grads), opt_state, state.params
+    )
+    params = optax.apply_updates(state.params, moves)
+    return GameState(params, opt_state), aux
+
+  return Solver(initialiser(players, optimisers), step)
+
+
+def _two(args):
+  stacked(args, 2, "for the two gradients of a step")
+  return [jax.tree.map(lambda leaf, i=i: leaf[i], args) for i in (0, 1)]
