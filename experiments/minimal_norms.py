@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl import app, flags
+from absl import app, flags, logging
 
 from experiments import runs
 from experiments.build import source
@@ -80,6 +80,7 @@ def _attacks() -> dict[str, dict[str, Attack]]:
 
 
 def main(_: Sequence[str]) -> None:
+  logging.set_verbosity(logging.WARNING)
   path = pathlib.Path(_OUTPUT.value)
   path.mkdir(parents=True, exist_ok=True)
   config, trained = runs.from_run(pathlib.Path(_RUN.value))

@@ -32,7 +32,7 @@ def views(
   key: Key,
   x: Array,
   *,
-  degrees: float = 30.0,
+  degrees: float = 40.0,
   zoom: float = 0.4,
   blur: float = 1.5,
   light: float = 0.3,

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 import jax
 import numpy as np
 import rich.console
-from absl import app, flags
+from absl import app, flags, logging
 
 from experiments import build, runs
 from robust_jax import attacks, losses, perturbations, search
@@ -40,6 +40,7 @@ Measure = Callable[..., np.ndarray]
 
 
 def main(_: Sequence[str]) -> None:
+  logging.set_verbosity(logging.WARNING)
   path = pathlib.Path(_OUTPUT.value)
   path.mkdir(parents=True, exist_ok=True)
   measures, rows, seconds = _measures(), {}, {}
