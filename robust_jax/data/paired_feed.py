@@ -38,7 +38,7 @@ def paired_feed(
   end one epoch and begin the next.
 
   Args:
-    sources: one or several; all images of one shape.
+    sources: one or several; all images of one shape (`aligned`).
     target: of the same shape. Its labels may be unknown.
     batch_size: B, over all processes, of each of the two batches.
     seed: of the orders.
@@ -102,7 +102,7 @@ def _check_domains(sources, target, batch_size):
       raise ValueError(
         f"images of '{domain.name}' are {domain.image_shape}, those of the "
         f"target '{target.name}' {target.image_shape}: wanted one shape. "
-        "Give both in a common one."
+        "Present both in a common one (robust_jax.data.aligned)."
       )
 
 
