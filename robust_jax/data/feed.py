@@ -23,7 +23,7 @@ from robust_jax import checks, parallel
 from robust_jax.data.source import Source
 from robust_jax.types import Batch, PyTree
 
-_RESIDENT_LIMIT_BYTES = 2**30
+RESIDENT_LIMIT_BYTES = 2**30
 
 # Decoding lets go of the interpreter's lock for all but tiny images, so a few
 # threads help and many get into each other's way; two batches in hand for each
@@ -31,7 +31,7 @@ _RESIDENT_LIMIT_BYTES = 2**30
 _READ_AHEAD = grain.ReadOptions(num_threads=4, prefetch_buffer_size=8)
 
 # Grain wants an end; no training gets there.
-_ENDLESS = 2**62
+ENDLESS = 2**62
 
 
 class Feed(NamedTuple):
@@ -60,7 +60,7 @@ def training_feed(
   batch_size: int,
   *,
   seed: int,
-  resident_limit_bytes: int = _RESIDENT_LIMIT_BYTES,
+  resident_limit_bytes: int = RESIDENT_LIMIT_BYTES,
 ) -> Feed:
   """Full batches without end, shuffled anew in every epoch.
 
@@ -100,13 +100,12 @@ def training_feed(
     index = permutation(epoch)[start : start + batch_size]
     return index.astype(np.int32), np.ones(batch_size, np.float32)
 
-  return _feed(
+  return ordered_feed(
     source,
     order,
     num_examples=num_examples,
     batch_size=batch_size,
     num_steps=num_steps,
-    end=_ENDLESS,
     resident_limit=resident_limit_bytes,
   )
 
@@ -116,7 +115,7 @@ def evaluation_feed(
   batch_size: int,
   *,
   num_examples: int | None = None,
-  resident_limit_bytes: int = _RESIDENT_LIMIT_BYTES,
+  resident_limit_bytes: int = RESIDENT_LIMIT_BYTES,
 ) -> Feed:
   """Every example once, in order; the last batch is padded with mask 0.
 
@@ -141,7 +140,7 @@ def evaluation_feed(
     # Padding repeats a real example, so that nothing computed on it is odd.
     return np.where(mask, index, 0).astype(np.int32), mask.astype(np.float32)
 
-  return _feed(
+  return ordered_feed(
     source,
     order,
     num_examples=num_examples,
@@ -167,10 +166,31 @@ def _num_examples(source, wanted):
   return wanted
 
 
-def _feed(
-  source, order, *, num_examples, batch_size, num_steps, end, resident_limit
-):
-  """`order` is `(step) -> (index int32 [B], mask float32 [B])`, all rows."""
+def ordered_feed(
+  source: Source,
+  order: Callable[[int], tuple[np.ndarray, np.ndarray]],
+  *,
+  num_examples: int,
+  batch_size: int,
+  num_steps: int,
+  end: int = ENDLESS,
+  resident_limit: int = RESIDENT_LIMIT_BYTES,
+) -> Feed:
+  """Batches of a source in a given order.
+
+  Args:
+    source: what to read.
+    order: `(step) -> (index int32 [B], mask float32 [B])`, all rows of the
+      global batch.
+    num_examples: indices are below this.
+    batch_size: B, over all processes.
+    num_steps: as in `Feed`.
+    end: the step at which the requests end.
+    resident_limit: more bytes than that are streamed.
+
+  Raises:
+    ValueError: the batch size does not divide by the number of devices.
+  """
   rows = parallel.local_rows(batch_size)
 
   def indices(step):

@@ -270,8 +270,13 @@ class _Window:
 
 
 def _num_rows(request: Any) -> int:
-  """Rows of the global batch that `request` is this process's share of."""
-  return len(jax.tree.leaves(request)[0]) * parallel.num_processes()
+  """Rows of the global batch that `request` is this process's share of.
+
+  All domains together: each batch in a request has a mask.
+  """
+  leaves = jax.tree.leaves_with_path(request)
+  rows = sum(len(leaf) for path, leaf in leaves if path[-1].key == "mask")
+  return rows * parallel.num_processes()
 
 
 def _read_outcome(workdir: pathlib.Path) -> Outcome | None:

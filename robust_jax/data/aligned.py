@@ -1,0 +1,153 @@
+"""Domains presented alike: one shape, one scale, one set of classes."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from robust_jax.data.source import Source
+
+# Examples that are looked at to know a domain, spread over it.
+_SAMPLE = 2048
+
+# No real domain in 0..255 has nothing above this among so many images; one of
+# values in 0..1 or 0..16 has.
+_DARK = 127
+
+
+def aligned(
+  sources: Sequence[Source],
+  target: Source,
+  image_shape: tuple[int, int, int] | None = None,
+) -> tuple[list[Source], Source]:
+  """The domains with all images in one shape, checked to fit together.
+
+  Grey images become colour by repetition; another size is reached by bilinear
+  interpolation (averaging where it shrinks), rounded to 8 bits. Images are
+  converted as they are read.
+
+  Args:
+    sources: one or several labelled domains.
+    target: what is adapted to. Its labels are looked at for unknown classes and
+      then forgotten; negative ones count as unknown.
+    image_shape: `(H, W, C)`. None is the largest height, width and number of
+      channels among the domains.
+
+  Raises:
+    ValueError: no source is given; numbers of classes differ; the target has
+      examples of a class that no source has; a shape cannot be reached (colour
+      to grey, other proportions); or a domain's values are not in 0..255.
+  """
+  if not sources:
+    raise ValueError("no source domain is given: wanted one or more.")
+  domains = (*sources, target)
+  shape = image_shape or _largest(domains)
+  presented = [in_shape(domain, shape) for domain in domains]
+  for source in sources:
+    _check_number_of_classes(source, target)
+  samples = [_sample(domain, _SAMPLE) for domain in domains]
+  for domain, (brightest, _) in zip(domains, samples, strict=True):
+    _check_range(domain, brightest)
+  known = set().union(*(classes for _, classes in samples[:-1]))
+  _check_classes(sources, target, samples[-1][1] - known)
+  return presented[:-1], presented[-1]
+
+
+def in_shape(source: Source, image_shape: tuple[int, int, int]) -> Source:
+  """The same examples, their images in another shape `(H, W, C)`.
+
+  Raises:
+    ValueError: colour would become grey, or the proportions would change.
+  """
+  if source.image_shape == tuple(image_shape):
+    return source
+  _check_reachable(source, image_shape)
+  height, width, channels = image_shape
+
+  def read_pairs(indices):
+    for image, label in source.read_pairs(indices):
+      yield _repeat(_resize(image, height, width), channels), label
+
+  return dataclasses.replace(
+    source, image_shape=tuple(image_shape), read_pairs=read_pairs
+  )
+
+
+def _resize(image, height, width):
+  if image.shape[:2] == (height, width):
+    return image
+  from PIL import Image  # only where sizes differ
+
+  planes = [
+    Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR)
+    for plane in np.moveaxis(image, -1, 0)
+  ]
+  return np.stack([np.asarray(plane) for plane in planes], axis=-1)
+
+
+def _repeat(image, channels):
+  return np.repeat(image, channels // image.shape[-1], axis=-1)
+
+
+def _largest(domains):
+  return tuple(np.max([d.image_shape for d in domains], axis=0).tolist())
+
+
+def _check_reachable(source, image_shape):
+  height, width, channels = source.image_shape
+  if channels not in (1, image_shape[2]):
+    raise ValueError(
+      f"images of '{source.name}' have {channels} channels, wanted "
+      f"{image_shape[2]}: only grey images can be given in another number. "
+      "Choose domains that are grey or of equally many channels."
+    )
+  if height * image_shape[1] != width * image_shape[0]:
+    raise ValueError(
+      f"images of '{source.name}' are {source.image_shape}, wanted "
+      f"{tuple(image_shape)}: other proportions would distort them. Crop or "
+      "pad them in a builder of your own."
+    )
+
+
+def _check_number_of_classes(source, target):
+  if source.num_classes != target.num_classes:
+    raise ValueError(
+      f"'{source.name}' has {source.num_classes} classes, the target "
+      f"'{target.name}' has {target.num_classes}: wanted the same ones. Choose "
+      "domains of one task."
+    )
+
+
+def _check_range(domain, brightest):
+  if brightest <= _DARK:
+    raise ValueError(
+      f"the largest value in images of '{domain.name}' is {brightest}: wanted "
+      "values in 0..255 like those of the other domains. Scale them when the "
+      "data set is prepared."
+    )
+
+
+def _check_classes(sources, target, unknown):
+  # A rare class may have been missed: none is called unknown on a sample.
+  for source in sources:
+    if unknown:
+      unknown = unknown - _sample(source, len(source))[1]
+  if unknown:
+    names = " and ".join(f"'{source.name}'" for source in sources)
+    raise ValueError(
+      f"the target '{target.name}' has examples of the classes "
+      f"{sorted(unknown)}, of which {names} has none: wanted a source with "
+      "every class of the target. Choose another split or domain."
+    )
+
+
+def _sample(source, count):
+  """The largest value and the known classes of examples spread over a set."""
+  count = min(count, len(source))
+  indices = np.linspace(0, len(source) - 1, count).astype(int).tolist()
+  brightest, classes = 0, set()
+  for start in range(0, count, _SAMPLE):  # all at once may be a lot of memory
+    for image, label in source.read_pairs(indices[start : start + _SAMPLE]):
+      brightest = max(brightest, int(image.max()))
+      classes.add(int(label))
+  return brightest, {label for label in classes if label >= 0}

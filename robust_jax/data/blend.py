@@ -1,0 +1,38 @@
+"""Digits drawn over photographs: what turns MNIST into MNIST-M."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def blend(
+  digits: np.ndarray, photographs: Sequence[np.ndarray], seed: int
+) -> np.ndarray:
+  """The distance, in each channel, of each digit to a piece of a photograph.
+
+  The photograph and the place of the piece are drawn from (seed, i) alone for
+  the i-th digit, by integers that NumPy promises never to change: the result
+  depends neither on the order nor on the process.
+
+  Args:
+    digits: uint8 `[N, H, W, 1]`, grey.
+    photographs: of uint8 `[height, width, 3]`, each its own, not below H, W.
+    seed: one per split.
+
+  Returns:
+    uint8 `[N, H, W, 3]`.
+
+  Source: Ganin et al., "Domain-Adversarial Training of Neural Networks", 2016,
+  section 5.2.4 (MNIST-M); the draws are ours.
+  """
+  height, width = digits.shape[1:3]
+  blended = np.empty((*digits.shape[:3], 3), np.uint8)
+  for i, digit in enumerate(digits):
+    draws = np.random.SeedSequence((seed, i)).generate_state(3, np.uint64)
+    photograph = photographs[int(draws[0]) % len(photographs)]
+    top = int(draws[1]) % (photograph.shape[0] - height + 1)
+    left = int(draws[2]) % (photograph.shape[1] - width + 1)
+    piece = photograph[top : top + height, left : left + width]
+    # |a - b| of unsigned integers without a wider type.
+    blended[i] = np.maximum(piece, digit) - np.minimum(piece, digit)
+  return blended

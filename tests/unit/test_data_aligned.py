@@ -1,0 +1,120 @@
+"""Domains presented alike: nothing is lost, and what cannot fit is refused."""
+
+import jax
+import numpy as np
+import pytest
+
+from robust_jax.data.aligned import aligned, in_shape
+from robust_jax.data.paired_feed import paired_feed
+from robust_jax.data.source import Source
+
+
+def images(shape, num_examples=40, name="toy", **fields):
+  x = np.random.default_rng(0).integers(0, 256, (num_examples, *shape))
+  fields = {"num_classes": 10, "label": lambda i: i % 10, "high": 255} | fields
+  x = (x * fields["high"] / 255).astype(np.uint8)
+
+  def read_pairs(indices):
+    return ((x[i], fields["label"](i)) for i in indices)
+
+  return Source(name, shape, fields["num_classes"], num_examples, read_pairs)
+
+
+def read(source):
+  return source.read(np.arange(len(source)))
+
+
+def test_grey_becomes_colour_by_repetition():
+  grey = images((4, 4, 1))
+  colour = read(in_shape(grey, (4, 4, 3)))
+  for channel in range(3):
+    np.testing.assert_array_equal(
+      colour["x"][..., channel], read(grey)["x"][..., 0]
+    )
+  np.testing.assert_array_equal(colour["y"], read(grey)["y"])
+
+
+@pytest.mark.parametrize("size", [28, 8])
+def test_another_size_is_that_of_jax_to_within_a_level(size):
+  source = images((16, 16, 3))
+  shape = (40, size, size, 3)
+  wanted = jax.image.resize(
+    read(source)["x"].astype("float32"), shape, "linear"
+  )
+  resized = read(in_shape(source, shape[1:]))["x"]
+  # Half a level of rounding after each of two axes, and fixed-point weights.
+  np.testing.assert_allclose(resized, wanted, rtol=0, atol=1.3)
+
+
+def test_what_fits_already_is_left_alone():
+  source = images((4, 4, 3))
+  assert in_shape(source, (4, 4, 3)) is source
+
+
+def test_the_common_shape_is_the_largest_and_can_be_fed():
+  usps, mnist_m = images((16, 16, 1)), images((28, 28, 3))
+  for domains in ((usps, mnist_m), (mnist_m, usps)):
+    (source,), target = aligned([domains[0]], domains[1])
+    assert source.image_shape == target.image_shape == (28, 28, 3)
+    feed = paired_feed([source], target, 8, seed=0)
+    batch = feed.fetch(feed.resident, next(feed.requests(0)))
+    assert batch["source"]["x"].shape == batch["target"]["x"].shape
+
+
+def test_a_given_shape_goes_before_the_largest():
+  sources, target = aligned(
+    [images((16, 16, 1)), images((32, 32, 1))], images((28, 28, 3)), (8, 8, 3)
+  )
+  assert {s.image_shape for s in (*sources, target)} == {(8, 8, 3)}
+
+
+def test_a_rare_class_of_the_source_is_found():
+  # One example in 5000, between those that are looked at first.
+  source = images((1, 1, 1), 5000, label=lambda i: int(i == 2))
+  target = images((1, 1, 1), label=lambda i: 1)
+  aligned([source], target)
+
+
+def test_labels_of_the_target_may_be_unknown():
+  aligned([images((4, 4, 1))], images((4, 4, 1), label=lambda i: -1))
+
+
+def test_several_sources_share_the_classes():
+  low, high = (
+    images((4, 4, 1), label=lambda i, k=k: k + i % 5) for k in (0, 5)
+  )
+  aligned([low, high], images((4, 4, 1)))
+
+
+GREY = images((4, 4, 1), name="grey")
+
+
+@pytest.mark.parametrize(
+  ("source", "target", "shape", "message"),
+  [
+    (images((4, 4, 3)), GREY, (4, 4, 1), "'toy' have 3 channels, wanted 1"),
+    (images((4, 6, 1)), GREY, None, r"\(4, 4, 1\), wanted \(4, 6, 1\): other"),
+    (
+      images((4, 4, 1), num_classes=100),
+      GREY,
+      None,
+      "'toy' has 100 classes, the target 'grey' has 10",
+    ),
+    (
+      images((4, 4, 1), label=lambda i: i % 8),
+      GREY,
+      None,
+      r"'grey' has examples of the classes \[8, 9\], of which 'toy' has none",
+    ),
+    (images((4, 4, 1), high=1), GREY, None, "'toy' is 1: wanted .* 0..255"),
+    (GREY, images((4, 4, 1), high=16), None, "'toy' is 16: wanted"),
+  ],
+)
+def test_domains_that_do_not_fit_are_refused(source, target, shape, message):
+  with pytest.raises(ValueError, match=message):
+    aligned([source], target, shape)
+
+
+def test_no_source_is_refused():
+  with pytest.raises(ValueError, match="no source domain"):
+    aligned([], GREY)
