@@ -85,7 +85,7 @@ def _measures() -> dict[str, Measure]:
     f"L2 {l2:g}": _standing(
       stages("l2", l2, "standard", 10), in_ball("l2", l2)
     ),
-    f"{_DEGREES.value:g} degrees, {_PIXELS.value:g} pixels": _standing([grid]),
+    f"{_DEGREES.value:g}°, {_PIXELS.value:g} px": _standing([grid]),
   }
 
 
