@@ -142,21 +142,13 @@ def _stages(config, attacks, num_classes) -> list[Stage]:
       threat = config.evaluation.autoattack
       found += stages(threat.norm, threat.eps, threat.version, num_classes)
     elif name in known:
-      found.append(Stage(name, _as_round(build.attack(known[name]))))
+      found.append(suite.stage_of(name, build.attack(known[name])))
     else:
       raise ValueError(
         f"there is no attack '{name}': wanted autoattack or one of the "
         f"config's, {', '.join(known)}."
       )
   return found
-
-
-def _as_round(attack):
-  def one_round(key, logits_fn, x, labels, x_now, turn):
-    del x_now, turn
-    return attack(key, logits_fn, x, labels)
-
-  return one_round
 
 
 def _anything(x, x_adv):

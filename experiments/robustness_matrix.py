@@ -75,7 +75,6 @@ def main(_: Sequence[str]) -> None:
 
 
 def _measures() -> dict[str, Measure]:
-  grid = suite.Stage("grid", _grid_attack)
   linf, l2 = _LINF.value, _L2.value
   return {
     "clean": _standing([]),
@@ -85,7 +84,7 @@ def _measures() -> dict[str, Measure]:
     f"L2 {l2:g}": _standing(
       stages("l2", l2, "standard", 10), in_ball("l2", l2)
     ),
-    f"{_DEGREES.value:g}°, {_PIXELS.value:g} px": _standing([grid]),
+    f"{_DEGREES.value:g}°, {_PIXELS.value:g} px": _standing([_grid()]),
   }
 
 
@@ -108,14 +107,13 @@ def _standing(
   return measure
 
 
-def _grid_attack(key, logits_fn, x, labels, x_now, turn):
+def _grid() -> suite.Stage:
   """The worst of 31 rotations and 5 x 5 translations."""
-  del x_now, turn
   pset = perturbations.affine(_DEGREES.value, _PIXELS.value)
   attack = attacks.compose(
     search.grid_search, pset, losses.margin, num_points=(31, 5, 5)
   )
-  return attack(key, logits_fn, x, labels)
+  return suite.stage_of("grid", attack)
 
 
 def _models() -> list[tuple[str, pathlib.Path]]:

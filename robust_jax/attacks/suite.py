@@ -13,7 +13,7 @@ import numpy as np
 from robust_jax import checks, parallel
 from robust_jax.attacks.cost import passes
 from robust_jax.attacks.survivors import State
-from robust_jax.types import Array, Key, LogitsFn
+from robust_jax.types import Array, Attack, Key, LogitsFn
 
 
 class Stage(NamedTuple):
@@ -35,6 +35,16 @@ class Stage(NamedTuple):
   name: str
   attack: Callable[[Key, LogitsFn, Array, Array, Array, Array], Array]
   num_rounds: int = 1
+
+
+def stage_of(name: str, attack: Attack) -> Stage:
+  """A stage of one round: the attack itself, which knows of no other."""
+
+  def one_round(key, logits_fn, x, labels, x_now, turn):
+    del x_now, turn
+    return attack(key, logits_fn, x, labels)
+
+  return Stage(name, one_round)
 
 
 class Outcome(NamedTuple):

@@ -3,7 +3,6 @@
 from typing import Any
 
 import jax
-import optax
 
 from robust_jax import checks
 from robust_jax.games.players import (
@@ -12,10 +11,10 @@ from robust_jax.games.players import (
   Optimisers,
   Reduce,
   Solver,
+  descend,
   field,
   identity,
   initialiser,
-  updates,
 )
 from robust_jax.types import Array
 
@@ -56,8 +55,6 @@ def consensus(
     grads = jax.tree.map(
       lambda v, a: (v + gamma * a).astype(v.dtype), grads, reduce(agreement)
     )
-    moves, opt_state = updates(optimisers, grads, state.opt_state, state.params)
-    params = optax.apply_updates(state.params, moves)
-    return GameState(params, opt_state), aux
+    return descend(optimisers, grads, state), aux
 
   return Solver(initialiser(players, optimisers), step)

@@ -3,7 +3,6 @@
 from typing import Any
 
 import jax
-import optax
 
 from robust_jax.games.players import (
   GameState,
@@ -11,11 +10,11 @@ from robust_jax.games.players import (
   Optimisers,
   Reduce,
   Solver,
+  descend,
   field,
   identity,
   initialiser,
   stacked,
-  updates,
 )
 
 
@@ -52,16 +51,10 @@ def extragradient(
   def step(state: GameState, *args: Any):
     here, ahead = _two(args) if fresh else (args, args)
     grads, aux = field(players, state.params, *here)
-    moves, opt_state = updates(
-      optimisers, reduce(grads), state.opt_state, state.params
-    )
-    point = optax.apply_updates(state.params, moves)
-    grads, _ = field(players, point, *ahead)
-    moves, opt_state = updates(
-      optimisers, reduce(grads), opt_state, state.params
-    )
-    params = optax.apply_updates(state.params, moves)
-    return GameState(params, opt_state), aux
+    looked = descend(optimisers, reduce(grads), state)
+    grads, _ = field(players, looked.params, *ahead)
+    start = GameState(state.params, looked.opt_state)
+    return descend(optimisers, reduce(grads), start), aux
 
   return Solver(initialiser(players, optimisers), step)
 

@@ -124,6 +124,14 @@ def updates(
   )
 
 
+def descend(
+  optimisers: Optimisers, grads: Params, state: GameState
+) -> GameState:
+  """Every player moved by its optimiser's update; nothing is remembered."""
+  moves, opt_state = updates(optimisers, grads, state.opt_state, state.params)
+  return GameState(optax.apply_updates(state.params, moves), opt_state)
+
+
 def zeros(params: Params) -> Params:
   """The update of a step that was not made."""
   return jax.tree.map(jnp.zeros_like, params)

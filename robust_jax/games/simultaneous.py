@@ -2,18 +2,16 @@
 
 from typing import Any
 
-import optax
-
 from robust_jax.games.players import (
   GameState,
   Losses,
   Optimisers,
   Reduce,
   Solver,
+  descend,
   field,
   identity,
   initialiser,
-  updates,
 )
 
 
@@ -33,10 +31,6 @@ def simultaneous(
 
   def step(state: GameState, *args: Any):
     grads, aux = field(players, state.params, *args)
-    moves, opt_state = updates(
-      optimisers, reduce(grads), state.opt_state, state.params
-    )
-    params = optax.apply_updates(state.params, moves)
-    return GameState(params, opt_state), aux
+    return descend(optimisers, reduce(grads), state), aux
 
   return Solver(initialiser(players, optimisers), step)

@@ -145,10 +145,6 @@ def test_a_suite_of_attacks_is_spread_over_devices_and_finds_the_same():
     random_start=False,
   )
 
-  def one_round(key, logits_fn, x, labels, x_now, turn):
-    del x_now, turn
-    return attack(key, logits_fn, x, labels)
-
   net = Net()
   variables = net.init(KEY, batch()["x"])
   model = jax.tree_util.Partial(net.apply, variables)
@@ -160,7 +156,7 @@ def test_a_suite_of_attacks_is_spread_over_devices_and_finds_the_same():
   # 16 images divide by eight devices, 12 and 4 do not.
   spread, alone = (
     suite.run(
-      [suite.Stage("pgd", one_round)], KEY, model, x, labels, batch_size=size
+      [suite.stage_of("pgd", attack)], KEY, model, x, labels, batch_size=size
     )
     for size in (16, 12)
   )
