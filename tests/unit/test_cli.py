@@ -137,12 +137,7 @@ def test_a_signal_leaves_a_checkpoint_and_says_how_to_resume(signum, tmp_path):
 
 
 def test_two_processes_are_one_program(tmp_path):
-  few = [
-    "--config=experiments/configs/standard/mnist.py",
-    "--config.data.name=digits",
-    *(option for option in SHORT[1:] if "attack" not in option),
-    "--config.training.num_epochs=1.0",
-  ]
+  few = [*SHORT, "--config.training.num_epochs=1.0"]
   together, alone = tmp_path / "two", tmp_path / "one"
   # Given, so that both use the same kernels.
   flags = "--xla_cpu_experimental_ynn_fusion_type=individual_dot"
