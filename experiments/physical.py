@@ -5,7 +5,8 @@ scale, a blur, a change of light, 8 bits per pixel), with the same radius, steps
 and start, judged on views that neither has seen.
 
 Command, after training a model as experiments/configs/standard/mnist.py says:
-  python -m experiments.physical --workdir=runs/mnist_2epochs
+  python -m experiments.physical --workdir=runs/mnist_2epochs \\
+    --first_example=5000
 """
 
 import argparse

@@ -5,6 +5,7 @@ is made of MNIST's digits, so each stream has a shuffle of its own too: in the
 same order a batch would hold every digit in both domains.
 """
 
+import dataclasses
 import functools
 import math
 from collections.abc import Sequence
@@ -136,13 +137,7 @@ def _unlabelled(source: Source) -> Source:
   def read_pairs(indices):
     return ((image, 0) for image, _ in source.read_pairs(indices))
 
-  return Source(
-    source.name,
-    source.image_shape,
-    source.num_classes,
-    source.num_examples,
-    read_pairs,
-  )
+  return dataclasses.replace(source, read_pairs=read_pairs)
 
 
 def _without_y(tree):
