@@ -62,19 +62,34 @@ def model(config: ConfigDict, data: Source) -> nn.Module:
 
 
 def task(config: ConfigDict, model: nn.Module, num_steps: int) -> Task:
-  """The task of a config, with its attack if it takes one."""
+  """The task of a config, with those of the config's parts that it takes."""
   options = dict(config.task)
   make = lookup.find("tasks", options.pop("name"))
-  if "attack" in inspect.signature(make).parameters:
-    if "attack" not in config:
-      raise ValueError(
-        f"task '{config.task.name}' needs an attack: give the config a section "
-        "`attack`, as experiments/configs/adversarial/mnist_pgd.py has."
-      )
-    options["attack"] = attack(config.attack)
-  probes = {name: attack(section) for name, section in config.probes.items()}
-  update = optimiser(config.optimizer, num_steps)
-  return call(make, model, update, probes=probes, **options)
+  parts = {
+    "optimizer": lambda: optimiser(config.optimizer, num_steps),
+    "optimizers": lambda: {
+      player: optimiser(section, num_steps)
+      for player, section in config.optimizers.items()
+    },
+    "attack": lambda: attack(config.attack),
+    "probes": lambda: {
+      name: attack(section) for name, section in config.probes.items()
+    },
+    "num_steps": lambda: num_steps,
+  }
+  for name in inspect.signature(make).parameters:
+    if name in parts:
+      options[name] = _part(config, name, parts[name])
+  return call(make, model, **options)
+
+
+def _part(config, name, make):
+  if name != "num_steps" and name not in config:
+    raise ValueError(
+      f"task '{config.task.name}' needs a section `{name}` in the config, as "
+      "other configs of its family have: see experiments/configs."
+    )
+  return make()
 
 
 def attack(section: Mapping[str, Any], **override: Any) -> Attack:

@@ -15,7 +15,6 @@ from robust_jax import parallel
 from robust_jax.data.source import Source
 from robust_jax.models.from_torch import from_torch, load_tensors
 from robust_jax.models.frozen import frozen
-from robust_jax.tasks.supervised import deployed
 from robust_jax.training import log, loop
 from robust_jax.training.checkpoint import Checkpoints
 
@@ -68,7 +67,7 @@ def from_run(
     state = checkpoints.restore_best(template)
   finally:
     checkpoints.close()
-  return config, Contender(deployed(model, state), log.read(path))
+  return config, Contender(task.deployed(state), log.read(path))
 
 
 def from_weights(

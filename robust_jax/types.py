@@ -113,7 +113,7 @@ class State(NamedTuple):
 
 
 class Task(NamedTuple):
-  """A training problem as three pure functions over one global batch's shard.
+  """A training problem as pure functions over one global batch's shard.
 
   `step` and `evaluate` run inside `parallel.pmap_step` and reduce over devices
   with `parallel.mean` and `parallel.total`.
@@ -122,8 +122,14 @@ class Task(NamedTuple):
     init: `(key, batch) -> State`.
     step: `(State, batch, key) -> (State, Metrics)`.
     evaluate: `(State, batch, key) -> Metrics`.
+    deployed: `(State) -> ` the frozen function that a user would deploy: a
+      `LogitsFn` where the model is a classifier.
+    summarise: what the averages over a whole evaluation become before they are
+      recorded, for scores that are no averages themselves.
   """
 
   init: Callable[[Key, Batch], State]
   step: Callable[[State, Batch, Key], tuple[State, Metrics]]
   evaluate: Callable[[State, Batch, Key], Metrics]
+  deployed: Callable[[State], Callable[..., Any]]
+  summarise: Callable[[dict[str, Any]], dict[str, float]] = dict

@@ -84,15 +84,14 @@ def supervised(
     ), parallel.total(report)
 
   def evaluate(state: State, batch: Batch, key: Key):
-    return measure(deployed(model, state), batch, key)
+    return measure(deployed(state), batch, key)
 
-  return Task(init, step, evaluate)
+  def deployed(state: State) -> LogitsFn:
+    """Averaged parameters where they are kept."""
+    params = state.params if state.ema is None else state.ema
+    return frozen(model, {"params": params, **state.model_state})
 
-
-def deployed(model: nn.Module, state: State) -> LogitsFn:
-  """The frozen model a user would deploy: averaged parameters where kept."""
-  params = state.params if state.ema is None else state.ema
-  return frozen(model, {"params": params, **state.model_state})
+  return Task(init, step, evaluate, deployed)
 
 
 def _pop_params(variables):

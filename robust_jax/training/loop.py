@@ -8,6 +8,7 @@ import time
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from robust_jax import metrics as masked
 from robust_jax import parallel
@@ -129,7 +130,10 @@ def rehearse(task: Task, training: Feed, validation: Feed, plan: Plan) -> None:
   jax.eval_shape(step, state, training.resident, request, key)
   request = next(iter(validation.requests(0)))
   batch = jax.eval_shape(validation.fetch, validation.resident, request)
-  reported = jax.eval_shape(task.evaluate, state, batch, key)
+  sums = jax.eval_shape(task.evaluate, state, batch, key)
+  reported = task.summarise(
+    {name: np.full(total.shape, 0.5) for name, (total, _) in sums.items()}
+  )
   if plan.watch not in reported:
     raise ValueError(
       f"training.watch = '{plan.watch}', but the task's evaluation reports "
@@ -159,6 +163,7 @@ class _Run:
     self._key, self._key_evaluate = jax.random.split(key)
     self._step = parallel.pmap_step(task.step, training.fetch)
     self._evaluate = parallel.pmap_evaluate(task.evaluate, validation.fetch)
+    self._summarise = task.summarise
     self._resident = parallel.replicate(training.resident)
     self._held_out = parallel.replicate(validation.resident)
     self._shown: dict[str, float] = {}
@@ -200,12 +205,14 @@ class _Run:
 
   def _evaluate_and_save(self, state: State, step: int, bar: Progress) -> bool:
     """Whether to go on: False where the watched metric has collapsed."""
-    values = one_pass(
-      self._evaluate,
-      state,
-      self._validation,
-      self._held_out,
-      jax.random.fold_in(self._key_evaluate, step),
+    values = self._summarise(
+      one_pass(
+        self._evaluate,
+        state,
+        self._validation,
+        self._held_out,
+        jax.random.fold_in(self._key_evaluate, step),
+      )
     )
     self._log.write("validation", step, step / self._training.num_steps, values)
     self._shown |= {k: v for k, v in values.items() if k != "loss"}

@@ -44,7 +44,7 @@ def task(loss=lambda step: 1.0, score=lambda step: 0.5):
     del batch, key
     return {"score": (jnp.float32(score(state.step)), jnp.float32(1))}
 
-  return Task(init, step, evaluate)
+  return Task(init, step, evaluate, deployed=lambda state: lambda x: x)
 
 
 def plan(**changes):
