@@ -37,10 +37,11 @@ class MadryCNN(nn.Module):
 
   def __call__(self, x: Array, *, train: bool = False) -> Array:
     """x `[B, H, W, C]` in [0, 1] -> logits `[B, K]`; train changes nothing."""
-    return self.head(self.features(x, train=train))
+    return self.head(self.features(x, train=train), train=train)
 
-  def head(self, h: Array) -> Array:
+  def head(self, h: Array, *, train: bool = False) -> Array:
     """What the last layer, `fc2`, makes of `features`; logits `[B, K]`."""
+    del train
     return self.fc2(h)
 
   @nn.compact

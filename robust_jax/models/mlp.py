@@ -14,16 +14,21 @@ class MLP(nn.Module):
   Attributes:
     features: width of each hidden layer.
     num_classes: K.
+    dropout: the share of each hidden layer that a training step leaves out.
   """
 
   features: Sequence[int] = (200, 200)
   num_classes: int = 10
+  dropout: float = 0.0
 
   @nn.compact
   def __call__(self, x: Array, *, train: bool = False) -> Array:
-    """x `[B, ...]` in [0, 1] -> logits `[B, K]`; train changes nothing."""
-    del train
+    """x `[B, ...]` -> logits `[B, K]`.
+
+    With `train` and dropout, `apply` takes `rngs={"dropout": key}`.
+    """
     x = x.reshape(x.shape[0], -1)
     for width in self.features:
       x = nn.relu(nn.Dense(width)(x))
+      x = nn.Dropout(self.dropout, deterministic=not train)(x)
     return nn.Dense(self.num_classes)(x)

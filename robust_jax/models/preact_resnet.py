@@ -55,10 +55,11 @@ class PreActResNet(nn.Module):
     With `train` the batch's own statistics normalise it, and update the
     mutable collection "batch_stats".
     """
-    return self.head(self.features(x, train=train))
+    return self.head(self.features(x, train=train), train=train)
 
-  def head(self, h: Array) -> Array:
+  def head(self, h: Array, *, train: bool = False) -> Array:
     """What the last layer, `linear`, makes of `features`; logits `[B, K]`."""
+    del train
     return self.linear(h)
 
   @nn.compact

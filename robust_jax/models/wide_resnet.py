@@ -46,10 +46,11 @@ class WideResNet(nn.Module):
     Raises:
       ValueError: no whole number of blocks makes this depth.
     """
-    return self.head(self.features(x, train=train))
+    return self.head(self.features(x, train=train), train=train)
 
-  def head(self, h: Array) -> Array:
+  def head(self, h: Array, *, train: bool = False) -> Array:
     """What the last layer, `fc`, makes of `features`; logits `[B, K]`."""
+    del train
     return self.fc(h)
 
   @nn.compact

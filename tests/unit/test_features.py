@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from robust_jax import attacks, losses, perturbations, search, tree
+from robust_jax.models.dann_mnist import DannMnist
+from robust_jax.models.dann_svhn import DannSvhn
 from robust_jax.models.frozen import frozen
 from robust_jax.models.madry_cnn import MadryCNN
 from robust_jax.models.preact_resnet import PreActResNet
@@ -23,6 +25,8 @@ MODELS = [
   MadryCNN(num_classes=3),
   PreActResNet(num_classes=3, num_blocks=(1, 1), width=4),
   WideResNet(num_classes=3, depth=10, widen=1),
+  DannMnist(num_classes=3),
+  DannSvhn(num_classes=3),
 ]
 
 

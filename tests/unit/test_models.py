@@ -1,13 +1,19 @@
 """Laws that every model keeps, and what sets each apart."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from robust_jax.models.batch_norm import batch_norm
+from robust_jax.models.dann_mnist import DannMnist
+from robust_jax.models.dann_svhn import DannSvhn
+from robust_jax.models.domain_classifier import DomainClassifier
 from robust_jax.models.he_conv import he_conv
 from robust_jax.models.madry_cnn import MadryCNN
+from robust_jax.models.mlp import MLP
 from robust_jax.models.normalise import normalise
 from robust_jax.models.preact_resnet import PreActResNet
 from robust_jax.models.small_cnn import SmallCNN
@@ -19,7 +25,10 @@ TINY = {
   "madry": MadryCNN(num_classes=5),
   "preact": PreActResNet(num_classes=5, num_blocks=(1, 1), width=4),
   "wide": WideResNet(num_classes=5, depth=10, widen=1),
+  "dann_mnist": DannMnist(num_classes=5),
+  "dann_svhn": DannSvhn(num_classes=5),
 }
+DANN = ("dann_mnist", "dann_svhn")
 RESIDUAL = ("preact", "wide")
 
 
@@ -60,7 +69,7 @@ def train_step(model):
     logits, updated = model.apply(
       variables, x, train=True, mutable=["batch_stats"]
     )
-    return logits, updated["batch_stats"]
+    return logits, updated.get("batch_stats")
 
   return step
 
@@ -119,6 +128,27 @@ def test_wide_resnet_28_10_has_as_many_parameters_as_derived():
   total = 9 * 3 * 16 + blocks + 2 * 640 + (640 * 10 + 10)
   assert total == 36_479_194
   assert num_parameters(WideResNet(), (1, 32, 32, 3)) == total
+
+
+def test_dann_mnist_has_as_many_parameters_as_derived():
+  convolutions = (25 * 3 * 32 + 32) + (25 * 32 * 48 + 48)
+  linear = (7 * 7 * 48 * 100 + 100) + (100 * 100 + 100) + (100 * 10 + 10)
+  assert convolutions + linear == 287_290
+  shape = (1, 28, 28, 3)
+  assert num_parameters(DannMnist(), shape) == 287_290
+  # Normalisation adds a scale and a bias per channel.
+  normed = DannMnist(batch_norm="per_device")
+  assert num_parameters(normed, shape) == 287_290 + 2 * (32 + 48)
+
+
+def test_dann_svhn_has_as_many_parameters_as_derived():
+  convolutions = 25 * (3 * 64 + 64 * 64 + 64 * 128) + 64 + 64 + 128
+  linear = 8 * 8 * 128 * 3072 + 3072 * 2048 + 2048 * 10 + 3072 + 2048 + 10
+  assert convolutions + linear == 31_795_146
+  shape = (1, 32, 32, 3)
+  assert num_parameters(DannSvhn(), shape) == 31_795_146
+  normed = DannSvhn(batch_norm="synchronised")
+  assert num_parameters(normed, shape) == 31_795_146 + 2 * (64 + 64 + 128)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16, jnp.bfloat16])
@@ -281,6 +311,106 @@ def test_per_device_needs_no_axis_and_synchronised_does():
     together.apply(variables, x, mutable=["batch_stats"])
   frozen = batch_norm("synchronised", train=False, name=None)
   np.testing.assert_allclose(frozen.apply(variables, x), x, rtol=1e-4)
+
+
+def pooled(x, window):
+  """Largest of window x window pixels, two apart, what is outside ignored."""
+  size = x.shape[1]
+  padded = np.pad(x, ((0, 0), (0, 1), (0, 1), (0, 0)), constant_values=-np.inf)
+  starts = itertools.product(range(window), repeat=2)
+  return np.max(
+    [padded[:, i : i + size : 2, j : j + size : 2] for i, j in starts], axis=0
+  )
+
+
+def dann_by_hand(name, variables, x, normed):
+  """Logits from the figure, layer by layer."""
+  windows = {"dann_mnist": (2, 2), "dann_svhn": (3, 3, None)}[name]
+  params = variables["params"]
+  for i, window in enumerate(windows, start=1):
+    layer = params[f"conv{i}"]
+    x = jax.lax.conv_general_dilated(
+      x,
+      layer["kernel"],
+      (1, 1),
+      ((2, 2), (2, 2)),
+      dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+    x = np.asarray(x + layer["bias"])
+    if normed:
+      norm = params[f"bn{i}"]
+      x = (x - x.mean((0, 1, 2))) / np.sqrt(x.var((0, 1, 2)) + 1e-5)
+      x = x * norm["scale"] + norm["bias"]
+    x = np.maximum(x, 0)
+    x = x if window is None else pooled(x, window)
+  x = x.reshape(len(x), -1)
+  dense = params["label_predictor"]
+  for i in range(2):
+    layer = dense[f"Dense_{i}"]
+    x = np.maximum(x @ layer["kernel"] + layer["bias"], 0)
+  return x @ dense["Dense_2"]["kernel"] + dense["Dense_2"]["bias"]
+
+
+@pytest.mark.parametrize("normed", [False, True])
+@pytest.mark.parametrize("name", DANN)
+def test_dann_networks_are_those_of_the_figure(name, normed):
+  model = TINY[name].copy(batch_norm="per_device" if normed else "none")
+  x = images()
+  variables = random_variables(model, x)
+  # In units of the logits; float32 sums of up to 3,072 terms, seen: 1e-6.
+  scale = 1e-5
+  logits, _ = jax.jit(train_step(model))(variables, x)
+  wanted = dann_by_hand(name, variables, x, normed)
+  np.testing.assert_allclose(logits, wanted, atol=scale * np.abs(wanted).max())
+
+
+def test_dropout_acts_on_the_hidden_layers_of_the_head_in_training_only():
+  model, x = TINY["dann_mnist"], images()
+  variables = random_variables(model, x)
+  half, all_of_it = model.copy(dropout=0.5), model.copy(dropout=1.0)
+  rngs = {"dropout": jax.random.key(3)}
+  logits = model.apply(variables, x)
+  np.testing.assert_array_equal(half.apply(variables, x), logits)
+  np.testing.assert_array_equal(
+    half.apply(variables, x, train=True, method="features", rngs=rngs),
+    half.apply(variables, x, method="features"),
+  )
+  dropped = half.apply(variables, x, train=True, rngs=rngs)
+  assert np.abs(dropped - logits).max() > 0.05
+  # Without its hidden units a head says the same of every image.
+  bias = variables["params"]["label_predictor"]["Dense_2"]["bias"]
+  np.testing.assert_array_equal(
+    all_of_it.apply(variables, x, train=True, rngs=rngs), np.tile(bias, (4, 1))
+  )
+
+
+def test_two_domains_are_one_logistic_output():
+  model, h = DomainClassifier(), images().reshape(4, -1)
+  variables = random_variables(model, h)
+  logits = model.apply(variables, h)
+  dense = MLP((100,), 1)
+  z = dense.apply({"params": variables["params"]["mlp"]}, h)[:, 0]
+  np.testing.assert_array_equal(logits, np.stack([z, 0 * z], axis=1))
+  for label, sign in ((0, 1), (1, -1)):
+    np.testing.assert_allclose(
+      -jax.nn.log_softmax(logits)[:, label],
+      jax.nn.softplus(-sign * z),
+      rtol=1e-5,
+      atol=1e-6,
+    )
+
+
+def test_the_last_of_several_domains_has_logit_zero():
+  model = DomainClassifier(num_domains=4, hidden=(7, 6))
+  h = images().reshape(4, -1)
+  logits = model.apply(random_variables(model, h), h)
+  assert logits.shape == (4, 4)
+  np.testing.assert_array_equal(logits[:, 3], 0)
+  assert (np.abs(logits[:, :3]) > 0).all()
+  derived = (192 * 7 + 7) + (7 * 6 + 6) + (6 * 3 + 3)
+  assert num_parameters(model, h.shape) == derived
+  with pytest.raises(ValueError, match="2 or more"):
+    num_parameters(DomainClassifier(num_domains=1), h.shape)
 
 
 def test_madry_cnn_starts_as_the_challenges_code_does():
