@@ -47,6 +47,7 @@ APART = {
     {"window_strides": (2, 2), "padding": ((1, 1), (1, 1))},
   ),
   "few outputs": ((2, 8, 8, 9), (3, 2, 9, 3), {"padding": ((2, 0), (-1, 3))}),
+  "beyond the image": ((2, 4, 3, 9), (5, 5, 9, 10), {"padding": "SAME"}),
   "strides": ((2, 9, 8, 9), (3, 2, 9, 10), {"window_strides": (2, 3)}),
   "odd order": (
     (8, 3, 2, 7),
