@@ -4,10 +4,8 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from robust_jax.evaluation.line_style import line_style
 from robust_jax.whole_file import whole_file
-
-_COLOURS = ("#0b6e99", "#c8553d", "#588157", "#8d6a9f", "#b08900", "#444444")
-_DASHES = ("-", "--", ":", "-.")
 
 
 class Curve(NamedTuple):
@@ -120,8 +118,7 @@ def _line(index, steps=(), values=()):
   return Line2D(
     steps,
     values,
-    color=_COLOURS[index % len(_COLOURS)],
-    linestyle=_DASHES[index % len(_DASHES)],
+    **line_style(index),
     # A run of a single record is a point, not an invisible line.
     marker="o" if len(steps) == 1 else None,
     lw=1.4,

@@ -1,5 +1,7 @@
 """Pictures of domain adaptation: what they are made of, and that they are."""
 
+import itertools
+
 import matplotlib.image
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from robust_jax.evaluation.domain_curves import (
   points,
 )
 from robust_jax.evaluation.feature_map import draw_feature_maps, feature_map
+from robust_jax.evaluation.line_style import line_style
 
 
 def two_clusters(n=12, dims=5, apart=50.0):
@@ -101,3 +104,13 @@ def test_a_metric_that_no_run_has_is_refused_by_name(tmp_path):
   with pytest.raises(ValueError, match=r"'accuracy' .*train/domain_loss"):
     draw_domain_curves(tmp_path / "curves.png", {"DANN": RECORDS}, curves)
   assert not list(tmp_path.iterdir())
+
+
+def test_lines_differ_in_more_than_colour_from_their_neighbours():
+  styles = [line_style(i) for i in range(13)]
+  dashes = [style["linestyle"] for style in styles]
+  assert all(a != b for a, b in itertools.pairwise(dashes))
+  assert len({tuple(style.items()) for style in styles[:12]}) == 12
+  assert styles[12] == styles[0]
+  marked = {tuple(line_style(i, marker=True).items()) for i in range(60)}
+  assert len(marked) == 60
