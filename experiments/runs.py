@@ -140,8 +140,8 @@ def demo(config: ConfigDict, path: pathlib.Path) -> int:
   with standard.unlocked():
     del standard.attack
   contenders = {}
-  for name, variant in (("standard", standard), ("robust", config)):
-    outcome = train(variant, path / name, title=f"{name:8}")
+  for name, one in (("standard", standard), ("robust", config)):
+    outcome = train(one, path / name, title=f"{name:8}")
     if outcome.status == "interrupted":
       return 130
     contenders[name] = from_run(path / name)[1]

@@ -1,6 +1,7 @@
 """What domain adaptation configs share: the recipe, the methods, the smoke."""
 
 from collections.abc import Sequence
+
 from ml_collections import ConfigDict
 
 from experiments.variant import variant

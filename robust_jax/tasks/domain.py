@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from robust_jax import checks, losses, lookup, metrics, parallel
+from robust_jax import checks, lookup, losses, metrics, parallel
 from robust_jax.adaptation import Alignment, View
 from robust_jax.evaluation.adaptation import adaptation, summarise
 from robust_jax.games import GameState, Solver, grad_reverse
