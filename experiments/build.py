@@ -135,7 +135,7 @@ def _part(config, name, make):
 
 
 def alignment(config: ConfigDict) -> Alignment:
-  """What the section `alignment` describes, for as many domains as there are."""
+  """What the section `alignment` describes, for this many domains."""
   options = dict(config.alignment)
   make = lookup.find("adaptation", options.pop("name"))
   if "num_domains" in inspect.signature(make).parameters:

@@ -1,4 +1,4 @@
-"""Unsupervised domain adaptation: labels in the source, answers in the target."""
+"""Domain adaptation: labels in the source, answers in the target."""
 
 from collections.abc import Sequence
 
