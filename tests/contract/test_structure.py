@@ -25,6 +25,7 @@ LAYERS = [
   ["victim"],
   ["data", "games", "models", "perturbations", "search"],
   ["attacks", "black_box", "defenses"],
+  ["statistics"],
   ["evaluation"],
   ["tasks"],
   ["training"],
