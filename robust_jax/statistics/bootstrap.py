@@ -11,6 +11,8 @@ Method = Literal["bca", "percentile"]
 Statistic = Callable[[np.ndarray], np.ndarray]
 """Sums `[..., S]` -> values `[..., M]`, each row by itself."""
 
+# Draws that equal the value but for the order in which they were added.
+_ROUNDING = 1e-9
 # Counts held at a time, 32 MiB.
 _CHUNK = 2**22
 
@@ -113,7 +115,9 @@ def _resampled(table, draws, seed):
 def _bca(value, drawn, without_one, tails):
   """Levels `[M, 2]` of the percentiles that BCa takes instead of `tails`."""
   # As many draws below as above the value, where they are not skewed.
-  below = ((drawn < value).mean(axis=0) + (drawn <= value).mean(axis=0)) / 2
+  rounding = _ROUNDING * np.nanmax(np.abs(drawn), axis=0)
+  sides = (drawn < value - rounding, drawn <= value + rounding)
+  below = np.mean(sides, axis=(0, 1))
   bias = scipy.special.ndtri(below)[:, None]
   deviations = without_one.mean(axis=0) - without_one
   skew = (deviations**3).sum(axis=0) / (deviations**2).sum(axis=0) ** 1.5 / 6
