@@ -13,8 +13,8 @@ Statistic = Callable[[np.ndarray], np.ndarray]
 
 # Draws that equal the value but for the order in which they were added.
 _ROUNDING = 1e-9
-# Counts held at a time, 32 MiB.
-_CHUNK = 2**22
+# Counts held at a time, 8 MiB.
+_CHUNK = 2**20
 
 
 @dataclasses.dataclass(frozen=True)

@@ -105,8 +105,8 @@ def test_net_risk_is_the_share_of_accuracy_lost():
 
 @pytest.mark.parametrize(("kept", "value"), [(True, 0), (False, 100)])
 def test_the_ends_of_the_scale(kept, value):
-  clean = np.ones(50, bool)
-  report = risk(_outcomes(clean, np.full((50, 5), kept)), draws=20)
+  clean = np.repeat([True, False], [50, 10])
+  report = risk(_outcomes(clean, np.full((60, 5), kept)), draws=20)
   row = report.overall
   assert row.risk.value == value
   # 1 - 0.025^(1/50): fifty images do not exclude what they do not show.
