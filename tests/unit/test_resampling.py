@@ -29,12 +29,13 @@ def test_of_the_same_draws_scipy_makes_the_same_interval(method):
   def ratio(numerator, denominator, axis):
     return numerator.sum(axis=axis) / denominator.sum(axis=axis)
 
+  data = (table[:, 1], table[:, 0])
   theirs = scipy.stats.bootstrap(
-    (table[:, 1], table[:, 0]), ratio, paired=True, n_resamples=2
+    data, ratio, paired=True, n_resamples=2, method="percentile"
   )
   theirs.bootstrap_distribution = ours.draws[:, 0]
   interval = scipy.stats.bootstrap(
-    (table[:, 1], table[:, 0]),
+    data,
     ratio,
     paired=True,
     n_resamples=0,
