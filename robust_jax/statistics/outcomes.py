@@ -74,7 +74,7 @@ def from_predictions(
   conditions: Sequence[Condition],
   labels: np.ndarray | None = None,
 ) -> Outcomes:
-  """Outcomes from predicted classes.
+  """Outcomes from predicted classes; a negative one is no answer, never right.
 
   Args:
     ids: N names of images.
@@ -110,8 +110,8 @@ def from_predictions(
     )
   return Outcomes(
     tuple(ids),
-    clean == truth,
-    transformed == truth[:, None],
+    (clean == truth) & (clean >= 0),
+    (transformed == truth[:, None]) & (transformed >= 0),
     tuple(conditions),
     labels is not None,
   )

@@ -25,7 +25,7 @@ LAYERS = [
   ["victim"],
   ["data", "games", "models", "perturbations", "search"],
   ["attacks", "black_box", "defenses"],
-  ["statistics"],
+  ["adapters", "statistics"],
   ["evaluation"],
   ["tasks"],
   ["training"],

@@ -163,6 +163,14 @@ def test_a_failure_without_labels_is_a_prediction_that_changed():
   assert risk(labelled, draws=10).clean_accuracy == 50
 
 
+def test_no_answer_is_a_failure_even_without_labels():
+  clean, transformed = np.array([-1, 2, 2]), np.array([[-1], [-1], [2]])
+  conditions = [Condition("noise", "shot", 1)]
+  outcomes = from_predictions("abc", clean, transformed, conditions)
+  assert outcomes.clean.tolist() == [False, True, True]
+  assert outcomes.transformed[:, 0].tolist() == [False, False, True]
+
+
 def test_reports_are_json():
   a, b = _random(40, 4), _random(40, 5)
   report, comparison = risk(a, draws=10), compare_risks(a, b, draws=10)
