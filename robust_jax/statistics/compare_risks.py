@@ -14,7 +14,7 @@ from robust_jax.statistics.mixtures import (
   mixtures,
 )
 from robust_jax.statistics.outcomes import Outcomes
-from robust_jax.statistics.swap_test import swap_test
+from robust_jax.statistics.sign_flip_test import sign_flip_test
 from robust_jax.statistics.verdict import Difference, verdict
 from robust_jax.statistics.widen_if_flat import widen_if_flat
 
@@ -56,7 +56,7 @@ class Comparison:
     families: differences of risks, by name.
     conditions: minimum functionality included.
     level: of the intervals; 1 - level is the chance of a false verdict.
-    draws: of bootstrap and swaps.
+    draws: of bootstrap and signs.
     method: of the bootstrap.
     seed: of both.
   """
@@ -114,7 +114,7 @@ def compare_risks(
   both = a.clean & b.clean
   num_images = min(int(a.clean.sum()), int(b.clean.sum()))
   result = widen_if_flat(result, (-100.0, 100.0), num_images, level)
-  p_values = swap_test(*tables, lost_share, draws=draws, seed=seed)
+  p_values = sign_flip_test(_per_image(*tables), draws=draws, seed=seed)
   adjusted = [p_values[0], *holm(p_values[1:])]
   differences = [
     verdict(
@@ -143,6 +143,18 @@ def compare_risks(
 def _difference(sums):
   first, second = np.split(sums, 2, axis=-1)
   return lost_share(first) - lost_share(second)
+
+
+def _per_image(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+  """Differences `[N, R]` whose sums are those of the risks, as shares.
+
+  What an image adds is counted from the risk that both models would have if
+  they were alike, so that its mean is 0 then, even where one model is right
+  about far fewer images.
+  """
+  together = lost_share((a + b).sum(axis=0)) / 100
+  beyond = [(t[:, 1:] - together * t[:, :1]) / t[:, 0].sum() for t in (a, b)]
+  return beyond[0] - beyond[1]
 
 
 def _clean(a, b, names, options):

@@ -66,16 +66,26 @@ class TransformationRow(Row):
 
 
 @dataclasses.dataclass(frozen=True)
+class CurvePoint:
+  """Mean risk, by weight, of what a family has at a severity."""
+
+  severity: float
+  risk: float
+
+
+@dataclasses.dataclass(frozen=True)
 class FamilyRow(Row):
   """All transformations of a family.
 
   Attributes:
-    breaks_at: smallest severity at which the mean over those of its
-      transformations that have it exceeds the tolerance.
+    breaks_at: smallest severity at which the curve exceeds the tolerance.
+    curve: by severity, increasing. Where its transformations have severities of
+      different units, it means nothing; look at theirs.
     transformations: by name.
   """
 
   breaks_at: float | None
+  curve: list[CurvePoint]
   transformations: dict[str, TransformationRow]
 
 
@@ -214,10 +224,11 @@ class _Tree(NamedTuple):
       here = [p for p in points if p.severity == severity]
       weights = [p.weight for p in here]
       mean = np.average([p.risk.value for p in here], weights=weights)
-      curve.append((severity, float(mean)))
+      curve.append(CurvePoint(severity, float(mean)))
     return FamilyRow(
       **vars(self.rows[name,]),
       breaks_at=_breaks_at(curve, self.tolerance),
+      curve=curve,
       transformations=members,
     )
 
@@ -240,7 +251,7 @@ class _Tree(NamedTuple):
           weight=float(of_family[here].sum()),
         )
       )
-    curve = [(row.severity, row.risk.value) for row in rows]
+    curve = [CurvePoint(row.severity, row.risk.value) for row in rows]
     return TransformationRow(
       **vars(self.rows[family, name]),
       breaks_at=_breaks_at(curve, self.tolerance),
@@ -248,8 +259,6 @@ class _Tree(NamedTuple):
     )
 
 
-def _breaks_at(
-  curve: Sequence[tuple[float, float]], tolerance: float
-) -> float | None:
+def _breaks_at(curve: Sequence[CurvePoint], tolerance: float) -> float | None:
   """First severity whose risk exceeds the tolerance; severities increase."""
-  return next((s for s, value in curve if value > tolerance), None)
+  return next((p.severity for p in curve if p.risk > tolerance), None)

@@ -14,7 +14,7 @@ class Difference:
 
   Attributes:
     difference: in points, with its interval.
-    p_value: of `swap_test`, or McNemar's.
+    p_value: of `sign_flip_test`, or McNemar's.
     p_adjusted: Holm's over all families; the same for what stands alone.
     verdict: that one is better takes both a `p_adjusted` below 1 - level and an
       interval on one side of 0.

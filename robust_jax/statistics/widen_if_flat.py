@@ -29,7 +29,8 @@ def widen_if_flat(
 
   Source: Clopper & Pearson 1934, the case of no success; "the rule of three".
   """
-  flat = np.ptp(result.draws, axis=0) <= _ROUNDING
+  spread = np.nanmax(result.draws, axis=0) - np.nanmin(result.draws, axis=0)
+  flat = spread <= _ROUNDING
   missed = 1 - ((1 - level) / 2) ** (1 / num_images)
   lowest, highest = bounds
   low = result.value - missed * (result.value - lowest)

@@ -7,7 +7,7 @@ import scipy.stats
 from robust_jax.statistics.bootstrap import bootstrap
 from robust_jax.statistics.holm import holm
 from robust_jax.statistics.mcnemar import mcnemar
-from robust_jax.statistics.swap_test import swap_test
+from robust_jax.statistics.sign_flip_test import sign_flip_test
 from robust_jax.statistics.widen_if_flat import widen_if_flat
 
 
@@ -111,6 +111,9 @@ def test_draws_that_say_nothing_are_left_out():
   result = bootstrap(table, _ratio, draws=100)
   assert np.isnan(result.draws).any()
   assert (result.low, result.high) == (1, 1)
+  # And of one image nothing is known: 1 - 0.025 may be of another kind.
+  widened = widen_if_flat(result, (0.0, 1.0), 1)
+  assert (widened.low, widened.high) == (pytest.approx(0.025), 1)
 
 
 @pytest.mark.parametrize(
@@ -160,52 +163,47 @@ def test_holm_takes_p_values(p_values):
     holm(p_values)
 
 
-def _mean(sums):
-  return sums
-
-
 @pytest.mark.parametrize("counts", [(5, 0), (4, 0), (7, 2), (3, 3)])
-def test_swapping_yes_and_no_is_mcnemars_test(counts):
-  a = np.repeat([1, 0, 1], [*counts, 10])[:, None]
-  b = np.repeat([0, 1, 1], [*counts, 10])[:, None]
+def test_flipping_yes_and_no_is_mcnemars_test(counts):
+  differences = np.repeat([1, -1, 0], [*counts, 10])[:, None]
   exact = float(mcnemar(*counts))
-  (p_value,) = swap_test(a, b, _mean, draws=4000)
-  # Four deviations of the sampling of 4000 swaps, and the one counted.
+  (p_value,) = sign_flip_test(differences, draws=4000)
+  # Four deviations of the sampling of 4000 signs, and the one counted.
   noise = 4 * np.sqrt(exact * (1 - exact) / 4000) + 1 / 4000
   assert abs(p_value - exact) <= noise
 
 
-def test_swapping_ratios_is_scipys_permutation_test():
-  tables = _skewed(8, seed=3), _skewed(8, seed=4)
-  both = np.stack(tables)
+def test_flipping_is_scipys_permutation_test():
+  differences = np.random.default_rng(3).normal(0.3, 1, (9, 2))
+  found = sign_flip_test(differences, draws=4000)
+  for column, p_value in zip(differences.T, found, strict=True):
+    exact = scipy.stats.permutation_test(
+      (column,), np.sum, permutation_type="samples", n_resamples=np.inf
+    ).pvalue
+    # Four deviations of sampling 4000 of the 512 signs, and the one counted.
+    noise = 4 * np.sqrt(exact * (1 - exact) / 4000) + 1 / 4000
+    assert abs(p_value - exact) <= noise
 
-  def difference(first, second, axis):
-    # Values are images, encoded as model * 8 + image.
-    rows = [
-      np.take(both.reshape(16, 2), np.asarray(side, int), axis=0).sum(axis=-2)
-      for side in (first, second)
-    ]
-    del axis
-    return (_ratio(rows[0]) - _ratio(rows[1]))[..., 0]
 
-  exact = scipy.stats.permutation_test(
-    (np.arange(8), np.arange(8, 16)),
-    difference,
-    permutation_type="samples",
-    vectorized=True,
-    n_resamples=np.inf,
-  ).pvalue
-  (p_value,) = swap_test(*tables, _ratio, draws=4000)
-  assert 0.02 < exact < 0.98
-  # All 256 swaps are met; four deviations of sampling 4000 of them.
-  assert abs(p_value - exact) < 4 * np.sqrt(exact * (1 - exact) / 4000)
+def test_one_coin_is_tossed_for_all_that_is_known_of_an_image():
+  differences = np.random.default_rng(4).normal(size=(9, 1))
+  scaled = differences * [1, 7, -1]
+  first, *others = sign_flip_test(scaled, draws=100)
+  assert others == [first, first]
 
 
 def test_models_that_agree_everywhere_are_not_told_apart():
-  table = _skewed(10)
-  assert swap_test(table, table, _ratio, draws=50) == [1]
+  assert sign_flip_test(np.zeros((10, 1)), draws=50) == [1]
 
 
-def test_tables_of_other_images_are_not_swapped():
-  with pytest.raises(ValueError, match="the same images"):
-    swap_test(_skewed(3), _skewed(4), _ratio)
+@pytest.mark.parametrize(
+  ("change", "message"),
+  [
+    ({"differences": np.array([[np.nan]])}, "1 that are not finite"),
+    ({"differences": np.zeros(3)}, r"shape \(3,\)"),
+    ({"draws": 0}, "draws = 0"),
+  ],
+)
+def test_differences_that_cannot_be_are_refused(change, message):
+  with pytest.raises(ValueError, match=message):
+    sign_flip_test(**{"differences": np.ones((3, 1))} | change)

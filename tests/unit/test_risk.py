@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+import scipy.special
 
 from robust_jax.statistics.compare_risks import compare_risks
 from robust_jax.statistics.gate import Thresholds, gate
@@ -90,6 +91,9 @@ def test_risk_by_hand():
   assert [s.risk.value for s in gaussian.severities] == [0, 75]
   assert [s.weight for s in gaussian.severities] == pytest.approx([1 / 3] * 2)
   assert gaussian.breaks_at == 2
+  # At severity 2, 75 of gaussian noise and 25 of shot noise.
+  curve = [(point.severity, point.risk) for point in noise.curve]
+  assert curve == [(1, 0), (2, pytest.approx(50))]
   assert noise.breaks_at == 2
   assert "identity" not in noise.transformations
   assert report.minimum_functionality["identity"].risk.value == 25
@@ -311,6 +315,26 @@ def test_models_that_are_alike_are_seldom_told_apart():
   # Holm keeps one false alarm of six below 5 %: 3 of 60, and three deviations
   # of that many trials. Without Holm a quarter would be expected, 15.
   assert alarms <= 3 + 3 * np.sqrt(60 * 0.05 * 0.95)
+
+
+def test_models_that_fail_apart_meet_the_test_of_two_proportions():
+  # A is right about 950 images and loses a fifth, B about 300 and loses 71.
+  rng = np.random.default_rng(0)
+  models = []
+  for num_clean, num_lost in ((950, 190), (300, 71)):
+    order = rng.permutation(1000)
+    clean, kept = np.zeros(1000, bool), np.ones((1000, 1), bool)
+    clean[order[:num_clean]] = True
+    kept[order[:num_lost]] = False
+    models.append(_outcomes(clean, kept, [Condition("noise", "t", 1)]))
+  found = compare_risks(*models, draws=10_000).families["noise"]
+  together = (190 + 71) / (950 + 300)
+  error = np.sqrt(together * (1 - together) * (1 / 950 + 1 / 300))
+  p_value = 2 * scipy.special.ndtr((190 / 950 - 71 / 300) / error)
+  # Four deviations of sampling 10,000 signs, and what the 285 images that both
+  # are right about may add to the variance, 8 % of it at most.
+  noise = 4 * np.sqrt(p_value * (1 - p_value) / 10_000) + 0.015
+  assert abs(found.p_value - p_value) < noise
 
 
 def test_a_comparison_without_labels_has_no_accuracies():
