@@ -16,6 +16,12 @@ from robust_jax.adapters.source_images import SourceImages
 from robust_jax.adapters.stored_answers import StoredAnswers, write_answers
 from robust_jax.adapters.survey import survey
 from robust_jax.data.source import Source
+from robust_jax.statistics.outcomes import (
+  MINIMUM_FUNCTIONALITY,
+  Condition,
+  from_predictions,
+)
+from robust_jax.statistics.risk import risk
 
 GREY = np.arange(6, dtype=np.uint8).reshape(2, 3, 1)
 COLOUR = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
@@ -335,3 +341,44 @@ def test_stored_answers_that_cannot_be_meant(tmp_path, arrays, message):
   np.savez(tmp_path / "answers.npz", **arrays)
   with pytest.raises(ValueError, match=message):
     StoredAnswers(tmp_path / "answers.npz")
+
+
+def test_from_images_to_a_verdict():
+  # Bright is 1; a third of the images are so close that one level more counts.
+  rng = np.random.default_rng(0)
+  levels = np.repeat([100, 127, 200], 20)
+  images = np.repeat(levels, 4).reshape(60, 2, 2, 1).astype(np.uint8)
+  samples = [
+    Sample(f"{i}", x, int(x[0, 0, 0] > 127)) for i, x in enumerate(images)
+  ]
+  found = survey(_Listed([*samples, samples[0]]))
+  conditions = (
+    Condition("light", "brightness", 1),
+    Condition("noise", "uniform", 40),
+    Condition(MINIMUM_FUNCTIONALITY, "identity", 0),
+  )
+  views = [images + 1, images + rng.integers(-40, 41, images.shape), images]
+
+  def logits_fn(x):
+    mean = 255 * x.mean(axis=(1, 2, 3))
+    return jnp.stack([jnp.full_like(mean, 127.5), mean], axis=1)
+
+  predict = jax_predictor(logits_fn)
+  answers = [
+    read_answers(ask(predict, view.astype(np.uint8), 2), 2)
+    for view in (images, *views)
+  ]
+  clean, *transformed = (a.classes for a in answers)
+  report = risk(
+    from_predictions(
+      found.ids, clean, np.stack(transformed, axis=1), conditions, found.labels
+    ),
+    draws=100,
+  )
+  assert found.counts == {"duplicate id": 1}
+  assert report.clean_accuracy == 100
+  assert report.families["light"].risk.value == pytest.approx(100 / 3)
+  assert report.minimum_functionality["identity"].risk.value == 0
+  # The mean of four pixels moves by 11.5 as a rule: about half of the near
+  # third changes sides, and hardly any of those 27.5 away.
+  assert 0 < report.families["noise"].risk.value < 100 / 3
