@@ -51,8 +51,15 @@ def train(
 def report(
   path: pathlib.Path, config: ConfigDict, num_examples: int | None = None
 ) -> dict[str, Any]:
-  """What the config's own report makes of the run in `path`."""
-  return lookup.find("experiments", config.report)(path, config, num_examples)
+  """What the config's own report makes of the run in `path`.
+
+  `report` is a module of `experiments`, named after its function, or anything
+  importable as "package.module:function".
+  """
+  name = config.report
+  if ":" not in name:
+    name = f"experiments.{name}:{name}"
+  return lookup.find("experiments", name)(path, config, num_examples)
 
 
 def _control(config):

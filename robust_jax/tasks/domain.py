@@ -12,11 +12,12 @@ from robust_jax.adaptation import Alignment, View
 from robust_jax.evaluation.adaptation import adaptation, summarise
 from robust_jax.games import GameState, Solver, grad_reverse
 from robust_jax.games.players import descend, initialiser
+from robust_jax.models.adapted import Adapted
 from robust_jax.on_cpu import canonicalize_on_cpu
 from robust_jax.tasks.ramp import ramp as ramp_at
 from robust_jax.tasks.two_domains import (
+  adapted,
   both_domains,
-  frozen_for,
   initialise,
   one_domain,
 )
@@ -200,17 +201,13 @@ def domain(
       opt_state=(game.opt_state, game.memory),
     ), parallel.total(report | {"lam": (lam * ones, ones)})
 
-  def network(state: State, name: str):
-    return frozen_for(
-      name, model, batch_norm, state.params["model"], state.model_state
-    )
-
   def evaluate(state: State, batch: Batch, key: Key):
     del key
-    return adaptation(network(state, "source"), network(state, "target"), batch)
+    network = deployed(state)
+    return adaptation(network.source, network.target, batch)
 
-  def deployed(state: State):
-    return network(state, "target")
+  def deployed(state: State) -> Adapted:
+    return adapted(model, batch_norm, state.params["model"], state.model_state)
 
   return Task(init, step, evaluate, deployed, summarise)
 

@@ -11,8 +11,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from robust_jax.models.frozen import frozen
-from robust_jax.types import Array, Batch, Key, LogitsFn, PyTree
+from robust_jax.models.adapted import Adapted
+from robust_jax.models.split import split
+from robust_jax.types import Array, Batch, Key, PyTree
 
 MODES = ("none", "joint", "separate")
 
@@ -88,12 +89,16 @@ def both_domains(
   return source, target, state
 
 
-def frozen_for(
-  domain: str, model: nn.Module, batch_norm: str, params: PyTree, state: PyTree
-) -> LogitsFn:
-  """The frozen network with the running statistics of "source" or "target"."""
-  own = state[domain] if batch_norm == "separate" else state
-  return frozen(model, {"params": params, **own})
+def adapted(
+  model: nn.Module, batch_norm: str, params: PyTree, state: PyTree
+) -> Adapted:
+  """The frozen network, with the running statistics of either domain."""
+
+  def for_domain(name):
+    own = state[name] if batch_norm == "separate" else state
+    return split(model, {"params": params, **own})
+
+  return Adapted(for_domain("source"), for_domain("target"))
 
 
 def _split(variables):
