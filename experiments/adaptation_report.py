@@ -10,20 +10,19 @@ import contextlib
 import pathlib
 import time
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
-import jax
 import numpy as np
 import rich.box
 import rich.table
 from ml_collections import ConfigDict
 
 from experiments import build, workdir
+from experiments.adapted_run import AdaptedRun, adapted_run, examples
 from experiments.evaluate import one_accuracy
 from experiments.provenance import provenance
 from robust_jax import parallel
 from robust_jax.data.joined import joined
-from robust_jax.data.source import Source
 from robust_jax.evaluation.a_distance import a_distance
 from robust_jax.evaluation.domain_curves import Curve, draw_domain_curves
 from robust_jax.evaluation.feature_map import draw_feature_maps
@@ -31,10 +30,7 @@ from robust_jax.evaluation.report import print_table, write_json
 from robust_jax.evaluation.reverse_validation import reverse_validation
 from robust_jax.models.adapted import Adapted
 from robust_jax.on_host import on_host
-from robust_jax.training import log
-from robust_jax.training.checkpoint import Checkpoints
 from robust_jax.training.progress import Progress
-from robust_jax.types import Task
 
 _NUM_PROBED = 2000
 _NUM_DRAWN = 500
@@ -45,6 +41,15 @@ _RULES = {
   "by reverse validation": "reverse_validation",
   "oracle": "target_accuracy",
 }
+_HEADINGS = (
+  "last\nstep",
+  "by infor-\nmation",
+  "by reverse\nvalidation",
+  "oracle",
+  "source",
+  "A-dis-\ntance",
+  "domain\nloss",
+)
 _CURVES = (
   Curve("train", "loss", "class loss on the source"),
   Curve("train", "domain_loss", "loss of the domain classifier", np.log(2)),
@@ -56,27 +61,6 @@ _CURVES = (
     is_share=True,
   ),
 )
-
-
-class _Examples(NamedTuple):
-  """Of one domain, on the host: x float32 `[N, H, W, C]`, y `[N]`."""
-
-  x: np.ndarray
-  y: np.ndarray
-
-
-class _Run(NamedTuple):
-  """A trained model: its task, a template of its state, and what it left."""
-
-  task: Task
-  template: Any
-  checkpoints: Checkpoints
-  records: list[dict[str, Any]]
-
-  def network(self, step: int) -> Adapted:
-    """As it stood at a step."""
-    state = self.checkpoints.restore(step, self.template)
-    return self.task.deployed(state)
 
 
 def adaptation_report(
@@ -99,7 +83,7 @@ def adaptation_report(
   started = time.monotonic()
   with contextlib.ExitStack() as stack:
     runs = {
-      title: stack.enter_context(_opened(where, config))
+      title: stack.enter_context(adapted_run(where))
       for title, where in _titles(path).items()
     }
     held_out = _held_out(config, num_examples or _NUM_PROBED)
@@ -149,50 +133,12 @@ def _title(path):
   return config.alignment.name if "alignment" in config else config.task.name
 
 
-@contextlib.contextmanager
-def _opened(path, config):
-  trained = workdir.read_config(path)
-  target = build.domains(config, "test")[1]
-  task = build.task(
-    trained, build.model(trained, target.num_classes), num_steps=1
-  )
-  batch = _blank(target.image_shape)
-  template = jax.eval_shape(task.init, jax.random.key(trained.seed), batch)
-  plan = trained.training
-  checkpoints = Checkpoints(path / "checkpoints", plan.keep_last, plan.watch)
-  with contextlib.closing(checkpoints):
-    if not checkpoints.measured():
-      raise ValueError(
-        f"{path} has no evaluated checkpoint: train it first, for "
-        "training.evaluate_every_steps steps at least."
-      )
-    yield _Run(task, template, checkpoints, log.read(path))
-
-
-def _blank(image_shape):
-  """A batch of nothing, to learn shapes and initial parameters from."""
-  x, ones = np.zeros((2, *image_shape), np.float32), np.ones(2, np.float32)
-  zeros = np.zeros(2, np.int32)
-  return {
-    "source": {"x": x, "y": zeros, "mask": ones, "domain": zeros},
-    "target": {"x": x, "mask": ones, "domain": zeros + 1},
-  }
-
-
 def _held_out(config, most):
   sources, target = build.domains(config, "validation")
   return {
-    "source": _read(joined(sources), most),
-    "target": _read(target, most),
+    "source": examples(sources, most),
+    "target": examples([target], most),
   }
-
-
-def _read(source: Source, most: int) -> _Examples:
-  """At most so many, spread over all: sources follow one another."""
-  count = min(most, len(source))
-  rows = np.linspace(0, len(source) - 1, count).astype(int)
-  batch = source.read(rows)
-  return _Examples(batch["x"].astype(np.float32) / 255, batch["y"])
 
 
 class _Tests:
@@ -221,7 +167,7 @@ class _Tests:
     return self._measures["target"](network.target)
 
 
-def _judge(run: _Run, held_out, tests: _Tests, on_done) -> dict[str, Any]:
+def _judge(run: AdaptedRun, held_out, tests: _Tests, on_done) -> dict[str, Any]:
   """A row of the table, and the scores of every checkpoint."""
   scores = {}
   for step, metrics in run.checkpoints.measured().items():
@@ -261,8 +207,8 @@ def _features(network: Adapted, held_out) -> list[np.ndarray]:
   """`[N, D]` of the source and `[M, D]` of the target."""
   parts = (network.source, network.target)
   found = (
-    on_host(part.features)(examples.x)
-    for part, examples in zip(parts, held_out.values(), strict=True)
+    on_host(part.features)(domain.x)
+    for part, domain in zip(parts, held_out.values(), strict=True)
   )
   return [features.reshape(len(features), -1) for features in found]
 
@@ -285,10 +231,11 @@ def _draw(path, runs, held_out, config):
     {title: run.records for title, run in runs.items()},
     [c for c in _CURVES if _is_recorded(c, runs)],
   )
-  networks = {title: _last(run) for title, run in runs.items()}
+  networks = {title: run.last() for title, run in runs.items()}
   if len(networks) == 1:
-    networks = {"untrained": _untrained(*runs.values(), config)} | networks
-  labels = tuple(examples.y for examples in held_out.values())
+    (run,) = runs.values()
+    networks = {"untrained": run.untrained()} | networks
+  labels = tuple(part.y for part in held_out.values())
   drawn = 2 * min(_NUM_DRAWN, *map(len, labels))
   names = zip(("before", "after"), networks.items(), strict=True)
   draw_feature_maps(
@@ -307,23 +254,13 @@ def _is_recorded(curve, runs):
   return any(r["split"] == curve.split and curve.metric in r for r in records)
 
 
-def _last(run):
-  return run.network(max(run.checkpoints.measured()))
-
-
-def _untrained(run, config):
-  shape = build.domains(config, "validation")[1].image_shape
-  init = jax.jit(run.task.init)
-  return run.task.deployed(init(jax.random.key(config.seed), _blank(shape)))
-
-
 def _table(models: Mapping[str, Any], target: str) -> rich.table.Table:
   table = rich.table.Table(
     title=f"accuracy on the test part of {target}", box=rich.box.SIMPLE_HEAD
   )
   table.add_column("model")
-  for name in (*_RULES, "source", "A-distance", "domain loss"):
-    table.add_column(name, justify="right")
+  for name in _HEADINGS:
+    table.add_column(name, justify="right", no_wrap=True)
   for title, model in models.items():
     accuracies = (
       f"{100 * model['target_accuracy'][rule]:.1f} %" for rule in _RULES

@@ -44,7 +44,7 @@ def domain(
   ramp: str = "dann",
   solver: str = "reversal",
   batch_norm: str = "none",
-  class_weights: Sequence[float] | None = None,
+  class_weights: Sequence[float] = (),
 ) -> Task:
   """min over the network of the source's loss + lam x distance of the domains.
 
@@ -66,7 +66,7 @@ def domain(
       none, "joint", or "separate", which alone closes much of a gap.
     class_weights: `[K]` of the source's examples by class, where the target
       has other proportions (`evaluation.label_shift`); they weigh the loss and
-      the alignment.
+      the alignment. Without any, all count alike.
 
   Returns:
     The task. `step` reports "loss" and "accuracy" on the source, "lam" and what
@@ -98,7 +98,7 @@ def domain(
 
   def example_weights(batch: Batch) -> Array:
     labels = batch["source"]["y"]
-    if class_weights is None:
+    if not class_weights:
       return jnp.ones(labels.shape)
     return jnp.asarray(class_weights, jnp.float32)[labels]
 
@@ -231,7 +231,7 @@ def _one_gradient(loss, optimisers) -> Solver:
 
 
 def _check_class_weights(class_weights, num_classes):
-  if class_weights is not None and len(class_weights) != num_classes:
+  if class_weights and len(class_weights) != num_classes:
     raise ValueError(
       f"class_weights are {len(class_weights)}: wanted one for each of the "
       f"{num_classes} classes."
