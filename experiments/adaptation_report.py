@@ -130,7 +130,8 @@ def _titles(path):
 
 def _title(path):
   config = workdir.read_config(path)
-  return config.alignment.name if "alignment" in config else config.task.name
+  section = config.alignment if config.task.name == "domain" else config.task
+  return section.name
 
 
 def _held_out(config, most):

@@ -105,6 +105,8 @@ def from_run(
   config = config or trained
   source = build.source(config, "test")
   model = build.model(config, source.num_classes)
+  if "warm_start" in trained:  # that run may be gone, and shapes are the same
+    trained = variant(trained, {"warm_start": {"run": ""}})
   task = build.task(trained, model, num_steps=1)
   template = jax.eval_shape(task.init, jax.random.key(0), _batch(source))
   checkpoints = Checkpoints(

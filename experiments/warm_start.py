@@ -17,7 +17,7 @@ def warm_start(
   """What a model's initial variables become: those of a run's best checkpoint.
 
   Args:
-    run: its work directory.
+    run: its work directory; "" leaves them as they were initialised.
     fresh: top-level names of parameters that stay as they were initialised,
       such as those of the layers behind the features. What else the variables
       hold, such as BatchNorm's statistics, is the run's.
@@ -29,6 +29,8 @@ def warm_start(
   Raises:
     ValueError: there is no run, or no checkpoint in it.
   """
+  if not run:
+    return lambda variables: variables
   trained = _variables(pathlib.Path(run))
 
   def begin(variables: PyTree) -> PyTree:
