@@ -4,7 +4,6 @@ import ast
 import json
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -13,11 +12,8 @@ from experiments.adaptation_report import adaptation_report
 from experiments.adapted_run import Examples, adapted_run
 from experiments.configs.domain import digits_dann
 from experiments.label_shift import label_shift, main
-from robust_jax.models.adapted import Adapted
 from robust_jax.models.dann_mnist import DannMnist
-from robust_jax.models.split import SplitModel
 from robust_jax.tasks.two_domains import adapted
-from robust_jax.training.checkpoint import Checkpoints
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +62,7 @@ def test_every_rule_stands_beside_the_oracle(report):
 
 def test_accuracies_are_of_the_test_parts(run, report):
   path, config = run
-  (_, target) = build.domains(config, "test")
+  target = build.domains(config, "test")[1]
   test = target.read(np.arange(len(target)))
   with adapted_run(path) as opened:
     answers = opened.last()(test["x"] / np.float32(255)).argmax(-1)
@@ -126,7 +122,7 @@ def test_each_domain_is_answered_by_its_own_statistics():
 def test_a_skew_of_the_target_is_found(run):
   """By a real classifier; classes 0 to 4 are four times as frequent."""
   path, config = run
-  sources, target = build.domains(config, "train")
+  target = build.domains(config, "train")[1]
   batch = target.read(np.arange(len(target)))
   x, y = batch["x"] / np.float32(255), batch["y"]
   skewed = (y < 5) | (np.arange(len(y)) % 4 == 0)
