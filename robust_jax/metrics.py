@@ -6,17 +6,19 @@ of averages would not.
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from robust_jax.types import Array, Metrics
 
 
 def average(values: Array, mask: Array) -> tuple[Array, Array]:
-  """(sum, count) of `values [B]` where `mask [B]` is 1.
+  """(sum `[...]`, count) of `values [B, ...]` where `mask [B]` is 1.
 
   A masked value has no influence, not even as NaN.
   """
-  kept = jnp.where(mask > 0, values.astype(jnp.float32), 0.0)
-  return jnp.sum(kept * mask), jnp.sum(mask)
+  weights = mask.reshape(mask.shape + (1,) * (values.ndim - 1))
+  kept = jnp.where(weights > 0, values.astype(jnp.float32), 0.0)
+  return jnp.sum(kept * weights, axis=0), jnp.sum(mask)
 
 
 def accuracy(logits: Array, labels: Array, mask: Array) -> tuple[Array, Array]:
@@ -29,9 +31,18 @@ def merge(a: Metrics, b: Metrics) -> Metrics:
   return jax.tree.map(jnp.add, a, b)
 
 
-def result(metrics: Metrics) -> dict[str, float]:
-  """Sums divided by their counts, as Python floats; NaN for a count of 0."""
+def result(metrics: Metrics) -> dict[str, float | np.ndarray]:
+  """Sums divided by their counts; NaN for a count of 0.
+
+  A Python float for each scalar, a float64 array for a sum that has a shape.
+  """
   return {
-    name: float(total) / float(count) if count else float("nan")
+    name: _divided(total, float(count))
     for name, (total, count) in jax.device_get(metrics).items()
   }
+
+
+def _divided(total, count):
+  total = np.asarray(total, np.float64)
+  mean = total / count if count else np.full(total.shape, np.nan)
+  return mean if mean.ndim else mean.item()

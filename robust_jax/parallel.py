@@ -42,6 +42,17 @@ def total(tree: PyTree) -> PyTree:
   return jax.lax.psum(tree, AXIS)
 
 
+def gather(tree: PyTree) -> PyTree:
+  """Every device's rows, in each device; inside a step only.
+
+  For what is no average over examples, such as a covariance. The gradient of a
+  function of gathered rows, averaged by `mean`, is that of the whole batch.
+  """
+  return jax.tree.map(
+    lambda rows: jax.lax.all_gather(rows, AXIS, tiled=True), tree
+  )
+
+
 def pmap_step(
   step: Callable[[State, Batch, Key], tuple[State, Metrics]],
   fetch: Fetch = fetch_request,

@@ -6,7 +6,7 @@ from typing import Any
 
 import optax
 
-_SCHEDULES = ("constant", "cosine", "triangle", "piecewise")
+_SCHEDULES = ("constant", "cosine", "triangle", "piecewise", "dann")
 
 
 def optimiser(
@@ -54,7 +54,8 @@ def schedule(name: str, peak: float, num_steps: int) -> optax.Schedule:
   constant: the peak throughout. cosine: from the peak to 0. triangle: linearly
   from 0 to the peak at 40 % of the run and back to 0, the cyclic schedule of
   Wong, Rice and Kolter 2020. piecewise: a tenth at 75 % of the run and again at
-  90 %, as PGD training commonly does.
+  90 %, as PGD training commonly does. dann: peak / (1 + 10 p)^0.75 at a share p
+  of the run, with which Ganin et al. 2016 (section 5.2.2) train from 0.01.
   """
   if name == "constant":
     return optax.constant_schedule(peak)
@@ -72,6 +73,8 @@ def schedule(name: str, peak: float, num_steps: int) -> optax.Schedule:
   if name == "piecewise":
     drops = {int(0.75 * num_steps): 0.1, int(0.9 * num_steps): 0.1}
     return optax.piecewise_constant_schedule(peak, drops)
+  if name == "dann":
+    return lambda step: peak / (1 + 10 * step / num_steps) ** 0.75
   raise ValueError(
     f"no schedule named '{name}': wanted one of {', '.join(_SCHEDULES)}."
   )

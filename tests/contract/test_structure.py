@@ -24,7 +24,7 @@ LAYERS = [
   ["on_cpu", "on_host", "kth_largest"],
   ["victim"],
   ["data", "games", "models", "perturbations", "search"],
-  ["attacks", "black_box", "defenses"],
+  ["adaptation", "attacks", "black_box", "defenses"],
   ["evaluation"],
   ["tasks"],
   ["training"],

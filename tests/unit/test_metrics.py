@@ -32,3 +32,17 @@ def test_accuracy_counts_right_answers():
 def test_nothing_counted_is_nan():
   result = metrics.result({"m": (np.float32(0), np.float32(0))})
   assert math.isnan(result["m"])
+
+
+def test_a_sum_may_have_a_shape():
+  values = jnp.arange(12.0).reshape(4, 3).at[3].set(jnp.nan)
+  mask = jnp.array([1.0, 1.0, 1.0, 0.0])
+  total, count = metrics.average(values, mask)
+  np.testing.assert_array_equal(total, [9, 12, 15])
+  sums = {"m": (total, count), "scalar": (jnp.float32(6), count)}
+  result = metrics.result(metrics.merge(sums, sums))
+  np.testing.assert_array_equal(result["m"], [3, 4, 5])
+  assert result["scalar"] == 2.0
+  assert isinstance(result["scalar"], float)
+  nothing = metrics.result({"m": (total, jnp.zeros(()))})
+  np.testing.assert_array_equal(nothing["m"], [np.nan] * 3)

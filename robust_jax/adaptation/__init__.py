@@ -1,0 +1,24 @@
+"""Ways to make a representation the same for two domains.
+
+A method is one module with one function, which returns an `Alignment`: a
+discrepancy between domains that training minimises, or the loss of an adversary
+that tells domains apart, which training maximises. `tasks.domain` trains by any
+of them.
+"""
+
+from robust_jax.adaptation.alignment import Alignment, View
+from robust_jax.adaptation.cdan import cdan
+from robust_jax.adaptation.coral import coral
+from robust_jax.adaptation.dann import dann
+from robust_jax.adaptation.mmd import mmd
+from robust_jax.adaptation.source_only import source_only
+
+__all__ = [
+  "Alignment",
+  "View",
+  "cdan",
+  "coral",
+  "dann",
+  "mmd",
+  "source_only",
+]

@@ -1,0 +1,41 @@
+"""What brings two domains together: the records every method is made of."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from robust_jax.types import Array, Key, Metrics, PyTree
+
+
+class View(NamedTuple):
+  """A batch of one domain (or of all sources) as the network sees it.
+
+  Attributes:
+    features: `[B, D]`, of the layer that the model calls its features.
+    logits: `[B, K]`.
+    domain: int32 `[B]`; sources are numbered from 0, the target is the last.
+    weight: float32 `[B]`, of each example in an average; 1 where nothing is
+      re-weighted.
+  """
+
+  features: Array
+  logits: Array
+  domain: Array
+  weight: Array
+
+
+class Alignment(NamedTuple):
+  """A measure of how far apart two domains are, that training makes small.
+
+  Attributes:
+    init: `(key, View) -> params` of the adversary, from any one view; `{}`
+      where there is none.
+    loss: `(params, source View, target View, key, train) -> (scalar, Metrics)`.
+      Of a discrepancy, what the model minimises. Of an adversary, the loss
+      that the adversary minimises and the model maximises: no gradient is
+      reversed in here, that is up to who solves the game. None aligns nothing.
+    adversarial: which of the two it is.
+  """
+
+  init: Callable[[Key, View], PyTree]
+  loss: Callable[..., tuple[Array, Metrics]] | None
+  adversarial: bool

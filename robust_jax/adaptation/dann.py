@@ -1,0 +1,30 @@
+"""Features that a domain classifier cannot tell apart."""
+
+import jax.numpy as jnp
+
+from robust_jax.adaptation.alignment import Alignment
+from robust_jax.adaptation.domain_game import domain_game
+from robust_jax.models.domain_classifier import DomainClassifier
+
+
+def dann(
+  *, hidden: tuple[int, ...] = (100,), dropout: float = 0.0, num_domains: int = 2
+) -> Alignment:
+  """Domain-adversarial training: the adversary sees the features.
+
+  Args:
+    hidden: widths of the domain classifier's hidden layers.
+    dropout: in them.
+    num_domains: sources and target; above 2 the classifier tells every source
+      from every other as well.
+
+  Source: Ganin et al. 2016, "Domain-adversarial training of neural networks",
+  equation 9. The average over both domains counts once, where theirs counts
+  that of each: give the task a weight of 2 for their sum.
+  """
+  classifier = DomainClassifier(num_domains, tuple(hidden), dropout)
+  return domain_game(
+    classifier,
+    lambda view: view.features,
+    lambda view: jnp.ones_like(view.weight),
+  )

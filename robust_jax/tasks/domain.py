@@ -1,0 +1,241 @@
+"""Unsupervised domain adaptation: labels in the source, answers in the target."""
+
+from collections.abc import Sequence
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from robust_jax import checks, losses, lookup, metrics, parallel
+from robust_jax.adaptation import Alignment, View
+from robust_jax.evaluation.adaptation import adaptation, information
+from robust_jax.games import GameState, Solver, grad_reverse
+from robust_jax.games.players import descend, initialiser
+from robust_jax.on_cpu import canonicalize_on_cpu
+from robust_jax.tasks.ramp import ramp as ramp_at
+from robust_jax.tasks.two_domains import (
+  both_domains,
+  frozen_for,
+  initialise,
+  one_domain,
+)
+from robust_jax.types import Array, Batch, Key, PyTree, State, Task
+
+SOLVERS = (
+  "reversal",
+  "alternating",
+  "consensus",
+  "extragradient",
+  "optimistic",
+  "past_extragradient",
+  "simultaneous",
+)
+
+
+def domain(
+  model: nn.Module,
+  optimizer: optax.GradientTransformation,
+  *,
+  alignment: Alignment,
+  num_steps: int,
+  weight: float = 1.0,
+  ramp: str = "dann",
+  solver: str = "reversal",
+  batch_norm: str = "none",
+  class_weights: Sequence[float] | None = None,
+) -> Task:
+  """min over the network of the source's loss + lam x distance of the domains.
+
+  Batches are `{"source": Batch, "target": Batch}` as `data.paired_feed` makes
+  them: no label of the target is seen. lam = weight x ramp. With an adversary
+  the distance is minus its loss, which it minimises at full strength whatever
+  lam is: a saddle point.
+
+  Args:
+    model: a classifier with `features` and `head`.
+    optimizer: of the network and, with a state of its own, of the adversary.
+    alignment: what is aligned and how.
+    num_steps: planned length of the run, over which the ramp is stretched.
+    weight: the final lam.
+    ramp: its growth, see `tasks.ramp`.
+    solver: of the game with an adversary: "reversal" of the gradient, in one
+      backward pass, or the name of a solver in `games`.
+    batch_norm: whose statistics BatchNorm uses: "none" where the model has
+      none, "joint", or "separate", which alone closes much of a gap.
+    class_weights: `[K]` of the source's examples by class, where the target
+      has other proportions (`evaluation.label_shift`); they weigh the loss and
+      the alignment.
+
+  Returns:
+    The task. `step` reports "loss" and "accuracy" on the source, "lam" and what
+    the alignment reports; `evaluate` what `evaluation.adaptation` does.
+
+  Raises:
+    ValueError: the solver is unknown or the weight negative; from `init`,
+      batch_norm or class_weights do not fit the model.
+
+  Source: Ganin et al. 2016, "Domain-adversarial training of neural networks",
+  equations 9 to 15.
+  """
+  checks.non_negative("weight", weight)
+  if solver not in SOLVERS:
+    raise ValueError(
+      f"solver = '{solver}': wanted one of {', '.join(SOLVERS)}."
+    )
+
+  def views(params: PyTree, model_state: PyTree, batch: Batch, key: Key):
+    source, target, model_state = both_domains(
+      model, batch_norm, params, model_state, batch, key
+    )
+    ones = jnp.ones_like(batch["target"]["mask"])
+    return (
+      View(*source, batch["source"]["domain"], example_weights(batch)),
+      View(*target, batch["target"]["domain"], ones),
+      model_state,
+    )
+
+  def example_weights(batch: Batch) -> Array:
+    labels = batch["source"]["y"]
+    if class_weights is None:
+      return jnp.ones(labels.shape)
+    return jnp.asarray(class_weights, jnp.float32)[labels]
+
+  def source_loss(params: PyTree, model_state: PyTree, batch: Batch, lam, key):
+    """Where nothing is aligned the target is not even looked at."""
+    if batch_norm == "separate":
+      return aligned_loss(params, model_state, batch, lam, key)
+    source, model_state = one_domain(
+      model, params["model"], model_state, batch["source"]["x"], key
+    )
+    loss, report = label_loss(source.logits, batch)
+    return loss, (report, model_state)
+
+  def label_loss(logits: Array, batch: Batch):
+    labels, mask = batch["source"]["y"], batch["source"]["mask"]
+    each = losses.cross_entropy(logits, labels)
+    return (each * example_weights(batch)).mean(), {
+      "loss": metrics.average(each, mask),
+      "accuracy": metrics.accuracy(logits, labels, mask),
+    }
+
+  def aligned_loss(params: PyTree, model_state, batch: Batch, lam, key):
+    """One loss whose gradient in all parameters is the field of the game."""
+    key_model, key_alignment = jax.random.split(key)
+    source, target, model_state = views(
+      params["model"], model_state, batch, key_model
+    )
+    loss, report = label_loss(source.logits, batch)
+    if alignment.loss is None:
+      return loss, (report, model_state)
+    if alignment.adversarial:
+      source, target = (_reversed(view, lam) for view in (source, target))
+    distance, extra = alignment.loss(
+      params["adversary"], source, target, key_alignment, True
+    )
+    scale = 1.0 if alignment.adversarial else lam
+    return loss + scale * distance, (report | extra, model_state)
+
+  def model_loss(params: PyTree, model_state, batch: Batch, lam, key):
+    """The network's side of the game, written out."""
+    key_model, key_alignment = jax.random.split(key)
+    source, target, model_state = views(
+      params["model"], model_state, batch, key_model
+    )
+    loss, report = label_loss(source.logits, batch)
+    confusion, extra = alignment.loss(
+      params["adversary"], source, target, key_alignment, True
+    )
+    return loss - lam * confusion, (report | extra, model_state)
+
+  def adversary_loss(params: PyTree, model_state, batch: Batch, lam, key):
+    del lam
+    key_model, key_alignment = jax.random.split(key)
+    source, target, _ = views(params["model"], model_state, batch, key_model)
+    return alignment.loss(
+      params["adversary"], source, target, key_alignment, True
+    )
+
+  optimisers = {"adversary": optimizer, "model": optimizer}
+  if alignment.adversarial and solver != "reversal":
+    players = {"adversary": adversary_loss, "model": model_loss}
+    solve = lookup.find("games", solver)(
+      players, optimisers, reduce=parallel.mean
+    )
+  else:
+    solve = _one_gradient(
+      source_loss if alignment.loss is None else aligned_loss, optimisers
+    )
+
+  def init(key: Key, batch: Batch) -> State:
+    key_model, key_alignment = jax.random.split(key)
+    params, model_state = initialise(model, batch_norm, key_model, batch)
+    one = jax.tree.map(lambda leaf: leaf[:1], batch)
+    source, _, _ = views(params, model_state, one, key)
+    _check_class_weights(class_weights, source.logits.shape[-1])
+    adversary = alignment.init(key_alignment, source)
+    game = solve.init({"model": params, "adversary": adversary})
+    return State(
+      step=jnp.zeros((), jnp.int32),
+      params=game.params,
+      model_state=model_state,
+      opt_state=(game.opt_state, game.memory),
+    )
+
+  def step(state: State, batch: Batch, key: Key):
+    lam = weight * ramp_at(ramp, state.step, num_steps)
+    game, aux = solve.step(
+      GameState(state.params, *state.opt_state),
+      state.model_state,
+      batch,
+      lam,
+      key,
+    )
+    report, model_state = aux["model"]
+    ones = jnp.ones(())
+    return State(
+      step=state.step + 1,
+      params=game.params,
+      model_state=parallel.mean(model_state),
+      opt_state=(game.opt_state, game.memory),
+    ), parallel.total(report | {"lam": (lam * ones, ones)})
+
+  def network(state: State, name: str):
+    return frozen_for(
+      name, model, batch_norm, state.params["model"], state.model_state
+    )
+
+  def evaluate(state: State, batch: Batch, key: Key):
+    del key
+    return adaptation(network(state, "source"), network(state, "target"), batch)
+
+  def deployed(state: State):
+    return network(state, "target")
+
+  return Task(init, step, evaluate, deployed, information)
+
+
+def _reversed(view: View, lam: Array) -> View:
+  features, logits = grad_reverse((view.features, view.logits), lam)
+  return view._replace(features=features, logits=logits)
+
+
+def _one_gradient(loss, optimisers) -> Solver:
+  """Every player moves by its part of one loss' gradient."""
+
+  def step(state: GameState, *args):
+    grads, aux = jax.grad(canonicalize_on_cpu(loss), has_aux=True)(
+      state.params, *args
+    )
+    moved = descend(optimisers, parallel.mean(grads), state)
+    return moved, {"model": aux}
+
+  return Solver(initialiser(dict.fromkeys(optimisers, loss), optimisers), step)
+
+
+def _check_class_weights(class_weights, num_classes):
+  if class_weights is not None and len(class_weights) != num_classes:
+    raise ValueError(
+      f"class_weights are {len(class_weights)}: wanted one for each of the "
+      f"{num_classes} classes."
+    )

@@ -1,0 +1,123 @@
+"""One network on two domains, and whose statistics its BatchNorm uses.
+
+Statistics of its own for each domain align the domains by themselves (Li et al.
+2017, "Revisiting batch normalization for practical domain adaptation"): the
+choice is the user's, and stands in every comparison of methods.
+"""
+
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from robust_jax.models.frozen import frozen
+from robust_jax.types import Array, Batch, Key, LogitsFn, PyTree
+
+MODES = ("none", "joint", "separate")
+
+
+class Pass(NamedTuple):
+  """What the network made of one domain: `[B, D]` and `[B, K]`."""
+
+  features: Array
+  logits: Array
+
+
+def initialise(
+  model: nn.Module, batch_norm: str, key: Key, batch: Batch
+) -> tuple[PyTree, PyTree]:
+  """Parameters, and the other collections (a pair of them for "separate").
+
+  Raises:
+    ValueError: `batch_norm` is not one of `MODES`, or not for this model.
+  """
+  state, params = _split(model.init(key, batch["source"]["x"][:1]))
+  _check(batch_norm, bool(state))
+  if batch_norm == "separate":
+    return params, {"source": state, "target": jax.tree.map(jnp.copy, state)}
+  return params, state
+
+
+def one_domain(
+  model: nn.Module, params: PyTree, state: PyTree, x: Array, key: Key
+) -> tuple[Pass, PyTree]:
+  """A training pass on x: what came out, and the new collections."""
+
+  def apply(state, rows, method, key):
+    out, changed = model.apply(
+      {"params": params, **state},
+      rows,
+      train=True,
+      method=method,
+      mutable=list(state),
+      rngs={"dropout": key},
+    )
+    return out, {**state, **changed}
+
+  key_features, key_head = jax.random.split(key)
+  features, state = apply(state, x, "features", key_features)
+  logits, state = apply(state, features, "head", key_head)
+  return Pass(features, logits), state
+
+
+def both_domains(
+  model: nn.Module,
+  batch_norm: str,
+  params: PyTree,
+  state: PyTree,
+  batch: Batch,
+  key: Key,
+) -> tuple[Pass, Pass, PyTree]:
+  """A training pass on both: of the source, of the target, new collections.
+
+  "joint" normalises by the statistics of both batches together; "separate" each
+  by its own.
+  """
+  xs, xt = batch["source"]["x"], batch["target"]["x"]
+  if batch_norm == "separate":
+    keys = jax.random.split(key)
+    source, ours = one_domain(model, params, state["source"], xs, keys[0])
+    target, theirs = one_domain(model, params, state["target"], xt, keys[1])
+    return source, target, {"source": ours, "target": theirs}
+  whole, state = one_domain(
+    model, params, state, jnp.concatenate([xs, xt]), key
+  )
+  source, target = (
+    Pass(*parts)
+    for parts in zip(*(jnp.split(leaf, [len(xs)]) for leaf in whole))
+  )
+  return source, target, state
+
+
+def frozen_for(
+  domain: str, model: nn.Module, batch_norm: str, params: PyTree, state: PyTree
+) -> LogitsFn:
+  """The frozen network with the running statistics of "source" or "target"."""
+  own = state[domain] if batch_norm == "separate" else state
+  return frozen(model, {"params": params, **own})
+
+
+def _split(variables):
+  variables = dict(variables)
+  params = variables.pop("params")
+  return variables, params
+
+
+def _check(batch_norm, has_state):
+  if batch_norm not in MODES:
+    raise ValueError(
+      f"batch_norm = '{batch_norm}': wanted one of {', '.join(MODES)}."
+    )
+  if has_state and batch_norm == "none":
+    raise ValueError(
+      "the model has BatchNorm, but the task's batch_norm is 'none': say whose "
+      "statistics it uses, task.batch_norm = 'joint' (of both domains) or "
+      "'separate', or take the model without (model.batch_norm = 'none')."
+    )
+  if not has_state and batch_norm != "none":
+    raise ValueError(
+      f"the task's batch_norm is '{batch_norm}', but the model has no "
+      "BatchNorm: choose one that has (model.batch_norm = 'per_device') or "
+      "task.batch_norm = 'none'."
+    )
