@@ -6,10 +6,8 @@ from collections.abc import Mapping
 import matplotlib.figure
 import numpy as np
 
+from robust_jax.evaluation.line_style import line_style
 from robust_jax.whole_file import whole_file
-
-_COLOURS = ("#0b6e99", "#c8553d", "#588157", "#8d6a9f", "#b08900", "#444444")
-_DASHES = ("-", "--", ":", "-.")
 
 
 def accuracy_curve(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -60,8 +58,7 @@ def draw_accuracy_curves(
       np.append(eps, end),
       np.append(accuracy, accuracy[-1]),
       where="post",
-      color=_COLOURS[i % len(_COLOURS)],
-      linestyle=_DASHES[i % len(_DASHES)],
+      **line_style(i),
       lw=1.4,
       label=name,
     )

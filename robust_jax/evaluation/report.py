@@ -11,14 +11,8 @@ import rich.box
 import rich.console
 import rich.table
 
+from robust_jax.evaluation.line_style import line_style
 from robust_jax.whole_file import whole_file
-
-# Told apart without colour as well, by their dashes and markers.
-_STYLES = (
-  {"color": "#0b6e99", "linestyle": "-", "marker": "o"},
-  {"color": "#c8553d", "linestyle": "--", "marker": "s"},
-  {"color": "#588157", "linestyle": ":", "marker": "^"},
-)
 
 
 def write_json(path: pathlib.Path, report: Mapping[str, Any]) -> None:
@@ -57,7 +51,8 @@ def draw_training(
   """
   figure = matplotlib.figure.Figure((9, 3.6), layout="constrained")
   axes = figure.subplots(1, 2)
-  for (model, rows), style in zip(records.items(), _STYLES, strict=False):
+  for index, (model, rows) in enumerate(records.items()):
+    style = line_style(index, marker=True)
     train = [r for r in rows if r["split"] == "train"]
     held_out = [r for r in rows if r["split"] == "validation"]
     colour = {"color": style["color"]}
@@ -100,7 +95,8 @@ def draw_curve(
   """
   figure = matplotlib.figure.Figure((5.6, 3.8), layout="constrained")
   axis = figure.subplots()
-  for (model, shares), style in zip(curves.items(), _STYLES, strict=False):
+  for index, (model, shares) in enumerate(curves.items()):
+    style = line_style(index, marker=True)
     axis.plot(radii, shares, **style, ms=4, label=model)
   if eps is not None:
     axis.axvline(eps, color="0.6", lw=1)
