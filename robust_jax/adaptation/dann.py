@@ -8,7 +8,10 @@ from robust_jax.models.domain_classifier import DomainClassifier
 
 
 def dann(
-  *, hidden: tuple[int, ...] = (100,), dropout: float = 0.0, num_domains: int = 2
+  *,
+  hidden: tuple[int, ...] = (100,),
+  dropout: float = 0.0,
+  num_domains: int = 2,
 ) -> Alignment:
   """Domain-adversarial training: the adversary sees the features.
 

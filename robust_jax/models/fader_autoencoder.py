@@ -85,9 +85,7 @@ class FaderAutoencoder(nn.Module):
       )
     return self.encoder(x, train=train)
 
-  def decode(
-    self, code: Array, labels: Array, *, train: bool = False
-  ) -> Array:
+  def decode(self, code: Array, labels: Array, *, train: bool = False) -> Array:
     """code `[B, D]`, label vectors `[B, L]` -> x `[B, H, W, C]` in [0, 1].
 
     Raises:

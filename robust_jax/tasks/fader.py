@@ -122,7 +122,13 @@ def fader(
     else:
       adversarial = kind.loss(logits, kind.wrong(key_wrong, y))
     loss = error + weight * adversarial
-    return loss.mean(), (loss, error, told, kind.correct(logits, y), model_state)
+    return loss.mean(), (
+      loss,
+      error,
+      told,
+      kind.correct(logits, y),
+      model_state,
+    )
 
   reduce = parallel.mean
   classifier_move = turn(

@@ -1,0 +1,22 @@
+"""A Fader autoencoder of the embedded UCI digits, 8x8 pixels; no download.
+
+Paper: Lample et al. 2017, "Fader Networks: Manipulating Images by Sliding
+Attributes"; fader/mnist.py in small.
+RUNTIME
+Expected: EXPECTED
+
+Command:
+  ./launch.sh train --config=experiments/configs/fader/digits.py
+"""
+
+from experiments.configs import autoencoder
+
+
+def get_config(arg=""):
+  config = autoencoder.autoencoder("digits", (8, 8, 1))
+  config.model.decoder_widths = (64, 32)
+  config.training.update(
+    num_epochs=120.0, batch_size=64, evaluate_every_epochs=10.0
+  )
+  config.judge.training.update(num_epochs=60.0, batch_size=64)
+  return autoencoder.finish(config, arg)
