@@ -10,8 +10,11 @@ import flax.linen as nn
 from ml_collections import ConfigDict
 
 from robust_jax import lookup
+from robust_jax.adaptation import Alignment
+from robust_jax.data.aligned import aligned
 from robust_jax.data.feed import Feed, evaluation_feed, training_feed
 from robust_jax.data.load import load
+from robust_jax.data.paired_feed import paired_evaluation_feed, paired_feed
 from robust_jax.data.source import Source
 from robust_jax.training.loop import Plan
 from robust_jax.training.optimiser import optimiser
@@ -33,19 +36,57 @@ def experiment(config: ConfigDict) -> Experiment:
   Raises:
     ValueError: a name or an option is unknown, or does not fit the others.
   """
-  batch_size = config.training.batch_size
-  train = source(config, "train")
-  training = training_feed(train, batch_size, seed=config.seed)
-  validation = evaluation_feed(
-    source(config, "validation"), config.evaluation.batch_size
-  )
+  feeds = _paired_feeds if "sources" in config.data else _feeds
+  training, validation, num_classes = feeds(config)
   plan = _plan(config.training, training.num_steps)
   return Experiment(
-    task=task(config, model(config, train), plan.num_steps),
+    task=task(config, model(config, num_classes), plan.num_steps),
     training=training,
     validation=validation,
     plan=plan,
   )
+
+
+def _feeds(config):
+  train = source(config, "train")
+  training = training_feed(train, config.training.batch_size, seed=config.seed)
+  validation = evaluation_feed(
+    source(config, "validation"), config.evaluation.batch_size
+  )
+  return training, validation, train.num_classes
+
+
+def _paired_feeds(config):
+  sources, target = domains(config, "train")
+  half, odd = divmod(config.training.batch_size, 2)
+  if odd:
+    raise ValueError(
+      f"training.batch_size = {config.training.batch_size}: wanted an even "
+      "number, half of it for the source and half for the target."
+    )
+  training = paired_feed(sources, target, half, seed=config.seed)
+  validation = paired_evaluation_feed(
+    *domains(config, "validation"), config.evaluation.batch_size
+  )
+  return training, validation, target.num_classes
+
+
+def domains(config: ConfigDict, split: str) -> tuple[list[Source], Source]:
+  """The parts of all domains that `config.data` names `split`, aligned.
+
+  `data.sources` holds a section for each source, by the name of its data set,
+  and `data.target` is a section with `name`.
+
+  Raises:
+    ValueError: they do not fit together, see `data.aligned`.
+  """
+  data = config.data
+  sources = [
+    load(name, section[split], data.get("data_dir"))
+    for name, section in data.sources.items()
+  ]
+  target = load(data.target.name, data.target[split], data.get("data_dir"))
+  return aligned(sources, target, data.get("image_shape"))
 
 
 def source(config: ConfigDict, split: str) -> Source:
@@ -54,11 +95,11 @@ def source(config: ConfigDict, split: str) -> Source:
   return load(data.name, data[split], data.get("data_dir"))
 
 
-def model(config: ConfigDict, data: Source) -> nn.Module:
+def model(config: ConfigDict, num_classes: int) -> nn.Module:
   """The model of a config, with as many answers as the data has classes."""
   options = dict(config.model)
   make = lookup.find("models", options.pop("name"))
-  return call(make, num_classes=data.num_classes, **options)
+  return call(make, num_classes=num_classes, **options)
 
 
 def task(config: ConfigDict, model: nn.Module, num_steps: int) -> Task:
@@ -75,6 +116,7 @@ def task(config: ConfigDict, model: nn.Module, num_steps: int) -> Task:
     "probes": lambda: {
       name: attack(section) for name, section in config.probes.items()
     },
+    "alignment": lambda: alignment(config),
     "num_steps": lambda: num_steps,
   }
   for name in inspect.signature(make).parameters:
@@ -90,6 +132,15 @@ def _part(config, name, make):
       "other configs of its family have: see experiments/configs."
     )
   return make()
+
+
+def alignment(config: ConfigDict) -> Alignment:
+  """What the section `alignment` describes, for this many domains."""
+  options = dict(config.alignment)
+  make = lookup.find("adaptation", options.pop("name"))
+  if "num_domains" in inspect.signature(make).parameters:
+    options["num_domains"] = len(config.data.sources) + 1
+  return call(make, **options)
 
 
 def attack(section: Mapping[str, Any], **override: Any) -> Attack:
@@ -173,13 +224,16 @@ def _check_sections(options: Mapping[str, Any]) -> None:
 
 
 def _plan(training: ConfigDict, steps_per_epoch: int) -> Plan:
-  def steps(epochs):
-    return max(1, round(epochs * steps_per_epoch))
+  def steps(name):
+    """Given as they are, or in epochs."""
+    if f"{name}_steps" in training:
+      return training[f"{name}_steps"]
+    return max(1, round(training[f"{name}_epochs"] * steps_per_epoch))
 
   return Plan(
-    num_steps=steps(training.num_epochs),
+    num_steps=steps("num"),
     log_every=training.log_every,
-    evaluate_every=steps(training.evaluate_every_epochs),
+    evaluate_every=steps("evaluate_every"),
     keep_last=training.keep_last,
     watch=training.watch,
     collapse=training.collapse,

@@ -31,7 +31,7 @@ import jax
 from absl import app, flags
 from ml_collections import config_flags
 
-from experiments import processes, runs
+from experiments import processes, runs, workdir
 from experiments.configs.adversarial import digits_pgd
 from experiments.prepare_data import prepare_data
 from robust_jax import parallel
@@ -91,6 +91,10 @@ def _evaluate(arguments: Sequence[str]) -> int:
     config = _config()
     contender = runs.from_weights(config, _WEIGHTS.value, checkpoint)
   else:
+    config = _CONFIG.value or workdir.read_config(checkpoint)
+    if "report" in config:
+      runs.report(checkpoint, config, _NUM_EXAMPLES.value)
+      return 0
     config, contender = runs.from_run(checkpoint, _CONFIG.value)
   if _ATTACK.value is not None:
     path = checkpoint / "audit"

@@ -1,6 +1,5 @@
 """Runs and what is made of them: train, evaluate, and the demonstration."""
 
-import copy
 import pathlib
 from typing import Any
 
@@ -11,20 +10,61 @@ from ml_collections import ConfigDict
 from experiments import build, workdir
 from experiments.audit import audit
 from experiments.evaluate import Contender, evaluate
-from robust_jax import parallel
+from experiments.variant import variant
+from robust_jax import lookup, parallel
 from robust_jax.data.source import Source
 from robust_jax.models.from_torch import from_torch, load_tensors
 from robust_jax.models.frozen import frozen
 from robust_jax.training import log, loop
 from robust_jax.training.checkpoint import Checkpoints
 
-__all__ = ["audit", "demo", "evaluate", "from_run", "from_weights", "train"]
+__all__ = [
+  "audit",
+  "demo",
+  "evaluate",
+  "from_run",
+  "from_weights",
+  "report",
+  "train",
+]
 
 
 def train(
   config: ConfigDict, path: pathlib.Path, title: str = "training"
 ) -> loop.Outcome:
-  """Trains the run in `path`, or goes on with it, and says how it ended."""
+  """Trains the run in `path`, or goes on with it, and says how it ended.
+
+  A config with a section `control` is trained twice: with what that section
+  changes, in `path/control`, and as it is. One that names a `report`, a
+  function `(path, config, num_examples)`, ends with it.
+  """
+  if "control" in config:
+    outcome = _train(_control(config), path / "control", "control ")
+    if outcome.status == "interrupted":
+      return outcome
+  outcome = _train(config, path, title)
+  if outcome.status == "finished" and "report" in config:
+    report(path, config)
+  return outcome
+
+
+def report(
+  path: pathlib.Path, config: ConfigDict, num_examples: int | None = None
+) -> dict[str, Any]:
+  """What the config's own report makes of the run in `path`."""
+  return lookup.find("experiments", config.report)(path, config, num_examples)
+
+
+def _control(config):
+  control = variant(config, config.control)
+  with control.unlocked():
+    del control.control
+    if "report" in control:
+      del control.report
+  return control
+
+
+def _train(config, path, title):
   experiment = build.experiment(config)
   loop.rehearse(*experiment)
   workdir.open_run(path, config)
@@ -57,7 +97,7 @@ def from_run(
   trained = workdir.read_config(path)
   config = config or trained
   source = build.source(config, "test")
-  model = build.model(config, source)
+  model = build.model(config, source.num_classes)
   task = build.task(trained, model, num_steps=1)
   template = jax.eval_shape(task.init, jax.random.key(0), _batch(source))
   checkpoints = Checkpoints(
@@ -81,7 +121,7 @@ def from_weights(
     path: work directory, created for the report.
   """
   source = build.source(config, "test")
-  model = build.model(config, source)
+  model = build.model(config, source.num_classes)
   shapes = jax.eval_shape(model.init, jax.random.key(0), _batch(source)["x"])
   variables = from_torch(load_tensors(weights), shapes)
   workdir.open_run(path, config)
@@ -90,14 +130,18 @@ def from_weights(
 
 def demo(config: ConfigDict, path: pathlib.Path) -> int:
   """Trains a robust model and a standard one, and compares them."""
-  standard = copy.deepcopy(config)
+  standard = variant(
+    config,
+    {
+      "task": config.task.to_dict() | {"name": "supervised"},
+      "training": {"watch": "accuracy"},
+    },
+  )
   with standard.unlocked():
-    standard.task.name = "supervised"
-    standard.training.watch = "accuracy"
     del standard.attack
   contenders = {}
-  for name, variant in (("standard", standard), ("robust", config)):
-    outcome = train(variant, path / name, title=f"{name:8}")
+  for name, one in (("standard", standard), ("robust", config)):
+    outcome = train(one, path / name, title=f"{name:8}")
     if outcome.status == "interrupted":
       return 130
     contenders[name] = from_run(path / name)[1]

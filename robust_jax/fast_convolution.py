@@ -26,7 +26,8 @@ def convolution(
   convolutions are then one of XLA's, those with groups after a change of
   layout. In float32 some become one product of matrices: those with few
   outputs, as in the gradient to an image; those of a dilated input, as in the
-  gradient of a strided one; strided ones of a grey image.
+  gradient of a strided one; strided ones of a grey image; those of a kernel
+  larger than its image.
   """
   of_lhs, of_rhs, of_out = dimension_numbers
   lhs = lax.transpose(lhs, (of_lhs[0], *of_lhs[2:], of_lhs[1]))
@@ -57,6 +58,9 @@ def _form(
     return _plain
   dilated = (np.asarray(lhs.shape[1:-1]) - 1) * lhs_dilation + 1
   size = dilated + np.sum(padding, axis=1) - taps + 1
+  whole = max(window_strides) == max(lhs_dilation) == max(rhs_dilation) == 1
+  if whole and np.all(np.asarray(taps) > lhs.shape[1:-1]):
+    return _in_blocks  # XLA takes up to 15 times as long
   if max(rhs_dilation) > 1:
     return _plain
   # A gradient to a kernel has a large kernel and a small result.

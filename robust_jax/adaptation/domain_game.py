@@ -34,7 +34,9 @@ def domain_game(
     return classifier.init(key, shown(view))["params"]
 
   def loss(params: PyTree, source: View, target: View, key: Key, train: bool):
-    both = View(*(jnp.concatenate(leaves) for leaves in zip(source, target)))
+    both = View(
+      *(jnp.concatenate(leaves) for leaves in zip(source, target, strict=True))
+    )
     logits = classifier.apply(
       {"params": params}, shown(both), train=train, rngs={"dropout": key}
     )

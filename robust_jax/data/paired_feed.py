@@ -7,6 +7,7 @@ same order a batch would hold every digit in both domains.
 
 import dataclasses
 import functools
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -14,7 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from robust_jax import checks
-from robust_jax.data.feed import RESIDENT_LIMIT_BYTES, Feed, ordered_feed
+from robust_jax.data.feed import (
+  RESIDENT_LIMIT_BYTES,
+  Feed,
+  evaluation_feed,
+  ordered_feed,
+)
+from robust_jax.data.joined import joined
 from robust_jax.data.source import Source
 from robust_jax.types import Batch, PyTree
 
@@ -31,8 +38,8 @@ def paired_feed(
 
   The source batch has `x`, `y`, `mask` and `domain` int32 `[B]`, the number of
   the source that a row is from; each gives equally many, and each device has
-  its share of all. The target batch has `x` and `mask` alone: its labels are
-  neither read into the feed nor reach a step.
+  its share of all. The target batch has `x`, `mask` and its own `domain`, the
+  next number: its labels are neither read into the feed nor reach a step.
 
   Each stream is one permutation after another of its whole data set, drawn from
   (seed, number of the stream, its own epoch). Nothing is skipped: a batch may
@@ -77,7 +84,8 @@ def paired_feed(
     ]
     return {
       "source": {k: jnp.concatenate([p[k] for p in parts]) for k in parts[0]},
-      "target": bare.fetch(resident["target"], request["target"]),
+      "target": bare.fetch(resident["target"], request["target"])
+      | {"domain": _filled(len(labelled), request["target"])},
     }
 
   resident = {
@@ -86,6 +94,47 @@ def paired_feed(
   }
   num_steps = max(feed.num_steps for feed in (*labelled, bare))
   return Feed(resident, requests, fetch, num_steps)
+
+
+def paired_evaluation_feed(
+  sources: Sequence[Source], target: Source, batch_size: int
+) -> Feed:
+  """Every example of both once, in order, with all labels.
+
+  The shorter of the two is followed by batches of padding (mask 0).
+
+  Args:
+    sources: one or several; one after the other.
+    target: of the same image shape. Its labels are for measuring alone.
+    batch_size: B, over all processes, of each of the two batches.
+
+  Raises:
+    ValueError: as `evaluation_feed`, or image shapes differ.
+  """
+  _check_domains(sources, target, len(sources))
+  feeds = {
+    "source": evaluation_feed(joined(sources), batch_size),
+    "target": evaluation_feed(target, batch_size),
+  }
+  num_steps = max(feed.num_steps for feed in feeds.values())
+
+  def requests(start):
+    streams = (_then_padding(feed.requests(0)) for feed in feeds.values())
+    pairs = itertools.islice(zip(*streams, strict=True), start, num_steps)
+    return (dict(zip(feeds, pair, strict=True)) for pair in pairs)
+
+  def fetch(resident: PyTree, request: PyTree) -> Batch:
+    return {k: f.fetch(resident[k], request[k]) for k, f in feeds.items()}
+
+  resident = {name: feed.resident for name, feed in feeds.items()}
+  return Feed(resident, requests, fetch, num_steps)
+
+
+def _then_padding(requests):
+  for request in requests:
+    yield request
+  while True:
+    yield request | {"mask": np.zeros_like(request["mask"])}
 
 
 def _check_domains(sources, target, batch_size):

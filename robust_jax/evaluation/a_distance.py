@@ -38,16 +38,18 @@ def a_distance(
   for Domain Adaptation", 2007; 0 where the error is above a half, as chance
   makes it for equal domains.
   """
-  rng = np.random.default_rng(seed)
-  size = min(len(source_features), len(target_features))
-  if size < 2:
+  domains = [np.asarray(z) for z in (source_features, target_features)]
+  shapes = [z.shape for z in domains]
+  size = min(shape[0] for shape in shapes)
+  if len(shapes[0]) != 2 or shapes[0][1:] != shapes[1][1:] or size < 2:
     raise ValueError(
-      f"{len(source_features)} source and {len(target_features)} target "
-      "features: wanted 2 or more of each domain."
+      f"source features of shape {shapes[0]}, target features of shape "
+      f"{shapes[1]}: wanted [N, D] and [M, D], N and M 2 or more."
     )
+  rng = np.random.default_rng(seed)
   trained, held_out = [], []
-  for features in (source_features, target_features):
-    drawn = np.asarray(features)[rng.permutation(len(features))[:size]]
+  for features in domains:
+    drawn = features[rng.permutation(len(features))[:size]]
     trained.append(drawn[: min(size // 2, max(most // 2, 1))])
     held_out.append(drawn[size // 2 :])
   accuracy = linear_probe(

@@ -53,7 +53,7 @@ def information(averages: Mapping[str, float | np.ndarray]) -> float:
     The score in nats.
 
   Source: Krause, Perona, Gomes, "Discriminative Clustering by Regularized
-  Information Maximization", 2010, equation 2; as a validator of domain
+  Information Maximization", 2010; as a validator of domain
   adaptation, Musgrave, Belongie, Lim, "Three New Validators and a Large-Scale
   Benchmark Ranking for Unsupervised Domain Adaptation", 2022.
   """

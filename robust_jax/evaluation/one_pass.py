@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import numpy as np
+
 from robust_jax import metrics
 from robust_jax.data.feed import Feed
 from robust_jax.types import Key, Metrics, PyTree
@@ -14,7 +16,7 @@ def one_pass(
   resident: PyTree,
   key: Key,
   on_batch: Callable[[int], None] = lambda done: None,
-) -> dict[str, float]:
+) -> dict[str, float | np.ndarray]:
   """The averages over every example of `feed`.
 
   Args:

@@ -1,4 +1,4 @@
-"""Unsupervised domain adaptation: labels in the source, answers in the target."""
+"""Domain adaptation: labels in the source, answers in the target."""
 
 from collections.abc import Sequence
 
@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from robust_jax import checks, losses, lookup, metrics, parallel
+from robust_jax import checks, lookup, losses, metrics, parallel
 from robust_jax.adaptation import Alignment, View
-from robust_jax.evaluation.adaptation import adaptation, information
+from robust_jax.evaluation.adaptation import adaptation, summarise
 from robust_jax.games import GameState, Solver, grad_reverse
 from robust_jax.games.players import descend, initialiser
 from robust_jax.on_cpu import canonicalize_on_cpu
@@ -212,7 +212,7 @@ def domain(
   def deployed(state: State):
     return network(state, "target")
 
-  return Task(init, step, evaluate, deployed, information)
+  return Task(init, step, evaluate, deployed, summarise)
 
 
 def _reversed(view: View, lam: Array) -> View:

@@ -83,10 +83,8 @@ def both_domains(
   whole, state = one_domain(
     model, params, state, jnp.concatenate([xs, xt]), key
   )
-  source, target = (
-    Pass(*parts)
-    for parts in zip(*(jnp.split(leaf, [len(xs)]) for leaf in whole))
-  )
+  source = jax.tree.map(lambda leaf: leaf[: len(xs)], whole)
+  target = jax.tree.map(lambda leaf: leaf[len(xs) :], whole)
   return source, target, state
 
 

@@ -47,6 +47,7 @@ APART = {
     {"window_strides": (2, 2), "padding": ((1, 1), (1, 1))},
   ),
   "few outputs": ((2, 8, 8, 9), (3, 2, 9, 3), {"padding": ((2, 0), (-1, 3))}),
+  "beyond the image": ((2, 4, 3, 9), (5, 5, 9, 10), {"padding": "SAME"}),
   "strides": ((2, 9, 8, 9), (3, 2, 9, 10), {"window_strides": (2, 3)}),
   "odd order": (
     (8, 3, 2, 7),
@@ -67,6 +68,16 @@ APART = {
     (2, 5, 4, 3),
     (2, 2, 3, 9),
     {"lhs_dilation": (3, 1), "padding": ((-1, 2), (1, -2))},
+  ),
+  "kernel of a transposed one": (
+    (3, 4, 5, 2),
+    (8, 10, 2, 9),
+    {"lhs_dilation": (2, 2), "padding": ((2, 2), (2, 2))},
+  ),
+  "kernel of a cropped one": (
+    (3, 4, 5, 2),
+    (7, 6, 2, 9),
+    {"lhs_dilation": (3, 2), "padding": ((-1, 2), (1, -1))},
   ),
   "1 dimension": (
     (2, 12, 9),

@@ -8,7 +8,6 @@ import pytest
 
 from robust_jax import attacks, losses, perturbations, search, tree
 from robust_jax.models.dann_mnist import DannMnist
-from robust_jax.models.dann_svhn import DannSvhn
 from robust_jax.models.frozen import frozen
 from robust_jax.models.madry_cnn import MadryCNN
 from robust_jax.models.preact_resnet import PreActResNet
@@ -26,7 +25,6 @@ MODELS = [
   PreActResNet(num_classes=3, num_blocks=(1, 1), width=4),
   WideResNet(num_classes=3, depth=10, widen=1),
   DannMnist(num_classes=3),
-  DannSvhn(num_classes=3),
 ]
 
 

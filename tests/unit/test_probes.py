@@ -165,8 +165,9 @@ def test_the_larger_domain_is_cut_to_the_size_of_the_smaller():
   assert a_distance(source, target) <= 4 * five_deviations(0.5, 60)
   again = [a_distance(source, target + 0.5, seed=s) for s in (0, 0, 1)]
   assert again[0] == again[1] != again[2]
-  with pytest.raises(ValueError, match="2 or more"):
-    a_distance(source, target[:1])
+  for wrong in (target[:1], target[:, :2], target[:, 0]):
+    with pytest.raises(ValueError, match="N and M 2 or more"):
+      a_distance(source, wrong)
 
 
 def three_classes(n, seed, shift=0.0):

@@ -1,0 +1,110 @@
+"""What domain adaptation configs share: the recipe, the methods, the smoke."""
+
+from collections.abc import Sequence
+
+from ml_collections import ConfigDict
+
+from experiments.variant import variant
+
+# What each method changes in the recipe, which is DANN's.
+METHODS = {
+  "dann": {},
+  "source_only": {"alignment": {"name": "source_only"}},
+  "dann_alternating": {"task": {"solver": "alternating"}},
+  "cdan": {"alignment": {"name": "cdan", "entropy": False}},
+  "cdan_e": {"alignment": {"name": "cdan"}},
+  "mmd": {"alignment": {"name": "mmd"}},
+  "coral": {"alignment": {"name": "coral"}},
+}
+
+
+def adaptation(
+  source: str, target: str, model: str, mean: Sequence[float]
+) -> ConfigDict:
+  """A config to carry a classifier from a source to a target without labels.
+
+  The recipe of Ganin et al. 2016 for digits: batches of 64 and 64, momentum,
+  both schedules, no weight decay.
+
+  Args:
+    source: name of a data set.
+    target: of another, of the same classes.
+    model: name of a model with `features` and `head`.
+    mean: of the pixels of both, per channel, which is subtracted.
+  """
+  parts = {"train": "train[:90%]", "validation": "train[90%:]", "test": "test"}
+  return ConfigDict(
+    {
+      "seed": 0,
+      "report": "adaptation_report",
+      "data": {
+        "sources": {source: dict(parts)},
+        "target": {"name": target} | parts,
+      },
+      "model": {"name": model, "mean": tuple(mean), "batch_norm": "none"},
+      "task": {
+        "name": "domain",
+        "weight": 1.0,
+        "ramp": "dann",
+        "solver": "reversal",
+        "batch_norm": "none",
+      },
+      "alignment": {"name": "dann", "hidden": (100,)},
+      "optimizer": {
+        "name": "sgd",
+        "momentum": 0.9,
+        "learning_rate": 0.01,
+        "schedule": "dann",
+      },
+      "training": {
+        "num_steps": 8600,
+        "batch_size": 128,
+        "log_every": 50,
+        "evaluate_every_steps": 860,
+        "keep_last": 10,
+        "watch": "information",
+        # A validator without labels may fall and rise again.
+        "collapse": float("inf"),
+      },
+      "evaluation": {"batch_size": 500},
+    }
+  )
+
+
+def finish(config: ConfigDict, arg: str) -> ConfigDict:
+  """Applies the config's argument: none, the name of a method, or "smoke".
+
+  Raises:
+    ValueError: another argument.
+  """
+  if arg == "smoke":
+    return _smoke(config)
+  if arg and arg not in METHODS:
+    raise ValueError(
+      f"config argument '{arg}': wanted none or 'smoke' or one of "
+      f"{', '.join(METHODS)}."
+    )
+  return with_method(config, arg or "dann")
+
+
+def with_method(config: ConfigDict, method: str) -> ConfigDict:
+  """The config with another method of adaptation."""
+  return variant(config, METHODS[method])
+
+
+def _smoke(config: ConfigDict) -> ConfigDict:
+  """Two steps on 32 digits and as many over photographs."""
+  parts = {
+    "train": "train[:32]",
+    "validation": "train[32:64]",
+    "test": "test[:16]",
+  }
+  with config.unlocked():
+    config.data = {
+      "sources": {"digits": dict(parts)},
+      "target": {"name": "digits_m"} | parts,
+    }
+  config.training.update(num_steps=2, batch_size=16, log_every=1)
+  config.training.update(evaluate_every_steps=1)
+  config.evaluation.batch_size = 16
+  return config

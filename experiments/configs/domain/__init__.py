@@ -1,0 +1,1 @@
+"""Domain adaptation: labels in the source, answers in the target."""
