@@ -73,6 +73,7 @@ def fader(
   Lempitsky 2015. There each player has a batch of its own; here they share one.
   """
   _check(optimizers, beta, objective, hidden)
+  ramp_at(ramp, 0, num_steps)  # an unknown one is refused here
   checks.at_least_one("classifier_steps", classifier_steps)
   kind = (
     attributes(model.num_attributes)
