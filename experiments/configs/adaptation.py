@@ -6,6 +6,12 @@ from ml_collections import ConfigDict
 
 from experiments.variant import variant
 
+_SGD = {
+  "name": "sgd",
+  "momentum": 0.9,
+  "learning_rate": 0.01,
+  "schedule": "dann",
+}
 # What each method changes in the recipe, which is DANN's.
 METHODS = {
   "dann": {},
@@ -15,6 +21,15 @@ METHODS = {
   "cdan_e": {"alignment": {"name": "cdan"}},
   "mmd": {"alignment": {"name": "mmd"}},
   "coral": {"alignment": {"name": "coral"}},
+  "mcd": {"task": {"name": "mcd", "num_updates": 4, "batch_norm": "none"}},
+  "adda": {
+    "task": {"name": "adda", "pretrained": 0.5, "batch_norm": "none"},
+    "optimizers": {
+      "source": _SGD,
+      "adversary": {"name": "adam", "learning_rate": 2e-4, "b1": 0.5},
+      "target": {"name": "adam", "learning_rate": 2e-4, "b1": 0.5},
+    },
+  },
 }
 
 
@@ -50,12 +65,7 @@ def adaptation(
         "batch_norm": "none",
       },
       "alignment": {"name": "dann", "hidden": (100,)},
-      "optimizer": {
-        "name": "sgd",
-        "momentum": 0.9,
-        "learning_rate": 0.01,
-        "schedule": "dann",
-      },
+      "optimizer": dict(_SGD),
       "training": {
         "num_steps": 8600,
         "batch_size": 128,

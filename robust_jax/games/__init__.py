@@ -10,6 +10,7 @@ from robust_jax.games.alternating import alternating
 from robust_jax.games.consensus import consensus
 from robust_jax.games.extragradient import extragradient
 from robust_jax.games.grad_reverse import grad_reverse
+from robust_jax.games.joint import joint
 from robust_jax.games.optimistic import optimistic
 from robust_jax.games.past_extragradient import past_extragradient
 from robust_jax.games.players import GameState, Solver
@@ -23,6 +24,7 @@ __all__ = [
   "consensus",
   "extragradient",
   "grad_reverse",
+  "joint",
   "optimistic",
   "past_extragradient",
   "simultaneous",

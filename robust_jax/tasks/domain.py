@@ -1,5 +1,6 @@
 """Domain adaptation: labels in the source, answers in the target."""
 
+import functools
 from collections.abc import Sequence
 
 import flax.linen as nn
@@ -10,15 +11,14 @@ import optax
 from robust_jax import checks, lookup, losses, metrics, parallel
 from robust_jax.adaptation import Alignment, View
 from robust_jax.evaluation.adaptation import adaptation, summarise
-from robust_jax.games import GameState, Solver, grad_reverse
-from robust_jax.games.players import descend, initialiser
-from robust_jax.on_cpu import canonicalize_on_cpu
+from robust_jax.games import GameState, grad_reverse, joint
 from robust_jax.tasks.ramp import ramp as ramp_at
 from robust_jax.tasks.two_domains import (
   both_domains,
   frozen_for,
   initialise,
   one_domain,
+  one_view,
 )
 from robust_jax.types import Array, Batch, Key, PyTree, State, Task
 
@@ -84,96 +84,87 @@ def domain(
       f"solver = '{solver}': wanted one of {', '.join(SOLVERS)}."
     )
 
+  def weights(labels: Array) -> Array:
+    if class_weights is None:
+      return jnp.ones(labels.shape)
+    return jnp.asarray(class_weights, jnp.float32)[labels]
+
   def views(params: PyTree, model_state: PyTree, batch: Batch, key: Key):
     source, target, model_state = both_domains(
       model, batch_norm, params, model_state, batch, key
     )
     ones = jnp.ones_like(batch["target"]["mask"])
     return (
-      View(*source, batch["source"]["domain"], example_weights(batch)),
+      View(*source, batch["source"]["domain"], weights(batch["source"]["y"])),
       View(*target, batch["target"]["domain"], ones),
       model_state,
     )
 
-  def example_weights(batch: Batch) -> Array:
-    labels = batch["source"]["y"]
-    if class_weights is None:
-      return jnp.ones(labels.shape)
-    return jnp.asarray(class_weights, jnp.float32)[labels]
-
-  def source_loss(params: PyTree, model_state: PyTree, batch: Batch, lam, key):
-    """Where nothing is aligned the target is not even looked at."""
-    if batch_norm == "separate":
-      return aligned_loss(params, model_state, batch, lam, key)
-    source, model_state = one_domain(
-      model, params["model"], model_state, batch["source"]["x"], key
-    )
-    loss, report = label_loss(source.logits, batch)
-    return loss, (report, model_state)
-
   def label_loss(logits: Array, batch: Batch):
     labels, mask = batch["source"]["y"], batch["source"]["mask"]
     each = losses.cross_entropy(logits, labels)
-    return (each * example_weights(batch)).mean(), {
+    return (each * weights(labels)).mean(), {
       "loss": metrics.average(each, mask),
       "accuracy": metrics.accuracy(logits, labels, mask),
     }
 
-  def aligned_loss(params: PyTree, model_state, batch: Batch, lam, key):
-    """One loss whose gradient in all parameters is the field of the game."""
+  def parts(params: PyTree, model_state, batch, key, shown=lambda view: view):
+    """The source's loss, the distance of the domains, and what is reported."""
     key_model, key_alignment = jax.random.split(key)
     source, target, model_state = views(
       params["model"], model_state, batch, key_model
     )
     loss, report = label_loss(source.logits, batch)
     if alignment.loss is None:
-      return loss, (report, model_state)
-    if alignment.adversarial:
-      source, target = (_reversed(view, lam) for view in (source, target))
+      return loss, 0.0, (report, model_state)
     distance, extra = alignment.loss(
-      params["adversary"], source, target, key_alignment, True
+      params["adversary"], shown(source), shown(target), key_alignment, True
     )
-    scale = 1.0 if alignment.adversarial else lam
-    return loss + scale * distance, (report | extra, model_state)
+    return loss, distance, (report | extra, model_state)
 
-  def model_loss(params: PyTree, model_state, batch: Batch, lam, key):
-    """The network's side of the game, written out."""
-    key_model, key_alignment = jax.random.split(key)
-    source, target, model_state = views(
-      params["model"], model_state, batch, key_model
+  def joint_loss(params: PyTree, model_state, batch: Batch, lam, key):
+    """Whose one gradient moves everybody; an adversary's is reversed."""
+    if alignment.adversarial:
+      shown = functools.partial(_reversed, lam=lam)
+      loss, distance, aux = parts(params, model_state, batch, key, shown)
+      return loss + distance, {"model": aux}
+    loss, distance, aux = parts(params, model_state, batch, key)
+    return loss + lam * distance, {"model": aux}
+
+  def source_loss(params: PyTree, model_state, batch: Batch, lam, key):
+    """Where nothing is aligned the target need not be looked at."""
+    if batch_norm == "separate":
+      return joint_loss(params, model_state, batch, lam, key)
+    source, model_state = one_domain(
+      model, params["model"], model_state, batch["source"]["x"], key
     )
     loss, report = label_loss(source.logits, batch)
-    confusion, extra = alignment.loss(
-      params["adversary"], source, target, key_alignment, True
-    )
-    return loss - lam * confusion, (report | extra, model_state)
+    return loss, {"model": (report, model_state)}
+
+  def model_loss(params: PyTree, model_state, batch: Batch, lam, key):
+    loss, distance, aux = parts(params, model_state, batch, key)
+    return loss - lam * distance, aux
 
   def adversary_loss(params: PyTree, model_state, batch: Batch, lam, key):
     del lam
-    key_model, key_alignment = jax.random.split(key)
-    source, target, _ = views(params["model"], model_state, batch, key_model)
-    return alignment.loss(
-      params["adversary"], source, target, key_alignment, True
-    )
+    _, distance, _ = parts(params, model_state, batch, key)
+    return distance, None
 
   optimisers = {"adversary": optimizer, "model": optimizer}
   if alignment.adversarial and solver != "reversal":
     players = {"adversary": adversary_loss, "model": model_loss}
-    solve = lookup.find("games", solver)(
-      players, optimisers, reduce=parallel.mean
-    )
+    make = lookup.find("games", solver)
   else:
-    solve = _one_gradient(
-      source_loss if alignment.loss is None else aligned_loss, optimisers
-    )
+    players = source_loss if alignment.loss is None else joint_loss
+    make = joint
+  solve = make(players, optimisers, reduce=parallel.mean)
 
   def init(key: Key, batch: Batch) -> State:
     key_model, key_alignment = jax.random.split(key)
     params, model_state = initialise(model, batch_norm, key_model, batch)
-    one = jax.tree.map(lambda leaf: leaf[:1], batch)
-    source, _, _ = views(params, model_state, one, key)
-    _check_class_weights(class_weights, source.logits.shape[-1])
-    adversary = alignment.init(key_alignment, source)
+    view = one_view(model, batch_norm, params, model_state, batch)
+    _check_class_weights(class_weights, view.logits.shape[-1])
+    adversary = alignment.init(key_alignment, view)
     game = solve.init({"model": params, "adversary": adversary})
     return State(
       step=jnp.zeros((), jnp.int32),
@@ -218,19 +209,6 @@ def domain(
 def _reversed(view: View, lam: Array) -> View:
   features, logits = grad_reverse((view.features, view.logits), lam)
   return view._replace(features=features, logits=logits)
-
-
-def _one_gradient(loss, optimisers) -> Solver:
-  """Every player moves by its part of one loss' gradient."""
-
-  def step(state: GameState, *args):
-    grads, aux = jax.grad(canonicalize_on_cpu(loss), has_aux=True)(
-      state.params, *args
-    )
-    moved = descend(optimisers, parallel.mean(grads), state)
-    return moved, {"model": aux}
-
-  return Solver(initialiser(dict.fromkeys(optimisers, loss), optimisers), step)
 
 
 def _check_class_weights(class_weights, num_classes):

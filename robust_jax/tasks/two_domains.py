@@ -5,12 +5,14 @@ Statistics of its own for each domain align the domains by themselves (Li et al.
 choice is the user's, and stands in every comparison of methods.
 """
 
+import functools
 from typing import NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from robust_jax.adaptation import View
 from robust_jax.models.frozen import frozen
 from robust_jax.types import Array, Batch, Key, LogitsFn, PyTree
 
@@ -32,8 +34,9 @@ def initialise(
   Raises:
     ValueError: `batch_norm` is not one of `MODES`, or not for this model.
   """
-  state, params = _split(model.init(key, batch["source"]["x"][:1]))
-  _check(batch_norm, bool(state))
+  state = dict(model.init(key, batch["source"]["x"][:1]))
+  params = state.pop("params")
+  check_batch_norm(batch_norm, bool(state))
   if batch_norm == "separate":
     return params, {"source": state, "target": jax.tree.map(jnp.copy, state)}
   return params, state
@@ -89,20 +92,39 @@ def both_domains(
 
 
 def frozen_for(
-  domain: str, model: nn.Module, batch_norm: str, params: PyTree, state: PyTree
+  domain: str,
+  model: nn.Module,
+  batch_norm: str,
+  params: PyTree,
+  state: PyTree,
+  method: str = "__call__",
 ) -> LogitsFn:
   """The frozen network with the running statistics of "source" or "target"."""
   own = state[domain] if batch_norm == "separate" else state
-  return frozen(model, {"params": params, **own})
+  return frozen(model, {"params": params, **own}, method=method)
 
 
-def _split(variables):
-  variables = dict(variables)
-  params = variables.pop("params")
-  return variables, params
+def one_view(
+  model: nn.Module, batch_norm: str, params: PyTree, state: PyTree, batch: Batch
+) -> View:
+  """One source example as an adversary is shown it, for its shapes."""
+  half = functools.partial(
+    frozen_for, "source", model, batch_norm, params, state
+  )
+  features = half(method="features")(batch["source"]["x"][:1])
+  domain = batch["source"]["domain"][:1]
+  return View(features, half(method="head")(features), domain, jnp.ones(1))
 
 
-def _check(batch_norm, has_state):
+def feature_layers(model: nn.Module, batch: Batch) -> list[str]:
+  """Names of the parameters that lead to the features; the rest is the head."""
+  make = functools.partial(model.init, method="features")
+  x = batch["source"]["x"][:1]
+  return sorted(jax.eval_shape(make, jax.random.key(0), x)["params"])
+
+
+def check_batch_norm(batch_norm: str, has_state: bool) -> None:
+  """Refuses a choice that the model leaves no room for, or leaves open."""
   if batch_norm not in MODES:
     raise ValueError(
       f"batch_norm = '{batch_norm}': wanted one of {', '.join(MODES)}."

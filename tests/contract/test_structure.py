@@ -25,6 +25,7 @@ LAYERS = [
   ["victim"],
   ["data", "games", "models", "perturbations", "search"],
   ["adaptation", "attacks", "black_box", "defenses"],
+  ["adapters", "statistics"],
   ["evaluation"],
   ["tasks"],
   ["training"],

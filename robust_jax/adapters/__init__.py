@@ -1,0 +1,1 @@
+"""Other people's data sets and models, as evaluations want them."""

@@ -1,0 +1,35 @@
+"""A JAX model as a function of 8-bit images."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from robust_jax.adapters.ask import Predict
+from robust_jax.on_host import on_host
+from robust_jax.types import LogitsFn
+
+
+def jax_predictor(logits_fn: LogitsFn) -> Predict:
+  """`logits_fn` on uint8 images, which are divided by 255.
+
+  Images of several sizes are asked about size by size; each size compiles its
+  own programs, so a data set of many sizes is better resized first.
+
+  Args:
+    logits_fn: x `[B, H, W, C]` float32 in [0, 1] -> logits `[B, K]`, such as
+      `models.frozen` makes of a model of ours.
+  """
+  ask = on_host(logits_fn)
+
+  def predict(images: Sequence[np.ndarray]) -> np.ndarray:
+    shapes = [image.shape for image in images]
+    order, pieces = [], []
+    for shape in dict.fromkeys(shapes):
+      rows = [i for i, other in enumerate(shapes) if other == shape]
+      x = np.stack([images[i] for i in rows]).astype(np.float32) / 255
+      order += rows
+      pieces.append(ask(x))
+    # `order` says where each row belongs; its inverse fetches it.
+    return np.concatenate(pieces)[np.argsort(order)]
+
+  return predict

@@ -1,0 +1,224 @@
+"""Which of two models is at less risk, on the same images and keys."""
+
+import dataclasses
+
+import numpy as np
+
+from robust_jax.statistics.bootstrap import Method, bootstrap
+from robust_jax.statistics.holm import holm
+from robust_jax.statistics.mcnemar import mcnemar
+from robust_jax.statistics.mixtures import (
+  OVERALL,
+  lost_share,
+  lost_table,
+  mixtures,
+)
+from robust_jax.statistics.outcomes import Outcomes
+from robust_jax.statistics.sign_flip_test import sign_flip_test
+from robust_jax.statistics.verdict import Difference, verdict
+from robust_jax.statistics.widen_if_flat import widen_if_flat
+
+
+@dataclasses.dataclass(frozen=True)
+class Discordance:
+  """One condition, on the images that both models answer right clean.
+
+  Attributes:
+    family: as transformation and severity, those of the condition.
+    transformation: see family.
+    severity: see family.
+    only_a_lost: images on which A alone fails.
+    only_b_lost: images on which B alone fails.
+    p_value: McNemar's exact, two-sided.
+    p_adjusted: Holm's over all conditions.
+  """
+
+  family: str
+  transformation: str
+  severity: float
+  only_a_lost: int
+  only_b_lost: int
+  p_value: float
+  p_adjusted: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+  """Two models; `dataclasses.asdict` is JSON.
+
+  Attributes:
+    a: name of the first model, "A" in verdicts.
+    b: name of the second.
+    images: N.
+    both_clean_correct: images that both answer right clean.
+    clean: difference of clean accuracies, None without labels.
+    overall: difference of overall risks.
+    families: differences of risks, by name.
+    conditions: minimum functionality included.
+    level: of the intervals; 1 - level is the chance of a false verdict.
+    draws: of bootstrap and signs.
+    method: of the bootstrap.
+    seed: of both.
+  """
+
+  a: str
+  b: str
+  images: int
+  both_clean_correct: int
+  clean: Difference | None
+  overall: Difference
+  families: dict[str, Difference]
+  conditions: list[Discordance]
+  level: float
+  draws: int
+  method: Method
+  seed: int
+
+
+def compare_risks(
+  a: Outcomes,
+  b: Outcomes,
+  names: tuple[str, str] = ("A", "B"),
+  *,
+  draws: int = 2000,
+  level: float = 0.95,
+  method: Method = "bca",
+  seed: int = 0,
+) -> Comparison:
+  """Paired differences of risks with intervals, tests and a verdict for each.
+
+  An image is drawn with both models' answers, so what makes it hard for both
+  cancels. Each risk keeps its own denominator, the images that its model gets
+  right clean; McNemar's tests are on those that both do.
+
+  Args:
+    a: of the first model.
+    b: of the second, for the same images, conditions and keys.
+    names: of the two, unlike each other, for the sentences.
+    draws: as `bootstrap`; level, method and seed too.
+    level: of the intervals, and 1 - level of all tests of families together.
+    method: "bca" or "percentile".
+    seed: of the draws.
+
+  Raises:
+    ValueError: other images, another order, other conditions, labels for one
+      alone, one name for both; a model that is right about no clean image.
+  """
+  _check(a, b, names)
+  mixed = mixtures(a)
+  keys = [OVERALL, *((f,) for f in a.families)]
+  columns = [0, *(1 + mixed.index[key] for key in keys)]
+  tables = [lost_table(o, mixed)[:, columns] for o in (a, b)]
+  options = {"draws": draws, "level": level, "method": method, "seed": seed}
+  result = bootstrap(np.hstack(tables), _difference, **options)
+  both = a.clean & b.clean
+  num_images = min(int(a.clean.sum()), int(b.clean.sum()))
+  result = widen_if_flat(result, (-100.0, 100.0), num_images, level)
+  p_values = sign_flip_test(_per_image(*tables), draws=draws, seed=seed)
+  adjusted = [p_values[0], *holm(p_values[1:])]
+  differences = [
+    verdict(
+      f"risk under {key[0]}" if key else "overall risk",
+      names,
+      result.estimate(i),
+      float(p_values[i]),
+      float(adjusted[i]),
+      alpha=1 - level,
+      less_is_better=True,
+    )
+    for i, key in enumerate(keys)
+  ]
+  return Comparison(
+    *names,
+    images=len(a.ids),
+    both_clean_correct=int(both.sum()),
+    clean=_clean(a, b, names, options) if a.labelled else None,
+    overall=differences[0],
+    families=dict(zip(a.families, differences[1:], strict=True)),
+    conditions=_discordances(a, b, both),
+    **options,
+  )
+
+
+def _difference(sums):
+  first, second = np.split(sums, 2, axis=-1)
+  return lost_share(first) - lost_share(second)
+
+
+def _per_image(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+  """Differences `[N, R]` whose sums are those of the risks, as shares.
+
+  What an image adds is counted from the risk that both models would have if
+  they were alike, so that its mean is 0 then, even where one model is right
+  about far fewer images.
+  """
+  together = lost_share((a + b).sum(axis=0)) / 100
+  beyond = [(t[:, 1:] - together * t[:, :1]) / t[:, 0].sum() for t in (a, b)]
+  return beyond[0] - beyond[1]
+
+
+def _clean(a, b, names, options):
+  table = np.column_stack([a.clean, b.clean, np.ones_like(a.clean)])
+  result = bootstrap(
+    table, lambda s: 100 * (s[..., :1] - s[..., 1:2]) / s[..., 2:], **options
+  )
+  level = options["level"]
+  result = widen_if_flat(result, (-100.0, 100.0), len(a.ids), level)
+  only_a, only_b = (~a.clean & b.clean).sum(), (a.clean & ~b.clean).sum()
+  p_value = float(mcnemar(only_a, only_b))
+  return verdict(
+    "clean accuracy",
+    names,
+    result.estimate(0),
+    p_value,
+    p_value,
+    alpha=1 - level,
+    less_is_better=False,
+  )
+
+
+def _discordances(a, b, both):
+  lost_a = both[:, None] & ~a.transformed
+  lost_b = both[:, None] & ~b.transformed
+  only_a = (lost_a & ~lost_b).sum(axis=0)
+  only_b = (lost_b & ~lost_a).sum(axis=0)
+  p_values = mcnemar(only_a, only_b)
+  adjusted = holm(p_values)
+  return [
+    Discordance(
+      family=c.family,
+      transformation=c.transformation,
+      severity=float(c.severity),
+      only_a_lost=int(only_a[i]),
+      only_b_lost=int(only_b[i]),
+      p_value=float(p_values[i]),
+      p_adjusted=float(adjusted[i]),
+    )
+    for i, c in enumerate(a.conditions)
+  ]
+
+
+def _check(a, b, names):
+  if names[0] == names[1]:
+    raise ValueError(f"names = {names}: wanted two that differ.")
+  if a.ids != b.ids:
+    shared = len(set(a.ids) & set(b.ids))
+    raise ValueError(
+      f"{names[0]} answered {len(a.ids)} images and {names[1]} {len(b.ids)}, "
+      f"{shared} of them the same: wanted the same images in the same order."
+    )
+  if a.conditions != b.conditions:
+    raise ValueError(
+      f"{names[0]} and {names[1]} were asked under other conditions: wanted "
+      "the same transformations, severities and weights in the same order."
+    )
+  if a.labelled != b.labelled:
+    raise ValueError(
+      "labels were given for one model alone: wanted them for both or neither."
+    )
+  for name, outcomes in zip(names, (a, b), strict=True):
+    if not outcomes.clean.any():
+      raise ValueError(
+        f"{name} answers none of {len(outcomes.ids)} images right without a "
+        "transformation: wanted at least one, or there is nothing to lose."
+      )

@@ -1,0 +1,209 @@
+"""Adversarial discriminative domain adaptation: a second encoder, fooled."""
+
+import functools
+from collections.abc import Mapping
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from robust_jax import losses, metrics, parallel
+from robust_jax.adaptation import Alignment, View
+from robust_jax.evaluation.adaptation import adaptation, summarise
+from robust_jax.games import GameState, alternating, turn
+from robust_jax.models.frozen import frozen
+from robust_jax.tasks.two_domains import (
+  feature_layers,
+  initialise,
+  one_domain,
+  one_view,
+)
+from robust_jax.types import Batch, Key, LogitsFn, PyTree, State, Task
+
+PLAYERS = ("source", "adversary", "target")
+
+
+def adda(
+  model: nn.Module,
+  optimizers: Mapping[str, optax.GradientTransformation],
+  *,
+  alignment: Alignment,
+  num_steps: int,
+  pretrained: float = 0.5,
+  batch_norm: str = "none",
+) -> Task:
+  """A network for the source, then an encoder that makes the target look alike.
+
+  In the first part of the run the network learns the source. Then it stands
+  still: an adversary learns to tell its features from those of a second
+  encoder, which starts as a copy, sees the target alone, and learns to have
+  its features taken for the source's. The head is the network's.
+
+  Args:
+    model: a classifier with `features` and `head`.
+    optimizers: of "source" (the network), "adversary" and "target" (the second
+      encoder); all count the steps of their own part of the run.
+    alignment: an adversary, such as `adaptation.dann()`.
+    num_steps: planned length of the run.
+    pretrained: the share of it that the source is learned in.
+    batch_norm: "none" where the model has none; else "separate", since each
+      encoder has its own statistics.
+
+  Returns:
+    The task. `step` reports "loss" and "accuracy" on the source and, 0 before
+    its time, what the alignment reports.
+
+  Raises:
+    ValueError: optimizers are not those of the three, pretrained is not within
+      0 and 1, the alignment is no adversary, or batch_norm is "joint".
+
+  Source: Tzeng et al. 2017, "Adversarial discriminative domain adaptation",
+  equations 7 to 9: labels are flipped, no gradient is reversed.
+  """
+  _check(optimizers, pretrained, alignment, batch_norm)
+
+  def source_loss(params: PyTree, model_state, batch: Batch, key: Key):
+    passed, state = one_domain(
+      model, params["source"], model_state["source"], batch["source"]["x"], key
+    )
+    each, report = _label_loss(passed.logits, batch)
+    return each.mean(), (report, {**model_state, "source": state})
+
+  def views(params: PyTree, model_state, batch: Batch, key: Key):
+    """Of the source as the network has it, of the target as the encoder has."""
+    half = functools.partial(
+      frozen, model, {"params": params["source"], **model_state["source"]}
+    )
+    features = half(method="features")(batch["source"]["x"])
+    passed, state = one_domain(
+      model,
+      {**params["source"], **params["target"]},
+      model_state["target"],
+      batch["target"]["x"],
+      key,
+    )
+    ones = jnp.ones(len(features))
+    return (
+      View(
+        features, half(method="head")(features), batch["source"]["domain"], ones
+      ),
+      View(*passed, batch["target"]["domain"], ones),
+      {**model_state, "target": state},
+    )
+
+  def adversary_loss(params: PyTree, model_state, batch: Batch, key: Key):
+    key_model, key_adversary = jax.random.split(key)
+    source, target, _ = views(params, model_state, batch, key_model)
+    loss, report = alignment.loss(
+      params["adversary"], source, target, key_adversary, True
+    )
+    return loss, report | _label_loss(source.logits, batch)[1]
+
+  def target_loss(params: PyTree, model_state, batch: Batch, key: Key):
+    key_model, key_adversary = jax.random.split(key)
+    source, target, model_state = views(params, model_state, batch, key_model)
+    # Half of the loss is the source's, a constant to this player.
+    flipped = target._replace(domain=jnp.zeros_like(target.domain))
+    loss, _ = alignment.loss(
+      params["adversary"], source, flipped, key_adversary, True
+    )
+    return loss, model_state
+
+  learn = turn(
+    "source", source_loss, optimizers["source"], reduce=parallel.mean
+  )
+  play = alternating(
+    {"adversary": adversary_loss, "target": target_loss},
+    {name: optimizers[name] for name in ("adversary", "target")},
+    reduce=parallel.mean,
+  )
+
+  def init(key: Key, batch: Batch) -> State:
+    key_model, key_adversary = jax.random.split(key)
+    params, model_state = initialise(model, batch_norm, key_model, batch)
+    if batch_norm == "none":
+      model_state = {"source": model_state, "target": model_state}
+    view = one_view(model, "separate", params, model_state, batch)
+    layers = feature_layers(model, batch)
+    players = {
+      "source": params,
+      "adversary": alignment.init(key_adversary, view),
+      "target": {name: jax.tree.map(jnp.copy, params[name]) for name in layers},
+    }
+    opt_state = {name: optimizers[name].init(players[name]) for name in PLAYERS}
+    return State(jnp.zeros((), jnp.int32), players, model_state, opt_state)
+
+  def adapt(game: GameState, model_state, batch: Batch, key: Key):
+    game, aux = play.step(game, model_state, batch, key)
+    return game, aux["target"], aux["adversary"]
+
+  def pretrain(game: GameState, model_state, batch: Batch, key: Key):
+    # Shapes alone: the adversary has nothing to report yet.
+    later = jax.eval_shape(adapt, game, model_state, batch, key)[2]
+    game, (report, model_state) = learn(game, model_state, batch, key)
+    params = game.params
+    encoder = {name: params["source"][name] for name in params["target"]}
+    return (
+      game._replace(params={**params, "target": encoder}),
+      {**model_state, "target": model_state["source"]},
+      {name: (jnp.zeros(()), jnp.ones(())) for name in later} | report,
+    )
+
+  def step(state: State, batch: Batch, key: Key):
+    game, model_state, report = jax.lax.cond(
+      state.step < pretrained * num_steps,
+      pretrain,
+      adapt,
+      GameState(state.params, state.opt_state),
+      state.model_state,
+      batch,
+      key,
+    )
+    return State(
+      step=state.step + 1,
+      params=game.params,
+      model_state=parallel.mean(model_state),
+      opt_state=game.opt_state,
+    ), parallel.total(report)
+
+  def deployed(state: State) -> LogitsFn:
+    params = {**state.params["source"], **state.params["target"]}
+    return frozen(model, {"params": params, **state.model_state["target"]})
+
+  def evaluate(state: State, batch: Batch, key: Key):
+    del key
+    source = {"params": state.params["source"], **state.model_state["source"]}
+    return adaptation(frozen(model, source), deployed(state), batch)
+
+  return Task(init, step, evaluate, deployed, summarise)
+
+
+def _label_loss(logits, batch):
+  labels, mask = batch["source"]["y"], batch["source"]["mask"]
+  each = losses.cross_entropy(logits, labels)
+  return each, {
+    "loss": metrics.average(each, mask),
+    "accuracy": metrics.accuracy(logits, labels, mask),
+  }
+
+
+def _check(optimizers, pretrained, alignment, batch_norm):
+  if set(optimizers) != set(PLAYERS):
+    raise ValueError(
+      f"optimizers are of {sorted(optimizers)}: wanted one for each of "
+      f"{', '.join(PLAYERS)}."
+    )
+  if not 0 < pretrained < 1:
+    raise ValueError(
+      f"pretrained = {pretrained}: wanted a share of the run, between 0 and 1."
+    )
+  if not alignment.adversarial:
+    raise ValueError(
+      "the alignment has no adversary: wanted one to fool, such as dann."
+    )
+  if batch_norm == "joint":
+    raise ValueError(
+      "batch_norm = 'joint': wanted 'separate' (or 'none'), as each of the two "
+      "encoders has statistics of its own."
+    )

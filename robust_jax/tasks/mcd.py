@@ -1,0 +1,165 @@
+"""Maximum classifier discrepancy: two heads look for what the source lacks."""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from robust_jax import checks, losses, metrics, parallel
+from robust_jax.evaluation.adaptation import adaptation, summarise
+from robust_jax.games import GameState, joint, turn
+from robust_jax.tasks.two_domains import (
+  Pass,
+  both_domains,
+  feature_layers,
+  frozen_for,
+  initialise,
+  one_domain,
+)
+from robust_jax.types import Array, Batch, Key, LogitsFn, PyTree, State, Task
+
+
+def mcd(
+  model: nn.Module,
+  optimizer: optax.GradientTransformation,
+  *,
+  num_updates: int = 4,
+  batch_norm: str = "none",
+) -> Task:
+  """Heads that agree on the source are set against each other on the target.
+
+  Each step learns the source; then moves both heads to disagree on the target
+  while they stay right on the source; then, `num_updates` times, the features
+  so that the heads agree again. The discrepancy is the mean absolute difference
+  of their probabilities. What is deployed averages the heads' logits.
+
+  Args:
+    model: a classifier with `features` and `head`; the second head is of the
+      same layers, differently initialised.
+    optimizer: of the features and, with a state of its own, of the heads.
+    num_updates: of the features for each of the heads, n in the paper.
+    batch_norm: whose statistics BatchNorm uses, as in `tasks.domain`. Only the
+      pass on which the source is learned moves the running ones.
+
+  Returns:
+    The task. `step` reports "loss" and "accuracy" of the first head on the
+    source, and "discrepancy" after the heads have moved.
+
+  Raises:
+    ValueError: num_updates is below 1; from `init`, batch_norm does not fit the
+      model.
+
+  Source: Saito et al. 2018, "Maximum classifier discrepancy for unsupervised
+  domain adaptation", section 3.3, steps A to C, without their class balance
+  loss.
+  """
+  checks.at_least_one("num_updates", num_updates)
+
+  def source_loss(params: PyTree, model_state, batch: Batch, key: Key):
+    source, _, changed = both(params, model_state, batch, key)
+    labels, mask = batch["source"]["y"], batch["source"]["mask"]
+    each = [losses.cross_entropy(logits, labels) for logits in source]
+    report = {
+      "loss": metrics.average(each[0], mask),
+      "accuracy": metrics.accuracy(source[0], labels, mask),
+    }
+    return (each[0] + each[1]).mean(), (report, changed)
+
+  def both(params: PyTree, model_state, batch: Batch, key: Key):
+    """Logits of both heads on the source, on the target, new statistics."""
+    source, target, changed = both_domains(
+      model, batch_norm, _whole(params, "first"), model_state, batch, key
+    )
+    return second(params, source, key), second(params, target, key), changed
+
+  def second(params: PyTree, passed: Pass, key: Key) -> tuple[Array, Array]:
+    """The logits of the first head, and those of the second."""
+    logits = model.apply(
+      {"params": _whole(params, "second")},
+      passed.features,
+      train=True,
+      method="head",
+      rngs={"dropout": jax.random.fold_in(key, 1)},
+    )
+    return passed.logits, logits
+
+  def discrepancy(params: PyTree, model_state, batch: Batch, key: Key):
+    if batch_norm == "joint":
+      _, target, _ = both(params, model_state, batch, key)
+    else:
+      own = model_state if batch_norm == "none" else model_state["target"]
+      passed, _ = one_domain(
+        model, _whole(params, "first"), own, batch["target"]["x"], key
+      )
+      target = second(params, passed, key)
+    first, other = (jax.nn.softmax(logits) for logits in target)
+    distance = jnp.abs(first - other).mean()
+    return distance, {"discrepancy": (distance, jnp.ones(()))}
+
+  def heads_loss(params: PyTree, *args):
+    apart, report = discrepancy(params, *args)
+    return source_loss(params, *args)[0] - apart, report
+
+  optimisers = {"features": optimizer, "heads": optimizer}
+  learn = joint(source_loss, optimisers, reduce=parallel.mean)
+  differ = turn("heads", heads_loss, optimizer, reduce=parallel.mean)
+  agree = turn("features", discrepancy, optimizer, reduce=parallel.mean)
+
+  def init(key: Key, batch: Batch) -> State:
+    key_first, key_second = jax.random.split(key)
+    first, model_state = initialise(model, batch_norm, key_first, batch)
+    second, _ = initialise(model, batch_norm, key_second, batch)
+    layers = feature_layers(model, batch)
+    game = learn.init(
+      {
+        "features": {name: first[name] for name in layers},
+        "heads": {
+          "first": _without(first, layers),
+          "second": _without(second, layers),
+        },
+      }
+    )
+    step = jnp.zeros((), jnp.int32)
+    return State(step, game.params, model_state, game.opt_state)
+
+  def step(state: State, batch: Batch, key: Key):
+    keys = jax.random.split(key, 2 + num_updates)
+    game = GameState(state.params, state.opt_state)
+    args = state.model_state, batch
+    game, (report, model_state) = learn.step(game, *args, keys[0])
+    game, apart = differ(game, *args, keys[1])
+    game = jax.lax.fori_loop(
+      0, num_updates, lambda i, g: agree(g, *args, keys[2 + i])[0], game
+    )
+    return State(
+      step=state.step + 1,
+      params=game.params,
+      model_state=parallel.mean(model_state),
+      opt_state=game.opt_state,
+    ), parallel.total(report | apart)
+
+  def network(state: State, domain: str) -> LogitsFn:
+    heads = [
+      frozen_for(
+        domain, model, batch_norm, _whole(state.params, head), state.model_state
+      )
+      for head in ("first", "second")
+    ]
+    return lambda x: (heads[0](x) + heads[1](x)) / 2
+
+  def deployed(state: State) -> LogitsFn:
+    return network(state, "target")
+
+  def evaluate(state: State, batch: Batch, key: Key):
+    del key
+    return adaptation(network(state, "source"), deployed(state), batch)
+
+  return Task(init, step, evaluate, deployed, summarise)
+
+
+def _whole(params: PyTree, head: str) -> PyTree:
+  return {**params["features"], **params["heads"][head]}
+
+
+def _without(params: PyTree, names: list[str]) -> PyTree:
+  return {name: leaf for name, leaf in params.items() if name not in names}
