@@ -38,7 +38,7 @@ def autoencoder(data: str, image_shape: tuple[int, int, int]) -> ConfigDict:
       },
       # Trained first, in <workdir>/control: the same autoencoder, unopposed.
       "control": {"task": {"beta": 0.0, "classifier_steps": 1}},
-      "report": "experiments.fader_report:fader_report",
+      "report": "fader_report",
       "optimizers": {
         "autoencoder": {
           "name": "adam",

@@ -11,7 +11,7 @@ from robust_jax.games import GameState, turn
 from robust_jax.models.fader_autoencoder import FaderAutoencoder
 from robust_jax.models.frozen import frozen
 from robust_jax.models.mlp import MLP
-from robust_jax.tasks.label_kinds import attributes, classes
+from robust_jax.tasks import label_kinds
 from robust_jax.tasks.ramp import ramp as ramp_at
 from robust_jax.types import Batch, Key, State, Task
 
@@ -30,6 +30,7 @@ def fader(
   classifier_steps: int = 1,
   hidden: tuple[int, ...] = (512,),
   dropout: float = 0.3,
+  attributes: Mapping[str, float] | None = None,
 ) -> Task:
   """A game: a classifier reads the label off the code, and is to fail.
 
@@ -55,6 +56,8 @@ def fader(
     classifier_steps: moves of the classifier for each of the autoencoder.
     hidden: widths of the classifier's hidden layers.
     dropout: of the classifier's hidden layers.
+    attributes: measured on the images, instead of labels that come with them,
+      see `label_kinds.measured`.
 
   Returns:
     The task. `step` reports "reconstruction" (the mean squared error of a
@@ -75,17 +78,14 @@ def fader(
   _check(optimizers, beta, objective, hidden)
   ramp_at(ramp, 0, num_steps)  # an unknown one is refused here
   checks.at_least_one("classifier_steps", classifier_steps)
-  kind = (
-    attributes(model.num_attributes)
-    if model.num_attributes
-    else classes(model.num_classes)
-  )
+  kind = _kind(model, attributes)
   classifier = MLP(hidden, model.num_labels, dropout)
 
   def init(key: Key, batch: Batch) -> State:
-    kind.check(batch["y"])
+    y = kind.of(batch)
+    kind.check(y)
     keys = jax.random.split(key)
-    row, label = batch["x"][:1], kind.vector(batch["y"][:1])
+    row, label = batch["x"][:1], kind.vector(y[:1])
     model_state = dict(model.init(keys[0], row, label))
     params = {"autoencoder": model_state.pop("params")}
     code = jnp.zeros((1, model.code_size))
@@ -103,7 +103,7 @@ def fader(
   def autoencoder_loss(params, model_state, batch, weight, key):
     key_dropout, key_wrong = jax.random.split(key)
     variables = {"params": params["autoencoder"], **model_state}
-    x, y = batch["x"], batch["y"]
+    x, y = batch["x"], kind.of(batch)
 
     def redraw(model):
       code = model.encode(x, train=True)
@@ -145,7 +145,7 @@ def fader(
     code = _encoder(model, state)(batch["x"])
     game = GameState(state.params, state.opt_state)
     for key_move in keys:
-      game, _ = classifier_move(game, code, batch["y"], key_move)
+      game, _ = classifier_move(game, code, kind.of(batch), key_move)
     game, (loss, error, told, correct, model_state) = autoencoder_move(
       game, state.model_state, batch, weight, key
     )
@@ -166,7 +166,7 @@ def fader(
 
   def evaluate(state: State, batch: Batch, key: Key):
     del key
-    x, y, mask = batch["x"], batch["y"], batch["mask"]
+    x, y, mask = batch["x"], kind.of(batch), batch["mask"]
     error = _squared_error(deployed(state)(x, kind.vector(y)), x)
     logits = classify(state.params, _encoder(model, state)(x))
     return {
@@ -178,6 +178,24 @@ def fader(
     return frozen(model, _variables(state))
 
   return Task(init, step, evaluate, deployed, _summarise)
+
+
+def _kind(model, attributes):
+  if not model.num_attributes:
+    if attributes:
+      raise ValueError(
+        f"attributes = {sorted(attributes)} for a model of classes: give it "
+        f"num_attributes = {len(attributes)}."
+      )
+    return label_kinds.classes(model.num_classes)
+  if not attributes:
+    return label_kinds.attributes(model.num_attributes)
+  if len(attributes) != model.num_attributes:
+    raise ValueError(
+      f"attributes = {sorted(attributes)} for a model of num_attributes = "
+      f"{model.num_attributes}: wanted as many."
+    )
+  return label_kinds.measured(attributes)
 
 
 def _encoder(model, state):

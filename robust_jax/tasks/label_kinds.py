@@ -1,14 +1,14 @@
-"""The two kinds of labels that a code may be made to forget."""
+"""The kinds of labels that a code may be made to forget."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from robust_jax import losses
-from robust_jax.types import Array, Key
+from robust_jax import lookup, losses
+from robust_jax.types import Array, Batch, Key
 
 
 class LabelKind(NamedTuple):
@@ -20,6 +20,7 @@ class LabelKind(NamedTuple):
     correct: `(logits [B, L], y) -> [B]`, in [0, 1]: the share it got right.
     wrong: `(key, y) -> y'`, labels of which none is right.
     check: `(y)`; raises where the shape is of another kind or number.
+    of: `(batch) -> y`.
   """
 
   vector: Callable[[Array], Array]
@@ -27,6 +28,7 @@ class LabelKind(NamedTuple):
   correct: Callable[[Array, Array], Array]
   wrong: Callable[[Key, Array], Array]
   check: Callable[[Array], None]
+  of: Callable[[Batch], Array] = lambda batch: batch["y"]
 
 
 def classes(num_classes: int) -> LabelKind:
@@ -89,3 +91,24 @@ def attributes(num_attributes: int) -> LabelKind:
     wrong=lambda key, y: 1 - y,
     check=check,
   )
+
+
+def measured(thresholds: Mapping[str, float]) -> LabelKind:
+  """Attributes of the images themselves: thick or thin, leaning or upright.
+
+  Args:
+    thresholds: of each attribute, by the name of a measure in
+      `evaluation.stroke`, the value above which an image has it.
+
+  Raises:
+    ValueError: there is no such measure.
+  """
+  measures = {
+    name: lookup.find("evaluation.stroke", name) for name in thresholds
+  }
+
+  def of(batch):
+    has = [m(batch["x"]) > thresholds[name] for name, m in measures.items()]
+    return jnp.stack(has, axis=-1).astype(jnp.int32)
+
+  return attributes(len(thresholds))._replace(of=of)

@@ -11,7 +11,7 @@ from robust_jax import losses, metrics, parallel
 from robust_jax.models.fader_autoencoder import FaderAutoencoder
 from robust_jax.models.mlp import MLP
 from robust_jax.tasks.fader import fader
-from robust_jax.tasks.label_kinds import attributes, classes
+from robust_jax.tasks.label_kinds import attributes, classes, measured
 
 KEY = jax.random.key(0)
 RATE = 0.1
@@ -201,6 +201,15 @@ def test_attributes_are_flipped_counted_and_averaged():
   )
 
 
+def test_measured_attributes_are_those_above_their_thresholds():
+  upright, leaning = np.zeros((2, 5, 5, 1))
+  upright[:, 2] = 1
+  leaning[np.arange(5), 4 - np.arange(5)] = 1
+  kind = measured({"slant": 0.5, "width": 0.5})
+  y = kind.of({"x": np.stack([upright, leaning])})
+  np.testing.assert_array_equal(y, [[0, 1], [1, 1]])
+
+
 @pytest.mark.parametrize("planes", [False, True])
 def test_what_is_drawn_depends_on_the_label_and_on_the_code(planes):
   model = MODEL.clone(label_planes=planes)
@@ -263,15 +272,29 @@ def test_what_is_deployed_redraws_and_evaluation_says_how_well(run):
     ({"optimizers": {"model": optax.sgd(1)}}, "one for each player"),
     ({"ramp": "steep"}, "no ramp named 'steep'"),
     ({"model": MODEL.clone(num_attributes=2)}, r"wanted \[B, 2\]"),
+    ({"attributes": {"slant": 0.1}}, "give it num_attributes = 1"),
+    (
+      {
+        "model": MODEL.clone(num_attributes=2),
+        "attributes": {"slant": 0.1},
+      },
+      "num_attributes = 2: wanted as many",
+    ),
+    (
+      {"model": MODEL.clone(num_attributes=1), "attributes": {"tilt": 0.1}},
+      "no 'tilt'",
+    ),
     ({"model": MODEL.clone(num_classes=1)}, "num_classes = 1: wanted 2"),
     ({"model": MODEL.clone(image_shape=(4, 7, 1))}, "multiples of 2"),
     ({"model": MODEL.clone(image_shape=(8, 8, 1))}, "wanted image_shape"),
   ],
 )
 def test_what_does_not_fit_is_refused_before_training(options, message):
+  def rehearse():
+    jax.eval_shape(make(**options).init, KEY, batch())
+
   with pytest.raises(ValueError, match=message):
-    task = make(**options)
-    jax.eval_shape(task.init, KEY, batch())
+    rehearse()
 
 
 def test_a_label_vector_of_another_length_is_refused():
