@@ -1,9 +1,6 @@
 """One model under attacks in a row, and whether to trust the figures."""
 
-import importlib.metadata
-import json
 import pathlib
-import platform
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +11,8 @@ import rich.table
 from ml_collections import ConfigDict
 
 from experiments import build
-from experiments.evaluate import PACKAGES, Contender, measure_curves
+from experiments.evaluate import Contender, measure_curves
+from experiments.provenance import provenance
 from robust_jax.attacks import suite
 from robust_jax.attacks.autoattack import in_ball, stages
 from robust_jax.attacks.lp_ball import ball
@@ -94,11 +92,7 @@ def audit(
     "findings": [finding._asdict() for finding in findings],
     "radii": list(config.evaluation.radii),
     "curve": curves,
-    "seed": config.seed,
-    "devices": [str(device) for device in jax.devices()],
-    "versions": {"python": platform.python_version()}
-    | {name: importlib.metadata.version(name) for name in PACKAGES},
-    "config": json.loads(config.to_json()),
+    **provenance(config),
   }
   report.write_json(path / "report.json", result)
   if config.evaluation.radii:

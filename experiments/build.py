@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 from ml_collections import ConfigDict
 
+from experiments.warm_start import warm_start
 from robust_jax import lookup
 from robust_jax.adaptation import Alignment
 from robust_jax.data.aligned import aligned
@@ -19,6 +20,9 @@ from robust_jax.data.source import Source
 from robust_jax.training.loop import Plan
 from robust_jax.training.optimiser import optimiser
 from robust_jax.types import Attack, PerturbationSet, Task
+
+# Sections that a config need not have, though the task takes them.
+_OPTIONAL = ("warm_start",)
 
 
 class Experiment(NamedTuple):
@@ -118,9 +122,10 @@ def task(config: ConfigDict, model: nn.Module, num_steps: int) -> Task:
     },
     "alignment": lambda: alignment(config),
     "num_steps": lambda: num_steps,
+    "warm_start": lambda: call(warm_start, **config.warm_start),
   }
   for name in inspect.signature(make).parameters:
-    if name in parts:
+    if name in parts and not (name in _OPTIONAL and name not in config):
       options[name] = _part(config, name, parts[name])
   return call(make, model, **options)
 

@@ -1,11 +1,8 @@
 """Evaluates models side by side, and writes table, report and pictures."""
 
-import importlib.metadata
-import json
 import pathlib
-import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -13,9 +10,11 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from experiments import build
+from experiments.provenance import provenance
 from robust_jax import parallel
 from robust_jax.attacks.cost import passes
 from robust_jax.data.feed import Feed, evaluation_feed
+from robust_jax.data.source import Source
 from robust_jax.evaluation import report
 from robust_jax.evaluation.one_pass import one_pass
 from robust_jax.evaluation.robustness import robustness
@@ -23,7 +22,6 @@ from robust_jax.training.progress import Progress
 from robust_jax.types import Key, LogitsFn
 
 _NUM_SHOWN = 8
-PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
 
 
 class Contender(NamedTuple):
@@ -68,11 +66,7 @@ def evaluate(
     "passes_per_example": cost,
     "num_examples": num_examples or len(source),
     "seconds": round(time.monotonic() - started, 1),
-    "seed": config.seed,
-    "devices": [str(d) for d in jax.devices()],
-    "versions": {"python": platform.python_version()}
-    | {name: importlib.metadata.version(name) for name in PACKAGES},
-    "config": json.loads(config.to_json()),
+    **provenance(config),
   }
   if parallel.is_lead():
     report.write_json(workdir / "report.json", result)
@@ -83,6 +77,24 @@ def evaluate(
       )
     )
   return result
+
+
+def one_accuracy(
+  source: Source, batch_size: int, num_examples: int | None = None
+) -> Callable[[LogitsFn], float]:
+  """A function that gives the accuracy of a frozen model on a data set.
+
+  Models of the same function and shapes share its program.
+  """
+  feed = evaluation_feed(source, batch_size, num_examples=num_examples)
+  compiled = parallel.pmap_evaluate(robustness({}), feed.fetch)
+  resident = parallel.replicate(feed.resident)
+
+  def accuracy(logits_fn: LogitsFn) -> float:
+    subject, key = parallel.replicate(logits_fn), jax.random.key(0)
+    return one_pass(compiled, subject, feed, resident, key)["accuracy"]
+
+  return accuracy
 
 
 def _accuracies(contenders, attacks, feed, key):

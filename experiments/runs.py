@@ -51,8 +51,15 @@ def train(
 def report(
   path: pathlib.Path, config: ConfigDict, num_examples: int | None = None
 ) -> dict[str, Any]:
-  """What the config's own report makes of the run in `path`."""
-  return lookup.find("experiments", config.report)(path, config, num_examples)
+  """What the config's own report makes of the run in `path`.
+
+  `report` is a module of `experiments`, named after its function, or anything
+  importable as "package.module:function".
+  """
+  name = config.report
+  if ":" not in name:
+    name = f"experiments.{name}:{name}"
+  return lookup.find("experiments", name)(path, config, num_examples)
 
 
 def _control(config):
@@ -98,6 +105,8 @@ def from_run(
   config = config or trained
   source = build.source(config, "test")
   model = build.model(config, source.num_classes)
+  if "warm_start" in trained:  # that run may be gone, and shapes are the same
+    trained = variant(trained, {"warm_start": {"run": ""}})
   task = build.task(trained, model, num_steps=1)
   template = jax.eval_shape(task.init, jax.random.key(0), _batch(source))
   checkpoints = Checkpoints(

@@ -123,7 +123,8 @@ class Task(NamedTuple):
     step: `(State, batch, key) -> (State, Metrics)`.
     evaluate: `(State, batch, key) -> Metrics`.
     deployed: `(State) -> ` the frozen function that a user would deploy: a
-      `LogitsFn` where the model is a classifier.
+      `LogitsFn` where the model is a classifier, a `models.adapted.Adapted`
+      where it is one between two domains.
     summarise: what the averages over a whole evaluation become before they are
       recorded, for scores that are no averages themselves.
   """

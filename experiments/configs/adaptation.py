@@ -63,6 +63,8 @@ def adaptation(
         "ramp": "dann",
         "solver": "reversal",
         "batch_norm": "none",
+        # Of the source's examples, by class; none weighs all alike.
+        "class_weights": (),
       },
       "alignment": {"name": "dann", "hidden": (100,)},
       "optimizer": dict(_SGD),

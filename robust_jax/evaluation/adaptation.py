@@ -6,17 +6,15 @@ import numpy as np
 
 from robust_jax import losses, metrics
 from robust_jax.evaluation.information import information, information_sums
-from robust_jax.types import Batch, LogitsFn, Metrics
+from robust_jax.models.adapted import Adapted
+from robust_jax.types import Batch, Metrics
 
 
-def adaptation(
-  source_fn: LogitsFn, target_fn: LogitsFn, batch: Batch
-) -> Metrics:
+def adaptation(network: Adapted, batch: Batch) -> Metrics:
   """Measures a batch; runs inside `parallel.pmap_evaluate`.
 
   Args:
-    source_fn: the network as it answers the source.
-    target_fn: as it answers the target.
+    network: frozen, as it answers either domain.
     batch: `{"source": Batch, "target": Batch}`, both with labels.
 
   Returns:
@@ -25,8 +23,8 @@ def adaptation(
     can know: an oracle.
   """
   source, target = batch["source"], batch["target"]
-  logits = source_fn(source["x"])
-  answers = target_fn(target["x"])
+  logits = network.source(source["x"])
+  answers = network.target(target["x"])
   mask = source["mask"]
   return {
     "loss": metrics.average(losses.cross_entropy(logits, source["y"]), mask),

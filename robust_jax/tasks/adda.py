@@ -1,6 +1,5 @@
 """Adversarial discriminative domain adaptation: a second encoder, fooled."""
 
-import functools
 from collections.abc import Mapping
 
 import flax.linen as nn
@@ -12,14 +11,15 @@ from robust_jax import losses, metrics, parallel
 from robust_jax.adaptation import Alignment, View
 from robust_jax.evaluation.adaptation import adaptation, summarise
 from robust_jax.games import GameState, alternating, turn
-from robust_jax.models.frozen import frozen
+from robust_jax.models.adapted import Adapted
+from robust_jax.models.split import split
 from robust_jax.tasks.two_domains import (
   feature_layers,
   initialise,
   one_domain,
   one_view,
 )
-from robust_jax.types import Batch, Key, LogitsFn, PyTree, State, Task
+from robust_jax.types import Batch, Key, PyTree, State, Task
 
 PLAYERS = ("source", "adversary", "target")
 
@@ -72,10 +72,10 @@ def adda(
 
   def views(params: PyTree, model_state, batch: Batch, key: Key):
     """Of the source as the network has it, of the target as the encoder has."""
-    half = functools.partial(
-      frozen, model, {"params": params["source"], **model_state["source"]}
+    network = split(
+      model, {"params": params["source"], **model_state["source"]}
     )
-    features = half(method="features")(batch["source"]["x"])
+    features = network.features(batch["source"]["x"])
     passed, state = one_domain(
       model,
       {**params["source"], **params["target"]},
@@ -85,9 +85,7 @@ def adda(
     )
     ones = jnp.ones(len(features))
     return (
-      View(
-        features, half(method="head")(features), batch["source"]["domain"], ones
-      ),
+      View(features, network.head(features), batch["source"]["domain"], ones),
       View(*passed, batch["target"]["domain"], ones),
       {**model_state, "target": state},
     )
@@ -167,14 +165,17 @@ def adda(
       opt_state=game.opt_state,
     ), parallel.total(report)
 
-  def deployed(state: State) -> LogitsFn:
-    params = {**state.params["source"], **state.params["target"]}
-    return frozen(model, {"params": params, **state.model_state["target"]})
+  def deployed(state: State) -> Adapted:
+    first = state.params["source"]
+    second = {**first, **state.params["target"]}
+    return Adapted(
+      split(model, {"params": first, **state.model_state["source"]}),
+      split(model, {"params": second, **state.model_state["target"]}),
+    )
 
   def evaluate(state: State, batch: Batch, key: Key):
     del key
-    source = {"params": state.params["source"], **state.model_state["source"]}
-    return adaptation(frozen(model, source), deployed(state), batch)
+    return adaptation(deployed(state), batch)
 
   return Task(init, step, evaluate, deployed, summarise)
 

@@ -12,10 +12,11 @@ from robust_jax import checks, lookup, losses, metrics, parallel
 from robust_jax.adaptation import Alignment, View
 from robust_jax.evaluation.adaptation import adaptation, summarise
 from robust_jax.games import GameState, grad_reverse, joint
+from robust_jax.models.adapted import Adapted
 from robust_jax.tasks.ramp import ramp as ramp_at
 from robust_jax.tasks.two_domains import (
+  adapted,
   both_domains,
-  frozen_for,
   initialise,
   one_domain,
   one_view,
@@ -43,7 +44,7 @@ def domain(
   ramp: str = "dann",
   solver: str = "reversal",
   batch_norm: str = "none",
-  class_weights: Sequence[float] | None = None,
+  class_weights: Sequence[float] = (),
 ) -> Task:
   """min over the network of the source's loss + lam x distance of the domains.
 
@@ -65,7 +66,7 @@ def domain(
       none, "joint", or "separate", which alone closes much of a gap.
     class_weights: `[K]` of the source's examples by class, where the target
       has other proportions (`evaluation.label_shift`); they weigh the loss and
-      the alignment.
+      the alignment. Without any, all count alike.
 
   Returns:
     The task. `step` reports "loss" and "accuracy" on the source, "lam" and what
@@ -85,7 +86,7 @@ def domain(
     )
 
   def weights(labels: Array) -> Array:
-    if class_weights is None:
+    if not class_weights:
       return jnp.ones(labels.shape)
     return jnp.asarray(class_weights, jnp.float32)[labels]
 
@@ -191,17 +192,12 @@ def domain(
       opt_state=(game.opt_state, game.memory),
     ), parallel.total(report | {"lam": (lam * ones, ones)})
 
-  def network(state: State, name: str):
-    return frozen_for(
-      name, model, batch_norm, state.params["model"], state.model_state
-    )
-
   def evaluate(state: State, batch: Batch, key: Key):
     del key
-    return adaptation(network(state, "source"), network(state, "target"), batch)
+    return adaptation(deployed(state), batch)
 
-  def deployed(state: State):
-    return network(state, "target")
+  def deployed(state: State) -> Adapted:
+    return adapted(model, batch_norm, state.params["model"], state.model_state)
 
   return Task(init, step, evaluate, deployed, summarise)
 
@@ -212,7 +208,7 @@ def _reversed(view: View, lam: Array) -> View:
 
 
 def _check_class_weights(class_weights, num_classes):
-  if class_weights is not None and len(class_weights) != num_classes:
+  if class_weights and len(class_weights) != num_classes:
     raise ValueError(
       f"class_weights are {len(class_weights)}: wanted one for each of the "
       f"{num_classes} classes."

@@ -8,15 +8,17 @@ import optax
 from robust_jax import checks, losses, metrics, parallel
 from robust_jax.evaluation.adaptation import adaptation, summarise
 from robust_jax.games import GameState, joint, turn
+from robust_jax.models.adapted import Adapted
+from robust_jax.models.split import SplitModel
 from robust_jax.tasks.two_domains import (
   Pass,
+  adapted,
   both_domains,
   feature_layers,
-  frozen_for,
   initialise,
   one_domain,
 )
-from robust_jax.types import Array, Batch, Key, LogitsFn, PyTree, State, Task
+from robust_jax.types import Array, Batch, Key, PyTree, State, Task
 
 
 def mcd(
@@ -138,23 +140,30 @@ def mcd(
       opt_state=game.opt_state,
     ), parallel.total(report | apart)
 
-  def network(state: State, domain: str) -> LogitsFn:
-    heads = [
-      frozen_for(
-        domain, model, batch_norm, _whole(state.params, head), state.model_state
-      )
+  def deployed(state: State) -> Adapted:
+    first, second = (
+      adapted(model, batch_norm, _whole(state.params, head), state.model_state)
       for head in ("first", "second")
-    ]
-    return lambda x: (heads[0](x) + heads[1](x)) / 2
-
-  def deployed(state: State) -> LogitsFn:
-    return network(state, "target")
+    )
+    return Adapted(
+      _averaged(first.source, second.source),
+      _averaged(first.target, second.target),
+    )
 
   def evaluate(state: State, batch: Batch, key: Key):
     del key
-    return adaptation(network(state, "source"), deployed(state), batch)
+    return adaptation(deployed(state), batch)
 
   return Task(init, step, evaluate, deployed, summarise)
+
+
+def _averaged(first: SplitModel, second: SplitModel) -> SplitModel:
+  heads = jax.tree_util.Partial(_mean_answer, first.head, second.head)
+  return SplitModel(first.features, heads)
+
+
+def _mean_answer(first, second, h):
+  return (first(h) + second(h)) / 2
 
 
 def _whole(params: PyTree, head: str) -> PyTree:

@@ -1,6 +1,6 @@
 """Classification: minimise the mean cross-entropy."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import flax.linen as nn
 import jax
@@ -11,7 +11,7 @@ from robust_jax import losses, metrics, parallel
 from robust_jax.evaluation.robustness import robustness
 from robust_jax.models.frozen import frozen
 from robust_jax.on_cpu import canonicalize_on_cpu
-from robust_jax.types import Attack, Batch, Key, LogitsFn, State, Task
+from robust_jax.types import Attack, Batch, Key, LogitsFn, PyTree, State, Task
 
 
 def supervised(
@@ -20,6 +20,7 @@ def supervised(
   *,
   probes: Mapping[str, Attack] | None = None,
   ema_decay: float = 0.0,
+  warm_start: Callable[[PyTree], PyTree] | None = None,
 ) -> Task:
   """Empirical risk minimisation of a classifier.
 
@@ -29,6 +30,8 @@ def supervised(
     probes: attacks that `evaluate` measures the frozen model by.
     ema_decay: decay per step of the averaged parameters that `evaluate` and
       deployment use; 0 keeps no average.
+    warm_start: what the model's initial variables become, such as those that
+      were trained on other data.
 
   Returns:
     The task; `step` reports "loss" and "accuracy" on its batch, `evaluate` what
@@ -43,6 +46,8 @@ def supervised(
 
   def init(key: Key, batch: Batch) -> State:
     variables = model.init(key, batch["x"][:1])
+    if warm_start is not None:
+      variables = warm_start(variables)
     model_state, params = _pop_params(variables)
     return State(
       step=jnp.zeros((), jnp.int32),

@@ -13,8 +13,9 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax.adaptation import View
-from robust_jax.models.frozen import frozen
-from robust_jax.types import Array, Batch, Key, LogitsFn, PyTree
+from robust_jax.models.adapted import Adapted
+from robust_jax.models.split import split
+from robust_jax.types import Array, Batch, Key, PyTree
 
 MODES = ("none", "joint", "separate")
 
@@ -91,29 +92,26 @@ def both_domains(
   return source, target, state
 
 
-def frozen_for(
-  domain: str,
-  model: nn.Module,
-  batch_norm: str,
-  params: PyTree,
-  state: PyTree,
-  method: str = "__call__",
-) -> LogitsFn:
-  """The frozen network with the running statistics of "source" or "target"."""
-  own = state[domain] if batch_norm == "separate" else state
-  return frozen(model, {"params": params, **own}, method=method)
+def adapted(
+  model: nn.Module, batch_norm: str, params: PyTree, state: PyTree
+) -> Adapted:
+  """The frozen network, with the running statistics of either domain."""
+
+  def for_domain(name):
+    own = state[name] if batch_norm == "separate" else state
+    return split(model, {"params": params, **own})
+
+  return Adapted(for_domain("source"), for_domain("target"))
 
 
 def one_view(
   model: nn.Module, batch_norm: str, params: PyTree, state: PyTree, batch: Batch
 ) -> View:
   """One source example as an adversary is shown it, for its shapes."""
-  half = functools.partial(
-    frozen_for, "source", model, batch_norm, params, state
-  )
-  features = half(method="features")(batch["source"]["x"][:1])
+  network = adapted(model, batch_norm, params, state).source
+  features = network.features(batch["source"]["x"][:1])
   domain = batch["source"]["domain"][:1]
-  return View(features, half(method="head")(features), domain, jnp.ones(1))
+  return View(features, network.head(features), domain, jnp.ones(1))
 
 
 def feature_layers(model: nn.Module, batch: Batch) -> list[str]:

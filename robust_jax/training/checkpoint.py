@@ -102,13 +102,36 @@ class Checkpoints:
     Raises:
       ValueError: there is no checkpoint, or it is of another model.
     """
-    best = self.best_step()
-    if best is None:
+    return self._restore(self._some_best_step(), template)
+
+  def restore(self, step: int, template: State) -> State:
+    """The checkpoint of a step, one of `measured`.
+
+    Raises:
+      ValueError: it is of another model or optimiser, or cannot be read.
+    """
+    try:
+      return self._restore(step, template)
+    except _UnreadableError as error:
       raise ValueError(
-        f"there is no checkpoint in {self._directory}: train first, or give "
-        "the work directory of a finished run."
-      )
-    return self._restore(best, template)
+        f"checkpoint {self._directory / str(step)} cannot be read ({error}): "
+        "delete it, or train again."
+      ) from error
+
+  def read_best(self) -> dict[str, PyTree]:
+    """The best checkpoint as nested dicts, whatever model it is of.
+
+    Raises:
+      ValueError: there is no checkpoint.
+    """
+    best = self._some_best_step()
+    return self._manager.restore(best, args=ocp.args.StandardRestore())
+
+  def measured(self) -> dict[int, dict[str, float]]:
+    """Steps of the checkpoints that have metrics, in order, and these."""
+    self.wait()
+    found = {s: self._manager.metrics(s) for s in self._manager.all_steps()}
+    return {step: dict(found[step]) for step in sorted(found) if found[step]}
 
   def best_step(self) -> int | None:
     """The step of the best checkpoint, the newest if none was measured."""
@@ -123,6 +146,15 @@ class Checkpoints:
   def close(self) -> None:
     """Waits, and lets go of the background threads."""
     self._manager.close()
+
+  def _some_best_step(self) -> int:
+    best = self.best_step()
+    if best is None:
+      raise ValueError(
+        f"there is no checkpoint in {self._directory}: train first, or give "
+        "the work directory of a finished run."
+      )
+    return best
 
   def _value(self, step: int) -> float:
     return self._rank(self._manager.metrics(step) or {})

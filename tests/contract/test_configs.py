@@ -25,15 +25,28 @@ def test_smoke_trains_two_steps_and_evaluates(name, tmp_path):
 
   steps = [r["step"] for r in log.read(tmp_path) if r["split"] == "train"]
   assert steps == [1, 2]
-  contenders = {"model": runs.from_run(tmp_path)[1]}
-  report = runs.evaluate(contenders, config, tmp_path)
-  assert report == json.loads((tmp_path / "report.json").read_text())
+  (_adaptation if "report" in config else _attacks)(config, tmp_path)
+
+
+def _attacks(config, path):
+  contenders = {"model": runs.from_run(path)[1]}
+  report = runs.evaluate(contenders, config, path)
+  assert report == json.loads((path / "report.json").read_text())
   accuracy = report["accuracy"]["model"]
   assert set(accuracy) == {"clean", *config.evaluation.attacks, "worst case"}
   assert accuracy["worst case"] <= min(accuracy.values())
   assert report["curve"]["model"][0] == accuracy["clean"]  # eps = 0
   for picture in ("training", "robust_accuracy", "examples"):
-    assert (tmp_path / f"{picture}.png").stat().st_size > 5000
+    assert (path / f"{picture}.png").stat().st_size > 5000
+
+
+def _adaptation(config, path):
+  """Training ended with the config's own report."""
+  report = json.loads((path / "report.json").read_text())
+  assert len(report["models"]) == 1 + ("control" in config)
+  assert all(len(m["checkpoints"]) == 2 for m in report["models"].values())
+  for picture in ("domain_curves", "features"):
+    assert (path / f"{picture}.png").stat().st_size > 5000
 
 
 @pytest.mark.parametrize("name", CONFIGS)

@@ -12,6 +12,7 @@ import pytest
 
 from robust_jax import attacks, lookup, losses, metrics, parallel, search
 from robust_jax import perturbations as sets
+from robust_jax.adaptation import dann
 from robust_jax.models.batch_norm import batch_norm
 from robust_jax.tasks.adversarial import adversarial
 from robust_jax.tasks.supervised import supervised
@@ -24,14 +25,22 @@ ATTACK = attacks.compose(
 
 
 class Net(nn.Module):
-  @nn.compact
+  def setup(self):
+    self.last = nn.Dense(3)
+
   def __call__(self, x, *, train=False):
+    return self.head(self.features(x, train=train), train=train)
+
+  def head(self, h, *, train=False):
+    return self.last(h)
+
+  @nn.compact
+  def features(self, x, *, train=False):
     x = nn.Dense(8)(x.reshape(len(x), -1))
-    x = nn.relu(batch_norm("per_device", train=train, name="bn")(x))
-    return nn.Dense(3)(x)
+    return nn.relu(batch_norm("per_device", train=train, name="bn")(x))
 
 
-def batch(batch_size=8):
+def one_domain(batch_size=8):
   keys = jax.random.split(KEY)
   return {
     "x": jax.random.uniform(keys[0], (batch_size, 3, 3, 1)),
@@ -40,15 +49,48 @@ def batch(batch_size=8):
   }
 
 
+def two_domains(batch_size=8):
+  rows = one_domain(batch_size)
+  number = lambda n: {"domain": jnp.full(batch_size, n)}
+  return {
+    "source": rows | number(0),
+    "target": rows | {"x": 1 - rows["x"]} | number(1),
+  }
+
+
+# What a task trains on, where that is not a batch of one domain.
+BATCHES = {"domain": two_domains, "adda": two_domains, "mcd": two_domains}
+
+
+def batch(name="supervised"):
+  return BATCHES.get(name, one_domain)()
+
+
+def parts(name):
+  """What the maker of a task takes, as a config would give it."""
+  offered = {
+    "optimizer": SGD,
+    "optimizers": {p: SGD for p in ("source", "adversary", "target")},
+    "attack": ATTACK,
+    "probes": {"robust": ATTACK},
+    "alignment": dann(hidden=(4,)),
+    "num_steps": 2,
+    "batch_norm": "separate",
+    "ramp": "constant",
+  }
+  taken = inspect.signature(lookup.find("tasks", name)).parameters
+  return {k: part for k, part in offered.items() if k in taken}
+
+
 def make(name, **options):
-  factory = lookup.find("tasks", name)
-  if "attack" in inspect.signature(factory).parameters:
-    options["attack"] = ATTACK
-  return factory(Net(), SGD, probes={"robust": ATTACK}, **options)
+  return lookup.find("tasks", name)(Net(), **parts(name), **options)
 
 
-def steps(task, num_steps, rows=None):
-  rows = rows or batch()
+def takes(name, option):
+  return option in inspect.signature(lookup.find("tasks", name)).parameters
+
+
+def steps(task, num_steps, rows):
   state = jax.jit(task.init)(KEY, rows)
   step = parallel.simulate_step(task.step, 1)
   for _ in range(num_steps):
@@ -56,14 +98,18 @@ def steps(task, num_steps, rows=None):
   return state, report
 
 
-each_task = pytest.mark.parametrize("name", lookup.members("tasks"))
+TASKS = [name for name in lookup.members("tasks") if takes(name, "model")]
+each_task = pytest.mark.parametrize("name", TASKS)
+each_average = pytest.mark.parametrize(
+  "name", [name for name in TASKS if takes(name, "ema_decay")]
+)
 
 
 @each_task
 def test_two_steps_change_every_parameter_and_count(name):
   task = make(name)
-  start = jax.jit(task.init)(KEY, batch())
-  state, report = steps(task, 2)
+  start = jax.jit(task.init)(KEY, batch(name))
+  state, report = steps(task, 2, batch(name))
   assert state.step == 2
   moved = jax.tree.map(
     lambda a, b: bool(jnp.any(a != b)), start.params, state.params
@@ -75,40 +121,55 @@ def test_two_steps_change_every_parameter_and_count(name):
 @each_task
 def test_a_state_is_not_changed_in_place(name):
   task = make(name)
-  start = jax.jit(task.init)(KEY, batch())
+  start = jax.jit(task.init)(KEY, batch(name))
   before = jax.tree.map(np.array, start)
-  parallel.simulate_step(task.step, 1)(start, (), batch(), KEY)
+  parallel.simulate_step(task.step, 1)(start, (), batch(name), KEY)
   chex.assert_trees_all_equal(jax.tree.map(np.array, start), before)
 
 
 @each_task
 def test_padding_has_no_influence_on_evaluation(name):
   task = make(name)
-  state, _ = steps(task, 1)
+  state, _ = steps(task, 1, batch(name))
   evaluate = parallel.pmap_evaluate(task.evaluate)
-  rows = jax.tree.map(np.array, batch())
-  rows["mask"][5:] = 0
+  rows = jax.tree.map(np.array, batch(name))
   other = jax.tree.map(np.array, rows)
-  other["x"][5:] = 0.25
-  other["y"][5:] = 1
+  parts = lambda rows: rows.values() if "source" in rows else [rows]
+  for one, another in zip(parts(rows), parts(other), strict=True):
+    one["mask"][5:] = another["mask"][5:] = 0
+    another["x"][5:] = 0.25
+    another["y"][5:] = 1
   results = [evaluate(state, (), r, KEY, 0) for r in (rows, other)]
   chex.assert_trees_all_equal(*results)
-  assert results[0]["accuracy"][1] == 5
-  assert "robust_accuracy" in results[0]
+  assert all(count == 5 for _, count in results[0].values())
+  reported = task.summarise(metrics.result(results[0]))
+  assert all(np.isfinite(value) for value in reported.values())
+  assert ("robust_accuracy" in reported) == takes(name, "probes")
 
 
 @each_task
+def test_what_is_deployed_answers_each_image_for_itself(name):
+  task, rows = make(name), batch(name)
+  state, _ = steps(task, 1, rows)
+  x = rows.get("target", rows)["x"]
+  deployed = task.deployed(state)
+  alone = deployed(x[:1])
+  assert alone.shape == (1, 3)
+  np.testing.assert_allclose(deployed(x)[:1], alone, rtol=1e-5, atol=1e-6)
+
+
+@each_average
 def test_the_average_of_parameters_follows_them(name):
   task = make(name, ema_decay=0.9)
   start = jax.jit(task.init)(KEY, batch())
-  state, _ = steps(task, 1)
+  state, _ = steps(task, 1, batch())
   expected = jax.tree.map(
     lambda a, b: 0.9 * a + 0.1 * b, start.params, state.params
   )
   chex.assert_trees_all_close(state.ema, expected, rtol=1e-6)
 
 
-@each_task
+@each_average
 @pytest.mark.parametrize("decay", [-0.1, 1.0])
 def test_a_decay_that_averages_nothing_is_refused(name, decay):
   with pytest.raises(ValueError, match=f"ema_decay = {decay}: wanted 0 <="):
@@ -129,7 +190,7 @@ def test_supervised_step_is_gradient_descent_on_the_mean_loss():
   expected = jax.tree.map(
     lambda p, g: p - 0.1 * g, state.params, jax.grad(loss)(state.params)
   )
-  after, _ = steps(task, 1)
+  after, _ = steps(task, 1, rows)
   chex.assert_trees_all_close(after.params, expected, rtol=1e-5, atol=1e-7)
 
 
@@ -145,13 +206,13 @@ def test_adversarial_step_is_a_supervised_step_on_the_attacked_batch():
 
   task = adversarial(Net(), SGD, attack=blacken)
   black = rows | {"x": jnp.zeros_like(rows["x"])}
-  attacked, _ = steps(task, 1)
+  attacked, _ = steps(task, 1, rows)
   plain, _ = steps(supervised(Net(), SGD), 1, black)
   chex.assert_trees_all_close(attacked, plain, rtol=1e-5, atol=1e-6)
 
 
 def test_the_cost_of_the_attack_is_reported():
-  _, report = steps(make("adversarial"), 1)
+  _, report = steps(make("adversarial"), 1, batch())
   assert metrics.result(report)["attack_passes"] == 4.0  # 2 forward, 2 back
 
 

@@ -1,0 +1,277 @@
+"""What came of an adaptation: table, report.json and pictures.
+
+Who has no labels of the target must choose a checkpoint without them. The table
+therefore holds, side by side, the test accuracy of the last step, of what two
+validators without labels would have chosen, and of what labels would have
+chosen: the last is an oracle, and says only what was there to be found.
+"""
+
+import contextlib
+import pathlib
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import rich.box
+import rich.table
+from ml_collections import ConfigDict
+
+from experiments import build, workdir
+from experiments.adapted_run import AdaptedRun, adapted_run, examples
+from experiments.evaluate import one_accuracy
+from experiments.provenance import provenance
+from robust_jax import parallel
+from robust_jax.data.joined import joined
+from robust_jax.evaluation.a_distance import a_distance
+from robust_jax.evaluation.domain_curves import Curve, draw_domain_curves
+from robust_jax.evaluation.feature_map import draw_feature_maps
+from robust_jax.evaluation.report import print_table, write_json
+from robust_jax.evaluation.reverse_validation import reverse_validation
+from robust_jax.models.adapted import Adapted
+from robust_jax.on_host import on_host
+from robust_jax.training.progress import Progress
+
+_NUM_PROBED = 2000
+_NUM_DRAWN = 500
+# Rule -> the score of a checkpoint whose largest value it chooses.
+_RULES = {
+  "last step": "step",
+  "by information": "information",
+  "by reverse validation": "reverse_validation",
+  "oracle": "target_accuracy",
+}
+_HEADINGS = (
+  "last\nstep",
+  "by infor-\nmation",
+  "by reverse\nvalidation",
+  "oracle",
+  "source",
+  "A-dis-\ntance",
+  "domain\nloss",
+)
+_CURVES = (
+  Curve("train", "loss", "class loss on the source"),
+  Curve("train", "domain_loss", "loss of the domain classifier", np.log(2)),
+  Curve("validation", "information", "information, without labels (nats)"),
+  Curve(
+    "validation",
+    "target_accuracy",
+    "target accuracy (oracle: uses its labels)",
+    is_share=True,
+  ),
+)
+
+
+def adaptation_report(
+  path: pathlib.Path, config: ConfigDict, num_examples: int | None = None
+) -> dict[str, Any]:
+  """Judges the run in `path`, and its control where there is one.
+
+  Writes `report.json`, `domain_curves.png` and `features.png` to `path`, prints
+  the table, and returns the report.
+
+  Args:
+    path: a finished run, its control in `control`.
+    config: whose data the models are judged on.
+    num_examples: of each domain at most. None is 2,000 of the validation part
+      for probes, and the whole test part for accuracies.
+
+  Raises:
+    ValueError: a run has no evaluated checkpoint, or one of another model.
+  """
+  started = time.monotonic()
+  with contextlib.ExitStack() as stack:
+    runs = {
+      title: stack.enter_context(adapted_run(where))
+      for title, where in _titles(path).items()
+    }
+    held_out = _held_out(config, num_examples or _NUM_PROBED)
+    # Each checkpoint, the tests and the probe of each run, and a picture.
+    total = sum(len(r.checkpoints.measured()) + 2 for r in runs.values()) + 1
+    bar = stack.enter_context(Progress("report", total))
+    advance = iter(range(1, total + 1))
+    on_done = lambda: bar.update(next(advance))
+    tests = _Tests(config, num_examples)
+    models = {
+      title: _judge(run, held_out, tests, on_done)
+      for title, run in runs.items()
+    }
+    if parallel.is_lead():
+      _draw(path, runs, held_out, config)
+    on_done()
+  result = {
+    "models": models,
+    "num_probed": {name: len(e.y) for name, e in held_out.items()},
+    "num_tested": tests.num_examples,
+    "seconds": round(time.monotonic() - started, 1),
+    **provenance(config),
+  }
+  if parallel.is_lead():
+    write_json(path / "report.json", result)
+    print_table(_table(models, tests.target.name))
+    print(
+      f"In {path}: report.json, domain_curves.png, features.png. The oracle's "
+      "column uses labels of the target: it tells what nobody without them can "
+      "know."
+    )
+  return result
+
+
+def _titles(path):
+  """The control first, as it stands for "before"."""
+  if not (path / "control" / "config.json").exists():
+    return {_title(path): path}
+  control, run = _title(path / "control"), _title(path)
+  if control == run:
+    control += " (control)"
+  return {control: path / "control", run: path}
+
+
+def _title(path):
+  config = workdir.read_config(path)
+  section = config.alignment if config.task.name == "domain" else config.task
+  return section.name
+
+
+def _held_out(config, most):
+  sources, target = build.domains(config, "validation")
+  return {
+    "source": examples(sources, most),
+    "target": examples([target], most),
+  }
+
+
+class _Tests:
+  """The test parts of both domains, met once per chosen checkpoint."""
+
+  def __init__(self, config, most):
+    sources, self.target = build.domains(config, "test")
+    parts = {"source": joined(sources), "target": self.target}
+    self._measures = {
+      name: one_accuracy(
+        source,
+        config.evaluation.batch_size,
+        None if most is None else min(most, len(source)),
+      )
+      for name, source in parts.items()
+    }
+    self.num_examples = {
+      name: min(most or len(source), len(source))
+      for name, source in parts.items()
+    }
+
+  def source_accuracy(self, network: Adapted) -> float:
+    return self._measures["source"](network.source)
+
+  def target_accuracy(self, network: Adapted) -> float:
+    return self._measures["target"](network.target)
+
+
+def _judge(run: AdaptedRun, held_out, tests: _Tests, on_done) -> dict[str, Any]:
+  """A row of the table, and the scores of every checkpoint."""
+  scores = {}
+  for step, metrics in run.checkpoints.measured().items():
+    way_back = _reverse_validation(run.network(step), held_out)
+    scores[step] = {"step": step, "reverse_validation": way_back, **metrics}
+    on_done()
+  chosen = {
+    rule: max(scores, key=lambda step: (scores[step][score], step))
+    for rule, score in _RULES.items()
+  }
+  last = run.network(chosen["last step"])
+  result = {
+    "source_accuracy": tests.source_accuracy(last),
+    "target_accuracy": _of_chosen(run, chosen, tests),
+    "chosen": chosen,
+  }
+  on_done()
+  result |= {
+    "a_distance": a_distance(*_features(last, held_out)),
+    "domain_loss": _domain_loss(run.records),
+    "checkpoints": list(scores.values()),
+  }
+  on_done()
+  return result
+
+
+def _of_chosen(run, chosen, tests):
+  """Rule -> target test accuracy; a checkpoint chosen twice is tested once."""
+  tested = {
+    step: tests.target_accuracy(run.network(step))
+    for step in set(chosen.values())
+  }
+  return {rule: tested[step] for rule, step in chosen.items()}
+
+
+def _features(network: Adapted, held_out) -> list[np.ndarray]:
+  """`[N, D]` of the source and `[M, D]` of the target."""
+  parts = (network.source, network.target)
+  found = (
+    on_host(part.features)(domain.x)
+    for part, domain in zip(parts, held_out.values(), strict=True)
+  )
+  return [features.reshape(len(features), -1) for features in found]
+
+
+def _reverse_validation(network: Adapted, held_out) -> float:
+  source, target = _features(network, held_out)
+  answers = on_host(network.target)(held_out["target"].x).argmax(axis=-1)
+  return reverse_validation(target, answers, source, held_out["source"].y)
+
+
+def _domain_loss(records):
+  """Of the last window of training; None where no adversary was trained."""
+  found = [r["domain_loss"] for r in records if "domain_loss" in r]
+  return found[-1] if found else None
+
+
+def _draw(path, runs, held_out, config):
+  draw_domain_curves(
+    path / "domain_curves.png",
+    {title: run.records for title, run in runs.items()},
+    [c for c in _CURVES if _is_recorded(c, runs)],
+  )
+  networks = {title: run.last() for title, run in runs.items()}
+  if len(networks) == 1:
+    (run,) = runs.values()
+    networks = {"untrained": run.untrained()} | networks
+  labels = tuple(part.y for part in held_out.values())
+  drawn = 2 * min(_NUM_DRAWN, *map(len, labels))
+  names = zip(("before", "after"), networks.items(), strict=True)
+  draw_feature_maps(
+    path / "features.png",
+    {f"{when}: {n}": tuple(_features(f, held_out)) for when, (n, f) in names},
+    labels,
+    most=_NUM_DRAWN,
+    # t-SNE wants fewer neighbours than a third of its points.
+    perplexity=min(30.0, drawn / 4),
+    seed=config.seed,
+  )
+
+
+def _is_recorded(curve, runs):
+  records = [record for run in runs.values() for record in run.records]
+  return any(r["split"] == curve.split and curve.metric in r for r in records)
+
+
+def _table(models: Mapping[str, Any], target: str) -> rich.table.Table:
+  table = rich.table.Table(
+    title=f"accuracy on the test part of {target}", box=rich.box.SIMPLE_HEAD
+  )
+  table.add_column("model")
+  for name in _HEADINGS:
+    table.add_column(name, justify="right", no_wrap=True)
+  for title, model in models.items():
+    accuracies = (
+      f"{100 * model['target_accuracy'][rule]:.1f} %" for rule in _RULES
+    )
+    loss = model["domain_loss"]
+    table.add_row(
+      title,
+      *accuracies,
+      f"{100 * model['source_accuracy']:.1f} %",
+      f"{model['a_distance']:.2f}",
+      "-" if loss is None else f"{loss:.3f}",
+    )
+  return table

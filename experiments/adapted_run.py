@@ -1,0 +1,100 @@
+"""A trained run between two domains, to be looked at again."""
+
+import contextlib
+import pathlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from experiments import build, workdir
+from robust_jax.data.joined import joined
+from robust_jax.data.source import Source
+from robust_jax.models.adapted import Adapted
+from robust_jax.training import log
+from robust_jax.training.checkpoint import Checkpoints
+from robust_jax.types import Array, State, Task
+
+
+class AdaptedRun(NamedTuple):
+  """What a run left.
+
+  Attributes:
+    task: what it was trained by.
+    seed: of the run.
+    blank: a batch of nothing, in the shapes of its data.
+    checkpoints: open.
+    records: of its log.
+  """
+
+  task: Task
+  seed: int
+  blank: dict[str, Any]
+  checkpoints: Checkpoints
+  records: list[dict[str, Any]]
+
+  def network(self, step: int) -> Adapted:
+    """As it stood at a step, one of `checkpoints.measured()`."""
+    template = jax.eval_shape(self.task.init, self._key(), self.blank)
+    return self.task.deployed(self.checkpoints.restore(step, template))
+
+  def last(self) -> Adapted:
+    """As it stood at the end."""
+    return self.network(max(self.checkpoints.measured()))
+
+  def untrained(self) -> Adapted:
+    """Such a network before its first step."""
+    state: State = jax.jit(self.task.init)(self._key(), self.blank)
+    return self.task.deployed(state)
+
+  def _key(self) -> Array:
+    return jax.random.key(self.seed)
+
+
+@contextlib.contextmanager
+def adapted_run(path: pathlib.Path) -> Iterator[AdaptedRun]:
+  """The run in `path`, its checkpoints open inside.
+
+  Raises:
+    ValueError: there is none, or none of its checkpoints was evaluated.
+  """
+  config = workdir.read_config(path)
+  _, target = build.domains(config, "validation")
+  task = build.task(
+    config, build.model(config, target.num_classes), num_steps=1
+  )
+  plan = config.training
+  checkpoints = Checkpoints(path / "checkpoints", plan.keep_last, plan.watch)
+  with contextlib.closing(checkpoints):
+    if not checkpoints.measured():
+      raise ValueError(
+        f"{path} has no evaluated checkpoint: train it first, for "
+        "training.evaluate_every_steps steps at least."
+      )
+    blank = _blank(target.image_shape)
+    yield AdaptedRun(task, config.seed, blank, checkpoints, log.read(path))
+
+
+class Examples(NamedTuple):
+  """Of one domain, on the host: x float32 `[N, H, W, C]`, y `[N]`."""
+
+  x: np.ndarray
+  y: np.ndarray
+
+
+def examples(sources: list[Source], most: int) -> Examples:
+  """At most so many, spread over all: sources follow one another."""
+  source = joined(sources)
+  count = min(most, len(source))
+  batch = source.read(np.linspace(0, len(source) - 1, count).astype(int))
+  return Examples(batch["x"].astype(np.float32) / 255, batch["y"])
+
+
+def _blank(image_shape):
+  x, ones = np.zeros((2, *image_shape), np.float32), np.ones(2, np.float32)
+  zeros = np.zeros(2, np.int32)
+  return {
+    "source": {"x": x, "y": zeros, "mask": ones, "domain": zeros},
+    "target": {"x": x, "mask": ones, "domain": zeros + 1},
+  }

@@ -1,0 +1,22 @@
+"""What a report says of how it came about."""
+
+import importlib.metadata
+import json
+import platform
+from typing import Any
+
+import jax
+from ml_collections import ConfigDict
+
+_PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
+
+
+def provenance(config: ConfigDict) -> dict[str, Any]:
+  """Seed, devices, versions and config, as JSON has them."""
+  return {
+    "seed": config.seed,
+    "devices": [str(device) for device in jax.devices()],
+    "versions": {"python": platform.python_version()}
+    | {name: importlib.metadata.version(name) for name in _PACKAGES},
+    "config": json.loads(config.to_json()),
+  }
