@@ -1,5 +1,7 @@
 """What configs of autoencoders that forget share."""
 
+from collections.abc import Mapping
+
 from ml_collections import ConfigDict
 
 from experiments.configs import common
@@ -24,13 +26,13 @@ def autoencoder(data: str, image_shape: tuple[int, int, int]) -> ConfigDict:
       "model": {
         "name": "fader_autoencoder",
         "image_shape": image_shape,
-        "code_size": 16,
+        "code_size": 8,
         "label_planes": False,
       },
       "task": {
         "name": "fader",
         "objective": "confuse",
-        "beta": 0.02,
+        "beta": 0.01,
         "ramp": "linear",
         "classifier_steps": 5,
         "hidden": (512,),
@@ -62,7 +64,7 @@ def autoencoder(data: str, image_shape: tuple[int, int, int]) -> ConfigDict:
         # The last step is what is reported; nothing else is a fair choice, as
         # the reconstruction is best where nothing is forgotten yet.
         "watch": "psnr",
-        "collapse": 100.0,
+        "collapse": float("inf"),
       },
       "evaluation": {
         "batch_size": 256,
@@ -75,6 +77,16 @@ def autoencoder(data: str, image_shape: tuple[int, int, int]) -> ConfigDict:
       "judge": judge(data).to_dict(),
     }
   )
+
+
+def measured_attributes(
+  config: ConfigDict, thresholds: Mapping[str, float]
+) -> ConfigDict:
+  """The config with attributes measured on the images instead of classes."""
+  config.model.num_attributes = len(thresholds)
+  config.task.update(objective="mislead", attributes=dict(thresholds))
+  config.report = "fader_attributes_report"
+  return config
 
 
 def judge(data: str) -> ConfigDict:

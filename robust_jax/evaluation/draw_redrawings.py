@@ -9,7 +9,6 @@ import numpy as np
 
 from robust_jax.whole_file import whole_file
 
-_GAP = 2  # pixels between images
 _MARK = "#c8553d"
 
 
@@ -34,20 +33,27 @@ def draw_redrawings(
   """
   images = np.asarray(images)
   num_rows, num_columns, height, width, _ = images.shape
+  gap = max(1, height // 9)  # pixels
   figure = matplotlib.figure.Figure(
     (0.45 * num_columns + 0.8, 0.45 * num_rows * height / width + 0.8),
     layout="constrained",
   )
   axis = figure.subplots()
-  axis.imshow(_tiled(images), cmap="gray", vmin=0, vmax=1)
-  step = np.array([height + _GAP, width + _GAP])
+  axis.imshow(_tiled(images, gap), cmap="gray", vmin=0, vmax=1)
+  step = np.array([height + gap, width + gap])
   for row, column in originals:
-    corner = np.array([row, column]) * step - 0.5 - _GAP / 2
-    axis.add_patch(
-      matplotlib.patches.Rectangle(
-        corner[::-1], *step[::-1], fill=False, edgecolor=_MARK, lw=1.6
-      )
+    # In the gap around the image, clear of the next frame.
+    top, left = np.array([row, column]) * step - 0.5 - gap / 3
+    frame = matplotlib.patches.Rectangle(
+      (left, top),
+      width + 2 * gap / 3,
+      height + 2 * gap / 3,
+      fill=False,
+      edgecolor=_MARK,
+      lw=1.4,
+      clip_on=False,
     )
+    axis.add_patch(frame)
   axis.set_yticks(np.arange(num_rows) * step[0] + (height - 1) / 2, rows)
   axis.set_xticks(np.arange(num_columns) * step[1] + (width - 1) / 2, columns)
   axis.xaxis.tick_top()
@@ -60,12 +66,12 @@ def draw_redrawings(
     figure.savefig(new, dpi=130)
 
 
-def _tiled(images):
+def _tiled(images, gap):
   """`[R, N, H, W, C]` -> one image, with white gaps."""
-  gaps = ((0, 0), (0, 0), (0, _GAP), (0, _GAP), (0, 0))
-  padded = np.pad(images, gaps, constant_values=1.0)
+  edges = ((0, 0), (0, 0), (0, gap), (0, gap), (0, 0))
+  padded = np.pad(images, edges, constant_values=1.0)
   num_rows, num_columns, height, width, channels = padded.shape
   whole = padded.swapaxes(1, 2).reshape(
     num_rows * height, num_columns * width, channels
-  )[:-_GAP, :-_GAP]
+  )[:-gap, :-gap]
   return whole[..., 0] if channels == 1 else whole

@@ -46,7 +46,7 @@ class FaderAutoencoder(nn.Module):
   image_shape: tuple[int, int, int] = (28, 28, 1)
   code_size: int = 16
   widths: tuple[int, ...] = (16, 32)
-  decoder_widths: tuple[int, ...] = (64, 32)
+  decoder_widths: tuple[int, ...] = (32, 16)
   dropout: float = 0.1
   label_planes: bool = False
   batch_norm: str = "per_device"

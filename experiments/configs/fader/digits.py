@@ -14,9 +14,8 @@ from experiments.configs import autoencoder
 
 def get_config(arg=""):
   config = autoencoder.autoencoder("digits", (8, 8, 1))
-  config.model.decoder_widths = (64, 32)
   config.training.update(
-    num_epochs=120.0, batch_size=64, evaluate_every_epochs=10.0
+    num_epochs=80.0, batch_size=64, evaluate_every_epochs=10.0
   )
-  config.judge.training.update(num_epochs=60.0, batch_size=64)
+  config.judge.training.update(num_epochs=30.0, batch_size=64)
   return autoencoder.finish(config, arg)
