@@ -43,8 +43,8 @@ _RULES = {
 }
 _HEADINGS = (
   "last\nstep",
-  "by infor-\nmation",
-  "by reverse\nvalidation",
+  "infor-\nmation",
+  "reverse\nvalid.",
   "oracle",
   "source",
   "A-dis-\ntance",
@@ -257,20 +257,21 @@ def _is_recorded(curve, runs):
 
 def _table(models: Mapping[str, Any], target: str) -> rich.table.Table:
   table = rich.table.Table(
-    title=f"accuracy on the test part of {target}", box=rich.box.SIMPLE_HEAD
+    title=f"% right on {target}, by who chose the checkpoint; on the source",
+    box=rich.box.SIMPLE_HEAD,
   )
-  table.add_column("model")
+  table.add_column("model", no_wrap=True)
   for name in _HEADINGS:
     table.add_column(name, justify="right", no_wrap=True)
   for title, model in models.items():
     accuracies = (
-      f"{100 * model['target_accuracy'][rule]:.1f} %" for rule in _RULES
+      f"{100 * model['target_accuracy'][rule]:.1f}" for rule in _RULES
     )
     loss = model["domain_loss"]
     table.add_row(
       title,
       *accuracies,
-      f"{100 * model['source_accuracy']:.1f} %",
+      f"{100 * model['source_accuracy']:.1f}",
       f"{model['a_distance']:.2f}",
       "-" if loss is None else f"{loss:.3f}",
     )

@@ -64,7 +64,10 @@ def _variables(run):
 
 def _check(run, theirs, ours):
   shapes = [
-    {jax.tree_util.keystr(p): leaf.shape for p, leaf in _leaves(variables)}
+    {
+      jax.tree_util.keystr(p, simple=True, separator="."): leaf.shape
+      for p, leaf in _leaves(variables)
+    }
     for variables in (theirs, ours)
   ]
   for name in sorted(shapes[0] | shapes[1]):

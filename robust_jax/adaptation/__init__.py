@@ -6,11 +6,11 @@ that tells domains apart, which training maximises. `tasks.domain` trains by any
 of them.
 """
 
-from robust_jax.adaptation.alignment import Alignment, View
 from robust_jax.adaptation.cdan import cdan
 from robust_jax.adaptation.coral import coral
 from robust_jax.adaptation.dann import dann
 from robust_jax.adaptation.mmd import mmd
+from robust_jax.adaptation.records import Alignment, View
 from robust_jax.adaptation.source_only import source_only
 
 __all__ = [

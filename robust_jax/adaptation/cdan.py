@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import parallel
-from robust_jax.adaptation.alignment import Alignment, View
-from robust_jax.adaptation.domain_game import domain_game
+from robust_jax.adaptation.adversary import domain_game
+from robust_jax.adaptation.records import Alignment, View
 from robust_jax.models.domain_classifier import DomainClassifier
 from robust_jax.types import Array
 

@@ -3,8 +3,8 @@
 import jax.numpy as jnp
 
 from robust_jax import parallel
-from robust_jax.adaptation.alignment import Alignment, View
 from robust_jax.adaptation.mmd import check_layer
+from robust_jax.adaptation.records import Alignment, View
 from robust_jax.types import Array, Key, PyTree
 
 

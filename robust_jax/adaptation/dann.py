@@ -2,8 +2,8 @@
 
 import jax.numpy as jnp
 
-from robust_jax.adaptation.alignment import Alignment
-from robust_jax.adaptation.domain_game import domain_game
+from robust_jax.adaptation.adversary import domain_game
+from robust_jax.adaptation.records import Alignment
 from robust_jax.models.domain_classifier import DomainClassifier
 
 

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import parallel
-from robust_jax.adaptation.alignment import Alignment, View
+from robust_jax.adaptation.records import Alignment, View
 from robust_jax.types import Array, Key, PyTree
 
 

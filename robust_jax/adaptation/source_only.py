@@ -1,6 +1,6 @@
 """No adaptation: what every method has to beat."""
 
-from robust_jax.adaptation.alignment import Alignment
+from robust_jax.adaptation.records import Alignment
 
 
 def source_only() -> Alignment:

@@ -13,7 +13,7 @@ from robust_jax.adaptation import Alignment, View
 from robust_jax.evaluation.adaptation import adaptation, summarise
 from robust_jax.games import GameState, grad_reverse, joint
 from robust_jax.models.adapted import Adapted
-from robust_jax.tasks.ramp import ramp as ramp_at
+from robust_jax.ramp import ramp as ramp_at
 from robust_jax.tasks.two_domains import (
   adapted,
   both_domains,
@@ -59,7 +59,7 @@ def domain(
     alignment: what is aligned and how.
     num_steps: planned length of the run, over which the ramp is stretched.
     weight: the final lam.
-    ramp: its growth, see `tasks.ramp`.
+    ramp: its growth, see `robust_jax.ramp`.
     solver: of the game with an adversary: "reversal" of the gradient, in one
       backward pass, or the name of a solver in `games`.
     batch_norm: whose statistics BatchNorm uses: "none" where the model has

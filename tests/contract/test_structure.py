@@ -17,6 +17,7 @@ LAYERS = [
     "losses",
     "metrics",
     "parallel",
+    "ramp",
     "tree",
     "canonical",
     "whole_file",

@@ -98,7 +98,7 @@ def steps(task, num_steps, rows):
   return state, report
 
 
-TASKS = [name for name in lookup.members("tasks") if takes(name, "model")]
+TASKS = lookup.members("tasks")
 each_task = pytest.mark.parametrize("name", TASKS)
 each_average = pytest.mark.parametrize(
   "name", [name for name in TASKS if takes(name, "ema_decay")]

@@ -19,21 +19,26 @@ from robust_jax.tasks.two_domains import adapted
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
   """Both domains are digits: an easy one, and nothing to weigh."""
-  parts = {
+  source = {
     "train": "train[:40%]",
     "validation": "train[40%:60%]",
-    "test": "test[:90]",
+    "test": "test[180:]",
+  }
+  target = {
+    "train": "train[60%:]",
+    "validation": "test[:180]",
+    "test": "test[180:]",
   }
   config = digits_dann.get_config("source_only")
   with config.unlocked():
     del config.control
     del config.report
     config.data = {
-      "sources": {"digits": dict(parts)},
-      "target": {"name": "digits", **parts, "train": "train[60%:]"},
+      "sources": {"digits": source},
+      "target": {"name": "digits", **target},
     }
     config.model = {"name": "small_cnn"}
-    config.optimizer.learning_rate = 0.05
+    config.optimizer = {"name": "adam", "learning_rate": 3e-3}
     config.training.update(num_steps=120, evaluate_every_steps=60)
   path = tmp_path_factory.mktemp("run")
   runs.train(config, path)
@@ -42,7 +47,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def report(run):
-  return adaptation_report(*run)
+  return adaptation_report(*run, num_examples=80)
 
 
 def test_every_rule_stands_beside_the_oracle(report):
@@ -62,21 +67,22 @@ def test_every_rule_stands_beside_the_oracle(report):
 
 def test_accuracies_are_of_the_test_parts(run, report):
   path, config = run
-  (_, target) = build.domains(config, "test")
-  test = target.read(np.arange(len(target)))
+  target = build.domains(config, "test")[1]
+  test = target.read(np.arange(80))
   with adapted_run(path) as opened:
     answers = opened.last()(test["x"] / np.float32(255)).argmax(-1)
   (model,) = report["models"].values()
   wanted = np.mean(answers == test["y"])
   assert model["target_accuracy"]["last step"] == pytest.approx(wanted)
-  assert report["num_tested"] == {"source": 90, "target": 90}
+  assert report["num_tested"] == {"source": 80, "target": 80}
+  assert report["num_probed"] == {"source": 80, "target": 80}
 
 
 def test_one_distribution_has_no_distance(report):
   (model,) = report["models"].values()
-  # 144 held-out examples of each, where guessing errs by 0.5 +- 0.03: four
-  # deviations are 4 x 0.03 x 4.
-  assert model["a_distance"] < 0.5
+  # Half of 80 of each are held out, on which guessing errs by 0.5 +- 0.06:
+  # four deviations are 4 x 0.06 x 4, and two domains apart would have 2.
+  assert model["a_distance"] < 1.0
   assert model["domain_loss"] is None
 
 
@@ -87,13 +93,6 @@ def test_files_are_left(run, report):
   assert written["config"]["task"]["name"] == "domain"
   for picture in ("domain_curves", "features"):
     assert (path / f"{picture}.png").stat().st_size > 5000
-
-
-def test_few_examples_are_enough(run):
-  path, config = run
-  result = adaptation_report(path, config, num_examples=40)
-  assert result["num_probed"] == {"source": 40, "target": 40}
-  assert result["num_tested"] == {"source": 40, "target": 40}
 
 
 def test_a_run_without_an_evaluation_is_refused(run, tmp_path):
@@ -122,7 +121,7 @@ def test_each_domain_is_answered_by_its_own_statistics():
 def test_a_skew_of_the_target_is_found(run):
   """By a real classifier; classes 0 to 4 are four times as frequent."""
   path, config = run
-  sources, target = build.domains(config, "train")
+  target = build.domains(config, "train")[1]
   batch = target.read(np.arange(len(target)))
   x, y = batch["x"] / np.float32(255), batch["y"]
   skewed = (y < 5) | (np.arange(len(y)) % 4 == 0)
@@ -147,4 +146,5 @@ def test_the_flag_is_one_weight_per_class(run, capsys):
   assert name == "--config.task.class_weights"
   weights = ast.literal_eval(value.strip("'"))
   assert len(weights) == 10
-  assert 0.7 < min(weights) <= max(weights) < 1.4  # there is no skew
+  # There is no skew; a class has some 29 held-out examples.
+  assert 0.5 < min(weights) <= max(weights) < 2

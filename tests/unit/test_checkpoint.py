@@ -63,10 +63,23 @@ def test_an_unmeasured_checkpoint_is_never_the_best(opened):
   assert checkpoints.restore_latest(state(0)).step == 2
 
 
+def test_any_measured_step_comes_back(opened):
+  checkpoints = opened(keep_last=3)
+  for step, metrics in ((1, {"score": 0.9}), (2, {}), (3, {"score": 0.4})):
+    checkpoints.save(state(step), metrics)
+  assert checkpoints.measured() == {1: {"score": 0.9}, 3: {"score": 0.4}}
+  restored = checkpoints.restore(3, state(0))
+  chex.assert_trees_all_equal(restored, jax.device_get(state(3)))
+  nested = checkpoints.read_best()
+  chex.assert_trees_all_equal(nested["params"], state(1).params)
+
+
 def test_without_checkpoints(opened):
   assert opened().restore_latest(state(0)) is None
   with pytest.raises(ValueError, match="no checkpoint in"):
     opened().restore_best(state(0))
+  with pytest.raises(ValueError, match="no checkpoint in"):
+    opened().read_best()
 
 
 @pytest.fixture
@@ -135,6 +148,16 @@ def test_any_one_truncated_file_is_noticed(opened, tmp_path, file):
   # A note of the writer may be lost without harm; numbers may not.
   expected = jax.device_get(state(int(restored.step)))
   chex.assert_trees_all_equal(restored, expected)
+
+
+@damaging
+def test_a_damaged_step_that_is_asked_for_is_named(opened, tmp_path):
+  checkpoints = opened()
+  checkpoints.save(state(1), {"score": 0.5})
+  checkpoints.wait()
+  shutil.rmtree(tmp_path / "checkpoints" / "1" / "default")
+  with pytest.raises(ValueError, match="checkpoints/1 cannot be read"):
+    opened().restore(1, state(0))
 
 
 def test_a_checkpoint_of_another_model_is_refused(opened, tmp_path):

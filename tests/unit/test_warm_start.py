@@ -68,7 +68,7 @@ def test_of_a_game_the_model_is_taken_and_its_statistics(tmp_path):
 
 def test_what_does_not_fit_is_refused(run):
   with pytest.raises(
-    ValueError, match=r"kernel.* is \(64, 4\) there and \(64, 5\) here"
+    ValueError, match=r"Dense_0.bias is \(4,\) there and \(5,\) here"
   ):
     initial(run=run, width=5)
   with pytest.raises(

@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from robust_jax import losses, metrics
-from robust_jax.adaptation.alignment import Alignment, View
+from robust_jax.adaptation.records import Alignment, View
 from robust_jax.types import Array, Key, PyTree
 
 Shown = Callable[[View], Array]

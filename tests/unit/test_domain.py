@@ -1,0 +1,325 @@
+"""Domain adaptation: the game it is, and what each method may look at."""
+
+import chex
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from robust_jax import adaptation, losses, parallel
+from robust_jax.data.paired_feed import paired_feed
+from robust_jax.data.source import Source
+from robust_jax.models.batch_norm import batch_norm
+from robust_jax.models.domain_classifier import DomainClassifier
+from robust_jax.tasks.adda import adda
+from robust_jax.tasks.domain import domain
+from robust_jax.tasks.mcd import mcd
+
+KEY = jax.random.key(0)
+RATE, ROWS = 0.1, 6
+SGD = optax.sgd(RATE)
+DANN = adaptation.dann(hidden=(4,))
+
+
+class Net(nn.Module):
+  normalised: str = "none"
+
+  def setup(self):
+    self.last = nn.Dense(3)
+
+  def __call__(self, x, *, train=False):
+    return self.head(self.features(x, train=train), train=train)
+
+  def head(self, h, *, train=False):
+    return self.last(h)
+
+  @nn.compact
+  def features(self, x, *, train=False):
+    x = nn.Dense(5)(x.reshape(len(x), -1))
+    return nn.tanh(batch_norm(self.normalised, train=train, name="bn")(x))
+
+
+def rows(seed, number):
+  x = jax.random.uniform(jax.random.key(seed), (ROWS, 2, 2, 1))
+  mask, domain = jnp.ones(ROWS), jnp.full(ROWS, number)
+  return {"x": x, "mask": mask, "domain": domain}
+
+
+BATCH = {
+  "source": rows(1, 0) | {"y": jnp.arange(ROWS) % 3},
+  "target": rows(2, 1),
+}
+
+
+def make(alignment=DANN, model=None, **options):
+  options = {"num_steps": 10, "ramp": "constant", "weight": 0.7} | options
+  return domain(model or Net(), SGD, alignment=alignment, **options)
+
+
+def after(task, num_steps=1, batch=BATCH, num_devices=1):
+  step = parallel.simulate_step(task.step, num_devices)
+  state = jax.jit(task.init)(KEY, batch)
+  for _ in range(num_steps):
+    state, report = step(state, (), batch, KEY)
+  return state, report
+
+
+def moved(task, batch=BATCH):
+  start = jax.jit(task.init)(KEY, batch)
+  return jax.tree.map(
+    jnp.subtract, after(task, 1, batch)[0].params, start.params
+  )
+
+
+def test_a_reversal_is_the_field_of_the_saddle_point():
+  """Both players' gradients, written out (Ganin et al. 2016, 13 to 15)."""
+  task = make()
+  start = jax.jit(task.init)(KEY, BATCH).params
+
+  def terms(model, adversary):
+    apply = lambda x, method: Net().apply({"params": model}, x, method=method)
+    seen = [
+      apply(BATCH[name]["x"], "features") for name in ("source", "target")
+    ]
+    label = losses.cross_entropy(
+      Net().apply({"params": model}, BATCH["source"]["x"]), BATCH["source"]["y"]
+    ).mean()
+    told = lambda h, number: losses.cross_entropy(
+      DomainClassifier(2, (4,)).apply({"params": adversary}, h),
+      jnp.full(ROWS, number),
+    ).mean()
+    return label, (told(seen[0], 0) + told(seen[1], 1)) / 2
+
+  def saddle(model, adversary):
+    label, domains = terms(model, adversary)
+    return label - 0.7 * domains
+
+  players = start["model"], start["adversary"]
+  field = {
+    "model": jax.jit(jax.grad(saddle))(*players),
+    "adversary": jax.jit(jax.grad(lambda a: terms(players[0], a)[1]))(
+      players[1]
+    ),
+  }
+  expected = jax.tree.map(lambda g: -RATE * g, field)
+  chex.assert_trees_all_close(moved(task), expected, atol=1e-6)
+
+
+def test_reversal_and_descent_ascent_are_one_game():
+  reversal, _ = after(make(), 2)
+  explicit, _ = after(make(solver="simultaneous"), 2)
+  chex.assert_trees_all_close(reversal.params, explicit.params, atol=1e-6)
+
+
+def test_in_alternation_the_network_meets_the_adversary_that_moved():
+  once, alternating = moved(make()), moved(make(solver="alternating"))
+  chex.assert_trees_all_close(
+    once["adversary"], alternating["adversary"], atol=1e-6
+  )
+  differences = jax.tree.map(
+    lambda a, b: float(jnp.abs(a - b).max()), once, alternating
+  )
+  # A change of the second order, of what the adversary moved.
+  assert 1e-6 < max(jax.tree.leaves(differences["model"])) < 1e-2
+
+
+def test_without_weight_the_network_learns_the_source_alone():
+  alone = moved(make(adaptation.source_only()))
+  for alignment in (DANN, adaptation.mmd()):
+    beside = moved(make(alignment, weight=0.0))
+    chex.assert_trees_all_close(beside["model"], alone["model"], atol=1e-6)
+
+
+def test_source_only_does_not_look_at_the_target():
+  other = BATCH | {"target": BATCH["target"] | {"x": 1 - BATCH["target"]["x"]}}
+  task = make(adaptation.source_only())
+  chex.assert_trees_all_equal(moved(task), moved(task, other))
+
+
+def test_labels_of_the_target_never_reach_a_step():
+  """The whole way from the data set: permuted, they change no parameter."""
+
+  def data(seed, labels):
+    x = np.random.default_rng(seed).integers(0, 256, (9, 2, 2, 1), np.uint8)
+    pairs = lambda indices: [(x[i], int(labels[i])) for i in indices]
+    return Source("made up", (2, 2, 1), 3, 9, pairs)
+
+  def trained(target_labels):
+    feed = paired_feed(
+      [data(0, np.arange(9) % 3)], data(1, target_labels), ROWS, seed=0
+    )
+    task, requests = make(), feed.requests(0)
+    first = next(requests)
+    state = jax.jit(task.init)(KEY, feed.fetch(feed.resident, first))
+    step = parallel.simulate_step(task.step, 1, feed.fetch)
+    for _ in range(2):
+      state, _ = step(state, feed.resident, next(requests), KEY)
+    return state
+
+  chex.assert_trees_all_equal(
+    trained(np.arange(9) % 3), trained(np.arange(9)[::-1] // 3)
+  )
+
+
+def test_class_weights_weigh_each_source_example():
+  """Weights of one class alone are the loss on its examples, times share."""
+  weighed = moved(make(adaptation.source_only(), class_weights=(3.0, 0, 0)))
+  only = jnp.where(BATCH["source"]["y"] == 0)[0]
+  few = BATCH | {"source": jax.tree.map(lambda v: v[only], BATCH["source"])}
+  alone = moved(make(adaptation.source_only()), few)
+  chex.assert_trees_all_close(weighed, alone, atol=1e-6)
+
+
+def test_a_ramp_starts_the_network_without_the_adversary():
+  ramped = moved(make(ramp="dann"))
+  alone = moved(make(adaptation.source_only()))
+  chex.assert_trees_all_close(ramped["model"], alone["model"], atol=1e-6)
+
+
+NORMALISED = Net("per_device")
+
+
+def test_separate_statistics_undo_what_joint_ones_keep_apart():
+  """A target that is the source, scaled: its own statistics normalise it."""
+  scaled = BATCH["target"] | {"x": 0.3 * BATCH["source"]["x"] + 0.2}
+  batch = BATCH | {"target": scaled}
+
+  def distance(mode):
+    task = make(adaptation.mmd(), NORMALISED, batch_norm=mode, weight=0.0)
+    _, report = after(task, 1, batch)
+    total, count = report["mmd"]
+    return float(total / count)
+
+  assert distance("separate") < 1e-3 < 0.05 < distance("joint")
+
+
+def test_separate_statistics_are_kept_for_each_domain():
+  task = make(adaptation.source_only(), NORMALISED, batch_norm="separate")
+  state, _ = after(task)
+  ours, theirs = (state.model_state[k] for k in ("source", "target"))
+  assert not np.allclose(*(jax.tree.leaves(s)[0] for s in (ours, theirs)))
+  network = task.deployed(state)
+  x = BATCH["source"]["x"]
+  assert not np.allclose(network.source(x), network.target(x))
+  np.testing.assert_array_equal(network(x), network.target(x))
+
+
+@pytest.mark.parametrize(
+  ("options", "message"),
+  [
+    ({"solver": "newton"}, "solver = 'newton': wanted one of reversal"),
+    ({"weight": -1.0}, "weight"),
+    ({"ramp": "sine"}, "no ramp named 'sine'"),
+    ({"batch_norm": "joint"}, "the model has no BatchNorm"),
+    ({"batch_norm": "batch"}, "'batch': wanted one of none, joint, separate"),
+    ({"model": NORMALISED}, "the model has BatchNorm, but"),
+    ({"class_weights": (1.0, 1.0)}, "class_weights are 2: wanted one for each"),
+  ],
+)
+def test_what_does_not_fit_is_refused(options, message):
+  with pytest.raises(ValueError, match=message):
+    jax.eval_shape(
+      lambda: parallel.simulate_step(make(**options).step, 1)(
+        make(**options).init(KEY, BATCH), (), BATCH, KEY
+      )
+    )
+
+
+def test_adda_learns_the_source_and_then_holds_it():
+  optimizers = dict.fromkeys(("source", "adversary", "target"), SGD)
+  task = adda(Net(), optimizers, alignment=DANN, num_steps=2, pretrained=0.5)
+  start = jax.jit(task.init)(KEY, BATCH).params
+  first, second = (after(task, n)[0].params for n in (1, 2))
+  alone = moved(make(adaptation.source_only()))["model"]
+  chex.assert_trees_all_close(
+    jax.tree.map(jnp.subtract, first["source"], start["source"]),
+    alone,
+    atol=1e-6,
+  )
+  chex.assert_trees_all_equal(first["adversary"], start["adversary"])
+  encoder = {name: first["source"][name] for name in first["target"]}
+  chex.assert_trees_all_equal(first["target"], encoder)
+  chex.assert_trees_all_equal(second["source"], first["source"])
+  chex.assert_trees_all_equal_comparator(
+    lambda a, b: bool((a != b).any()),
+    lambda a, b: "not moved",
+    *({k: p[k] for k in ("adversary", "target")} for p in (first, second)),
+  )
+
+
+def test_adda_flips_labels():
+  """The encoder's move makes the target look more like the source."""
+  optimizers = dict.fromkeys(("source", "adversary", "target"), SGD)
+  task = adda(Net(), optimizers, alignment=DANN, num_steps=100, pretrained=0.01)
+  before, later = (after(task, n)[0] for n in (2, 3))
+
+  def taken_for_source(encoder):
+    whole = {**before.params["source"], **encoder}
+    h = Net().apply({"params": whole}, BATCH["target"]["x"], method="features")
+    logits = DomainClassifier(2, (4,)).apply(
+      {"params": later.params["adversary"]}, h
+    )
+    return losses.cross_entropy(logits, jnp.zeros(ROWS, jnp.int32)).mean()
+
+  losses_ = [taken_for_source(s.params["target"]) for s in (before, later)]
+  assert losses_[1] < losses_[0]
+
+
+@pytest.mark.parametrize(
+  ("options", "message"),
+  [
+    ({"optimizers": {"source": SGD}}, r"are of \['source'\]: wanted one for"),
+    ({"pretrained": 1.0}, "pretrained = 1.0: wanted a share"),
+    ({"alignment": adaptation.mmd()}, "has no adversary: wanted one to fool"),
+    ({"batch_norm": "joint"}, "'joint': wanted 'separate'"),
+  ],
+)
+def test_adda_refuses_what_does_not_fit(options, message):
+  known = {
+    "optimizers": dict.fromkeys(("source", "adversary", "target"), SGD),
+    "alignment": DANN,
+    "num_steps": 4,
+  }
+  with pytest.raises(ValueError, match=message):
+    adda(Net(), **known | options)
+
+
+def test_mcd_sets_heads_against_each_other_and_features_make_peace():
+  """More updates of the features leave a smaller discrepancy."""
+
+  def discrepancy(state):
+    params = state.params
+    whole = lambda head: {**params["features"], **params["heads"][head]}
+    first, second = (
+      jax.nn.softmax(Net().apply({"params": whole(h)}, BATCH["target"]["x"]))
+      for h in ("first", "second")
+    )
+    return float(jnp.abs(first - second).mean())
+
+  few, many = (
+    after(mcd(Net(), optax.sgd(1.0), num_updates=n))[0] for n in (1, 10)
+  )
+  chex.assert_trees_all_equal(few.params["heads"], many.params["heads"])
+  assert discrepancy(many) < discrepancy(few)
+
+
+def test_mcd_answers_by_the_mean_of_both_heads():
+  task = mcd(Net(), SGD)
+  state, _ = after(task)
+  params = state.params
+  x = BATCH["target"]["x"]
+  each = [
+    Net().apply({"params": {**params["features"], **params["heads"][h]}}, x)
+    for h in ("first", "second")
+  ]
+  np.testing.assert_allclose(
+    task.deployed(state)(x), sum(each) / 2, rtol=1e-5, atol=1e-6
+  )
+
+
+def test_devices_share_a_step():
+  for task in (make(), make(adaptation.coral()), mcd(Net(), SGD)):
+    one, three = (after(task, 1, num_devices=n)[0].params for n in (1, 3))
+    chex.assert_trees_all_close(one, three, atol=1e-6)
