@@ -56,10 +56,10 @@ def autoencoder(data: str, image_shape: tuple[int, int, int]) -> ConfigDict:
         },
       },
       "training": {
-        "num_epochs": 10.0,
-        "batch_size": 128,
+        "num_epochs": 6.0,
+        "batch_size": 64,
         "log_every": 20,
-        "evaluate_every_epochs": 1.0,
+        "evaluate_every_epochs": 3.0,
         "keep_last": 2,
         # The last step is what is reported; nothing else is a fair choice, as
         # the reconstruction is best where nothing is forgotten yet.

@@ -11,8 +11,8 @@ from robust_jax.games import GameState, turn
 from robust_jax.models.fader_autoencoder import FaderAutoencoder
 from robust_jax.models.frozen import frozen
 from robust_jax.models.mlp import MLP
-from robust_jax.tasks import label_kinds
 from robust_jax.ramp import ramp as ramp_at
+from robust_jax.tasks import label_kinds
 from robust_jax.types import Batch, Key, State, Task
 
 _PLAYERS = ("autoencoder", "classifier")

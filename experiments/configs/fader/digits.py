@@ -2,8 +2,9 @@
 
 Paper: Lample et al. 2017, "Fader Networks: Manipulating Images by Sliding
 Attributes"; fader/mnist.py in small.
-RUNTIME
-Expected: EXPECTED
+Minutes on two CPU cores, control and judge included. Expected, fresh probes of
+the code: 14 % linear, 14 % nonlinear (control 58 and 68 %, chance 10 %);
+squared error 1.15 times the control's; 99 % of swapped images recognised.
 
 Command:
   ./launch.sh train --config=experiments/configs/fader/digits.py
@@ -14,6 +15,7 @@ from experiments.configs import autoencoder
 
 def get_config(arg=""):
   config = autoencoder.autoencoder("digits", (8, 8, 1))
+  config.model.code_size = 4
   config.training.update(
     num_epochs=80.0, batch_size=64, evaluate_every_epochs=10.0
   )
