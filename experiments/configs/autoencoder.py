@@ -110,6 +110,7 @@ def finish(config: ConfigDict, arg: str) -> ConfigDict:
   if arg == "smoke":
     common.smoke_data(config)
     common.smoke_data(config.judge)
+    config.judge.model = {"name": "small_cnn"}  # compiles in no time
     config.model.update(image_shape=(8, 8, 1), decoder_widths=(8, 4))
     config.task.update(hidden=(8,), classifier_steps=1)
     config.evaluation.probe_examples = 32
