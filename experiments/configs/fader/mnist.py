@@ -2,8 +2,10 @@
 
 Paper: Lample et al. 2017, "Fader Networks: Manipulating Images by Sliding
 Attributes", of faces; here ten classes are what the code forgets.
-Ten minutes or so on two CPU cores, control and judge included. Expected:
-docs/results.md.
+Expected, fresh probes of the code (6,000 to train on): 15 % linear, 18 %
+nonlinear (control 69 and 80 %, chance 11 %); squared error 1.23 times the
+control's; 99 % of swapped images recognised by a classifier that is right on
+99.2 % of test images; thickness and slant correlate 0.85 and 0.94 across a row.
 
 Command:
   ./launch.sh train --config=experiments/configs/fader/mnist.py
