@@ -43,7 +43,7 @@ def test_a_redrawing_that_ignores_the_label_never_agrees():
 
 
 def test_the_style_of_a_class_is_no_style_kept():
-  means = np.array([X[LABELS == k, 0, 1, 0].mean() for k in range(3)])
+  means = np.array([X[k == LABELS, 0, 1, 0].mean() for k in range(3)])
 
   def typical(x, labels):
     """All of a class become alike, in the style of their class."""
