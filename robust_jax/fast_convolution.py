@@ -61,9 +61,12 @@ def _form(
   whole = max(window_strides) == max(lhs_dilation) == max(rhs_dilation) == 1
   if whole and np.all(np.asarray(taps) > lhs.shape[1:-1]):
     return _in_blocks  # XLA takes up to 15 times as long
-  # A gradient to a kernel has a large kernel and a small result.
-  if math.prod(taps) > math.prod(size) or max(rhs_dilation) > 1:
+  if max(rhs_dilation) > 1:
     return _plain
+  # A gradient to a kernel has a large kernel and a small result.
+  if math.prod(taps) > math.prod(size):
+    apart = max(lhs_dilation) > 1 and max(window_strides) == 1
+    return _one_by_one if apart else _plain
   if max(window_strides) > 1:
     narrow = np.all(np.asarray(taps) <= 2 * np.asarray(window_strides))
     apart = inputs == 1 and narrow and max(lhs_dilation) == 1
@@ -155,6 +158,33 @@ def _overlap_add(lhs, rhs, *, lhs_dilation, padding, **params) -> Array:
   dilated = np.subtract(space, 1) * lhs_dilation + 1
   edges = low - taps + 1, high + dilated - out.shape[1:-1]
   return _pad(out, np.stack(edges, axis=1))
+
+
+def _one_by_one(lhs, rhs, *, lhs_dilation, padding, **params) -> Array:
+  """Each place of a small result is all of the input times a part of `rhs`.
+
+  That part is every so many of its taps, the dilation apart, from where the
+  place puts the first input: the gradient to the kernel of a transposed
+  convolution, without a product with the zeros between inputs.
+  """
+  batch, *space, _ = lhs.shape
+  *taps, _, outputs = rhs.shape
+  low, high = np.transpose(padding)
+  last = np.multiply(np.subtract(space, 1), lhs_dilation)
+  size = last + 1 + low + high - taps + 1
+  before = size - 1 - low
+  rhs = jnp.moveaxis(rhs, (-2, -1), (0, -1))
+  rhs = _pad(rhs, np.stack([before, low + last - taps + 1], axis=1))
+  parts = []
+  for place in np.ndindex(*size):
+    start = size - 1 - place
+    stop = (*(start + last + 1), outputs)
+    steps = (1, *lhs_dilation, 1)
+    parts.append(lax.slice(rhs, (0, *start, 0), (len(rhs), *stop), steps))
+  matrix = jnp.stack(parts, axis=-2)
+  matrix = jnp.moveaxis(matrix, 0, -3).reshape(lhs[0].size, -1)
+  out = _times(lhs.reshape(batch, -1), matrix, params)
+  return out.reshape(batch, *size, outputs)
 
 
 def _blocks(x: Array, steps: Sequence[int]) -> Array:

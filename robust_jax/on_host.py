@@ -5,14 +5,14 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
-from robust_jax.types import LogitsFn
+from robust_jax.types import Array
 
 # A batch is cut into pieces of these sizes; only the last one is padded.
 _SIZES = (512, 128, 32, 8)
 
 
-def on_host(logits_fn: LogitsFn) -> Callable[[np.ndarray], np.ndarray]:
-  """`logits_fn` from numpy to numpy, compiled for four batch sizes at most.
+def on_host(fn: Callable[..., Array]) -> Callable[..., np.ndarray]:
+  """`fn` from numpy to numpy, compiled for four batch sizes at most.
 
   Batches whose size changes from call to call, as those of black-box attacks
   do, would compile a program for every size.
@@ -21,29 +21,34 @@ def on_host(logits_fn: LogitsFn) -> Callable[[np.ndarray], np.ndarray]:
   every other of the same function and shapes.
 
   Args:
-    logits_fn: x `[B, ...]` in [0, 1] -> logits `[B, K]`.
+    fn: x `[B, ...]`, or several arrays of as many rows, -> an array of as many,
+      such as a `LogitsFn`.
 
   Returns:
     images `[N, ...]` -> logits `[N, K]` float32, N = 0 excepted.
   """
-  if not isinstance(logits_fn, jax.tree_util.Partial):
-    logits_fn = jax.tree_util.Partial(logits_fn)
+  if not isinstance(fn, jax.tree_util.Partial):
+    fn = jax.tree_util.Partial(fn)
 
-  def predict(images: np.ndarray) -> np.ndarray:
-    logits, start = [], 0
-    while start < len(images):
-      left = len(images) - start
+  def predict(*inputs: np.ndarray) -> np.ndarray:
+    answers, start = [], 0
+    while start < len(inputs[0]):
+      left = len(inputs[0]) - start
       size = next((s for s in _SIZES if s <= left), _SIZES[-1])
-      piece = images[start : start + size]
-      padding = [(0, size - len(piece))] + [(0, 0)] * (piece.ndim - 1)
-      answer = _call(logits_fn, np.pad(piece, padding, mode="edge"))
-      logits.append(np.asarray(answer, np.float32)[: len(piece)])
+      pieces = [rows[start : start + size] for rows in inputs]
+      answer = _call(fn, *(_padded(piece, size) for piece in pieces))
+      answers.append(np.asarray(answer, np.float32)[: len(pieces[0])])
       start += size
-    return np.concatenate(logits)
+    return np.concatenate(answers)
 
   return predict
 
 
+def _padded(piece, size):
+  padding = [(0, size - len(piece))] + [(0, 0)] * (piece.ndim - 1)
+  return np.pad(piece, padding, mode="edge")
+
+
 @jax.jit
-def _call(logits_fn, x):
-  return logits_fn(x)
+def _call(fn, *inputs):
+  return fn(*inputs)

@@ -142,14 +142,7 @@ def finish(config: ConfigDict, arg: str) -> ConfigDict:
   if arg not in ("", "smoke"):
     raise ValueError(f"config argument '{arg}': wanted none or 'smoke'.")
   if arg == "smoke":
-    config.data.update(
-      name="digits",
-      train="train[:32]",
-      validation="train[32:48]",
-      test="test[:16]",
-    )
-    config.training.update(num_epochs=1.0, batch_size=16, log_every=1)
-    config.evaluation.batch_size = 16
+    smoke_data(config)
     config.evaluation.radii = config.evaluation.radii[:2]
     for section in [config.probes.robust, *config.evaluation.attacks.values()]:
       _shorten(section)
@@ -157,6 +150,18 @@ def finish(config: ConfigDict, arg: str) -> ConfigDict:
     if "attack" in config:
       _shorten(config.attack)
   return config
+
+
+def smoke_data(config: ConfigDict) -> None:
+  """Two steps on a few of the embedded digits; edits the config."""
+  config.data.update(
+    name="digits",
+    train="train[:32]",
+    validation="train[32:48]",
+    test="test[:16]",
+  )
+  config.training.update(num_epochs=1.0, batch_size=16, log_every=1)
+  config.evaluation.batch_size = 16
 
 
 def _shorten(attack: ConfigDict) -> None:

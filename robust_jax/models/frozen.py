@@ -32,5 +32,5 @@ class _Apply:
   model: nn.Module
   method: str
 
-  def __call__(self, variables: PyTree, x: Array) -> Array:
-    return self.model.apply(variables, x, method=self.method)
+  def __call__(self, variables: PyTree, *inputs: Array) -> Array:
+    return self.model.apply(variables, *inputs, method=self.method)

@@ -25,7 +25,7 @@ def test_smoke_trains_two_steps_and_evaluates(name, tmp_path):
 
   steps = [r["step"] for r in log.read(tmp_path) if r["split"] == "train"]
   assert steps == [1, 2]
-  (_adaptation if "report" in config else _attacks)(config, tmp_path)
+  _CHECKS[config.get("report", "attacks")](config, tmp_path)
 
 
 def _attacks(config, path):
@@ -47,6 +47,24 @@ def _adaptation(config, path):
   assert all(len(m["checkpoints"]) == 2 for m in report["models"].values())
   for picture in ("domain_curves", "features"):
     assert (path / f"{picture}.png").stat().st_size > 5000
+
+
+def _fader(config, path):
+  """Training began with a control and ended with the config's own report."""
+  report = json.loads((path / "report.json").read_text())
+  control = json.loads((path / "control" / "config.json").read_text())
+  assert control["task"]["beta"] == 0 < config.task.beta
+  assert report["run"].keys() == report["control"].keys()
+  assert report["reconstruction_ratio"] > 0
+  assert (path / "grid.png").stat().st_size > 5000
+
+
+_CHECKS = {
+  "attacks": _attacks,
+  "adaptation_report": _adaptation,
+  "fader_report": _fader,
+  "fader_attributes_report": _fader,
+}
 
 
 @pytest.mark.parametrize("name", CONFIGS)

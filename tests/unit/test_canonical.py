@@ -69,6 +69,16 @@ APART = {
     (2, 2, 3, 9),
     {"lhs_dilation": (3, 1), "padding": ((-1, 2), (1, -2))},
   ),
+  "kernel of a transposed one": (
+    (3, 4, 5, 2),
+    (8, 10, 2, 9),
+    {"lhs_dilation": (2, 2), "padding": ((2, 2), (2, 2))},
+  ),
+  "kernel of a cropped one": (
+    (3, 4, 5, 2),
+    (7, 6, 2, 9),
+    {"lhs_dilation": (3, 2), "padding": ((-1, 2), (1, -1))},
+  ),
   "1 dimension": (
     (2, 12, 9),
     (3, 9, 10),

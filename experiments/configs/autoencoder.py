@@ -1,0 +1,117 @@
+"""What configs of autoencoders that forget share."""
+
+from collections.abc import Mapping
+
+from ml_collections import ConfigDict
+
+from experiments.configs import common
+
+
+def autoencoder(data: str, image_shape: tuple[int, int, int]) -> ConfigDict:
+  """A config of a Fader autoencoder of ten classes, its control and its judge.
+
+  Args:
+    data: name of a data set.
+    image_shape: of its images.
+  """
+  return ConfigDict(
+    {
+      "seed": 0,
+      "data": {
+        "name": data,
+        "train": "train[:90%]",
+        "validation": "train[90%:]",
+        "test": "test",
+      },
+      "model": {
+        "name": "fader_autoencoder",
+        "image_shape": image_shape,
+        "code_size": 8,
+        "label_planes": False,
+      },
+      "task": {
+        "name": "fader",
+        "objective": "confuse",
+        "beta": 0.01,
+        "ramp": "linear",
+        "classifier_steps": 5,
+        "hidden": (512,),
+        "dropout": 0.0,
+      },
+      # Trained first, in <workdir>/control: the same autoencoder, unopposed.
+      "control": {"task": {"beta": 0.0, "classifier_steps": 1}},
+      "report": "fader_report",
+      "optimizers": {
+        "autoencoder": {
+          "name": "adam",
+          "learning_rate": 1e-3,
+          "schedule": "cosine",
+          "b1": 0.5,
+        },
+        "classifier": {
+          "name": "adam",
+          "learning_rate": 2e-3,
+          "schedule": "constant",
+          "b1": 0.5,
+        },
+      },
+      "training": {
+        "num_epochs": 6.0,
+        "batch_size": 64,
+        "log_every": 20,
+        "evaluate_every_epochs": 3.0,
+        "keep_last": 2,
+        # The last step is what is reported; nothing else is a fair choice, as
+        # the reconstruction is best where nothing is forgotten yet.
+        "watch": "psnr",
+        "collapse": float("inf"),
+      },
+      "evaluation": {
+        "batch_size": 256,
+        # How many codes a fresh probe is trained on.
+        "probe_examples": 20000,
+        # The run of an independent classifier, which says what digit a redrawn
+        # image shows; "" trains the one below in <workdir>/judge.
+        "judge": "",
+      },
+      "judge": judge(data).to_dict(),
+    }
+  )
+
+
+def measured_attributes(
+  config: ConfigDict, thresholds: Mapping[str, float]
+) -> ConfigDict:
+  """The config with attributes measured on the images instead of classes."""
+  config.model.num_attributes = len(thresholds)
+  config.task.update(objective="mislead", attributes=dict(thresholds))
+  config.report = "fader_attributes_report"
+  return config
+
+
+def judge(data: str) -> ConfigDict:
+  """A config of a classifier that is right on 99 % of MNIST's test images."""
+  config = common.classifier(data, "dann_mnist", eps=0.3)
+  config.model.update(batch_norm="per_device", dropout=0.5)
+  config.probes = {}
+  config.optimizer.update(learning_rate=3e-3, schedule="triangle")
+  config.training.update(num_epochs=5.0)
+  return config
+
+
+def finish(config: ConfigDict, arg: str) -> ConfigDict:
+  """Applies the config's argument: none, or "smoke", as `common.finish` does.
+
+  Raises:
+    ValueError: another argument.
+  """
+  if arg not in ("", "smoke"):
+    raise ValueError(f"config argument '{arg}': wanted none or 'smoke'.")
+  if arg == "smoke":
+    common.smoke_data(config)
+    common.smoke_data(config.judge)
+    config.judge.model = {"name": "small_cnn"}  # compiles in no time
+    config.model.update(image_shape=(8, 8, 1), decoder_widths=(8, 4))
+    config.task.update(hidden=(8,), classifier_steps=1)
+    config.evaluation.probe_examples = 32
+  return config

@@ -1,0 +1,1 @@
+"""Autoencoders whose code forgets the label."""
