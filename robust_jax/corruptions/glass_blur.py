@@ -22,17 +22,30 @@ _GLASS = {
 
 @corruption
 def glass_blur(
-  keys: Key, x: Array, severity: int | Array, *, size: int | None = None
+  keys: Key,
+  x: Array,
+  severity: int | Array,
+  *,
+  size: int | None = None,
+  swap: bool = False,
 ) -> Array:
   """A Gaussian blur, a shuffle of near pixels, and the blur again.
 
-  Arguments and result as `signature.corruption` says. The shuffle visits pixels
-  from the lower right to the upper left and replaces each by one nearby,
-  offsets from -reach to reach - 1, as it is by then. The published code says
-  swap, but what it swaps are views of one array, so that nothing is written
-  into the other place; this is what its images are made by.
+  The shuffle visits pixels from the lower right to the upper left and replaces
+  each by one nearby, offsets from -reach to reach - 1, as it is by then. The
+  published code says swap, but what it swaps are views of one array, so that
+  nothing is written into the other place; its images are made by this.
 
-  Source: Hendrycks and Dietterich 2019.
+  Args:
+    keys: `[B]`, as of all corruptions (`signature.corruption`).
+    x: images `[B, H, W, C]`.
+    severity: 1 to 5.
+    size: whose constants are taken.
+    swap: pixels are truly exchanged, every one with probability 1/2: what the
+      same code does with MNIST-C's images, which have no axis of channels. One
+      by one: for small images.
+
+  Source: Hendrycks and Dietterich 2019; for swap, Mu and Gilmer 2019.
   """
   table = constants.rows(_GLASS, x, size)
   sigma, reach, passes = constants.pick(table, severity)
@@ -41,7 +54,11 @@ def glass_blur(
   blur = functools.partial(
     matrices.gaussian_blur, sigma=sigma, max_sigma=table[:, 0].max()
   )
-  return blur(shuffled(eight_bits(blur(x)), offsets, reach, passes))
+  blurred = eight_bits(blur(x))
+  if swap:
+    chosen = draws.bits(keys, offsets.shape[1:4], stream=1) % 2 == 0
+    return blur(swapped(blurred, offsets, chosen, reach, passes))
+  return blur(shuffled(blurred, offsets, reach, passes))
 
 
 def draw(keys: Key, x: Array, max_passes: int, reach: Array) -> Array:
@@ -58,20 +75,14 @@ def shuffled(x: Array, offsets: Array, reach: Array, passes: Array) -> Array:
   links in each round. Bit for bit what the loop over pixels does.
   """
   height, width, channels = x.shape[1:]
-  rows, columns = np.arange(height)[:, None], np.arange(width)
-  place = jnp.asarray(rows * width + columns)
-  visited = (rows > reach) & (rows <= height - reach)
-  visited &= (columns > reach) & (columns <= width - reach)
+  rows, columns = np.indices((height, width))
+  place, visited = rows * width + columns, _visited(rows, columns, reach)
 
   def one_pass(offset):
     down, right = offset[..., 0], offset[..., 1]
     target = jnp.where(visited, place + down * width + right, place)
-    before = (down > 0) | ((down == 0) & (right > 0))
-    row, column = rows + down, columns + right
-    seen = (
-      (row <= height - reach) & (column > reach) & (column <= width - reach)
-    )
-    linked = visited & before & seen
+    linked = visited & ((down > 0) | ((down == 0) & (right > 0)))
+    linked &= visited.reshape(-1)[target]
     return _ends(target.reshape(-1), linked.reshape(-1))
 
   def one(image_and_offsets):
@@ -80,7 +91,7 @@ def shuffled(x: Array, offsets: Array, reach: Array, passes: Array) -> Array:
       0,
       passes,
       lambda i, source: source[one_pass(offsets[i])],
-      place.reshape(-1),
+      jnp.asarray(place.reshape(-1)),
     )
     return image.reshape(-1, channels)[source].reshape(image.shape)
 
@@ -97,3 +108,35 @@ def _ends(target: Array, linked: Array) -> Array:
 
   target, _ = lax.while_loop(lambda s: s[1].any(), follow, (target, linked))
   return target
+
+
+def swapped(
+  x: Array, offsets: Array, chosen: Array, reach: Array, passes: Array
+) -> Array:
+  """x `[B, H, W, C]`, each chosen pixel exchanged with that at its offset.
+
+  In turn, as `shuffled`; chosen is `[B, passes, H, W]`.
+  """
+  height, width, channels = x.shape[1:]
+  rows, columns = np.indices((height, width))
+  visited = _visited(rows, columns, reach).reshape(-1)
+
+  def one(image, offsets, chosen):
+    away = (offsets[..., 0] * width + offsets[..., 1]).reshape(len(offsets), -1)
+    away = jnp.where(visited & chosen.reshape(away.shape), away, 0)
+
+    def visit(step, pixels):
+      i, place = step // visited.size, visited.size - 1 - step % visited.size
+      pair = jnp.stack([place, place + away[i, place]])
+      return pixels.at[pair].set(pixels[pair[::-1]])
+
+    pixels = image.reshape(-1, channels)
+    return lax.fori_loop(0, passes * visited.size, visit, pixels)
+
+  return jax.vmap(one)(x, offsets, chosen).reshape(x.shape)
+
+
+def _visited(rows: np.ndarray, columns: np.ndarray, reach: Array) -> Array:
+  height, width = rows.shape
+  down = (rows > reach) & (rows <= height - reach)
+  return down & (columns > reach) & (columns <= width - reach)

@@ -1,4 +1,4 @@
-"""The blur of motion: a one-sided Gaussian along a line, as ImageMagick has it."""
+"""The blur of motion, as ImageMagick has it: a one-sided Gaussian on a line."""
 
 import jax.numpy as jnp
 from jax import lax
