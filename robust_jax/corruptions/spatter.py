@@ -102,7 +102,7 @@ def _glitter(layer: Array) -> Array:
   down, right = canny.sobel(layer, "edge")
   steepness = jnp.abs(down) + jnp.abs(right)
   rims = canny.edges(down, right, steepness, steepness > 50, steepness > 150)
-  relief = _equalised(jnp.floor(_mean_of_nine(_distance(rims))))
+  relief = _equalised(jnp.floor(_mean_of_nine(_distance(rims)) + 1e-3))
   near = _neighbours(relief)
   relief = sum(weight * near(i, j) for (i, j), weight in _EMBOSS.items())
   relief = jnp.round(_mean_of_nine(jnp.clip(relief, 0, 255)))

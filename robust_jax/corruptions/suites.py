@@ -27,7 +27,7 @@ IMAGENET_C_EXTRA = ("speckle_noise", "gaussian_blur", "spatter", "saturate")
 
 
 class Setting(NamedTuple):
-  """How one corruption is applied: `find(...)(keys, x, severity, **options)`."""
+  """How one corruption is applied: `(keys, x, severity, **options)`."""
 
   severity: int
   options: Mapping[str, Any] = {}

@@ -23,6 +23,7 @@ LAYERS = [
   ],
   ["on_cpu", "on_host", "kth_largest"],
   ["victim"],
+  ["corruptions"],
   ["data", "games", "models", "perturbations", "search"],
   ["attacks", "black_box", "defenses"],
   ["evaluation"],
