@@ -101,13 +101,13 @@ def shuffled(x: Array, offsets: Array, reach: Array, passes: Array) -> Array:
 def _ends(target: Array, linked: Array) -> Array:
   """`[N]`: the end of each chain, where linked says that it goes on."""
 
-  def follow(state):
-    target, linked = state
-    onward = jnp.where(linked, target[target], target)
-    return onward, linked & linked[target]
+  def follow(chain):
+    return jnp.where(chain % 2 == 1, chain[chain // 2], chain)
 
-  target, _ = lax.while_loop(lambda s: s[1].any(), follow, (target, linked))
-  return target
+  # Both in one number: a look-up is most of the work.
+  chain = 2 * target + linked
+  chain = lax.while_loop(lambda c: (c % 2 == 1).any(), follow, chain)
+  return chain // 2
 
 
 def swapped(

@@ -8,6 +8,7 @@ from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from robust_jax.types import Array
 
@@ -24,8 +25,20 @@ def both_sides(x: Array, down: Array, across: Array) -> Array:
     down: `[H', H]`.
     across: `[W', W]`.
   """
-  y = jnp.einsum("hi,biwc->bhwc", down, x, precision="highest")
-  return jnp.einsum("vw,bhwc->bhvc", across, y, precision="highest")
+
+  def one(image):
+    height, width, channels = image.shape
+    y = _product(down, image.reshape(height, -1))
+    y = y.reshape(-1, width, channels).swapaxes(1, 2).reshape(-1, width)
+    y = _product(y, across.T).reshape(len(down), channels, -1)
+    return y.swapaxes(1, 2)
+
+  # Image by image: on a CPU this takes half the time of one product for all.
+  return lax.map(one, x)
+
+
+def _product(a: Array, b: Array) -> Array:
+  return jnp.matmul(a, b, precision="highest")
 
 
 def gaussian_blur(

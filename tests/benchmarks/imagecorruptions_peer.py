@@ -4,8 +4,8 @@
 
 Started by bench_corruptions, with a Python that has imagecorruptions, numba,
 scikit-image, opencv-python-headless and setuptools below 82. For each line the
-corruption is applied once, and the seconds that it took are printed. The package
-was released before numpy 2 and current scikit-image, and needs their old names;
+corruption is applied once, and the seconds that it took are printed. The
+package is older than numpy 2 and current scikit-image and needs old names;
 its glass blur is compiled, as in its repository's head.
 """
 
@@ -15,7 +15,7 @@ import time
 import numba
 import numpy as np
 
-np.float64 = np.float64  # gone since numpy 2
+setattr(np, "float_", np.float64)  # noqa: B010  # gone since numpy 2
 
 from imagecorruptions import corruptions  # noqa: E402
 from PIL import Image  # noqa: E402
