@@ -7,12 +7,13 @@ import jax.numpy as jnp
 from jax import lax
 
 from robust_jax.corruptions.matrices import Border
+from robust_jax.corruptions.windows import neighbours
 from robust_jax.types import Array
 
 
 def sobel(planes: Array, border: Border) -> tuple[Array, Array]:
   """Derivatives down and to the right of planes `[B, H, W]`, times 8."""
-  near = _neighbours(planes, border)
+  near = neighbours(planes, border)
   down = near(1, -1) + 2 * near(1, 0) + near(1, 1)
   up = near(-1, -1) + 2 * near(-1, 0) + near(-1, 1)
   right = near(-1, 1) + 2 * near(0, 1) + near(1, 1)
@@ -38,7 +39,7 @@ def edges(
 
   Source: Canny 1986, "A computational approach to edge detection".
   """
-  near = _neighbours(steepness, "constant")
+  near = neighbours(steepness, "constant")
   steep, same = jnp.abs(down) > jnp.abs(right), down * right >= 0
   larger = jnp.maximum(jnp.abs(down), jnp.abs(right))
   smaller = jnp.minimum(jnp.abs(down), jnp.abs(right))
@@ -53,7 +54,7 @@ def edges(
     thin &= beside <= steepness
 
   def grown(found):
-    around = _neighbours(found, "constant")
+    around = neighbours(found, "constant")
     places = itertools.product((-1, 0, 1), repeat=2)
     return functools.reduce(jnp.logical_or, (around(*p) for p in places)) & thin
 
@@ -64,11 +65,3 @@ def edges(
     (grown(start), start),
   )
   return found
-
-
-def _neighbours(planes: Array, border: str):
-  height, width = planes.shape[1:]
-  padded = jnp.pad(planes, ((0, 0), (1, 1), (1, 1)), border)
-  # Or what is read nine times would be computed nine times.
-  padded = lax.optimization_barrier(padded)
-  return lambda i, j: padded[:, 1 + i : 1 + i + height, 1 + j : 1 + j + width]

@@ -76,7 +76,7 @@ def _affine_places(x: Array, moved: Array) -> tuple[Array, Array]:
   """Rows and columns `[B, H, W]` that the map takes to each pixel."""
   height, width = x.shape[1:3]
   centre = np.array([width // 2, height // 2], np.float32)
-  side = min(height, width) // 3
+  side = max(min(height, width) // 3, 1)
   points = centre + side * np.array([[1, 1], [1, -1], [-1, -1]], np.float32)
   now = points + moved
   # Edges of the triangle as columns: before = linear @ after.

@@ -18,9 +18,7 @@ def coordinates(x: Array) -> tuple[np.ndarray, np.ndarray]:
   return rows[:, None], columns[None, :]
 
 
-def line(
-  x: Array, start: tuple[Array, Array], end: tuple[Array, Array]
-) -> Array:
+def line(x: Array, start: Point, end: Point) -> Array:
   """How bright a line is at each pixel of x, `[B, H, W]`, 0 to 1.
 
   Brightness falls from 1 with the distance d above or below the line:
@@ -32,9 +30,8 @@ def line(
     end: of the right end, further right.
   """
   rows, columns = coordinates(x)
-  (row, column), (end_row, end_column) = (
-    tuple(jnp.asarray(v)[:, None, None] for v in point)
-    for point in (start, end)
+  row, column, end_row, end_column = (
+    place[:, None, None] for place in (*start, *end)
   )
   slope = (end_row - row) / (end_column - column)
   apart = jnp.abs(rows - row - slope * (columns - column))

@@ -23,13 +23,16 @@ _ROUNDING = 1e-3
 def corruption(change: Callable[..., Array]) -> Corruption:
   """Makes a corruption of `change`, which sees float32 and may leave [0, 1].
 
-  The result takes `(keys, x, severity, **options)`: one typed key per image, as
-  `draws.image_keys` makes them, images `[B, H, W, C]` in [0, 1], grey (C = 1)
-  or RGB (C = 3), and a whole number from 1 to 5 that may be traced, so that one
-  program serves all severities. It returns images of x's shape and dtype, cut
-  to [0, 1] and truncated to multiples of 1/255, as the stored benchmarks are:
-  `floor(255 x) / 255`. That ImageNet-C is stored as JPEG of quality 85 besides
-  is not part of a corruption.
+  The result takes `(keys, x, severity, *, size=None)`: one typed key per image,
+  as `draws.image_keys` makes them; images `[B, H, W, C]` in [0, 1], grey (C =
+  1) or RGB (C = 3); a whole number from 1 to 5, which may be traced, so that one
+  program serves all severities; and the image size whose constants are taken,
+  where it is not the nearest (`constants.rows`).
+
+  It returns images of x's shape and dtype, cut to [0, 1] and truncated to
+  multiples of 1/255, as the stored benchmarks are: `floor(255 x) / 255`. That
+  ImageNet-C is stored as JPEG of quality 85 besides is not part of a
+  corruption; `jpeg_compression.on_host` does that.
 
   Every corruption raises ValueError where its arguments are not of this kind,
   as far as they can be seen: values are not while tracing.

@@ -1,13 +1,12 @@
 """Splashes of water, or of mud, on the lens."""
 
-import functools
-
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
 from robust_jax.corruptions import canny, constants, draws, matrices
 from robust_jax.corruptions.signature import corruption, levels
+from robust_jax.corruptions.windows import neighbours
 from robust_jax.types import Array, Key
 
 # Mean and deviation of the noise, its blur and threshold; then how bright water
@@ -68,13 +67,11 @@ def spatter(
   layer = (mean + deviation * draw(keys, x))[..., None]
   layer = matrices.gaussian_blur(layer, sigma, table[:, 2].max())
   layer = jnp.where(layer < threshold, 0.0, layer)
-  mud = functools.partial(
-    _mud, threshold=threshold, sigma=last, max_sigma=table[3:, 4].max()
-  )
+  max_sigma = table[3:, 4].max()
   return lax.cond(
     jnp.asarray(severity) <= 3,
-    lambda: x + last * _glitter(layer[..., 0])[..., None] * _colour(_WATER, x),
-    lambda: _mixed(x, mud(layer)),
+    lambda: _watered(x, layer, last),
+    lambda: _muddied(x, layer > threshold, last, max_sigma),
   )
 
 
@@ -83,17 +80,15 @@ def draw(keys: Key, x: Array) -> Array:
   return draws.normal(keys, x.shape[1:3])
 
 
-def _mixed(x: Array, mud: Array) -> Array:
+def _watered(x: Array, layer: Array, strength: Array) -> Array:
+  light = strength * _glitter(layer[..., 0])[..., None]
+  return x + light * _colour(_WATER, x)
+
+
+def _muddied(x: Array, drops: Array, sigma: Array, max_sigma: float) -> Array:
+  mud = matrices.gaussian_blur(drops.astype(jnp.float32), sigma, max_sigma)
+  mud = jnp.where(mud < 0.8, 0.0, mud)
   return x * (1 - mud) + mud * _colour(_MUD, x)
-
-
-def _mud(
-  layer: Array, threshold: Array, sigma: Array, max_sigma: float
-) -> Array:
-  """How much mud there is, `[B, H, W, 1]`."""
-  drops = (layer > threshold).astype(jnp.float32)
-  drops = matrices.gaussian_blur(drops, sigma, max_sigma)
-  return jnp.where(drops < 0.8, 0.0, drops)
 
 
 def _glitter(layer: Array) -> Array:
@@ -103,7 +98,7 @@ def _glitter(layer: Array) -> Array:
   steepness = jnp.abs(down) + jnp.abs(right)
   rims = canny.edges(down, right, steepness, steepness > 50, steepness > 150)
   relief = _equalised(jnp.floor(_mean_of_nine(_distance(rims)) + 1e-3))
-  near = _neighbours(relief)
+  near = neighbours(relief, "reflect")
   relief = sum(weight * near(i, j) for (i, j), weight in _EMBOSS.items())
   relief = jnp.round(_mean_of_nine(jnp.clip(relief, 0, 255)))
   light = layer * relief
@@ -147,18 +142,8 @@ def _equalised(y: Array) -> Array:
 
 
 def _mean_of_nine(y: Array) -> Array:
-  near = _neighbours(y)
+  near = neighbours(y, "reflect")
   return sum(near(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)) / 9
-
-
-def _neighbours(y: Array):
-  """(i, j) -> y one pixel further down and to the right; a mirror around."""
-  height, width = y.shape[1:]
-  rows, columns = (np.pad(np.arange(n), 1, "reflect") for n in (height, width))
-  padded = y[:, rows][:, :, columns]
-  # Or what is read nine times would be computed nine times.
-  padded = lax.optimization_barrier(padded)
-  return lambda i, j: padded[:, 1 + i : 1 + i + height, 1 + j : 1 + j + width]
 
 
 def _colour(colour: np.ndarray, x: Array) -> Array:
