@@ -25,7 +25,7 @@ def corruption(change: Callable[..., Array]) -> Corruption:
 
   The result takes `(keys, x, severity, *, size=None)`: one typed key per image,
   as `draws.image_keys` makes them; images `[B, H, W, C]` in [0, 1], grey (C =
-  1) or RGB (C = 3); a whole number from 1 to 5, which may be traced, so that one
+  1) or RGB (C = 3); a whole number from 1 to 5, maybe traced, so that one
   program serves all severities; and the image size whose constants are taken,
   where it is not the nearest (`constants.rows`).
 
