@@ -24,6 +24,7 @@ LAYERS = [
   ],
   ["on_cpu", "on_host", "kth_largest"],
   ["victim"],
+  ["corruptions"],
   ["data", "games", "models", "perturbations", "search"],
   ["adaptation", "attacks", "black_box", "defenses"],
   ["adapters", "statistics"],
