@@ -45,7 +45,15 @@ def test_the_attack_of_the_walk_through(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
   "kind",
-  ["perturbations", "search", "attacks", "black_box", "adaptation", "tasks"],
+  [
+    "perturbations",
+    "search",
+    "attacks",
+    "black_box",
+    "adaptation",
+    "corruptions",
+    "tasks",
+  ],
 )
 def test_the_catalogue_lists_what_there_is(kind):
   readme = (ROOT / "README.md").read_text(encoding="utf-8")
