@@ -2,8 +2,8 @@
 
 What labels of the target are worth, beside adaptation without any: the best
 checkpoint of a source-only run is the start, its head is drawn anew, and all of
-it is trained on 100 labelled images. Another hundred choose the checkpoint;
-accuracy under attack is reported because it costs nothing to ask.
+it is trained on 100 labelled images. Another hundred choose the checkpoint.
+`evaluate` also asks for accuracy under attack, as of every classifier.
 
 Commands:
   ./launch.sh train \\
