@@ -22,8 +22,9 @@ def dann(
       from every other as well.
 
   Source: Ganin et al. 2016, "Domain-adversarial training of neural networks",
-  equation 9. The average over both domains counts once, where theirs counts
-  that of each: give the task a weight of 2 for their sum.
+  equation 9. There the averages over the domains are added, here averaged in
+  turn, as their peers do: the sum is twice the task's weight, and twice the
+  adversary's learning rate.
   """
   classifier = DomainClassifier(num_domains, tuple(hidden), dropout)
   return domain_game(
