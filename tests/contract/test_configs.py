@@ -6,8 +6,8 @@ import pathlib
 
 import pytest
 
-from experiments import runs
-from robust_jax.training import log
+from experiments import build, runs
+from robust_jax.training import log, loop
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONFIGS = sorted(
@@ -17,7 +17,23 @@ CONFIGS = sorted(
 )
 
 
-@pytest.mark.parametrize("name", CONFIGS)
+def _family(name):
+  """What is measured of a config, and on what: the same for many."""
+  config = importlib.import_module(name).get_config("smoke")
+  return config.get("report", name)
+
+
+# One of each family is run to its end, the others up to their first step.
+TRAINED = list({_family(name): name for name in reversed(CONFIGS)}.values())
+
+
+@pytest.mark.parametrize("name", [n for n in CONFIGS if n not in TRAINED])
+def test_smoke_is_ready_to_train(name):
+  config = importlib.import_module(name).get_config("smoke")
+  loop.rehearse(*build.experiment(config))
+
+
+@pytest.mark.parametrize("name", TRAINED)
 def test_smoke_trains_two_steps_and_evaluates(name, tmp_path):
   config = importlib.import_module(name).get_config("smoke")
   outcome = runs.train(config, tmp_path)

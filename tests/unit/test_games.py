@@ -14,8 +14,8 @@ STEP, STEPS = 0.1, 500
 SOLVERS = [
   name
   for name in lookup.members("games")
-  if inspect.signature(lookup.find("games", name)).return_annotation
-  is games.Solver
+  if list(inspect.signature(lookup.find("games", name)).parameters)[:2]
+  == ["players", "optimisers"]
 ]
 # The field of min_x max_y xy is A z; I is the identity, 0 the zero matrix.
 A = np.array([[0.0, 1.0], [-1.0, 0.0]])

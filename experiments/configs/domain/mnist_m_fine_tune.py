@@ -5,13 +5,13 @@ checkpoint of a source-only run is the start, its head is drawn anew, and all of
 it is trained on 100 labelled images. Another hundred choose the checkpoint.
 `evaluate` also asks for accuracy under attack, as of every classifier.
 
-Commands:
+Command:
   ./launch.sh train \\
     --config=experiments/configs/domain/mnist_to_mnist_m.py:source_only
   ./launch.sh train --config=experiments/configs/domain/mnist_m_fine_tune.py
   ./launch.sh evaluate --workdir=runs/mnist_m_fine_tune
 
-Command for another number of labels, without a warm start if `run` is empty:
+For another number of labels (and without a warm start where `run` is empty):
   ./launch.sh train --config=experiments/configs/domain/mnist_m_fine_tune.py \\
     --config.data.train='train[:1000]' --workdir=runs/mnist_m_fine_tune_1000
 """
@@ -35,4 +35,5 @@ def get_config(arg=""):
   config = common.finish(config, arg)
   if arg == "smoke":
     config.warm_start.run = ""
+    config.data.name = "digits_m"
   return config

@@ -6,7 +6,9 @@ trained on the target. Deviations: MNIST-M is made by this project's builder,
 with training and test photographs kept apart; a tenth of each training set is
 held out to choose checkpoints.
 
-Command, with the name of a method (experiments/configs/adaptation.py):
+After the colon stands the name of a method (experiments/configs/adaptation.py).
+
+Command:
   ./launch.sh train \\
     --config=experiments/configs/domain/mnist_to_mnist_m.py:dann
 """
