@@ -98,7 +98,7 @@ def test_the_targets_labels_change_nothing_that_is_fed(limit):
   assert_same(*(take(feed, 0, 6) for feed in feeds[:2]))
   assert_same(*(take(feed, 0, 6) for feed in feeds[1:]))
   for feed in feeds:
-    assert set(take(feed, 0, 1)[0]["target"]) == {"x", "mask"}
+    assert set(take(feed, 0, 1)[0]["target"]) == {"x", "mask", "domain"}
     assert "y" not in next(feed.requests(0))["target"]
     assert "y" not in (feed.resident["target"] or ())
     jax.tree.map(
