@@ -3,7 +3,7 @@
 import difflib
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -13,16 +13,23 @@ from experiments.warm_start import warm_start
 from robust_jax import lookup
 from robust_jax.adaptation import Alignment
 from robust_jax.data.aligned import aligned
+from robust_jax.data.augmentation import chain
 from robust_jax.data.feed import Feed, evaluation_feed, training_feed
 from robust_jax.data.load import load
 from robust_jax.data.paired_feed import paired_evaluation_feed, paired_feed
 from robust_jax.data.source import Source
 from robust_jax.training.loop import Plan
 from robust_jax.training.optimiser import optimiser
-from robust_jax.types import Attack, PerturbationSet, Task
+from robust_jax.types import (
+  Attack,
+  Augmentation,
+  Mixing,
+  PerturbationSet,
+  Task,
+)
 
 # Sections that a config need not have, though the task takes them.
-_OPTIONAL = ("warm_start",)
+_OPTIONAL = ("warm_start", "augment", "mix", "consistency")
 
 
 class Experiment(NamedTuple):
@@ -123,8 +130,18 @@ def task(config: ConfigDict, model: nn.Module, num_steps: int) -> Task:
     "alignment": lambda: alignment(config),
     "num_steps": lambda: num_steps,
     "warm_start": lambda: call(warm_start, **config.warm_start),
+    "augment": lambda: augmentation(config.augment),
+    "mix": lambda: mixing(config.mix),
+    "consistency": lambda: augmentation(config.consistency),
   }
-  for name in inspect.signature(make).parameters:
+  taken = inspect.signature(make).parameters
+  for name in _OPTIONAL:
+    if name in config and name not in taken:
+      raise ValueError(
+        f"task '{config.task.name}' has no use for the section `{name}` of "
+        "the config: leave it out, or choose a task that takes it."
+      )
+  for name in taken:
     if name in parts and not (name in _OPTIONAL and name not in config):
       options[name] = _part(config, name, parts[name])
   return call(make, model, **options)
@@ -137,6 +154,35 @@ def _part(config, name, make):
       "other configs of its family have: see experiments/configs."
     )
   return make()
+
+
+def augmentation(
+  section: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+) -> Augmentation:
+  """What a config section describes; of several, one after the other.
+
+  `name` is a factory of `robust_jax.data.augmentation`, which gets the other
+  entries; `set` describes a perturbation set, and `augmentation` and
+  `augmentations` are sections of the same kind.
+  """
+  if isinstance(section, list | tuple):
+    return chain([augmentation(one) for one in section])
+  options = dict(section)
+  make = lookup.find("data.augmentation", options.pop("name"))
+  if "set" in options:
+    options["pset"] = perturbation_set(options.pop("set"), {})
+  if "augmentation" in options:
+    options["augmentation"] = augmentation(options["augmentation"])
+  if "augmentations" in options:
+    parts = options["augmentations"]
+    options["augmentations"] = [augmentation(one) for one in parts]
+  return call(make, **options)
+
+
+def mixing(section: Mapping[str, Any]) -> Mixing:
+  """What a config section describes: `name`, of `robust_jax.data.mixing`."""
+  options = dict(section)
+  return call(lookup.find("data.mixing", options.pop("name")), **options)
 
 
 def alignment(config: ConfigDict) -> Alignment:
