@@ -45,8 +45,7 @@ def augmix(
   checks.at_least_one("width", width)
   if not 0.1 <= severity <= _WHOLE:
     raise ValueError(f"severity = {severity}: wanted 0.1 to {_WHOLE}.")
-  if not alpha > 0:
-    raise ValueError(f"alpha = {alpha}: wanted more than 0.")
+  checks.positive("alpha", alpha)
   choices = _operations(severity)
 
   def augment(key: Key, x: Array) -> Array:

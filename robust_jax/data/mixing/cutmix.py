@@ -3,8 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from robust_jax import tree
-from robust_jax.data.mixing.partners import check_alpha, partners
+from robust_jax import checks, tree
 from robust_jax.types import Array, Key, Mixing
 
 
@@ -25,12 +24,12 @@ def cutmix(alpha: float = 1.0) -> Mixing:
   Classifiers with Localizable Features". Deviation: one rectangle per image,
   not one per batch.
   """
-  check_alpha(alpha)
+  checks.positive("alpha", alpha)
 
   def mix(key: Key, x: Array, labels: Array) -> tuple[Array, Array]:
     key_share, key_place, key_other = jax.random.split(key, 3)
     share = jax.random.beta(key_share, alpha, alpha, x.shape[:1])
-    other = partners(key_other, len(x))
+    other = jax.random.permutation(key_other, len(x))
     side = jnp.sqrt(1 - share)
     down, across = (
       _band(k, length, side)

@@ -2,8 +2,7 @@
 
 import jax
 
-from robust_jax import tree
-from robust_jax.data.mixing.partners import check_alpha, partners
+from robust_jax import checks, tree
 from robust_jax.types import Array, Key, Mixing
 
 
@@ -21,12 +20,12 @@ def mixup(alpha: float = 0.2) -> Mixing:
   Source: Zhang et al. 2018, "mixup: Beyond Empirical Risk Minimization".
   Deviation: one m per image, not one per batch.
   """
-  check_alpha(alpha)
+  checks.positive("alpha", alpha)
 
   def mix(key: Key, x: Array, labels: Array) -> tuple[Array, Array]:
     key_share, key_other = jax.random.split(key)
     share = jax.random.beta(key_share, alpha, alpha, x.shape[:1])
-    other = partners(key_other, len(x))
+    other = jax.random.permutation(key_other, len(x))
     return tuple(
       a[other] + tree.expand(share, a) * (a - a[other]) for a in (x, labels)
     )
