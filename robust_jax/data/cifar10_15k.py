@@ -54,7 +54,7 @@ class Cifar10_15k(InMemory, skip_registration=True):
 def _examples(split: str) -> Examples:
   patterns = (_ARRAYS[split], _BINARY[split][0])
   path = raw_file("cifar10", patterns, _WHERE)
-  read = _from_arrays if path.name == _ARRAYS[split] else _from_binary
+  read = from_arrays if path.name == _ARRAYS[split] else from_binary
   images, labels = read(path, split)
   size = _SIZES[split]
   if len(images) < size or labels.max() > 9:
@@ -65,8 +65,14 @@ def _examples(split: str) -> Examples:
   return Examples(np.arange(size), images[:size], labels[:size])
 
 
-def _from_binary(path: pathlib.Path, split: str):
-  """Records of a label and 32 x 32 values of red, of green and of blue."""
+def from_binary(
+  path: pathlib.Path, split: str
+) -> tuple[np.ndarray, np.ndarray]:
+  """Images uint8 `[N, 32, 32, 3]` and labels `[N]` of the official files.
+
+  Records of a label and 32 x 32 values of red, of green and of blue; `path` is
+  the first file of the split.
+  """
   files = [path.parent / name for name in _BINARY[split]]
   missing = [file.name for file in files if not file.exists()]
   if missing:
@@ -77,7 +83,10 @@ def _from_binary(path: pathlib.Path, split: str):
   return planes.transpose(0, 2, 3, 1), records[:, 0].astype(int)
 
 
-def _from_arrays(path: pathlib.Path, split: str):
+def from_arrays(
+  path: pathlib.Path, split: str
+) -> tuple[np.ndarray, np.ndarray]:
+  """Images and labels of an `.npz` of encoded images."""
   import PIL.Image
 
   del split
