@@ -25,7 +25,7 @@ LAYERS = [
   ["on_cpu", "on_host", "kth_largest"],
   ["victim"],
   ["corruptions"],
-  ["games", "models", "perturbations", "search"],
+  ["games", "models", "perturbations", "search", "sequences"],
   ["data"],
   ["adaptation", "attacks", "black_box", "defenses"],
   ["adapters", "statistics"],
