@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import tensorflow_datasets as tfds
 
 from robust_jax.adapters.dataset import Sample
 from robust_jax.data.find_builder import find_builder
@@ -12,12 +13,14 @@ from robust_jax.data.load import prepared
 class TfdsImages:
   """One split; what trains wants images of one size, see `data.load`.
 
-  Ids are file names where the data set has them, else name and place.
+  Ids are file names where the data set has them, else name and place. Where an
+  image may have several labels (`real_label`), those that have none are left
+  out.
 
   Attributes:
     class_names: K names.
-    label_sets: for each example the classes of which any is right, where the
-      data set has several (`real_label`): its labels are then None. Or None.
+    label_sets: for each image the classes of which any is right, where there
+      may be several: `Sample.label` is None there, and this anywhere else.
   """
 
   def __init__(
@@ -67,20 +70,25 @@ class TfdsImages:
         f"{len(self.class_names)} class names for {num_classes} classes of "
         f"'{name}': wanted one each."
       )
+    self._rows = range(len(self._records))
     self.label_sets = None
     if self._label == "real_label":
-      sets = (record[self._label] for record in self._records)
-      self.label_sets = tuple(frozenset(map(int, s)) for s in sets)
+      skip = {"image": tfds.decode.SkipDecoding()}
+      records = builder.as_data_source(split, decoders=skip)
+      sets = [frozenset(map(int, r[self._label])) for r in records]
+      self._rows = [row for row, labels in enumerate(sets) if labels]
+      self.label_sets = tuple(sets[row] for row in self._rows)
 
   def __len__(self) -> int:
-    return len(self._records)
+    return len(self._rows)
 
   def get(self, index: int) -> Sample:
     """The index-th image."""
-    record = self._records[index]
+    row = self._rows[index]
+    record = self._records[row]
     file = record.get("file_name")
-    name = f"{self._name}/{index}" if file is None else _text(file)
-    label = None if self.label_sets else int(record[self._label])
+    name = f"{self._name}/{row}" if file is None else _text(file)
+    label = None if self.label_sets is not None else int(record[self._label])
     return Sample(name, np.asarray(record["image"]), label)
 
 
