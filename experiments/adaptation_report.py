@@ -216,7 +216,7 @@ def _features(network: Adapted, held_out) -> list[np.ndarray]:
 
 def _reverse_validation(network: Adapted, held_out) -> float:
   source, target = _features(network, held_out)
-  answers = on_host(network.target)(held_out["target"].x).argmax(axis=-1)
+  answers = on_host(network.target.head)(target).argmax(axis=-1)
   return reverse_validation(target, answers, source, held_out["source"].y)
 
 

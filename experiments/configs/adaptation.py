@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from ml_collections import ConfigDict
 
+from experiments.configs import common
 from experiments.variant import variant
 
 _SGD = {
@@ -47,14 +48,13 @@ def adaptation(
     model: name of a model with `features` and `head`.
     mean: of the pixels of both, per channel, which is subtracted.
   """
-  parts = {"train": "train[:90%]", "validation": "train[90%:]", "test": "test"}
   return ConfigDict(
     {
       "seed": 0,
       "report": "adaptation_report",
       "data": {
-        "sources": {source: dict(parts)},
-        "target": {"name": target} | parts,
+        "sources": {source: dict(common.PARTS)},
+        "target": {"name": target} | common.PARTS,
       },
       "model": {"name": model, "mean": tuple(mean), "batch_norm": "none"},
       "task": {
