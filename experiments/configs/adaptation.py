@@ -83,6 +83,15 @@ def adaptation(
   )
 
 
+def between_mnist_and_usps(source: str, target: str) -> ConfigDict:
+  """A config for the two, in either direction, at USPS' 16x16 pixels."""
+  config = adaptation(source, target, "dann_mnist", (0.19,))
+  with config.unlocked():
+    config.data.image_shape = (16, 16, 1)
+  config.training.update(num_steps=2000, evaluate_every_steps=200)
+  return config
+
+
 def finish(config: ConfigDict, arg: str) -> ConfigDict:
   """Applies the config's argument: none, the name of a method, or "smoke".
 
