@@ -13,10 +13,18 @@ _SGD = {
   "learning_rate": 0.01,
   "schedule": "dann",
 }
+_SOURCE_ONLY = {"alignment": {"name": "source_only"}}
+# Statistics of each domain close much of a gap by themselves.
+_BATCH_NORM = {
+  "model": {"batch_norm": "per_device"},
+  "task": {"batch_norm": "separate"},
+}
 # What each method changes in the recipe, which is DANN's.
 METHODS = {
   "dann": {},
-  "source_only": {"alignment": {"name": "source_only"}},
+  "source_only": _SOURCE_ONLY,
+  # The ceiling: the target is its own labelled source (`with_method`).
+  "on_target": _SOURCE_ONLY,
   "dann_alternating": {"task": {"solver": "alternating"}},
   "cdan": {"alignment": {"name": "cdan", "entropy": False}},
   "cdan_e": {"alignment": {"name": "cdan"}},
@@ -31,6 +39,8 @@ METHODS = {
       "target": {"name": "adam", "learning_rate": 2e-4, "b1": 0.5},
     },
   },
+  "source_only_bn": _SOURCE_ONLY | _BATCH_NORM,
+  "dann_bn": _BATCH_NORM,
 }
 
 
@@ -110,7 +120,14 @@ def finish(config: ConfigDict, arg: str) -> ConfigDict:
 
 def with_method(config: ConfigDict, method: str) -> ConfigDict:
   """The config with another method of adaptation."""
-  return variant(config, METHODS[method])
+  config = variant(config, METHODS[method])
+  if method == "on_target":
+    target = config.data.target
+    with config.unlocked():
+      config.data.sources = {
+        target.name: {split: target[split] for split in common.PARTS}
+      }
+  return config
 
 
 def _smoke(config: ConfigDict) -> ConfigDict:
