@@ -27,6 +27,7 @@ from ml_collections import ConfigDict
 from experiments import runs
 from experiments.adaptation_report import RULES
 from experiments.configs import adaptation, domain
+from experiments.set_up_compiler import set_up_compiler
 from robust_jax.evaluation.report import print_table, write_json
 
 # What is tabulated of a report beside the target's accuracies.
@@ -45,6 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
   """Trains what is missing and prints the table; 1 where interrupted."""
   parser = _parser()
   options = parser.parse_args(arguments)
+  set_up_compiler()
   # The readers of data sets warn through absl of what nobody here can act on.
   logging.getLogger("absl").setLevel(logging.ERROR)
   output = options.output or pathlib.Path("runs") / (
