@@ -91,6 +91,11 @@ def _evaluate(arguments: Sequence[str]) -> int:
   else:
     config = _CONFIG.value or workdir.read_config(checkpoint)
     if "report" in config:
+      if _ATTACK.value is not None:
+        raise ValueError(
+          f"--attack: runs like this one are judged by '{config.report}', "
+          "which attacks nothing: leave --attack out."
+        )
       runs.report(checkpoint, config, _NUM_EXAMPLES.value)
       return 0
     config, contender = runs.from_run(checkpoint, _CONFIG.value)
