@@ -18,6 +18,7 @@ from robust_jax.data.feed import Feed, evaluation_feed, training_feed
 from robust_jax.data.load import load
 from robust_jax.data.paired_feed import paired_evaluation_feed, paired_feed
 from robust_jax.data.source import Source
+from robust_jax.search import expectation_over_transformation
 from robust_jax.training.loop import Plan
 from robust_jax.training.optimiser import optimiser
 from robust_jax.types import (
@@ -232,17 +233,31 @@ def perturbation_set(
 
 
 def compose(options: Mapping[str, Any], override: Mapping[str, Any]) -> Attack:
-  """`attacks.compose` of what the sections search, set and objective name."""
+  """`attacks.compose` of what the sections search, set and objective name.
+
+  A section `expectation`, a perturbation set and `num_samples`, has the search
+  maximise the mean over that many random transformations from the set.
+  """
   _check_sections(options)
   search = dict(options["search"])
   find_search = lookup.find("search", search.pop("name"))
   check_options(find_search, search)
+  if "expectation" in options:
+    section = dict(options["expectation"])
+    num_samples = section.pop("num_samples")
+    find_search = expectation_over_transformation(
+      find_search, _drawn(perturbation_set(section, {})), num_samples
+    )
   return lookup.find("attacks", "compose")(
     find_search,
     perturbation_set(options["set"], override),
     lookup.find("losses", options["objective"]),
     **search,
   )
+
+
+def _drawn(pset):
+  return lambda key, x: pset.apply(x, pset.sample(key, x))
 
 
 def call(make: Callable[..., Any], *args: Any, **options: Any) -> Any:
@@ -267,10 +282,15 @@ def check_options(make: Callable[..., Any], options: Mapping[str, Any]) -> None:
 
 def _check_sections(options: Mapping[str, Any]) -> None:
   wanted = {"search", "set", "objective"}
-  if set(options) != wanted:
+  if set(options) - {"expectation"} != wanted:
     raise ValueError(
       f"an attack named 'compose' has the sections {sorted(options)}: wanted "
-      f"{sorted(wanted)}."
+      f"{sorted(wanted)}, and at will 'expectation'."
+    )
+  if "num_samples" not in options.get("expectation", {"num_samples": 1}):
+    raise ValueError(
+      "the section 'expectation' has no num_samples: wanted how many "
+      "transformations are drawn at each point."
     )
 
 
