@@ -1,19 +1,25 @@
 """From a config's plain values to the objects they name."""
 
-import difflib
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import flax.linen as nn
 from ml_collections import ConfigDict
 
+from experiments.sections import (
+  augmentation,
+  call,
+  check_options,
+  mixing,
+  perturbation_set,
+)
 from experiments.warm_start import warm_start
 from robust_jax import lookup
 from robust_jax.adaptation import Alignment
 from robust_jax.data.aligned import aligned
-from robust_jax.data.augmentation import chain
+from robust_jax.data.augmentation import perturb
 from robust_jax.data.feed import Feed, evaluation_feed, training_feed
 from robust_jax.data.load import load
 from robust_jax.data.paired_feed import paired_evaluation_feed, paired_feed
@@ -21,13 +27,7 @@ from robust_jax.data.source import Source
 from robust_jax.search import expectation_over_transformation
 from robust_jax.training.loop import Plan
 from robust_jax.training.optimiser import optimiser
-from robust_jax.types import (
-  Attack,
-  Augmentation,
-  Mixing,
-  PerturbationSet,
-  Task,
-)
+from robust_jax.types import Attack, Task
 
 # Sections that a config need not have, though the task takes them.
 _OPTIONAL = ("warm_start", "augment", "mix", "consistency")
@@ -157,35 +157,6 @@ def _part(config, name, make):
   return make()
 
 
-def augmentation(
-  section: Mapping[str, Any] | Sequence[Mapping[str, Any]],
-) -> Augmentation:
-  """What a config section describes; of several, one after the other.
-
-  `name` is a factory of `robust_jax.data.augmentation`, which gets the other
-  entries; `set` describes a perturbation set, and `augmentation` and
-  `augmentations` are sections of the same kind.
-  """
-  if isinstance(section, list | tuple):
-    return chain([augmentation(one) for one in section])
-  options = dict(section)
-  make = lookup.find("data.augmentation", options.pop("name"))
-  if "set" in options:
-    options["pset"] = perturbation_set(options.pop("set"), {})
-  if "augmentation" in options:
-    options["augmentation"] = augmentation(options["augmentation"])
-  if "augmentations" in options:
-    parts = options["augmentations"]
-    options["augmentations"] = [augmentation(one) for one in parts]
-  return call(make, **options)
-
-
-def mixing(section: Mapping[str, Any]) -> Mixing:
-  """What a config section describes: `name`, of `robust_jax.data.mixing`."""
-  options = dict(section)
-  return call(lookup.find("data.mixing", options.pop("name")), **options)
-
-
 def alignment(config: ConfigDict) -> Alignment:
   """What the section `alignment` describes, for this many domains."""
   options = dict(config.alignment)
@@ -223,15 +194,6 @@ def attack(section: Mapping[str, Any], **override: Any) -> Attack:
   return call(lookup.find("attacks", name), **options | override)
 
 
-def perturbation_set(
-  section: Mapping[str, Any], override: Mapping[str, Any]
-) -> PerturbationSet:
-  """The set that a config section describes, some of its options replaced."""
-  options = dict(section)
-  make = lookup.find("perturbations", options.pop("name"))
-  return call(make, **options | dict(override))
-
-
 def compose(options: Mapping[str, Any], override: Mapping[str, Any]) -> Attack:
   """`attacks.compose` of what the sections search, set and objective name.
 
@@ -246,7 +208,7 @@ def compose(options: Mapping[str, Any], override: Mapping[str, Any]) -> Attack:
     section = dict(options["expectation"])
     num_samples = section.pop("num_samples")
     find_search = expectation_over_transformation(
-      find_search, _drawn(perturbation_set(section, {})), num_samples
+      find_search, perturb(perturbation_set(section, {})), num_samples
     )
   return lookup.find("attacks", "compose")(
     find_search,
@@ -254,30 +216,6 @@ def compose(options: Mapping[str, Any], override: Mapping[str, Any]) -> Attack:
     lookup.find("losses", options["objective"]),
     **search,
   )
-
-
-def _drawn(pset):
-  return lambda key, x: pset.apply(x, pset.sample(key, x))
-
-
-def call(make: Callable[..., Any], *args: Any, **options: Any) -> Any:
-  """`make(*args, **options)`, with a clear error on an unknown option."""
-  check_options(make, options)
-  return make(*args, **options)
-
-
-def check_options(make: Callable[..., Any], options: Mapping[str, Any]) -> None:
-  """Every option is a parameter of `make`.
-
-  Raises:
-    ValueError: one is not; the nearest name is given.
-  """
-  known = list(inspect.signature(make).parameters)
-  for name in options:
-    if name not in known:
-      near = difflib.get_close_matches(name, known, n=1)
-      hint = f"did you mean '{near[0]}'?" if near else f"it takes {known}."
-      raise ValueError(f"{make.__name__} has no option '{name}'; {hint}")
 
 
 def _check_sections(options: Mapping[str, Any]) -> None:

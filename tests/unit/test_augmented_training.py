@@ -11,7 +11,7 @@ import scipy.special
 from flax import linen as nn
 from ml_collections import ConfigDict
 
-from experiments import build
+from experiments import build, sections
 from experiments.configs.standard import cifar10_15k
 from robust_jax import losses, metrics, parallel
 from robust_jax.data import augmentation, mixing
@@ -152,14 +152,14 @@ def test_sections_mean_augmentations():
     },
   )
   x = jnp.broadcast_to(jnp.linspace(0, 1, 4)[:, None, None], (16, 4, 4, 1))
-  y = jax.jit(build.augmentation(ConfigDict({"a": section}).a))(KEY, x)
+  y = jax.jit(sections.augmentation(ConfigDict({"a": section}).a))(KEY, x)
   y = np.asarray(y)
   hidden = y == 0.5
   assert hidden.any(axis=(1, 2, 3)).all()
   mirrored = np.asarray(x[:, ::-1])
   assert np.all(hidden | (y == x) | (y == mirrored))
   # Read back from a run's config.json, tuples are lists.
-  again = jax.eval_shape(build.augmentation(list(section)), KEY, x)
+  again = jax.eval_shape(sections.augmentation(list(section)), KEY, x)
   assert again.shape == x.shape
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from robust_jax import losses, perturbations
+from robust_jax.adapters.averaged_predictor import averaged_predictor
 from robust_jax.attacks.cost import passes
 from robust_jax.data import augmentation
 from robust_jax.defenses import test_time_augmentation as module
@@ -108,3 +109,34 @@ def test_what_has_no_views_is_refused():
     Every(perturbations.linf(0.1), 2)
   with pytest.raises(ValueError, match="count = 0"):
     Drawn(augmentation.flip(), 0)
+
+
+def left_half(batch):
+  """Logits of any Python callable: how bright the left half is, and 0."""
+  means = [image[:, : image.shape[1] // 2].mean() / 100 for image in batch]
+  return np.stack([means, np.zeros(len(batch))], axis=1)
+
+
+def test_any_predictor_is_averaged_over_views_of_any_size():
+  rng = np.random.default_rng(1)
+  shapes = [(4, 6, 1), (8, 8, 3), (4, 6, 1)]
+  pictures = [rng.integers(0, 256, shape, np.uint8) for shape in shapes]
+  found = averaged_predictor(left_half, FLIPS, 2)(pictures)
+  mirrored = [picture[:, ::-1] for picture in pictures]
+  expected = [jax.nn.softmax(left_half(p)) for p in (pictures, mirrored)]
+  np.testing.assert_allclose(found, sum(expected) / 2, rtol=1e-5)
+
+
+def test_a_view_without_an_answer_is_no_answer():
+  def fails_on_some(batch):
+    answers = left_half(batch)
+    return np.where(answers[:, :1] > 1, np.nan, answers)
+
+  half = np.zeros((4, 6, 1), np.uint8)
+  half[:, 3:] = 200
+  blank = np.zeros_like(half)
+  found = averaged_predictor(fails_on_some, FLIPS, 2)([half, blank])
+  np.testing.assert_array_equal(np.isnan(found), [[True] * 2, [False] * 2])
+  classes = averaged_predictor(lambda b: np.zeros(len(b), int), FLIPS, 2)
+  with pytest.raises(ValueError, match="answers classes alone"):
+    classes([blank])
