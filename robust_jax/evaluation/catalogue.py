@@ -1,0 +1,91 @@
+"""Under what models are compared: families by name, for given images."""
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from robust_jax import lookup
+from robust_jax.evaluation.transformation import Family, Transformation
+from robust_jax.statistics.outcomes import MINIMUM_FUNCTIONALITY, Condition
+
+_HOME = "evaluation.families"
+_BASIC = "minimum_functionality"
+
+
+class Case(NamedTuple):
+  """One condition, and what is done in it.
+
+  Attributes:
+    condition: its family, transformation and level, as statistics name it.
+    transformation: what is done.
+    level: how much of it.
+    label: the level in words.
+  """
+
+  condition: Condition
+  transformation: Transformation
+  level: int
+  label: str
+
+  @property
+  def name(self) -> str:
+    """Under which answers are stored: "noise/gaussian_noise/3"."""
+    c = self.condition
+    return f"{c.family}/{c.transformation}/{self.level}"
+
+
+class Catalogue(NamedTuple):
+  """All cases, and a sentence about each family."""
+
+  cases: tuple[Case, ...]
+  about: dict[str, str]
+
+
+def catalogue(
+  shapes: Collection[tuple[int, int, int]],
+  families: Sequence[str] | None = None,
+) -> Catalogue:
+  """The cases of these families, those of minimum functionality always first.
+
+  Args:
+    shapes: of the images, (H, W, C) each.
+    families: modules of `evaluation.families`, or "package.module:function"
+      for one of your own. None is all that apply to the images.
+
+  Raises:
+    ValueError: an unknown family, one given twice, one that does not apply to
+      the images, or none at all.
+  """
+  given = families is not None
+  names = [n for n in families or lookup.members(_HOME) if n != _BASIC]
+  if len(set(names)) < len(names):
+    raise ValueError(f"families = {', '.join(names)}: wanted each once.")
+  found = {MINIMUM_FUNCTIONALITY: _family(_BASIC, shapes)}
+  for name in names:
+    family = _family(name, shapes)
+    if family.transformations:
+      found[name.rpartition(":")[2]] = family
+    elif given:
+      raise ValueError(
+        f"family '{name}' does not apply to images of the shapes "
+        f"{sorted(set(shapes))}: {family.about}"
+      )
+  if len(found) == 1:
+    raise ValueError("no families: wanted at least one, or no --families.")
+  cases = tuple(
+    Case(
+      Condition(family, transformation.name, float(level)),
+      transformation,
+      level,
+      label,
+    )
+    for family, (_, transformations) in found.items()
+    for transformation in transformations
+    for level, label in zip(
+      transformation.levels, transformation.labels, strict=True
+    )
+  )
+  return Catalogue(cases, {name: f.about for name, f in found.items()})
+
+
+def _family(name, shapes) -> Family:
+  return lookup.find(_HOME, name)(shapes)
