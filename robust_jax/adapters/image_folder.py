@@ -87,13 +87,20 @@ class ImageFolder:
     return len(self.files)
 
   def get(self, index: int) -> Sample:
-    """The index-th picture; label -1 where its folder is not a class."""
+    """The index-th picture; label -1 where its folder is not a class.
+
+    Raises:
+      ValueError: it cannot be read; its place is given.
+    """
     import PIL.Image
     import PIL.ImageOps
 
     place = self.files[index].relative_to(self._path)
-    with PIL.Image.open(self.files[index]) as picture:
-      upright = PIL.ImageOps.exif_transpose(picture).convert(self._mode)
+    try:
+      with PIL.Image.open(self.files[index]) as picture:
+        upright = PIL.ImageOps.exif_transpose(picture).convert(self._mode)
+    except Exception as error:  # whatever Pillow may raise on broken files
+      raise ValueError(f"{place.as_posix()}: {error}") from error
     image = np.asarray(upright)
     if image.ndim == 2:
       image = image[..., None]

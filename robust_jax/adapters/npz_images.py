@@ -12,7 +12,8 @@ from robust_jax.adapters.load_npz import load_npz
 class NpzImages:
   """`images` uint8 `[N, H, W, C]` or `[N, H, W]`, `labels` int `[N]`, `ids`.
 
-  Labels and ids may be missing; ids are then the places in the file.
+  Labels and ids may be missing; ids are then the places in the file. It may
+  hold `class_names` `[K]` too.
 
   Attributes:
     class_names: K names.
@@ -27,8 +28,8 @@ class NpzImages:
 
     Args:
       path: of the `.npz`; nothing pickled in it is read.
-      class_names: K names, in the order of the model's outputs. None numbers
-        the classes up to the largest label.
+      class_names: K names, in the order of the model's outputs. None is
+        those in the file, or else numbers up to the largest label.
 
     Raises:
       ValueError: no such file or one that cannot be read, no `images`, other
@@ -58,6 +59,8 @@ class NpzImages:
       raise ValueError(
         f"labels of {path} are {self._labels.dtype}: wanted integers."
       )
+    if class_names is None and "class_names" in arrays:
+      class_names = arrays["class_names"].astype(str).tolist()
     if class_names is None and self._labels is None:
       raise ValueError(f"{path} has no labels: wanted class_names.")
     if class_names is None:

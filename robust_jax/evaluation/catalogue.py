@@ -1,10 +1,13 @@
 """Under what models are compared: families by name, for given images."""
 
-from collections.abc import Collection, Sequence
+import hashlib
+import inspect
+import pathlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from robust_jax import lookup
-from robust_jax.evaluation.transformation import Family, Transformation
+from robust_jax.evaluation.transformation import Family, Shapes, Transformation
 from robust_jax.statistics.outcomes import MINIMUM_FUNCTIONALITY, Condition
 
 _HOME = "evaluation.families"
@@ -34,14 +37,21 @@ class Case(NamedTuple):
 
 
 class Catalogue(NamedTuple):
-  """All cases, and a sentence about each family."""
+  """What there is to be asked.
+
+  Attributes:
+    cases: of all families.
+    about: family -> a sentence.
+    version: a digest of the code that transforms.
+  """
 
   cases: tuple[Case, ...]
   about: dict[str, str]
+  version: str
 
 
 def catalogue(
-  shapes: Collection[tuple[int, int, int]],
+  shapes: Shapes,
   families: Sequence[str] | None = None,
 ) -> Catalogue:
   """The cases of these families, those of minimum functionality always first.
@@ -84,8 +94,24 @@ def catalogue(
       transformation.levels, transformation.labels, strict=True
     )
   )
-  return Catalogue(cases, {name: f.about for name, f in found.items()})
+  about = {name: family.about for name, family in found.items()}
+  return Catalogue(cases, about, _version(names))
 
 
 def _family(name, shapes) -> Family:
   return lookup.find(_HOME, name)(shapes)
+
+
+def _version(names) -> str:
+  """Of all corruptions and families, and of the modules of one's own."""
+  here = pathlib.Path(__file__).parent
+  files = [here / "transformation.py", *sorted(here.glob("families/*.py"))]
+  files += sorted(here.parent.glob("corruptions/*.py"))
+  for name in names:
+    if ":" in name:
+      source = inspect.getsourcefile(lookup.find(_HOME, name))
+      files.append(pathlib.Path(source))
+  digest = hashlib.sha256()
+  for file in files:
+    digest.update(file.read_bytes())
+  return digest.hexdigest()[:16]

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -16,6 +16,9 @@ Change = Callable[..., Any]
 """On devices `(keys [B], x [B, H, W, C] in [0, 1], level) -> x'` like x, in
 multiples of 1/255, as `corruptions.signature` says; on the host
 `(images [B, H, W, C], level) -> images'`, uint8."""
+
+Shapes = Collection[tuple[int, int, int]]
+"""(H, W, C) of images."""
 
 LEVELS = (1, 2, 3, 4, 5)
 

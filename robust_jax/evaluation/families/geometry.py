@@ -1,13 +1,11 @@
 """Objects that are not where, how large and how upright they used to be."""
 
-from collections.abc import Collection
-
 import jax.numpy as jnp
 import numpy as np
 
 from robust_jax.corruptions import affine_maps, constants
 from robust_jax.corruptions.signature import corruption
-from robust_jax.evaluation.transformation import Family, Transformation
+from robust_jax.evaluation.transformation import Family, Shapes, Transformation
 
 _DEGREES = (5, 10, 15, 20, 30)
 _SHIFTS = (2, 4, 6, 9, 12)  # percent of height and width
@@ -15,7 +13,7 @@ _SMALLER = (5, 10, 20, 30, 40)  # percent
 _LARGER = (5, 10, 20, 35, 50)  # percent
 
 
-def geometry(shapes: Collection[tuple[int, int, int]]) -> Family:
+def geometry(shapes: Shapes) -> Family:
   """Rotation, translation, shear and scale, to a random side, black outside."""
   del shapes
   degrees = [f"{angle} degrees" for angle in _DEGREES]

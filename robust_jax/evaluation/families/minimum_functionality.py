@@ -1,17 +1,15 @@
 """What must not matter to any model."""
 
-from collections.abc import Collection
-
 import numpy as np
 
 from robust_jax.corruptions import jpeg_compression
 from robust_jax.evaluation.families.pixel_shift import shifted
-from robust_jax.evaluation.transformation import Family, Transformation
+from robust_jax.evaluation.transformation import Family, Shapes, Transformation
 
 _ONE = (1,)
 
 
-def minimum_functionality(shapes: Collection[tuple[int, int, int]]) -> Family:
+def minimum_functionality(shapes: Shapes) -> Family:
   """Failing here is a bug, not a hard image: no part of any risk."""
   del shapes
   return Family(

@@ -1,16 +1,15 @@
 """MNIST-C, on images like MNIST's."""
 
 import functools
-from collections.abc import Collection
 
 from robust_jax import lookup
 from robust_jax.corruptions import suites
-from robust_jax.evaluation.transformation import Family, Transformation
+from robust_jax.evaluation.transformation import Family, Shapes, Transformation
 
 _SHAPE = (28, 28, 1)
 
 
-def mnist_c(shapes: Collection[tuple[int, int, int]]) -> Family:
+def mnist_c(shapes: Shapes) -> Family:
   """Its fifteen, each at its one strength; for grey images of 28 x 28 pixels.
 
   Source: Mu and Gilmer 2019.

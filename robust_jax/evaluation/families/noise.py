@@ -1,17 +1,13 @@
 """Noise of the sensor."""
 
-from collections.abc import Collection
-
 from robust_jax.evaluation.families._corruptions import of_corruptions
-from robust_jax.evaluation.transformation import Family
-
-Shape = tuple[int, int, int]
+from robust_jax.evaluation.transformation import Family, Shapes
 
 
-def noise(shapes: Collection[Shape]) -> Family:
+def noise(shapes: Shapes) -> Family:
   """The three of ImageNet-C."""
   del shapes
   return Family(
-    "Noise of a sensor: too little light, photons that are counted, dead pixels.",
+    "Noise of a sensor: little light, counted photons, dead pixels.",
     of_corruptions("gaussian_noise", "shot_noise", "impulse_noise"),
   )

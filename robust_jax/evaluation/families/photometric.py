@@ -1,18 +1,16 @@
 """Another exposure of the same scene."""
 
-from collections.abc import Collection
-
 import numpy as np
 
 from robust_jax.corruptions import constants
 from robust_jax.corruptions.signature import corruption
-from robust_jax.evaluation.transformation import Family, Transformation
+from robust_jax.evaluation.transformation import Family, Shapes, Transformation
 
 _LESS = (10, 20, 30, 45, 60)  # percent
 _MORE = (10, 25, 50, 75, 100)  # percent
 
 
-def photometric(shapes: Collection[tuple[int, int, int]]) -> Family:
+def photometric(shapes: Shapes) -> Family:
   """Brightness and contrast, less and more of each."""
   del shapes
   less = [f"{share} % less" for share in _LESS]

@@ -2,17 +2,16 @@
 
 import functools
 import itertools
-from collections.abc import Collection
 
 import numpy as np
 
-from robust_jax.evaluation.transformation import Family, Transformation
+from robust_jax.evaluation.transformation import Family, Shapes, Transformation
 
 REACH = 2
 """Pixels, to each side."""
 
 
-def pixel_shift(shapes: Collection[tuple[int, int, int]]) -> Family:
+def pixel_shift(shapes: Shapes) -> Family:
   """All whole-pixel shifts of up to two pixels along either axis."""
   del shapes
   ways = range(-REACH, REACH + 1)

@@ -1,0 +1,56 @@
+"""Models side by side, for the terminal."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import rich.box
+import rich.table
+
+
+def comparison_table(report: Mapping[str, Any]) -> rich.table.Table:
+  """Risks per family, a column for each model.
+
+  Args:
+    report: of `comparison_report`, with the data's name.
+  """
+  data, models = report["data"], report["models"]
+  table = rich.table.Table(
+    title=f"{data['name']}, {data['images']} images",
+    caption=(
+      "Risk: % of the images answered right clean that are lost "
+      f"({100 * report['level']:g} % interval). Less is better."
+    ),
+    box=rich.box.SIMPLE_HEAD,
+  )
+  table.add_column("")
+  for name in models:
+    table.add_column(name, justify="right")
+  risks = [model["risk"] for model in models.values()]
+  if data["labelled"]:
+    table.add_row(
+      "right, clean", *(f"{r['clean_accuracy']:.1f} %" for r in risks)
+    )
+    table.add_row(
+      "right, transformed",
+      *(f"{r['overall']['accuracy']:.1f} %" for r in risks),
+    )
+  table.add_row("risk, overall", *(_interval(r["overall"]) for r in risks))
+  for family in risks[0]["families"]:
+    cells = (_interval(r["families"][family]) for r in risks)
+    table.add_row(f"  {family}", *cells)
+  table.add_section()
+  for basic in risks[0]["minimum_functionality"]:
+    cells = (
+      f"{r['minimum_functionality'][basic]['risk']['value']:.1f} %"
+      for r in risks
+    )
+    table.add_row(f"fails: {basic}", *cells)
+  missing = [sum(model["missing"].values()) for model in models.values()]
+  if any(missing):
+    table.add_row("answers missing", *map(str, missing))
+  return table
+
+
+def _interval(row):
+  risk = row["risk"]
+  return f"{risk['value']:.1f} ({risk['low']:.1f} to {risk['high']:.1f})"

@@ -1,0 +1,90 @@
+"""Failures as a page shows them: two pictures, and what all models answered."""
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from robust_jax.evaluation.answers import Read
+from robust_jax.evaluation.catalogue import Case
+from robust_jax.evaluation.collect import view
+from robust_jax.evaluation.entrant import CLEAN
+from robust_jax.evaluation.gallery import Failure
+from robust_jax.evaluation.held_images import HeldImages
+
+# Pixels of the longer side; more would make a page of megabytes.
+_LARGEST = 192
+
+
+def tiles(
+  failures: Sequence[Failure],
+  images: HeldImages,
+  cases: Sequence[Case],
+  reads: Mapping[str, Mapping[str, Read]],
+  seed: int,
+) -> list[dict[str, Any]]:
+  """One dictionary for each failure, for the template.
+
+  Args:
+    failures: of `gallery`.
+    images: of which.
+    cases: of which.
+    reads: model -> name of the case -> its answers.
+    seed: of the transformations.
+  """
+  return [_tile(f, images, cases[f.case], reads, seed) for f in failures]
+
+
+def _tile(failure, images, case, reads, seed):
+  row = failure.row
+  group, place = images.find(row)
+  part = slice(place, place + 1)
+  truth = None if images.labels is None else int(images.labels[row])
+  answers = []
+  for name, of_model in reads.items():
+    clean, after = of_model[CLEAN], of_model[case.name]
+    wanted = clean.classes[row] if truth is None else truth
+    answers.append(
+      {
+        "model": name,
+        "clean": _answer(clean, row, wanted, images.class_names),
+        "after": _answer(after, row, wanted, images.class_names),
+      }
+    )
+  failing = [a["model"] for a in answers if not a["after"]["right"]]
+  return {
+    "id": images.ids[row],
+    "truth": None if truth is None else images.class_names[truth],
+    "transformation": case.transformation.name,
+    "family": case.condition.family,
+    "label": case.label,
+    "clean": data_url(group.pixels[place]),
+    "after": data_url(view(group, part, case, seed)[0]),
+    "small": max(group.pixels.shape[1:3]) < _LARGEST // 2,
+    "answers": answers,
+    "failing": failing,
+  }
+
+
+def _answer(read, row, wanted, class_names):
+  found, sure = int(read.classes[row]), float(read.confidences[row])
+  return {
+    "name": class_names[found] if found >= 0 else "no answer",
+    "confidence": None if np.isnan(sure) else 100 * sure,
+    "right": found >= 0 and found == wanted,
+  }
+
+
+def data_url(image: np.ndarray) -> str:
+  """A picture inside a page, of an image uint8 `[H, W, C]`."""
+  import PIL.Image
+
+  grey = image.shape[-1] == 1
+  picture = PIL.Image.fromarray(image[..., 0] if grey else image)
+  picture.thumbnail((_LARGEST, _LARGEST))
+  file = io.BytesIO()
+  picture.save(file, "PNG", optimize=True)
+  text = base64.b64encode(file.getvalue()).decode()
+  return f"data:image/png;base64,{text}"
