@@ -7,7 +7,7 @@ from robust_jax.adapters.image_folder import ImageFolder
 from robust_jax.adapters.npz_images import NpzImages
 from robust_jax.adapters.resized import Resized
 from robust_jax.adapters.source_images import SourceImages
-from robust_jax.data.load import load
+from robust_jax.data.load import class_names, load
 
 _LOOKED_AT = 16
 
@@ -36,7 +36,7 @@ def open_images(
   elif "/" in data.strip("/") and path.is_absolute():
     raise ValueError(f"data: there is no file or folder {data}.")
   else:
-    dataset = SourceImages(load(data, split))
+    dataset = SourceImages(load(data, split), class_names(data))
   return dataset if size is None else Resized(dataset, size)
 
 

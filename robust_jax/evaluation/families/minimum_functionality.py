@@ -25,8 +25,7 @@ def minimum_functionality(shapes: Shapes) -> Family:
       _basic(
         "horizontal_flip",
         lambda x, _: np.ascontiguousarray(x[:, :, ::-1]),
-        "left and right exchanged; where that changes the meaning, as in "
-        "writing, this row means nothing",
+        "left and right exchanged",
       ),
       _basic("jpeg_95", _jpeg_95, "stored as JPEG of quality 95"),
       _basic(

@@ -23,13 +23,22 @@ def pixel_shift(shapes: Shapes) -> Family:
         shift_name(dx, dy),
         functools.partial(shifted, dx=dx, dy=dy),
         (max(abs(dx), abs(dy)),),
-        (f"{abs(dx)} and {abs(dy)} pixels",),
+        (_words(dx, dy),),
         on_host=True,
       )
       for dy, dx in itertools.product(ways, ways)
       if dx or dy
     ],
   )
+
+
+def _words(dx, dy):
+  parts = [
+    f"{abs(way)} {side[way > 0]}"
+    for way, side in ((dx, ("left", "right")), (dy, ("up", "down")))
+    if way
+  ]
+  return f"pixels: {' and '.join(parts)}"
 
 
 def shift_name(dx: int, dy: int) -> str:
