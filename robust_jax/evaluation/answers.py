@@ -5,11 +5,11 @@ import hashlib
 import pathlib
 import re
 import shutil
-import zipfile
 from typing import NamedTuple
 
 import numpy as np
 
+from robust_jax.adapters.load_npz import load_npz
 from robust_jax.adapters.read_answers import Kind, read_answers
 from robust_jax.evaluation.entrant import CLEAN, Entrant
 from robust_jax.evaluation.held_images import HeldImages
@@ -68,16 +68,12 @@ class Answers:
 
   def read(self, case: str) -> Read | None:
     """None if it is not there, whole."""
-    with (
-      contextlib.suppress(
-        OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile
-      ),
-      np.load(self._file(case), allow_pickle=False) as arrays,
-    ):
-      kind = str(arrays["kind"])
+    # What is not there cannot be read either; nor what a newer version keeps.
+    with contextlib.suppress(ValueError, KeyError):
+      arrays = load_npz(self._file(case))
       parts = (arrays[n] for n in ("classes", "confidences", "probabilities"))
       classes, confidences, probabilities = parts
-      return Read(classes, confidences, kind, probabilities)
+      return Read(classes, confidences, str(arrays["kind"]), probabilities)
     return None
 
   def write(self, case: str, answers: np.ndarray) -> None:
