@@ -4,13 +4,12 @@ import hashlib
 import importlib
 import pathlib
 import re
-import sys
 from collections.abc import Sequence
 
 import jax
 import numpy as np
 
-from experiments import runs
+from experiments import runs, workdir
 from robust_jax import lookup
 from robust_jax.adapters.jax_predictor import jax_predictor
 from robust_jax.adapters.stored_answers import StoredAnswers
@@ -61,6 +60,11 @@ def _entrant(name, source):
 
 
 def _run(name, source, path):
+  if "name" not in workdir.read_config(path).data:
+    raise ValueError(
+      f"model '{name}': {path} is a run between domains. Wanted one on a data "
+      "set, or a function of your own that asks the network."
+    )
   config, contender = runs.from_run(path)
   digest = hashlib.sha256(config.model.to_json().encode())
   for leaf in jax.tree.leaves(contender.logits_fn):
@@ -76,9 +80,6 @@ def _run(name, source, path):
 
 
 def _function(name, source):
-  # Beside where the command is given, as `python -m` has it.
-  if "" not in sys.path and str(pathlib.Path.cwd()) not in sys.path:
-    sys.path.insert(0, "")
   predict = lookup.find("adapters", source)
   module = importlib.import_module(source.partition(":")[0])
   digest = hashlib.sha256(source.encode())

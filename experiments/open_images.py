@@ -33,11 +33,19 @@ def open_images(
     dataset = ImageFolder(path, mode=_mode(ImageFolder(path)))
   elif path.exists() or path.suffix == ".npz":
     dataset = NpzImages(path)
-  elif "/" in data.strip("/") and path.is_absolute():
-    raise ValueError(f"data: there is no file or folder {data}.")
   else:
-    dataset = SourceImages(load(data, split), class_names(data))
+    dataset = _by_name(data, split)
   return dataset if size is None else Resized(dataset, size)
+
+
+def _by_name(data, split):
+  try:
+    return SourceImages(load(data, split), class_names(data))
+  except ValueError as error:
+    # Some names of TFDS have a slash in them too.
+    if "/" in data:
+      raise ValueError(f"{data} is no file or folder, and {error}") from error
+    raise
 
 
 def _mode(folder):

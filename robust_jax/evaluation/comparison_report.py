@@ -116,7 +116,9 @@ def comparison_report(
       for case in catalogue.cases
     ],
     "transformations_version": catalogue.version,
-    "recommendation": dataclasses.asdict(recommendation(risks, comparisons)),
+    "recommendation": dataclasses.asdict(
+      recommendation(risks, comparisons, len(images.class_names))
+    ),
     "comparisons": [dataclasses.asdict(c) for c in comparisons],
     "agreement": [
       dataclasses.asdict(

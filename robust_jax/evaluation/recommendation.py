@@ -11,6 +11,8 @@ Sureness = Literal["sure", "depends on your images", "not told apart"]
 _Preferred = Literal["a", "b", "depends", "neither"]
 
 
+# Times what guessing gets right.
+_BARELY = 1.5
 _UNLESS = {
   "horizontal_flip": " unless left and right mean something in your images"
 }
@@ -36,7 +38,9 @@ class Recommendation:
 
 
 def recommendation(
-  risks: Mapping[str, Risk], comparisons: Sequence[Comparison]
+  risks: Mapping[str, Risk],
+  comparisons: Sequence[Comparison],
+  num_classes: int,
 ) -> Recommendation:
   """The model that is better than every other one, if there is one.
 
@@ -49,7 +53,21 @@ def recommendation(
   Args:
     risks: of each model, by name; one or more.
     comparisons: of every pair, at a level at which all hold together.
+    num_classes: K, of which one in K is right by guessing.
   """
+  found = _recommend(risks, comparisons)
+  guesses = [
+    f"{name} answers {risk.clean_accuracy:.1f} % of clean images right, where "
+    f"guessing would be right about {100 / num_classes:.1f} %: what it does "
+    "not know it cannot lose, and its risk says little."
+    for name, risk in risks.items()
+    if risk.clean_accuracy is not None
+    and risk.clean_accuracy < _BARELY * 100 / num_classes
+  ]
+  return dataclasses.replace(found, cautions=guesses + found.cautions)
+
+
+def _recommend(risks, comparisons):
   names = list(risks)
   if len(names) == 1:
     return _alone(names[0], risks[names[0]])
@@ -121,7 +139,7 @@ def _best(best, risks, comparisons):
   return Recommendation(
     deploy=best,
     sureness="sure",
-    headline=f"Deploy {best}, before {_listed(others)}.",
+    headline=f"Deploy {best} rather than {_listed(others)}.",
     reasons=reasons,
     cautions=cautions + _bugs({best: risks[best]}),
   )

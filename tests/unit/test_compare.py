@@ -4,6 +4,7 @@ import html.parser
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -16,8 +17,7 @@ import pytest
 from absl.testing import flagsaver
 
 from experiments import main
-from experiments.compare import Asked, compare
-from experiments.compare_command import compare_command
+from experiments.compare import compare
 from experiments.entrants import entrants
 from experiments.open_images import open_images
 from robust_jax.adapters.dataset import Sample
@@ -29,7 +29,6 @@ from robust_jax.evaluation.entrant import CLEAN, Entrant
 from robust_jax.evaluation.held_images import held_images
 from robust_jax.evaluation.recommendation import recommendation
 from robust_jax.statistics.compare_risks import compare_risks
-from robust_jax.statistics.gate import Thresholds
 from robust_jax.statistics.outcomes import Condition, Outcomes
 from robust_jax.statistics.risk import risk
 
@@ -360,12 +359,13 @@ class TestRecommendation:
         compare_risks(outcomes[a], outcomes[b], (a, b), draws=200)
         for a, b in pairs
       ],
+      num_classes=10,
     )
 
   def test_less_risk_at_equal_accuracy(self):
     found = self._recommend(a=(0.9, 0.5), b=(0.9, 0.8))
     assert (found.deploy, found.sureness) == ("b", "sure")
-    assert found.headline == "Deploy b, before a."
+    assert found.headline == "Deploy b rather than a."
     assert any("1 in" in reason for reason in found.reasons)
 
   def test_equal_models_are_not_told_apart(self):
@@ -391,6 +391,12 @@ class TestRecommendation:
     assert found.deploy is None
     assert "Both are better than c" in found.headline
 
+  def test_a_model_that_guesses_is_told(self):
+    found = self._recommend(a=(0.9, 0.5), b=(0.12, 1.0))
+    assert found.deploy == "a"
+    assert "b answers 12.0 %" in found.cautions[0]
+    assert "guessing would be right about 10.0 %" in found.cautions[0]
+
   def test_a_bug_is_a_caution(self):
     flaky = (
       *self.CONDITIONS,
@@ -400,7 +406,7 @@ class TestRecommendation:
     transformed = np.ones((100, 3), bool)
     transformed[0, 2] = False
     outcomes = Outcomes(tuple(range(100)), right, transformed, flaky)
-    (caution,) = recommendation({"a": risk(outcomes)}, []).cautions
+    (caution,) = recommendation({"a": risk(outcomes)}, [], 10).cautions
     assert "1.0 % of images under identity" in caution
 
 
@@ -580,7 +586,7 @@ class TestCommand:
     [
       (["--families=nose"], "did you mean 'noise'"),
       (["B=my_models:thirds"], "two models are called 'B'"),
-      (["--data=/no/where"], "no file or folder"),
+      (["--data=/no/where"], "/no/where is no file or folder"),
       (["--max-risk=20"], "wanted NAME=PERCENT"),
       (["--max-risk=noise=20"], "there is no family 'noise'"),
       (["--max-risk=noise=120"], "wanted NAME=PERCENT"),
@@ -632,8 +638,21 @@ def _wait_for(path, process, lines):
     time.sleep(0.02)
 
 
-def test_the_command_is_documented():
-  assert compare_command.__doc__
-  assert "compare" in main.__doc__
-  assert Asked() == Asked(thresholds=None)
-  assert Thresholds().min_samples == 500
+def test_the_family_of_the_document(tmp_path, monkeypatch):
+  text = (ROOT / "docs" / "compare.md").read_text(encoding="utf-8")
+  (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+  (tmp_path / "turned.py").write_text(code)
+  monkeypatch.syspath_prepend(tmp_path)
+  case = catalogue([(9, 9, 1)], ["turned:upside_down"]).cases[-1]
+  images = held_images(Bars()).groups[0].pixels
+  turned = case.transformation.change(images, case.level)
+  np.testing.assert_array_equal(turned, np.rot90(images, 2, axes=(1, 2)))
+
+
+def test_the_document_lists_what_the_report_holds(compared):
+  text = (ROOT / "docs" / "compare.md").read_text(encoding="utf-8")
+  rows = re.findall(r"^\| (`.*?) \|", text.partition("## report.json")[2], re.M)
+  listed = {name for row in rows for name in re.findall(r"`([\w.*]+)`", row)}
+  assert {n for n in listed if "." not in n} == set(compared[1])
+  models = {n.removeprefix("models.*.") for n in listed if "." in n}
+  assert models <= set(compared[1]["models"]["A"])
