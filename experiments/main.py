@@ -33,12 +33,13 @@ import jax
 from absl import app, flags
 from ml_collections import config_flags
 
-from experiments import processes, runs, workdir
-from experiments.compare_command import compare_command
+from experiments import compare_command, processes, runs, workdir
 from experiments.configs.adversarial import digits_pgd
 from experiments.prepare_data import prepare_data
 from robust_jax import parallel
 
+# --help shows them too.
+flags.adopt_module_key_flags(compare_command)
 _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "experiment: a config file, and after a colon its argument."
 )
@@ -127,7 +128,9 @@ def _evaluate(arguments: Sequence[str]) -> int:
 
 
 def _compare(arguments: Sequence[str]) -> int:
-  return compare_command(arguments, _BASELINE.value, _NUM_EXAMPLES.value)
+  return compare_command.compare_command(
+    arguments, _BASELINE.value, _NUM_EXAMPLES.value
+  )
 
 
 def _data(arguments: Sequence[str]) -> int:

@@ -131,7 +131,7 @@ def comparison_report(
       )
       for c in comparisons
     ],
-    "shift_map": pixel_shift_map(classes),
+    "shift_maps": [m for m in [pixel_shift_map(classes)] if m is not None],
   }
   return Compared(outcomes, risks, comparisons, report)
 

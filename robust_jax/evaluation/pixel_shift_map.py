@@ -19,9 +19,9 @@ def pixel_shift_map(
     classes: model -> name of the case -> int `[N]`.
 
   Returns:
-    Plain values for JSON: `dx` to the right and `dy` down, in pixels, and
-    `models`: name -> rows (dy) of columns (dx), percent of images whose answer
-    is not that to the image as it is.
+    A map as `html_report` draws any: `title`, `about`, `dx` to the right and
+    `dy` down, in pixels, and `models`: name -> rows (dy) of columns (dx), in
+    percent.
   """
   ways = list(range(-REACH, REACH + 1))
   tables = {}
@@ -36,7 +36,8 @@ def pixel_shift_map(
     tables[name] = table.tolist()
   return {
     "title": "How often the answer changes when the image is moved",
-    "unit": "% of images",
+    "about": "Share of images (%) whose answer is not the one to the image as "
+    "it is, right or wrong",
     "dx": ways,
     "dy": ways,
     "models": tables,

@@ -13,6 +13,8 @@ _Preferred = Literal["a", "b", "depends", "neither"]
 
 # Times what guessing gets right.
 _BARELY = 1.5
+# Images from which on the bootstrap's intervals are about as wide as they say.
+_FEW = 100
 _UNLESS = {
   "horizontal_flip": " unless left and right mean something in your images"
 }
@@ -56,7 +58,7 @@ def recommendation(
     num_classes: K, of which one in K is right by guessing.
   """
   found = _recommend(risks, comparisons)
-  guesses = [
+  weak = [
     f"{name} answers {risk.clean_accuracy:.1f} % of clean images right, where "
     f"guessing would be right about {100 / num_classes:.1f} %: what it does "
     "not know it cannot lose, and its risk says little."
@@ -64,7 +66,10 @@ def recommendation(
     if risk.clean_accuracy is not None
     and risk.clean_accuracy < _BARELY * 100 / num_classes
   ]
-  return dataclasses.replace(found, cautions=guesses + found.cautions)
+  images = next(iter(risks.values())).images
+  if images < _FEW:
+    weak.append(f"{images} images are few: intervals of so few are too narrow.")
+  return dataclasses.replace(found, cautions=weak + found.cautions)
 
 
 def _recommend(risks, comparisons):

@@ -251,7 +251,7 @@ class TestReport:
   def test_the_map_of_shifts_counts_changed_answers(self, compared):
     _, report = compared
     images = np.stack([Bars().get(i).image for i in range(40)])
-    table = np.array(report["shift_map"]["models"]["A"])
+    table = np.array(report["shift_maps"][0]["models"]["A"])
     assert table.shape == (5, 5)
     assert table[2, 2] == 0
     moved = images[:, :, np.clip(np.arange(9) - 2, 0, 8)]
@@ -443,7 +443,7 @@ class TestData:
     )
     assert report["models"]["A"]["risk"]["clean_accuracy"] is None
     assert report["models"]["A"]["classes"] is None
-    table = np.array(report["shift_map"]["models"]["B"])
+    table = np.array(report["shift_maps"][0]["models"]["B"])
     value = report["models"]["B"]["risk"]["overall"]["risk"]["value"]
     assert value == pytest.approx(table.sum() / 24)
 
