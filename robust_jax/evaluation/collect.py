@@ -89,6 +89,8 @@ def changed(kept: Answers, images: HeldImages) -> bool:
   group = images.groups[0]
   rows, pixels = group.rows[:_ASKED_AGAIN], group.pixels[:_ASKED_AGAIN]
   answers = _ask(kept.entrant, CLEAN, images, rows, pixels)
+  if (answers.ndim == 1) != (before.kind == "classes"):
+    return True
   now = read_answers(answers, len(images.class_names), before.kind)
   if now.probabilities is None:
     return bool((now.classes != before.classes[rows]).any())

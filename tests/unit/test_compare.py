@@ -162,6 +162,8 @@ class TestAsking:
     assert not changed(kept, images)
     (new,) = _kept(tmp_path, {"a": lambda x: one_column(x)[:, ::-1]}, images)
     assert changed(new, images)
+    (new,) = _kept(tmp_path, {"a": lambda x: one_column(x).argmax(1)}, images)
+    assert changed(new, images)
 
   def test_an_image_alone_is_answered_as_among_others(self, tmp_path):
     class Shapes:
@@ -433,6 +435,24 @@ class TestData:
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "left/broken.png" in page
     assert report["recommendation"]["deploy"] is None
+
+  def test_ids_given_twice_and_unknown_labels_are_left_out(self, tmp_path):
+    samples = [Bars().get(i) for i in range(12)]
+    labels = [s.label for s in samples]
+    labels[3] = 7
+    ids = [s.id for s in samples]
+    ids[5] = ids[4]
+    images = [s.image for s in samples]
+    path = tmp_path / "bars.npz"
+    names = Bars.class_names
+    np.savez(path, images=images, labels=labels, ids=ids, class_names=names)
+    images = held_images(open_images(str(path)))
+    assert len(images.ids) == 10
+    found = [(p.index, p.id, p.kind) for p in images.problems]
+    assert found == [
+      (3, "bar 3", "unknown label"),
+      (5, "bar 4", "duplicate id"),
+    ]
 
   def test_without_labels_a_change_is_a_failure(self, tmp_path):
     report = compare(
