@@ -14,8 +14,8 @@ from robust_jax.evaluation.entrant import CLEAN
 from robust_jax.evaluation.gallery import Failure
 from robust_jax.evaluation.held_images import HeldImages
 
-# Pixels of the longer side; more would make a page of megabytes.
-_LARGEST = 192
+# Pixels of the longer side.
+_SMALL, _LARGEST = 96, 224
 
 
 def tiles(
@@ -62,7 +62,7 @@ def _tile(failure, images, case, reads, seed):
     "label": case.label,
     "clean": data_url(group.pixels[place]),
     "after": data_url(view(group, part, case, seed)[0]),
-    "small": max(group.pixels.shape[1:3]) < _LARGEST // 2,
+    "small": max(group.pixels.shape[1:3]) <= _SMALL,
     "answers": answers,
     "failing": failing,
   }
@@ -78,13 +78,20 @@ def _answer(read, row, wanted, class_names):
 
 
 def data_url(image: np.ndarray) -> str:
-  """A picture inside a page, of an image uint8 `[H, W, C]`."""
+  """A picture inside a page, of an image uint8 `[H, W, C]`.
+
+  Small ones are PNG, exactly as they were asked about; of large ones that would
+  take megabytes, and differences hardly show: they are shrunk, and JPEG.
+  """
   import PIL.Image
 
   grey = image.shape[-1] == 1
   picture = PIL.Image.fromarray(image[..., 0] if grey else image)
-  picture.thumbnail((_LARGEST, _LARGEST))
+  kind, options = "png", {"optimize": True}
+  if max(picture.size) > _SMALL:
+    picture.thumbnail((_LARGEST, _LARGEST))
+    kind, options = "jpeg", {"quality": 92}
   file = io.BytesIO()
-  picture.save(file, "PNG", optimize=True)
+  picture.save(file, kind, **options)
   text = base64.b64encode(file.getvalue()).decode()
-  return f"data:image/png;base64,{text}"
+  return f"data:image/{kind};base64,{text}"
