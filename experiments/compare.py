@@ -82,6 +82,7 @@ def compare(
   candidate, baseline = _sides(list(entrants), asked)
   images = held_images(dataset, num_examples, seed)
   cases = catalogue(images.shapes, families)
+  _check_gradients(entrants, images, cases)
   _check_thresholds(asked.thresholds, cases, baseline)
   kept = {
     key: Answers(out, entrant, images, seed, cases.version)
@@ -129,7 +130,7 @@ def compare(
     **machine(),
   }
   report.write_json(out / "report.json", result)
-  page = html_report(result, images, cases.cases, reads, failures)
+  page = html_report(result, entrants, images, cases.cases, reads, failures)
   with whole_file(out / "report.html") as new:
     new.write_text(page, encoding="utf-8")
   _say(result, out)
@@ -173,6 +174,21 @@ def _sides(names, asked: Asked) -> tuple[str, str | None]:
       f"'{candidate}' is candidate and baseline: wanted two models."
     )
   return candidate, baseline
+
+
+def _check_gradients(entrants, images: HeldImages, cases: Catalogue):
+  of_model = {
+    c.condition.family for c in cases.cases if c.transformation.of_model
+  }
+  for family in of_model:
+    for name, entrant in entrants.items():
+      if entrant.logits_fn is None:
+        raise ValueError(
+          f"family '{family}' needs gradients of every model, and '{name}' is "
+          f"a {entrant.kind}: wanted runs alone, or another --families."
+        )
+    if images.labels is None:
+      raise ValueError(f"family '{family}' needs images with labels.")
 
 
 def _check_thresholds(thresholds, cases: Catalogue, baseline):

@@ -76,6 +76,7 @@ def _run(name, source, path):
     "run",
     digest.hexdigest(),
     lambda case, ids, images: predict(images),
+    contender.logits_fn,
   )
 
 

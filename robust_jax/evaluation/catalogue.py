@@ -59,7 +59,8 @@ def catalogue(
   Args:
     shapes: of the images, (H, W, C) each.
     families: modules of `evaluation.families`, or "package.module:function"
-      for one of your own. None is all that apply to the images.
+      for one of your own. None is all that apply to the images, without those
+      that are taken by name alone.
 
   Raises:
     ValueError: an unknown family, one given twice, one that does not apply to
@@ -72,6 +73,8 @@ def catalogue(
   found = {MINIMUM_FUNCTIONALITY: _family(_BASIC, shapes)}
   for name in names:
     family = _family(name, shapes)
+    if not given and not family.by_default:
+      continue
     if family.transformations:
       found[name.rpartition(":")[2]] = family
     elif given:
@@ -88,8 +91,8 @@ def catalogue(
       level,
       label,
     )
-    for family, (_, transformations) in found.items()
-    for transformation in transformations
+    for family, made in found.items()
+    for transformation in made.transformations
     for level, label in zip(
       transformation.levels, transformation.labels, strict=True
     )

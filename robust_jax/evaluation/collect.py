@@ -56,14 +56,23 @@ def collect(
   return True
 
 
-def view(group: Group, part: slice, case: Case | None, seed: int) -> np.ndarray:
-  """Images of a group, uint8 `[B, H, W, C]`, as they are seen in a case.
+def view(
+  images: HeldImages,
+  group: Group,
+  part: slice,
+  case: Case | None,
+  seed: int,
+  entrant: Entrant,
+) -> np.ndarray:
+  """Images of a group, uint8 `[B, H, W, C]`, as a model sees them in a case.
 
   Args:
+    images: all of them.
     group: of which.
     part: a batch of it, or less.
     case: None is clean.
     seed: of the transformations.
+    entrant: the model, for changes against it; all see the same otherwise.
   """
   pixels = group.pixels[part]
   if case is None:
@@ -75,6 +84,8 @@ def view(group: Group, part: slice, case: Case | None, seed: int) -> np.ndarray:
     case.level,
     seed,
     group.batch_size,
+    images.labels[group.rows[part]] if case.transformation.of_model else None,
+    entrant.logits_fn,
   )
 
 
@@ -106,8 +117,11 @@ def _collect_case(lacking, name, images, case, seed, interrupted):
       if interrupted():
         return False
       rows = group.rows[start : start + size]
-      pixels = view(group, slice(start, start + size), case, seed)
+      part = slice(start, start + size)
+      pixels = None
       for one in lacking:
+        if pixels is None or (case and case.transformation.of_model):
+          pixels = view(images, group, part, case, seed, one.entrant)
         answer = _ask(one.entrant, name, images, rows, pixels)
         _put(found, one.entrant.name, rows, answer, len(images.ids))
   for one in lacking:

@@ -6,6 +6,8 @@ from typing import Literal
 
 import numpy as np
 
+from robust_jax.types import LogitsFn
+
 CLEAN = "clean"
 """The name of the case without a transformation."""
 
@@ -22,6 +24,7 @@ class Entrant:
     answer: `(case, ids, images)` -> scores `[B, K]` or classes `[B]`, where
       `case` is "clean" or "family/transformation/level" and images are uint8
       `[H, W, C]`.
+    logits_fn: the model, where its gradients are known.
   """
 
   name: str
@@ -29,3 +32,4 @@ class Entrant:
   kind: Literal["run", "function", "stored answers"]
   identity: str
   answer: Callable[[str, Sequence[str], Sequence[np.ndarray]], np.ndarray]
+  logits_fn: LogitsFn | None = None

@@ -7,6 +7,7 @@ from typing import Any
 
 from robust_jax.evaluation.answers import Read
 from robust_jax.evaluation.catalogue import Case
+from robust_jax.evaluation.entrant import Entrant
 from robust_jax.evaluation.gallery import Failure
 from robust_jax.evaluation.held_images import HeldImages
 from robust_jax.evaluation.tiles import tiles
@@ -29,6 +30,7 @@ _DASHES = ("", "6 3", "2 3", "8 3 2 3", "10 4", "1 4")
 
 def html_report(
   report: Mapping[str, Any],
+  entrants: Mapping[str, Entrant],
   images: HeldImages,
   cases: Sequence[Case],
   reads: Mapping[str, Mapping[str, Read]],
@@ -39,7 +41,8 @@ def html_report(
   Args:
     report: of `comparison_report`, with "name" in its data, "gate", "seconds",
       "devices" and "versions".
-    images: for the gallery.
+    entrants: the models, for the gallery.
+    images: likewise.
     cases: likewise.
     reads: model -> name of the case -> its answers.
     failures: model -> what is shown of its failures.
@@ -72,7 +75,7 @@ def html_report(
     top=_top(report),
     classes=_classes(report),
     gallery={
-      name: tiles(found, images, cases, reads, seed)
+      name: tiles(found, entrants[name], images, cases, reads, seed)
       for name, found in failures.items()
     },
   )

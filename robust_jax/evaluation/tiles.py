@@ -10,7 +10,7 @@ import numpy as np
 from robust_jax.evaluation.answers import Read
 from robust_jax.evaluation.catalogue import Case
 from robust_jax.evaluation.collect import view
-from robust_jax.evaluation.entrant import CLEAN
+from robust_jax.evaluation.entrant import CLEAN, Entrant
 from robust_jax.evaluation.gallery import Failure
 from robust_jax.evaluation.held_images import HeldImages
 
@@ -20,6 +20,7 @@ _SMALL, _LARGEST = 96, 224
 
 def tiles(
   failures: Sequence[Failure],
+  entrant: Entrant,
   images: HeldImages,
   cases: Sequence[Case],
   reads: Mapping[str, Mapping[str, Read]],
@@ -29,15 +30,18 @@ def tiles(
 
   Args:
     failures: of `gallery`.
+    entrant: the model that fails.
     images: of which.
     cases: of which.
     reads: model -> name of the case -> its answers.
     seed: of the transformations.
   """
-  return [_tile(f, images, cases[f.case], reads, seed) for f in failures]
+  return [
+    _tile(f, entrant, images, cases[f.case], reads, seed) for f in failures
+  ]
 
 
-def _tile(failure, images, case, reads, seed):
+def _tile(failure, entrant, images, case, reads, seed):
   row = failure.row
   group, place = images.find(row)
   part = slice(place, place + 1)
@@ -60,8 +64,9 @@ def _tile(failure, images, case, reads, seed):
     "transformation": case.transformation.name,
     "family": case.condition.family,
     "label": case.label,
+    "of_model": case.transformation.of_model,
     "clean": data_url(group.pixels[place]),
-    "after": data_url(view(group, part, case, seed)[0]),
+    "after": data_url(view(images, group, part, case, seed, entrant)[0]),
     "small": max(group.pixels.shape[1:3]) <= _SMALL,
     "answers": answers,
     "failing": failing,

@@ -1,5 +1,6 @@
 """Models compared: what is asked, kept, counted, recommended and refused."""
 
+import functools
 import html.parser
 import json
 import os
@@ -21,6 +22,7 @@ from experiments.compare import compare
 from experiments.entrants import entrants
 from experiments.open_images import open_images
 from robust_jax.adapters.dataset import Sample
+from robust_jax.adapters.jax_predictor import jax_predictor
 from robust_jax.adapters.stored_answers import write_answers
 from robust_jax.evaluation.answers import Answers
 from robust_jax.evaluation.catalogue import catalogue
@@ -185,6 +187,34 @@ class TestAsking:
     expected = [(9 - 3 * (i % 2)) % NUM_CLASSES for i in range(9)]
     assert kept.read(CLEAN).classes.tolist() == expected
     assert kept.read(cases[0].name).classes.tolist() == expected
+
+  def test_each_model_meets_an_adversary_of_its_own(self, tmp_path):
+    seen = {}
+
+    def model(name, column):
+      # Of each third, one column alone.
+      logits = lambda first, x: 20 * x[:, :, first::3, 0].mean(axis=1)
+      logits_fn = jax.tree_util.Partial(functools.partial(logits, column))
+
+      def answer(case, ids, images):
+        seen[name, case] = np.stack(images).astype(int)
+        return jax_predictor(logits_fn)(images)
+
+      return Entrant(name, "here", "run", name, answer, logits_fn)
+
+    models = {"first": model("first", 0), "last": model("last", 2)}
+    report = compare(models, Bars(), tmp_path, families=["adversarial"])
+    assert list(report["models"]["last"]["risk"]["families"]) == ["adversarial"]
+    clean = seen["first", CLEAN]
+    for name, column in (("first", 0), ("last", 2)):
+      moved = np.abs(seen[name, "adversarial/linf_pgd/5"] - clean)
+      assert moved.max() == 8
+      assert moved.any(axis=(0, 1, 3)).tolist() == [
+        i % 3 == column for i in range(9)
+      ]
+    function = {"a": entrant("a", thirds)}
+    with pytest.raises(ValueError, match="'a' is a function"):
+      compare(function, Bars(), tmp_path, families=["adversarial"])
 
   @pytest.mark.parametrize(
     ("predict", "message"),

@@ -1,5 +1,7 @@
 """Families of transformations: what they do, and for which images."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -33,7 +35,9 @@ def test_every_family_is_found_and_names_differ():
     cases, about, _ = catalogue([shape])
     families = {f.replace(" ", "_") for f in about}
     missing = set(lookup.members("evaluation.families")) - families
-    assert missing == (set() if shape[0] == 28 else {"mnist_c"})
+    # Against models by name alone: it needs their gradients.
+    expected = {"adversarial"} | (set() if shape[0] == 28 else {"mnist_c"})
+    assert missing == expected
     assert len({case.name for case in cases}) == len(cases)
     # Statistics refuse conditions that are given twice.
     keys = {(c.family, c.transformation, c.severity) for c, *_ in cases}
@@ -164,6 +168,33 @@ def test_what_must_not_matter_hardly_changes_an_image():
   # Each coefficient is off by half a step at most, the root of the mean
   # square of steps is 6.7, and the transform keeps squares; then rounding.
   assert 0 < np.sqrt(np.mean((stored.astype(float) - rough) ** 2)) <= 4
+
+
+def test_an_adversary_reaches_the_optimum_of_a_linear_model():
+  weights = jnp.linspace(-1, 1, np.prod(SHAPE))
+  flat = lambda w, x: x.reshape(len(x), -1) @ jnp.stack([w, -w], 1)
+  logits_fn = jax.tree_util.Partial(flat, weights)
+  labels = np.array([0, 1] * 3)
+  pgd = _members("adversarial")["linf_pgd"]
+  changed = transformed(
+    pgd, IMAGES, NUMBERS, 3, 0, 8, labels=labels, logits_fn=logits_fn
+  )
+  away = np.sign(np.asarray(weights)).reshape(SHAPE)
+  away = away * np.where(labels == 0, -1, 1)[:, None, None, None]
+  # The third level is 4 of 255.
+  best = np.clip(IMAGES + 4 * away, 0, 255)
+  np.testing.assert_array_equal(changed, best)
+  alone = transformed(
+    pgd,
+    IMAGES[2:3],
+    NUMBERS[2:3],
+    3,
+    0,
+    8,
+    labels=labels[2:3],
+    logits_fn=logits_fn,
+  )
+  np.testing.assert_array_equal(alone, changed[2:3])
 
 
 def test_a_change_that_is_none_of_images_is_refused():
