@@ -84,9 +84,16 @@ class ImageFolder:
     return len(self.files)
 
   def get(self, index: int) -> Sample:
-    """The index-th picture; label -1 where its folder is not a class."""
+    """The index-th picture; label -1 where its folder is not a class.
+
+    Raises:
+      ValueError: it cannot be read; its place is given.
+    """
     place = self.files[index].relative_to(self._path)
-    image = read_picture(self.files[index], self._mode)
+    try:
+      image = read_picture(self.files[index], self._mode)
+    except Exception as error:  # whatever Pillow may raise on broken files
+      raise ValueError(f"{place.as_posix()}: {error}") from error
     return Sample(place.as_posix(), image, self._labels.get(place.parts[0], -1))
 
 

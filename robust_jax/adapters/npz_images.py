@@ -10,7 +10,8 @@ from robust_jax.adapters.load_npz import load_npz
 class NpzImages(ArrayImages):
   """`images` uint8 `[N, H, W, C]` or `[N, H, W]`, `labels` int `[N]`, `ids`.
 
-  Labels and ids may be missing; ids are then the places in the file.
+  Labels and ids may be missing; ids are then the places in the file. It may
+  hold `class_names` `[K]` too.
 
   Attributes:
     class_names: K names.
@@ -25,8 +26,8 @@ class NpzImages(ArrayImages):
 
     Args:
       path: of the `.npz`; nothing pickled in it is read.
-      class_names: K names, in the order of the model's outputs. None numbers
-        the classes up to the largest label.
+      class_names: K names, in the order of the model's outputs. None is
+        those in the file, or else numbers up to the largest label.
 
     Raises:
       ValueError: no such file or one that cannot be read, no `images`, other
@@ -35,6 +36,8 @@ class NpzImages(ArrayImages):
     arrays = load_npz(path)
     if "images" not in arrays:
       raise ValueError(f"{path} has {list(arrays)}: wanted 'images' in it.")
+    if class_names is None and "class_names" in arrays:
+      class_names = arrays["class_names"].astype(str).tolist()
     super().__init__(
       arrays["images"],
       arrays.get("labels"),
