@@ -11,6 +11,8 @@
   ./launch.sh evaluate --checkpoint=runs/mnist_pgd20 --attack=autoattack \\
       --num_examples=1000
   ./launch.sh --processes 2 train --config=...    two processes on this machine
+  ./launch.sh compare --models A=runs/a B=runs/b C=my.module:predict \\
+      --data=mnist --out=runs/compared   which of them would you deploy?
   ./launch.sh data mnist               prepare a TFDS data set
   ./launch.sh test                     run the tests
 
@@ -28,12 +30,14 @@ import absl.logging
 from absl import app, flags
 from ml_collections import config_flags
 
-from experiments import processes, runs, workdir
+from experiments import compare_command, processes, runs, workdir
 from experiments.configs.adversarial import digits_pgd
 from experiments.prepare_data import prepare_data
 from experiments.set_up_compiler import set_up_compiler
 from robust_jax import parallel
 
+# --help shows them too.
+flags.adopt_module_key_flags(compare_command)
 _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "experiment: a config file, and after a colon its argument."
 )
@@ -41,7 +45,10 @@ _WORKDIR = flags.DEFINE_string(
   "workdir", None, "where the run lives; runs/<config name> by default."
 )
 _BASELINE = flags.DEFINE_string(
-  "baseline", None, "evaluate: the work directory of a model to stand beside."
+  "baseline",
+  None,
+  "evaluate: the work directory of a model to stand beside; compare: the name "
+  "of the model that regressions are counted from.",
 )
 _WEIGHTS = flags.DEFINE_string(
   "weights", None, "evaluate: PyTorch-layout tensors, .npz or .safetensors."
@@ -59,7 +66,9 @@ _SAVE_IMAGES = flags.DEFINE_bool(
   "save_images", False, "evaluate --attack: keep adversarial.npz."
 )
 _NUM_EXAMPLES = flags.DEFINE_integer(
-  "num_examples", None, "evaluate: how many test images; all if absent."
+  "num_examples",
+  None,
+  "evaluate, compare: how many test images; all if absent.",
 )
 _PROCESSES = flags.DEFINE_integer(
   "processes", None, "start so many processes on this machine."
@@ -121,6 +130,12 @@ def _evaluate(arguments: Sequence[str]) -> int:
   return 0
 
 
+def _compare(arguments: Sequence[str]) -> int:
+  return compare_command.compare_command(
+    arguments, _BASELINE.value, _NUM_EXAMPLES.value
+  )
+
+
 def _data(arguments: Sequence[str]) -> int:
   if not arguments:
     raise ValueError("data needs a name, as in `./launch.sh data mnist`.")
@@ -136,6 +151,7 @@ def _demo(arguments: Sequence[str]) -> int:
 _COMMANDS = {
   "train": _train,
   "evaluate": _evaluate,
+  "compare": _compare,
   "data": _data,
   "demo": _demo,
 }
@@ -225,7 +241,7 @@ def _parse(argv: Sequence[str]) -> Sequence[str]:
   """Flags may stand before and after the command."""
   flags.FLAGS.set_gnu_getopt(True)
   try:
-    return flags.FLAGS(argv)
+    return flags.FLAGS([_spelt(argument) for argument in argv])
   except flags.Error as error:
     # The last line is the reason; above it may stand a whole traceback.
     reason = str(error).strip().splitlines()[-1]
@@ -235,6 +251,18 @@ def _parse(argv: Sequence[str]) -> Sequence[str]:
     # value of another type; its message has the nearest name in it.
     message = str(error.args[0]).replace("\\n", " ").replace("'", "")
     sys.exit("error: --config: " + " ".join(message.split()))
+
+
+def _spelt(argument: str) -> str:
+  """--max-risk is --max_risk, and --num_processes is --num-processes."""
+  name, equals, value = argument.partition("=")
+  if not name.startswith("--") or name[2:] in flags.FLAGS:
+    return argument
+  for old, new in (("-", "_"), ("_", "-")):
+    other = name[2:].replace(old, new)
+    if other in flags.FLAGS:
+      return f"--{other}{equals}{value}"
+  return argument
 
 
 if __name__ == "__main__":

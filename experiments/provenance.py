@@ -15,8 +15,15 @@ def provenance(config: ConfigDict) -> dict[str, Any]:
   """Seed, devices, versions and config, as JSON has them."""
   return {
     "seed": config.seed,
+    **machine(),
+    "config": json.loads(config.to_json()),
+  }
+
+
+def machine() -> dict[str, Any]:
+  """Devices and versions, as JSON has them."""
+  return {
     "devices": [str(device) for device in jax.devices()],
     "versions": {"python": platform.python_version()}
     | {name: importlib.metadata.version(name) for name in _PACKAGES},
-    "config": json.loads(config.to_json()),
   }

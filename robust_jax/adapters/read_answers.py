@@ -31,7 +31,9 @@ class Answers:
   missing: int
 
 
-def read_answers(answers: np.ndarray, num_classes: int) -> Answers:
+def read_answers(
+  answers: np.ndarray, num_classes: int, kind: Kind | None = None
+) -> Answers:
   """Recognises logits, probabilities and classes, and counts what is neither.
 
   Scores are probabilities if every row that is finite lies in [0, 1] and sums
@@ -43,9 +45,12 @@ def read_answers(answers: np.ndarray, num_classes: int) -> Answers:
   Args:
     answers: float `[N, K]` or int `[N]`, as `ask` returns them.
     num_classes: K.
+    kind: what the same model's answers were found to be before; it may fail on
+      all images then. None finds out.
 
   Raises:
-    ValueError: another shape, or no image has an answer.
+    ValueError: another shape, classes instead of scores or scores instead of
+      classes, or no image has an answer and no kind is given.
   """
   answers = np.asarray(answers)
   if np.issubdtype(answers.dtype, np.integer) and answers.ndim == 1:
@@ -54,14 +59,19 @@ def read_answers(answers: np.ndarray, num_classes: int) -> Answers:
   elif answers.ndim == 2 and answers.shape[1] == num_classes:
     # NaN and plus infinity have no largest score that means anything.
     usable = (answers < np.inf).all(axis=1) & (answers.max(axis=1) > -np.inf)
-    found = _of_scores(answers, usable)
+    found = _of_scores(answers, usable, kind)
   else:
     raise ValueError(
       f"answers are {answers.dtype} of shape {answers.shape}: wanted floats "
       f"[N, {num_classes}] or integers [N]."
     )
+  if kind is not None and (kind == "classes") != (found[1] is None):
+    raise ValueError(
+      f"the model answered {kind} before, and {answers.dtype} of shape "
+      f"{answers.shape} now: wanted one of the two."
+    )
   missing = int((~usable).sum())
-  if missing == len(answers):
+  if missing == len(answers) and kind is None:
     raise ValueError(
       f"none of {missing} answers can be used: all are NaN, infinite or of "
       f"classes outside 0..{num_classes - 1}."
@@ -69,12 +79,13 @@ def read_answers(answers: np.ndarray, num_classes: int) -> Answers:
   return Answers(*found, missing=missing)
 
 
-def _of_scores(scores, usable):
+def _of_scores(scores, usable, kind):
   # In float64, so that large logits of float16 models do not overflow.
   rows = scores[usable].astype(np.float64)
-  in_unit = ((rows >= 0) & (rows <= 1)).all()
-  sums_to_one = (np.abs(rows.sum(axis=1) - 1) <= _SUM).all()
-  kind: Kind = "probabilities" if in_unit and sums_to_one else "logits"
+  if kind is None:
+    in_unit = ((rows >= 0) & (rows <= 1)).all()
+    sums_to_one = (np.abs(rows.sum(axis=1) - 1) <= _SUM).all()
+    kind = "probabilities" if in_unit and sums_to_one else "logits"
   classes = np.full(len(scores), -1)
   classes[usable] = rows.argmax(axis=1)
   probabilities = np.zeros(scores.shape)

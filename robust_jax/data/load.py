@@ -40,6 +40,22 @@ def load(name: str, split: str, data_dir: str | None = None) -> Source:
   return Source(name, image_shape, num_classes, num_examples, read_pairs)
 
 
+def class_names(name: str, data_dir: str | None = None) -> list[str]:
+  """The classes of a data set in the order of its labels, prepared or not.
+
+  Args:
+    name: as `load` takes it.
+    data_dir: as `load` takes it.
+
+  Raises:
+    ValueError: the name is unknown, or it has no classes.
+  """
+  builder = find_builder(name, data_dir)
+  _, label_key = _keys(builder)
+  _num_classes(builder, label_key)
+  return list(builder.info.features[label_key].names)
+
+
 def prepared(
   builder: tfds.core.DatasetBuilder, name: str, data_dir: str | None = None
 ) -> tfds.core.DatasetBuilder:

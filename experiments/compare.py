@@ -1,0 +1,244 @@
+"""Models under many transformations: which of them would you deploy?"""
+
+import dataclasses
+import pathlib
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from experiments.provenance import machine
+from robust_jax.adapters.dataset import Dataset
+from robust_jax.evaluation import report
+from robust_jax.evaluation.answers import Answers
+from robust_jax.evaluation.catalogue import Catalogue, catalogue
+from robust_jax.evaluation.collect import changed, collect
+from robust_jax.evaluation.comparison_report import Compared, comparison_report
+from robust_jax.evaluation.comparison_table import comparison_table
+from robust_jax.evaluation.entrant import CLEAN, Entrant
+from robust_jax.evaluation.gallery import gallery
+from robust_jax.evaluation.held_images import HeldImages, held_images
+from robust_jax.evaluation.html_report import html_report
+from robust_jax.statistics.compare_risks import compare_risks
+from robust_jax.statistics.gate import Gate, Thresholds, gate
+from robust_jax.training.interrupt import interrupt
+from robust_jax.training.progress import Progress
+from robust_jax.whole_file import whole_file
+
+# Of so many sizes, programs are compiled for longer than they run.
+_MANY_SHAPES = 8
+
+
+class Asked(NamedTuple):
+  """What the gate is asked; no thresholds, no gate.
+
+  Attributes:
+    thresholds: of the model that is judged.
+    candidate: the model that is judged; None is the first.
+    baseline: the model that regressions are counted from; None is the second.
+    strict: what is inconclusive fails.
+  """
+
+  thresholds: Thresholds | None = None
+  candidate: str | None = None
+  baseline: str | None = None
+  strict: bool = False
+
+
+def compare(
+  entrants: Mapping[str, Entrant],
+  dataset: Dataset,
+  out: pathlib.Path,
+  *,
+  name: str = "data",
+  num_examples: int | None = None,
+  families: Sequence[str] | None = None,
+  seed: int = 0,
+  asked: Asked | None = None,
+) -> dict[str, Any] | None:
+  """Asks all models about all images in all cases, and reports.
+
+  Writes `report.json` and `report.html` to `out`, prints a table, and returns
+  the report. Answers are kept in `out/answers`, so that the same call goes on
+  where it was interrupted.
+
+  Args:
+    entrants: the models, by name.
+    dataset: what they are asked about.
+    out: a folder, created if need be.
+    name: of the data, for the reader.
+    num_examples: how many are drawn at random; None is all.
+    families: of transformations; None is all that apply.
+    seed: of the draw, the transformations and the bootstrap.
+    asked: what the gate is asked; None is nothing.
+
+  Returns:
+    The report; None if interrupted.
+
+  Raises:
+    ValueError: bad input, or a folder that cannot be written.
+  """
+  started = time.monotonic()
+  asked = asked or Asked()
+  candidate, baseline = _sides(list(entrants), asked)
+  images = held_images(dataset, num_examples, seed)
+  cases = catalogue(images.shapes, families)
+  _check_gradients(entrants, images, cases)
+  _check_thresholds(asked.thresholds, cases, baseline)
+  kept = {
+    key: Answers(out, entrant, images, seed, cases.version)
+    for key, entrant in entrants.items()
+  }
+  try:
+    out.mkdir(parents=True, exist_ok=True)
+    finished = _collect(list(kept.values()), images, cases, seed)
+  except OSError as error:
+    raise ValueError(
+      f"{out} cannot be written ({error.strerror}): give another --out."
+    ) from error
+  if not finished:
+    print(
+      f"interrupted: what was answered is in {out / 'answers'}; give the same "
+      "command again to go on."
+    )
+    return None
+  names = [CLEAN, *(case.name for case in cases.cases)]
+  reads = {k: {n: one.read(n) for n in names} for k, one in kept.items()}
+  compared = comparison_report(
+    entrants,
+    reads,
+    images,
+    cases,
+    baseline=baseline or candidate,
+    seed=seed,
+  )
+  judged = _gate(compared, asked, candidate, baseline, seed)
+  failures = {
+    key: gallery(outcomes, reads[key], cases.cases)
+    for key, outcomes in compared.outcomes.items()
+  }
+  result = compared.report | {
+    "data": {"name": name} | compared.report["data"],
+    "gate": judged,
+    "gallery": {
+      key: [
+        {"id": images.ids[f.row], "case": cases.cases[f.case].name}
+        for f in found
+      ]
+      for key, found in failures.items()
+    },
+    "seconds": round(time.monotonic() - started, 1),
+    **machine(),
+  }
+  report.write_json(out / "report.json", result)
+  page = html_report(result, entrants, images, cases.cases, reads, failures)
+  with whole_file(out / "report.html") as new:
+    new.write_text(page, encoding="utf-8")
+  _say(result, out)
+  return result
+
+
+def _collect(kept, images: HeldImages, cases: Catalogue, seed) -> bool:
+  for one in kept:
+    if one.entrant.kind == "function" and changed(one, images):
+      print(
+        f"'{one.entrant.name}' answers otherwise than before: asking it anew."
+      )
+      one.forget()
+  if len(images.groups) > _MANY_SHAPES:
+    print(
+      f"The images have {len(images.groups)} sizes, and programs are compiled "
+      "for each: --image_size=224 makes all of them 224 x 224 pixels."
+    )
+  total = len(cases.cases) + 1
+  with (
+    interrupt() as interrupted,
+    Progress("asking", total) as bar,
+  ):
+    return collect(kept, images, cases.cases, seed, bar.update, interrupted)
+
+
+def _sides(names, asked: Asked) -> tuple[str, str | None]:
+  """The model that is judged, and the baseline if there is another model."""
+  for role in ("candidate", "baseline"):
+    name = getattr(asked, role)
+    if name is not None and name not in names:
+      raise ValueError(
+        f"{role} = '{name}': wanted the name of a model, one of "
+        f"{', '.join(names)}."
+      )
+  candidate = asked.candidate or names[0]
+  others = [name for name in names if name != candidate]
+  baseline = asked.baseline or (others[0] if others else None)
+  if baseline == candidate:
+    raise ValueError(
+      f"'{candidate}' is candidate and baseline: wanted two models."
+    )
+  return candidate, baseline
+
+
+def _check_gradients(entrants, images: HeldImages, cases: Catalogue):
+  of_model = {
+    c.condition.family for c in cases.cases if c.transformation.of_model
+  }
+  for family in of_model:
+    for name, entrant in entrants.items():
+      if entrant.logits_fn is None:
+        raise ValueError(
+          f"family '{family}' needs gradients of every model, and '{name}' is "
+          f"a {entrant.kind}: wanted runs alone, or another --families."
+        )
+    if images.labels is None:
+      raise ValueError(f"family '{family}' needs images with labels.")
+
+
+def _check_thresholds(thresholds, cases: Catalogue, baseline):
+  """Before hours are spent, what `gate` would refuse after them."""
+  if thresholds is None:
+    return
+  known = list(cases.about)[1:]
+  for family in thresholds.max_risk:
+    if family not in known:
+      raise ValueError(
+        f"max_risk: there is no family '{family}': wanted one of "
+        f"{', '.join(known)}."
+      )
+  if thresholds.max_regression is not None and baseline is None:
+    raise ValueError(
+      "max_regression needs a second model, the one that regressions are "
+      "counted from."
+    )
+
+
+def _gate(compared: Compared, asked: Asked, candidate, baseline, seed):
+  if asked.thresholds is None:
+    return None
+  regression = None
+  if baseline is not None:
+    pair = candidate, baseline
+    regression = compare_risks(
+      *(compared.outcomes[name] for name in pair), pair, seed=seed
+    )
+  judged: Gate = gate(
+    compared.risks[candidate],
+    asked.thresholds,
+    regression,
+    strict=asked.strict,
+  )
+  sides = {"candidate": candidate, "baseline": baseline}
+  return sides | dataclasses.asdict(judged)
+
+
+def _say(result, out):
+  for problem, count in result["data"]["problem_counts"].items():
+    print(f"left out: {count} with {problem}; report.json names them.")
+  report.print_table(comparison_table(result))
+  advice = result["recommendation"]
+  print(advice["headline"])
+  for sentence in advice["cautions"]:
+    print(f"  But: {sentence}")
+  judged = result["gate"]
+  if judged is not None:
+    print(f"\nGate for {judged['candidate']}: {judged['outcome']}.")
+    for check in judged["checks"]:
+      print(f"  {check['outcome']}: {check['reason']}")
+  print(f"\nIn {out}: report.html, report.json.")

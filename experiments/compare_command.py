@@ -1,0 +1,142 @@
+"""`./launch.sh compare`: its flags, and what they mean."""
+
+import pathlib
+from collections.abc import Sequence
+
+from absl import flags
+
+from experiments.compare import Asked, compare
+from experiments.entrants import entrants
+from experiments.open_images import open_images
+from robust_jax.statistics.gate import Thresholds
+
+_MODELS = flags.DEFINE_multi_string(
+  "models",
+  [],
+  "compare: NAME=SOURCE ...; a source is the directory of a run, "
+  "package.module:function or an .npz of stored answers.",
+)
+_DATA = flags.DEFINE_string(
+  "data",
+  None,
+  "compare: a folder of class folders, an .npz, or a data set by name.",
+)
+_SPLIT = flags.DEFINE_string(
+  "split", "test", "compare: which part of a data set by name."
+)
+_IMAGE_SIZE = flags.DEFINE_integer(
+  "image_size", None, "compare: resize and crop images to so many pixels."
+)
+_FAMILIES = flags.DEFINE_list(
+  "families",
+  None,
+  "compare: of transformations, with commas between; all that apply if absent.",
+)
+_OUT = flags.DEFINE_string("out", None, "compare: the folder of the report.")
+_SEED = flags.DEFINE_integer("seed", 0, "compare: of all that is random.")
+_MAX_RISK = flags.DEFINE_multi_string(
+  "max_risk", [], "compare, gate: FAMILY=PERCENT, with commas or repeated."
+)
+_MAX_OVERALL = flags.DEFINE_float(
+  "max_overall", None, "compare, gate: overall risk in percent."
+)
+_MAX_REGRESSION = flags.DEFINE_float(
+  "max_regression",
+  None,
+  "compare, gate: points of risk, overall or under any family, beyond those of "
+  "the baseline.",
+)
+_MAX_FUNCTIONALITY = flags.DEFINE_multi_string(
+  "max_functionality",
+  [],
+  "compare, gate: CHANGE=PERCENT of what must not matter, as in identity=0.",
+)
+_MIN_SAMPLES = flags.DEFINE_integer(
+  "min_samples",
+  500,
+  "compare, gate: images answered right clean that a judgement takes.",
+)
+_STRICT = flags.DEFINE_bool(
+  "strict", False, "compare, gate: what is inconclusive fails."
+)
+_CANDIDATE = flags.DEFINE_string(
+  "candidate", None, "compare, gate: the model judged; the first if absent."
+)
+
+
+def compare_command(
+  arguments: Sequence[str],
+  baseline: str | None = None,
+  num_examples: int | None = None,
+) -> int:
+  """Compares, and returns the exit status: 0, or what the gate says.
+
+  Args:
+    arguments: more models, as `--models A=a B=b` leaves them.
+    baseline: the model that regressions are counted from.
+    num_examples: how many images are drawn.
+
+  Raises:
+    ValueError: bad flags.
+  """
+  # A flag takes one value; those after it stand alone.
+  texts = [*_MODELS.value, *arguments]
+  unnamed = [text for text in texts if "=" not in text]
+  if unnamed:
+    raise ValueError(
+      f"unexpected {' '.join(unnamed)!r}: models are NAME=SOURCE, other "
+      "options --name=value."
+    )
+  asked = Asked(_thresholds(), _CANDIDATE.value, baseline, _STRICT.value)
+  for name, value, example in (
+    ("data", _DATA.value, "cifar10"),
+    ("out", _OUT.value, "runs/compared"),
+  ):
+    if value is None:
+      raise ValueError(f"compare needs --{name}, as in --{name}={example}.")
+  models = entrants(texts)
+  result = compare(
+    models,
+    open_images(_DATA.value, _SPLIT.value, _IMAGE_SIZE.value),
+    pathlib.Path(_OUT.value),
+    name=_DATA.value,
+    num_examples=num_examples,
+    families=_FAMILIES.value,
+    seed=_SEED.value,
+    asked=asked,
+  )
+  if result is None:
+    return 130
+  return 0 if result["gate"] is None else result["gate"]["exit_code"]
+
+
+def _thresholds() -> Thresholds | None:
+  found = Thresholds(
+    max_risk=_limits("max_risk", _MAX_RISK.value),
+    max_overall=_MAX_OVERALL.value,
+    max_regression=_MAX_REGRESSION.value,
+    max_minimum_functionality=_limits(
+      "max_functionality", _MAX_FUNCTIONALITY.value
+    ),
+    min_samples=_MIN_SAMPLES.value,
+  )
+  nothing = Thresholds(min_samples=_MIN_SAMPLES.value)
+  return None if found == nothing else found
+
+
+def _limits(flag: str, texts: Sequence[str]) -> dict[str, float]:
+  found: dict[str, float] = {}
+  for text in (part for one in texts for part in one.split(",")):
+    name, _, number = text.partition("=")
+    try:
+      limit = float(number)
+    except ValueError:
+      limit = float("nan")
+    if not name or not 0 <= limit <= 100:
+      raise ValueError(
+        f"--{flag} {text}: wanted NAME=PERCENT, as in --{flag} noise=20."
+      )
+    if name in found:
+      raise ValueError(f"--{flag} {text}: '{name}' is given twice.")
+    found[name] = limit
+  return found

@@ -1,0 +1,106 @@
+"""The models that a command line names."""
+
+import hashlib
+import importlib
+import pathlib
+import re
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+
+from experiments import runs, workdir
+from robust_jax import lookup
+from robust_jax.adapters.jax_predictor import jax_predictor
+from robust_jax.adapters.stored_answers import StoredAnswers
+from robust_jax.evaluation.entrant import Entrant
+
+_EXAMPLE = "as in --models A=runs/a B=runs/b C=my.module:predict"
+
+
+def entrants(texts: Sequence[str]) -> dict[str, Entrant]:
+  """Models by name.
+
+  Args:
+    texts: "NAME=SOURCE" each, or several in one text with commas between. A
+      source is a work directory of ours, "package.module:function" (an
+      `adapters.ask.Predict`) or an `.npz` of `StoredAnswers`.
+
+  Raises:
+    ValueError: none, a name twice, or a source that is none of these.
+  """
+  given = [part for text in texts for part in re.split(r",(?=[^,=]+=)", text)]
+  if not given:
+    raise ValueError(f"compare needs models, {_EXAMPLE}.")
+  found: dict[str, Entrant] = {}
+  for text in given:
+    name, equals, source = (part.strip() for part in text.partition("="))
+    if not (name and equals and source):
+      raise ValueError(f"model '{text}': wanted NAME=SOURCE, {_EXAMPLE}.")
+    if name in found:
+      raise ValueError(
+        f"two models are called '{name}': wanted a name of its own for each."
+      )
+    found[name] = _entrant(name, source)
+  return found
+
+
+def _entrant(name, source):
+  path = pathlib.Path(source).expanduser()
+  if path.is_dir():
+    return _run(name, source, path)
+  if path.suffix == ".npz":
+    return _stored(name, source, path)
+  if re.fullmatch(r"[\w.]+:\w+", source):
+    return _function(name, source)
+  raise ValueError(
+    f"model '{name}': there is no directory '{source}'. Wanted the work "
+    "directory of a run, an .npz of stored answers, or package.module:function."
+  )
+
+
+def _run(name, source, path):
+  if "name" not in workdir.read_config(path).data:
+    raise ValueError(
+      f"model '{name}': {path} is a run between domains. Wanted one on a data "
+      "set, or a function of your own that asks the network."
+    )
+  config, contender = runs.from_run(path)
+  digest = hashlib.sha256(config.model.to_json().encode())
+  for leaf in jax.tree.leaves(contender.logits_fn):
+    digest.update(np.ascontiguousarray(leaf).tobytes())
+  predict = jax_predictor(contender.logits_fn)
+  return Entrant(
+    name,
+    source,
+    "run",
+    digest.hexdigest(),
+    lambda case, ids, images: predict(images),
+    contender.logits_fn,
+  )
+
+
+def _function(name, source):
+  predict = lookup.find("adapters", source)
+  module = importlib.import_module(source.partition(":")[0])
+  digest = hashlib.sha256(source.encode())
+  if module.__file__:
+    digest.update(pathlib.Path(module.__file__).read_bytes())
+  return Entrant(
+    name,
+    source,
+    "function",
+    digest.hexdigest(),
+    lambda case, ids, images: predict(images),
+  )
+
+
+def _stored(name, source, path):
+  stored = StoredAnswers(path)
+  return Entrant(
+    name,
+    source,
+    "stored answers",
+    hashlib.sha256(path.read_bytes()).hexdigest(),
+    lambda case, ids, images: stored.get(case, ids),
+  )

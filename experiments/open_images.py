@@ -1,0 +1,61 @@
+"""The data set that a command line names."""
+
+import pathlib
+
+from robust_jax.adapters.dataset import Dataset
+from robust_jax.adapters.image_folder import ImageFolder
+from robust_jax.adapters.npz_images import NpzImages
+from robust_jax.adapters.resized import Resized
+from robust_jax.adapters.source_images import SourceImages
+from robust_jax.data.load import class_names, load
+
+_LOOKED_AT = 16
+
+
+def open_images(
+  data: str, split: str = "test", size: int | None = None
+) -> Dataset:
+  """A folder of class folders, an `.npz`, or a data set by name.
+
+  Pictures of a folder are grey if the first of them are.
+
+  Args:
+    data: path or name; what exists as a file or folder is a path.
+    split: of a data set by name.
+    size: pixels, of height and width, to resize and crop to; None leaves
+      images as they are.
+
+  Raises:
+    ValueError: there is no such file, folder or data set.
+  """
+  path = pathlib.Path(data).expanduser()
+  if path.is_dir():
+    dataset = ImageFolder(path, mode=_mode(ImageFolder(path)))
+  elif path.exists() or path.suffix == ".npz":
+    dataset = NpzImages(path)
+  else:
+    dataset = _by_name(data, split)
+  return dataset if size is None else Resized(dataset, size)
+
+
+def _by_name(data, split):
+  try:
+    return SourceImages(load(data, split), class_names(data))
+  except ValueError as error:
+    # Some names of TFDS have a slash in them too.
+    if "/" in data:
+      raise ValueError(f"{data} is no file or folder, and {error}") from error
+    raise
+
+
+def _mode(folder):
+  import PIL.Image
+
+  modes = set()
+  for file in folder.files[:_LOOKED_AT]:
+    try:
+      with PIL.Image.open(file) as picture:
+        modes.add(picture.mode)
+    except Exception:  # named when it is read
+      continue
+  return "L" if modes and modes <= {"1", "L", "LA"} else "RGB"

@@ -1,0 +1,121 @@
+"""What a model has answered, kept in files."""
+
+import contextlib
+import hashlib
+import pathlib
+import re
+import shutil
+from typing import NamedTuple
+
+import numpy as np
+
+from robust_jax.adapters.load_npz import load_npz
+from robust_jax.adapters.read_answers import Kind, read_answers
+from robust_jax.evaluation.entrant import CLEAN, Entrant
+from robust_jax.evaluation.held_images import HeldImages
+from robust_jax.whole_file import whole_file
+
+
+class Read(NamedTuple):
+  """One model's answers in one case.
+
+  Attributes:
+    classes: int `[N]`, -1 where there is no answer.
+    confidences: float `[N]`, the probability of that class; NaN where the
+      model gives classes alone, or no answer.
+    kind: what the model returns.
+    probabilities: `[N, K]` of the clean case, else empty.
+  """
+
+  classes: np.ndarray
+  confidences: np.ndarray
+  kind: Kind
+  probabilities: np.ndarray
+
+  @property
+  def missing(self) -> int:
+    """How many images have no answer."""
+    return int((self.classes < 0).sum())
+
+
+class Answers:
+  """One model's answers, a file for each case in a folder of their own.
+
+  The folder's name holds a digest of the model, the images and the seed, and
+  the file's name the case: what is there needs not be asked again.
+
+  Args:
+    path: of the comparison.
+    entrant: the model.
+    images: the images.
+    seed: of all randomness.
+    version: of the transformations, such as a digest of their code.
+  """
+
+  def __init__(
+    self,
+    path: pathlib.Path,
+    entrant: Entrant,
+    images: HeldImages,
+    seed: int,
+    version: str,
+  ):
+    parts = (entrant.kind, entrant.identity, images.digest, seed, version)
+    digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+    self.entrant = entrant
+    self._num_classes = len(images.class_names)
+    self._folder = path / "answers" / f"{_plain(entrant.name)}-{digest}"
+
+  def read(self, case: str) -> Read | None:
+    """None if it is not there, whole."""
+    # What is not there cannot be read either; nor what a newer version keeps.
+    with contextlib.suppress(ValueError, KeyError):
+      arrays = load_npz(self._file(case))
+      parts = (arrays[n] for n in ("classes", "confidences", "probabilities"))
+      classes, confidences, probabilities = parts
+      return Read(classes, confidences, str(arrays["kind"]), probabilities)
+    return None
+
+  def write(self, case: str, answers: np.ndarray) -> None:
+    """Keeps what answers `[N, K]` or `[N]` say, whole or not at all.
+
+    Scores themselves are not kept: of many classes they are large.
+
+    Raises:
+      ValueError: all clean answers are unusable, or others of another kind.
+    """
+    clean = None if case == CLEAN else self.read(CLEAN)
+    kind = None if clean is None else clean.kind
+    found = read_answers(answers, self._num_classes, kind)
+    confidences = np.full(len(answers), np.nan, np.float32)
+    probabilities = np.zeros((0, self._num_classes), np.float32)
+    if found.probabilities is not None:
+      confidences[found.classes >= 0] = found.probabilities.max(axis=1)[
+        found.classes >= 0
+      ]
+      if case == CLEAN:
+        probabilities = found.probabilities.astype(np.float32)
+    self._folder.mkdir(parents=True, exist_ok=True)
+    with whole_file(self._file(case)) as new:
+      np.savez_compressed(
+        new,
+        classes=found.classes.astype(np.int32),
+        confidences=confidences,
+        kind=found.kind,
+        probabilities=probabilities,
+      )
+
+  def forget(self) -> None:
+    """Drops all that is kept."""
+    shutil.rmtree(self._folder, ignore_errors=True)
+
+  def _file(self, case: str) -> pathlib.Path:
+    return self._folder / f"{_plain(case)}.npz"
+
+
+def _plain(name: str) -> str:
+  """A file's name that differs where names differ."""
+  plain = re.sub(r"[^A-Za-z0-9.+-]", "_", name)
+  if plain == name.replace("/", "_"):
+    return plain
+  return f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"

@@ -1,0 +1,120 @@
+"""Under what models are compared: families by name, for given images."""
+
+import hashlib
+import inspect
+import pathlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from robust_jax import lookup
+from robust_jax.evaluation.transformation import Family, Shapes, Transformation
+from robust_jax.statistics.outcomes import MINIMUM_FUNCTIONALITY, Condition
+
+_HOME = "evaluation.families"
+_BASIC = "minimum_functionality"
+
+
+class Case(NamedTuple):
+  """One condition, and what is done in it.
+
+  Attributes:
+    condition: its family, transformation and level, as statistics name it.
+    transformation: what is done.
+    level: how much of it.
+    label: the level in words.
+  """
+
+  condition: Condition
+  transformation: Transformation
+  level: int
+  label: str
+
+  @property
+  def name(self) -> str:
+    """Under which answers are stored: "noise/gaussian_noise/3"."""
+    c = self.condition
+    return f"{c.family}/{c.transformation}/{self.level}"
+
+
+class Catalogue(NamedTuple):
+  """What there is to be asked.
+
+  Attributes:
+    cases: of all families.
+    about: family -> a sentence.
+    version: a digest of the code that transforms.
+  """
+
+  cases: tuple[Case, ...]
+  about: dict[str, str]
+  version: str
+
+
+def catalogue(
+  shapes: Shapes,
+  families: Sequence[str] | None = None,
+) -> Catalogue:
+  """The cases of these families, those of minimum functionality always first.
+
+  Args:
+    shapes: of the images, (H, W, C) each.
+    families: modules of `evaluation.families`, or "package.module:function"
+      for one of your own. None is all that apply to the images, without those
+      that are taken by name alone.
+
+  Raises:
+    ValueError: an unknown family, one given twice, one that does not apply to
+      the images, or none at all.
+  """
+  given = families is not None
+  names = [n for n in families or lookup.members(_HOME) if n != _BASIC]
+  if len(set(names)) < len(names):
+    raise ValueError(f"families = {', '.join(names)}: wanted each once.")
+  found = {MINIMUM_FUNCTIONALITY: _family(_BASIC, shapes)}
+  for name in names:
+    family = _family(name, shapes)
+    if not given and not family.by_default:
+      continue
+    if family.transformations:
+      found[name.rpartition(":")[2]] = family
+    elif given:
+      raise ValueError(
+        f"family '{name}' does not apply to images of the shapes "
+        f"{sorted(set(shapes))}: {family.about}"
+      )
+  if len(found) == 1:
+    raise ValueError("no families: wanted at least one, or no --families.")
+  cases = tuple(
+    Case(
+      Condition(family, transformation.name, float(level)),
+      transformation,
+      level,
+      label,
+    )
+    for family, made in found.items()
+    for transformation in made.transformations
+    for level, label in zip(
+      transformation.levels, transformation.labels, strict=True
+    )
+  )
+  about = {name: family.about for name, family in found.items()}
+  return Catalogue(cases, about, _version(names))
+
+
+def _family(name, shapes) -> Family:
+  return lookup.find(_HOME, name)(shapes)
+
+
+def _version(names) -> str:
+  """Of all corruptions and families, and of the modules of one's own."""
+  here = pathlib.Path(__file__).parent
+  files = [here / "transformation.py", *sorted(here.glob("families/*.py"))]
+  files += sorted(here.parent.glob("corruptions/*.py"))
+  for name in names:
+    if ":" in name:
+      source = inspect.getsourcefile(lookup.find(_HOME, name))
+      files.append(pathlib.Path(source))
+  digest = hashlib.sha256()
+  for file in files:
+    digest.update(file.read_bytes())
+  return digest.hexdigest()[:16]

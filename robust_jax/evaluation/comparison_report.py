@@ -1,0 +1,225 @@
+"""All that is known of models that were compared, as plain values."""
+
+import dataclasses
+import itertools
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from robust_jax.corruptions.suites import IMAGENET_C
+from robust_jax.evaluation.agreement import agreement
+from robust_jax.evaluation.answers import Read
+from robust_jax.evaluation.catalogue import Catalogue
+from robust_jax.evaluation.entrant import CLEAN, Entrant
+from robust_jax.evaluation.held_images import HeldImages
+from robust_jax.evaluation.pixel_shift_map import pixel_shift_map
+from robust_jax.evaluation.recommendation import recommendation
+from robust_jax.statistics.calibration import calibration
+from robust_jax.statistics.compare_risks import Comparison, compare_risks
+from robust_jax.statistics.mean_corruption_error import (
+  Baseline,
+  mean_corruption_error,
+)
+from robust_jax.statistics.outcomes import Outcomes, from_predictions
+from robust_jax.statistics.risk import Risk, risk
+from robust_jax.statistics.risk_by_slice import risk_by_slice
+
+SCHEMA = "robust_jax.compare/1"
+_PROBLEMS_SHOWN = 100
+
+
+class Compared(NamedTuple):
+  """What the answers of all models amount to.
+
+  Attributes:
+    outcomes: of each model, by name.
+    risks: likewise.
+    comparisons: of all pairs, at a level at which they hold together.
+    report: all of it for `report.json`; `docs/compare.md` describes it.
+  """
+
+  outcomes: dict[str, Outcomes]
+  risks: dict[str, Risk]
+  comparisons: list[Comparison]
+  report: dict[str, Any]
+
+
+def comparison_report(
+  entrants: Mapping[str, Entrant],
+  reads: Mapping[str, Mapping[str, Read]],
+  images: HeldImages,
+  catalogue: Catalogue,
+  *,
+  baseline: str,
+  seed: int = 0,
+  level: float = 0.95,
+) -> Compared:
+  """Risks, differences, a recommendation, classes, agreement, calibration.
+
+  Args:
+    entrants: the models, by name.
+    reads: model -> name of the case -> its answers.
+    images: what they answered.
+    catalogue: under which cases.
+    baseline: the model that corruption errors are divided by.
+    seed: of the bootstrap.
+    level: of intervals of risks; all differences hold together with it.
+
+  Raises:
+    ValueError: a model answers nothing right without a transformation.
+  """
+  outcomes = {name: _outcomes(reads[name], images, catalogue) for name in reads}
+  risks = {}
+  for name, one in outcomes.items():
+    if not one.clean.any():
+      raise ValueError(
+        f"model '{name}' answers none of {len(images.ids)} clean images right: "
+        "are the classes of the data in the model's order?"
+      )
+    risks[name] = risk(one, level=level, seed=seed)
+  pairs = list(itertools.combinations(outcomes, 2))
+  # Bonferroni: all pairs hold together.
+  pair_level = 1 - (1 - level) / max(1, len(pairs))
+  comparisons = [
+    compare_risks(outcomes[a], outcomes[b], (a, b), level=pair_level, seed=seed)
+    for a, b in pairs
+  ]
+  classes = {
+    name: {case: read.classes for case, read in of.items()}
+    for name, of in reads.items()
+  }
+  errors = _corruption_errors(outcomes, baseline)
+  report = {
+    "schema": SCHEMA,
+    "seed": seed,
+    "level": level,
+    "data": _data(images),
+    "models": {
+      name: {
+        "source": entrant.source,
+        "kind": entrant.kind,
+        "identity": entrant.identity,
+        "answers": reads[name][CLEAN].kind,
+        "missing": _missing(reads[name]),
+        "risk": dataclasses.asdict(risks[name]),
+        "classes": _slices(outcomes[name], images, level, seed),
+        "calibration": _calibration(reads[name][CLEAN], images),
+        "corruption_error": errors.get(name),
+      }
+      for name, entrant in entrants.items()
+    },
+    "families": catalogue.about,
+    "conditions": [
+      dataclasses.asdict(case.condition)
+      | {"label": case.label, "name": case.name}
+      for case in catalogue.cases
+    ],
+    "transformations_version": catalogue.version,
+    "recommendation": dataclasses.asdict(
+      recommendation(risks, comparisons, len(images.class_names))
+    ),
+    "comparisons": [dataclasses.asdict(c) for c in comparisons],
+    "agreement": [
+      dataclasses.asdict(
+        agreement(
+          outcomes[c.a],
+          outcomes[c.b],
+          (_arrays(classes[c.a], catalogue), _arrays(classes[c.b], catalogue)),
+          c,
+        )
+      )
+      for c in comparisons
+    ],
+    "shift_maps": [m for m in [pixel_shift_map(classes)] if m is not None],
+  }
+  return Compared(outcomes, risks, comparisons, report)
+
+
+def _outcomes(reads, images, catalogue):
+  clean, transformed = _arrays(
+    {case: read.classes for case, read in reads.items()}, catalogue
+  )
+  conditions = [case.condition for case in catalogue.cases]
+  return from_predictions(
+    images.ids, clean, transformed, conditions, images.labels
+  )
+
+
+def _arrays(classes, catalogue):
+  transformed = [classes[case.name] for case in catalogue.cases]
+  return classes[CLEAN], np.stack(transformed, axis=1)
+
+
+def _data(images):
+  counts: dict[str, int] = {}
+  for problem in images.problems:
+    counts[problem.kind] = counts.get(problem.kind, 0) + 1
+  return {
+    "images": len(images.ids),
+    "drawn": len(images.ids) + len(images.problems),
+    "available": images.available,
+    "labelled": images.labels is not None,
+    "class_names": list(images.class_names),
+    "shapes": [
+      {"shape": list(g.pixels.shape[1:]), "images": len(g.rows)}
+      for g in images.groups
+    ],
+    "digest": images.digest,
+    "problem_counts": counts,
+    "problems": [
+      dataclasses.asdict(p) for p in images.problems[:_PROBLEMS_SHOWN]
+    ],
+  }
+
+
+def _missing(reads):
+  """Images without an answer, by case; cases without such left out."""
+  counts = {case: read.missing for case, read in reads.items()}
+  return {case: count for case, count in counts.items() if count}
+
+
+def _slices(outcomes, images, level, seed):
+  if images.labels is None:
+    return None
+  slices = risk_by_slice(outcomes, images.labels, level=level, seed=seed)
+  return [
+    dataclasses.asdict(s) | {"name": images.class_names[s.name]} for s in slices
+  ]
+
+
+def _calibration(clean, images):
+  """Of images with an answer; None of models that give classes alone."""
+  if images.labels is None or not len(clean.probabilities):
+    return None
+  answered = clean.classes >= 0
+  found = calibration(clean.probabilities[answered], images.labels[answered])
+  return dataclasses.asdict(found)
+
+
+def _corruption_errors(outcomes, baseline):
+  """Of each model, where ImageNet-C's fifteen were all asked about."""
+  if not outcomes[baseline].labelled:
+    return {}
+  errors = {name: _errors(one) for name, one in outcomes.items()}
+  if any(set(found) != set(IMAGENET_C) for found in errors.values()):
+    return {}
+  clean = {name: 1 - float(o.clean.mean()) for name, o in outcomes.items()}
+  reference = Baseline(baseline, errors[baseline], clean[baseline])
+  return {
+    name: dataclasses.asdict(
+      mean_corruption_error(found, clean[name], reference)
+    )
+    for name, found in errors.items()
+  }
+
+
+def _errors(outcomes):
+  """Corruption -> error at each of its severities, in [0, 1]."""
+  error = 1 - outcomes.transformed.mean(axis=0)
+  found: dict[str, list[float]] = {}
+  for c, value in zip(outcomes.conditions, error, strict=True):
+    # MNIST-C has some of the same names, at one strength.
+    if c.transformation in IMAGENET_C and c.family != "mnist_c":
+      found.setdefault(c.transformation, []).append(float(value))
+  return found

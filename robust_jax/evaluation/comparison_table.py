@@ -1,0 +1,66 @@
+"""Models side by side, for the terminal."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import rich.box
+import rich.table
+
+# Models that 80 columns have room for with intervals.
+_WITH_INTERVALS = 3
+
+
+def comparison_table(report: Mapping[str, Any]) -> rich.table.Table:
+  """Risks per family, a column for each model.
+
+  Args:
+    report: of `comparison_report`, with the data's name.
+  """
+  data, models = report["data"], report["models"]
+  spacious = len(models) <= _WITH_INTERVALS
+  interval = _interval if spacious else _value
+  table = rich.table.Table(
+    title=f"{data['name']}, {data['images']} images",
+    caption="Risk: % of the images answered right clean that are lost"
+    + (f" ({100 * report['level']:g} % interval)." if spacious else "."),
+    box=rich.box.SIMPLE_HEAD,
+    padding=(0, 1),
+    collapse_padding=True,
+  )
+  table.add_column("", no_wrap=True)
+  for name in models:
+    table.add_column(name, justify="right", no_wrap=True)
+  risks = [model["risk"] for model in models.values()]
+  if data["labelled"]:
+    table.add_row(
+      "right, clean", *(f"{r['clean_accuracy']:.1f} %" for r in risks)
+    )
+    table.add_row(
+      "right, transformed",
+      *(f"{r['overall']['accuracy']:.1f} %" for r in risks),
+    )
+  table.add_row("risk, overall", *(interval(r["overall"]) for r in risks))
+  for family in risks[0]["families"]:
+    cells = (interval(r["families"][family]) for r in risks)
+    table.add_row(f"  {family}", *cells)
+  table.add_section()
+  table.add_row("what must not matter", *("" for _ in risks))
+  for basic in risks[0]["minimum_functionality"]:
+    cells = (
+      f"{r['minimum_functionality'][basic]['risk']['value']:.1f} %"
+      for r in risks
+    )
+    table.add_row(f"  {basic}", *cells)
+  missing = [sum(model["missing"].values()) for model in models.values()]
+  if any(missing):
+    table.add_row("answers missing", *map(str, missing))
+  return table
+
+
+def _interval(row):
+  risk = row["risk"]
+  return f"{risk['value']:.1f} ({risk['low']:.1f}-{risk['high']:.1f})"
+
+
+def _value(row):
+  return f"{row['risk']['value']:.1f}"

@@ -1,0 +1,134 @@
+"""The images of a comparison, in memory, with all that is wrong with them."""
+
+import dataclasses
+import hashlib
+
+import numpy as np
+
+from robust_jax.adapters.dataset import Dataset, Sample
+from robust_jax.adapters.survey import Problem, survey
+from robust_jax.evaluation.transformation import image_number
+
+_BATCH = 128
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Group:
+  """Images of one shape.
+
+  Attributes:
+    rows: int `[n]`, their places among all N.
+    pixels: uint8 `[n, H, W, C]`.
+    numbers: uint32 `[n]`, their `image_number`.
+  """
+
+  rows: np.ndarray
+  pixels: np.ndarray
+  numbers: np.ndarray
+
+  @property
+  def batch_size(self) -> int:
+    """Of all batches, so that one program serves the group."""
+    return min(_BATCH, -(-len(self.rows) // 8) * 8)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class HeldImages:
+  """N images that can be used, and those that cannot.
+
+  Attributes:
+    class_names: K names.
+    ids: N names.
+    labels: int `[N]`; None if no image has one.
+    groups: the images, by shape.
+    problems: of images that were drawn and are left out.
+    available: how many the data set has, before any were drawn.
+    digest: of ids, labels and every pixel.
+  """
+
+  class_names: tuple[str, ...]
+  ids: tuple[str, ...]
+  labels: np.ndarray | None
+  groups: tuple[Group, ...]
+  problems: tuple[Problem, ...]
+  available: int
+  digest: str
+
+  @property
+  def shapes(self) -> list[tuple[int, int, int]]:
+    """Of the groups."""
+    return [group.pixels.shape[1:] for group in self.groups]
+
+  def find(self, row: int) -> tuple[Group, int]:
+    """The group that the row-th of the N is in, and its place there."""
+    return next(
+      (group, int(place))
+      for group in self.groups
+      for place in np.flatnonzero(group.rows == row)
+    )
+
+
+def held_images(
+  dataset: Dataset, num_examples: int | None = None, seed: int = 0
+) -> HeldImages:
+  """Reads a data set, or some of it, once.
+
+  Args:
+    dataset: anything with `class_names`, `__len__` and `get`.
+    num_examples: how many are drawn at random; None, or more than there are,
+      is all. Those that cannot be used are not made up for.
+    seed: of the draw.
+
+  Raises:
+    ValueError: none of them can be used, or fewer than one is asked for.
+  """
+  available = len(dataset)
+  if num_examples is not None and num_examples < 1:
+    raise ValueError(f"num_examples = {num_examples}: wanted 1 or more.")
+  order = np.random.default_rng(seed).permutation(available)[:num_examples]
+  drawn = _Drawn(dataset, np.sort(order))
+  found = survey(drawn)
+  images = [drawn.images[i] for i in found.indices]
+  digest = hashlib.sha256(repr((found.ids, dataset.class_names)).encode())
+  digest.update(b"" if found.labels is None else found.labels.tobytes())
+  for image in images:
+    digest.update(repr(image.shape).encode() + np.ascontiguousarray(image).data)
+  numbers = np.array([image_number(name) for name in found.ids], np.uint32)
+  return HeldImages(
+    class_names=tuple(dataset.class_names),
+    ids=found.ids,
+    labels=found.labels,
+    groups=_groups(found.shapes, images, numbers),
+    problems=tuple(
+      dataclasses.replace(p, index=int(drawn.indices[p.index]))
+      for p in found.problems
+    ),
+    available=available,
+    digest=digest.hexdigest(),
+  )
+
+
+class _Drawn:
+  """Some examples of a data set, whose images are kept as they are read."""
+
+  def __init__(self, dataset, indices):
+    self.class_names, self.indices = dataset.class_names, indices
+    self.images: dict[int, np.ndarray] = {}
+    self._dataset = dataset
+
+  def __len__(self) -> int:
+    return len(self.indices)
+
+  def get(self, index: int) -> Sample:
+    sample = self._dataset.get(int(self.indices[index]))
+    self.images[index] = sample[1]
+    return sample
+
+
+def _groups(shapes, images, numbers):
+  groups = []
+  for shape in dict.fromkeys(shapes):
+    rows = np.array([i for i, other in enumerate(shapes) if other == shape])
+    pixels = np.stack([images[i] for i in rows])
+    groups.append(Group(rows, pixels, numbers[rows]))
+  return tuple(groups)

@@ -1,0 +1,708 @@
+"""Models compared: what is asked, kept, counted, recommended and refused."""
+
+import functools
+import html.parser
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import jax
+import numpy as np
+import PIL.Image
+import pytest
+from absl.testing import flagsaver
+
+from experiments import main
+from experiments.compare import compare
+from experiments.entrants import entrants
+from experiments.open_images import open_images
+from robust_jax.adapters.dataset import Sample
+from robust_jax.adapters.jax_predictor import jax_predictor
+from robust_jax.adapters.stored_answers import write_answers
+from robust_jax.evaluation.answers import Answers
+from robust_jax.evaluation.catalogue import catalogue
+from robust_jax.evaluation.collect import changed, collect
+from robust_jax.evaluation.entrant import CLEAN, Entrant
+from robust_jax.evaluation.held_images import held_images
+from robust_jax.evaluation.recommendation import recommendation
+from robust_jax.statistics.compare_risks import compare_risks
+from robust_jax.statistics.outcomes import Condition, Outcomes
+from robust_jax.statistics.risk import risk
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+NUM_CLASSES = 3
+FAMILIES = ["photometric", "pixel_shift"]
+# Clean, five that must not matter, 4 x 5 photometric and 24 shifts.
+NUM_CASES = 1 + 5 + 20 + 24
+
+
+class Bars:
+  """Grey images of 9 x 9 pixels, the class is which third is bright."""
+
+  class_names = ("left", "middle", "right")
+
+  def __init__(self, size=40, labelled=True, prefix="bar"):
+    rng = np.random.default_rng(0)
+    self._labels = rng.integers(NUM_CLASSES, size=size)
+    self._images = rng.integers(0, 120, (size, 9, 9, 1))
+    for image, label in zip(self._images, self._labels, strict=True):
+      image[:, 3 * label : 3 * label + 3] += 100
+    self._labelled, self._prefix = labelled, prefix
+
+  def __len__(self):
+    return len(self._labels)
+
+  def get(self, index):
+    label = int(self._labels[index]) if self._labelled else None
+    name = f"{self._prefix} {index}"
+    return Sample(name, self._images[index].astype(np.uint8), label)
+
+
+def thirds(images):
+  """Logits: the mean of each third."""
+  means = np.stack(images).reshape(len(images), 9, 3, 3).mean(axis=(1, 3))
+  return means / 10
+
+
+def one_column(images):
+  """Probabilities, from the first column of each third."""
+  scores = np.stack(images)[:, :, [0, 3, 6], 0].mean(axis=1)
+  scores = np.exp((scores - scores.max(axis=1, keepdims=True)) / 20)
+  return scores / scores.sum(axis=1, keepdims=True)
+
+
+def entrant(name, predict, identity=None):
+  return Entrant(
+    name, "here", "function", identity or name, lambda _, __, x: predict(x)
+  )
+
+
+class Counted:
+  """A model that notes how many images it was asked about."""
+
+  def __init__(self, predict):
+    self.predict, self.asked = predict, 0
+
+  def __call__(self, images):
+    self.asked += len(images)
+    return self.predict(images)
+
+
+def _kept(path, models, images, version="0"):
+  return [
+    Answers(path, entrant(name, model), images, 0, version)
+    for name, model in models.items()
+  ]
+
+
+class TestAsking:
+  def test_each_case_is_asked_once_however_often_it_is_interrupted(
+    self, tmp_path
+  ):
+    images = held_images(Bars())
+    cases = catalogue(images.shapes, ["pixel_shift"]).cases
+    models = {"a": Counted(thirds), "b": Counted(one_column)}
+    kept = _kept(tmp_path, models, images)
+    stops = iter([False] * 7 + [True])
+    done = []
+    assert not collect(kept, images, cases, 0, done.append, lambda: next(stops))
+    assert done == [1, 2, 3, 4, 5, 6, 7]
+    # Another process: nothing is remembered but the files.
+    again = _kept(tmp_path, models, images)
+    assert collect(again, images, cases, 0, done.append, lambda: False)
+    total = len(images.ids) * (1 + len(cases))
+    assert [m.asked for m in models.values()] == [total, total]
+    # A third model: the others are not asked again.
+    models["c"] = Counted(thirds)
+    kept = _kept(tmp_path, models, images)
+    assert collect(kept, images, cases, 0, done.append, lambda: False)
+    assert [m.asked for m in models.values()] == [total] * 3
+
+  def test_a_file_that_was_cut_off_is_asked_again(self, tmp_path):
+    images = held_images(Bars())
+    cases = catalogue(images.shapes, ["pixel_shift"]).cases[:3]
+    models = {"a": Counted(thirds)}
+    (kept,) = _kept(tmp_path, models, images)
+    collect([kept], images, cases, 0, lambda _: None, lambda: False)
+    before, asked = kept.read(cases[1].name), models["a"].asked
+    (file,) = tmp_path.glob("answers/*/*one_pixel_shift*.npz")
+    file.write_bytes(file.read_bytes()[:100])
+    assert kept.read(cases[1].name) is None
+    collect([kept], images, cases, 0, lambda _: None, lambda: False)
+    assert models["a"].asked == asked + len(images.ids)
+    np.testing.assert_array_equal(
+      kept.read(cases[1].name).classes, before.classes
+    )
+
+  def test_what_answers_depend_on_has_a_folder_of_its_own(self, tmp_path):
+    images = held_images(Bars())
+    others = held_images(Bars(prefix="other"))
+    folders = set()
+    for one, data, seed, version in (
+      (entrant("a", thirds), images, 0, "0"),
+      (entrant("a", thirds, identity="new weights"), images, 0, "0"),
+      (entrant("a", thirds), others, 0, "0"),
+      (entrant("a", thirds), images, 1, "0"),
+      (entrant("a", thirds), images, 0, "1"),
+    ):
+      kept = Answers(tmp_path, one, data, seed, version)
+      assert kept.read(CLEAN) is None
+      kept.write(CLEAN, np.zeros(len(data.ids), int))
+      folders |= set((tmp_path / "answers").iterdir())
+    assert len(folders) == 5
+
+  def test_a_function_whose_weights_have_changed_is_noticed(self, tmp_path):
+    images = held_images(Bars())
+    (kept,) = _kept(tmp_path, {"a": one_column}, images)
+    assert not changed(kept, images)
+    collect([kept], images, (), 0, lambda _: None, lambda: False)
+    assert not changed(kept, images)
+    (new,) = _kept(tmp_path, {"a": lambda x: one_column(x)[:, ::-1]}, images)
+    assert changed(new, images)
+    (new,) = _kept(tmp_path, {"a": lambda x: one_column(x).argmax(1)}, images)
+    assert changed(new, images)
+
+  def test_an_image_alone_is_answered_as_among_others(self, tmp_path):
+    class Shapes:
+      class_names = Bars.class_names
+
+      def __len__(self):
+        return 9
+
+      def get(self, index):
+        _, image, label = Bars().get(index)
+        return Sample(f"{index}", image[: 9 - 3 * (index % 2)], label)
+
+    images = held_images(Shapes())
+    assert [len(g.rows) for g in images.groups] == [5, 4]
+    rows = lambda x: np.array([len(one) for one in x]) % NUM_CLASSES
+    (kept,) = _kept(tmp_path, {"a": rows}, images)
+    cases = catalogue(images.shapes, ["pixel_shift"]).cases[:1]
+    collect([kept], images, cases, 0, lambda _: None, lambda: False)
+    expected = [(9 - 3 * (i % 2)) % NUM_CLASSES for i in range(9)]
+    assert kept.read(CLEAN).classes.tolist() == expected
+    assert kept.read(cases[0].name).classes.tolist() == expected
+
+  def test_each_model_meets_an_adversary_of_its_own(self, tmp_path):
+    seen = {}
+
+    def model(name, column):
+      # Of each third, one column alone.
+      logits = lambda first, x: 20 * x[:, :, first::3, 0].mean(axis=1)
+      logits_fn = jax.tree_util.Partial(functools.partial(logits, column))
+
+      def answer(case, ids, images):
+        seen[name, case] = np.stack(images).astype(int)
+        return jax_predictor(logits_fn)(images)
+
+      return Entrant(name, "here", "run", name, answer, logits_fn)
+
+    models = {"first": model("first", 0), "last": model("last", 2)}
+    report = compare(models, Bars(), tmp_path, families=["adversarial"])
+    assert list(report["models"]["last"]["risk"]["families"]) == ["adversarial"]
+    clean = seen["first", CLEAN]
+    for name, column in (("first", 0), ("last", 2)):
+      moved = np.abs(seen[name, "adversarial/linf_pgd/5"] - clean)
+      assert moved.max() == 8
+      assert moved.any(axis=(0, 1, 3)).tolist() == [
+        i % 3 == column for i in range(9)
+      ]
+    function = {"a": entrant("a", thirds)}
+    with pytest.raises(ValueError, match="'a' is a function"):
+      compare(function, Bars(), tmp_path, families=["adversarial"])
+
+  @pytest.mark.parametrize(
+    ("predict", "message"),
+    [
+      (
+        lambda x: np.zeros((len(x), 2)),
+        r"'a' failed .* wanted floats \[40, 3\]",
+      ),
+      (lambda x: np.full((len(x), 3), np.nan), "'a' .*none of 40 answers"),
+      (lambda x: 1 / 0, "'a' failed .*ZeroDivisionError"),
+    ],
+  )
+  def test_a_model_that_fails_is_named(self, tmp_path, predict, message):
+    images = held_images(Bars())
+    kept = _kept(tmp_path, {"a": predict}, images)
+    with pytest.raises(ValueError, match=message):
+      collect(kept, images, (), 0, lambda _: None, lambda: False)
+
+  def test_all_answers_to_a_hard_case_may_be_missing(self, tmp_path):
+    images = held_images(Bars())
+    (kept,) = _kept(tmp_path, {"a": thirds}, images)
+    kept.write(CLEAN, np.eye(3)[np.zeros(40, int)])
+    kept.write("hard", np.full((40, 3), np.nan))
+    assert kept.read("hard").missing == 40
+    # As the clean ones were: by themselves they would be taken for logits.
+    assert kept.read("hard").kind == "probabilities"
+    with pytest.raises(ValueError, match="probabilities before"):
+      kept.write("other", np.zeros(40, int))
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+  """Two models: B is hurt by shifts and, where it is bright, says nothing."""
+  path = tmp_path_factory.mktemp("compared")
+
+  def dazzled(images):
+    answers = one_column(images)
+    answers[np.stack(images).mean(axis=(1, 2, 3)) > 150] = np.nan
+    return answers
+
+  models = {
+    "A": entrant("A", thirds),
+    "<B & co>": entrant("<B & co>", dazzled),
+  }
+  report = compare(models, Bars(), path, name="bars", families=FAMILIES)
+  return path, report
+
+
+class TestReport:
+  def test_says_what_was_measured(self, compared):
+    path, report = compared
+    assert json.loads((path / "report.json").read_text()) == report
+    assert report["data"]["images"] == 40
+    assert len(report["conditions"]) == NUM_CASES - 1
+    a, b = report["models"].values()
+    assert (a["answers"], b["answers"]) == ("logits", "probabilities")
+    assert a["risk"]["clean_accuracy"] == 100
+    assert a["risk"]["minimum_functionality"]["identity"]["risk"]["value"] == 0
+    shift = b["risk"]["families"]["pixel_shift"]["risk"]
+    assert shift["low"] > a["risk"]["families"]["pixel_shift"]["risk"]["high"]
+    assert not a["missing"]
+    assert b["missing"]["photometric/brighter/5"] > 0
+    assert report["recommendation"]["deploy"] == "A"
+    assert report["recommendation"]["sureness"] == "sure"
+
+  def test_the_map_of_shifts_counts_changed_answers(self, compared):
+    _, report = compared
+    images = np.stack([Bars().get(i).image for i in range(40)])
+    table = np.array(report["shift_maps"][0]["models"]["A"])
+    assert table.shape == (5, 5)
+    assert table[2, 2] == 0
+    moved = images[:, :, np.clip(np.arange(9) - 2, 0, 8)]
+    expected = thirds(moved).argmax(1) != thirds(images).argmax(1)
+    # dy = 0 is the third row, dx = 2 the last column.
+    assert table[2, 4] == pytest.approx(100 * expected.mean())
+
+  def test_shares_of_agreement_sum_to_all_images(self, compared):
+    (pair,) = compared[1]["agreement"]
+    for part in ("clean", "transformed"):
+      assert sum(pair[part].values()) == pytest.approx(100)
+
+  def test_the_page_is_whole_and_needs_nothing_else(self, compared):
+    path, report = compared
+    page = (path / "report.html").read_text(encoding="utf-8")
+    seen = _Page()
+    seen.feed(page)
+    assert not seen.open
+    assert len(seen.ids) == len(set(seen.ids))
+    assert seen.links <= {f"#{name}" for name in seen.ids}
+    assert all(source.startswith("data:image/png") for source in seen.sources)
+    assert len(seen.sources) == 2 * sum(map(len, report["gallery"].values()))
+    assert seen.unnamed == []
+    assert "<B & co>" not in page
+    assert "&lt;B &amp; co&gt;" in page
+    assert "http" not in page.replace("http-equiv", "")
+
+  def test_the_same_call_asks_nothing_again(self, compared):
+    path, report = compared
+
+    def refuse(images):
+      raise AssertionError("asked")
+
+    models = {
+      name: Entrant(name, "here", "run", name, lambda *_: refuse(None))
+      for name in report["models"]
+    }
+    # Of the kind "function" it would be looked at again.
+    kept = sorted((path / "answers").iterdir())
+    with pytest.raises(ValueError, match="asked"):
+      compare(models, Bars(), path, families=FAMILIES)
+    models = {
+      "A": entrant("A", thirds),
+      "<B & co>": entrant("<B & co>", one_column),
+    }
+    again = compare(models, Bars(), path, name="bars", families=FAMILIES)
+    assert sorted((path / "answers").iterdir()) == kept
+    for name in ("models", "comparisons", "recommendation", "gallery"):
+      assert again[name] == report[name]
+
+
+class _Page(html.parser.HTMLParser):
+  """What is open, named and linked to."""
+
+  VOID = frozenset({"meta", "link", "img", "br"})
+
+  def __init__(self):
+    super().__init__()
+    self.open, self.ids, self.links = [], [], set()
+    self.sources, self.unnamed = [], []
+
+  def handle_starttag(self, tag, attrs):
+    given = dict(attrs)
+    if tag not in self.VOID:
+      self.open.append(tag)
+    if "id" in given:
+      self.ids.append(given["id"])
+    if tag == "a":
+      self.links.add(given["href"])
+    if tag == "img":
+      self.sources.append(given["src"])
+    named = {"img": "alt", "svg": "aria-label", "th": "scope"}
+    hidden = given.get("aria-hidden") == "true"
+    if tag in named and not hidden and not given.get(named[tag]):
+      self.unnamed.append((tag, given))
+
+  def handle_startendtag(self, tag, attrs):
+    pass  # closed at once, as shapes of SVG are
+
+  def handle_endtag(self, tag):
+    assert self.open.pop() == tag
+
+
+class TestRecommendation:
+  CONDITIONS = (Condition("noise", "n", 1), Condition("blur", "b", 1))
+
+  def _models(self, **shares):
+    """Name -> (share right clean, of those kept under both families)."""
+    size, found = 1000, {}
+    for name, (clean, kept) in shares.items():
+      right = np.arange(size) < clean * size
+      stays = np.arange(size) < kept * clean * size
+      transformed = np.stack([right & stays] * 2, axis=1)
+      ids = tuple(range(size))
+      found[name] = Outcomes(ids, right, transformed, self.CONDITIONS)
+    return found
+
+  def _recommend(self, **shares):
+    outcomes = self._models(**shares)
+    names = list(outcomes)
+    pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
+    return recommendation(
+      {n: risk(o, draws=200) for n, o in outcomes.items()},
+      [
+        compare_risks(outcomes[a], outcomes[b], (a, b), draws=200)
+        for a, b in pairs
+      ],
+      num_classes=10,
+    )
+
+  def test_less_risk_at_equal_accuracy(self):
+    found = self._recommend(a=(0.9, 0.5), b=(0.9, 0.8))
+    assert (found.deploy, found.sureness) == ("b", "sure")
+    assert found.headline == "Deploy b rather than a."
+    assert any("1 in" in reason for reason in found.reasons)
+
+  def test_equal_models_are_not_told_apart(self):
+    found = self._recommend(a=(0.9, 0.8), b=(0.9, 0.8))
+    assert (found.deploy, found.sureness) == (None, "not told apart")
+
+  def test_more_accuracy_may_outweigh_more_risk(self):
+    # 0.9 x 0.7 > 0.6 x 0.8: a is right more often, clean and changed.
+    found = self._recommend(a=(0.9, 0.7), b=(0.6, 0.8))
+    assert found.deploy == "a"
+    assert any("risk of b is less" in caution for caution in found.cautions)
+
+  def test_otherwise_it_depends_on_how_often_images_are_degraded(self):
+    # a: 90 % and 45 %, b: 80 % and 64 %; equal where 10 (1 - p) = 19 p.
+    found = self._recommend(a=(0.9, 0.5), b=(0.8, 0.8))
+    assert (found.deploy, found.sureness) == (None, "depends on your images")
+    assert "about 34 %" in found.reasons[0]
+
+  def test_the_best_of_three(self):
+    found = self._recommend(a=(0.9, 0.5), b=(0.9, 0.8), c=(0.7, 0.5))
+    assert found.deploy == "b"
+    found = self._recommend(a=(0.9, 0.8), b=(0.9, 0.8), c=(0.7, 0.5))
+    assert found.deploy is None
+    assert "Both are better than c" in found.headline
+
+  def test_a_model_that_guesses_is_told(self):
+    found = self._recommend(a=(0.9, 0.5), b=(0.12, 1.0))
+    assert found.deploy == "a"
+    assert "b answers 12.0 %" in found.cautions[0]
+    assert "guessing would be right about 10.0 %" in found.cautions[0]
+
+  def test_a_bug_is_a_caution(self):
+    flaky = (
+      *self.CONDITIONS,
+      Condition("minimum functionality", "identity", 1),
+    )
+    right = np.ones(100, bool)
+    transformed = np.ones((100, 3), bool)
+    transformed[0, 2] = False
+    outcomes = Outcomes(tuple(range(100)), right, transformed, flaky)
+    (caution,) = recommendation({"a": risk(outcomes)}, [], 10).cautions
+    assert "1.0 % of images under identity" in caution
+
+
+class TestData:
+  def test_what_cannot_be_used_is_in_the_report(self, tmp_path):
+    for i in range(12):
+      label = Bars.class_names[i % 3]
+      (tmp_path / "images" / label).mkdir(parents=True, exist_ok=True)
+      image = np.zeros((9, 9), np.uint8)
+      image[:, 3 * (i % 3) : 3 * (i % 3) + 3] = 255 - i
+      path = tmp_path / "images" / label / f"{i}.png"
+      PIL.Image.fromarray(image).save(path)
+    (tmp_path / "images" / "left" / "broken.png").write_text("no picture")
+    report = compare(
+      {"A": entrant("A", thirds)},
+      open_images(str(tmp_path / "images")),
+      tmp_path / "out",
+      families=["pixel_shift"],
+    )
+    assert report["data"]["images"] == 12
+    assert report["data"]["shapes"] == [{"shape": [9, 9, 1], "images": 12}]
+    assert report["data"]["problem_counts"] == {"unreadable image": 1}
+    assert "left/broken.png" in report["data"]["problems"][0]["message"]
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "left/broken.png" in page
+    assert report["recommendation"]["deploy"] is None
+
+  def test_ids_given_twice_and_unknown_labels_are_left_out(self, tmp_path):
+    samples = [Bars().get(i) for i in range(12)]
+    labels = [s.label for s in samples]
+    labels[3] = 7
+    ids = [s.id for s in samples]
+    ids[5] = ids[4]
+    images = [s.image for s in samples]
+    path = tmp_path / "bars.npz"
+    names = Bars.class_names
+    np.savez(path, images=images, labels=labels, ids=ids, class_names=names)
+    images = held_images(open_images(str(path)))
+    assert len(images.ids) == 10
+    found = [(p.index, p.id, p.kind) for p in images.problems]
+    assert found == [
+      (3, "bar 3", "unknown label"),
+      (5, "bar 4", "duplicate id"),
+    ]
+
+  def test_without_labels_a_change_is_a_failure(self, tmp_path):
+    report = compare(
+      {"A": entrant("A", thirds), "B": entrant("B", one_column)},
+      Bars(labelled=False),
+      tmp_path,
+      families=["pixel_shift"],
+    )
+    assert report["models"]["A"]["risk"]["clean_accuracy"] is None
+    assert report["models"]["A"]["classes"] is None
+    table = np.array(report["shift_maps"][0]["models"]["B"])
+    value = report["models"]["B"]["risk"]["overall"]["risk"]["value"]
+    assert value == pytest.approx(table.sum() / 24)
+
+  def test_images_get_one_size_on_request(self, tmp_path):
+    for name, shape in (("a", (20, 10)), ("b", (8, 32))):
+      (tmp_path / name).mkdir()
+      image = np.full((*shape, 3), 7, np.uint8)
+      PIL.Image.fromarray(image).save(tmp_path / name / "1.png")
+    images = held_images(open_images(str(tmp_path), size=8))
+    assert images.shapes == [(8, 8, 3)]
+    assert np.unique(images.groups[0].pixels) == [7]
+
+  def test_some_are_drawn_by_the_seed(self):
+    draws = [held_images(Bars(), 10, seed).ids for seed in (0, 0, 1)]
+    assert draws[0] == draws[1] != draws[2]
+    assert len(set(draws[0])) == 10
+    assert held_images(Bars(), 10**6).ids == held_images(Bars()).ids
+
+  def test_stored_answers_are_a_model(self, tmp_path):
+    images = held_images(Bars())
+    cases = catalogue(images.shapes, ["pixel_shift"]).cases
+    answers = {case.name: images.labels for case in cases}
+    path = tmp_path / "stored.npz"
+    write_answers(path, images.ids, answers | {CLEAN: images.labels})
+    found = entrants([f"S={path}"])
+    report = compare(found, Bars(), tmp_path / "out", families=["pixel_shift"])
+    assert report["models"]["S"]["risk"]["overall"]["risk"]["value"] == 0
+    assert report["models"]["S"]["answers"] == "classes"
+    with pytest.raises(ValueError, match="no answers under 'photometric/"):
+      compare(found, Bars(), tmp_path / "out", families=["photometric"])
+
+
+MODULE = """
+import os
+import numpy as np
+
+def _noted(name, images):
+  with open(os.environ["NOTES"], "a") as notes:
+    notes.write(f"{name} {len(images)}\\n")
+
+def thirds(images):
+  _noted("thirds", images)
+  return np.stack(images).reshape(len(images), 9, 3, 3).mean(axis=(1, 3))
+
+def columns(images):
+  _noted("columns", images)
+  return np.stack(images)[:, :, [0, 3, 6], 0].mean(axis=1)
+"""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+  """A folder with models and data, and the command's beginning."""
+  (tmp_path / "my_models.py").write_text(MODULE)
+  samples = [Bars().get(i) for i in range(40)]
+  np.savez(
+    tmp_path / "bars.npz",
+    images=[s.image for s in samples],
+    labels=[s.label for s in samples],
+    class_names=Bars.class_names,
+  )
+  monkeypatch.setenv("NOTES", str(tmp_path / "notes"))
+  monkeypatch.syspath_prepend(tmp_path)
+  return tmp_path
+
+
+def command(here, *more):
+  return [
+    "compare",
+    "--models",
+    "A=my_models:thirds",
+    "B=my_models:columns",
+    f"--data={here / 'bars.npz'}",
+    f"--out={here / 'out'}",
+    "--families=pixel_shift",
+    *more,
+  ]
+
+
+def run(arguments):
+  """The command in this process: its exit status."""
+  cache = jax.config.jax_compilation_cache_dir
+  with flagsaver.flagsaver():
+    try:
+      return main._guarded(main._parse(["main", *arguments]))
+    finally:
+      jax.config.update("jax_compilation_cache_dir", cache)
+
+
+class TestCommand:
+  def test_the_gate_is_the_exit_status(self, here, capsys):
+    assert run(command(here)) == 0
+    asked = (here / "notes").read_text()
+    # All 40 images, clean and in 29 cases, a batch each.
+    assert asked.splitlines().count("thirds 40") == 30
+    few = "--min-samples=10"
+    assert run(command(here, few, "--max-overall", "99")) == 0
+    assert run(command(here, few, "--max-risk", "pixel_shift=0")) == 1
+    assert run(command(here, "--max-overall=99")) == 3  # 40 images, not 500
+    assert run(command(here, "--max-overall=99", "--strict")) == 1
+    assert run(command(here, few, "--max_regression=5")) == 0
+    turned = ("--candidate=B", "--baseline=A")
+    assert run(command(here, few, "--max_regression=5", *turned)) == 1
+    bug = "--max-functionality=identity=0,one_pixel_shift=50"
+    assert run(command(here, bug)) == 0
+    # Of a function, a few images are asked about again each time.
+    again = (here / "notes").read_text().removeprefix(asked).split()
+    assert set(again[1::2]) == {"16"}
+    told = capsys.readouterr().out
+    assert "Gate for A: inconclusive" in told
+    assert "Gate for B: fail" in told
+
+  @pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+      (["compare"], "compare needs --data"),
+      (["compare", "--data=digits", "--out=x"], "compare needs models"),
+      (["compare", "--data=digits", "--out=x", "A"], "unexpected 'A'"),
+      (
+        ["compare", "--models=A=.,A=.", "--data=digits", "--out=x"],
+        "holds no run",
+      ),
+      (
+        ["compare", "--models", "A=no/where", "--data=digits", "--out=x"],
+        "no directory 'no/where'",
+      ),
+      (
+        ["compare", "A=no.module:f", "--data=digits", "--out=x"],
+        "no module named 'no.module'",
+      ),
+    ],
+  )
+  def test_one_clear_error(self, capsys, arguments, message):
+    assert run(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+
+  @pytest.mark.parametrize(
+    ("more", "message"),
+    [
+      (["--families=nose"], "did you mean 'noise'"),
+      (["B=my_models:thirds"], "two models are called 'B'"),
+      (["--data=/no/where"], "/no/where is no file or folder"),
+      (["--max-risk=20"], "wanted NAME=PERCENT"),
+      (["--max-risk=noise=20"], "there is no family 'noise'"),
+      (["--max-risk=noise=120"], "wanted NAME=PERCENT"),
+      (["--candidate=C"], "one of A, B"),
+      (["--baseline=A"], "candidate and baseline"),
+      (["--num-examples=0"], "num_examples = 0"),
+    ],
+  )
+  def test_one_clear_error_of_an_option(self, here, capsys, more, message):
+    assert run(command(here, *more)) == 2
+    assert message in capsys.readouterr().err
+
+  def test_killed_and_run_again(self, here):
+    (here / "my_models.py").write_text(
+      MODULE.replace("def _noted(name, images):", SLOW)
+    )
+    arguments = [sys.executable, "-m", "experiments.main", *command(here)]
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{here}", "SLOW": "0.1"}
+    options = {"cwd": here, "env": environment, "text": True}
+    process = subprocess.Popen(
+      arguments, **options, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    _wait_for(here / "notes", process, 20)
+    process.send_signal(signal.SIGINT)
+    told, wrong = process.communicate()
+    assert process.returncode == 130, wrong
+    assert "give the same command again" in told
+    done = len(list((here / "out").glob("answers/*/*.npz")))
+    assert 0 < done < 60
+    environment["SLOW"] = "0"
+    subprocess.run(arguments, **options, check=True, capture_output=True)
+    counts = (here / "notes").read_text().splitlines()
+    # 30 cases each; of the one that was interrupted, nothing was kept. Clean
+    # images are asked about again, a few, to know the function by.
+    assert counts.count("thirds 40") in (30, 31)
+    assert counts.count("columns 40") in (30, 31)
+    assert counts.count("thirds 16") == 1
+    assert not list((here / "out").rglob("*partial*"))
+
+
+SLOW = """def _noted(name, images):
+  import time
+  time.sleep(float(os.environ["SLOW"]))"""
+
+
+def _wait_for(path, process, lines):
+  while not path.exists() or len(path.read_text().splitlines()) < lines:
+    assert process.poll() is None, process.communicate()
+    time.sleep(0.02)
+
+
+def test_the_family_of_the_document(tmp_path, monkeypatch):
+  text = (ROOT / "docs" / "compare.md").read_text(encoding="utf-8")
+  (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+  (tmp_path / "turned.py").write_text(code)
+  monkeypatch.syspath_prepend(tmp_path)
+  case = catalogue([(9, 9, 1)], ["turned:upside_down"]).cases[-1]
+  images = held_images(Bars()).groups[0].pixels
+  turned = case.transformation.change(images, case.level)
+  np.testing.assert_array_equal(turned, np.rot90(images, 2, axes=(1, 2)))
+
+
+def test_the_document_lists_what_the_report_holds(compared):
+  text = (ROOT / "docs" / "compare.md").read_text(encoding="utf-8")
+  rows = re.findall(r"^\| (`.*?) \|", text.partition("## report.json")[2], re.M)
+  listed = {name for row in rows for name in re.findall(r"`([\w.*]+)`", row)}
+  assert {n for n in listed if "." not in n} == set(compared[1])
+  models = {n.removeprefix("models.*.") for n in listed if "." in n}
+  assert models <= set(compared[1]["models"]["A"])
