@@ -54,7 +54,7 @@ def supervised(
     augment: changes the images of each training step; evaluation sees them as
       they are.
     mix: mixes images and labels of the step thereafter; "accuracy" then counts
-      the label with the largest share.
+      the label with the largest share. The model has a `num_classes`.
     consistency: makes the views, such as `data.augmentation.augmix`, of what
       `augment` made.
     consistency_weight: 12 in the paper.

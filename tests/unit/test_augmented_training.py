@@ -39,10 +39,10 @@ def batch():
   }
 
 
-def stepped(task, rows=None, num_steps=1):
+def stepped(task, rows=None, num_steps=1, num_devices=1):
   rows = rows or batch()
   state = jax.jit(task.init)(KEY, rows)
-  step = parallel.simulate_step(task.step, 1)
+  step = parallel.simulate_step(task.step, num_devices)
   for _ in range(num_steps):
     state, report = step(state, (), rows, KEY)
   return state, metrics.result(report)
@@ -82,16 +82,17 @@ def test_an_attack_sees_the_augmented_batch():
   close(stepped(task)[0], stepped(make(), INVERTED)[0])
 
 
-def test_each_step_draws_anew():
-  means = []
+def test_each_step_and_each_device_draws_anew():
+  seen = []
 
   def record(key, x):
-    jax.debug.callback(lambda k: means.append(k.tolist()), jax.random.bits(key))
+    number = jax.random.bits(key)
+    jax.debug.callback(lambda bits: seen.append(bits.tolist()), number)
     return x
 
-  stepped(make(augment=record), num_steps=3)
+  stepped(make(augment=record), num_steps=3, num_devices=2)
   jax.effects_barrier()
-  assert len(set(means)) == 3
+  assert len(seen) == len(set(seen)) == 6
 
 
 def test_the_loss_of_mixed_labels_is_the_mixture_of_losses():

@@ -35,8 +35,9 @@ def test_every_family_is_found_and_names_differ():
     cases, about, _ = catalogue([shape])
     families = {f.replace(" ", "_") for f in about}
     missing = set(lookup.members("evaluation.families")) - families
-    # Against models by name alone: it needs their gradients.
-    expected = {"adversarial"} | (set() if shape[0] == 28 else {"mnist_c"})
+    # By name alone: one needs gradients, one may change what is seen.
+    expected = {"adversarial", "flips"}
+    expected |= set() if shape[0] == 28 else {"mnist_c"}
     assert missing == expected
     assert len({case.name for case in cases}) == len(cases)
     # Statistics refuse conditions that are given twice.
@@ -153,6 +154,13 @@ def test_whole_pixel_shifts(dx, dy):
   )
   source = shifted(IMAGES, 1, dx=0, dy=dy)[:, :, [0 if dx > 0 else -1]]
   np.testing.assert_array_equal(edge, np.repeat(source, abs(dx), axis=2))
+
+
+def test_flips_are_mirror_images():
+  members = {name: _apply(t) for name, t in _members("flips").items()}
+  np.testing.assert_array_equal(members["horizontal"], IMAGES[:, :, ::-1])
+  np.testing.assert_array_equal(members["vertical"], IMAGES[:, ::-1])
+  np.testing.assert_array_equal(members["both"], IMAGES[:, ::-1, ::-1])
 
 
 def test_what_must_not_matter_hardly_changes_an_image():

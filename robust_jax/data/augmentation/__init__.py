@@ -3,8 +3,8 @@
 A factory makes an `Augmentation`, `(key, x) -> x'`, from its options. What may
 happen to an image is defined elsewhere, for training and testing alike:
 `corrupt` takes any corruption, `perturb` any perturbation set. `chain`,
-`one_of` and `sometimes` put augmentations together. Those that mix labels too
-are in `data.mixing`.
+`grouped`, `one_of` and `sometimes` put augmentations together. Those that mix
+labels too are in `data.mixing`.
 """
 
 from robust_jax.data.augmentation.augmix import augmix
@@ -12,6 +12,7 @@ from robust_jax.data.augmentation.chain import chain
 from robust_jax.data.augmentation.corrupt import corrupt
 from robust_jax.data.augmentation.cutout import cutout
 from robust_jax.data.augmentation.flip import flip
+from robust_jax.data.augmentation.grouped import grouped
 from robust_jax.data.augmentation.one_of import one_of
 from robust_jax.data.augmentation.pad_crop import pad_crop
 from robust_jax.data.augmentation.perturb import perturb
@@ -25,6 +26,7 @@ __all__ = [
   "corrupt",
   "cutout",
   "flip",
+  "grouped",
   "one_of",
   "pad_crop",
   "perturb",
