@@ -25,7 +25,8 @@ _COLOURS = (
   "#8A6100",
   "#1F1F1F",
 )
-_DASHES = ("", "6 3", "2 3", "8 3 2 3", "10 4", "1 4")
+# One fewer than colours and marks, so that thirty models differ.
+_DASHES = ("", "6 3", "2 3", "8 3 2 3", "12 4")
 
 
 def html_report(
