@@ -35,18 +35,18 @@ def bugs(risks: Mapping[str, Risk]) -> list[str]:
   The same image must have the same answer; for the others there is a tolerance.
   """
   first = next(iter(risks.values()))
-  fails = "fails on" if first.labelled else "changes its answer to"
+  happens = "go wrong" if first.labelled else "change"
   sentences = []
   for basic in first.minimum_functionality:
     found = []
     for name, risk in risks.items():
       share = risk.minimum_functionality[basic].risk.value
       if share > (0.0 if basic == "identity" else risk.tolerance):
-        found.append(f"{name} {fails} {share:.1f} %")
+        found.append(f"{share:.1f} % ({name})")
     if found:
       sentences.append(
         f"Under {basic}, which should not matter{_UNLESS.get(basic, '')}, "
-        f"{listed(found)} of images."
+        f"answers {happens} for {listed(found)} of images."
       )
   return sentences
 

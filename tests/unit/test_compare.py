@@ -440,9 +440,7 @@ class TestRecommendation:
     transformed[0, 2] = False
     outcomes = Outcomes(tuple(range(100)), right, transformed, flaky)
     (caution,) = recommendation({"a": risk(outcomes)}, [], 10).cautions
-    assert (
-      "Under identity, which should not matter, a fails on 1.0 %" in caution
-    )
+    assert "answers go wrong for 1.0 % (a) of images" in caution
 
 
 class TestData:
