@@ -34,13 +34,13 @@ from robust_jax.training.progress import Progress
 
 _NUM_PROBED = 2000
 _NUM_DRAWN = 500
-# Rule -> the score of a checkpoint whose largest value it chooses.
-_RULES = {
+RULES = {
   "last step": "step",
   "by information": "information",
   "by reverse validation": "reverse_validation",
   "oracle": "target_accuracy",
 }
+"""Rule -> the score of a checkpoint whose largest value it chooses."""
 _HEADINGS = (
   "last\nstep",
   "infor-\nmation",
@@ -177,7 +177,7 @@ def _judge(run: AdaptedRun, held_out, tests: _Tests, on_done) -> dict[str, Any]:
     on_done()
   chosen = {
     rule: max(scores, key=lambda step: (scores[step][score], step))
-    for rule, score in _RULES.items()
+    for rule, score in RULES.items()
   }
   last = run.network(chosen["last step"])
   result = {
@@ -216,7 +216,7 @@ def _features(network: Adapted, held_out) -> list[np.ndarray]:
 
 def _reverse_validation(network: Adapted, held_out) -> float:
   source, target = _features(network, held_out)
-  answers = on_host(network.target)(held_out["target"].x).argmax(axis=-1)
+  answers = on_host(network.target.head)(target).argmax(axis=-1)
   return reverse_validation(target, answers, source, held_out["source"].y)
 
 
@@ -265,7 +265,7 @@ def _table(models: Mapping[str, Any], target: str) -> rich.table.Table:
     table.add_column(name, justify="right", no_wrap=True)
   for title, model in models.items():
     accuracies = (
-      f"{100 * model['target_accuracy'][rule]:.1f}" for rule in _RULES
+      f"{100 * model['target_accuracy'][rule]:.1f}" for rule in RULES
     )
     loss = model["domain_loss"]
     table.add_row(

@@ -1,8 +1,9 @@
 """A trained run between two domains, to be looked at again."""
 
 import contextlib
+import functools
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -14,7 +15,7 @@ from robust_jax.data.source import Source
 from robust_jax.models.adapted import Adapted
 from robust_jax.training import log
 from robust_jax.training.checkpoint import Checkpoints
-from robust_jax.types import Array, State, Task
+from robust_jax.types import State, Task
 
 
 class AdaptedRun(NamedTuple):
@@ -22,22 +23,21 @@ class AdaptedRun(NamedTuple):
 
   Attributes:
     task: what it was trained by.
-    seed: of the run.
-    blank: a batch of nothing, in the shapes of its data.
+    init: `() -> State`, as it began.
+    template: of its states, the shapes.
     checkpoints: open.
     records: of its log.
   """
 
   task: Task
-  seed: int
-  blank: dict[str, Any]
+  init: Callable[[], State]
+  template: State
   checkpoints: Checkpoints
   records: list[dict[str, Any]]
 
   def network(self, step: int) -> Adapted:
     """As it stood at a step, one of `checkpoints.measured()`."""
-    template = jax.eval_shape(self.task.init, self._key(), self.blank)
-    return self.task.deployed(self.checkpoints.restore(step, template))
+    return self.task.deployed(self.checkpoints.restore(step, self.template))
 
   def last(self) -> Adapted:
     """As it stood at the end."""
@@ -45,11 +45,7 @@ class AdaptedRun(NamedTuple):
 
   def untrained(self) -> Adapted:
     """Such a network before its first step."""
-    state: State = jax.jit(self.task.init)(self._key(), self.blank)
-    return self.task.deployed(state)
-
-  def _key(self) -> Array:
-    return jax.random.key(self.seed)
+    return self.task.deployed(jax.jit(self.init)())
 
 
 @contextlib.contextmanager
@@ -64,16 +60,18 @@ def adapted_run(path: pathlib.Path) -> Iterator[AdaptedRun]:
   task = build.task(
     config, build.model(config, target.num_classes), num_steps=1
   )
-  plan = config.training
-  checkpoints = Checkpoints(path / "checkpoints", plan.keep_last, plan.watch)
-  with contextlib.closing(checkpoints):
+  with workdir.open_checkpoints(path) as checkpoints:
     if not checkpoints.measured():
       raise ValueError(
         f"{path} has no evaluated checkpoint: train it first, for "
         "training.evaluate_every_steps steps at least."
       )
-    blank = _blank(target.image_shape)
-    yield AdaptedRun(task, config.seed, blank, checkpoints, log.read(path))
+    init = functools.partial(
+      task.init, jax.random.key(config.seed), _blank(target.image_shape)
+    )
+    yield AdaptedRun(
+      task, init, jax.eval_shape(init), checkpoints, log.read(path)
+    )
 
 
 class Examples(NamedTuple):

@@ -1,28 +1,36 @@
 """From a config's plain values to the objects they name."""
 
-import difflib
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import flax.linen as nn
 from ml_collections import ConfigDict
 
+from experiments.sections import (
+  augmentation,
+  call,
+  check_options,
+  mixing,
+  perturbation_set,
+)
 from experiments.warm_start import warm_start
 from robust_jax import lookup
 from robust_jax.adaptation import Alignment
 from robust_jax.data.aligned import aligned
+from robust_jax.data.augmentation import perturb
 from robust_jax.data.feed import Feed, evaluation_feed, training_feed
 from robust_jax.data.load import load
 from robust_jax.data.paired_feed import paired_evaluation_feed, paired_feed
 from robust_jax.data.source import Source
+from robust_jax.search import expectation_over_transformation
 from robust_jax.training.loop import Plan
 from robust_jax.training.optimiser import optimiser
-from robust_jax.types import Attack, PerturbationSet, Task
+from robust_jax.types import Attack, Task
 
 # Sections that a config need not have, though the task takes them.
-_OPTIONAL = ("warm_start",)
+_OPTIONAL = ("warm_start", "augment", "mix", "consistency")
 
 
 class Experiment(NamedTuple):
@@ -123,8 +131,18 @@ def task(config: ConfigDict, model: nn.Module, num_steps: int) -> Task:
     "alignment": lambda: alignment(config),
     "num_steps": lambda: num_steps,
     "warm_start": lambda: call(warm_start, **config.warm_start),
+    "augment": lambda: augmentation(config.augment),
+    "mix": lambda: mixing(config.mix),
+    "consistency": lambda: augmentation(config.consistency),
   }
-  for name in inspect.signature(make).parameters:
+  taken = inspect.signature(make).parameters
+  for name in _OPTIONAL:
+    if name in config and name not in taken:
+      raise ValueError(
+        f"task '{config.task.name}' has no use for the section `{name}` of "
+        "the config: leave it out, or choose a task that takes it."
+      )
+  for name in taken:
     if name in parts and not (name in _OPTIONAL and name not in config):
       options[name] = _part(config, name, parts[name])
   return call(make, model, **options)
@@ -176,21 +194,22 @@ def attack(section: Mapping[str, Any], **override: Any) -> Attack:
   return call(lookup.find("attacks", name), **options | override)
 
 
-def perturbation_set(
-  section: Mapping[str, Any], override: Mapping[str, Any]
-) -> PerturbationSet:
-  """The set that a config section describes, some of its options replaced."""
-  options = dict(section)
-  make = lookup.find("perturbations", options.pop("name"))
-  return call(make, **options | dict(override))
-
-
 def compose(options: Mapping[str, Any], override: Mapping[str, Any]) -> Attack:
-  """`attacks.compose` of what the sections search, set and objective name."""
+  """`attacks.compose` of what the sections search, set and objective name.
+
+  A section `expectation`, a perturbation set and `num_samples`, has the search
+  maximise the mean over that many random transformations from the set.
+  """
   _check_sections(options)
   search = dict(options["search"])
   find_search = lookup.find("search", search.pop("name"))
   check_options(find_search, search)
+  if "expectation" in options:
+    section = dict(options["expectation"])
+    num_samples = section.pop("num_samples")
+    find_search = expectation_over_transformation(
+      find_search, perturb(perturbation_set(section, {})), num_samples
+    )
   return lookup.find("attacks", "compose")(
     find_search,
     perturbation_set(options["set"], override),
@@ -199,32 +218,17 @@ def compose(options: Mapping[str, Any], override: Mapping[str, Any]) -> Attack:
   )
 
 
-def call(make: Callable[..., Any], *args: Any, **options: Any) -> Any:
-  """`make(*args, **options)`, with a clear error on an unknown option."""
-  check_options(make, options)
-  return make(*args, **options)
-
-
-def check_options(make: Callable[..., Any], options: Mapping[str, Any]) -> None:
-  """Every option is a parameter of `make`.
-
-  Raises:
-    ValueError: one is not; the nearest name is given.
-  """
-  known = list(inspect.signature(make).parameters)
-  for name in options:
-    if name not in known:
-      near = difflib.get_close_matches(name, known, n=1)
-      hint = f"did you mean '{near[0]}'?" if near else f"it takes {known}."
-      raise ValueError(f"{make.__name__} has no option '{name}'; {hint}")
-
-
 def _check_sections(options: Mapping[str, Any]) -> None:
   wanted = {"search", "set", "objective"}
-  if set(options) != wanted:
+  if set(options) - {"expectation"} != wanted:
     raise ValueError(
       f"an attack named 'compose' has the sections {sorted(options)}: wanted "
-      f"{sorted(wanted)}."
+      f"{sorted(wanted)}, and at will 'expectation'."
+    )
+  if "num_samples" not in options.get("expectation", {"num_samples": 1}):
+    raise ValueError(
+      "the section 'expectation' has no num_samples: wanted how many "
+      "transformations are drawn at each point."
     )
 
 

@@ -1,7 +1,7 @@
 """What a Fader autoencoder of measured attributes forgot and can redraw."""
 
+import functools
 import pathlib
-import time
 from typing import Any
 
 import numpy as np
@@ -9,16 +9,13 @@ import rich.box
 import rich.table
 from ml_collections import ConfigDict
 
-from experiments import build
-from experiments.adapted_run import Examples, examples
-from experiments.provenance import provenance
+from experiments.adapted_run import Examples
+from experiments.beside_control import beside_control
 from experiments.trained_autoencoder import (
   MEASURES,
   Autoencoder,
   decode_all,
-  independent_judge,
   of_many_styles,
-  trained_autoencoder,
 )
 from robust_jax.evaluation import report
 from robust_jax.evaluation.draw_redrawings import draw_redrawings
@@ -58,37 +55,16 @@ def fader_attributes_report(
   Raises:
     ValueError: a run is missing or has no checkpoint.
   """
-  started = time.monotonic()
   thresholds = config.task.attributes.to_dict()
-  judge = independent_judge(path, config)
-  test = build.source(config, "test")
-  test = examples([test], num_examples or len(test))
-  train = examples(
-    [build.source(config, "train")], config.evaluation.probe_examples
-  )
-  subjects = {
-    "run": trained_autoencoder(path),
-    "control": trained_autoencoder(path / "control"),
-  }
-  measured = {
-    name: _measure(subject, thresholds, train, test, judge)
-    for name, subject in subjects.items()
-  }
-  run, control = measured["run"], measured["control"]
-  result = measured | {
-    "reconstruction_ratio": run["reconstruction"] / control["reconstruction"],
-    "judge_accuracy": float(np.mean(judge(test.x) == test.y)),
-    "num_examples": len(test.y),
-    "seconds": round(time.monotonic() - started, 1),
-  }
-  result |= provenance(config)
+  measure = functools.partial(_measure, thresholds)
+  result, run, test = beside_control(path, config, num_examples, measure)
   report.write_json(path / "report.json", result)
-  _draw(path, subjects["run"], thresholds, test)
+  _draw(path, run, thresholds, test)
   report.print_table(_table(result))
   return result
 
 
-def _measure(subject, thresholds, train, test, judge) -> dict[str, Any]:
+def _measure(thresholds, subject, train, test, judge) -> dict[str, Any]:
   """Everything that is said of one autoencoder."""
   codes = [subject.encode(part.x) for part in (train, test)]
   has = [_attributes(thresholds, part.x) for part in (train, test)]

@@ -1,7 +1,6 @@
 """What a Fader autoencoder forgot, kept and can redraw, beside its control."""
 
 import pathlib
-import time
 from typing import Any
 
 import numpy as np
@@ -9,16 +8,13 @@ import rich.box
 import rich.table
 from ml_collections import ConfigDict
 
-from experiments import build
-from experiments.adapted_run import Examples, examples
-from experiments.provenance import provenance
+from experiments.adapted_run import Examples
+from experiments.beside_control import beside_control
 from experiments.trained_autoencoder import (
   MEASURES,
   Autoencoder,
   decode_all,
-  independent_judge,
   of_many_styles,
-  trained_autoencoder,
 )
 from robust_jax.evaluation import report
 from robust_jax.evaluation.draw_redrawings import draw_redrawings
@@ -62,35 +58,10 @@ def fader_report(
   Raises:
     ValueError: a run is missing or has no checkpoint.
   """
-  started = time.monotonic()
-  judge = independent_judge(path, config)
-  test = build.source(config, "test")
-  test = examples([test], num_examples or len(test))
-  train = examples(
-    [build.source(config, "train")], config.evaluation.probe_examples
-  )
-  subjects = {
-    "run": trained_autoencoder(path),
-    "control": trained_autoencoder(path / "control"),
-  }
-  measured = {
-    name: _measure(subject, train, test, judge)
-    for name, subject in subjects.items()
-  }
-  run, control = measured["run"], measured["control"]
-  result = (
-    measured
-    | {
-      "reconstruction_ratio": run["reconstruction"] / control["reconstruction"],
-      "chance": float(np.bincount(test.y).max() / len(test.y)),
-      "judge_accuracy": float(np.mean(judge(test.x) == test.y)),
-      "num_examples": len(test.y),
-      "seconds": round(time.monotonic() - started, 1),
-    }
-    | provenance(config)
-  )
+  result, run, test = beside_control(path, config, num_examples, _measure)
+  result["chance"] = float(np.bincount(test.y).max() / len(test.y))
   report.write_json(path / "report.json", result)
-  _draw(path, subjects["run"], test)
+  _draw(path, run, test)
   report.print_table(_table(result))
   return result
 

@@ -21,6 +21,7 @@ from jax.nn import softmax
 
 from experiments import build, workdir
 from experiments.adapted_run import Examples, adapted_run, examples
+from experiments.set_up_compiler import set_up_compiler
 from robust_jax.evaluation import report
 from robust_jax.evaluation.label_shift import LabelShift
 from robust_jax.evaluation.label_shift import label_shift as estimate
@@ -31,6 +32,7 @@ from robust_jax.on_host import on_host
 def main(arguments: list[str] | None = None) -> int:
   """Prints the table and the flag."""
   options = _parser().parse_args(arguments)
+  set_up_compiler()
   # The readers of data sets warn through absl of what nobody here can act on.
   logging.getLogger("absl").setLevel(logging.ERROR)
   config, most = workdir.read_config(options.workdir), options.num_examples

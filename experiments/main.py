@@ -21,21 +21,19 @@ is interrupted or killed goes on when the same command is given again.
 """
 
 import difflib
-import importlib.metadata
 import logging
-import os
 import pathlib
 import sys
 from collections.abc import Sequence
 
 import absl.logging
-import jax
 from absl import app, flags
 from ml_collections import config_flags
 
 from experiments import compare_command, processes, runs, workdir
 from experiments.configs.adversarial import digits_pgd
 from experiments.prepare_data import prepare_data
+from experiments.set_up_compiler import set_up_compiler
 from robust_jax import parallel
 
 # --help shows them too.
@@ -102,6 +100,11 @@ def _evaluate(arguments: Sequence[str]) -> int:
   else:
     config = _CONFIG.value or workdir.read_config(checkpoint)
     if "report" in config:
+      if _ATTACK.value is not None:
+        raise ValueError(
+          f"--attack: runs like this one are judged by '{config.report}', "
+          "which attacks nothing: leave --attack out."
+        )
       runs.report(checkpoint, config, _NUM_EXAMPLES.value)
       return 0
     config, contender = runs.from_run(checkpoint, _CONFIG.value)
@@ -158,9 +161,8 @@ def main(argv: Sequence[str]) -> int:
   """Runs one command; returns the exit status."""
   if _PROCESSES.value is not None:
     return processes.spawn(_PROCESSES.value, _without_processes(sys.argv[1:]))
-  _choose_cpu_kernels()
+  set_up_compiler()
   parallel.join(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
-  _cache_compilations()
   command, *arguments = argv[1:] or ["demo"]
   if command not in _COMMANDS:
     near = difflib.get_close_matches(command, _COMMANDS, n=1)
@@ -204,27 +206,6 @@ def _no_more(arguments: Sequence[str]) -> None:
     raise ValueError(
       f"unexpected {' '.join(arguments)!r}: options are --name=value."
     )
-
-
-def _choose_cpu_kernels() -> None:
-  """Keeps jaxlib 0.10 from its slow way with convolutions on a CPU.
-
-  Its fusion of convolutions into YNNPACK hardly uses a second core, and takes
-  eight times as long where there is no padding (docs/results.md). Whoever sets
-  XLA_FLAGS has chosen already.
-  """
-  if importlib.metadata.version("jaxlib").startswith("0.10."):
-    flag = "--xla_cpu_experimental_ynn_fusion_type=individual_dot"
-    os.environ.setdefault("XLA_FLAGS", flag)
-
-
-def _cache_compilations() -> None:
-  """Compiled programs are kept, by default under the user's cache directory."""
-  if "JAX_COMPILATION_CACHE_DIR" in os.environ:
-    return
-  home = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-  cache = pathlib.Path(home).expanduser() / "robust_jax" / "xla"
-  jax.config.update("jax_compilation_cache_dir", str(cache))
 
 
 def _without_processes(arguments: list[str]) -> list[str]:

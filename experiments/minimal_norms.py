@@ -18,6 +18,7 @@ from absl import app, flags, logging
 
 from experiments import runs
 from experiments.build import source
+from experiments.set_up_compiler import set_up_compiler
 from robust_jax import attacks, losses, perturbations, search
 from robust_jax.evaluation import report
 from robust_jax.evaluation.accuracy_curve import draw_accuracy_curves
@@ -81,6 +82,7 @@ def _attacks() -> dict[str, dict[str, Attack]]:
 
 def main(_: Sequence[str]) -> None:
   logging.set_verbosity(logging.WARNING)
+  set_up_compiler()
   path = pathlib.Path(_OUTPUT.value)
   path.mkdir(parents=True, exist_ok=True)
   config, trained = runs.from_run(pathlib.Path(_RUN.value))

@@ -20,6 +20,7 @@ import rich.console
 from absl import app, flags, logging
 
 from experiments import build, runs
+from experiments.set_up_compiler import set_up_compiler
 from robust_jax import attacks, losses, perturbations, search
 from robust_jax.attacks import suite
 from robust_jax.attacks.autoattack import in_ball, stages
@@ -41,6 +42,7 @@ Measure = Callable[..., np.ndarray]
 
 def main(_: Sequence[str]) -> None:
   logging.set_verbosity(logging.WARNING)
+  set_up_compiler()
   path = pathlib.Path(_OUTPUT.value)
   path.mkdir(parents=True, exist_ok=True)
   measures, rows, seconds = _measures(), {}, {}

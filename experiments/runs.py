@@ -16,7 +16,6 @@ from robust_jax.data.source import Source
 from robust_jax.models.from_torch import from_torch, load_tensors
 from robust_jax.models.frozen import frozen
 from robust_jax.training import log, loop
-from robust_jax.training.checkpoint import Checkpoints
 
 __all__ = [
   "audit",
@@ -109,13 +108,8 @@ def from_run(
     trained = variant(trained, {"warm_start": {"run": ""}})
   task = build.task(trained, model, num_steps=1)
   template = jax.eval_shape(task.init, jax.random.key(0), _batch(source))
-  checkpoints = Checkpoints(
-    path / "checkpoints", trained.training.keep_last, trained.training.watch
-  )
-  try:
+  with workdir.open_checkpoints(path) as checkpoints:
     state = checkpoints.restore_best(template)
-  finally:
-    checkpoints.close()
   return config, Contender(task.deployed(state), log.read(path))
 
 

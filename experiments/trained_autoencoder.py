@@ -13,7 +13,6 @@ from robust_jax.evaluation import stroke
 from robust_jax.models.frozen import frozen
 from robust_jax.on_host import on_host
 from robust_jax.training import log
-from robust_jax.training.checkpoint import Checkpoints
 
 MEASURES = {"width": on_host(stroke.width), "slant": on_host(stroke.slant)}
 
@@ -48,15 +47,9 @@ def trained_autoencoder(path: pathlib.Path) -> Autoencoder:
     "x": jax.ShapeDtypeStruct((1, *source.image_shape), np.float32),
     "y": jax.ShapeDtypeStruct((1,), np.int32),
   }
-  checkpoints = Checkpoints(
-    path / "checkpoints", config.training.keep_last, config.training.watch
-  )
-  try:
-    state = checkpoints.restore_latest(
-      jax.eval_shape(task.init, jax.random.key(0), batch)
-    )
-  finally:
-    checkpoints.close()
+  template = jax.eval_shape(task.init, jax.random.key(0), batch)
+  with workdir.open_checkpoints(path) as checkpoints:
+    state = checkpoints.restore_latest(template)
   if state is None:
     raise ValueError(f"there is no checkpoint in {path}: train the run first.")
   variables = {"params": state.params["autoencoder"], **state.model_state}

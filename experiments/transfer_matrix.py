@@ -30,6 +30,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
+from experiments.set_up_compiler import set_up_compiler
 from robust_jax import attacks, losses
 from robust_jax.attacks.trees import nearest_leaf
 from robust_jax.black_box import on_host, train_substitute
@@ -50,6 +51,7 @@ _AT_ONCE = 250  # images attacked
 def main(arguments: list[str] | None = None) -> int:
   """Prints the tables and draws the heat map."""
   options = _parser().parse_args(arguments)
+  set_up_compiler()
   # The readers of data sets warn through absl of what nobody here can act on.
   logging.getLogger("absl").setLevel(logging.ERROR)
   console = rich.console.Console()

@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 
 from experiments import workdir
-from robust_jax.training.checkpoint import Checkpoints
 from robust_jax.types import PyTree
 
 
@@ -51,12 +50,8 @@ def warm_start(
 
 
 def _variables(run):
-  plan = workdir.read_config(run).training
-  checkpoints = Checkpoints(run / "checkpoints", plan.keep_last, plan.watch)
-  try:
+  with workdir.open_checkpoints(run) as checkpoints:
     state = checkpoints.read_best()
-  finally:
-    checkpoints.close()
   # Where there is an adversary as well, the model is one of the players.
   params = state["params"].get("model", state["params"])
   return {"params": params, **(state.get("model_state") or {})}

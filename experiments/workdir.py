@@ -1,11 +1,14 @@
 """The work directory of a run: its config, and whose it is."""
 
+import contextlib
 import json
 import pathlib
+from collections.abc import Iterator
 
 from ml_collections import ConfigDict
 
 from robust_jax import parallel
+from robust_jax.training.checkpoint import Checkpoints
 from robust_jax.whole_file import whole_file
 
 
@@ -46,6 +49,20 @@ def read_config(workdir: pathlib.Path) -> ConfigDict:
       f"{workdir} holds no run (no config.json): give the --workdir of one."
     )
   return ConfigDict(json.loads(path.read_text(encoding="utf-8")))
+
+
+@contextlib.contextmanager
+def open_checkpoints(workdir: pathlib.Path) -> Iterator[Checkpoints]:
+  """The checkpoints of the run in `workdir`, closed on the way out.
+
+  Raises:
+    ValueError: there is no run.
+  """
+  plan = read_config(workdir).training
+  with contextlib.closing(
+    Checkpoints(workdir / "checkpoints", plan.keep_last, plan.watch)
+  ) as checkpoints:
+    yield checkpoints
 
 
 def _refuse_another(path: pathlib.Path, config: ConfigDict) -> None:

@@ -68,6 +68,12 @@ def non_negative(name: str, value: Any) -> None:
     raise ValueError(f"{name} = {value}: wanted 0 or more.")
 
 
+def positive(name: str, value: Any) -> None:
+  """value is a number or array > 0."""
+  if _concrete(value) and not np.all(np.asarray(value) > 0):
+    raise ValueError(f"{name} = {value}: wanted more than 0.")
+
+
 def at_most(name: str, value: Any, bound: float) -> None:
   """value is a number or array <= bound."""
   if _concrete(value) and not np.all(np.asarray(value) <= bound):

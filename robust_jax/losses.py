@@ -102,6 +102,19 @@ def kl(logits: Array, reference: Array) -> Array:
   return jnp.sum(jnp.exp(log_p) * (log_p - log_q), axis=-1)
 
 
+def jensen_shannon(views: Array) -> Array:
+  """How unlike the answers to V views of each image are: `[V, B, K]` -> `[B]`.
+
+  The mean over views of `KL(softmax(view) || their mean)`: 0 where all answer
+  the same, log V at most.
+
+  Source: Hendrycks et al. 2020, "AugMix", eq. 2.
+  """
+  log_p = jax.nn.log_softmax(views.astype(jnp.float32))
+  log_mean = jax.nn.logsumexp(log_p, axis=0) - jnp.log(len(views))
+  return jnp.sum(jnp.exp(log_p) * (log_p - log_mean), axis=-1).mean(axis=0)
+
+
 def targeted(objective: Objective) -> Objective:
   """The same loss for an adversary that wants the label it names.
 

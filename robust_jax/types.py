@@ -26,6 +26,13 @@ Objective = Callable[[Array, Array], Array]
 Attack = Callable[[Key, LogitsFn, Array, Array], Array]
 """(key, logits_fn, x `[B, ...]`, labels `[B]`) -> x_adv `[B, ...]`."""
 
+Augmentation = Callable[[Key, Array], Array]
+"""(key, x `[B, H, W, C]` in [0, 1]) -> x' like x; labels stay what they are."""
+
+Mixing = Callable[[Key, Array, Array], tuple[Array, Array]]
+"""(key, x `[B, H, W, C]`, label probabilities `[B, K]`) -> both of mixed
+images."""
+
 Batch = Mapping[str, Any]
 """`x [B, ...]` float32 in [0, 1], `y [B]` int32, `mask [B]` float32 (1 for a
 real example, 0 for padding). Domain adaptation nests one per domain."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from ml_collections import ConfigDict
 
+from experiments.configs import common
 from experiments.variant import variant
 
 _SGD = {
@@ -12,10 +13,18 @@ _SGD = {
   "learning_rate": 0.01,
   "schedule": "dann",
 }
+_SOURCE_ONLY = {"alignment": {"name": "source_only"}}
+# Statistics of each domain close much of a gap by themselves.
+_BATCH_NORM = {
+  "model": {"batch_norm": "per_device"},
+  "task": {"batch_norm": "separate"},
+}
 # What each method changes in the recipe, which is DANN's.
 METHODS = {
   "dann": {},
-  "source_only": {"alignment": {"name": "source_only"}},
+  "source_only": _SOURCE_ONLY,
+  # The ceiling: the target is its own labelled source (`with_method`).
+  "on_target": _SOURCE_ONLY,
   "dann_alternating": {"task": {"solver": "alternating"}},
   "cdan": {"alignment": {"name": "cdan", "entropy": False}},
   "cdan_e": {"alignment": {"name": "cdan"}},
@@ -30,6 +39,8 @@ METHODS = {
       "target": {"name": "adam", "learning_rate": 2e-4, "b1": 0.5},
     },
   },
+  "source_only_bn": _SOURCE_ONLY | _BATCH_NORM,
+  "dann_bn": _BATCH_NORM,
 }
 
 
@@ -47,14 +58,13 @@ def adaptation(
     model: name of a model with `features` and `head`.
     mean: of the pixels of both, per channel, which is subtracted.
   """
-  parts = {"train": "train[:90%]", "validation": "train[90%:]", "test": "test"}
   return ConfigDict(
     {
       "seed": 0,
       "report": "adaptation_report",
       "data": {
-        "sources": {source: dict(parts)},
-        "target": {"name": target} | parts,
+        "sources": {source: dict(common.PARTS)},
+        "target": {"name": target} | common.PARTS,
       },
       "model": {"name": model, "mean": tuple(mean), "batch_norm": "none"},
       "task": {
@@ -83,6 +93,15 @@ def adaptation(
   )
 
 
+def between_mnist_and_usps(source: str, target: str) -> ConfigDict:
+  """A config for the two, in either direction, at USPS' 16x16 pixels."""
+  config = adaptation(source, target, "dann_mnist", (0.19,))
+  with config.unlocked():
+    config.data.image_shape = (16, 16, 1)
+  config.training.update(num_steps=2000, evaluate_every_steps=200)
+  return config
+
+
 def finish(config: ConfigDict, arg: str) -> ConfigDict:
   """Applies the config's argument: none, the name of a method, or "smoke".
 
@@ -101,7 +120,14 @@ def finish(config: ConfigDict, arg: str) -> ConfigDict:
 
 def with_method(config: ConfigDict, method: str) -> ConfigDict:
   """The config with another method of adaptation."""
-  return variant(config, METHODS[method])
+  config = variant(config, METHODS[method])
+  if method == "on_target":
+    target = config.data.target
+    with config.unlocked():
+      config.data.sources = {
+        target.name: {split: target[split] for split in common.PARTS}
+      }
+  return config
 
 
 def _smoke(config: ConfigDict) -> ConfigDict:

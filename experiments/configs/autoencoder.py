@@ -17,12 +17,7 @@ def autoencoder(data: str, image_shape: tuple[int, int, int]) -> ConfigDict:
   return ConfigDict(
     {
       "seed": 0,
-      "data": {
-        "name": data,
-        "train": "train[:90%]",
-        "validation": "train[90%:]",
-        "test": "test",
-      },
+      "data": {"name": data} | common.PARTS,
       "model": {
         "name": "fader_autoencoder",
         "image_shape": image_shape,

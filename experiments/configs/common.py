@@ -5,6 +5,8 @@ from typing import Any
 from ml_collections import ConfigDict
 
 _THIRTY_DEGREES = {"name": "affine", "rotation": 30.0, "translation": 3.0}
+# A tenth of the training set is held out to choose checkpoints.
+PARTS = {"train": "train[:90%]", "validation": "train[90%:]", "test": "test"}
 # The longest that the smoke test takes.
 _SHORT = {
   "num_steps": 2,
@@ -29,12 +31,7 @@ def classifier(
   return ConfigDict(
     {
       "seed": 0,
-      "data": {
-        "name": data,
-        "train": "train[:90%]",
-        "validation": "train[90%:]",
-        "test": "test",
-      },
+      "data": {"name": data} | PARTS,
       "model": {"name": model},
       "task": {"name": "supervised", "ema_decay": 0.0},
       # What validation measures beside clean accuracy, to choose the best

@@ -33,12 +33,12 @@ def domain_game(
   def init(key: Key, view: View) -> PyTree:
     return classifier.init(key, shown(view))["params"]
 
-  def loss(params: PyTree, source: View, target: View, key: Key, train: bool):
+  def loss(params: PyTree, source: View, target: View, key: Key):
     both = View(
       *(jnp.concatenate(leaves) for leaves in zip(source, target, strict=True))
     )
     logits = classifier.apply(
-      {"params": params}, shown(both), train=train, rngs={"dropout": key}
+      {"params": params}, shown(both), train=True, rngs={"dropout": key}
     )
     each = losses.cross_entropy(logits, both.domain)
     count = len(source.weight)

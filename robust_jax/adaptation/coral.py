@@ -2,10 +2,9 @@
 
 import jax.numpy as jnp
 
-from robust_jax import parallel
-from robust_jax.adaptation.mmd import check_layer
-from robust_jax.adaptation.records import Alignment, View
-from robust_jax.types import Array, Key, PyTree
+from robust_jax.adaptation.distances import discrepancy
+from robust_jax.adaptation.records import Alignment
+from robust_jax.types import Array
 
 
 def coral(*, layer: str = "features") -> Alignment:
@@ -23,23 +22,20 @@ def coral(*, layer: str = "features") -> Alignment:
   Source: Sun and Saenko 2016, "Deep CORAL: correlation alignment for deep
   domain adaptation", equations 1 to 3.
   """
-  check_layer(layer)
 
-  def loss(params: PyTree, source: View, target: View, key: Key, train: bool):
-    del params, key, train
-    source, target = parallel.gather((source, target))
+  def distance(source, source_weight, target, target_weight) -> Array:
     # |A'A - B'B|^2 of the few rows of A and B, not of their many columns.
-    rows = jnp.concatenate([_scaled(source, layer), _scaled(target, layer)])
+    rows = jnp.concatenate(
+      [_scaled(source, source_weight), _scaled(target, target_weight)]
+    )
     signs = jnp.repeat(jnp.array([1.0, -1.0]), len(rows) // 2)
-    distance = signs @ (rows @ rows.T) ** 2 @ signs / (4 * rows.shape[1] ** 2)
-    return distance, {"coral": (distance, jnp.ones(()))}
+    return signs @ (rows @ rows.T) ** 2 @ signs / (4 * rows.shape[1] ** 2)
 
-  return Alignment(lambda key, view: {}, loss, adversarial=False)
+  return discrepancy("coral", layer, distance)
 
 
-def _scaled(view: View, layer: str) -> Array:
+def _scaled(rows: Array, weight: Array) -> Array:
   """A `[N, D]` with A'A the weighted covariance, unbiased at equal weights."""
-  rows, weight = getattr(view, layer), view.weight
   total = weight.sum()
   centred = rows - (weight @ rows) / total
   return centred * jnp.sqrt(weight / (total - 1))[:, None]

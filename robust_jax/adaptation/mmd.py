@@ -3,9 +3,9 @@
 import jax
 import jax.numpy as jnp
 
-from robust_jax import parallel
-from robust_jax.adaptation.records import Alignment, View
-from robust_jax.types import Array, Key, PyTree
+from robust_jax.adaptation.distances import discrepancy
+from robust_jax.adaptation.records import Alignment
+from robust_jax.types import Array
 
 
 def mmd(*, layer: str = "features", num_kernels: int = 5) -> Alignment:
@@ -28,27 +28,18 @@ def mmd(*, layer: str = "features", num_kernels: int = 5) -> Alignment:
   al. 2015, "Learning transferable features with deep adaptation networks", with
   equal weights of the kernels and one layer instead of several.
   """
-  check_layer(layer)
 
-  def loss(params: PyTree, source: View, target: View, key: Key, train: bool):
-    del params, key, train
-    source, target = parallel.gather((source, target))
-    rows = jnp.concatenate([getattr(source, layer), getattr(target, layer)])
-    signs = jnp.concatenate([_share(source), -_share(target)])
-    distance = signs @ _kernel(rows, num_kernels) @ signs
-    return distance, {"mmd": (distance, jnp.ones(()))}
+  def distance(source, source_weight, target, target_weight) -> Array:
+    rows = jnp.concatenate([source, target])
+    signs = jnp.concatenate(
+      [
+        source_weight / source_weight.sum(),
+        -target_weight / target_weight.sum(),
+      ]
+    )
+    return signs @ _kernel(rows, num_kernels) @ signs
 
-  return Alignment(lambda key, view: {}, loss, adversarial=False)
-
-
-def check_layer(layer: str) -> None:
-  """Refuses a layer that a view does not have."""
-  if layer not in ("features", "logits"):
-    raise ValueError(f"layer = '{layer}': wanted 'features' or 'logits'.")
-
-
-def _share(view: View) -> Array:
-  return view.weight / view.weight.sum()
+  return discrepancy("mmd", layer, distance)
 
 
 def _kernel(rows: Array, num_kernels: int) -> Array:

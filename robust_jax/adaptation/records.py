@@ -29,7 +29,8 @@ class Alignment(NamedTuple):
   Attributes:
     init: `(key, View) -> params` of the adversary, from any one view; `{}`
       where there is none.
-    loss: `(params, source View, target View, key, train) -> (scalar, Metrics)`.
+    loss: `(params, source View, target View, key) -> (scalar, Metrics)`, in
+      training.
       Of a discrepancy, what the model minimises. Of an adversary, the loss
       that the adversary minimises and the model maximises: no gradient is
       reversed in here, that is up to who solves the game. None aligns nothing.

@@ -72,10 +72,7 @@ class ImageFolder:
     if len(self._labels) < len(self.class_names):
       raise ValueError(f"class_names = {class_names}: wanted each name once.")
     self.files = sorted(
-      file
-      for folder in folders
-      for file in (self._path / folder).rglob("*")
-      if file.suffix.lower() in _ENDINGS
+      file for folder in folders for file in pictures(self._path / folder)
     )
     if not self.files:
       raise ValueError(
@@ -92,19 +89,28 @@ class ImageFolder:
     Raises:
       ValueError: it cannot be read; its place is given.
     """
-    import PIL.Image
-    import PIL.ImageOps
-
     place = self.files[index].relative_to(self._path)
     try:
-      with PIL.Image.open(self.files[index]) as picture:
-        upright = PIL.ImageOps.exif_transpose(picture).convert(self._mode)
+      image = read_picture(self.files[index], self._mode)
     except Exception as error:  # whatever Pillow may raise on broken files
       raise ValueError(f"{place.as_posix()}: {error}") from error
-    image = np.asarray(upright)
-    if image.ndim == 2:
-      image = image[..., None]
     return Sample(place.as_posix(), image, self._labels.get(place.parts[0], -1))
+
+
+def pictures(path: pathlib.Path) -> list[pathlib.Path]:
+  """All pictures below a folder, in no particular order."""
+  return [f for f in path.rglob("*") if f.suffix.lower() in _ENDINGS]
+
+
+def read_picture(file: pathlib.Path, mode: str = "RGB") -> np.ndarray:
+  """uint8 `[H, W, C]`, turned as its EXIF data say."""
+  import PIL.Image
+  import PIL.ImageOps
+
+  with PIL.Image.open(file) as picture:
+    upright = PIL.ImageOps.exif_transpose(picture).convert(mode)
+  image = np.asarray(upright)
+  return image[..., None] if image.ndim == 2 else image
 
 
 def _order(names):

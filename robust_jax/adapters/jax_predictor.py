@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from robust_jax.adapters.ask import Predict
+from robust_jax.adapters.by_shape import by_shape
 from robust_jax.on_host import on_host
 from robust_jax.types import LogitsFn
 
@@ -21,15 +22,10 @@ def jax_predictor(logits_fn: LogitsFn) -> Predict:
   """
   ask = on_host(logits_fn)
 
+  def answer(images: np.ndarray) -> np.ndarray:
+    return ask(images.astype(np.float32) / 255)
+
   def predict(images: Sequence[np.ndarray]) -> np.ndarray:
-    shapes = [image.shape for image in images]
-    order, pieces = [], []
-    for shape in dict.fromkeys(shapes):
-      rows = [i for i, other in enumerate(shapes) if other == shape]
-      x = np.stack([images[i] for i in rows]).astype(np.float32) / 255
-      order += rows
-      pieces.append(ask(x))
-    # `order` says where each row belongs; its inverse fetches it.
-    return np.concatenate(pieces)[np.argsort(order)]
+    return by_shape(images, answer)
 
   return predict

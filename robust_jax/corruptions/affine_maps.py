@@ -28,6 +28,14 @@ def about_centre(
   matrices = jnp.broadcast_to(matrices, (len(x), 2, 2))
   places = jnp.einsum("bij,jhw->bihw", matrices, offsets, precision="highest")
   places += jnp.broadcast_to(middle + shift, (len(x), 2))[..., None, None]
+  return read(x, places)
+
+
+def read(x: Array, places: Array) -> Array:
+  """x `[B, H, W, C]` at places `[B, 2, H, W]`, columns and rows; outside is 0.
+
+  Bilinear.
+  """
   of_plane = lambda plane, place: map_coordinates(plane, place[::-1], 1)
   of_image = jax.vmap(of_plane, in_axes=(-1, None), out_axes=-1)
   return jax.vmap(of_image)(x, places)

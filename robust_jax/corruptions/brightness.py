@@ -29,7 +29,12 @@ def brightness(
   """
   del keys
   more = constants.pick(constants.rows(_MORE, x, size), severity)
+  return brightened(x, more)
+
+
+def brightened(x: Array, more: Array) -> Array:
+  """x with `more` added to its values, which stay in [0, 1]; a scalar."""
   value = x.max(axis=-1, keepdims=True)
-  brighter = jnp.minimum(value + more, 1.0)
+  brighter = jnp.clip(value + more, 0.0, 1.0)
   black = value == 0
   return jnp.where(black, brighter, x * brighter / jnp.where(black, 1, value))

@@ -42,7 +42,8 @@ def corruption(change: Callable[..., Array]) -> Corruption:
   def corrupted(
     keys: Key, x: Array, severity: int | Array, **options: Any
   ) -> Array:
-    _check(keys, x, severity)
+    check_images(keys, x)
+    _check_severity(severity)
     changed = change(keys, x.astype(jnp.float32), severity, **options)
     return eight_bits(changed).astype(x.dtype)
 
@@ -59,7 +60,12 @@ def levels(x: Array) -> Array:
   return jnp.floor(jnp.clip(x, 0.0, 1.0) * 255 + _ROUNDING)
 
 
-def _check(keys: Key, x: Array, severity: int | Array) -> None:
+def check_images(keys: Key, x: Array) -> None:
+  """x is grey or RGB in [0, 1], and keys are one for each image.
+
+  Raises:
+    ValueError: they are not.
+  """
   if x.ndim != 4 or x.shape[-1] not in (1, 3):
     raise ValueError(
       f"images of shape {x.shape}: wanted [B, H, W, 3] in RGB or "
@@ -72,6 +78,9 @@ def _check(keys: Key, x: Array, severity: int | Array) -> None:
       f"keys {keys.dtype}{list(keys.shape)} for {x.shape[0]} images: wanted "
       "one typed key per image; draws.image_keys makes them of image ids."
     )
+
+
+def _check_severity(severity: int | Array) -> None:
   if isinstance(severity, jax.core.Tracer):
     return
   if np.ndim(severity) or severity not in SEVERITIES:

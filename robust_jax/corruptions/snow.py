@@ -53,12 +53,16 @@ def snow(
   they call.
   """
   table = constants.rows(_FLAKES, x, size)
-  flakes = _flakes(*draw(keys, x), table, severity)
-  colours = constants.pick(table[:, 6], severity)
+  fallen = flakes(*draw(keys, x), table, severity)
+  return covered(x, fallen, constants.pick(table[:, 6], severity))
+
+
+def covered(x: Array, fallen: Array, colours: Array | float) -> Array:
+  """x with a share of its colours left, below flakes `[B, H, W, 1]`."""
   grey = x if x.shape[-1] == 1 else (x * _LUMA).sum(-1, keepdims=True)
   pale = jnp.maximum(x, 1.5 * grey + 0.5)
   x = colours * x + (1 - colours) * pale
-  return x + flakes + flakes[:, ::-1, ::-1]
+  return x + fallen + fallen[:, ::-1, ::-1]
 
 
 def draw(keys: Key, x: Array) -> tuple[Array, Array]:
@@ -67,10 +71,17 @@ def draw(keys: Key, x: Array) -> tuple[Array, Array]:
   return noise, draws.uniform(keys, (), -135.0, -45.0, stream=1)
 
 
-def _flakes(
+def flakes(
   noise: Array, angles: Array, table: np.ndarray, severity: int | Array
 ) -> Array:
-  """`[B, H, W, 1]`, in 8 bits before and after the blur."""
+  """`[B, H, W, 1]`, in 8 bits before and after the blur.
+
+  Args:
+    noise: standard normal `[B, H, W]`.
+    angles: of the blur, `[B]`, degrees.
+    table: rows like those of `_FLAKES`.
+    severity: which of its rows, from 1.
+  """
   pick = functools.partial(constants.pick, severity=severity)
   mean, deviation, _, threshold, radius, sigma, _ = pick(table)
   rows, columns = (
@@ -79,7 +90,8 @@ def _flakes(
   )
   noise = (mean + deviation * noise)[..., None]
   noise = lax.map(lambda one: zooms.read(one, rows, columns), noise)
-  flakes = eight_bits(jnp.where(noise < threshold, 0.0, noise))
+  peaks = eight_bits(jnp.where(noise < threshold, 0.0, noise))
   reach = int(table[:, 4].max())
-  flakes = motion.blurred(flakes, radius, sigma, angles, reach)
-  return jnp.round(flakes * 255) / 255
+  return (
+    jnp.round(motion.blurred(peaks, radius, sigma, angles, reach) * 255) / 255
+  )

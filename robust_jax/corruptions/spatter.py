@@ -70,7 +70,7 @@ def spatter(
   max_sigma = table[3:, 4].max()
   return lax.cond(
     jnp.asarray(severity) <= 3,
-    lambda: _watered(x, layer, last),
+    lambda: watered(x, layer, last),
     lambda: _muddied(x, layer > threshold, last, max_sigma),
   )
 
@@ -80,7 +80,8 @@ def draw(keys: Key, x: Array) -> Array:
   return draws.normal(keys, x.shape[1:3])
 
 
-def _watered(x: Array, layer: Array, strength: Array) -> Array:
+def watered(x: Array, layer: Array, strength: Array | float) -> Array:
+  """x below drops of water: where `layer [B, H, W, 1]` is above 0."""
   light = strength * _glitter(layer[..., 0])[..., None]
   return x + light * _colour(_WATER, x)
 

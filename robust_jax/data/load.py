@@ -3,6 +3,7 @@
 import shlex
 
 import numpy as np
+import tensorflow_datasets as tfds
 
 from robust_jax.data.find_builder import find_builder, is_prepared, own_builder
 from robust_jax.data.prepare import check_readable, prepare
@@ -28,9 +29,7 @@ def load(name: str, split: str, data_dir: str | None = None) -> Source:
   image_key, label_key = _keys(builder)
   image_shape = _image_shape(builder, image_key)
   num_classes = _num_classes(builder, label_key)
-  if not is_prepared(builder):
-    builder = _prepared(builder, name, data_dir)
-  check_readable(builder)
+  builder = prepared(builder, name, data_dir)
   num_examples = _num_examples(builder, split)
   records = builder.as_data_source(split)
 
@@ -57,7 +56,22 @@ def class_names(name: str, data_dir: str | None = None) -> list[str]:
   return list(builder.info.features[label_key].names)
 
 
-def _prepared(builder, name, data_dir):
+def prepared(
+  builder: tfds.core.DatasetBuilder, name: str, data_dir: str | None = None
+) -> tfds.core.DatasetBuilder:
+  """The builder of a data set that can be read.
+
+  Args:
+    builder: as `find_builder` found it.
+    name: by which it was found.
+    data_dir: where.
+
+  Raises:
+    ValueError: it is not prepared, and is not one of our own, which then is.
+  """
+  if is_prepared(builder):
+    check_readable(builder)
+    return builder
   if own_builder(name) is not None:
     prepare(name, data_dir)
     return find_builder(name, data_dir)

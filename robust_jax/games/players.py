@@ -1,6 +1,6 @@
 """What every solver is made of: its records, each player's gradient, a move."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -153,7 +153,9 @@ def stacked(args: PyTree, size: int, why: str) -> PyTree:
   return args
 
 
-def same_names(what: str, given: Mapping[str, Any], players: Losses) -> None:
+def same_names(
+  what: str, given: Mapping[str, Any], players: Iterable[str]
+) -> None:
   """Refuses a mapping that is not one entry per player."""
   if set(given) != set(players):
     raise ValueError(

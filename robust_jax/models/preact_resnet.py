@@ -3,6 +3,7 @@
 from flax import linen as nn
 
 from robust_jax.models.batch_norm import batch_norm
+from robust_jax.models.blur_pool import blur_pool
 from robust_jax.models.he_conv import he_conv
 from robust_jax.models.normalise import normalise
 from robust_jax.types import Array
@@ -28,6 +29,9 @@ class PreActResNet(nn.Module):
     final_norm: normalise and rectify before pooling.
     preactivated_shortcut: a projecting shortcut starts after the block's first
       normalisation and relu, not before.
+    blur_pool: a block that halves does it by `models.blur_pool`, after its
+      first convolution and relu and before its shortcut, not by stride: the
+      anti-aliased network of Zhang 2019, with the same parameters.
     mean: of the pixels, per channel, in [0, 1].
     std: of the pixels, likewise.
 
@@ -43,6 +47,7 @@ class PreActResNet(nn.Module):
   batch_norm: str = "per_device"
   final_norm: bool = True
   preactivated_shortcut: bool = True
+  blur_pool: bool = False
   mean: tuple[float, ...] = (0.0,)
   std: tuple[float, ...] = (1.0,)
 
@@ -74,6 +79,7 @@ class PreActResNet(nn.Module):
           stride=2 if stage > 0 and block == 0 else 1,
           batch_norm=self.batch_norm,
           preactivated_shortcut=self.preactivated_shortcut,
+          blur_pool=self.blur_pool,
           name=f"layer{stage + 1}_{block}",
         )(x, train)
     if self.final_norm:
@@ -86,16 +92,19 @@ class _Block(nn.Module):
   stride: int
   batch_norm: str
   preactivated_shortcut: bool
+  blur_pool: bool
 
   @nn.compact
   def __call__(self, x: Array, train: bool) -> Array:
     bn1 = batch_norm(self.batch_norm, train=train, name="bn1")
     bn2 = batch_norm(self.batch_norm, train=train, name="bn2")
+    pooled = self.blur_pool and self.stride == 2
+    pool, stride = (blur_pool, 1) if pooled else (lambda x: x, self.stride)
     out = nn.relu(bn1(x))
     shortcut = x
     if self.stride != 1 or x.shape[-1] != self.features:
-      project = he_conv(self.features, 1, self.stride, name="shortcut_0")
-      shortcut = project(out if self.preactivated_shortcut else x)
-    out = he_conv(self.features, 3, self.stride, name="conv1")(out)
-    out = he_conv(self.features, 3, 1, name="conv2")(nn.relu(bn2(out)))
-    return out + shortcut
+      project = he_conv(self.features, 1, stride, name="shortcut_0")
+      shortcut = project(pool(out if self.preactivated_shortcut else x))
+    out = he_conv(self.features, 3, stride, name="conv1")(out)
+    out = pool(nn.relu(bn2(out)))
+    return he_conv(self.features, 3, 1, name="conv2")(out) + shortcut

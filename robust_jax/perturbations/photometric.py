@@ -90,10 +90,10 @@ def _apply(x: Array, theta: Array) -> Array:
   _check(x)
   b, c, s, h = (theta[:, i, None, None, None] for i in range(4))
   y = x.astype(jnp.float32) + b
-  y = y + c * (y - _luma(y).mean((1, 2, 3), keepdims=True))
+  y = y + c * (y - luma(y).mean((1, 2, 3), keepdims=True))
   if x.shape[-1] == 3:
-    y = y + s * (y - _luma(y))
-    colour, angle = y - _luma(y), jnp.deg2rad(h)
+    y = y + s * (y - luma(y))
+    colour, angle = y - luma(y), jnp.deg2rad(h)
     turned = jnp.matmul(
       colour, _QUARTER_TURN.T.astype(np.float32), precision="highest"
     )
@@ -101,8 +101,8 @@ def _apply(x: Array, theta: Array) -> Array:
   return jnp.clip(y, 0.0, 1.0).astype(x.dtype)
 
 
-def _luma(x: Array) -> Array:
-  """`[B, H, W, C]` -> `[B, H, W, 1]`."""
+def luma(x: Array) -> Array:
+  """How light each pixel is, `[B, H, W, C]` -> `[B, H, W, 1]`."""
   if x.shape[-1] == 1:
     return x
   return (x * _LUMA).sum(-1, keepdims=True)

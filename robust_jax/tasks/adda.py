@@ -7,15 +7,17 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from robust_jax import losses, metrics, parallel
+from robust_jax import parallel
 from robust_jax.adaptation import Alignment, View
 from robust_jax.evaluation.adaptation import adaptation, summarise
 from robust_jax.games import GameState, alternating, turn
+from robust_jax.games.players import same_names
 from robust_jax.models.adapted import Adapted
 from robust_jax.models.split import split
 from robust_jax.tasks.two_domains import (
   feature_layers,
   initialise,
+  label_loss,
   one_domain,
   one_view,
 )
@@ -67,7 +69,7 @@ def adda(
     passed, state = one_domain(
       model, params["source"], model_state["source"], batch["source"]["x"], key
     )
-    each, report = _label_loss(passed.logits, batch)
+    each, report = label_loss(passed.logits, batch)
     return each.mean(), (report, {**model_state, "source": state})
 
   def views(params: PyTree, model_state, batch: Batch, key: Key):
@@ -94,9 +96,9 @@ def adda(
     key_model, key_adversary = jax.random.split(key)
     source, target, _ = views(params, model_state, batch, key_model)
     loss, report = alignment.loss(
-      params["adversary"], source, target, key_adversary, True
+      params["adversary"], source, target, key_adversary
     )
-    return loss, report | _label_loss(source.logits, batch)[1]
+    return loss, report | label_loss(source.logits, batch)[1]
 
   def target_loss(params: PyTree, model_state, batch: Batch, key: Key):
     key_model, key_adversary = jax.random.split(key)
@@ -104,7 +106,7 @@ def adda(
     # Half of the loss is the source's, a constant to this player.
     flipped = target._replace(domain=jnp.zeros_like(target.domain))
     loss, _ = alignment.loss(
-      params["adversary"], source, flipped, key_adversary, True
+      params["adversary"], source, flipped, key_adversary
     )
     return loss, model_state
 
@@ -180,21 +182,8 @@ def adda(
   return Task(init, step, evaluate, deployed, summarise)
 
 
-def _label_loss(logits, batch):
-  labels, mask = batch["source"]["y"], batch["source"]["mask"]
-  each = losses.cross_entropy(logits, labels)
-  return each, {
-    "loss": metrics.average(each, mask),
-    "accuracy": metrics.accuracy(logits, labels, mask),
-  }
-
-
 def _check(optimizers, pretrained, alignment, batch_norm):
-  if set(optimizers) != set(PLAYERS):
-    raise ValueError(
-      f"optimizers are of {sorted(optimizers)}: wanted one for each of "
-      f"{', '.join(PLAYERS)}."
-    )
+  same_names("optimizers", optimizers, PLAYERS)
   if not 0 < pretrained < 1:
     raise ValueError(
       f"pretrained = {pretrained}: wanted a share of the run, between 0 and 1."

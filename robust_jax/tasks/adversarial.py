@@ -10,7 +10,7 @@ import optax
 from robust_jax.attacks.cost import passes
 from robust_jax.models.frozen import frozen
 from robust_jax.tasks.supervised import supervised
-from robust_jax.types import Attack, Batch, Key, State, Task
+from robust_jax.types import Attack, Augmentation, Batch, Key, State, Task
 
 
 def adversarial(
@@ -21,6 +21,7 @@ def adversarial(
   probes: Mapping[str, Attack] | None = None,
   ema_decay: float = 0.0,
   warmup_steps: int = 0,
+  augment: Augmentation | None = None,
 ) -> Task:
   """min over parameters of the mean of max over the set: any attack as the max.
 
@@ -33,6 +34,7 @@ def adversarial(
       Wong, Rice and Kolter 2020.
     warmup_steps: over so many steps the change that the attack makes is scaled
       up from nothing; without it a large radius may leave the model at chance.
+    augment: changes the images before they are attacked.
     model, optimizer, probes, ema_decay: as for `supervised`.
 
   Returns:
@@ -42,6 +44,9 @@ def adversarial(
   task = supervised(model, optimizer, probes=probes, ema_decay=ema_decay)
 
   def step(state: State, batch: Batch, key: Key):
+    if augment is not None:
+      key, key_augment = jax.random.split(key)
+      batch = {**batch, "x": augment(key_augment, batch["x"])}
     key_attack, key_step = jax.random.split(key)
     variables = {"params": state.params, **state.model_state}
     logits_fn = frozen(model, variables)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from robust_jax import checks, lookup, losses, metrics, parallel
+from robust_jax import checks, lookup, parallel
 from robust_jax.adaptation import Alignment, View
 from robust_jax.evaluation.adaptation import adaptation, summarise
 from robust_jax.games import GameState, grad_reverse, joint
@@ -18,6 +18,7 @@ from robust_jax.tasks.two_domains import (
   adapted,
   both_domains,
   initialise,
+  label_loss,
   one_domain,
   one_view,
 )
@@ -101,13 +102,9 @@ def domain(
       model_state,
     )
 
-  def label_loss(logits: Array, batch: Batch):
-    labels, mask = batch["source"]["y"], batch["source"]["mask"]
-    each = losses.cross_entropy(logits, labels)
-    return (each * weights(labels)).mean(), {
-      "loss": metrics.average(each, mask),
-      "accuracy": metrics.accuracy(logits, labels, mask),
-    }
+  def weighed_loss(logits: Array, batch: Batch):
+    each, report = label_loss(logits, batch)
+    return (each * weights(batch["source"]["y"])).mean(), report
 
   def parts(params: PyTree, model_state, batch, key, shown=lambda view: view):
     """The source's loss, the distance of the domains, and what is reported."""
@@ -115,11 +112,11 @@ def domain(
     source, target, model_state = views(
       params["model"], model_state, batch, key_model
     )
-    loss, report = label_loss(source.logits, batch)
+    loss, report = weighed_loss(source.logits, batch)
     if alignment.loss is None:
       return loss, 0.0, (report, model_state)
     distance, extra = alignment.loss(
-      params["adversary"], shown(source), shown(target), key_alignment, True
+      params["adversary"], shown(source), shown(target), key_alignment
     )
     return loss, distance, (report | extra, model_state)
 
@@ -139,7 +136,7 @@ def domain(
     source, model_state = one_domain(
       model, params["model"], model_state, batch["source"]["x"], key
     )
-    loss, report = label_loss(source.logits, batch)
+    loss, report = weighed_loss(source.logits, batch)
     return loss, {"model": (report, model_state)}
 
   def model_loss(params: PyTree, model_state, batch: Batch, lam, key):

@@ -8,6 +8,7 @@ import optax
 
 from robust_jax import checks, metrics, parallel
 from robust_jax.games import GameState, turn
+from robust_jax.games.players import same_names
 from robust_jax.models.fader_autoencoder import FaderAutoencoder
 from robust_jax.models.frozen import frozen
 from robust_jax.models.mlp import MLP
@@ -215,11 +216,7 @@ def _summarise(values):
 
 
 def _check(optimizers, beta, objective, hidden):
-  if set(optimizers) != set(_PLAYERS):
-    raise ValueError(
-      f"optimizers of {sorted(optimizers)}: wanted one for each player, "
-      f"{' and '.join(_PLAYERS)}."
-    )
+  same_names("optimizers", optimizers, _PLAYERS)
   if not 0 <= beta < float("inf"):
     raise ValueError(f"beta = {beta}: wanted a finite number, 0 or more.")
   if objective not in _OBJECTIVES:

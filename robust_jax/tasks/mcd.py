@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from robust_jax import checks, losses, metrics, parallel
+from robust_jax import checks, parallel
 from robust_jax.evaluation.adaptation import adaptation, summarise
 from robust_jax.games import GameState, joint, turn
 from robust_jax.models.adapted import Adapted
@@ -16,6 +16,7 @@ from robust_jax.tasks.two_domains import (
   both_domains,
   feature_layers,
   initialise,
+  label_loss,
   one_domain,
 )
 from robust_jax.types import Array, Batch, Key, PyTree, State, Task
@@ -58,14 +59,21 @@ def mcd(
   checks.at_least_one("num_updates", num_updates)
 
   def source_loss(params: PyTree, model_state, batch: Batch, key: Key):
-    source, _, changed = both(params, model_state, batch, key)
-    labels, mask = batch["source"]["y"], batch["source"]["mask"]
-    each = [losses.cross_entropy(logits, labels) for logits in source]
-    report = {
-      "loss": metrics.average(each[0], mask),
-      "accuracy": metrics.accuracy(source[0], labels, mask),
-    }
-    return (each[0] + each[1]).mean(), (report, changed)
+    if batch_norm == "none":  # the target's statistics need no pass
+      passed, changed = one_domain(
+        model, _whole(params, "first"), model_state, batch["source"]["x"], key
+      )
+      source = second(params, passed, key)
+    else:
+      source, _, changed = both(params, model_state, batch, key)
+    loss, report = labels_loss(source, batch)
+    return loss, (report, changed)
+
+  def labels_loss(source: tuple[Array, Array], batch: Batch):
+    """Of both heads; the first head's is reported."""
+    first, report = label_loss(source[0], batch)
+    other, _ = label_loss(source[1], batch)
+    return (first + other).mean(), report
 
   def both(params: PyTree, model_state, batch: Batch, key: Key):
     """Logits of both heads on the source, on the target, new statistics."""
@@ -94,13 +102,13 @@ def mcd(
         model, _whole(params, "first"), own, batch["target"]["x"], key
       )
       target = second(params, passed, key)
-    first, other = (jax.nn.softmax(logits) for logits in target)
-    distance = jnp.abs(first - other).mean()
-    return distance, {"discrepancy": (distance, jnp.ones(()))}
+    return _disagreement(target), None
 
-  def heads_loss(params: PyTree, *args):
-    apart, report = discrepancy(params, *args)
-    return source_loss(params, *args)[0] - apart, report
+  def heads_loss(params: PyTree, model_state, batch: Batch, key: Key):
+    source, target, _ = both(params, model_state, batch, key)
+    apart = _disagreement(target)
+    loss, _ = labels_loss(source, batch)
+    return loss - apart, {"discrepancy": (apart, jnp.ones(()))}
 
   optimisers = {"features": optimizer, "heads": optimizer}
   learn = joint(source_loss, optimisers, reduce=parallel.mean)
@@ -155,6 +163,11 @@ def mcd(
     return adaptation(deployed(state), batch)
 
   return Task(init, step, evaluate, deployed, summarise)
+
+
+def _disagreement(pair: tuple[Array, Array]) -> Array:
+  first, second = (jax.nn.softmax(logits) for logits in pair)
+  return jnp.abs(first - second).mean()
 
 
 def _averaged(first: SplitModel, second: SplitModel) -> SplitModel:

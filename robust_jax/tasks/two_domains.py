@@ -12,10 +12,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from robust_jax import losses, metrics
 from robust_jax.adaptation import View
 from robust_jax.models.adapted import Adapted
 from robust_jax.models.split import split
-from robust_jax.types import Array, Batch, Key, PyTree
+from robust_jax.types import Array, Batch, Key, Metrics, PyTree
 
 MODES = ("none", "joint", "separate")
 
@@ -37,7 +38,7 @@ def initialise(
   """
   state = dict(model.init(key, batch["source"]["x"][:1]))
   params = state.pop("params")
-  check_batch_norm(batch_norm, bool(state))
+  _check_batch_norm(batch_norm, bool(state))
   if batch_norm == "separate":
     return params, {"source": state, "target": jax.tree.map(jnp.copy, state)}
   return params, state
@@ -92,6 +93,16 @@ def both_domains(
   return source, target, state
 
 
+def label_loss(logits: Array, batch: Batch) -> tuple[Array, Metrics]:
+  """The cross-entropy `[B]` on the source, and the report of it."""
+  labels, mask = batch["source"]["y"], batch["source"]["mask"]
+  each = losses.cross_entropy(logits, labels)
+  return each, {
+    "loss": metrics.average(each, mask),
+    "accuracy": metrics.accuracy(logits, labels, mask),
+  }
+
+
 def adapted(
   model: nn.Module, batch_norm: str, params: PyTree, state: PyTree
 ) -> Adapted:
@@ -121,8 +132,7 @@ def feature_layers(model: nn.Module, batch: Batch) -> list[str]:
   return sorted(jax.eval_shape(make, jax.random.key(0), x)["params"])
 
 
-def check_batch_norm(batch_norm: str, has_state: bool) -> None:
-  """Refuses a choice that the model leaves no room for, or leaves open."""
+def _check_batch_norm(batch_norm, has_state):
   if batch_norm not in MODES:
     raise ValueError(
       f"batch_norm = '{batch_norm}': wanted one of {', '.join(MODES)}."

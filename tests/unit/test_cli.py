@@ -176,6 +176,15 @@ def test_two_processes_are_one_program(tmp_path):
     (["train", CONFIG, "--workdir=/proc/nothing"], "cannot be written"),
     (["train", CONFIG, "--process-id=1"], "give all three"),
     (["evaluate", "--workdir=/nowhere"], "/nowhere holds no run"),
+    (
+      [
+        "evaluate",
+        "--config=experiments/configs/fader/digits.py",
+        "--workdir=/nowhere",
+        "--attack=pgd",
+      ],
+      "judged by 'fader_report', which attacks nothing",
+    ),
     (["data", "mnst"], "did you mean 'mnist'"),
   ],
 )

@@ -52,6 +52,11 @@ def test_the_attack_of_the_walk_through(tmp_path, monkeypatch):
     "black_box",
     "adaptation",
     "corruptions",
+    "sequences",
+    "data.augmentation",
+    "data.mixing",
+    "evaluation.families",
+    "defenses",
     "tasks",
   ],
 )

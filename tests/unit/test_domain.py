@@ -270,7 +270,10 @@ def test_adda_flips_labels():
 @pytest.mark.parametrize(
   ("options", "message"),
   [
-    ({"optimizers": {"source": SGD}}, r"are of \['source'\]: wanted one for"),
+    (
+      {"optimizers": {"source": SGD}},
+      r"optimizers of \['source'\]: wanted one for each player",
+    ),
     ({"pretrained": 1.0}, "pretrained = 1.0: wanted a share"),
     ({"alignment": adaptation.mmd()}, "has no adversary: wanted one to fool"),
     ({"batch_norm": "joint"}, "'joint': wanted 'separate'"),

@@ -8,7 +8,7 @@ import pytest
 from experiments import build
 from experiments.configs import common
 from experiments.configs.spatial import mnist_worst_of_10
-from robust_jax import attacks
+from robust_jax import attacks, losses, search
 from robust_jax import perturbations as sets
 
 KEY = jax.random.key(0)
@@ -37,6 +37,29 @@ def test_a_wrong_option_of_the_set_is_refused():
   section["set"]["rotatoin"] = 3
   with pytest.raises(ValueError, match="did you mean 'rotation'"):
     build.attack(section)
+
+
+def test_a_section_has_the_search_expect_transformations():
+  section = {
+    "name": "compose",
+    "search": {"name": "pgd", "num_steps": 2},
+    "set": {"name": "linf", "eps": 0.3},
+    "objective": "cross_entropy",
+  }
+  turned = {"name": "affine", "rotation": 90.0, "translation": 0.0}
+  expected = {**section, "expectation": {**turned, "num_samples": 3}}
+  pset = sets.affine(90.0, 0.0)
+  robust = search.expectation_over_transformation(
+    search.pgd, lambda key, x: pset.apply(x, pset.sample(key, x)), 3
+  )
+  wanted = attacks.compose(
+    robust, sets.linf(0.3), losses.cross_entropy, num_steps=2
+  )
+  found = attacked(build.attack(expected))
+  np.testing.assert_array_equal(found, attacked(wanted))
+  assert (found != attacked(build.attack(section))).any()
+  with pytest.raises(ValueError, match="'expectation' has no num_samples"):
+    build.attack({**section, "expectation": turned})
 
 
 def test_evaluation_is_the_published_one_and_smoke_is_short():

@@ -1,0 +1,1 @@
+"""What makes a trained model more robust without training it again."""

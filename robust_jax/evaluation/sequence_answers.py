@@ -1,0 +1,65 @@
+"""What a model of any kind answers along sequences of frames."""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from robust_jax import lookup
+from robust_jax.adapters.ask import Predict, ask
+from robust_jax.corruptions import draws
+
+_BATCH = 16  # sequences at a time: of 41 frames each
+
+
+def sequence_answers(
+  predict: Predict,
+  images: np.ndarray,
+  sequence: str,
+  num_classes: int,
+  *,
+  ids: Sequence[int] | None = None,
+  seed: int = 0,
+  **options: int,
+) -> np.ndarray:
+  """Answers to all frames: float `[N, T, K]`, or classes `[N, T]`.
+
+  `statistics.flip_probability` takes the classes, `statistics.top5_distance`
+  the scores, both with `noise=sequence in sequences.suites.NOISE`.
+
+  Args:
+    predict: the model, on 8-bit images.
+    images: uint8 `[N, H, W, C]`.
+    sequence: a member of `robust_jax.sequences`.
+    num_classes: K.
+    ids: of the images, which their randomness is keyed by; their places by
+      default.
+    seed: of the whole evaluation.
+    **options: `size` and `level` of the sequence.
+
+  Raises:
+    ValueError: no such sequence, other images, or see `adapters.ask`.
+  """
+  images = np.asarray(images)
+  if images.dtype != np.uint8 or images.ndim != 4 or len(images) == 0:
+    raise ValueError(
+      f"images are {images.dtype} of shape {images.shape}: wanted at least one "
+      "in uint8 [N, H, W, C]."
+    )
+  make = lookup.find("sequences", sequence)
+  frames_of = jax.jit(lambda keys, x: make(keys, x, **options))
+  ids = np.arange(len(images)) if ids is None else np.asarray(ids)
+  answers = []
+  for start in range(0, len(images), _BATCH):
+    count = len(images[start : start + _BATCH])
+    # The last batch is filled up: another size would compile another program.
+    rows = np.minimum(np.arange(start, start + _BATCH), len(images) - 1)
+    keys = draws.image_keys(seed, ids[rows], sequence, 1)
+    x = jnp.asarray(images[rows], jnp.float32) / 255
+    frames = np.asarray(frames_of(keys, x))[:count]
+    pixels = np.rint(255 * frames).astype(np.uint8)
+    flat = pixels.reshape(-1, *images.shape[1:])
+    answered = ask(predict, flat, num_classes)
+    answers.append(answered.reshape(count, -1, *answered.shape[1:]))
+  return np.concatenate(answers)

@@ -1,0 +1,46 @@
+"""The table of methods, from runs that are already there."""
+
+import json
+
+import pytest
+
+from experiments.adaptation_methods import main
+from experiments.adaptation_report import RULES
+from experiments.configs.domain import digits_dann
+
+
+def _finished(path, accuracy):
+  path.mkdir(parents=True)
+  model = {
+    "target_accuracy": dict.fromkeys(RULES, accuracy),
+    "source_accuracy": 0.9,
+    "a_distance": 1.5,
+  }
+  (path / "report.json").write_text(json.dumps({"models": {"x": model}}))
+
+
+def test_finished_runs_are_tabulated_and_not_trained_again(tmp_path, capsys):
+  for seed, accuracy in enumerate((0.6, 0.7, 0.8)):
+    _finished(tmp_path / "dann" / str(seed), accuracy)
+    _finished(tmp_path / "source_only" / str(seed), 0.5)
+  arguments = ["--experiment", "digits_dann", "--output", str(tmp_path)]
+  assert main([*arguments, "--methods", "source_only", "dann"]) == 0
+  said = " ".join(capsys.readouterr().out.split())
+  # The sample deviation of 60, 70 and 80 is 10.
+  assert "dann 70.0±10.0" in said
+  assert "source_only 50.0±0.0" in said
+  methods = json.loads((tmp_path / "methods.json").read_text())["methods"]
+  assert methods["dann"]["oracle"] == [0.6, 0.7, 0.8]
+
+
+def test_an_unknown_method_is_refused(capsys):
+  with pytest.raises(SystemExit):
+    main(["--experiment", "digits_dann", "--methods", "magic"])
+  assert "invalid choice: 'magic'" in capsys.readouterr().err
+
+
+def test_the_ceiling_learns_from_labels_of_the_target():
+  data = digits_dann.get_config("on_target").data
+  (source,) = data.sources.items()
+  assert source[0] == data.target.name == "digits_m"
+  assert {"name": source[0], **source[1]} == data.target.to_dict()

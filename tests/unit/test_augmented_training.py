@@ -1,0 +1,197 @@
+"""Augmentation in a training step, and in a config."""
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+import scipy.spatial.distance
+import scipy.special
+from flax import linen as nn
+from ml_collections import ConfigDict
+
+from experiments import build, sections
+from experiments.configs.standard import cifar10_15k
+from robust_jax import losses, metrics, parallel
+from robust_jax.data import augmentation, mixing
+from robust_jax.tasks.adversarial import adversarial
+from robust_jax.tasks.supervised import supervised
+
+KEY = jax.random.key(0)
+
+
+class Linear(nn.Module):
+  num_classes: int = 3
+
+  @nn.compact
+  def __call__(self, x, *, train=False):
+    del train
+    return nn.Dense(3)(x.reshape(len(x), -1))
+
+
+def batch():
+  keys = jax.random.split(KEY)
+  return {
+    "x": jax.random.uniform(keys[0], (8, 4, 4, 1)),
+    "y": jax.random.randint(keys[1], (8,), 0, 3),
+    "mask": jnp.ones(8),
+  }
+
+
+def stepped(task, rows=None, num_steps=1):
+  rows = rows or batch()
+  state = jax.jit(task.init)(KEY, rows)
+  step = parallel.simulate_step(task.step, 1)
+  for _ in range(num_steps):
+    state, report = step(state, (), rows, KEY)
+  return state, metrics.result(report)
+
+
+def make(**options):
+  return supervised(Linear(), optax.sgd(0.5), **options)
+
+
+def invert(key, x):
+  del key
+  return 1 - x
+
+
+def close(a, b):
+  chex.assert_trees_all_close(a, b, rtol=1e-5, atol=1e-6)
+
+
+INVERTED = batch() | {"x": 1 - batch()["x"]}
+
+
+def test_a_step_sees_the_augmented_batch_and_evaluation_does_not():
+  task = make(augment=invert)
+  state, report = stepped(task)
+  plain, expected = stepped(make(), INVERTED)
+  close((state, report), (plain, expected))
+  evaluate = parallel.pmap_evaluate(task.evaluate)
+  close(
+    evaluate(state, (), batch(), KEY, 0),
+    parallel.pmap_evaluate(make().evaluate)(state, (), batch(), KEY, 0),
+  )
+
+
+def test_an_attack_sees_the_augmented_batch():
+  seen = lambda key, logits_fn, x, labels: x + 0 * logits_fn(x)[0, 0]
+  task = adversarial(Linear(), optax.sgd(0.5), attack=seen, augment=invert)
+  close(stepped(task)[0], stepped(make(), INVERTED)[0])
+
+
+def test_each_step_draws_anew():
+  means = []
+
+  def record(key, x):
+    jax.debug.callback(lambda k: means.append(k.tolist()), jax.random.bits(key))
+    return x
+
+  stepped(make(augment=record), num_steps=3)
+  jax.effects_barrier()
+  assert len(set(means)) == 3
+
+
+def test_the_loss_of_mixed_labels_is_the_mixture_of_losses():
+  swap = lambda key, x, y: (x, 0.25 * y + 0.75 * jnp.roll(y, 1, axis=0))
+  rows = batch()
+  _, report = stepped(make(mix=swap))
+  logits = Linear().apply({"params": make().init(KEY, rows).params}, rows["x"])
+  other = jnp.roll(rows["y"], 1)
+  loss = 0.25 * losses.cross_entropy(logits, rows["y"])
+  loss += 0.75 * losses.cross_entropy(logits, other)
+  np.testing.assert_allclose(report["loss"], loss.mean(), rtol=1e-5)
+  right = jnp.mean(logits.argmax(-1) == other)  # it has the larger share
+  assert report["accuracy"] == right
+
+
+def test_consistency_adds_the_divergence_of_three_views():
+  rows = batch()
+  _, report = stepped(make(consistency=invert, consistency_weight=3.0))
+  params = make().init(KEY, rows).params
+  views = jnp.stack(
+    [
+      Linear().apply({"params": params}, x)
+      for x in (rows["x"], *[1 - rows["x"]] * 2)
+    ]
+  )
+  loss = losses.cross_entropy(views[0], rows["y"])
+  loss += 3 * losses.jensen_shannon(views)
+  np.testing.assert_allclose(report["loss"], loss.mean(), rtol=1e-5)
+  # Of equal views nothing is left but the plain step.
+  close(stepped(make(consistency=lambda key, x: x))[0], stepped(make())[0])
+
+
+def test_the_divergence_is_scipys():
+  logits = jax.random.normal(KEY, (2, 5, 4))
+  p, q = scipy.special.softmax(np.asarray(logits, float), axis=-1)
+  expected = scipy.spatial.distance.jensenshannon(p, q, axis=1) ** 2
+  np.testing.assert_allclose(losses.jensen_shannon(logits), expected, rtol=1e-4)
+  apart = 50 * jnp.eye(4)[:, None]  # four views, each sure of another class
+  np.testing.assert_allclose(losses.jensen_shannon(apart), np.log(4), rtol=1e-5)
+
+
+def test_views_of_mixed_images_are_refused():
+  with pytest.raises(ValueError, match="mix and consistency: wanted one"):
+    make(mix=mixing.mixup(), consistency=augmentation.augmix())
+
+
+def test_sections_mean_augmentations():
+  section = (
+    {"name": "perturb", "set": {"name": "shift", "eps": 0, "flip": "vertical"}},
+    {
+      "name": "one_of",
+      "augmentations": ({"name": "cutout", "size": 2},),
+    },
+    {
+      "name": "sometimes",
+      "probability": 0.0,
+      "augmentation": {"name": "corrupt", "corruption": "fog"},
+    },
+  )
+  x = jnp.broadcast_to(jnp.linspace(0, 1, 4)[:, None, None], (16, 4, 4, 1))
+  y = jax.jit(sections.augmentation(ConfigDict({"a": section}).a))(KEY, x)
+  y = np.asarray(y)
+  hidden = y == 0.5
+  assert hidden.any(axis=(1, 2, 3)).all()
+  mirrored = np.asarray(x[:, ::-1])
+  assert np.all(hidden | (y == x) | (y == mirrored))
+  # Read back from a run's config.json, tuples are lists.
+  again = jax.eval_shape(sections.augmentation(list(section)), KEY, x)
+  assert again.shape == x.shape
+
+
+@pytest.mark.parametrize(
+  ("section", "value", "message"),
+  [
+    ("augment", ({"name": "flop"},), "no 'flop'.*did you mean 'flip'"),
+    ("augment", ({"name": "flip", "both": True},), "flip has no option 'both'"),
+    ("mix", {"name": "mixdown"}, "no 'mixdown'.*did you mean 'mixup'"),
+  ],
+)
+def test_an_unknown_name_or_option_is_refused(section, value, message):
+  config = cifar10_15k.get_config()
+  with config.unlocked():
+    config[section] = value
+  with pytest.raises(ValueError, match=message):
+    build.task(config, Linear(), num_steps=1)
+
+
+def test_a_section_that_the_task_does_not_take_is_refused():
+  config = cifar10_15k.get_config("augmented")
+  config.task.name = "mcd"
+  with pytest.raises(ValueError, match=r"'mcd' has no use for.*`augment`"):
+    build.task(config, Linear(), num_steps=1)
+
+
+def test_the_variants_differ_in_what_they_name():
+  plain = cifar10_15k.get_config()
+  augmented = cifar10_15k.get_config("augmented")
+  flips = cifar10_15k.get_config("flips")
+  assert "augment" not in plain
+  assert {a["name"] for a in augmented.augment} > {"pad_crop", "flip", "cutout"}
+  assert augmented.model == plain.model == flips.model
+  assert flips.augment[0]["vertical"]
+  assert flips.warm_start.run == "runs/cifar10_15k"

@@ -1,0 +1,94 @@
+"""The part of CIFAR-10 that is read from raw files."""
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from robust_jax.data import cifar10_15k
+from robust_jax.data.find_builder import find_builder
+
+DATA = Path(os.environ.get("ROBUST_JAX_DATA") or "-")
+needs_cifar = pytest.mark.skipif(
+  not (DATA / "raw/cifar10/test.npz").exists(),
+  reason="ROBUST_JAX_DATA names no folder with raw/cifar10",
+)
+IMAGES = np.random.default_rng(0).integers(0, 256, (7, 32, 32, 3), np.uint8)
+LABELS = np.array([3, 8, 8, 0, 6, 9, 1])
+
+
+@pytest.fixture
+def raw(tmp_path, monkeypatch):
+  """`$ROBUST_JAX_DATA/raw/cifar10`, empty."""
+  monkeypatch.setenv("ROBUST_JAX_DATA", str(tmp_path))
+  folder = tmp_path / "raw" / "cifar10"
+  folder.mkdir(parents=True)
+  return folder
+
+
+def write_arrays(path):
+  pieces = []
+  for image in IMAGES:
+    file = io.BytesIO()
+    PIL.Image.fromarray(image).save(file, "png")
+    pieces.append(np.frombuffer(file.getvalue(), np.uint8))
+  np.savez(
+    path,
+    blob=np.concatenate(pieces),
+    offsets=np.cumsum([0, *map(len, pieces)]),
+    y=LABELS.astype(np.uint8),
+  )
+
+
+def write_binary(path, rows):
+  planes = IMAGES[rows].transpose(0, 3, 1, 2).reshape(-1, 3 * 32 * 32)
+  labels = LABELS[rows, None].astype(np.uint8)
+  np.concatenate([labels, planes], axis=1).tofile(path)
+
+
+def test_both_formats_are_read_alike(raw):
+  write_arrays(raw / "test.npz")
+  write_binary(raw / "test_batch.bin", slice(None))
+  for number, rows in ((1, slice(0, 2)), (2, slice(2, 6)), (3, slice(6, 7))):
+    write_binary(raw / f"data_batch_{number}.bin", rows)
+  for read, name, split in (
+    (cifar10_15k.from_arrays, "test.npz", "test"),
+    (cifar10_15k.from_binary, "test_batch.bin", "test"),
+    (cifar10_15k.from_binary, "data_batch_1.bin", "train"),
+  ):
+    images, labels = read(raw / name, split)
+    np.testing.assert_array_equal(images, IMAGES)
+    np.testing.assert_array_equal(labels, LABELS)
+
+
+def test_a_part_that_is_missing_or_too_small_is_refused(raw):
+  builder = find_builder("cifar10_15k", str(raw))
+  with pytest.raises(
+    ValueError, match=r"no file train_first15000.npz or data_"
+  ):
+    builder.make_splits()
+  write_binary(raw / "data_batch_1.bin", slice(None))
+  with pytest.raises(ValueError, match=r"lacks data_batch_2.bin, data_batch_3"):
+    builder.make_splits()
+  write_arrays(raw / "train_first15000.npz")
+  with pytest.raises(
+    ValueError, match=r"has 7 images of .* up to 9: wanted 15"
+  ):
+    builder.make_splits()
+
+
+@needs_cifar
+def test_it_is_the_official_one():
+  images, labels = cifar10_15k.from_arrays(
+    DATA / "raw/cifar10/test.npz", "test"
+  )
+  assert np.bincount(labels).tolist() == [1000] * 10
+  # The means of the whole data set; a part of it is within a hundredth.
+  means = images.mean((0, 1, 2)) / 255
+  np.testing.assert_allclose(means, [0.4914, 0.4822, 0.4465], atol=0.01)
+  with np.load(DATA / "raw/cifar10/train_first15000.npz") as arrays:
+    assert arrays["y"][:5].tolist() == [6, 9, 9, 4, 1]
+    assert len(arrays["offsets"]) == 15_001
