@@ -54,6 +54,7 @@ def html_report(
     loader=jinja2.FileSystemLoader(_TEMPLATES),
     autoescape=True,
     undefined=jinja2.StrictUndefined,
+    finalize=_unbroken,
     trim_blocks=True,
     lstrip_blocks=True,
   )
@@ -80,6 +81,11 @@ def html_report(
       for name, found in failures.items()
     },
   )
+
+
+def _unbroken(value):
+  """No line ends between a number and its percent sign."""
+  return value.replace(" %", "\u00a0%") if type(value) is str else value
 
 
 def _labels(conditions):

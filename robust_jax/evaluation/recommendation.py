@@ -115,7 +115,8 @@ def _best(best, risks, comparisons):
     own, other = "A better", "B better"
     if pair.b == best:
       own, other = other, own
-    reasons += [d.sentence for d in found if d.verdict != other]
+    reasons += [d.sentence for d in found if d.verdict == own]
+    reasons += [d.sentence for d in found if d.verdict == "not told apart"]
     p_values.append(min(d.p_adjusted for d in found if d.verdict == own))
     worse = [*found, *pair.families.values()]
     cautions += [d.sentence for d in worse if d.verdict == other]
