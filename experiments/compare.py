@@ -1,6 +1,7 @@
 """Models under many transformations: which of them would you deploy?"""
 
 import dataclasses
+import itertools
 import pathlib
 import time
 from collections.abc import Mapping, Sequence
@@ -101,8 +102,10 @@ def compare(
       "command again to go on."
     )
     return None
-  names = [CLEAN, *(case.name for case in cases.cases)]
-  reads = {k: {n: one.read(n) for n in names} for k, one in kept.items()}
+  reads = {
+    key: {name: one.read(name) for name in _names(cases)}
+    for key, one in kept.items()
+  }
   compared = comparison_report(
     entrants,
     reads,
@@ -149,12 +152,18 @@ def _collect(kept, images: HeldImages, cases: Catalogue, seed) -> bool:
       f"The images have {len(images.groups)} sizes, and programs are compiled "
       "for each: --image_size=224 makes all of them 224 x 224 pixels."
     )
-  total = len(cases.cases) + 1
+  names = _names(cases)
+  answered = lambda name: all(one.read(name) is not None for one in kept)
+  before = sum(1 for _ in itertools.takewhile(answered, names))
   with (
     interrupt() as interrupted,
-    Progress("asking", total) as bar,
+    Progress("asking", len(names), before) as bar,
   ):
     return collect(kept, images, cases.cases, seed, bar.update, interrupted)
+
+
+def _names(cases: Catalogue) -> list[str]:
+  return [CLEAN, *(case.name for case in cases.cases)]
 
 
 def _sides(names, asked: Asked) -> tuple[str, str | None]:

@@ -8,6 +8,7 @@ from absl import flags
 from experiments.compare import Asked, compare
 from experiments.entrants import entrants
 from experiments.open_images import open_images
+from robust_jax import parallel
 from robust_jax.statistics.gate import Thresholds
 
 _MODELS = flags.DEFINE_multi_string(
@@ -94,6 +95,8 @@ def compare_command(
   ):
     if value is None:
       raise ValueError(f"compare needs --{name}, as in --{name}={example}.")
+  if parallel.num_processes() > 1:
+    raise ValueError("compare runs in one process: start only one.")
   models = entrants(texts)
   result = compare(
     models,

@@ -68,7 +68,7 @@ def catalogue(
   """
   given = families is not None
   names = [n for n in families or lookup.members(_HOME) if n != _BASIC]
-  if len(set(names)) < len(names):
+  if len({_short(name) for name in names}) < len(names):
     raise ValueError(f"families = {', '.join(names)}: wanted each once.")
   found = {MINIMUM_FUNCTIONALITY: _family(_BASIC, shapes)}
   for name in names:
@@ -76,7 +76,7 @@ def catalogue(
     if not given and not family.by_default:
       continue
     if family.transformations:
-      found[name.rpartition(":")[2]] = family
+      found[_short(name)] = family
     elif given:
       raise ValueError(
         f"family '{name}' does not apply to images of the shapes "
@@ -99,6 +99,11 @@ def catalogue(
   )
   about = {name: family.about for name, family in found.items()}
   return Catalogue(cases, about, _version(names))
+
+
+def _short(name) -> str:
+  """What reports call a family."""
+  return name.rpartition(":")[2]
 
 
 def _family(name, shapes) -> Family:

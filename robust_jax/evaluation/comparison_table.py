@@ -8,6 +8,10 @@ import rich.table
 
 # Models that 80 columns have room for with intervals.
 _WITH_INTERVALS = 3
+_WHAT = {
+  True: "the images answered right clean that are lost",
+  False: "images whose answer changes",
+}
 
 
 def comparison_table(report: Mapping[str, Any]) -> rich.table.Table:
@@ -21,7 +25,7 @@ def comparison_table(report: Mapping[str, Any]) -> rich.table.Table:
   interval = _interval if spacious else _value
   table = rich.table.Table(
     title=f"{data['name']}, {data['images']} images",
-    caption="Risk: % of the images answered right clean that are lost"
+    caption=("Risk: % of " + _WHAT[data["labelled"]])
     + (f" ({100 * report['level']:g} % interval)." if spacious else "."),
     box=rich.box.SIMPLE_HEAD,
     padding=(0, 1),

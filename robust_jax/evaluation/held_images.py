@@ -126,9 +126,10 @@ class _Drawn:
 
 
 def _groups(shapes, images, numbers):
-  groups = []
-  for shape in dict.fromkeys(shapes):
-    rows = np.array([i for i, other in enumerate(shapes) if other == shape])
-    pixels = np.stack([images[i] for i in rows])
-    groups.append(Group(rows, pixels, numbers[rows]))
-  return tuple(groups)
+  rows: dict[tuple[int, int, int], list[int]] = {}
+  for row, shape in enumerate(shapes):
+    rows.setdefault(shape, []).append(row)
+  return tuple(
+    Group(np.array(some), np.stack([images[i] for i in some]), numbers[some])
+    for some in rows.values()
+  )

@@ -25,7 +25,8 @@ _COLOURS = (
   "#8A6100",
   "#1F1F1F",
 )
-_DASHES = ("", "6 3", "2 3", "8 3 2 3", "10 4", "1 4")
+# One fewer than colours and marks, so that thirty models differ.
+_DASHES = ("", "6 3", "2 3", "8 3 2 3", "12 4")
 
 
 def html_report(
@@ -53,6 +54,7 @@ def html_report(
     loader=jinja2.FileSystemLoader(_TEMPLATES),
     autoescape=True,
     undefined=jinja2.StrictUndefined,
+    finalize=_unbroken,
     trim_blocks=True,
     lstrip_blocks=True,
   )
@@ -79,6 +81,11 @@ def html_report(
       for name, found in failures.items()
     },
   )
+
+
+def _unbroken(value):
+  """No line ends between a number and its percent sign."""
+  return value.replace(" %", "\u00a0%") if type(value) is str else value
 
 
 def _labels(conditions):

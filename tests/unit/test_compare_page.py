@@ -37,6 +37,8 @@ addEventListener("load", () => {
     empty: pictures.filter((p) => !p.complete || !p.naturalWidth).length,
     charts: charts.length,
     marks: charts.map(drawn),
+    lines: charts.flatMap((c) => [...c.querySelectorAll("polyline")].map(
+      (line) => line.getTotalLength())),
     outside: charts.flatMap((c) => [...c.querySelectorAll("text")].filter(
       (t) => box(t).left < box(c).left - 1 || box(t).right > box(c).right + 1
     ).map((t) => t.textContent)),
@@ -130,6 +132,9 @@ def test_a_reader_sees_all_of_it(page, width):
   assert found["charts"] == 1 + 2 + 4 + 1
   # Two models and a grid in each.
   assert min(found["marks"]) >= 5
+  # A line for each of two models in six charts, of 248 units across.
+  assert len(found["lines"]) == 2 * 6
+  assert min(found["lines"]) >= 248
   assert found["outside"] == []
   assert found["letters"] >= 10
   assert [n for n in found["fetched"] if not n.startswith("data:")] == []

@@ -59,6 +59,7 @@ def test_minimum_functionality_comes_always_and_first():
   [
     (["nose"], "did you mean 'noise'"),
     (["noise", "blur", "noise"], "wanted each once"),
+    (["noise", "my.families:noise"], "wanted each once"),
     (["mnist_c"], "does not apply to images"),
     (["minimum_functionality"], "no families"),
   ],
