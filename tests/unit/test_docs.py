@@ -1,11 +1,14 @@
 """What the documents say is done, as they say it."""
 
+import io
 import pathlib
 import re
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
+from PIL import Image
 
 from experiments import runs
 from experiments.configs.adversarial import digits_pgd
@@ -41,6 +44,29 @@ def test_the_attack_of_the_walk_through(tmp_path, monkeypatch):
   x_adv = noisy_sign(jax.random.key(1), lambda x: x @ w, x, jnp.zeros(3, int))
   expected = 0.5 + 0.1 * jnp.sign(w[:, 1] - w[:, 0])
   assert jnp.allclose(x_adv, expected, atol=1e-6)
+
+
+def test_the_robustness_tests_run():
+  images = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), np.uint8)
+  weights = jax.random.normal(jax.random.key(0), (8 * 8 * 3, 10))
+  known = {
+    "images": images,
+    "labels": np.arange(3),
+    "jpegs": [_jpeg(image) for image in images],
+    "logits_fn": lambda x: x.reshape(len(x), -1) @ weights,
+  }
+  for block in _code_blocks("docs/robustness_tests.md"):
+    exec(block, known)
+  assert known["flips"].shape == known["moved"].shape == (3,)
+  assert known["found"].changed.shape == (5, 5)
+  assert "pillow" in known["noise"].decoders
+  assert known["averaged"](np.float32(images) / 255).shape == (3, 10)
+
+
+def _jpeg(image):
+  file = io.BytesIO()
+  Image.fromarray(image).save(file, "JPEG")
+  return file.getvalue()
 
 
 @pytest.mark.parametrize(
