@@ -25,21 +25,13 @@ import rich.table
 from ml_collections import ConfigDict
 
 from experiments import runs
-from experiments.adaptation_report import RULES
+from experiments.adaptation_report import HEADINGS, RULES
 from experiments.configs import adaptation, domain
 from experiments.set_up_compiler import set_up_compiler
 from robust_jax.evaluation.report import print_table, write_json
 
-# What is tabulated of a report beside the target's accuracies.
+# What is tabulated of a report beside the target's accuracies, as it does.
 _OTHERS = ("source_accuracy", "a_distance")
-_HEADINGS = (
-  "last\nstep",
-  "infor-\nmation",
-  "reverse\nvalid.",
-  "oracle",
-  "source",
-  "A-dis-\ntance",
-)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -114,7 +106,7 @@ def _table(scores: Mapping[str, Mapping[str, list[float]]], options):
     pad_edge=False,
   )
   table.add_column("method", no_wrap=True)
-  for name in _HEADINGS:
+  for name in HEADINGS[: len(RULES) + len(_OTHERS)]:
     table.add_column(name, justify="right", no_wrap=True)
   for method, columns in scores.items():
     cells = [

@@ -41,7 +41,7 @@ RULES = {
   "oracle": "target_accuracy",
 }
 """Rule -> the score of a checkpoint whose largest value it chooses."""
-_HEADINGS = (
+HEADINGS = (
   "last\nstep",
   "infor-\nmation",
   "reverse\nvalid.",
@@ -261,7 +261,7 @@ def _table(models: Mapping[str, Any], target: str) -> rich.table.Table:
     box=rich.box.SIMPLE_HEAD,
   )
   table.add_column("model", no_wrap=True)
-  for name in _HEADINGS:
+  for name in HEADINGS:
     table.add_column(name, justify="right", no_wrap=True)
   for title, model in models.items():
     accuracies = (

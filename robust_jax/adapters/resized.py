@@ -1,9 +1,8 @@
 """A data set whose images all get one size."""
 
-import numpy as np
-
 from robust_jax import checks
 from robust_jax.adapters.dataset import Dataset, Sample
+from robust_jax.adapters.resize import resize
 
 
 class Resized:
@@ -26,16 +25,11 @@ class Resized:
 
   def get(self, index: int) -> Sample:
     """The index-th one, resized."""
-    import PIL.Image
-
     sample = self._dataset.get(index)
     image, size = sample[1], self._size
-    grey = image.shape[-1] == 1
-    picture = PIL.Image.fromarray(image[..., 0] if grey else image)
-    scale = size / min(picture.size)
-    width, height = (max(size, round(scale * n)) for n in picture.size)
-    picture = picture.resize((width, height), PIL.Image.Resampling.BILINEAR)
-    left, top = (width - size) // 2, (height - size) // 2
-    picture = picture.crop((left, top, left + size, top + size))
-    result = np.asarray(picture).reshape(size, size, image.shape[-1])
-    return Sample(sample[0], result, sample[2])
+    scale = size / min(image.shape[:2])
+    height, width = (max(size, round(scale * n)) for n in image.shape[:2])
+    image = resize(image, (height, width))
+    top, left = (height - size) // 2, (width - size) // 2
+    middle = image[top : top + size, left : left + size]
+    return Sample(sample[0], middle, sample[2])
