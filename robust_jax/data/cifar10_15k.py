@@ -45,6 +45,18 @@ class Cifar10_15k(InMemory, skip_registration=True):
   IMAGE_SHAPE = _SHAPE
   DESCRIPTION = "A part of CIFAR-10: photographs of 32x32 pixels."
   HOMEPAGE = "https://www.cs.toronto.edu/~kriz/cifar.html"
+  CLASS_NAMES = (
+    "airplane",
+    "automobile",
+    "bird",
+    "cat",
+    "deer",
+    "dog",
+    "frog",
+    "horse",
+    "ship",
+    "truck",
+  )
 
   def make_splits(self) -> dict[str, Examples]:
     """Both splits; the keys are positions in the official order."""

@@ -1,7 +1,7 @@
 """What our own data sets have in common: small enough to be made in memory."""
 
 import abc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -32,11 +32,13 @@ class InMemory(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     IMAGE_SHAPE: `(H, W, C)`.
     DESCRIPTION: one sentence.
     HOMEPAGE: where the originals are to be had.
+    CLASS_NAMES: of the ten, in the order of their labels.
   """
 
   IMAGE_SHAPE: tuple[int, int, int]
   DESCRIPTION: str
   HOMEPAGE: str
+  CLASS_NAMES: Sequence[str] = "0123456789"
   VERSION = tfds.core.Version("1.0.0")
   # TFDS looks beside the code for checksums of downloads, of which there are
   # none, by a package that it does not list among its dependencies.
@@ -53,7 +55,7 @@ class InMemory(tfds.core.GeneratorBasedBuilder, skip_registration=True):
       features=tfds.features.FeaturesDict(
         {
           "image": tfds.features.Tensor(shape=self.IMAGE_SHAPE, dtype=np.uint8),
-          "label": tfds.features.ClassLabel(num_classes=10),
+          "label": tfds.features.ClassLabel(names=list(self.CLASS_NAMES)),
         }
       ),
       supervised_keys=("image", "label"),

@@ -43,7 +43,7 @@ _AUGMENT = (
 )
 _BOTH_FLIPS = {"name": "flip", "horizontal": True, "vertical": True}
 _VARIANTS = {
-  "augmented": {"augment": _AUGMENT, "training": {"num_epochs": 25.0}},
+  "augmented": {"augment": _AUGMENT},
   "flips": {
     "augment": (_BOTH_FLIPS,),
     "warm_start": {"run": "runs/cifar10_15k", "fresh": ()},
