@@ -13,7 +13,6 @@ writes it to `OUTPUT/methods.json`.
 import argparse
 import importlib
 import json
-import logging
 import pathlib
 import pkgutil
 from collections.abc import Mapping, Sequence
@@ -27,7 +26,7 @@ from ml_collections import ConfigDict
 from experiments import runs
 from experiments.adaptation_report import HEADINGS, RULES
 from experiments.configs import adaptation, domain
-from experiments.set_up_compiler import set_up_compiler
+from experiments.run_command import run_command
 from robust_jax.evaluation.report import print_table, write_json
 
 # What is tabulated of a report beside the target's accuracies, as it does.
@@ -36,11 +35,7 @@ _OTHERS = ("source_accuracy", "a_distance")
 
 def main(arguments: Sequence[str] | None = None) -> int:
   """Trains what is missing and prints the table; 1 where interrupted."""
-  parser = _parser()
-  options = parser.parse_args(arguments)
-  set_up_compiler()
-  # The readers of data sets warn through absl of what nobody here can act on.
-  logging.getLogger("absl").setLevel(logging.ERROR)
+  options = _parser().parse_args(arguments)
   output = options.output or pathlib.Path("runs") / (
     f"{options.experiment}_methods"
   )
@@ -106,8 +101,8 @@ def _table(scores: Mapping[str, Mapping[str, list[float]]], options):
     pad_edge=False,
   )
   table.add_column("method", no_wrap=True)
-  for name in HEADINGS[: len(RULES) + len(_OTHERS)]:
-    table.add_column(name, justify="right", no_wrap=True)
+  for name in (*RULES, *_OTHERS):
+    table.add_column(HEADINGS[name], justify="right", no_wrap=True)
   for method, columns in scores.items():
     cells = [
       _spread(values, 1 if name == "a_distance" else 100)
@@ -147,4 +142,4 @@ def _parser():
 
 
 if __name__ == "__main__":
-  raise SystemExit(main())
+  raise SystemExit(run_command(main))

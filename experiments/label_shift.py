@@ -11,7 +11,6 @@ adapt first and ask the adapted network.
 """
 
 import argparse
-import logging
 import pathlib
 
 import numpy as np
@@ -21,7 +20,7 @@ from jax.nn import softmax
 
 from experiments import build, workdir
 from experiments.adapted_run import Examples, adapted_run, examples
-from experiments.set_up_compiler import set_up_compiler
+from experiments.run_command import run_command
 from robust_jax.evaluation import report
 from robust_jax.evaluation.label_shift import LabelShift
 from robust_jax.evaluation.label_shift import label_shift as estimate
@@ -32,9 +31,6 @@ from robust_jax.on_host import on_host
 def main(arguments: list[str] | None = None) -> int:
   """Prints the table and the flag."""
   options = _parser().parse_args(arguments)
-  set_up_compiler()
-  # The readers of data sets warn through absl of what nobody here can act on.
-  logging.getLogger("absl").setLevel(logging.ERROR)
   config, most = workdir.read_config(options.workdir), options.num_examples
   sources, _ = build.domains(config, "validation")
   _, target = build.domains(config, "train")
@@ -92,4 +88,4 @@ def _parser():
 
 
 if __name__ == "__main__":
-  raise SystemExit(main())
+  raise SystemExit(run_command(main))

@@ -21,19 +21,17 @@ is interrupted or killed goes on when the same command is given again.
 """
 
 import difflib
-import logging
 import pathlib
 import sys
 from collections.abc import Sequence
 
-import absl.logging
 from absl import app, flags
 from ml_collections import config_flags
 
 from experiments import compare_command, processes, runs, workdir
 from experiments.configs.adversarial import digits_pgd
 from experiments.prepare_data import prepare_data
-from experiments.set_up_compiler import set_up_compiler
+from experiments.run_command import run_command
 from robust_jax import parallel
 
 # --help shows them too.
@@ -161,7 +159,6 @@ def main(argv: Sequence[str]) -> int:
   """Runs one command; returns the exit status."""
   if _PROCESSES.value is not None:
     return processes.spawn(_PROCESSES.value, _without_processes(sys.argv[1:]))
-  set_up_compiler()
   parallel.join(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
   command, *arguments = argv[1:] or ["demo"]
   if command not in _COMMANDS:
@@ -223,18 +220,7 @@ def _without_processes(arguments: list[str]) -> list[str]:
 
 def _guarded(argv: Sequence[str]) -> int:
   """`main`, with errors meant for people told without a traceback."""
-  absl.logging.set_verbosity(absl.logging.WARNING)
-  # Libraries warn through absl of what nobody here can act on.
-  logging.getLogger("absl").setLevel(logging.ERROR)
-  try:
-    return main(argv)
-  except (ValueError, FloatingPointError) as error:
-    if _TRACEBACK.value:
-      raise
-    print(f"error: {error}", file=sys.stderr)
-    return 2
-  except KeyboardInterrupt:
-    return 130
+  return run_command(lambda: main(argv), traceback=_TRACEBACK.value)
 
 
 def _parse(argv: Sequence[str]) -> Sequence[str]:

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl import app, flags, logging
+from absl import app, flags
 
 from experiments import runs
 from experiments.build import source
-from experiments.set_up_compiler import set_up_compiler
+from experiments.run_command import run_command
 from robust_jax import attacks, losses, perturbations, search
 from robust_jax.evaluation import report
 from robust_jax.evaluation.accuracy_curve import draw_accuracy_curves
@@ -81,8 +81,6 @@ def _attacks() -> dict[str, dict[str, Attack]]:
 
 
 def main(_: Sequence[str]) -> None:
-  logging.set_verbosity(logging.WARNING)
-  set_up_compiler()
   path = pathlib.Path(_OUTPUT.value)
   path.mkdir(parents=True, exist_ok=True)
   config, trained = runs.from_run(pathlib.Path(_RUN.value))
@@ -124,4 +122,4 @@ def main(_: Sequence[str]) -> None:
 
 if __name__ == "__main__":
   flags.mark_flag_as_required("run")
-  app.run(main)
+  app.run(lambda argv: run_command(lambda: main(argv)))

@@ -20,7 +20,7 @@ import numpy as np
 import rich.table
 
 from experiments import build, runs
-from experiments.set_up_compiler import set_up_compiler
+from experiments.run_command import run_command
 from robust_jax import attacks, losses, perturbations, search
 from robust_jax.evaluation import report
 from robust_jax.types import Array, Attack, Key, LogitsFn
@@ -121,7 +121,6 @@ def answers(key: Key, logits_fn: LogitsFn, x: Array, num_draws: int) -> Array:
 def main() -> None:
   """Runs the comparison; prints a table, writes report and picture."""
   options = _options()
-  set_up_compiler()
   key_target, key_attack, key_judge = jax.random.split(
     jax.random.key(options.seed), 3
   )
@@ -234,4 +233,4 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-  main()
+  raise SystemExit(run_command(main))

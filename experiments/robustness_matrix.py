@@ -17,10 +17,10 @@ from collections.abc import Callable, Sequence
 import jax
 import numpy as np
 import rich.console
-from absl import app, flags, logging
+from absl import app, flags
 
 from experiments import build, runs
-from experiments.set_up_compiler import set_up_compiler
+from experiments.run_command import run_command
 from robust_jax import attacks, losses, perturbations, search
 from robust_jax.attacks import suite
 from robust_jax.attacks.autoattack import in_ball, stages
@@ -41,8 +41,6 @@ Measure = Callable[..., np.ndarray]
 
 
 def main(_: Sequence[str]) -> None:
-  logging.set_verbosity(logging.WARNING)
-  set_up_compiler()
   path = pathlib.Path(_OUTPUT.value)
   path.mkdir(parents=True, exist_ok=True)
   measures, rows, seconds = _measures(), {}, {}
@@ -134,4 +132,4 @@ def _options() -> dict[str, float]:
 
 
 if __name__ == "__main__":
-  app.run(main)
+  app.run(lambda argv: run_command(lambda: main(argv)))

@@ -12,7 +12,6 @@ any access: a substitute of each is learned from its labels alone.
 """
 
 import argparse
-import logging
 import pathlib
 import time
 from collections.abc import Callable, Mapping
@@ -30,7 +29,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from experiments.set_up_compiler import set_up_compiler
+from experiments.run_command import run_command
 from robust_jax import attacks, losses
 from robust_jax.attacks.trees import nearest_leaf
 from robust_jax.black_box import on_host, train_substitute
@@ -51,9 +50,6 @@ _AT_ONCE = 250  # images attacked
 def main(arguments: list[str] | None = None) -> int:
   """Prints the tables and draws the heat map."""
   options = _parser().parse_args(arguments)
-  set_up_compiler()
-  # The readers of data sets warn through absl of what nobody here can act on.
-  logging.getLogger("absl").setLevel(logging.ERROR)
   console = rich.console.Console()
   started = time.monotonic()
   name, train, test, fresh = _images(options, console)
@@ -265,4 +261,4 @@ def _black_box(
 
 
 if __name__ == "__main__":
-  raise SystemExit(main())
+  raise SystemExit(run_command(main))
