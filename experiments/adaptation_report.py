@@ -41,15 +41,16 @@ RULES = {
   "oracle": "target_accuracy",
 }
 """Rule -> the score of a checkpoint whose largest value it chooses."""
-HEADINGS = (
-  "last\nstep",
-  "infor-\nmation",
-  "reverse\nvalid.",
-  "oracle",
-  "source",
-  "A-dis-\ntance",
-  "domain\nloss",
-)
+HEADINGS = {
+  "last step": "last\nstep",
+  "by information": "infor-\nmation",
+  "by reverse validation": "reverse\nvalid.",
+  "oracle": "oracle",
+  "source_accuracy": "source",
+  "a_distance": "A-dis-\ntance",
+  "domain_loss": "domain\nloss",
+}
+"""Rule or key of a model's report -> the head of its column."""
 _CURVES = (
   Curve("train", "loss", "class loss on the source"),
   Curve("train", "domain_loss", "loss of the domain classifier", np.log(2)),
@@ -261,8 +262,8 @@ def _table(models: Mapping[str, Any], target: str) -> rich.table.Table:
     box=rich.box.SIMPLE_HEAD,
   )
   table.add_column("model", no_wrap=True)
-  for name in HEADINGS:
-    table.add_column(name, justify="right", no_wrap=True)
+  for heading in HEADINGS.values():
+    table.add_column(heading, justify="right", no_wrap=True)
   for title, model in models.items():
     accuracies = (
       f"{100 * model['target_accuracy'][rule]:.1f}" for rule in RULES
