@@ -65,15 +65,15 @@ class Answers:
     self.entrant = entrant
     self._num_classes = len(images.class_names)
     self._folder = path / "answers" / f"{_plain(entrant.name)}-{digest}"
+    self._reads: dict[str, Read] = {}  # or files are read again and again
 
   def read(self, case: str) -> Read | None:
     """None if it is not there, whole."""
     # What is not there cannot be read either; nor what a newer version keeps.
     with contextlib.suppress(ValueError, KeyError):
-      arrays = load_npz(self._file(case))
-      parts = (arrays[n] for n in ("classes", "confidences", "probabilities"))
-      classes, confidences, probabilities = parts
-      return Read(classes, confidences, str(arrays["kind"]), probabilities)
+      if case not in self._reads:
+        self._reads[case] = _read(self._file(case))
+      return self._reads[case]
     return None
 
   def write(self, case: str, answers: np.ndarray) -> None:
@@ -104,13 +104,22 @@ class Answers:
         kind=found.kind,
         probabilities=probabilities,
       )
+    self._reads.pop(case, None)
 
   def forget(self) -> None:
     """Drops all that is kept."""
     shutil.rmtree(self._folder, ignore_errors=True)
+    self._reads.clear()
 
   def _file(self, case: str) -> pathlib.Path:
     return self._folder / f"{_plain(case)}.npz"
+
+
+def _read(path: pathlib.Path) -> Read:
+  arrays = load_npz(path)
+  parts = (arrays[n] for n in ("classes", "confidences", "probabilities"))
+  classes, confidences, probabilities = parts
+  return Read(classes, confidences, str(arrays["kind"]), probabilities)
 
 
 def _plain(name: str) -> str:

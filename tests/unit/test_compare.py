@@ -132,6 +132,7 @@ class TestAsking:
     before, asked = kept.read(cases[1].name), models["a"].asked
     (file,) = tmp_path.glob("answers/*/*one_pixel_shift*.npz")
     file.write_bytes(file.read_bytes()[:100])
+    (kept,) = _kept(tmp_path, models, images)
     assert kept.read(cases[1].name) is None
     collect([kept], images, cases, 0, lambda _: None, lambda: False)
     assert models["a"].asked == asked + len(images.ids)
