@@ -14,22 +14,11 @@ from robust_jax.adapters.image_folder import (
   pictures,
   read_picture,
 )
+from robust_jax.data.cifar10_15k import Cifar10_15k
 
 NUMBERS = tuple(str(i) for i in range(1000))
 """Names of ImageNet's classes."""
 
-_CIFAR = (
-  "airplane",
-  "automobile",
-  "bird",
-  "cat",
-  "deer",
-  "dog",
-  "frog",
-  "horse",
-  "ship",
-  "truck",
-)
 _DIGITS = NUMBERS[:10]
 _VALIDATION = re.compile(r"ILSVRC2012_val_(\d+)")
 
@@ -142,7 +131,10 @@ def cifar10_c(path: pathlib.Path, part: str) -> Dataset:
     )
   rows = slice((int(severity) - 1) * count, int(severity) * count)
   return ArrayImages(
-    images[rows], labels[rows], class_names=_CIFAR, name=f"CIFAR-10-C, {part}"
+    images[rows],
+    labels[rows],
+    class_names=Cifar10_15k.CLASS_NAMES,
+    name=f"CIFAR-10-C, {part}",
   )
 
 
@@ -167,7 +159,10 @@ def cifar10_p(path: pathlib.Path, part: str) -> tuple[Dataset, int]:
   ]
   flat = frames.reshape(-1, *frames.shape[2:])
   images = ArrayImages(
-    flat, ids=ids, class_names=_CIFAR, name=f"CIFAR-10-P, {part}"
+    flat,
+    ids=ids,
+    class_names=Cifar10_15k.CLASS_NAMES,
+    name=f"CIFAR-10-P, {part}",
   )
   return images, length
 
@@ -177,7 +172,7 @@ def cifar10_1(path: pathlib.Path, part: str) -> Dataset:
   return ArrayImages(
     _npy(path, f"cifar10.1_{part}_data.npy"),
     _npy(path, f"cifar10.1_{part}_labels.npy"),
-    class_names=_CIFAR,
+    class_names=Cifar10_15k.CLASS_NAMES,
     name=f"CIFAR-10.1 {part}",
   )
 

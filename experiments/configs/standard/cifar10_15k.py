@@ -6,8 +6,7 @@ after the colon says how:
 
   (none)     no augmentation, 15 epochs.
   augmented  shifts by up to 4 pixels, mirror images, changed light and colour,
-             noise on half of the images, cutout; 25 epochs, as what changes
-             takes longer to learn.
+             noise on half of the images, cutout; 15 epochs as well.
   flips      5 more epochs of the first, with mirror images of both kinds:
              also upside down.
 
