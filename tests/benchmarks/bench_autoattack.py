@@ -16,15 +16,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from robust_jax import lookup, losses
+from robust_jax import losses
 from robust_jax.attacks import suite
 from robust_jax.attacks.autoattack import in_ball, stages
 from robust_jax.canonical import canonicalize
 from robust_jax.data.load import load
-from robust_jax.models.from_torch import from_torch, load_tensors
 from robust_jax.models.frozen import frozen
 from tests.benchmarks.clock import least_seconds
 from tests.benchmarks.torch_network import to_torch, torch_network
+from tests.benchmarks.trained import trained
 
 _BATCH, _NUM_PASSES = 128, 40
 _NAMES = {"linf": "Linf", "l2": "L2", "l1": "L1"}
@@ -83,9 +83,7 @@ def main(weights: str, name: str, norm: str, eps: str, num: str = "1000"):
   source = load("mnist", f"test[:{num}]")
   test = source.read(np.arange(len(source)))
   x, labels = np.float32(test["x"]) / 255, test["y"]
-  model = lookup.find("models", name)()
-  shapes = jax.eval_shape(model.init, jax.random.key(0), x[:1])
-  variables = from_torch(load_tensors(weights), shapes)
+  model, variables = trained(weights, name, x.shape[1:])
   logits_fn = frozen(model, variables)
 
   outcome, seconds = ours(logits_fn, x, labels, norm, eps)

@@ -16,12 +16,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from robust_jax import attacks, lookup, losses, perturbations, search
+from robust_jax import attacks, losses, perturbations, search
 from robust_jax.data.load import load
-from robust_jax.models.from_torch import from_torch, load_tensors
 from robust_jax.models.frozen import frozen
 from tests.benchmarks.clock import least_seconds
 from tests.benchmarks.torch_network import to_torch, torch_network
+from tests.benchmarks.trained import trained
 
 BATCH, NUM_STEPS, STEP = 128, 40, 0.1
 L2_PER_LINF = 15  # radius of the L2 ball, in those of the Linf ball
@@ -132,9 +132,7 @@ def main(weights: str, name: str, eps: str = "0.1") -> None:
   eps = float(eps)
   test = load("mnist", f"test[:{BATCH}]").read(np.arange(BATCH))
   x, labels = np.float32(test["x"]) / 255, test["y"]
-  model = lookup.find("models", name)()
-  shapes = jax.eval_shape(model.init, jax.random.key(0), x[:1])
-  variables = from_torch(load_tensors(weights), shapes)
+  model, variables = trained(weights, name, x.shape[1:])
   logits_fn = jax.jit(frozen(model, variables))
   network = torch_network(name, variables["params"])
   inputs, key = to_torch(x, labels), jax.random.key(0)
