@@ -1,5 +1,6 @@
 """What every task must satisfy."""
 
+import functools
 import inspect
 
 import chex
@@ -107,12 +108,27 @@ def takes(name, option):
   return option in inspect.signature(lookup.find("tasks", name)).parameters
 
 
+def started(task, rows):
+  """The task's first state, and its step on one device."""
+  return jax.jit(task.init)(KEY, rows), parallel.simulate_step(task.step, 1)
+
+
 def steps(task, num_steps, rows):
-  state = jax.jit(task.init)(KEY, rows)
-  step = parallel.simulate_step(task.step, 1)
+  state, step = started(task, rows)
   for _ in range(num_steps):
     state, report = step(state, (), rows, KEY)
   return state, report
+
+
+@functools.cache
+def trained(name):
+  """A task with its states before and after each of two steps, and reports."""
+  task, rows = make(name), batch(name)
+  start, step = started(task, rows)
+  before = jax.tree.map(np.array, start)
+  first, _ = step(start, (), rows, KEY)
+  second, report = step(first, (), rows, KEY)
+  return task, before, (start, first, second), report
 
 
 TASKS = lookup.members("tasks")
@@ -124,9 +140,7 @@ each_average = pytest.mark.parametrize(
 
 @each_task
 def test_two_steps_change_every_parameter_and_count(name):
-  task = make(name)
-  start = jax.jit(task.init)(KEY, batch(name))
-  state, report = steps(task, 2, batch(name))
+  _, _, (start, _, state), report = trained(name)
   assert state.step == 2
   moved = jax.tree.map(
     lambda a, b: bool(jnp.any(a != b)), start.params, state.params
@@ -137,17 +151,13 @@ def test_two_steps_change_every_parameter_and_count(name):
 
 @each_task
 def test_a_state_is_not_changed_in_place(name):
-  task = make(name)
-  start = jax.jit(task.init)(KEY, batch(name))
-  before = jax.tree.map(np.array, start)
-  parallel.simulate_step(task.step, 1)(start, (), batch(name), KEY)
+  _, before, (start, _, _), _ = trained(name)
   chex.assert_trees_all_equal(jax.tree.map(np.array, start), before)
 
 
 @each_task
 def test_padding_has_no_influence_on_evaluation(name):
-  task = make(name)
-  state, _ = steps(task, 1, batch(name))
+  task, _, (_, state, _), _ = trained(name)
   evaluate = parallel.pmap_evaluate(task.evaluate)
   rows = jax.tree.map(np.array, batch(name))
   other = jax.tree.map(np.array, rows)
@@ -166,8 +176,8 @@ def test_padding_has_no_influence_on_evaluation(name):
 
 @pytest.mark.parametrize("name", [n for n in TASKS if n not in MODELS])
 def test_what_is_deployed_answers_each_image_for_itself(name):
-  task, rows = make(name), batch(name)
-  state, _ = steps(task, 1, rows)
+  rows = batch(name)
+  task, _, (_, state, _), _ = trained(name)
   x = rows.get("target", rows)["x"]
   deployed = task.deployed(state)
   alone = deployed(x[:1])
@@ -204,9 +214,8 @@ def test_supervised_step_is_gradient_descent_on_the_mean_loss():
     )
     return losses.cross_entropy(logits, rows["y"]).mean()
 
-  expected = jax.tree.map(
-    lambda p, g: p - 0.1 * g, state.params, jax.grad(loss)(state.params)
-  )
+  gradient = jax.jit(jax.grad(loss))(state.params)
+  expected = jax.tree.map(lambda p, g: p - 0.1 * g, state.params, gradient)
   after, _ = steps(task, 1, rows)
   chex.assert_trees_all_close(after.params, expected, rtol=1e-5, atol=1e-7)
 
