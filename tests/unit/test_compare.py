@@ -15,9 +15,7 @@ import jax
 import numpy as np
 import PIL.Image
 import pytest
-from absl.testing import flagsaver
 
-from experiments import main
 from experiments.compare import compare
 from experiments.entrants import entrants
 from experiments.open_images import open_images
@@ -33,6 +31,7 @@ from robust_jax.evaluation.recommendation import recommendation
 from robust_jax.statistics.compare_risks import compare_risks
 from robust_jax.statistics.outcomes import Condition, Outcomes
 from robust_jax.statistics.risk import risk
+from tests.unit.command_line import command_line
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NUM_CLASSES = 3
@@ -575,32 +574,24 @@ def command(here, *more):
   ]
 
 
-def run(arguments):
-  """The command in this process: its exit status."""
-  cache = jax.config.jax_compilation_cache_dir
-  with flagsaver.flagsaver():
-    try:
-      return main._guarded(main._parse(["main", *arguments]))
-    finally:
-      jax.config.update("jax_compilation_cache_dir", cache)
-
-
 class TestCommand:
   def test_the_gate_is_the_exit_status(self, here, capsys):
-    assert run(command(here)) == 0
+    assert command_line(*command(here)) == 0
     asked = (here / "notes").read_text()
     # All 40 images, clean and in 29 cases, a batch each.
     assert asked.splitlines().count("thirds 40") == 30
     few = "--min-samples=10"
-    assert run(command(here, few, "--max-overall", "99")) == 0
-    assert run(command(here, few, "--max-risk", "pixel_shift=0")) == 1
-    assert run(command(here, "--max-overall=99")) == 3  # 40 images, not 500
-    assert run(command(here, "--max-overall=99", "--strict")) == 1
-    assert run(command(here, few, "--max_regression=5")) == 0
+    assert command_line(*command(here, few, "--max-overall", "99")) == 0
+    assert command_line(*command(here, few, "--max-risk", "pixel_shift=0")) == 1
+    assert (
+      command_line(*command(here, "--max-overall=99")) == 3
+    )  # 40 images, not 500
+    assert command_line(*command(here, "--max-overall=99", "--strict")) == 1
+    assert command_line(*command(here, few, "--max_regression=5")) == 0
     turned = ("--candidate=B", "--baseline=A")
-    assert run(command(here, few, "--max_regression=5", *turned)) == 1
+    assert command_line(*command(here, few, "--max_regression=5", *turned)) == 1
     bug = "--max-functionality=identity=0,one_pixel_shift=50"
-    assert run(command(here, bug)) == 0
+    assert command_line(*command(here, bug)) == 0
     # Of a function, a few images are asked about again each time.
     again = (here / "notes").read_text().removeprefix(asked).split()
     assert set(again[1::2]) == {"16"}
@@ -629,7 +620,7 @@ class TestCommand:
     ],
   )
   def test_one_clear_error(self, capsys, arguments, message):
-    assert run(arguments) == 2
+    assert command_line(*arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
 
@@ -648,7 +639,7 @@ class TestCommand:
     ],
   )
   def test_one_clear_error_of_an_option(self, here, capsys, more, message):
-    assert run(command(here, *more)) == 2
+    assert command_line(*command(here, *more)) == 2
     assert message in capsys.readouterr().err
 
   def test_killed_and_run_again(self, here):

@@ -1,0 +1,24 @@
+"""The command line in this process: a new one takes seconds to begin."""
+
+import sys
+
+import jax
+from absl.testing import flagsaver
+
+from experiments import main
+
+
+def command_line(*arguments: object) -> int:
+  """The exit status of the command; flags are as before when it ends."""
+  argv = ["main", *map(str, arguments)]
+  cache, before = jax.config.jax_compilation_cache_dir, sys.argv
+  sys.argv = argv  # where config flags look for overrides
+  with flagsaver.flagsaver():
+    try:
+      return main._guarded(main._parse(argv))
+    except SystemExit as refused:  # as the interpreter takes it
+      print(refused.code, file=sys.stderr)
+      return 1
+    finally:
+      sys.argv = before
+      jax.config.update("jax_compilation_cache_dir", cache)
