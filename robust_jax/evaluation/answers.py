@@ -111,6 +111,18 @@ class Answers:
     shutil.rmtree(self._folder, ignore_errors=True)
     self._reads.clear()
 
+  def _save(self, case: str, read: Read) -> None:
+    self._folder.mkdir(parents=True, exist_ok=True)
+    with whole_file(self._file(case)) as new:
+      np.savez_compressed(
+        new,
+        classes=read.classes.astype(np.int32),
+        confidences=read.confidences,
+        kind=read.kind,
+        probabilities=read.probabilities,
+      )
+    self._reads.pop(case, None)
+
   def _file(self, case: str) -> pathlib.Path:
     return self._folder / f"{_plain(case)}.npz"
 
