@@ -161,9 +161,6 @@ def _arrays(classes, catalogue):
 
 
 def _data(images):
-  counts: dict[str, int] = {}
-  for problem in images.problems:
-    counts[problem.kind] = counts.get(problem.kind, 0) + 1
   return {
     "images": len(images.ids),
     "drawn": len(images.ids) + len(images.problems),
@@ -175,7 +172,7 @@ def _data(images):
       for g in images.groups
     ],
     "digest": images.digest,
-    "problem_counts": counts,
+    "problem_counts": images.problem_counts,
     "problems": [
       dataclasses.asdict(p) for p in images.problems[:_PROBLEMS_SHOWN]
     ],
