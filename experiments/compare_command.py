@@ -12,6 +12,7 @@ from robust_jax import parallel
 from robust_jax.adapters.natural_shift import NAMES
 from robust_jax.evaluation.section import Section
 from robust_jax.evaluation.sections.natural_shifts import NaturalShifts
+from robust_jax.evaluation.sections.sequences import Sequences
 from robust_jax.statistics.gate import Thresholds
 
 _MODELS = flags.DEFINE_multi_string(
@@ -42,6 +43,12 @@ _NATURAL_SHIFTS = flags.DEFINE_multi_string(
   "compare: NAME[/PART][=FOLDER], a test set that others collected, as in "
   "cifar10_c/fog_3=data/CIFAR-10-C; without a folder, what TFDS has prepared. "
   "May be repeated. " + ", ".join(NAMES) + ".",
+)
+_SEQUENCES = flags.DEFINE_list(
+  "sequences",
+  [],
+  "compare: along which answers must not flip, with commas between, or "
+  "imagenet_p for its ten.",
 )
 _OUT = flags.DEFINE_string("out", None, "compare: the folder of the report.")
 _SEED = flags.DEFINE_integer("seed", 0, "compare: of all that is random.")
@@ -128,6 +135,8 @@ def _sections() -> list[Section]:
   found: list[Section] = []
   if _NATURAL_SHIFTS.value:
     found.append(NaturalShifts(_NATURAL_SHIFTS.value, _IMAGE_SIZE.value))
+  if _SEQUENCES.value:
+    found.append(Sequences(_SEQUENCES.value))
   return found
 
 

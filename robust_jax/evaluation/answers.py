@@ -100,16 +100,18 @@ class Answers:
       ]
       if case == CLEAN:
         probabilities = found.probabilities.astype(np.float32)
-    self._folder.mkdir(parents=True, exist_ok=True)
-    with whole_file(self._file(case)) as new:
-      np.savez_compressed(
-        new,
-        classes=found.classes.astype(np.int32),
-        confidences=confidences,
-        kind=found.kind,
-        probabilities=probabilities,
-      )
-    self._reads.pop(case, None)
+    self._save(
+      case, Read(found.classes, confidences, found.kind, probabilities)
+    )
+
+  def write_classes(self, case: str, classes: np.ndarray) -> None:
+    """Keeps classes `[M]` that are known already, -1 where there is none.
+
+    M may be another number than that of images.
+    """
+    unknown = np.full(len(classes), np.nan, np.float32)
+    nothing = np.zeros((0, self._num_classes), np.float32)
+    self._save(case, Read(classes, unknown, "classes", nothing))
 
   def forget(self) -> None:
     """Drops all that is kept."""

@@ -5,8 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from robust_jax.adapters.ask import ask
-from robust_jax.evaluation.entrant import Entrant
+from robust_jax.adapters.read_answers import read_answers
+from robust_jax.evaluation.answers import Answers
+from robust_jax.evaluation.entrant import CLEAN, Entrant
 from robust_jax.evaluation.held_images import HeldImages
+
+_BATCH = 128
 
 
 def ask_entrant(
@@ -42,3 +46,37 @@ def ask_entrant(
       f"model '{entrant.name}' failed on images of shape "
       f"{list(pixels.shape[1:])} ({case}): {kind}{error}"
     ) from error
+
+
+def ask_classes(
+  kept: Answers,
+  case: str,
+  images: HeldImages,
+  rows: Sequence[int],
+  pixels: np.ndarray,
+) -> np.ndarray:
+  """Classes `[M]` answered to any number of images; -1 is no answer.
+
+  Scores are read as those of clean images, which must be answered.
+
+  Args:
+    kept: of the model.
+    case: as `ask_entrant`; images too.
+    images: those that are compared.
+    rows: `[M]`, which of them the pixels are of.
+    pixels: uint8 `[M, H, W, C]`.
+
+  Raises:
+    ValueError: as `ask_entrant`, or classes instead of scores.
+  """
+  num_classes, kind = len(images.class_names), kept.read(CLEAN).kind
+  found = []
+  for start in range(0, len(rows), _BATCH):
+    part = slice(start, start + _BATCH)
+    answers = ask_entrant(kept.entrant, case, images, rows[part], pixels[part])
+    try:
+      found.append(read_answers(answers, num_classes, kind).classes)
+    except ValueError as error:
+      name = kept.entrant.name
+      raise ValueError(f"model '{name}' ({case}): {error}") from error
+  return np.concatenate(found)

@@ -31,6 +31,19 @@ class Setting(NamedTuple):
   seed: int
   level: float
 
+  def need_models(self, what: str) -> None:
+    """That all of them can be asked about `what`, which are other images.
+
+    Raises:
+      ValueError: one is stored answers.
+    """
+    for name, kept in self.kept.items():
+      if kept.entrant.kind == "stored answers":
+        raise ValueError(
+          f"'{name}' is stored answers, and {what} are other images: wanted "
+          "models that can be asked."
+        )
+
 
 class Watched(NamedTuple):
   """Answers to images of a section's own, and the images."""

@@ -1,20 +1,20 @@
 """What models' answers to a natural shift set amount to."""
 
 import dataclasses
-import itertools
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from robust_jax.evaluation.answers import Read
+from robust_jax.evaluation.compare_pairs import compare_pairs
 from robust_jax.evaluation.held_images import HeldImages
 from robust_jax.evaluation.shift_set import ShiftSet
 from robust_jax.statistics.correct_among import correct_among
 from robust_jax.statistics.correct_within import correct_within
 from robust_jax.statistics.flip_probability import flip_probability
 from robust_jax.statistics.outlier_detection import outlier_detection
-from robust_jax.statistics.shares import compare_shares, mean_share
+from robust_jax.statistics.shares import mean_share
 
 ACCURACY = "accuracy"
 FLIPS = "flip probability"
@@ -88,20 +88,12 @@ def shift_results(
       name: {"missing": reads[name].missing, **result}
       for name, result in results.items()
     },
-    "comparisons": [
-      {"a": a, "b": b}
-      | dataclasses.asdict(
-        compare_shares(
-          values[a],
-          values[b],
-          (a, b),
-          f"{kind} on {found.title}",
-          less_is_better=kind == FLIPS,
-          **paired,
-        )
-      )
-      for a, b in itertools.combinations(values, 2)
-    ],
+    "comparisons": compare_pairs(
+      values,
+      f"{kind} on {found.title}",
+      less_is_better=kind == FLIPS,
+      **paired,
+    ),
   }
 
 

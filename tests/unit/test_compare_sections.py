@@ -17,7 +17,12 @@ from robust_jax.adapters.imagenet_subsets import IMAGENET_A, IMAGENET_O
 from robust_jax.adapters.stored_answers import write_answers
 from robust_jax.data.cifar10_15k import Cifar10_15k
 from robust_jax.evaluation.entrant import CLEAN, Entrant
+from robust_jax.evaluation.held_images import held_images
 from robust_jax.evaluation.sections.natural_shifts import NaturalShifts
+from robust_jax.evaluation.sections.sequences import Sequences
+from robust_jax.evaluation.sequence_answers import sequence_answers
+from robust_jax.sequences.suites import IMAGENET_P, NOISE
+from robust_jax.statistics.flip_probability import flip_probability
 
 STEP = 25  # grey levels from one class to the next
 
@@ -62,7 +67,7 @@ def ask(path, models, data, *sections, **options):
     {name: entrant(name, model) for name, model in models.items()},
     data,
     path / "out",
-    families=["photometric"],
+    families=["pixel_shift"],
     sections=sections,
     **options,
   )
@@ -263,6 +268,112 @@ class TestNaturalShifts:
       compare({"S": stored}, Levels(), cifar / "out", sections=[shifts])
 
 
+class Noisy:
+  """40 images of two shapes, the class is whether the middle is bright."""
+
+  class_names = ("dark", "bright")
+
+  def __init__(self, order=range(40)):
+    self._order = list(order)
+
+  def __len__(self):
+    return len(self._order)
+
+  def get(self, index):
+    number = self._order[index]
+    rng = np.random.default_rng(number)
+    image = rng.integers(0, 60, (12 + 3 * (number % 2), 12, 1), np.uint8)
+    image[5:8, 5:8] += np.uint8(120 * (number // 2 % 2))
+    return Sample(f"noisy {number}", image, number // 2 % 2)
+
+
+def middle(images):
+  """Probabilities, from the pixel in the middle."""
+  bright = np.array([image[6, 6, 0] for image in images]) / 255
+  return np.stack([1 - bright, bright], axis=1)
+
+
+def near(images):
+  """Classes, from the pixel beside it."""
+  return np.array([image[6, 7, 0] > 50 for image in images]).astype(int)
+
+
+class TestSequences:
+  NAMES = ("translate", "gaussian_noise")
+
+  def test_flips_are_those_of_the_function(self, tmp_path):
+    models = {"A": middle, "B": near, "constant": lambda x: 0 * near(x)}
+    report = ask(tmp_path, models, Noisy(), Sequences(self.NAMES))
+    found = report["sequences"]
+    assert found["baseline"] == "B"
+    for name in self.NAMES:
+      expected = []
+      for images in held_images(Noisy()).groups:
+        answers = sequence_answers(
+          near, images.pixels, name, 2, ids=images.numbers
+        )
+        noise = name in NOISE
+        expected += flip_probability(answers, noise=noise).tolist()
+      value = found["models"]["B"]["sequences"][name]["value"]
+      assert value == pytest.approx(100 * np.mean(expected))
+      assert value > 0
+    a, b, constant = found["models"].values()
+    assert b["mfr"] == 100 == b["flip_rates"]["translate"]
+    values = [a["sequences"][name]["value"] for name in self.NAMES]
+    assert a["mean"]["value"] == pytest.approx(np.mean(values))
+    assert constant["mean"]["value"] == constant["mfr"] == 0
+    assert constant["mean"]["high"] > 0
+    verdicts = {(p["a"], p["b"]): p["verdict"] for p in found["comparisons"]}
+    assert verdicts["B", "constant"] == "B better"
+
+  def test_the_order_of_images_does_not_matter(self, tmp_path):
+    reports = [
+      ask(tmp_path / f"{i}", {"A": near}, Noisy(order), Sequences(self.NAMES))
+      for i, order in enumerate((range(40), range(39, -1, -1)))
+    ]
+    first, second = (r["sequences"]["models"]["A"] for r in reports)
+    for name in self.NAMES:
+      values = (m["sequences"][name]["value"] for m in (first, second))
+      assert next(values) == pytest.approx(next(values))
+
+  def test_interrupted_and_asked_again(self, tmp_path):
+    asked = []
+
+    def model(images, stop=True):
+      asked.append(len(images))
+      # 16 images of 16 frames each are two batches; the third one is of the
+      # second shape.
+      if stop and sum(n == 128 for n in asked) == 3:
+        os.kill(os.getpid(), signal.SIGINT)
+      return near(images)
+
+    sections = Sequences(["translate"])
+    assert ask(tmp_path, {"A": model}, Noisy(), sections) is None
+    again = lambda images: model(images, stop=False)
+    asked.clear()
+    report = ask(tmp_path, {"A": again}, Noisy(), sections)
+    # Sixteen clean images to know it by, and 20 of 16 frames.
+    assert asked == [16, 128, 128, 64]
+    fresh = ask(tmp_path / "fresh", {"A": again}, Noisy(), sections)
+    assert fresh["sequences"] == report["sequences"]
+
+  def test_missing_answers_are_counted(self, tmp_path):
+    def model(images):
+      scores = middle(images)
+      dark = scores[:, 1] < 0.02
+      return np.where(dark[:, None], np.nan, scores)
+
+    report = ask(tmp_path, {"A": model}, Noisy(), Sequences(["translate"]))
+    assert report["sequences"]["models"]["A"]["missing"] > 0
+
+  def test_the_ten_of_the_benchmark(self):
+    assert Sequences(["imagenet_p"]).names == IMAGENET_P
+    assert Sequences(["spatter", "imagenet_p", "tilt"]).names == (
+      "spatter",
+      *IMAGENET_P,
+    )
+
+
 MODULE = """
 import numpy as np
 
@@ -306,6 +417,7 @@ def run(here, *more):
     (["--natural_shifts=cifar10_c"], "has many parts"),
     (["--natural_shifts=imagenet_o"], "TFDS has no 'imagenet_o'"),
     (["--natural_shifts=cifar10_1/="], "wanted NAME[/PART][=FOLDER]"),
+    (["--sequences=tilt,tlit"], "did you mean 'tilt'"),
     (["--natural_shifts=cifar10_1"] * 2, "'cifar10_1' is given twice"),
   ],
 )

@@ -4,7 +4,6 @@ import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
-import rich.box
 import rich.table
 
 from robust_jax.evaluation.answers import Answers
@@ -12,8 +11,10 @@ from robust_jax.evaluation.collect import collect
 from robust_jax.evaluation.entrant import CLEAN
 from robust_jax.evaluation.held_images import HeldImages
 from robust_jax.evaluation.section import Setting, Watched
+from robust_jax.evaluation.section_table import Cell, section_table
 from robust_jax.evaluation.shift_results import (
   ACCURACY,
+  FLIPS,
   OUTLIERS,
   measure,
   of_its_classes,
@@ -59,12 +60,7 @@ class NaturalShifts:
       ValueError: a set cannot be read or does not fit the data; a model that
         is not here to be asked.
     """
-    for name, kept in setting.kept.items():
-      if kept.entrant.kind == "stored answers":
-        raise ValueError(
-          f"natural shifts are other images, and '{name}' is stored answers: "
-          "wanted models that can be asked."
-        )
+    setting.need_models("natural shifts")
     sets = []
     for wish in self._wishes:
       found = shift_set(wish, self._size, setting.num_examples, setting.seed)
@@ -74,34 +70,27 @@ class NaturalShifts:
 
   def table(self, found: Sequence[Mapping[str, Any]]) -> rich.table.Table:
     """Models beside each other, a row per set."""
-    names = list(found[0]["models"])
-    table = rich.table.Table(
-      title="Natural shifts",
-      caption="Other images: part of no risk.",
-      box=rich.box.SIMPLE_HEAD,
+    rows = [
+      (
+        f"{row['name']}, {_WORDS[row['measure']]}",
+        [_cell(row["measure"], one) for one in row["models"].values()],
+      )
+      for row in found
+    ]
+    caption = "In percent. Other images: part of no risk."
+    return section_table(
+      "Natural shifts", caption, list(found[0]["models"]), rows
     )
-    table.add_column("")
-    for name in names:
-      table.add_column(name, justify="right")
-    for row in found:
-      cells = (_cell(row["measure"], row["models"][name]) for name in names)
-      table.add_row(f"{row['name']}, {_WORDS[row['measure']]}", *cells)
-    return table
 
 
-_WORDS = {
-  ACCURACY: "right",
-  "flip probability": "flips",
-  OUTLIERS: "outliers found (AUROC)",
-}
+_WORDS = {ACCURACY: "right", FLIPS: "flips", OUTLIERS: "outliers found (AUROC)"}
 
 
-def _cell(kind, model):
+def _cell(kind, model) -> Cell:
   if kind == OUTLIERS:
     found = model["outliers"]
-    return "-" if found is None else f"{found['auroc']:.1f} %"
-  value = model[kind.replace(" ", "_")]
-  return f"{value['value']:.1f} ({value['low']:.1f}-{value['high']:.1f})"
+    return "-" if found is None else f"{found['auroc']:.1f}"
+  return model[kind.replace(" ", "_")]
 
 
 class _Asking:
