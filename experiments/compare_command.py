@@ -13,6 +13,7 @@ from robust_jax.adapters.natural_shift import NAMES
 from robust_jax.evaluation.section import Section
 from robust_jax.evaluation.sections.natural_shifts import NaturalShifts
 from robust_jax.evaluation.sections.sequences import Sequences
+from robust_jax.evaluation.sections.system_noise import SystemNoise
 from robust_jax.statistics.gate import Thresholds
 
 _MODELS = flags.DEFINE_multi_string(
@@ -49,6 +50,12 @@ _SEQUENCES = flags.DEFINE_list(
   [],
   "compare: along which answers must not flip, with commas between, or "
   "imagenet_p for its ten.",
+)
+_SYSTEM_NOISE = flags.DEFINE_bool(
+  "system_noise",
+  False,
+  "compare: read and resize the files of a folder with other libraries too; "
+  "takes --image_size.",
 )
 _OUT = flags.DEFINE_string("out", None, "compare: the folder of the report.")
 _SEED = flags.DEFINE_integer("seed", 0, "compare: of all that is random.")
@@ -137,6 +144,8 @@ def _sections() -> list[Section]:
     found.append(NaturalShifts(_NATURAL_SHIFTS.value, _IMAGE_SIZE.value))
   if _SEQUENCES.value:
     found.append(Sequences(_SEQUENCES.value))
+  if _SYSTEM_NOISE.value:
+    found.append(SystemNoise(_DATA.value, _IMAGE_SIZE.value))
   return found
 
 

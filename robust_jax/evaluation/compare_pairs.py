@@ -7,23 +7,41 @@ from typing import Any
 
 import numpy as np
 
+from robust_jax.statistics.bonferroni import bonferroni
 from robust_jax.statistics.shares import compare_shares
 
 
 def compare_pairs(
-  values: Mapping[str, np.ndarray], what: str, **options: Any
+  values: Mapping[str, np.ndarray],
+  what: str,
+  *,
+  less_is_better: bool,
+  level: float,
+  seed: int,
+  tables: int = 1,
 ) -> list[dict[str, Any]]:
   """`a`, `b` and the fields of a `Difference` for each pair.
 
   Args:
     values: model -> `[N]` of the same images, bool or from 0 to 1.
-    what: as `compare_shares` takes it; the options too.
-    **options: `less_is_better`, `level`, `draws`, `seed`.
+    what: the subject of the sentence.
+    less_is_better: of flips, say.
+    level: at which all differences hold together.
+    seed: of the bootstrap.
+    tables: how many such sets of values these are one of.
   """
-  return [
-    {"a": a, "b": b}
-    | dataclasses.asdict(
-      compare_shares(values[a], values[b], (a, b), what, **options)
+  pairs = list(itertools.combinations(values, 2))
+  each, draws = bonferroni(level, tables * len(pairs))
+  options = {"level": each, "draws": draws, "seed": seed}
+  found = []
+  for a, b in pairs:
+    difference = compare_shares(
+      values[a],
+      values[b],
+      (a, b),
+      what,
+      less_is_better=less_is_better,
+      **options,
     )
-    for a, b in itertools.combinations(values, 2)
-  ]
+    found.append({"a": a, "b": b} | dataclasses.asdict(difference))
+  return found

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from robust_jax.evaluation.compare_pairs import compare_pairs
-from robust_jax.statistics.bonferroni import bonferroni
 from robust_jax.statistics.normalised_mean import normalised_mean
 from robust_jax.statistics.shares import mean_share
 
@@ -46,8 +45,6 @@ def sequence_results(
       "flip_rates": rates,
       "mfr": mfr,
     }
-  pairs = len(flips) * (len(flips) - 1) // 2
-  each, draws = bonferroni(level, pairs)
   return {
     "baseline": baseline,
     "models": models,
@@ -55,8 +52,7 @@ def sequence_results(
       means,
       "mean flip probability",
       less_is_better=True,
-      level=each,
-      draws=draws,
+      level=level,
       seed=seed,
     ),
   }

@@ -43,8 +43,9 @@ def shift_results(
   reads: Mapping[str, Read],
   clean: Mapping[str, Read],
   images: HeldImages,
-  alone: Mapping[str, Any],
-  paired: Mapping[str, Any],
+  level: float,
+  seed: int,
+  tables: int,
 ) -> dict[str, Any]:
   """A row of `report.json`; `docs/compare.md` describes it.
 
@@ -53,8 +54,9 @@ def shift_results(
     reads: model -> its answers to it.
     clean: model -> its answers to the images that are compared.
     images: those.
-    alone: `level` and `seed` of each model's interval.
-    paired: `level`, `draws` and `seed` of the differences.
+    level: of intervals; all differences hold together with it.
+    seed: of the bootstrap.
+    tables: how many sets differences are told of.
   """
   kind = measure(found)
   if kind == OUTLIERS:
@@ -67,7 +69,9 @@ def shift_results(
     values = {name: _values(found, read) for name, read in reads.items()}
     results = {
       name: {
-        kind.replace(" ", "_"): dataclasses.asdict(mean_share(one, **alone))
+        kind.replace(" ", "_"): dataclasses.asdict(
+          mean_share(one, level=level, seed=seed)
+        )
       }
       for name, one in values.items()
     }
@@ -92,7 +96,9 @@ def shift_results(
       values,
       f"{kind} on {found.title}",
       less_is_better=kind == FLIPS,
-      **paired,
+      level=level,
+      seed=seed,
+      tables=tables,
     ),
   }
 

@@ -12,14 +12,18 @@ from absl.testing import flagsaver
 
 from experiments import main
 from experiments.compare import compare
+from experiments.open_images import open_images
 from robust_jax.adapters.dataset import Sample
+from robust_jax.adapters.decode import DECODERS
 from robust_jax.adapters.imagenet_subsets import IMAGENET_A, IMAGENET_O
+from robust_jax.adapters.resize import RESIZERS
 from robust_jax.adapters.stored_answers import write_answers
 from robust_jax.data.cifar10_15k import Cifar10_15k
 from robust_jax.evaluation.entrant import CLEAN, Entrant
 from robust_jax.evaluation.held_images import held_images
 from robust_jax.evaluation.sections.natural_shifts import NaturalShifts
 from robust_jax.evaluation.sections.sequences import Sequences
+from robust_jax.evaluation.sections.system_noise import SystemNoise
 from robust_jax.evaluation.sequence_answers import sequence_answers
 from robust_jax.sequences.suites import IMAGENET_P, NOISE
 from robust_jax.statistics.flip_probability import flip_probability
@@ -374,6 +378,95 @@ class TestSequences:
     )
 
 
+def stripes(number):
+  """Bright with fine stripes, or dark: nearest-neighbour sees no stripe."""
+  image = np.full((32, 32), 90 + number, np.uint8)
+  if number % 2:
+    image[:, 1::4] = 250
+  return image
+
+
+@pytest.fixture
+def files(tmp_path):
+  """Eight grey PNGs in two folders."""
+  for number in range(8):
+    folder = tmp_path / "files" / ("dark", "bright")[number % 2]
+    folder.mkdir(parents=True, exist_ok=True)
+    PIL.Image.fromarray(stripes(number)).save(folder / f"{number}.png")
+  return tmp_path / "files"
+
+
+def is_dark(images):
+  """Scores of bright and dark, as folders are in the order of letters."""
+  means = np.array([image.mean() for image in images])
+  return np.stack([means - 105, 105 - means], axis=1)
+
+
+class TestSystemNoise:
+  def test_libraries_change_answers(self, tmp_path, files):
+    data = open_images(str(files), size=8)
+    models = {"A": is_dark, "dark": lambda x: np.ones(len(x), int)}
+    report = ask(tmp_path, models, data, SystemNoise(files, 8))
+    found = report["system_noise"]
+    a, dark = found["models"].values()
+    assert found["reference"] == ["pillow", "pillow_bilinear"]
+    row = dict(zip(found["resizers"], a["changed"][0], strict=True))
+    assert row["pillow_bilinear"] == row["pillow_box"] == 0
+    # One pixel in four is looked at, and no stripe seen.
+    assert row["pillow_nearest"] == 50 == a["most_changed"]
+    place = found["resizers"].index("pillow_nearest")
+    assert a["accuracy"][0][place] == 50 == a["accuracies"]["least"]
+    assert a["accuracy"][0][0] == 100
+    others = np.array(a["changed"]).ravel()[1:]
+    assert a["mean_changed"]["value"] == pytest.approx(others.mean())
+    assert dark["most_changed"] == 0 == dark["mean_changed"]["value"]
+    there = {*found["decoders"], *found["resizers"]}
+    assert there | set(found["missing"]) == {*DECODERS, *RESIZERS}
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert ("not installed" in page) == bool(found["missing"])
+
+  def test_libraries_of_training_see_what_is_compared(self, tmp_path, files):
+    seen = []
+
+    def model(images):
+      seen.append(np.stack(images))
+      return is_dark(images)
+
+    data = open_images(str(files), size=8)
+    ask(tmp_path, {"A": model}, data, SystemNoise(files, 8))
+    # Clean and 29 changes of it come before.
+    np.testing.assert_array_equal(seen[0], seen[30])
+    assert len(seen) > 30 + 5
+
+  def test_interrupted_and_asked_again(self, tmp_path, files):
+    asked = []
+
+    def model(images, stop=True):
+      asked.append(len(images))
+      if stop and len(asked) == 32:
+        os.kill(os.getpid(), signal.SIGINT)
+      return is_dark(images)
+
+    data = open_images(str(files), size=8)
+    assert ask(tmp_path, {"A": model}, data, SystemNoise(files, 8)) is None
+    asked.clear()
+    again = lambda images: model(images, stop=False)
+    report = ask(tmp_path, {"A": again}, data, SystemNoise(files, 8))
+    found = report["system_noise"]
+    ways = len(found["decoders"]) * len(found["resizers"])
+    # A look at clean images, and what was not asked before.
+    assert len(asked) == 1 + ways - 2
+
+  def test_a_size_is_needed(self, files):
+    with pytest.raises(ValueError, match="wanted --image_size"):
+      SystemNoise(files, None)
+
+  def test_images_without_files_are_refused(self, tmp_path, files):
+    data = open_images(str(files), size=8)
+    with pytest.raises(ValueError, match="there is no file 'bright"):
+      ask(tmp_path, {"A": lambda x: 1 / 0}, data, SystemNoise(tmp_path, 8))
+
+
 MODULE = """
 import numpy as np
 
@@ -417,6 +510,7 @@ def run(here, *more):
     (["--natural_shifts=cifar10_c"], "has many parts"),
     (["--natural_shifts=imagenet_o"], "TFDS has no 'imagenet_o'"),
     (["--natural_shifts=cifar10_1/="], "wanted NAME[/PART][=FOLDER]"),
+    (["--system_noise"], "is no folder"),
     (["--sequences=tilt,tlit"], "did you mean 'tilt'"),
     (["--natural_shifts=cifar10_1"] * 2, "'cifar10_1' is given twice"),
   ],

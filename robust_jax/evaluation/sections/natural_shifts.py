@@ -1,6 +1,5 @@
 """Test sets that other people collected, beside the images compared."""
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -21,7 +20,6 @@ from robust_jax.evaluation.shift_results import (
   shift_results,
 )
 from robust_jax.evaluation.shift_set import ShiftSet, read_wish, shift_set
-from robust_jax.statistics.bonferroni import bonferroni
 
 
 class NaturalShifts:
@@ -130,10 +128,7 @@ class _Asking:
 
   def report(self) -> list[dict[str, Any]]:
     setting = self._setting
-    pairs = list(itertools.combinations(setting.kept, 2))
     kinds = [measure(found) for found in self._sets.values()]
-    judged = sum(kind != OUTLIERS for kind in kinds)
-    level, draws = bonferroni(setting.level, judged * len(pairs))
     clean = {name: kept.read(CLEAN) for name, kept in setting.kept.items()}
     return [
       shift_results(
@@ -141,8 +136,9 @@ class _Asking:
         {name: kept.read(CLEAN) for name, kept in self._kept[title].items()},
         clean,
         setting.images,
-        alone={"level": setting.level, "seed": setting.seed},
-        paired={"level": level, "draws": draws, "seed": setting.seed},
+        level=setting.level,
+        seed=setting.seed,
+        tables=sum(kind != OUTLIERS for kind in kinds),
       )
       for title, found in self._sets.items()
     ]
