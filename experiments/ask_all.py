@@ -49,7 +49,8 @@ def ask_all(
       "for each: --image_size=224 makes all of them 224 x 224 pixels."
     )
   names = [CLEAN, *(case.name for case in cases.cases)]
-  before = _first(names, lambda name: all(one.read(name) for one in kept))
+  answered = lambda name: all(one.read(name) is not None for one in kept)
+  before = _first(names, answered)
   with interrupt() as interrupted:
     with Progress("asking", len(names), before) as bar:
       whole = collect(kept, images, cases.cases, seed, bar.update, interrupted)
@@ -60,13 +61,12 @@ def ask_all(
 
 
 def _forget_changed(watched: Sequence[Watched]):
-  told = set()
-  for one, images in watched:
-    if one.entrant.kind == "function" and changed(one, images):
-      name = one.entrant.name
-      if name not in told:
-        print(f"'{name}' answers otherwise than before: asking it anew.")
-      told.add(name)
+  functions = [w for w in watched if w.kept.entrant.kind == "function"]
+  names = [w.kept.entrant.name for w in functions if changed(*w)]
+  for name in dict.fromkeys(names):
+    print(f"'{name}' answers otherwise than before: asking it anew.")
+  for one, _ in functions:
+    if one.entrant.name in names:
       one.forget()
 
 

@@ -46,7 +46,7 @@ def system_noise_results(
     "models": models,
     "comparisons": compare_pairs(
       means,
-      "share of answers that other image libraries change",
+      "share of changed answers",
       less_is_better=True,
       level=level,
       seed=seed,

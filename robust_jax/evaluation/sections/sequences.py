@@ -138,7 +138,8 @@ class _Asking:
     return sum(kept.read(step).missing for step in self.steps)
 
   def _lacking(self, step):
-    return [one for one in self._setting.kept.values() if not one.read(step)]
+    kept = self._setting.kept.values()
+    return [one for one in kept if one.read(step) is None]
 
 
 def _step(name: str, group: Group) -> str:

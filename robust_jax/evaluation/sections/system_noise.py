@@ -161,7 +161,8 @@ class _Asking:
     return resized.middle_square(image[..., :channels], self._size, resizer)
 
   def _lacking(self, step):
-    return [one for one in self._setting.kept.values() if not one.read(step)]
+    kept = self._setting.kept.values()
+    return [one for one in kept if one.read(step) is None]
 
 
 def _step(decoder: str, resizer: str, size: int) -> str:
