@@ -43,7 +43,7 @@ _NATURAL_SHIFTS = flags.DEFINE_multi_string(
   [],
   "compare: NAME[/PART][=FOLDER], a test set that others collected, as in "
   "cifar10_c/fog_3=data/CIFAR-10-C; without a folder, what TFDS has prepared. "
-  "May be repeated. " + ", ".join(NAMES) + ".",
+  "May be repeated. Names: " + ", ".join(NAMES) + ".",
 )
 _SEQUENCES = flags.DEFINE_list(
   "sequences",

@@ -10,28 +10,21 @@ from robust_jax.statistics.widen_if_flat import widen_if_flat
 
 
 def mean_share(
-  values: np.ndarray,
-  *,
-  draws: int = 2000,
-  level: float = 0.95,
-  method: Method = "bca",
-  seed: int = 0,
+  values: np.ndarray, *, level: float = 0.95, seed: int = 0
 ) -> Estimate:
   """The mean in percent with its interval.
 
   Args:
     values: `[N]`, bool or from 0 to 1, one per image.
-    draws: as `bootstrap`; level, method and seed too.
     level: of the interval.
-    method: "bca" or "percentile".
     seed: of the draws.
 
   Raises:
     ValueError: no values, or see `bootstrap`.
   """
   table = np.column_stack([values, np.ones(len(values))])
-  options = {"draws": draws, "level": level, "method": method, "seed": seed}
-  result = bootstrap(table, lambda s: 100 * s[..., :1] / s[..., 1:], **options)
+  share = lambda s: 100 * s[..., :1] / s[..., 1:]
+  result = bootstrap(table, share, level=level, seed=seed)
   result = widen_if_flat(result, (0.0, 100.0), len(values), level)
   return result.estimate(0)
 

@@ -172,15 +172,31 @@ class TestNaturalShifts:
 
     labels = [stranger] * 8 + [IMAGENET_A[0]] * 2
     data = Levels(map(str, range(1000)), labels)
-    models = {"scores": model, "classes": lambda x: model(x).argmax(axis=1)}
+
+    def silent(images):
+      first = np.array([image[0, 0, 0] == 0 for image in images])
+      return np.where(first[:, None], np.nan, model(images))
+
+    models = {
+      "scores": model,
+      "classes": lambda x: model(x).argmax(axis=1),
+      "silent": silent,
+    }
     shifts = NaturalShifts([f"imagenet_a={tmp_path}"])
-    (found,) = ask(tmp_path, models, data, shifts)["natural_shifts"]
-    scores, classes = (found["models"][name] for name in models)
+    report = ask(tmp_path, models, data, shifts)
+    (found,) = report["natural_shifts"]
+    scores, classes, silenced = found["models"].values()
     assert found["classes"] == 200
     assert scores["restricted"]
     assert not classes["restricted"]
     assert scores["accuracy"]["value"] == 100
     assert classes["accuracy"]["value"] == 0
+    # Of the compared images eight are right, and the two of its classes wrong.
+    assert report["models"]["scores"]["risk"]["clean_accuracy"] == 80
+    assert scores["clean"] == 0
+    # No answer is wrong, though the first class is right there.
+    assert silenced["missing"] == 1
+    assert silenced["accuracy"]["value"] == pytest.approx(200 / 3)
 
   def test_several_labels_may_be_right(self, tmp_path):
     sets = [[3], [], [7, 8], [9]]
