@@ -1,32 +1,31 @@
 """Models under many transformations: which of them would you deploy?"""
 
 import dataclasses
-import itertools
 import pathlib
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from experiments.ask_all import ask_all
 from experiments.provenance import machine
 from robust_jax.adapters.dataset import Dataset
 from robust_jax.evaluation import report
 from robust_jax.evaluation.answers import Answers
 from robust_jax.evaluation.catalogue import Catalogue, catalogue
-from robust_jax.evaluation.collect import changed, collect
 from robust_jax.evaluation.comparison_report import Compared, comparison_report
 from robust_jax.evaluation.comparison_table import comparison_table
 from robust_jax.evaluation.entrant import CLEAN, Entrant
 from robust_jax.evaluation.gallery import gallery
 from robust_jax.evaluation.held_images import HeldImages, held_images
 from robust_jax.evaluation.html_report import html_report
+from robust_jax.evaluation.section import Section, Setting
+from robust_jax.lookup import find, members
 from robust_jax.statistics.compare_risks import compare_risks
 from robust_jax.statistics.gate import Gate, Thresholds, gate
-from robust_jax.training.interrupt import interrupt
-from robust_jax.training.progress import Progress
 from robust_jax.whole_file import whole_file
 
-# Of so many sizes, programs are compiled for longer than they run.
-_MANY_SHAPES = 8
+_SECTIONS = "evaluation.sections"
+_LEVEL = 0.95
 
 
 class Asked(NamedTuple):
@@ -55,6 +54,7 @@ def compare(
   families: Sequence[str] | None = None,
   seed: int = 0,
   asked: Asked | None = None,
+  sections: Sequence[Section] = (),
 ) -> dict[str, Any] | None:
   """Asks all models about all images in all cases, and reports.
 
@@ -71,6 +71,7 @@ def compare(
     families: of transformations; None is all that apply.
     seed: of the draw, the transformations and the bootstrap.
     asked: what the gate is asked; None is nothing.
+    sections: what is asked besides, each of a name of its own.
 
   Returns:
     The report; None if interrupted.
@@ -89,9 +90,13 @@ def compare(
     key: Answers(out, entrant, images, seed, cases.version)
     for key, entrant in entrants.items()
   }
+  setting = Setting(
+    out, kept, images, baseline or candidate, num_examples, seed, _LEVEL
+  )
+  asking = {one.name: one.start(setting) for one in sections}
   try:
     out.mkdir(parents=True, exist_ok=True)
-    finished = _collect(list(kept.values()), images, cases, seed)
+    finished = ask_all(list(kept.values()), images, cases, asking, seed)
   except OSError as error:
     raise ValueError(
       f"{out} cannot be written ({error.strerror}): give another --out."
@@ -111,8 +116,9 @@ def compare(
     reads,
     images,
     cases,
-    baseline=baseline or candidate,
+    baseline=setting.baseline,
     seed=seed,
+    level=_LEVEL,
   )
   judged = _gate(compared, asked, candidate, baseline, seed)
   failures = {
@@ -120,6 +126,8 @@ def compare(
     for key, outcomes in compared.outcomes.items()
   }
   result = compared.report | {
+    **{name: find(_SECTIONS, name).nothing for name in members(_SECTIONS)},
+    **{name: one.report() for name, one in asking.items()},
     "data": {"name": name} | compared.report["data"],
     "gate": judged,
     "gallery": {
@@ -136,30 +144,8 @@ def compare(
   page = html_report(result, entrants, images, cases.cases, reads, failures)
   with whole_file(out / "report.html") as new:
     new.write_text(page, encoding="utf-8")
-  _say(result, out)
+  _say(result, sections, out)
   return result
-
-
-def _collect(kept, images: HeldImages, cases: Catalogue, seed) -> bool:
-  for one in kept:
-    if one.entrant.kind == "function" and changed(one, images):
-      print(
-        f"'{one.entrant.name}' answers otherwise than before: asking it anew."
-      )
-      one.forget()
-  if len(images.groups) > _MANY_SHAPES:
-    print(
-      f"The images have {len(images.groups)} sizes, and programs are compiled "
-      "for each: --image_size=224 makes all of them 224 x 224 pixels."
-    )
-  names = _names(cases)
-  answered = lambda name: all(one.read(name) is not None for one in kept)
-  before = sum(1 for _ in itertools.takewhile(answered, names))
-  with (
-    interrupt() as interrupted,
-    Progress("asking", len(names), before) as bar,
-  ):
-    return collect(kept, images, cases.cases, seed, bar.update, interrupted)
 
 
 def _names(cases: Catalogue) -> list[str]:
@@ -237,10 +223,12 @@ def _gate(compared: Compared, asked: Asked, candidate, baseline, seed):
   return sides | dataclasses.asdict(judged)
 
 
-def _say(result, out):
+def _say(result, sections, out):
   for problem, count in result["data"]["problem_counts"].items():
     print(f"left out: {count} with {problem}; report.json names them.")
   report.print_table(comparison_table(result))
+  for section in sections:
+    report.print_table(section.table(result[section.name]))
   advice = result["recommendation"]
   print(advice["headline"])
   for sentence in advice["cautions"]:

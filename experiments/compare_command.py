@@ -9,6 +9,11 @@ from experiments.compare import Asked, compare
 from experiments.entrants import entrants
 from experiments.open_images import open_images
 from robust_jax import parallel
+from robust_jax.adapters.natural_shift import NAMES
+from robust_jax.evaluation.section import Section
+from robust_jax.evaluation.sections.natural_shifts import NaturalShifts
+from robust_jax.evaluation.sections.sequences import Sequences
+from robust_jax.evaluation.sections.system_noise import SystemNoise
 from robust_jax.statistics.gate import Thresholds
 
 _MODELS = flags.DEFINE_multi_string(
@@ -32,6 +37,25 @@ _FAMILIES = flags.DEFINE_list(
   "families",
   None,
   "compare: of transformations, with commas between; all that apply if absent.",
+)
+_NATURAL_SHIFTS = flags.DEFINE_multi_string(
+  "natural_shifts",
+  [],
+  "compare: NAME[/PART][=FOLDER], a test set that others collected, as in "
+  "cifar10_c/fog_3=data/CIFAR-10-C; without a folder, what TFDS has prepared. "
+  "May be repeated. Names: " + ", ".join(NAMES) + ".",
+)
+_SEQUENCES = flags.DEFINE_list(
+  "sequences",
+  [],
+  "compare: along which answers must not flip, with commas between, or "
+  "imagenet_p for its ten.",
+)
+_SYSTEM_NOISE = flags.DEFINE_bool(
+  "system_noise",
+  False,
+  "compare: read and resize the files of a folder with other libraries too; "
+  "takes --image_size.",
 )
 _OUT = flags.DEFINE_string("out", None, "compare: the folder of the report.")
 _SEED = flags.DEFINE_integer("seed", 0, "compare: of all that is random.")
@@ -107,10 +131,22 @@ def compare_command(
     families=_FAMILIES.value,
     seed=_SEED.value,
     asked=asked,
+    sections=_sections(),
   )
   if result is None:
     return 130
   return 0 if result["gate"] is None else result["gate"]["exit_code"]
+
+
+def _sections() -> list[Section]:
+  found: list[Section] = []
+  if _NATURAL_SHIFTS.value:
+    found.append(NaturalShifts(_NATURAL_SHIFTS.value, _IMAGE_SIZE.value))
+  if _SEQUENCES.value:
+    found.append(Sequences(_SEQUENCES.value))
+  if _SYSTEM_NOISE.value:
+    found.append(SystemNoise(_DATA.value, _IMAGE_SIZE.value))
+  return found
 
 
 def _thresholds() -> Thresholds | None:

@@ -1,5 +1,7 @@
 """A data set whose images all get one size."""
 
+import numpy as np
+
 from robust_jax import checks
 from robust_jax.adapters.dataset import Dataset, Sample
 from robust_jax.adapters.resize import resize
@@ -26,10 +28,15 @@ class Resized:
   def get(self, index: int) -> Sample:
     """The index-th one, resized."""
     sample = self._dataset.get(index)
-    image, size = sample[1], self._size
-    scale = size / min(image.shape[:2])
-    height, width = (max(size, round(scale * n)) for n in image.shape[:2])
-    image = resize(image, (height, width))
-    top, left = (height - size) // 2, (width - size) // 2
-    middle = image[top : top + size, left : left + size]
-    return Sample(sample[0], middle, sample[2])
+    return Sample(sample[0], middle_square(sample[1], self._size), sample[2])
+
+
+def middle_square(
+  image: np.ndarray, size: int, resizer: str = "pillow_bilinear"
+) -> np.ndarray:
+  """uint8 `[size, size, C]` of an image `[H, W, C]`, as `Resized` makes it."""
+  scale = size / min(image.shape[:2])
+  height, width = (max(size, round(scale * n)) for n in image.shape[:2])
+  image = resize(image, (height, width), resizer)
+  top, left = (height - size) // 2, (width - size) // 2
+  return image[top : top + size, left : left + size]

@@ -50,6 +50,8 @@ class Answers:
     images: the images.
     seed: of all randomness.
     version: of the transformations, such as a digest of their code.
+    like: the model's answers to other images, by which it is known whether it
+      returns logits, probabilities or classes.
   """
 
   def __init__(
@@ -59,10 +61,12 @@ class Answers:
     images: HeldImages,
     seed: int,
     version: str,
+    like: "Answers | None" = None,
   ):
     parts = (entrant.kind, entrant.identity, images.digest, seed, version)
     digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
     self.entrant = entrant
+    self._like = like
     self._num_classes = len(images.class_names)
     self._folder = path / "answers" / f"{_plain(entrant.name)}-{digest}"
     self._reads: dict[str, Read] = {}  # or files are read again and again
@@ -84,7 +88,8 @@ class Answers:
     Raises:
       ValueError: all clean answers are unusable, or others of another kind.
     """
-    clean = None if case == CLEAN else self.read(CLEAN)
+    known = self if self._like is None else self._like
+    clean = None if known is self and case == CLEAN else known.read(CLEAN)
     kind = None if clean is None else clean.kind
     found = read_answers(answers, self._num_classes, kind)
     confidences = np.full(len(answers), np.nan, np.float32)
@@ -95,21 +100,35 @@ class Answers:
       ]
       if case == CLEAN:
         probabilities = found.probabilities.astype(np.float32)
-    self._folder.mkdir(parents=True, exist_ok=True)
-    with whole_file(self._file(case)) as new:
-      np.savez_compressed(
-        new,
-        classes=found.classes.astype(np.int32),
-        confidences=confidences,
-        kind=found.kind,
-        probabilities=probabilities,
-      )
-    self._reads.pop(case, None)
+    self._save(
+      case, Read(found.classes, confidences, found.kind, probabilities)
+    )
+
+  def write_classes(self, case: str, classes: np.ndarray) -> None:
+    """Keeps classes `[M]` that are known already, -1 where there is none.
+
+    M may be another number than that of images.
+    """
+    unknown = np.full(len(classes), np.nan, np.float32)
+    nothing = np.zeros((0, self._num_classes), np.float32)
+    self._save(case, Read(classes, unknown, "classes", nothing))
 
   def forget(self) -> None:
     """Drops all that is kept."""
     shutil.rmtree(self._folder, ignore_errors=True)
     self._reads.clear()
+
+  def _save(self, case: str, read: Read) -> None:
+    self._folder.mkdir(parents=True, exist_ok=True)
+    with whole_file(self._file(case)) as new:
+      np.savez_compressed(
+        new,
+        classes=read.classes.astype(np.int32),
+        confidences=read.confidences,
+        kind=read.kind,
+        probabilities=read.probabilities,
+      )
+    self._reads.pop(case, None)
 
   def _file(self, case: str) -> pathlib.Path:
     return self._folder / f"{_plain(case)}.npz"

@@ -1,12 +1,12 @@
 """Under what models are compared: families by name, for given images."""
 
-import hashlib
 import inspect
 import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from robust_jax import lookup
+from robust_jax.evaluation.code_digest import code_digest
 from robust_jax.evaluation.transformation import Family, Shapes, Transformation
 from robust_jax.statistics.outcomes import MINIMUM_FUNCTIONALITY, Condition
 
@@ -119,7 +119,4 @@ def _version(names) -> str:
     if ":" in name:
       source = inspect.getsourcefile(lookup.find(_HOME, name))
       files.append(pathlib.Path(source))
-  digest = hashlib.sha256()
-  for file in files:
-    digest.update(file.read_bytes())
-  return digest.hexdigest()[:16]
+  return code_digest(files)

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from robust_jax.adapters.ask import ask
 from robust_jax.adapters.read_answers import read_answers
 from robust_jax.evaluation.answers import Answers
+from robust_jax.evaluation.ask_entrant import ask_entrant
 from robust_jax.evaluation.catalogue import Case
 from robust_jax.evaluation.entrant import CLEAN, Entrant
 from robust_jax.evaluation.held_images import Group, HeldImages
@@ -99,7 +99,7 @@ def changed(kept: Answers, images: HeldImages) -> bool:
     return False
   group = images.groups[0]
   rows, pixels = group.rows[:_ASKED_AGAIN], group.pixels[:_ASKED_AGAIN]
-  answers = _ask(kept.entrant, CLEAN, images, rows, pixels)
+  answers = ask_entrant(kept.entrant, CLEAN, images, rows, pixels)
   if (answers.ndim == 1) != (before.kind == "classes"):
     return True
   now = read_answers(answers, len(images.class_names), before.kind)
@@ -122,7 +122,7 @@ def _collect_case(lacking, name, images, case, seed, interrupted):
       for one in lacking:
         if pixels is None or (case and case.transformation.of_model):
           pixels = view(images, group, part, case, seed, one.entrant)
-        answer = _ask(one.entrant, name, images, rows, pixels)
+        answer = ask_entrant(one.entrant, name, images, rows, pixels)
         _put(found, one.entrant.name, rows, answer, len(images.ids))
   for one in lacking:
     try:
@@ -132,23 +132,6 @@ def _collect_case(lacking, name, images, case, seed, interrupted):
         f"model '{one.entrant.name}' ({name}): {error}"
       ) from error
   return True
-
-
-def _ask(entrant: Entrant, case, images, rows, pixels):
-  ids = [images.ids[row] for row in rows]
-  try:
-    return ask(
-      lambda batch: entrant.answer(case, ids, batch),
-      list(pixels),
-      len(images.class_names),
-      batch_size=len(rows),
-    )
-  except Exception as error:  # whatever the user's code may raise
-    kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-    raise ValueError(
-      f"model '{entrant.name}' failed on images of shape "
-      f"{list(pixels.shape[1:])} ({case}): {kind}{error}"
-    ) from error
 
 
 def _put(found, name, rows, answer, total):

@@ -15,6 +15,7 @@ from robust_jax.evaluation.entrant import CLEAN, Entrant
 from robust_jax.evaluation.held_images import HeldImages
 from robust_jax.evaluation.pixel_shift_map import pixel_shift_map
 from robust_jax.evaluation.recommendation import recommendation
+from robust_jax.statistics.bonferroni import bonferroni
 from robust_jax.statistics.calibration import calibration
 from robust_jax.statistics.compare_risks import Comparison, compare_risks
 from robust_jax.statistics.mean_corruption_error import (
@@ -27,7 +28,6 @@ from robust_jax.statistics.risk_by_slice import risk_by_slice
 
 SCHEMA = "robust_jax.compare/1"
 _PROBLEMS_SHOWN = 100
-_DRAWS = 2000
 
 
 class Compared(NamedTuple):
@@ -138,10 +138,8 @@ def _comparisons(outcomes, level, seed):
   """
   pairs = list(itertools.combinations(outcomes, 2))
   questions = 2 if next(iter(outcomes.values())).labelled else 1
-  alpha = (1 - level) / max(1, questions * len(pairs))
-  # The smallest p-value is one in so many.
-  draws = max(_DRAWS, round(4 / alpha))
-  options = {"level": 1 - alpha, "draws": draws, "seed": seed}
+  each, draws = bonferroni(level, questions * len(pairs))
+  options = {"level": each, "draws": draws, "seed": seed}
   return [
     compare_risks(outcomes[a], outcomes[b], (a, b), **options) for a, b in pairs
   ]
@@ -163,9 +161,6 @@ def _arrays(classes, catalogue):
 
 
 def _data(images):
-  counts: dict[str, int] = {}
-  for problem in images.problems:
-    counts[problem.kind] = counts.get(problem.kind, 0) + 1
   return {
     "images": len(images.ids),
     "drawn": len(images.ids) + len(images.problems),
@@ -177,7 +172,7 @@ def _data(images):
       for g in images.groups
     ],
     "digest": images.digest,
-    "problem_counts": counts,
+    "problem_counts": images.problem_counts,
     "problems": [
       dataclasses.asdict(p) for p in images.problems[:_PROBLEMS_SHOWN]
     ],

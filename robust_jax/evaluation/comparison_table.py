@@ -6,8 +6,8 @@ from typing import Any
 import rich.box
 import rich.table
 
-# Models that 80 columns have room for with intervals.
-_WITH_INTERVALS = 3
+from robust_jax.evaluation.section_table import WITH_INTERVALS
+
 _WHAT = {
   True: "the images answered right clean that are lost",
   False: "images whose answer changes",
@@ -21,7 +21,7 @@ def comparison_table(report: Mapping[str, Any]) -> rich.table.Table:
     report: of `comparison_report`, with the data's name.
   """
   data, models = report["data"], report["models"]
-  spacious = len(models) <= _WITH_INTERVALS
+  spacious = len(models) <= WITH_INTERVALS
   interval = _interval if spacious else _value
   table = rich.table.Table(
     title=f"{data['name']}, {data['images']} images",

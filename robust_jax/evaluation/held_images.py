@@ -1,5 +1,6 @@
 """The images of a comparison, in memory, with all that is wrong with them."""
 
+import collections
 import dataclasses
 import hashlib
 
@@ -58,6 +59,11 @@ class HeldImages:
   def shapes(self) -> list[tuple[int, int, int]]:
     """Of the groups."""
     return [group.pixels.shape[1:] for group in self.groups]
+
+  @property
+  def problem_counts(self) -> dict[str, int]:
+    """Kind of problem -> how many."""
+    return dict(collections.Counter(p.kind for p in self.problems))
 
   def find(self, row: int) -> tuple[Group, int]:
     """The group that the row-th of the N is in, and its place there."""

@@ -5,6 +5,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from robust_jax import lookup
 from robust_jax.evaluation.answers import Read
 from robust_jax.evaluation.catalogue import Case
 from robust_jax.evaluation.entrant import Entrant
@@ -14,6 +15,7 @@ from robust_jax.evaluation.tiles import tiles
 from robust_jax.statistics.outcomes import MINIMUM_FUNCTIONALITY
 
 _TEMPLATES = pathlib.Path(__file__).parent / "templates"
+_SECTIONS = "evaluation.sections"
 _CLASSES_SHOWN = 30
 # Okabe and Ito 2008: told apart by all kinds of colour vision. Marks and dashes
 # say the same without colour.
@@ -41,7 +43,7 @@ def html_report(
 
   Args:
     report: of `comparison_report`, with "name" in its data, "gate", "seconds",
-      "devices" and "versions".
+      "devices", "versions" and the sections by their names.
     entrants: the models, for the gallery.
     images: likewise.
     cases: likewise.
@@ -72,6 +74,7 @@ def html_report(
       }
       for i, name in enumerate(report["models"])
     },
+    sections=[name for name in lookup.members(_SECTIONS) if report[name]],
     labels=_labels(report["conditions"]),
     basic=MINIMUM_FUNCTIONALITY,
     top=_top(report),

@@ -1,6 +1,6 @@
 """What a model of any kind answers along sequences of frames."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -41,6 +41,25 @@ def sequence_answers(
   Raises:
     ValueError: no such sequence, other images, or see `adapters.ask`.
   """
+  answers = []
+  for pixels in sequence_frames(images, sequence, ids, seed, **options):
+    flat = pixels.reshape(-1, *pixels.shape[2:])
+    answered = ask(predict, flat, num_classes)
+    answers.append(answered.reshape(*pixels.shape[:2], *answered.shape[1:]))
+  return np.concatenate(answers)
+
+
+def sequence_frames(
+  images: np.ndarray,
+  sequence: str,
+  ids: Sequence[int] | None = None,
+  seed: int = 0,
+  **options: int,
+) -> Iterator[np.ndarray]:
+  """The frames of a few images at a time, uint8 `[B, T, H, W, C]`.
+
+  Arguments and errors as those of `sequence_answers`.
+  """
   images = np.asarray(images)
   if images.dtype != np.uint8 or images.ndim != 4 or len(images) == 0:
     raise ValueError(
@@ -50,7 +69,6 @@ def sequence_answers(
   make = lookup.find("sequences", sequence)
   frames_of = jax.jit(lambda keys, x: make(keys, x, **options))
   ids = np.arange(len(images)) if ids is None else np.asarray(ids)
-  answers = []
   for start in range(0, len(images), _BATCH):
     count = len(images[start : start + _BATCH])
     # The last batch is filled up: another size would compile another program.
@@ -58,8 +76,4 @@ def sequence_answers(
     keys = draws.image_keys(seed, ids[rows], sequence, 1)
     x = jnp.asarray(images[rows], jnp.float32) / 255
     frames = np.asarray(frames_of(keys, x))[:count]
-    pixels = np.rint(255 * frames).astype(np.uint8)
-    flat = pixels.reshape(-1, *images.shape[1:])
-    answered = ask(predict, flat, num_classes)
-    answers.append(answered.reshape(count, -1, *answered.shape[1:]))
-  return np.concatenate(answers)
+    yield np.rint(255 * frames).astype(np.uint8)

@@ -35,6 +35,44 @@ class SystemNoise(NamedTuple):
   missing: dict[str, str]
 
 
+class Libraries(NamedTuple):
+  """Those that are installed here.
+
+  Attributes:
+    decoders: their names, the one of training first.
+    resizers: likewise.
+    missing: decoders and resizers that are left out -> why.
+  """
+
+  decoders: tuple[str, ...]
+  resizers: tuple[str, ...]
+  missing: dict[str, str]
+
+
+def libraries(
+  trained_with: tuple[str, str] = ("pillow", "pillow_bilinear"),
+) -> Libraries:
+  """What there is to read and resize with.
+
+  Raises:
+    ValueError: the libraries of training are unknown or not installed.
+  """
+  missing = _missing()
+  for name in trained_with:
+    if name in missing:
+      raise ValueError(f"trained_with = {trained_with}: {missing[name]}")
+  return Libraries(
+    _ordered(DECODERS, trained_with[0], missing),
+    _ordered(RESIZERS, trained_with[1], missing),
+    missing,
+  )
+
+
+def version(name: str) -> str:
+  """Of the package that an installed decoder or resizer is of."""
+  return library(_NEEDS[name.partition("_")[0]]).__version__
+
+
 def system_noise(
   predict: Predict,
   encoded: Sequence[bytes],
@@ -70,12 +108,7 @@ def system_noise(
       f"{len(encoded)} images and labels of shape {labels.shape}: wanted at "
       "least one image, and a label for each."
     )
-  missing = _missing()
-  for name in trained_with:
-    if name in missing:
-      raise ValueError(f"trained_with = {trained_with}: {missing[name]}")
-  decoders = _ordered(DECODERS, trained_with[0], missing)
-  resizers = _ordered(RESIZERS, trained_with[1], missing)
+  decoders, resizers, missing = libraries(trained_with)
   classes = np.empty((len(decoders), len(resizers), len(labels)), np.int64)
   for row, decoder in enumerate(decoders):
     pictures = [decode(data, decoder) for data in encoded]

@@ -14,6 +14,7 @@ from robust_jax.statistics.mixtures import (
   mixtures,
 )
 from robust_jax.statistics.outcomes import Outcomes
+from robust_jax.statistics.shares import compare_shares
 from robust_jax.statistics.sign_flip_test import sign_flip_test
 from robust_jax.statistics.verdict import Difference, verdict
 from robust_jax.statistics.widen_if_flat import widen_if_flat
@@ -128,11 +129,21 @@ def compare_risks(
     )
     for i, key in enumerate(keys)
   ]
+  clean = None
+  if a.labelled:
+    clean = compare_shares(
+      a.clean,
+      b.clean,
+      names,
+      "clean accuracy",
+      less_is_better=False,
+      **options,
+    )
   return Comparison(
     *names,
     images=len(a.ids),
     both_clean_correct=int(both.sum()),
-    clean=_clean(a, b, names, options) if a.labelled else None,
+    clean=clean,
     overall=differences[0],
     families=dict(zip(a.families, differences[1:], strict=True)),
     conditions=_discordances(a, b, both),
@@ -155,26 +166,6 @@ def _per_image(a: np.ndarray, b: np.ndarray) -> np.ndarray:
   together = lost_share((a + b).sum(axis=0)) / 100
   beyond = [(t[:, 1:] - together * t[:, :1]) / t[:, 0].sum() for t in (a, b)]
   return beyond[0] - beyond[1]
-
-
-def _clean(a, b, names, options):
-  table = np.column_stack([a.clean, b.clean, np.ones_like(a.clean)])
-  result = bootstrap(
-    table, lambda s: 100 * (s[..., :1] - s[..., 1:2]) / s[..., 2:], **options
-  )
-  level = options["level"]
-  result = widen_if_flat(result, (-100.0, 100.0), len(a.ids), level)
-  only_a, only_b = (~a.clean & b.clean).sum(), (a.clean & ~b.clean).sum()
-  p_value = float(mcnemar(only_a, only_b))
-  return verdict(
-    "clean accuracy",
-    names,
-    result.estimate(0),
-    p_value,
-    p_value,
-    alpha=1 - level,
-    less_is_better=False,
-  )
 
 
 def _discordances(a, b, both):

@@ -11,7 +11,12 @@ import pytest
 
 from experiments.compare import compare
 from robust_jax.adapters.dataset import Sample
+from robust_jax.data.cifar10_15k import Cifar10_15k
 from robust_jax.evaluation.entrant import Entrant
+from robust_jax.evaluation.sections.natural_shifts import NaturalShifts
+from robust_jax.evaluation.sections.sequences import Sequences
+from robust_jax.evaluation.sections.system_noise import SystemNoise
+from tests.unit.whole_page import check_page
 
 BROWSER = next(
   filter(None, map(shutil.which, ("chromium-headless-shell", "chromium"))),
@@ -45,6 +50,7 @@ addEventListener("load", () => {
     letters: Math.min(...charts.flatMap(
       (c) => [...c.querySelectorAll("text")].map((t) => box(t).height))),
     fetched: performance.getEntriesByType("resource").map((e) => e.name),
+    parts: [...document.querySelectorAll("h2")].map((n) => n.id),
     width: document.documentElement.scrollWidth,
     window: innerWidth,
   };
@@ -56,9 +62,12 @@ addEventListener("load", () => {
 
 
 class Squares:
-  """Colour images, the class is the channel that a square is of."""
+  """Colour images, the class is the channel that a square is of.
 
-  class_names = ("red", "green", "blue")
+  There are ten classes, as in the natural shift set beside it, and three occur.
+  """
+
+  class_names = Cifar10_15k.CLASS_NAMES
 
   def __len__(self):
     return 30
@@ -71,7 +80,8 @@ class Squares:
 
 
 def _middle(images):
-  return np.stack([x[5:7, 7:9].mean(axis=(0, 1)) for x in images]) / 20
+  scores = np.stack([x[5:7, 7:9].mean(axis=(0, 1)) for x in images]) / 20
+  return np.pad(scores, [(0, 0), (0, 7)])
 
 
 def _corner(images):
@@ -89,8 +99,25 @@ def page(tmp_path_factory):
       ("a model with a rather long name", _corner),
     )
   }
-  families = ["photometric", "pixel_shift"]
-  compare(models, Squares(), path, name="squares", families=families)
+  squares = [Squares().get(i) for i in range(len(Squares()))]
+  for square in squares:
+    PIL.Image.fromarray(square.image).save(path / square.id, "png")
+  arrays = {"data": [s.image for s in squares]}
+  arrays["labels"] = [s.label for s in squares]
+  for name, values in arrays.items():
+    np.save(path / f"cifar10.1_v6_{name}.npy", values)
+  compare(
+    models,
+    Squares(),
+    path,
+    name="squares",
+    families=["photometric", "pixel_shift"],
+    sections=[
+      NaturalShifts([f"cifar10_1={path}"]),
+      Sequences(["rotate", "translate"]),
+      SystemNoise(path, 12),
+    ],
+  )
   return path / "report.html"
 
 
@@ -116,6 +143,7 @@ def _browse(page, *options):
 @pytest.mark.parametrize("width", [360, 1280])
 def test_a_reader_sees_all_of_it(page, width):
   text = page.read_text(encoding="utf-8")
+  check_page(text)
   assert POLICY in text  # the browser itself refuses what is not in the page
   probed = page.with_name(f"probed_{width}.html")
   allowed = text.replace(POLICY, f"{POLICY}; script-src 'unsafe-inline'")
@@ -128,8 +156,9 @@ def test_a_reader_sees_all_of_it(page, width):
   assert found["width"] <= width  # nothing sticks out
   assert found["pictures"] >= 4
   assert found["empty"] == 0
-  # Risks, two families, four photometric changes, and who is right.
-  assert found["charts"] == 1 + 2 + 4 + 1
+  # Risks, two families, four photometric changes, sequences, who is right.
+  assert found["charts"] == 1 + 2 + 4 + 1 + 1
+  assert {"natural", "sequences", "libraries"} <= set(found["parts"])
   # Two models and a grid in each.
   assert min(found["marks"]) >= 5
   # A line for each of two models in six charts, of 248 units across.

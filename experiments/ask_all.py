@@ -1,0 +1,86 @@
+"""All that a comparison asks, with progress, until it is interrupted."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+from robust_jax.evaluation.answers import Answers
+from robust_jax.evaluation.catalogue import Catalogue
+from robust_jax.evaluation.collect import changed, collect
+from robust_jax.evaluation.entrant import CLEAN
+from robust_jax.evaluation.held_images import HeldImages
+from robust_jax.evaluation.section import Asking, Watched
+from robust_jax.training.interrupt import interrupt
+from robust_jax.training.progress import Progress
+
+# Of so many sizes, programs are compiled for longer than they run.
+_MANY_SHAPES = 8
+
+
+def ask_all(
+  kept: Sequence[Answers],
+  images: HeldImages,
+  cases: Catalogue,
+  sections: Mapping[str, Asking],
+  seed: int,
+) -> bool:
+  """Asks what is not answered yet: images, their changes, and sections.
+
+  Args:
+    kept: of each model.
+    images: those compared.
+    cases: under which changes.
+    sections: by name.
+    seed: of the changes.
+
+  Returns:
+    Whether all is there; False if interrupted.
+
+  Raises:
+    ValueError: a model fails.
+    OSError: answers cannot be written.
+  """
+  watched = [Watched(one, images) for one in kept]
+  for section in sections.values():
+    watched += section.watched
+  _forget_changed(watched)
+  if len(images.groups) > _MANY_SHAPES:
+    print(
+      f"The images have {len(images.groups)} sizes, and programs are compiled "
+      "for each: --image_size=224 makes all of them 224 x 224 pixels."
+    )
+  names = [CLEAN, *(case.name for case in cases.cases)]
+  answered = lambda name: all(one.read(name) is not None for one in kept)
+  before = _first(names, answered)
+  with interrupt() as interrupted:
+    with Progress("asking", len(names), before) as bar:
+      whole = collect(kept, images, cases.cases, seed, bar.update, interrupted)
+    return whole and all(
+      _ask_section(name.replace("_", " "), section, interrupted)
+      for name, section in sections.items()
+    )
+
+
+def _forget_changed(watched: Sequence[Watched]):
+  functions = [w for w in watched if w.kept.entrant.kind == "function"]
+  names = [w.kept.entrant.name for w in functions if changed(*w)]
+  for name in dict.fromkeys(names):
+    print(f"'{name}' answers otherwise than before: asking it anew.")
+  for one, _ in functions:
+    if one.entrant.name in names:
+      one.forget()
+
+
+def _ask_section(title, section: Asking, interrupted) -> bool:
+  before = _first(section.steps, section.answered)
+  with Progress(title, len(section.steps), before) as bar:
+    for done, step in enumerate(section.steps, 1):
+      answered = section.answered(step) or section.ask(step, interrupted)
+      if not answered:
+        return False
+      bar.update(done)
+  return True
+
+
+def _first(names, answered) -> int:
+  """How many are answered before the first one that is not."""
+  return sum(1 for _ in itertools.takewhile(answered, names))

@@ -1,0 +1,106 @@
+"""A section of a comparison: another test, beside the families of changes."""
+
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import rich.table
+
+from robust_jax.evaluation.answers import Answers
+from robust_jax.evaluation.held_images import HeldImages
+
+
+class Setting(NamedTuple):
+  """The comparison that a section is of.
+
+  Attributes:
+    out: its folder.
+    kept: model -> its answers to the images that are compared.
+    images: those.
+    baseline: the model that others are measured by.
+    num_examples: how many images are drawn of a data set; None is all.
+    seed: of all randomness.
+    level: of intervals.
+  """
+
+  out: pathlib.Path
+  kept: Mapping[str, Answers]
+  images: HeldImages
+  baseline: str
+  num_examples: int | None
+  seed: int
+  level: float
+
+  def need_models(self, what: str) -> None:
+    """That all of them can be asked about `what`, which are other images.
+
+    Raises:
+      ValueError: one is stored answers.
+    """
+    for name, kept in self.kept.items():
+      if kept.entrant.kind == "stored answers":
+        raise ValueError(
+          f"'{name}' is stored answers, and {what} are other images: wanted "
+          "models that can be asked."
+        )
+
+
+class Watched(NamedTuple):
+  """Answers to images of a section's own, and the images."""
+
+  kept: Answers
+  images: HeldImages
+
+
+class Asking(Protocol):
+  """What a section asks in one comparison, step by step.
+
+  Attributes:
+    steps: their names; what is answered is kept step by step.
+    watched: answers to images of its own, which are dropped where a model has
+      changed. Those of `Setting.kept` are watched already.
+  """
+
+  steps: Sequence[str]
+  watched: Sequence[Watched]
+
+  def answered(self, step: str) -> bool:
+    """Whether all models have answered."""
+
+  def ask(self, step: str, interrupted: Callable[[], bool]) -> bool:
+    """Asks those that have not; False if interrupted before that was done.
+
+    `interrupted` is asked after every batch.
+
+    Raises:
+      ValueError: a model fails.
+    """
+
+  def report(self) -> Any:
+    """Plain values for `report.json`, when all is answered."""
+
+
+class Section(Protocol):
+  """A module of `evaluation.sections` has one class of its name that is this.
+
+  What `report` returns is under that name in `report.json`, and is shown by
+  `templates/sections/<name>.html`, which sees what `compare.html` sees. A flag
+  of `experiments.compare_command` makes one.
+
+  Attributes:
+    name: of the module.
+    nothing: what stands in `report.json` where nobody asks for the section.
+  """
+
+  name: str
+  nothing: Any
+
+  def start(self, setting: Setting) -> Asking:
+    """Looks at all that it needs, before any model is asked.
+
+    Raises:
+      ValueError: it does not fit the data or the models.
+    """
+
+  def table(self, found: Any) -> rich.table.Table:
+    """What `report` returned, for the terminal."""

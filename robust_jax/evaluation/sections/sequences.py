@@ -1,0 +1,157 @@
+"""Images that change little by little: does the answer hold?"""
+
+import functools
+import itertools
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import rich.table
+
+from robust_jax import lookup
+from robust_jax.evaluation.ask_entrant import ask_classes
+from robust_jax.evaluation.code_digest import code_digest
+from robust_jax.evaluation.held_images import Group
+from robust_jax.evaluation.section import Setting, Watched
+from robust_jax.evaluation.section_table import section_table
+from robust_jax.evaluation.sequence_answers import sequence_frames
+from robust_jax.evaluation.sequence_results import sequence_results
+from robust_jax.sequences.suites import IMAGENET_P, NOISE
+from robust_jax.statistics.flip_probability import flip_probability
+
+_HOME = "sequences"
+_SUITES = {"imagenet_p": IMAGENET_P}
+
+
+class Sequences:
+  """Flip probabilities along sequences of the compared images; a `Section`.
+
+  Attributes:
+    name: of the section.
+    nothing: where nobody asks for it.
+    names: of sequences, each once.
+  """
+
+  name = "sequences"
+  nothing = None
+
+  def __init__(self, names: Sequence[str]):
+    """Notes which.
+
+    Args:
+      names: members of `robust_jax.sequences`, or "imagenet_p" for its ten.
+
+    Raises:
+      ValueError: there is no such sequence.
+    """
+    each = [_SUITES.get(name, (name,)) for name in names]
+    self.names = tuple(dict.fromkeys(itertools.chain(*each)))
+    for name in self.names:
+      lookup.find(_HOME, name)
+
+  def start(self, setting: Setting) -> "_Asking":
+    """Reads nothing more.
+
+    Raises:
+      ValueError: a model that is not here to be asked.
+    """
+    setting.need_models("frames of sequences")
+    return _Asking(self.names, setting)
+
+  def table(self, found: Mapping[str, Any]) -> rich.table.Table:
+    """Models beside each other, a row per sequence."""
+    models = found["models"].values()
+    rows = [
+      (name, [one["sequences"][name] for one in models])
+      for name in found["sequences"]
+    ]
+    rates = [one["mfr"] for one in models]
+    rows += [
+      ("mean", [one["mean"] for one in models]),
+      ("mFR", ["-" if rate is None else f"{rate:.1f} %" for rate in rates]),
+    ]
+    caption = f"% of frames that flip; mFR is relative to {found['baseline']}."
+    return section_table("Sequences", caption, list(found["models"]), rows)
+
+
+class _Asking:
+  """A step per sequence and shape of images: each has frames of its own."""
+
+  watched: Sequence[Watched] = ()
+
+  def __init__(self, names: Sequence[str], setting: Setting):
+    self._names, self._setting = names, setting
+    self._groups = {
+      _step(name, group): (name, group)
+      for name in names
+      for group in setting.images.groups
+    }
+    self.steps = list(self._groups)
+
+  def answered(self, step: str) -> bool:
+    return not self._lacking(step)
+
+  def ask(self, step: str, interrupted: Callable[[], bool]) -> bool:
+    name, group = self._groups[step]
+    images, seed = self._setting.images, self._setting.seed
+    lacking = self._lacking(step)
+    found: list[list[np.ndarray]] = [[] for _ in lacking]
+    done = 0
+    for frames in sequence_frames(group.pixels, name, group.numbers, seed):
+      if interrupted():
+        return False
+      some = group.rows[done : done + len(frames)]
+      rows = np.repeat(some, frames.shape[1])
+      pixels = frames.reshape(-1, *frames.shape[2:])
+      for one, classes in zip(lacking, found, strict=True):
+        classes.append(ask_classes(one, step, images, rows, pixels))
+      done += len(frames)
+    for one, classes in zip(lacking, found, strict=True):
+      one.write_classes(step, np.concatenate(classes))
+    return True
+
+  def report(self) -> dict[str, Any]:
+    setting = self._setting
+    flips = {model: self._flips(model) for model in setting.kept}
+    found = sequence_results(
+      flips, setting.baseline, setting.level, setting.seed
+    )
+    for model, result in found["models"].items():
+      result["missing"] = self._missing(model)
+    images = len(setting.images.ids)
+    return {"images": images, "sequences": list(self._names), **found}
+
+  def _flips(self, model: str) -> dict[str, np.ndarray]:
+    """Sequence -> the share of frames that flip, `[N]`."""
+    kept = self._setting.kept[model]
+    found = {
+      name: np.empty(len(self._setting.images.ids)) for name in self._names
+    }
+    for step, (name, group) in self._groups.items():
+      classes = kept.read(step).classes.reshape(len(group.rows), -1)
+      found[name][group.rows] = flip_probability(classes, noise=name in NOISE)
+    return found
+
+  def _missing(self, model: str) -> int:
+    kept = self._setting.kept[model]
+    return sum(kept.read(step).missing for step in self.steps)
+
+  def _lacking(self, step):
+    kept = self._setting.kept.values()
+    return [one for one in kept if one.read(step) is None]
+
+
+def _step(name: str, group: Group) -> str:
+  shape = "x".join(map(str, group.pixels.shape[1:]))
+  return f"{_HOME}/{name}/{shape}/{_version()}"
+
+
+@functools.cache
+def _version() -> str:
+  """Of all code that makes frames."""
+  here = pathlib.Path(__file__).parents[2]
+  files = [here / "evaluation" / "sequence_answers.py"]
+  for package in (_HOME, "corruptions"):
+    files += sorted((here / package).glob("*.py"))
+  return code_digest(files)
