@@ -36,8 +36,10 @@ METHODS = {
     "optimizers": {
       "source": _SGD,
       "adversary": {"name": "adam", "learning_rate": 2e-4, "b1": 0.5},
-      "target": {"name": "adam", "learning_rate": 2e-4, "b1": 0.5},
+      # At the adversary's rate the encoder runs away from it.
+      "target": {"name": "adam", "learning_rate": 2e-5, "b1": 0.5},
     },
+    "alignment": {"hidden": (500, 500)},
   },
   "source_only_bn": _SOURCE_ONLY | _BATCH_NORM,
   "dann_bn": _BATCH_NORM,
