@@ -219,10 +219,14 @@ def test_an_error_while_reading_ahead_reaches_the_caller():
 
 def test_ctrl_c_ends_a_program_that_streams():
   program = """
+    import signal
     import time
     import numpy as np
     from robust_jax.data.feed import training_feed
     from robust_jax.data.source import Source
+
+    # What a shell starts in the background ignores Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def read_pairs(indices):
       time.sleep(0.2)
