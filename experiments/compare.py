@@ -18,13 +18,12 @@ from robust_jax.evaluation.entrant import CLEAN, Entrant
 from robust_jax.evaluation.gallery import gallery
 from robust_jax.evaluation.held_images import HeldImages, held_images
 from robust_jax.evaluation.html_report import html_report
-from robust_jax.evaluation.section import Section, Setting
+from robust_jax.evaluation.section import SECTIONS, Section, Setting
 from robust_jax.lookup import find, members
 from robust_jax.statistics.compare_risks import compare_risks
 from robust_jax.statistics.gate import Gate, Thresholds, gate
 from robust_jax.whole_file import whole_file
 
-_SECTIONS = "evaluation.sections"
 _LEVEL = 0.95
 
 
@@ -126,7 +125,7 @@ def compare(
     for key, outcomes in compared.outcomes.items()
   }
   result = compared.report | {
-    **{name: find(_SECTIONS, name).nothing for name in members(_SECTIONS)},
+    **{name: find(SECTIONS, name).nothing for name in members(SECTIONS)},
     **{name: one.report() for name, one in asking.items()},
     "data": {"name": name} | compared.report["data"],
     "gate": judged,

@@ -11,11 +11,11 @@ from robust_jax.evaluation.catalogue import Case
 from robust_jax.evaluation.entrant import Entrant
 from robust_jax.evaluation.gallery import Failure
 from robust_jax.evaluation.held_images import HeldImages
+from robust_jax.evaluation.section import SECTIONS
 from robust_jax.evaluation.tiles import tiles
 from robust_jax.statistics.outcomes import MINIMUM_FUNCTIONALITY
 
 _TEMPLATES = pathlib.Path(__file__).parent / "templates"
-_SECTIONS = "evaluation.sections"
 _CLASSES_SHOWN = 30
 # Okabe and Ito 2008: told apart by all kinds of colour vision. Marks and dashes
 # say the same without colour.
@@ -74,7 +74,7 @@ def html_report(
       }
       for i, name in enumerate(report["models"])
     },
-    sections=[name for name in lookup.members(_SECTIONS) if report[name]],
+    sections=[name for name in lookup.members(SECTIONS) if report[name]],
     labels=_labels(report["conditions"]),
     basic=MINIMUM_FUNCTIONALITY,
     top=_top(report),

@@ -1,13 +1,18 @@
 """A section of a comparison: another test, beside the families of changes."""
 
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 import rich.table
 
 from robust_jax.evaluation.answers import Answers
+from robust_jax.evaluation.ask_entrant import ask_classes
 from robust_jax.evaluation.held_images import HeldImages
+
+SECTIONS = "evaluation.sections"
+"""Where `lookup` finds them."""
 
 
 class Setting(NamedTuple):
@@ -43,6 +48,42 @@ class Setting(NamedTuple):
           f"'{name}' is stored answers, and {what} are other images: wanted "
           "models that can be asked."
         )
+
+  def lacking(self, case: str) -> list[Answers]:
+    """Of the models that have not answered in this case."""
+    kept = self.kept.values()
+    return [one for one in kept if one.read(case) is None]
+
+  def ask(
+    self,
+    case: str,
+    views: Iterable[tuple[Sequence[int], np.ndarray]],
+    interrupted: Callable[[], bool],
+  ) -> bool:
+    """Asks the models that lack a case, and keeps the classes they answer.
+
+    Args:
+      case: its name.
+      views: rows `[M]` of the compared images, and uint8 `[M, H, W, C]`, what
+        models see of them; as many pairs as there are batches.
+      interrupted: asked before every batch.
+
+    Returns:
+      Whether all is there; False if interrupted, when nothing is kept.
+
+    Raises:
+      ValueError: a model fails.
+    """
+    lacking = self.lacking(case)
+    found: list[list[np.ndarray]] = [[] for _ in lacking]
+    for rows, pixels in views:
+      if interrupted():
+        return False
+      for one, classes in zip(lacking, found, strict=True):
+        classes.append(ask_classes(one, case, self.images, rows, pixels))
+    for one, classes in zip(lacking, found, strict=True):
+      one.write_classes(case, np.concatenate(classes))
+    return True
 
 
 class Watched(NamedTuple):

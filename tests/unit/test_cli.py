@@ -201,6 +201,7 @@ def test_bad_input_gets_one_clear_line_and_writes_nothing(
   assert command_line(*arguments) in (1, 2)
   said = capsys.readouterr().err
   assert message in said
+  assert "Traceback" not in said
   assert said.count("error:") == 1
   assert list(tmp_path.iterdir()) == []
 

@@ -10,7 +10,6 @@ import numpy as np
 import rich.table
 
 from robust_jax import lookup
-from robust_jax.evaluation.ask_entrant import ask_classes
 from robust_jax.evaluation.code_digest import code_digest
 from robust_jax.evaluation.held_images import Group
 from robust_jax.evaluation.section import Setting, Watched
@@ -90,26 +89,11 @@ class _Asking:
     self.steps = list(self._groups)
 
   def answered(self, step: str) -> bool:
-    return not self._lacking(step)
+    return not self._setting.lacking(step)
 
   def ask(self, step: str, interrupted: Callable[[], bool]) -> bool:
-    name, group = self._groups[step]
-    images, seed = self._setting.images, self._setting.seed
-    lacking = self._lacking(step)
-    found: list[list[np.ndarray]] = [[] for _ in lacking]
-    done = 0
-    for frames in sequence_frames(group.pixels, name, group.numbers, seed):
-      if interrupted():
-        return False
-      some = group.rows[done : done + len(frames)]
-      rows = np.repeat(some, frames.shape[1])
-      pixels = frames.reshape(-1, *frames.shape[2:])
-      for one, classes in zip(lacking, found, strict=True):
-        classes.append(ask_classes(one, step, images, rows, pixels))
-      done += len(frames)
-    for one, classes in zip(lacking, found, strict=True):
-      one.write_classes(step, np.concatenate(classes))
-    return True
+    views = _views(*self._groups[step], self._setting.seed)
+    return self._setting.ask(step, views, interrupted)
 
   def report(self) -> dict[str, Any]:
     setting = self._setting
@@ -137,9 +121,17 @@ class _Asking:
     kept = self._setting.kept[model]
     return sum(kept.read(step).missing for step in self.steps)
 
-  def _lacking(self, step):
-    kept = self._setting.kept.values()
-    return [one for one in kept if one.read(step) is None]
+
+def _views(name: str, group: Group, seed: int):
+  """Frames of a few images at a time, and which image each is of."""
+  done = 0
+  for frames in sequence_frames(group.pixels, name, group.numbers, seed):
+    some = group.rows[done : done + len(frames)]
+    yield (
+      np.repeat(some, frames.shape[1]),
+      frames.reshape(-1, *frames.shape[2:]),
+    )
+    done += len(frames)
 
 
 def _step(name: str, group: Group) -> str:

@@ -11,7 +11,6 @@ from robust_jax import checks
 from robust_jax.adapters import decode as decoding
 from robust_jax.adapters import resize as resizing
 from robust_jax.adapters import resized
-from robust_jax.evaluation.ask_entrant import ask_classes
 from robust_jax.evaluation.code_digest import code_digest
 from robust_jax.evaluation.section import Setting, Watched
 from robust_jax.evaluation.section_table import section_table
@@ -108,22 +107,10 @@ class _Asking:
     self.steps = list(self._pairs)
 
   def answered(self, step: str) -> bool:
-    return not self._lacking(step)
+    return not self._setting.lacking(step)
 
   def ask(self, step: str, interrupted: Callable[[], bool]) -> bool:
-    images = self._setting.images
-    lacking = self._lacking(step)
-    found: list[list[np.ndarray]] = [[] for _ in lacking]
-    for start in range(0, len(images.ids), _BATCH):
-      if interrupted():
-        return False
-      rows = range(len(images.ids))[start : start + _BATCH]
-      pixels = np.stack([self._read(images.ids[row], step) for row in rows])
-      for one, classes in zip(lacking, found, strict=True):
-        classes.append(ask_classes(one, step, images, rows, pixels))
-    for one, classes in zip(lacking, found, strict=True):
-      one.write_classes(step, np.concatenate(classes))
-    return True
+    return self._setting.ask(step, self._views(step), interrupted)
 
   def report(self) -> dict[str, Any]:
     setting = self._setting
@@ -149,6 +136,13 @@ class _Asking:
       **found,
     }
 
+  def _views(self, step: str):
+    """A batch of files at a time, and which images they are."""
+    ids = self._setting.images.ids
+    for start in range(0, len(ids), _BATCH):
+      rows = range(len(ids))[start : start + _BATCH]
+      yield rows, np.stack([self._read(ids[row], step) for row in rows])
+
   def _read(self, name: str, step: str) -> np.ndarray:
     """uint8 `[size, size, C]`, as grey as the images that are compared."""
     decoder, resizer = self._pairs[step]
@@ -159,10 +153,6 @@ class _Asking:
       raise ValueError(f"system noise: {name}: {error}") from error
     (_, _, channels) = self._setting.images.shapes[0]
     return resized.middle_square(image[..., :channels], self._size, resizer)
-
-  def _lacking(self, step):
-    kept = self._setting.kept.values()
-    return [one for one in kept if one.read(step) is None]
 
 
 def _step(decoder: str, resizer: str, size: int) -> str:
