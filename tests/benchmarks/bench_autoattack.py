@@ -1,15 +1,15 @@
 """Standard AutoAttack beside the authors' own code, on the same weights.
 
-    python -m tests.benchmarks.bench_autoattack WEIGHTS MODEL NORM EPS [NUM]
+    python -m tests.benchmarks.bench_autoattack WEIGHTS NORM EPS
 
-e.g. `mnist_convex_eps0.1.npz small_cnn linf 0.1 1000`, on the first images of
-MNIST's test set (found through ROBUST_JAX_DATA). Both are timed end to end,
-ours with its compilation, one after the other in this process. Needs torch and
-`pyautoattack` (neither is a requirement); without them ours runs alone.
+e.g. `mnist_convex_eps0.1.npz linf 0.1`, on the first images of MNIST's test
+set. Both are timed end to end, ours with its compilation, one after the other
+in this process. Needs torch and `pyautoattack` (neither is a requirement);
+without them ours runs alone.
 """
 
+import argparse
 import importlib.util
-import sys
 import time
 
 import jax
@@ -78,15 +78,32 @@ def theirs(name, params, x, labels, norm, eps):
   return (answers == labels).numpy(), time.perf_counter() - started
 
 
-def main(weights: str, name: str, norm: str, eps: str, num: str = "1000"):
-  eps = float(eps)
-  source = load("mnist", f"test[:{num}]")
+def main():
+  parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+  parser.add_argument("weights", help="file of tensors")
+  parser.add_argument("norm", choices=_NAMES)
+  parser.add_argument("eps", type=float)
+  parser.add_argument("--model", default="small_cnn")
+  parser.add_argument("--num-examples", type=int, default=1000)
+  parser.add_argument(
+    "--own-answers",
+    action="store_true",
+    help="the model's answers are the labels: it was trained on other images",
+  )
+  flags = parser.parse_args()
+  source = load("mnist", f"test[:{flags.num_examples}]")
   test = source.read(np.arange(len(source)))
   x, labels = np.float32(test["x"]) / 255, test["y"]
-  model, variables = trained(weights, name, x.shape[1:])
+  model, variables = trained(flags.weights, flags.model, x.shape[1:])
   logits_fn = frozen(model, variables)
+  if flags.own_answers:
+    labels = np.asarray(logits_fn(jnp.asarray(x)).argmax(-1), labels.dtype)
+  compare(logits_fn, variables["params"], x, labels, flags)
 
-  outcome, seconds = ours(logits_fn, x, labels, norm, eps)
+
+def compare(logits_fn, params, x, labels, flags):
+  """Prints both results."""
+  outcome, seconds = ours(logits_fn, x, labels, flags.norm, flags.eps)
   for stage in outcome.stages:
     print(
       f"{stage['name']:9} {stage['accuracy']:7.2%} {stage['seconds']:8.1f} s  "
@@ -102,7 +119,9 @@ def main(weights: str, name: str, norm: str, eps: str, num: str = "1000"):
   )
   standing = outcome.fooled_by == -1
   if importlib.util.find_spec("pyautoattack"):
-    robust, reference = theirs(name, variables["params"], x, labels, norm, eps)
+    robust, reference = theirs(
+      flags.model, params, x, labels, flags.norm, flags.eps
+    )
     print(
       f"pyautoattack: {reference:.1f} s = {reference / seconds:.2f} x ours; "
       f"accuracy {robust.mean():.2%}, ours {standing.mean():.2%}; "
@@ -112,4 +131,4 @@ def main(weights: str, name: str, norm: str, eps: str, num: str = "1000"):
 
 
 if __name__ == "__main__":
-  main(*sys.argv[1:])
+  main()
