@@ -20,6 +20,7 @@ import rich.console
 from absl import app, flags
 
 from experiments import build, runs
+from experiments.named_runs import named_runs
 from experiments.run_command import run_command
 from robust_jax import attacks, losses, perturbations, search
 from robust_jax.attacks import suite
@@ -41,10 +42,11 @@ Measure = Callable[..., np.ndarray]
 
 
 def main(_: Sequence[str]) -> None:
+  workdirs = named_runs(_MODELS.value)
   path = pathlib.Path(_OUTPUT.value)
   path.mkdir(parents=True, exist_ok=True)
   measures, rows, seconds = _measures(), {}, {}
-  for name, workdir in _models():
+  for name, workdir in workdirs.items():
     config, contender = runs.from_run(workdir)
     source = build.source(config, "test")
     batch = source.read(np.arange(min(_NUM_EXAMPLES.value, len(source))))
@@ -114,16 +116,6 @@ def _grid() -> suite.Stage:
     search.grid_search, pset, losses.margin, num_points=(31, 5, 5)
   )
   return suite.stage_of("grid", attack)
-
-
-def _models() -> list[tuple[str, pathlib.Path]]:
-  pairs = [model.partition("=") for model in _MODELS.value]
-  if not pairs or not all(path for _, _, path in pairs):
-    raise app.UsageError(
-      f"--model={','.join(_MODELS.value)}: wanted NAME=WORKDIR, once for each "
-      "model."
-    )
-  return [(name, pathlib.Path(path)) for name, _, path in pairs]
 
 
 def _options() -> dict[str, float]:

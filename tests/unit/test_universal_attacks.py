@@ -1,0 +1,57 @@
+"""What the command learns is worth more than what costs nothing."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments import universal_attacks
+from experiments.named_runs import named_runs
+from robust_jax.data.load import load
+
+EPS = 0.3
+
+
+def test_learned_changes_beat_random_ones_and_stay_in_their_sets():
+  source = load("digits", "test")
+  batch = source.read(np.arange(len(source)))
+  x, labels = jnp.float32(batch["x"]) / 255, jnp.asarray(batch["y"])
+  means = jnp.stack([x[labels == k].mean(axis=0) for k in range(10)])
+  nearest_mean = jax.tree_util.Partial(
+    lambda means, x: -jnp.square(x[:, None] - means).sum((2, 3, 4)), means
+  )
+  options = universal_attacks._options(
+    [f"--eps={EPS}", "--diameter=0.6", "--target=8"]
+  )
+  found = universal_attacks.attacked(nearest_mean, x, labels, x, options)
+
+  def accuracy(name):
+    return (found.answers[name] == labels).mean()
+
+  assert accuracy("universal") < accuracy("random corner") - 0.2
+  assert accuracy("patch") < accuracy("patch of noise") - 0.1
+  shares = universal_attacks._shares(found.answers, labels, 8)
+  gain = shares["aimed patch, answered 8"]
+  assert gain > shares["patch of noise, answered 8"] + 0.2
+  for name, images in found.images.items():
+    assert images.min() >= 0
+    assert images.max() <= 1
+    if name in ("random corner", "universal"):
+      assert jnp.abs(images - x).max() <= EPS + 1e-6  # one rounding
+    elif "patch" in name:  # a disc of 28 % of the image, and edges
+      assert (images != x).any(-1).mean((1, 2)).max() <= 0.4
+
+
+@pytest.mark.parametrize(
+  ("values", "said"),
+  [
+    ([], "no --model: wanted --model=NAME=WORKDIR"),
+    (["A"], "--model=A: wanted"),
+    (["A="], "--model=A=: wanted"),
+    (["=runs/a"], "--model==runs/a: wanted"),
+    (["A=a", "A=b"], "each by another name"),
+  ],
+)
+def test_runs_without_a_name_of_their_own_are_refused(values, said):
+  with pytest.raises(ValueError, match=said):
+    named_runs(values)
