@@ -22,7 +22,7 @@ from absl import app, flags
 from experiments import build, runs
 from experiments.named_runs import named_runs
 from experiments.run_command import run_command
-from robust_jax import attacks, losses, perturbations, search
+from robust_jax import attacks, checks, losses, perturbations, search
 from robust_jax.attacks import suite
 from robust_jax.attacks.autoattack import in_ball, stages
 from robust_jax.evaluation import heat_map, report
@@ -42,6 +42,7 @@ Measure = Callable[..., np.ndarray]
 
 
 def main(_: Sequence[str]) -> None:
+  checks.at_least_one("num_examples", _NUM_EXAMPLES.value)
   workdirs = named_runs(_MODELS.value)
   path = pathlib.Path(_OUTPUT.value)
   path.mkdir(parents=True, exist_ok=True)

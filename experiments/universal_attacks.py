@@ -23,7 +23,7 @@ import numpy as np
 from experiments import build, runs
 from experiments.named_runs import named_runs
 from experiments.run_command import run_command
-from robust_jax import attacks, losses, perturbations
+from robust_jax import attacks, checks, losses, perturbations
 from robust_jax.attacks.adversarial_patch import anywhere, place
 from robust_jax.attacks.universal import applied
 from robust_jax.evaluation import report
@@ -52,9 +52,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
   """Runs the command; returns its exit status.
 
   Raises:
-    ValueError: a model is not a run of a classifier.
+    ValueError: a model is not a run of a classifier, or an option is out of
+      range.
   """
   options = _options(arguments)
+  checks.at_least_one("num-examples", options.num_examples)
   rows, found = {}, {}
   for name, workdir in named_runs(options.model).items():
     config, contender = runs.from_run(workdir)
@@ -89,6 +91,12 @@ def attacked(
   options: argparse.Namespace,
 ) -> Found:
   """Images x `[N, H, W, C]` in [0, 1] under changes learned from others."""
+  num_classes = jax.eval_shape(logits_fn, x[:1]).shape[-1]
+  if not 0 <= options.target < num_classes:
+    raise ValueError(
+      f"target = {options.target}: wanted a class of the model, 0 to "
+      f"{num_classes - 1}."
+    )
   keys = jax.random.split(jax.random.key(options.seed), 6)
   ball = perturbations.linf(options.eps)
   draw = anywhere((options.diameter, options.diameter), _TURN)
