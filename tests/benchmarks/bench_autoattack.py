@@ -49,12 +49,12 @@ def bare_passes(model, x, labels) -> tuple[float, float]:
   return tuple(seconds[name] / _NUM_PASSES / len(x) for name in "fg")
 
 
-def ours(model, x, labels, norm, eps):
+def ours(model, x, labels, norm, eps, seed):
   """Robust flags, and what each stage took."""
   started = time.perf_counter()
   outcome = suite.run(
     stages(norm, eps, "standard", 10),
-    jax.random.key(0),
+    jax.random.key(seed),
     model,
     x,
     labels,
@@ -63,7 +63,7 @@ def ours(model, x, labels, norm, eps):
   return outcome, time.perf_counter() - started
 
 
-def theirs(name, params, x, labels, norm, eps):
+def theirs(name, params, x, labels, norm, eps, seed):
   """Robust flags of the authors' code, and its seconds."""
   import pyautoattack
 
@@ -71,7 +71,7 @@ def theirs(name, params, x, labels, norm, eps):
   x, labels = to_torch(x, labels)
   attack = pyautoattack.AutoAttack(
     network, norm=_NAMES[norm], eps=eps, version="standard", device="cpu",
-    seed=0,
+    seed=seed,
   )  # fmt: skip
   started = time.perf_counter()
   _, answers = attack.run_standard_evaluation(x, labels, batch_size=250)
@@ -85,6 +85,7 @@ def main():
   parser.add_argument("eps", type=float)
   parser.add_argument("--model", default="small_cnn")
   parser.add_argument("--num-examples", type=int, default=1000)
+  parser.add_argument("--seed", type=int, default=0, help="of both")
   parser.add_argument(
     "--own-answers",
     action="store_true",
@@ -103,7 +104,8 @@ def main():
 
 def compare(logits_fn, params, x, labels, flags):
   """Prints both results."""
-  outcome, seconds = ours(logits_fn, x, labels, flags.norm, flags.eps)
+  goal = (flags.norm, flags.eps, flags.seed)
+  outcome, seconds = ours(logits_fn, x, labels, *goal)
   for stage in outcome.stages:
     print(
       f"{stage['name']:9} {stage['accuracy']:7.2%} {stage['seconds']:8.1f} s  "
@@ -119,9 +121,7 @@ def compare(logits_fn, params, x, labels, flags):
   )
   standing = outcome.fooled_by == -1
   if importlib.util.find_spec("pyautoattack"):
-    robust, reference = theirs(
-      flags.model, params, x, labels, flags.norm, flags.eps
-    )
+    robust, reference = theirs(flags.model, params, x, labels, *goal)
     print(
       f"pyautoattack: {reference:.1f} s = {reference / seconds:.2f} x ours; "
       f"accuracy {robust.mean():.2%}, ours {standing.mean():.2%}; "
