@@ -25,9 +25,9 @@ def convolution(
   Both operands are brought to `[B, *space, C]` and `[*space, I, O]`. Most
   convolutions are then one of XLA's, those with groups after a change of
   layout. In float32 some become one product of matrices: those with few
-  outputs, as in the gradient to an image; those of a dilated input, as in the
-  gradient of a strided one; strided ones of a grey image; those of a kernel
-  larger than its image.
+  outputs, as in the gradient to an image; strided ones of a grey image; those
+  of a kernel larger than its image. Those of a dilated input, as in the
+  gradient of a strided one, become one whose outputs are blocks of pixels.
   """
   of_lhs, of_rhs, of_out = dimension_numbers
   lhs = lax.transpose(lhs, (of_lhs[0], *of_lhs[2:], of_lhs[1]))
@@ -71,12 +71,17 @@ def _form(
     narrow = np.all(np.asarray(taps) <= 2 * np.asarray(window_strides))
     apart = inputs == 1 and narrow and max(lhs_dilation) == 1
     return _in_blocks if apart else _plain
-  apart = outputs <= _FEW_OUTPUTS or max(lhs_dilation) > 1
-  return _overlap_add if apart else _plain
+  if outputs <= _FEW_OUTPUTS:
+    return _overlap_add
+  return _sub_pixel if max(lhs_dilation) > 1 else _plain
 
 
-def _plain(lhs, rhs, *, groups: int = 1, **params) -> Array:
+def _plain(lhs, rhs, *, padding, groups: int = 1, **params) -> Array:
   """As XLA has it."""
+  if max(params["lhs_dilation"], default=1) == 1:
+    # With a negative padding XLA may read beside the image.
+    lhs = _pad(lhs, np.minimum(padding, 0).reshape(-1, 2))
+    padding = np.maximum(padding, 0).reshape(-1, 2).tolist()
   space = string.digits[: lhs.ndim - 2]
   images, kernel = f"N{space}C", f"{space}IO"
   *_, inputs, outputs = rhs.shape
@@ -85,6 +90,7 @@ def _plain(lhs, rhs, *, groups: int = 1, **params) -> Array:
   return lax.conv_general_dilated(
     lhs,
     rhs,
+    padding=padding,
     dimension_numbers=(images, kernel, images),
     feature_group_count=groups,
     **params,
@@ -160,6 +166,35 @@ def _overlap_add(lhs, rhs, *, lhs_dilation, padding, **params) -> Array:
   return _pad(out, np.stack(edges, axis=1))
 
 
+def _sub_pixel(lhs, rhs, *, lhs_dilation, padding, **params) -> Array:
+  """Each window of the input makes a block of the output, a dilation wide.
+
+  Pixel `dilation q - p` of the output, not counting the padding, sees input
+  `q + s` through tap `dilation s + p`: of all taps those of its phase p.
+  """
+  *taps, inputs, outputs = rhs.shape
+  space, step = np.asarray(lhs.shape[1:-1]), np.asarray(lhs_dilation)
+  low, high = np.transpose(padding)
+  size = (space - 1) * step + 1 + low + high - taps + 1
+  reach = -(-np.asarray(taps) // step)
+  first, last = -(low // step), -((low + 1 - size) // step)  # of q
+  more = np.stack([0 * reach, reach * step - taps], axis=1)
+  kernel = _pad(rhs.reshape(1, *taps, -1), more)
+  split = np.stack([reach, step], axis=1)
+  kernel = kernel.reshape(*split.flat, inputs, outputs)
+  axes = np.arange(2 * len(taps))
+  kernel = jnp.flip(kernel, axes[1::2])  # upwards along a block, p falls
+  kernel = kernel.transpose(*axes[::2], -2, *axes[1::2], -1)
+  params |= {
+    "padding": np.stack([-first, last + reach - space], axis=1).tolist(),
+    "lhs_dilation": (1,) * len(taps),
+  }
+  blocks = _plain(lhs, kernel.reshape(*reach, inputs, -1), **params)
+  out = _unblocked(blocks, step)
+  skip = step - 1 - low - first * step
+  return _pad(out, np.stack([-skip, size + skip - out.shape[1:-1]], axis=1))
+
+
 def _one_by_one(lhs, rhs, *, lhs_dilation, padding, **params) -> Array:
   """Each place of a small result is all of the input times a part of `rhs`.
 
@@ -195,6 +230,16 @@ def _blocks(x: Array, steps: Sequence[int]) -> Array:
   axes = np.arange(1, x.ndim - 1)
   x = x.transpose(0, *axes[::2], *axes[1::2], x.ndim - 1)
   return x.reshape(batch, *length, -1)
+
+
+def _unblocked(x: Array, steps: Sequence[int]) -> Array:
+  """`[B, *space, prod(steps) C]` -> `[B, *(space * steps), C]`."""
+  batch, *length, _ = x.shape
+  rank = len(steps)
+  x = x.reshape(batch, *length, *steps, -1)
+  axes = np.arange(1, 2 * rank + 1).reshape(2, rank).T
+  x = x.transpose(0, *axes.flat, 2 * rank + 1)
+  return x.reshape(batch, *np.multiply(length, steps), -1)
 
 
 def _interleaved(phases: Sequence[Array], steps: Sequence[int]) -> Array:

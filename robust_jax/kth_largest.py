@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from robust_jax.rows import row_sum
 from robust_jax.types import Array
 
 
@@ -17,8 +18,8 @@ def kth_largest(values: Array, k: Array) -> Array:
 
   def step(i, found):
     candidate = found + (1 << (30 - i))
-    enough = (bits >= candidate[:, None]).sum(axis=1) >= k
-    return jnp.where(enough, candidate, found)
+    above = (bits >= candidate[:, None]).astype(jnp.int32)
+    return jnp.where(row_sum(above) >= k, candidate, found)
 
   found = jax.lax.fori_loop(0, 31, step, jnp.zeros(len(bits), jnp.int32))
   return jax.lax.bitcast_convert_type(found, jnp.float32)

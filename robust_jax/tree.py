@@ -6,6 +6,7 @@ Everything here is per example: an operation never mixes two rows.
 import jax
 import jax.numpy as jnp
 
+from robust_jax.rows import row_max, row_sum
 from robust_jax.types import Array, PyTree, SearchResult
 
 
@@ -62,11 +63,11 @@ def better(old: SearchResult, new: SearchResult) -> SearchResult:
 
 
 def _sum(tree: PyTree) -> Array:
-  return sum(_flat(leaf).sum(axis=1) for leaf in jax.tree.leaves(tree))
+  return sum(row_sum(_flat(leaf)) for leaf in jax.tree.leaves(tree))
 
 
 def _max(tree: PyTree) -> Array:
-  leaves = [_flat(leaf).max(axis=1) for leaf in jax.tree.leaves(tree)]
+  leaves = [row_max(_flat(leaf)) for leaf in jax.tree.leaves(tree)]
   return jnp.stack(leaves).max(axis=0)
 
 

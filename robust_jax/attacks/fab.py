@@ -8,6 +8,8 @@ import jax.numpy as jnp
 from robust_jax import checks, tree
 from robust_jax.attacks import lp_ball
 from robust_jax.attacks.hyperplane import to_hyperplane
+from robust_jax.computed_once import computed_once
+from robust_jax.rows import row_sum
 from robust_jax.types import Array, Attack, Key, LogitsFn
 from robust_jax.victim import victim
 
@@ -104,14 +106,13 @@ def walk(
   def step(_, carry):
     x_now, best = carry
     difference, grad = boundary(x_now)
-    w = grad.reshape(flat.shape)
+    w = computed_once(grad.reshape(flat.shape))
     now = x_now.reshape(flat.shape)
-    from_x = (w * (now - flat)).sum(axis=1) - difference
+    from_x = row_sum(w * (now - flat)) - difference
     points, gaps = jnp.stack([now, flat]), jnp.stack([-difference, from_x])
     d_now, d_x = both = to_hyperplane(points, w, gaps, norm)
-    length_now, length_x = jnp.maximum(
-      jnp.linalg.norm(both, lp_ball.ORDERS[norm], axis=-1), 1e-8
-    )
+    lengths = jax.vmap(tree.norm, (0, None))(both, lp_ball.ORDERS[norm])
+    length_now, length_x = jnp.maximum(lengths, 1e-8)
     pull = jnp.minimum(length_now / (length_now + length_x), _PULL)[:, None]
     mixed = (now + _OVERSHOOT * d_now) * (1 - pull)
     mixed = mixed + (flat + _OVERSHOOT * d_x) * pull

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from robust_jax.rows import row_sum
 from robust_jax.types import Array
 
 
@@ -50,8 +51,8 @@ def _multiplier(slope: Array, speed: Array, room: Array, gap: Array) -> Array:
   def reached(state):
     m, _ = state
     moving = m[..., None] * speed < room
-    stopped = jnp.where(moving, 0.0, slope * room).sum(axis=-1)
-    rate = jnp.where(moving, slope * speed, 0.0).sum(axis=-1)
+    stopped = row_sum(jnp.where(moving, 0.0, slope * room))
+    rate = row_sum(jnp.where(moving, slope * speed, 0.0))
     ahead = jnp.where(rate > 0, (gap - stopped) / rate, _ALL)
     ahead = jnp.where(gap > stopped, jnp.clip(ahead, m, _ALL), m)
     return ahead, jnp.any(ahead > m)
@@ -68,7 +69,8 @@ def _steepest_first(slope: Array, room: Array, gap: Array) -> Array:
   bits = jax.lax.bitcast_convert_type(slope, jnp.int32)
 
   def enough(threshold):
-    return jnp.where(bits >= threshold[..., None], gain, 0.0).sum(-1) >= gap
+    needed = jnp.where(bits >= threshold[..., None], gain, 0.0)
+    return row_sum(needed) >= gap
 
   # The largest slope down to which all room is needed, bit by bit.
   def step(i, found):
@@ -77,8 +79,8 @@ def _steepest_first(slope: Array, room: Array, gap: Array) -> Array:
 
   found = jax.lax.fori_loop(0, 31, step, jnp.zeros(gap.shape, jnp.int32))
   above, at = bits > found[..., None], bits == found[..., None]
-  left = gap - jnp.where(above, gain, 0.0).sum(axis=-1)
-  at_gain = jnp.where(at, gain, 0.0).sum(axis=-1)
+  left = gap - row_sum(jnp.where(above, gain, 0.0))
+  at_gain = row_sum(jnp.where(at, gain, 0.0))
   part = jnp.clip(left / jnp.maximum(at_gain, 1e-30), 0.0, 1.0)
   part = jnp.where(at_gain > 0, part, 0.0)
   size = jnp.where(above, room, jnp.where(at, part[..., None] * room, 0.0))

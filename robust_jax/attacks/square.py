@@ -8,6 +8,7 @@ import numpy as np
 
 from robust_jax import checks, losses, tree
 from robust_jax.attacks.lp_ball import ORDERS, ball
+from robust_jax.computed_once import computed_once
 from robust_jax.search import ascent, window
 from robust_jax.search.square import num_halvings, sides
 from robust_jax.search.square import square as linf_search
@@ -166,7 +167,7 @@ def _move(theta, to, away, rings, norm, pset, x) -> Array:
   else:
     budget = jnp.maximum(radius - used, 0) + both * channels
   new = shape / (1e-12 + length(shape, (1, 2))) * budget
-  moved = jnp.where(to > 0, new, theta * (1 - away))
+  moved = computed_once(jnp.where(to > 0, new, theta * (1 - away)))
   if norm == "l2":
     moved = pset.steepest(x, moved)
   return pset.project(x, moved)

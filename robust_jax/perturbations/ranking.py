@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax.kth_largest import kth_largest
+from robust_jax.rows import row_sum
 from robust_jax.types import Array
 
 
@@ -39,4 +40,4 @@ def _smallest(holds, num_bits: int, shape: tuple[int, ...]) -> Array:
 
 
 def _count(mask: Array) -> Array:
-  return mask.sum(axis=1)
+  return row_sum(mask.astype(jnp.int32))

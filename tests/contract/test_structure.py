@@ -10,7 +10,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # package.
 LAYERS = [
   ["types"],
-  ["fast_convolution"],
+  ["computed_once", "fast_convolution", "rows"],
   [
     "checks",
     "lookup",

@@ -226,6 +226,14 @@ def test_any_convolution(case):
   compare(assert_equal_sums, value_and_gradients, convolution(**params), *args)
 
 
+def test_a_negative_padding_crops():
+  """Here jaxlib 0.10.2 by itself reads beside the image."""
+  x, kernel = normal(0, (2, 6, 6, 3)), normal(1, (3, 3, 3, 16))
+  got = canonicalize(convolution(padding=((-2, 1), (-2, 1))))(x, kernel)
+  want = convolution(padding=((0, 1), (0, 1)))(x[:, 2:, 2:], kernel)
+  assert_equal_sums(got, want)
+
+
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16, jnp.complex64])
 def test_the_type_of_a_convolution_is_kept(dtype):
   fn = canonicalize(convolution())
