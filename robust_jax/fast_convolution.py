@@ -26,8 +26,9 @@ def convolution(
   convolutions are then one of XLA's, those with groups after a change of
   layout. In float32 some become one product of matrices: those with few
   outputs, as in the gradient to an image; strided ones of a grey image; those
-  of a kernel larger than its image. Those of a dilated input, as in the
-  gradient of a strided one, become one whose outputs are blocks of pixels.
+  of a kernel larger than its image; some of a dilated input, as in the
+  gradient of a strided one. Others of those become one whose outputs are
+  blocks of pixels.
   """
   of_lhs, of_rhs, of_out = dimension_numbers
   lhs = lax.transpose(lhs, (of_lhs[0], *of_lhs[2:], of_lhs[1]))
@@ -48,6 +49,10 @@ def convolution(
 # convolutions are slower than ours. In blocks only those of one channel are
 # always faster: what makes the image is computed anew for each window.
 _FEW_OUTPUTS = 8
+# Blocks of pixels need kernels of whole dilations, filled up with zeros: those
+# of 4x4 and 5x5 taps at a dilation of 2 are 1.5 and 1.4 times as fast as what
+# is added up, those of 3x3 (a waste of 1.8) take 1.4 times as long.
+_MOST_WASTE = 1.5
 
 
 def _form(
@@ -73,7 +78,11 @@ def _form(
     return _in_blocks if apart else _plain
   if outputs <= _FEW_OUTPUTS:
     return _overlap_add
-  return _sub_pixel if max(lhs_dilation) > 1 else _plain
+  if max(lhs_dilation) == 1:
+    return _plain
+  reach = -(-np.asarray(taps) // lhs_dilation)
+  waste = np.prod(reach * lhs_dilation / taps)
+  return _sub_pixel if max(reach) > 1 and waste < _MOST_WASTE else _overlap_add
 
 
 def _plain(lhs, rhs, *, padding, groups: int = 1, **params) -> Array:

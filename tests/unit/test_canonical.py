@@ -64,6 +64,11 @@ APART = {
     (3, 2, 3, 9),
     {"lhs_dilation": (2, 2), "padding": ((1, 2), (2, 1))},
   ),
+  "transposed, of whole dilations": (
+    (2, 5, 4, 3),
+    (4, 5, 3, 9),
+    {"lhs_dilation": (2, 3), "padding": ((-1, 3), (2, -2))},
+  ),
   "transposed and cropped": (
     (2, 5, 4, 3),
     (2, 2, 3, 9),
