@@ -157,6 +157,7 @@ def _draw(path: pathlib.Path, found: dict[str, Found]) -> None:
     row[0].set_ylabel(
       f"{model}\n{name}", rotation=0, ha="right", va="center", fontsize=8
     )
+  figure.suptitle("above each image, what the model answers", fontsize=9)
   with whole_file(path) as new:
     figure.savefig(new, dpi=110)
 
