@@ -168,7 +168,7 @@ def _overlap_add(lhs, rhs, *, lhs_dilation, padding, **params) -> Array:
         part = reached[(..., *tap, slice(None))]
         total += _pad(part, np.stack([shift, reach - 1 - shift], axis=1))
     phases.append(total)
-  out = _interleaved(phases, lhs_dilation)
+  out = _unblocked(jnp.concatenate(phases, axis=-1), lhs_dilation)
   low, high = np.transpose(padding)
   dilated = np.subtract(space, 1) * lhs_dilation + 1
   edges = low - taps + 1, high + dilated - out.shape[1:-1]
@@ -249,16 +249,6 @@ def _unblocked(x: Array, steps: Sequence[int]) -> Array:
   axes = np.arange(1, 2 * rank + 1).reshape(2, rank).T
   x = x.transpose(0, *axes.flat, 2 * rank + 1)
   return x.reshape(batch, *np.multiply(length, steps), -1)
-
-
-def _interleaved(phases: Sequence[Array], steps: Sequence[int]) -> Array:
-  """Outputs that are `steps` apart, each phase of them an array."""
-  batch, *length, channels = phases[0].shape
-  rank = len(steps)
-  out = jnp.stack(phases, axis=-2).reshape(batch, *length, *steps, channels)
-  axes = np.arange(1, 2 * rank + 1).reshape(2, rank).T
-  out = out.transpose(0, *axes.flat, 2 * rank + 1)
-  return out.reshape(batch, *np.multiply(length, steps), channels)
 
 
 def _times(x: Array, matrix: Array, params: dict) -> Array:
