@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import flax.linen as nn
+import numpy as np
 from ml_collections import ConfigDict
 
 from experiments.sections import (
@@ -16,7 +17,7 @@ from experiments.sections import (
   perturbation_set,
 )
 from experiments.warm_start import warm_start
-from robust_jax import lookup
+from robust_jax import checks, lookup
 from robust_jax.adaptation import Alignment
 from robust_jax.data.aligned import aligned
 from robust_jax.data.augmentation import perturb
@@ -105,6 +106,20 @@ def source(config: ConfigDict, split: str) -> Source:
   """The part of the data that `config.data.<split>` names."""
   data = config.data
   return load(data.name, data[split], data.get("data_dir"))
+
+
+def first_images(
+  config: ConfigDict, split: str, num_examples: int
+) -> tuple[np.ndarray, np.ndarray]:
+  """The first images of a part, float32 `[N, H, W, C]` in [0, 1], and labels.
+
+  Raises:
+    ValueError: num_examples is below 1; of more than there are, all are read.
+  """
+  checks.at_least_one("num_examples", num_examples)
+  images = source(config, split)
+  batch = images.read(np.arange(min(num_examples, len(images))))
+  return np.float32(batch["x"]) / 255, batch["y"]
 
 
 def model(config: ConfigDict, num_classes: int) -> nn.Module:

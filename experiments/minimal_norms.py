@@ -17,7 +17,7 @@ import numpy as np
 from absl import app, flags
 
 from experiments import runs
-from experiments.build import source
+from experiments.build import first_images
 from experiments.run_command import run_command
 from robust_jax import attacks, losses, perturbations, search
 from robust_jax.evaluation import report
@@ -87,8 +87,7 @@ def main(_: Sequence[str]) -> None:
   models = {"trained": trained}
   if _WEIGHTS.value is not None:
     models["weights"] = runs.from_weights(config, _WEIGHTS.value, path)
-  batch = source(config, "test").read(np.arange(_NUM_EXAMPLES.value))
-  x, labels = jnp.float32(batch["x"]) / 255, jnp.asarray(batch["y"])
+  x, labels = first_images(config, "test", _NUM_EXAMPLES.value)
   distances, summary = {}, []
   for norm in _NORMS.value:
     for name, attack in _attacks()[norm].items():

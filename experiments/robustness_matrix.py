@@ -49,9 +49,7 @@ def main(_: Sequence[str]) -> None:
   measures, rows, seconds = _measures(), {}, {}
   for name, workdir in workdirs.items():
     config, contender = runs.from_run(workdir)
-    source = build.source(config, "test")
-    batch = source.read(np.arange(min(_NUM_EXAMPLES.value, len(source))))
-    x, labels = np.float32(batch["x"]) / 255, batch["y"]
+    x, labels = build.first_images(config, "test", _NUM_EXAMPLES.value)
     started = time.monotonic()
     stands = {
       column: measure(f"{name}, {column}", contender.logits_fn, x, labels)

@@ -18,12 +18,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import matplotlib.figure
-import numpy as np
 
 from experiments import build, runs
 from experiments.named_runs import named_runs
 from experiments.run_command import run_command
-from robust_jax import attacks, checks, losses, perturbations
+from robust_jax import attacks, losses, perturbations
 from robust_jax.attacks.adversarial_patch import anywhere, place
 from robust_jax.attacks.universal import applied
 from robust_jax.evaluation import report
@@ -56,13 +55,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
       range.
   """
   options = _options(arguments)
-  checks.at_least_one("num-examples", options.num_examples)
   rows, found = {}, {}
   for name, workdir in named_runs(options.model).items():
     config, contender = runs.from_run(workdir)
-    learned_from = _read(config, "train", options.num_train)
-    x, labels = _read(config, "test", options.num_examples)
-    found[name] = attacked(contender.logits_fn, *learned_from, x, options)
+    x_train, y_train = build.first_images(config, "train", options.num_train)
+    x, labels = build.first_images(config, "test", options.num_examples)
+    # On the device, where loops pick rows of them.
+    seen = map(jnp.asarray, (x_train, y_train, x))
+    found[name] = attacked(contender.logits_fn, *seen, options)
     rows[name] = _shares(found[name].answers, labels, options.target)
   report.print_table(report.table(rows, f"{len(labels)} test images"))
   options.output.mkdir(parents=True, exist_ok=True)
@@ -75,12 +75,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     },
   )
   return 0
-
-
-def _read(config, split: str, num_examples: int) -> tuple[Array, Array]:
-  source = build.source(config, split)
-  batch = source.read(np.arange(min(num_examples, len(source))))
-  return jnp.float32(batch["x"]) / 255, jnp.asarray(batch["y"])
 
 
 def attacked(
