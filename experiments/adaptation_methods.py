@@ -3,11 +3,12 @@
   python -m experiments.adaptation_methods --experiment=usps_to_mnist
 
 Trains an experiment of `experiments/configs/domain` by every method and from
-every seed, one after another, each in `OUTPUT/METHOD/SEED`; a run that has its
-report is not trained again, and one that was interrupted goes on. Prints the
-table of the mean and the standard deviation over seeds of the accuracy on the
-target's test images, by who chose the checkpoint (`adaptation_report`), and
-writes it to `OUTPUT/methods.json`.
+every seed, one after another, each in `OUTPUT/METHOD/SEED`; `fine_tuned` begins
+with `source_only` of its seed. A run that has its report is not trained again,
+and one that was interrupted goes on. Prints the table of the mean and the
+standard deviation over seeds of the accuracy on the target's test images, by
+who chose the checkpoint (`adaptation_report`), and writes it to
+`OUTPUT/methods.json`.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from experiments.configs import adaptation, domain
 from experiments.run_command import run_command
 from robust_jax.evaluation.report import print_table, write_json
 
+_NUM_STEPS = "of each training but fine-tuning, instead of the config's"
 # What is tabulated of a report beside the target's accuracies, as it does.
 _OTHERS = ("source_accuracy", "a_distance")
 
@@ -42,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
   found = {method: [] for method in options.methods}
   for seed in options.seeds:
     for method in options.methods:
-      config = _config(options, method, seed)
+      config = _config(options, method, seed, output)
       report = _report(config, output / method / str(seed))
       if report is None:
         return 1
@@ -66,14 +68,16 @@ def _report(config: ConfigDict, path: pathlib.Path) -> dict[str, Any] | None:
   return model
 
 
-def _config(options, method, seed):
+def _config(options, method, seed, output):
   module = importlib.import_module(f"{domain.__name__}.{options.experiment}")
   config = module.get_config(method)
   with config.unlocked():
     config.seed = seed
     if "control" in config:  # it is one of the methods
       del config.control
-  if options.num_steps is not None:
+    if "warm_start" in config:
+      config.warm_start.run = str(output / "source_only" / str(seed))
+  if options.num_steps is not None and "warm_start" not in config:
     config.training.update(
       num_steps=options.num_steps,
       evaluate_every_steps=max(1, options.num_steps // 10),
@@ -136,7 +140,7 @@ def _parser():
     help=f"of {', '.join(adaptation.METHODS)} (default: all)",
   )
   add("--seeds", **several, type=int, default=[0, 1, 2])
-  add("--num-steps", type=int, help="of each training, instead of the config's")
+  add("--num-steps", type=int, help=_NUM_STEPS)
   add("--output", type=pathlib.Path, help="default: runs/EXPERIMENT_methods")
   return parser
 

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from experiments import build, workdir
+from experiments.warm_start import began
 from robust_jax.data.joined import joined
 from robust_jax.data.source import Source
 from robust_jax.models.adapted import Adapted
@@ -55,7 +56,7 @@ def adapted_run(path: pathlib.Path) -> Iterator[AdaptedRun]:
   Raises:
     ValueError: there is none, or none of its checkpoints was evaluated.
   """
-  config = workdir.read_config(path)
+  config = began(workdir.read_config(path))
   _, target = build.domains(config, "validation")
   task = build.task(
     config, build.model(config, target.num_classes), num_steps=1

@@ -11,6 +11,7 @@ from experiments import build, workdir
 from experiments.audit import audit
 from experiments.evaluate import Contender, evaluate
 from experiments.variant import variant
+from experiments.warm_start import began
 from robust_jax import lookup, parallel
 from robust_jax.data.source import Source
 from robust_jax.models.from_torch import from_torch, load_tensors
@@ -104,9 +105,7 @@ def from_run(
   config = config or trained
   source = build.source(config, "test")
   model = build.model(config, source.num_classes)
-  if "warm_start" in trained:  # that run may be gone, and shapes are the same
-    trained = variant(trained, {"warm_start": {"run": ""}})
-  task = build.task(trained, model, num_steps=1)
+  task = build.task(began(trained), model, num_steps=1)
   template = jax.eval_shape(task.init, jax.random.key(0), _batch(source))
   with workdir.open_checkpoints(path) as checkpoints:
     state = checkpoints.restore_best(template)

@@ -5,8 +5,10 @@ from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
+from ml_collections import ConfigDict
 
 from experiments import workdir
+from experiments.variant import variant
 from robust_jax.types import PyTree
 
 
@@ -47,6 +49,13 @@ def warm_start(
     return jax.tree.map(jnp.asarray, begun)
 
   return begin
+
+
+def began(config: ConfigDict) -> ConfigDict:
+  """The config of a run that has begun: what it began with may be gone."""
+  if "warm_start" not in config:
+    return config
+  return variant(config, {"warm_start": {"run": ""}})
 
 
 def _variables(run):

@@ -23,8 +23,10 @@ _BATCH_NORM = {
 METHODS = {
   "dann": {},
   "source_only": _SOURCE_ONLY,
-  # The ceiling: the target is its own labelled source (`with_method`).
+  # The ceiling: the target is its own labelled source (`_with_method`).
   "on_target": _SOURCE_ONLY,
+  # What few labels of the target are worth (`_with_method`).
+  "fine_tuned": _SOURCE_ONLY,
   "dann_alternating": {"task": {"solver": "alternating"}},
   "cdan": {"alignment": {"name": "cdan", "entropy": False}},
   "cdan_e": {"alignment": {"name": "cdan"}},
@@ -44,6 +46,7 @@ METHODS = {
   "source_only_bn": _SOURCE_ONLY | _BATCH_NORM,
   "dann_bn": _BATCH_NORM,
 }
+_NUM_LABELLED = 100  # that fine-tuning has of the target
 
 
 def adaptation(
@@ -104,8 +107,13 @@ def between_mnist_and_usps(source: str, target: str) -> ConfigDict:
   return config
 
 
-def finish(config: ConfigDict, arg: str) -> ConfigDict:
+def finish(config: ConfigDict, arg: str, name: str) -> ConfigDict:
   """Applies the config's argument: none, the name of a method, or "smoke".
+
+  Args:
+    config: as `adaptation` makes it.
+    arg: the argument.
+    name: of the experiment; `fine_tuned` begins with its `source_only` run.
 
   Raises:
     ValueError: another argument.
@@ -117,18 +125,24 @@ def finish(config: ConfigDict, arg: str) -> ConfigDict:
       f"config argument '{arg}': wanted none or 'smoke' or one of "
       f"{', '.join(METHODS)}."
     )
-  return with_method(config, arg or "dann")
+  return _with_method(config, arg or "dann", name)
 
 
-def with_method(config: ConfigDict, method: str) -> ConfigDict:
-  """The config with another method of adaptation."""
+def _with_method(config, method, name):
   config = variant(config, METHODS[method])
-  if method == "on_target":
-    target = config.data.target
-    with config.unlocked():
-      config.data.sources = {
-        target.name: {split: target[split] for split in common.PARTS}
+  if method not in ("on_target", "fine_tuned"):
+    return config
+  target = config.data.target
+  labelled = {split: target[split] for split in common.PARTS}
+  with config.unlocked():
+    if method == "fine_tuned":
+      labelled["train"] = f"train[:{_NUM_LABELLED}]"
+      config.warm_start = {
+        "run": f"runs/{name}_source_only",
+        "fresh": ("label_predictor",),
       }
+      config.training.update(num_steps=400, evaluate_every_steps=40)
+    config.data.sources = {target.name: labelled}
   return config
 
 

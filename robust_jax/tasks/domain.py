@@ -1,7 +1,7 @@
 """Domain adaptation: labels in the source, answers in the target."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax
@@ -46,6 +46,7 @@ def domain(
   solver: str = "reversal",
   batch_norm: str = "none",
   class_weights: Sequence[float] = (),
+  warm_start: Callable[[PyTree], PyTree] | None = None,
 ) -> Task:
   """min over the network of the source's loss + lam x distance of the domains.
 
@@ -68,6 +69,8 @@ def domain(
     class_weights: `[K]` of the source's examples by class, where the target
       has other proportions (`evaluation.label_shift`); they weigh the loss and
       the alignment. Without any, all count alike.
+    warm_start: what the model's initial variables become, such as those that
+      were trained on the source.
 
   Returns:
     The task. `step` reports "loss" and "accuracy" on the source, "lam" and what
@@ -159,7 +162,9 @@ def domain(
 
   def init(key: Key, batch: Batch) -> State:
     key_model, key_alignment = jax.random.split(key)
-    params, model_state = initialise(model, batch_norm, key_model, batch)
+    params, model_state = initialise(
+      model, batch_norm, key_model, batch, warm_start
+    )
     view = one_view(model, batch_norm, params, model_state, batch)
     _check_class_weights(class_weights, view.logits.shape[-1])
     adversary = alignment.init(key_alignment, view)

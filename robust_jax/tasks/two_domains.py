@@ -6,6 +6,7 @@ choice is the user's, and stands in every comparison of methods.
 """
 
 import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import flax.linen as nn
@@ -29,14 +30,23 @@ class Pass(NamedTuple):
 
 
 def initialise(
-  model: nn.Module, batch_norm: str, key: Key, batch: Batch
+  model: nn.Module,
+  batch_norm: str,
+  key: Key,
+  batch: Batch,
+  warm_start: Callable[[PyTree], PyTree] | None = None,
 ) -> tuple[PyTree, PyTree]:
   """Parameters, and the other collections (a pair of them for "separate").
+
+  `warm_start`, if given, is what the model's initial variables become.
 
   Raises:
     ValueError: `batch_norm` is not one of `MODES`, or not for this model.
   """
-  state = dict(model.init(key, batch["source"]["x"][:1]))
+  state = model.init(key, batch["source"]["x"][:1])
+  if warm_start is not None:
+    state = warm_start(state)
+  state = dict(state)
   params = state.pop("params")
   _check_batch_norm(batch_norm, bool(state))
   if batch_norm == "separate":

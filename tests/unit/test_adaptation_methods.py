@@ -1,6 +1,7 @@
 """The table of methods, from runs that are already there."""
 
 import json
+import re
 
 import pytest
 
@@ -37,6 +38,18 @@ def test_an_unknown_method_is_refused(capsys):
   with pytest.raises(SystemExit):
     main(["--experiment", "digits_dann", "--methods", "magic"])
   assert "invalid choice: 'magic'" in capsys.readouterr().err
+
+
+def test_fine_tuning_begins_with_the_same_seeds_source_only(tmp_path):
+  """And leaves nothing where there is no such run."""
+  config = digits_dann.get_config("fine_tuned")
+  assert config.warm_start.run == "runs/digits_dann_source_only"
+  assert config.data.sources.digits_m.train == "train[:100]"
+  arguments = ["--experiment", "digits_dann", "--output", str(tmp_path)]
+  start = re.escape(str(tmp_path / "source_only" / "7"))
+  with pytest.raises(ValueError, match=f"{start} holds no run"):
+    main([*arguments, "--methods", "fine_tuned", "--seeds", "7"])
+  assert not (tmp_path / "fine_tuned").exists()
 
 
 def test_the_ceiling_learns_from_labels_of_the_target():

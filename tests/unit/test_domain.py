@@ -132,6 +132,17 @@ def test_without_weight_the_network_learns_the_source_alone():
     chex.assert_trees_all_close(beside["model"], alone["model"], atol=1e-6)
 
 
+def test_a_warm_start_is_where_every_domains_network_begins():
+  doubled = lambda variables: jax.tree.map(lambda leaf: 2 * leaf, variables)
+  for options in ({}, {"model": Net("per_device"), "batch_norm": "separate"}):
+    cold = make(**options).init(KEY, BATCH)
+    warm = make(**options, warm_start=doubled).init(KEY, BATCH)
+    chex.assert_trees_all_equal(
+      (warm.params["model"], warm.model_state),
+      doubled((cold.params["model"], cold.model_state)),
+    )
+
+
 def test_source_only_does_not_look_at_the_target():
   other = BATCH | {"target": BATCH["target"] | {"x": 1 - BATCH["target"]["x"]}}
   task = make(adaptation.source_only())

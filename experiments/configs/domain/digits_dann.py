@@ -27,4 +27,4 @@ def get_config(arg=""):
   config.data.sources.digits.update(parts)
   config.data.target.update(parts)
   config.training.update(num_steps=2000, evaluate_every_steps=200)
-  return adaptation.finish(config, arg)
+  return adaptation.finish(config, arg, "digits_dann")

@@ -24,4 +24,4 @@ def get_config(arg=""):
   config = adaptation.adaptation("mnist", "mnist_m", "dann_mnist", _MEAN)
   # The paper does not tell. After 8,600, as others have it, DANN still rises.
   config.training.update(num_steps=20_000, evaluate_every_steps=2000)
-  return adaptation.finish(config, arg)
+  return adaptation.finish(config, arg, "mnist_to_mnist_m")

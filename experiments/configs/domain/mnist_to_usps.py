@@ -16,4 +16,4 @@ from experiments.configs import adaptation
 
 def get_config(arg=""):
   config = adaptation.between_mnist_and_usps("mnist", "usps")
-  return adaptation.finish(config, arg)
+  return adaptation.finish(config, arg, "mnist_to_usps")

@@ -20,4 +20,4 @@ _MEAN = (0.29, 0.29, 0.28)
 def get_config(arg=""):
   config = adaptation.adaptation("mnist", "mnist_m", "dann_mnist", _MEAN)
   config.data.sources.usps = dict(common.PARTS)
-  return adaptation.finish(config, arg)
+  return adaptation.finish(config, arg, "mnist_usps_to_mnist_m")

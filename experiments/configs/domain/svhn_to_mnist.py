@@ -24,4 +24,4 @@ def get_config(arg=""):
   config = adaptation.adaptation("svhn_cropped", "mnist", "dann_svhn", _MEAN)
   config.model.dropout = 0.5
   config.alignment.hidden = (1024, 1024)
-  return adaptation.finish(config, arg)
+  return adaptation.finish(config, arg, "svhn_to_mnist")

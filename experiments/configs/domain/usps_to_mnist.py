@@ -16,4 +16,4 @@ from experiments.configs import adaptation
 
 def get_config(arg=""):
   config = adaptation.between_mnist_and_usps("usps", "mnist")
-  return adaptation.finish(config, arg)
+  return adaptation.finish(config, arg, "usps_to_mnist")
