@@ -21,13 +21,13 @@ def autoencoder(data: str, image_shape: tuple[int, int, int]) -> ConfigDict:
       "model": {
         "name": "fader_autoencoder",
         "image_shape": image_shape,
-        "code_size": 8,
+        "code_size": 6,
         "label_planes": False,
       },
       "task": {
         "name": "fader",
         "objective": "confuse",
-        "beta": 0.01,
+        "beta": 0.02,
         "ramp": "linear",
         "classifier_steps": 5,
         "hidden": (512,),
@@ -51,10 +51,10 @@ def autoencoder(data: str, image_shape: tuple[int, int, int]) -> ConfigDict:
         },
       },
       "training": {
-        "num_epochs": 6.0,
+        "num_epochs": 8.0,
         "batch_size": 64,
         "log_every": 20,
-        "evaluate_every_epochs": 3.0,
+        "evaluate_every_epochs": 4.0,
         "keep_last": 2,
         # The last step is what is reported; nothing else is a fair choice, as
         # the reconstruction is best where nothing is forgotten yet.

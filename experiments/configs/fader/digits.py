@@ -16,6 +16,7 @@ from experiments.configs import autoencoder
 def get_config(arg=""):
   config = autoencoder.autoencoder("digits", (8, 8, 1))
   config.model.code_size = 4
+  config.task.beta = 0.01
   config.training.update(
     num_epochs=80.0, batch_size=64, evaluate_every_epochs=10.0
   )
