@@ -8,7 +8,8 @@ with `source_only` of its seed. A run that has its report is not trained again,
 and one that was interrupted goes on. Prints the table of the mean and the
 standard deviation over seeds of the accuracy on the target's test images, by
 who chose the checkpoint (`adaptation_report`), and writes it to
-`OUTPUT/methods.json`.
+`OUTPUT/methods.json`. Of `fine_tuned` and `on_target` reverse validation knows
+labels of the target, as these methods do.
 """
 
 import argparse
@@ -24,7 +25,7 @@ import rich.box
 import rich.table
 from ml_collections import ConfigDict
 
-from experiments import runs
+from experiments import runs, workdir
 from experiments.adaptation_report import HEADINGS, RULES
 from experiments.configs import adaptation, domain
 from experiments.run_command import run_command
@@ -60,7 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _report(config: ConfigDict, path: pathlib.Path) -> dict[str, Any] | None:
   """Of the run in `path`, trained first if need be; None if interrupted."""
   file = path / "report.json"
-  if not file.exists():
+  if file.exists():
+    workdir.open_run(path, config)  # refuses that of another config
+  else:
     outcome = runs.train(config, path, f"{path.parent.name} {path.name} ")
     if outcome.status == "interrupted":
       return None

@@ -51,17 +51,6 @@ HEADINGS = {
   "domain_loss": "domain\nloss",
 }
 """Rule or key of a model's report -> the head of its column."""
-_CURVES = (
-  Curve("train", "loss", "class loss on the source"),
-  Curve("train", "domain_loss", "loss of the domain classifier", np.log(2)),
-  Curve("validation", "information", "information, without labels (nats)"),
-  Curve(
-    "validation",
-    "target_accuracy",
-    "target accuracy (oracle: uses its labels)",
-    is_share=True,
-  ),
-)
 
 
 def adaptation_report(
@@ -231,7 +220,7 @@ def _draw(path, runs, held_out, config):
   draw_domain_curves(
     path / "domain_curves.png",
     {title: run.records for title, run in runs.items()},
-    [c for c in _CURVES if _is_recorded(c, runs)],
+    [c for c in _curves(len(config.data.sources)) if _is_recorded(c, runs)],
   )
   networks = {title: run.last() for title, run in runs.items()}
   if len(networks) == 1:
@@ -249,6 +238,22 @@ def _draw(path, runs, held_out, config):
     perplexity=min(30.0, drawn / 4),
     seed=config.seed,
   )
+
+
+def _curves(num_sources: int) -> list[Curve]:
+  # Half of a batch is the target's; the sources share the other half.
+  guess = np.log(2) + np.log(num_sources) / 2
+  return [
+    Curve("train", "loss", "class loss on the source"),
+    Curve("train", "domain_loss", "loss of the domain classifier", guess),
+    Curve("validation", "information", "information, without labels (nats)"),
+    Curve(
+      "validation",
+      "target_accuracy",
+      "target accuracy (oracle: uses its labels)",
+      is_share=True,
+    ),
+  ]
 
 
 def _is_recorded(curve, runs):

@@ -24,7 +24,7 @@ class AdaptedRun(NamedTuple):
 
   Attributes:
     task: what it was trained by.
-    init: `() -> State`, as it began.
+    init: `() -> State`, as it began, if not with another run's network.
     template: of its states, the shapes.
     checkpoints: open.
     records: of its log.

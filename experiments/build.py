@@ -91,21 +91,31 @@ def domains(config: ConfigDict, split: str) -> tuple[list[Source], Source]:
   and `data.target` is a section with `name`.
 
   Raises:
-    ValueError: they do not fit together, see `data.aligned`.
+    ValueError: a section does not name the part, or the domains do not fit
+      together, see `data.aligned`.
   """
   data = config.data
   sources = [
-    load(name, section[split], data.get("data_dir"))
+    _load(name, section, split, data.get("data_dir"))
     for name, section in data.sources.items()
   ]
-  target = load(data.target.name, data.target[split], data.get("data_dir"))
+  target = _load(data.target.name, data.target, split, data.get("data_dir"))
   return aligned(sources, target, data.get("image_shape"))
 
 
 def source(config: ConfigDict, split: str) -> Source:
   """The part of the data that `config.data.<split>` names."""
   data = config.data
-  return load(data.name, data[split], data.get("data_dir"))
+  return _load(data.name, data, split, data.get("data_dir"))
+
+
+def _load(name, section, split, data_dir):
+  if split not in section:
+    raise ValueError(
+      f"the config names no part '{split}' of the data set '{name}': wanted "
+      f"one such as '{split}: train[:10%]' beside its other parts."
+    )
+  return load(name, section[split], data_dir)
 
 
 def first_images(
@@ -123,8 +133,18 @@ def first_images(
 
 
 def model(config: ConfigDict, num_classes: int) -> nn.Module:
-  """The model of a config, with as many answers as the data has classes."""
+  """The model of a config, with as many answers as the data has classes.
+
+  Raises:
+    ValueError: there is no such model, it has no such option, or the section
+      tells the number of classes, which the data does.
+  """
   options = dict(config.model)
+  if "num_classes" in options:
+    raise ValueError(
+      f"model.num_classes = {options['num_classes']}: wanted none, the data "
+      f"has {num_classes} classes. Leave it out, or choose other data."
+    )
   make = lookup.find("models", options.pop("name"))
   return call(make, num_classes=num_classes, **options)
 

@@ -20,6 +20,7 @@ from robust_jax.training import log, loop
 
 __all__ = [
   "audit",
+  "control",
   "demo",
   "evaluate",
   "from_run",
@@ -38,8 +39,10 @@ def train(
   changes, in `path/control`, and as it is. One that names a `report`, a
   function `(path, config, num_examples)`, ends with it.
   """
+  if "report" in config:
+    _check_report(config)
   if "control" in config:
-    outcome = _train(_control(config), path / "control", "control ")
+    outcome = _train(control(config), path / "control", "control ")
     if outcome.status == "interrupted":
       return outcome
   outcome = _train(config, path, title)
@@ -62,13 +65,22 @@ def report(
   return lookup.find("experiments", name)(path, config, num_examples)
 
 
-def _control(config):
-  control = variant(config, config.control)
-  with control.unlocked():
-    del control.control
-    if "report" in control:
-      del control.report
-  return control
+def control(config: ConfigDict) -> ConfigDict:
+  """What the section `control` makes of the config; it has no report."""
+  changed = variant(config, config.control)
+  with changed.unlocked():
+    del changed.control
+    if "report" in changed:
+      del changed.report
+  return changed
+
+
+def _check_report(config):
+  """What the report will ask for is refused before hours of training."""
+  parts = build.domains if "sources" in config.data else build.source
+  parts(config, "test")
+  if judge := config.evaluation.get("judge"):
+    workdir.read_config(pathlib.Path(judge))
 
 
 def _train(config, path, title):

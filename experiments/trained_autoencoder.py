@@ -69,11 +69,22 @@ def independent_judge(
 
   It is that of the run that `evaluation.judge` names; where it names none, one
   is trained by the section `judge`, in `path/judge`.
+
+  Raises:
+    KeyboardInterrupt: its training was interrupted; it goes on another time.
+    ValueError: there is no such run, or it collapsed.
   """
   where = config.evaluation.judge
   if not where:
     where = path / "judge"
-    runs.train(config.judge, where, "judge   ")
+    outcome = runs.train(config.judge, where, "judge   ")
+    if outcome.status == "interrupted":
+      raise KeyboardInterrupt
+    if outcome.status == "collapsed":
+      raise ValueError(
+        f"the judge in {where} collapsed at step {outcome.step}: name another "
+        "in evaluation.judge, or change the section `judge`."
+      )
   logits = on_host(runs.from_run(pathlib.Path(where))[1].logits_fn)
   return lambda x: logits(x).argmax(axis=-1)
 

@@ -128,6 +128,21 @@ def finish(config: ConfigDict, arg: str, name: str) -> ConfigDict:
   return _with_method(config, arg or "dann", name)
 
 
+def beside_source_only(config: ConfigDict, arg: str, name: str) -> ConfigDict:
+  """As `finish`, with the source alone learned first, as a control.
+
+  A method that aligns nothing has no control. BatchNorm's statistics, which
+  align by themselves, are the method's in its control too.
+  """
+  recipe = config.task.to_dict()
+  config = finish(config, arg, name)
+  if config.alignment.name != "source_only":
+    task = recipe | {"batch_norm": config.task.batch_norm}
+    with config.unlocked():
+      config.control = _SOURCE_ONLY | {"task": task}
+  return config
+
+
 def _with_method(config, method, name):
   config = variant(config, METHODS[method])
   if method not in ("on_target", "fine_tuned"):

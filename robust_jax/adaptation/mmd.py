@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from robust_jax import checks
 from robust_jax.adaptation.distances import discrepancy
 from robust_jax.adaptation.records import Alignment
 from robust_jax.types import Array
@@ -22,12 +23,13 @@ def mmd(*, layer: str = "features", num_kernels: int = 5) -> Alignment:
     num_kernels: n.
 
   Raises:
-    ValueError: there is no such layer.
+    ValueError: there is no such layer, or num_kernels is below 1.
 
   Source: Gretton et al. 2012, "A kernel two-sample test", equation 5; Long et
   al. 2015, "Learning transferable features with deep adaptation networks", with
   equal weights of the kernels and one layer instead of several.
   """
+  checks.at_least_one("num_kernels", num_kernels)
 
   def distance(source, source_weight, target, target_weight) -> Array:
     rows = jnp.concatenate([source, target])

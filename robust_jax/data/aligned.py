@@ -29,19 +29,23 @@ def aligned(
   Args:
     sources: one or several labelled domains.
     target: what is adapted to. Its labels are looked at for unknown classes and
-      then forgotten; negative ones count as unknown.
+      then forgotten; negative ones count as unknown, which training puts up
+      with and evaluation does not.
     image_shape: `(H, W, C)`. None is the largest height, width and number of
       channels among the domains.
 
   Raises:
     ValueError: no source is given; numbers of classes differ; the target has
-      examples of a class that no source has; a shape cannot be reached (colour
-      to grey, other proportions); or a domain's values are not in 0..255.
+      examples of a class that no source has; a shape is none or cannot be
+      reached (colour to grey, other proportions); or a domain's values are not
+      in 0..255.
   """
   if not sources:
     raise ValueError("no source domain is given: wanted one or more.")
   domains = (*sources, target)
-  shape = image_shape or _largest(domains)
+  shape = tuple(image_shape or _largest(domains))
+  if len(shape) != 3:
+    raise ValueError(f"image_shape = {shape}: wanted (H, W, C).")
   presented = [in_shape(domain, shape) for domain in domains]
   for source in sources:
     _check_number_of_classes(source, target)

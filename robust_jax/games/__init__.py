@@ -3,10 +3,11 @@
 Each player minimises a loss of its own over its own parameters. A method is one
 module with one function, `(players, optimisers, *, ...) -> Solver`, and a
 solver two pure functions, `init` and `step`. `grad_reverse` is the game of two
-that needs no solver.
+that needs no solver; `at_step` keeps schedules in step with the run.
 """
 
 from robust_jax.games.alternating import alternating
+from robust_jax.games.at_step import at_step
 from robust_jax.games.consensus import consensus
 from robust_jax.games.extragradient import extragradient
 from robust_jax.games.grad_reverse import grad_reverse
@@ -21,6 +22,7 @@ __all__ = [
   "GameState",
   "Solver",
   "alternating",
+  "at_step",
   "consensus",
   "extragradient",
   "grad_reverse",

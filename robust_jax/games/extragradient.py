@@ -28,8 +28,8 @@ def extragradient(
   """All players extrapolate, then step from where they were; two gradients.
 
   Both gradients advance the optimisers, which therefore count two for each
-  step (a schedule must be twice as long); both updates are added to the
-  parameters before the step, which weight decay sees too.
+  step (`at_step` keeps their schedules to the run); both updates are added to
+  the parameters before the step, which weight decay sees too.
 
   Args:
     players: the loss of each player, by name.

@@ -10,7 +10,7 @@ import optax
 from robust_jax import parallel
 from robust_jax.adaptation import Alignment, View
 from robust_jax.evaluation.adaptation import adaptation, summarise
-from robust_jax.games import GameState, alternating, turn
+from robust_jax.games import GameState, alternating, at_step, turn
 from robust_jax.games.players import same_names
 from robust_jax.models.adapted import Adapted
 from robust_jax.models.split import split
@@ -33,6 +33,7 @@ def adda(
   alignment: Alignment,
   num_steps: int,
   pretrained: float = 0.5,
+  warm_up: float = 0.0,
   batch_norm: str = "none",
 ) -> Task:
   """A network for the source, then an encoder that makes the target look alike.
@@ -40,15 +41,18 @@ def adda(
   In the first part of the run the network learns the source. Then it stands
   still: an adversary learns to tell its features from those of a second
   encoder, which starts as a copy, sees the target alone, and learns to have
-  its features taken for the source's. The head is the network's.
+  its features taken for the source's: of several sources, for each in turn.
+  The head is the network's.
 
   Args:
     model: a classifier with `features` and `head`.
     optimizers: of "source" (the network), "adversary" and "target" (the second
-      encoder); all count the steps of their own part of the run.
+      encoder). A schedule passes whole in its player's part of the run.
     alignment: an adversary, such as `adaptation.dann()`.
     num_steps: planned length of the run.
     pretrained: the share of it that the source is learned in.
+    warm_up: the share, after that, in which the adversary learns alone: an
+      encoder that meets an adversary which knows nothing is led astray.
     batch_norm: "none" where the model has none; else "separate", since each
       encoder has its own statistics.
 
@@ -57,13 +61,20 @@ def adda(
     its time, what the alignment reports.
 
   Raises:
-    ValueError: optimizers are not those of the three, pretrained is not within
-      0 and 1, the alignment is no adversary, or batch_norm is "joint".
+    ValueError: optimizers are not those of the three, pretrained and warm_up
+      are no shares that leave some of the run, the alignment is no adversary,
+      or batch_norm is "joint".
 
   Source: Tzeng et al. 2017, "Adversarial discriminative domain adaptation",
   equations 7 to 9: labels are flipped, no gradient is reversed.
   """
-  _check(optimizers, pretrained, alignment, batch_norm)
+  _check(optimizers, (pretrained, warm_up), alignment, batch_norm)
+  # Player -> when its part of the run begins, and what share of it that is.
+  parts = {
+    "source": (0.0, pretrained),
+    "adversary": (pretrained, 1 - pretrained),
+    "target": (pretrained + warm_up, 1 - pretrained - warm_up),
+  }
 
   def source_loss(params: PyTree, model_state, batch: Batch, key: Key):
     passed, state = one_domain(
@@ -104,7 +115,7 @@ def adda(
     key_model, key_adversary = jax.random.split(key)
     source, target, model_state = views(params, model_state, batch, key_model)
     # Half of the loss is the source's, a constant to this player.
-    flipped = target._replace(domain=jnp.zeros_like(target.domain))
+    flipped = target._replace(domain=source.domain)
     loss, _ = alignment.loss(
       params["adversary"], source, flipped, key_adversary
     )
@@ -112,6 +123,9 @@ def adda(
 
   learn = turn(
     "source", source_loss, optimizers["source"], reduce=parallel.mean
+  )
+  meet = turn(
+    "adversary", adversary_loss, optimizers["adversary"], reduce=parallel.mean
   )
   play = alternating(
     {"adversary": adversary_loss, "target": target_loss},
@@ -150,12 +164,25 @@ def adda(
       {name: (jnp.zeros(()), jnp.ones(())) for name in later} | report,
     )
 
+  def acquaint(game: GameState, model_state, batch: Batch, key: Key):
+    game, report = meet(game, model_state, batch, key)
+    return game, model_state, report
+
+  def scheduled(opt_state, step):
+    """Each player's schedules where its own part of the run is."""
+    return {
+      name: at_step(
+        opt_state[name], jnp.maximum(step - start * num_steps, 0) / share
+      )
+      for name, (start, share) in parts.items()
+    }
+
   def step(state: State, batch: Batch, key: Key):
-    game, model_state, report = jax.lax.cond(
-      state.step < pretrained * num_steps,
-      pretrain,
-      adapt,
-      GameState(state.params, state.opt_state),
+    begun = [state.step >= start * num_steps for start, _ in parts.values()]
+    game, model_state, report = jax.lax.switch(
+      sum(begun[1:], jnp.zeros((), jnp.int32)),
+      (pretrain, acquaint, adapt),
+      GameState(state.params, scheduled(state.opt_state, state.step)),
       state.model_state,
       batch,
       key,
@@ -182,11 +209,13 @@ def adda(
   return Task(init, step, evaluate, deployed, summarise)
 
 
-def _check(optimizers, pretrained, alignment, batch_norm):
+def _check(optimizers, shares, alignment, batch_norm):
   same_names("optimizers", optimizers, PLAYERS)
-  if not 0 < pretrained < 1:
+  pretrained, warm_up = shares
+  if not (pretrained > 0 and warm_up >= 0 and pretrained + warm_up < 1):
     raise ValueError(
-      f"pretrained = {pretrained}: wanted a share of the run, between 0 and 1."
+      f"pretrained = {pretrained} and warm_up = {warm_up}: wanted shares of "
+      "the run, the first above 0, that leave some of it."
     )
   if not alignment.adversarial:
     raise ValueError(

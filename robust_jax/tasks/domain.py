@@ -11,7 +11,7 @@ import optax
 from robust_jax import checks, lookup, parallel
 from robust_jax.adaptation import Alignment, View
 from robust_jax.evaluation.adaptation import adaptation, summarise
-from robust_jax.games import GameState, grad_reverse, joint
+from robust_jax.games import GameState, at_step, grad_reverse, joint
 from robust_jax.models.adapted import Adapted
 from robust_jax.ramp import ramp as ramp_at
 from robust_jax.tasks.two_domains import (
@@ -78,7 +78,7 @@ def domain(
 
   Raises:
     ValueError: the solver is unknown or the weight negative; from `init`,
-      batch_norm or class_weights do not fit the model.
+      class_weights are negative, or they or batch_norm do not fit the model.
 
   Source: Ganin et al. 2016, "Domain-adversarial training of neural networks",
   equations 9 to 15.
@@ -133,8 +133,8 @@ def domain(
     return loss + lam * distance, {"model": aux}
 
   def source_loss(params: PyTree, model_state, batch: Batch, lam, key):
-    """Where nothing is aligned the target need not be looked at."""
-    if batch_norm == "separate":
+    """Where nothing is aligned only statistics ask for the target."""
+    if batch_norm != "none":
       return joint_loss(params, model_state, batch, lam, key)
     source, model_state = one_domain(
       model, params["model"], model_state, batch["source"]["x"], key
@@ -153,12 +153,12 @@ def domain(
 
   optimisers = {"adversary": optimizer, "model": optimizer}
   if alignment.adversarial and solver != "reversal":
-    players = {"adversary": adversary_loss, "model": model_loss}
+    played = {"adversary": adversary_loss, "model": model_loss}
     make = lookup.find("games", solver)
   else:
-    players = source_loss if alignment.loss is None else joint_loss
+    played = source_loss if alignment.loss is None else joint_loss
     make = joint
-  solve = make(players, optimisers, reduce=parallel.mean)
+  solve = make(played, optimisers, reduce=parallel.mean)
 
   def init(key: Key, batch: Batch) -> State:
     key_model, key_alignment = jax.random.split(key)
@@ -178,13 +178,9 @@ def domain(
 
   def step(state: State, batch: Batch, key: Key):
     lam = weight * ramp_at(ramp, state.step, num_steps)
-    game, aux = solve.step(
-      GameState(state.params, *state.opt_state),
-      state.model_state,
-      batch,
-      lam,
-      key,
-    )
+    opt_state, memory = state.opt_state
+    game = GameState(state.params, at_step(opt_state, state.step), memory)
+    game, aux = solve.step(game, state.model_state, batch, lam, key)
     report, model_state = aux["model"]
     ones = jnp.ones(())
     return State(
@@ -210,6 +206,7 @@ def _reversed(view: View, lam: Array) -> View:
 
 
 def _check_class_weights(class_weights, num_classes):
+  checks.non_negative("class_weights", tuple(class_weights))
   if class_weights and len(class_weights) != num_classes:
     raise ValueError(
       f"class_weights are {len(class_weights)}: wanted one for each of the "

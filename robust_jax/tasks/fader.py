@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from robust_jax import checks, metrics, parallel
-from robust_jax.games import GameState, turn
+from robust_jax.games import GameState, at_step, turn
 from robust_jax.games.players import same_names
 from robust_jax.models.fader_autoencoder import FaderAutoencoder
 from robust_jax.models.frozen import frozen
@@ -62,8 +62,9 @@ def fader(
 
   Returns:
     The task. `step` reports "reconstruction" (the mean squared error of a
-    pixel), "classifier_loss" and "classifier_accuracy" before the step, "beta",
-    and as "loss" what the autoencoder minimises. `evaluate` reports
+    pixel), "classifier_loss" and "classifier_accuracy" of the classifier that
+    has just moved, on codes of the training pass, "beta", and as "loss" what
+    the autoencoder minimises. `evaluate` reports
     "reconstruction", "psnr" in dB, and "co_trained_accuracy", which says how
     the game stands and nothing about what is left in the code: ask a fresh
     classifier. `deployed` is `(x, label vectors) -> x redrawn`.
@@ -144,7 +145,7 @@ def fader(
     key, *keys = jax.random.split(key, 1 + classifier_steps)
     weight = beta * ramp_at(ramp, state.step, num_steps)
     code = _encoder(model, state)(batch["x"])
-    game = GameState(state.params, state.opt_state)
+    game = GameState(state.params, at_step(state.opt_state, state.step))
     for key_move in keys:
       game, _ = classifier_move(game, code, kind.of(batch), key_move)
     game, (loss, error, told, correct, model_state) = autoencoder_move(

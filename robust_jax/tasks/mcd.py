@@ -7,7 +7,7 @@ import optax
 
 from robust_jax import checks, parallel
 from robust_jax.evaluation.adaptation import adaptation, summarise
-from robust_jax.games import GameState, joint, turn
+from robust_jax.games import GameState, at_step, joint, turn
 from robust_jax.models.adapted import Adapted
 from robust_jax.models.split import SplitModel
 from robust_jax.tasks.two_domains import (
@@ -134,7 +134,7 @@ def mcd(
 
   def step(state: State, batch: Batch, key: Key):
     keys = jax.random.split(key, 2 + num_updates)
-    game = GameState(state.params, state.opt_state)
+    game = GameState(state.params, at_step(state.opt_state, state.step))
     args = state.model_state, batch
     game, (report, model_state) = learn.step(game, *args, keys[0])
     game, apart = differ(game, *args, keys[1])

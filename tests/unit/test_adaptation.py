@@ -192,3 +192,8 @@ def test_entropy_gives_sure_examples_more_weight():
 def test_an_unknown_layer_is_refused(factory):
   with pytest.raises(ValueError, match="'hidden': wanted 'features' or"):
     factory(layer="hidden")
+
+
+def test_no_kernel_is_refused():
+  with pytest.raises(ValueError, match="num_kernels = 0: wanted"):
+    adaptation.mmd(num_kernels=0)

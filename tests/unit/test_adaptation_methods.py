@@ -5,9 +5,12 @@ import re
 
 import pytest
 
+from experiments import build, runs
 from experiments.adaptation_methods import main
 from experiments.adaptation_report import RULES
+from experiments.configs import adaptation
 from experiments.configs.domain import digits_dann
+from robust_jax.training import loop
 
 
 def _finished(path, accuracy):
@@ -32,6 +35,36 @@ def test_finished_runs_are_tabulated_and_not_trained_again(tmp_path, capsys):
   assert "source_only 50.0±0.0" in said
   methods = json.loads((tmp_path / "methods.json").read_text())["methods"]
   assert methods["dann"]["oracle"] == [0.6, 0.7, 0.8]
+
+
+def test_a_report_of_another_config_is_refused(tmp_path):
+  _finished(tmp_path / "dann" / "0", 0.6)
+  arguments = ["--experiment", "digits_dann", "--output", str(tmp_path)]
+  arguments += ["--methods", "dann", "--seeds", "0"]
+  assert main(arguments) == 0
+  with pytest.raises(
+    ValueError, match=r"training\.num_steps: 2000 there, 9 here"
+  ):
+    main([*arguments, "--num-steps", "9"])
+
+
+@pytest.mark.parametrize("method", adaptation.METHODS)
+def test_every_method_can_be_trained_and_has_a_fair_control(method):
+  """The source alone, with the BatchNorm of the method; itself has none."""
+  config = digits_dann.get_config(method)
+  with config.unlocked():
+    if "warm_start" in config:  # no run is there to begin with
+      config.warm_start.run = ""
+  aligns_nothing = ("source_only", "source_only_bn", "on_target", "fine_tuned")
+  assert ("control" in config) == (method not in aligns_nothing)
+  loop.rehearse(*build.experiment(config))
+  if "control" in config:
+    control = runs.control(config)
+    assert control.alignment.name == "source_only"
+    assert control.task.name == "domain"
+    assert control.task.batch_norm == config.task.batch_norm
+    assert control.model == config.model
+    loop.rehearse(*build.experiment(control))
 
 
 def test_an_unknown_method_is_refused(capsys):

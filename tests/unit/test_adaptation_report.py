@@ -31,7 +31,6 @@ def run(tmp_path_factory):
   }
   config = digits_dann.get_config("source_only")
   with config.unlocked():
-    del config.control
     del config.report
     config.data = {
       "sources": {"digits": source},

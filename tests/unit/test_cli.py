@@ -18,6 +18,8 @@ from tests.unit.command_line import command_line
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONFIG = "--config=experiments/configs/adversarial/digits_pgd.py"
+FADER = "--config=experiments/configs/fader/digits.py"
+DANN = "--config=experiments/configs/domain/digits_dann.py"
 # Three epochs of a few small batches, with checkpoints on the way.
 SHORT = [
   CONFIG,
@@ -183,12 +185,14 @@ def test_two_processes_are_one_program(tmp_path):
     (
       [
         "evaluate",
-        "--config=experiments/configs/fader/digits.py",
+        FADER,
         "--workdir=/nowhere",
         "--attack=pgd",
       ],
       "judged by 'fader_report', which attacks nothing",
     ),
+    (["train", FADER, "--config.evaluation.judge=/nowhere"], "holds no run"),
+    (["train", DANN, "--config.data.target.test=tset"], "'tset'"),
     (["data", "mnst"], "did you mean 'mnist'"),
   ],
 )

@@ -93,6 +93,7 @@ GREY = images((4, 4, 1), name="grey")
   ("source", "target", "shape", "message"),
   [
     (images((4, 4, 3)), GREY, (4, 4, 1), "'toy' have 3 channels, wanted 1"),
+    (GREY, GREY, (4, 4), r"image_shape = \(4, 4\): wanted \(H, W, C\)"),
     (images((4, 6, 1)), GREY, None, r"\(4, 4, 1\), wanted \(4, 6, 1\): other"),
     (
       images((4, 4, 1), num_classes=100),

@@ -183,6 +183,17 @@ def test_class_weights_weigh_each_source_example():
   chex.assert_trees_all_close(weighed, alone, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["dann", "cdan"])
+def test_class_weights_weigh_the_alignment(name):
+  """A source with weights of one class alone is that class to the adversary."""
+  few = jax.tree.map(lambda v: v[BATCH["source"]["y"] == 0], BATCH["source"])
+  options = {"entropy": False} if name == "cdan" else {}
+  alignment = getattr(adaptation, name)(**options)
+  weighed = moved(make(alignment, class_weights=(3.0, 0, 0)))
+  alone = moved(make(alignment), BATCH | {"source": few})
+  chex.assert_trees_all_close(weighed, alone, atol=1e-6)
+
+
 def test_a_ramp_starts_the_network_without_the_adversary():
   ramped = moved(make(ramp="dann"))
   alone = moved(make(adaptation.source_only()))
@@ -206,6 +217,20 @@ def test_separate_statistics_undo_what_joint_ones_keep_apart():
   assert distance("separate") < 1e-3 < 0.05 < distance("joint")
 
 
+@pytest.mark.parametrize("mode", ["joint", "separate"])
+def test_source_only_has_the_statistics_of_a_method_without_weight(mode):
+  """What they do by themselves is the control's too, not the method's."""
+  alone, beside = (
+    after(make(alignment, NORMALISED, batch_norm=mode, weight=0.0), 2)[0]
+    for alignment in (adaptation.source_only(), DANN)
+  )
+  chex.assert_trees_all_close(
+    (alone.params["model"], alone.model_state),
+    (beside.params["model"], beside.model_state),
+    atol=1e-6,
+  )
+
+
 def test_separate_statistics_are_kept_for_each_domain():
   task = make(adaptation.source_only(), NORMALISED, batch_norm="separate")
   state, _ = after(task)
@@ -227,6 +252,7 @@ def test_separate_statistics_are_kept_for_each_domain():
     ({"batch_norm": "batch"}, "'batch': wanted one of none, joint, separate"),
     ({"model": NORMALISED}, "the model has BatchNorm, but"),
     ({"class_weights": (1.0, 1.0)}, "class_weights are 2: wanted one for each"),
+    ({"class_weights": (1.0, -1.0, 1.0)}, "class_weights = .*: wanted 0 or"),
   ],
 )
 def test_what_does_not_fit_is_refused(options, message):
@@ -260,6 +286,21 @@ def test_adda_learns_the_source_and_then_holds_it():
   )
 
 
+def test_addas_encoder_waits_for_the_adversary_to_warm_up():
+  optimizers = dict.fromkeys(("source", "adversary", "target"), SGD)
+  task = adda(
+    Net(), optimizers, alignment=DANN, num_steps=4, pretrained=0.25, warm_up=0.5
+  )
+  learned, warm, played = (after(task, n)[0].params for n in (1, 3, 4))
+  chex.assert_trees_all_equal(warm["target"], learned["target"])
+  for early, late, player in (
+    (learned, warm, "adversary"),
+    (warm, played, "target"),
+  ):
+    differences = jax.tree.map(jnp.subtract, late[player], early[player])
+    assert optax.tree.norm(differences) > 1e-4
+
+
 def test_adda_flips_labels():
   """The encoder's move makes the target look more like the source."""
   optimizers = dict.fromkeys(("source", "adversary", "target"), SGD)
@@ -285,7 +326,7 @@ def test_adda_flips_labels():
       {"optimizers": {"source": SGD}},
       r"optimizers of \['source'\]: wanted one for each player",
     ),
-    ({"pretrained": 1.0}, "pretrained = 1.0: wanted a share"),
+    ({"pretrained": 1.0}, "pretrained = 1.0 and warm_up = 0.0: wanted shares"),
     ({"alignment": adaptation.mmd()}, "has no adversary: wanted one to fool"),
     ({"batch_norm": "joint"}, "'joint': wanted 'separate'"),
   ],
@@ -333,7 +374,79 @@ def test_mcd_answers_by_the_mean_of_both_heads():
   )
 
 
-def test_devices_share_a_step():
-  for task in (make(), make(adaptation.coral()), mcd(Net(), SGD)):
-    one, three = (after(task, 1, num_devices=n)[0].params for n in (1, 3))
-    chex.assert_trees_all_close(one, three, atol=1e-6)
+def test_mcds_heads_move_apart_while_they_stay_right():
+  """Steps A and B, written out; C moves the features alone."""
+  task = mcd(Net(), SGD, num_updates=1)
+  start = jax.jit(task.init)(KEY, BATCH).params
+
+  def answers(params, name):
+    return [
+      Net().apply({"params": params["features"] | head}, BATCH[name]["x"])
+      for head in params["heads"].values()
+    ]
+
+  def wrong(params):
+    labels = BATCH["source"]["y"]
+    each = [losses.cross_entropy(a, labels) for a in answers(params, "source")]
+    return sum(each).mean()
+
+  def wrong_or_alike(heads, params):
+    params = params | {"heads": heads}
+    first, second = map(jax.nn.softmax, answers(params, "target"))
+    return wrong(params) - jnp.abs(first - second).mean()
+
+  down = lambda p, g: p - RATE * g
+  learned = jax.tree.map(down, start, jax.jit(jax.grad(wrong))(start))
+  apart = jax.jit(jax.grad(wrong_or_alike))(learned["heads"], learned)
+  chex.assert_trees_all_close(
+    after(task)[0].params["heads"],
+    jax.tree.map(down, learned["heads"], apart),
+    atol=1e-6,
+  )
+
+
+ADDA = adda(
+  Net(),
+  dict.fromkeys(("source", "adversary", "target"), SGD),
+  alignment=DANN,
+  num_steps=2,
+)
+TASKS = {
+  "coral": make(adaptation.coral()),
+  "mcd": mcd(Net(), SGD),
+  "adda": ADDA,
+  "reversal": make(),
+  "extragradient": make(solver="extragradient"),
+}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_devices_share_a_step(name):
+  one, three = (after(TASKS[name], 2, num_devices=n)[0].params for n in (1, 3))
+  chex.assert_trees_all_close(one, three, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["mcd", "adda", "extragradient"])
+def test_schedules_end_with_the_run(name):
+  """A rate that is 0 from half of the run on, however often players move."""
+  num_steps, most_moves = 40, 5
+  rate = optax.sgd(lambda count: jnp.where(count < num_steps // 2, RATE, 0.0))
+  options = {"num_steps": num_steps, "alignment": DANN}
+  task = {
+    "mcd": lambda: mcd(Net(), rate, num_updates=4),
+    "adda": lambda: adda(
+      Net(), dict.fromkeys(("source", "adversary", "target"), rate), **options
+    ),
+    "extragradient": lambda: domain(Net(), rate, solver=name, **options),
+  }[name]()
+  # Each player of ADDA has half of a run, and stops in the middle of that.
+  middle = num_steps // 4 if name == "adda" else num_steps // 2
+  step = parallel.simulate_step(task.step, 1)
+  states = [jax.jit(task.init)(KEY, BATCH)]
+  for _ in range(middle + 3):
+    states.append(step(states[-1], (), BATCH, KEY)[0])
+  moves = lambda n: optax.tree.norm(
+    jax.tree.map(jnp.subtract, states[n + 1].params, states[n].params)
+  )
+  assert moves(middle - most_moves) > 0
+  assert moves(middle) == moves(middle + 1) == 0

@@ -2,6 +2,7 @@
 
 import inspect
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -423,3 +424,15 @@ def test_args_that_are_not_stacked_are_refused(name, options, size):
   )
   with pytest.raises(ValueError, match=f"wanted {size} of them stacked"):
     solver.step(solver.init(_ones()), {"a": jnp.ones((3, 1))})
+
+
+def test_a_schedule_is_set_to_the_step_and_nothing_else():
+  """Adam's bias corrections count every update, its schedule the steps."""
+  adam = optax.adam(lambda count: 0.1 / (1 + count))
+  start = adam.init(jnp.ones(2))
+  _, moved = adam.update(jnp.ones(2), start)
+  moments, schedule = games.at_step({"player": moved}, 7)["player"]
+  chex.assert_trees_all_equal(moments, moved[0])
+  assert moments.count == 1
+  assert schedule.count == 7
+  assert schedule.count.dtype == moved[1].count.dtype

@@ -10,7 +10,7 @@ import optax
 import pytest
 from ml_collections import ConfigDict
 
-from experiments import build, runs, workdir
+from experiments import runs, workdir
 from experiments.configs import common
 from experiments.warm_start import warm_start
 from robust_jax.models.mlp import MLP
@@ -103,9 +103,3 @@ def test_a_run_remembers_its_start_and_is_evaluated_without_it(run, tmp_path):
   x = np.ones((1, 8, 8, 1), np.float32)
   wanted = MLP((4,), 10).apply({"params": ended}, x)
   np.testing.assert_allclose(logits_fn(x), wanted, rtol=1e-6)
-
-
-def test_no_other_task_is_given_one():
-  config = common.classifier("digits", "mlp", 0.1)
-  task = build.task(config, MLP((4,), 10), num_steps=1)
-  assert task.init(KEY, BATCH).step == 0

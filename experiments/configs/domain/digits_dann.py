@@ -17,8 +17,6 @@ _MEAN = (0.39, 0.39, 0.39)
 
 def get_config(arg=""):
   config = adaptation.adaptation("digits", "digits_m", "dann_mnist", _MEAN)
-  with config.unlocked():
-    config.control = {"alignment": {"name": "source_only"}}
   parts = {
     "train": "train[:60%]",
     "validation": "train[60%:80%]",
@@ -27,4 +25,4 @@ def get_config(arg=""):
   config.data.sources.digits.update(parts)
   config.data.target.update(parts)
   config.training.update(num_steps=2000, evaluate_every_steps=200)
-  return adaptation.finish(config, arg, "digits_dann")
+  return adaptation.beside_source_only(config, arg, "digits_dann")
