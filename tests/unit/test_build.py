@@ -9,7 +9,10 @@ from experiments.configs import common
 @pytest.mark.parametrize(
   ("edit", "message"),
   [
-    (lambda c: c.data.__delitem__("validation"), "no part 'validation' .* 'digits'"),
+    (
+      lambda c: c.data.__delitem__("validation"),
+      "no part 'validation' .* 'digits'",
+    ),
     (
       lambda c: c.model.update(num_classes=7),
       "num_classes = 7: wanted none, the data has 10",
