@@ -60,6 +60,7 @@ def draw_domain_curves(
     axis.set_visible(False)
   for axis in axes[max(0, len(curves) - 2) : len(curves)]:
     axis.set_xlabel("training step")
+    axis.locator_params("x", nbins=5)  # steps of five digits touch otherwise
     axis.tick_params(labelbottom=True)
   # All runs once: a line may be missing from some panels.
   handles = [_line(i) for i in range(len(runs))]
