@@ -178,9 +178,9 @@ def adda(
     }
 
   def step(state: State, batch: Batch, key: Key):
-    begun = [state.step >= start * num_steps for start, _ in parts.values()]
+    begun = {n: state.step >= at * num_steps for n, (at, _) in parts.items()}
     game, model_state, report = jax.lax.switch(
-      sum(begun[1:], jnp.zeros((), jnp.int32)),
+      begun["adversary"].astype(jnp.int32) + begun["target"],
       (pretrain, acquaint, adapt),
       GameState(state.params, scheduled(state.opt_state, state.step)),
       state.model_state,

@@ -13,13 +13,14 @@ from robust_jax.data.paired_feed import paired_feed
 from robust_jax.data.source import Source
 from robust_jax.models.batch_norm import batch_norm
 from robust_jax.models.domain_classifier import DomainClassifier
-from robust_jax.tasks.adda import adda
+from robust_jax.tasks.adda import PLAYERS, adda
 from robust_jax.tasks.domain import domain
 from robust_jax.tasks.mcd import mcd
 
 KEY = jax.random.key(0)
 RATE, ROWS = 0.1, 6
 SGD = optax.sgd(RATE)
+THREE = dict.fromkeys(PLAYERS, SGD)
 DANN = adaptation.dann(hidden=(4,))
 
 
@@ -265,8 +266,7 @@ def test_what_does_not_fit_is_refused(options, message):
 
 
 def test_adda_learns_the_source_and_then_holds_it():
-  optimizers = dict.fromkeys(("source", "adversary", "target"), SGD)
-  task = adda(Net(), optimizers, alignment=DANN, num_steps=2, pretrained=0.5)
+  task = adda(Net(), THREE, alignment=DANN, num_steps=2, pretrained=0.5)
   start = jax.jit(task.init)(KEY, BATCH).params
   first, second = (after(task, n)[0].params for n in (1, 2))
   alone = moved(make(adaptation.source_only()))["model"]
@@ -287,9 +287,8 @@ def test_adda_learns_the_source_and_then_holds_it():
 
 
 def test_addas_encoder_waits_for_the_adversary_to_warm_up():
-  optimizers = dict.fromkeys(("source", "adversary", "target"), SGD)
   task = adda(
-    Net(), optimizers, alignment=DANN, num_steps=4, pretrained=0.25, warm_up=0.5
+    Net(), THREE, alignment=DANN, num_steps=4, pretrained=0.25, warm_up=0.5
   )
   learned, warm, played = (after(task, n)[0].params for n in (1, 3, 4))
   chex.assert_trees_all_equal(warm["target"], learned["target"])
@@ -303,8 +302,7 @@ def test_addas_encoder_waits_for_the_adversary_to_warm_up():
 
 def test_adda_flips_labels():
   """The encoder's move makes the target look more like the source."""
-  optimizers = dict.fromkeys(("source", "adversary", "target"), SGD)
-  task = adda(Net(), optimizers, alignment=DANN, num_steps=100, pretrained=0.01)
+  task = adda(Net(), THREE, alignment=DANN, num_steps=100, pretrained=0.01)
   before, later = (after(task, n)[0] for n in (2, 3))
 
   def taken_for_source(encoder):
@@ -333,7 +331,7 @@ def test_adda_flips_labels():
 )
 def test_adda_refuses_what_does_not_fit(options, message):
   known = {
-    "optimizers": dict.fromkeys(("source", "adversary", "target"), SGD),
+    "optimizers": THREE,
     "alignment": DANN,
     "num_steps": 4,
   }
@@ -405,16 +403,10 @@ def test_mcds_heads_move_apart_while_they_stay_right():
   )
 
 
-ADDA = adda(
-  Net(),
-  dict.fromkeys(("source", "adversary", "target"), SGD),
-  alignment=DANN,
-  num_steps=2,
-)
 TASKS = {
   "coral": make(adaptation.coral()),
   "mcd": mcd(Net(), SGD),
-  "adda": ADDA,
+  "adda": adda(Net(), THREE, alignment=DANN, num_steps=2),
   "reversal": make(),
   "extragradient": make(solver="extragradient"),
 }
@@ -434,9 +426,7 @@ def test_schedules_end_with_the_run(name):
   options = {"num_steps": num_steps, "alignment": DANN}
   task = {
     "mcd": lambda: mcd(Net(), rate, num_updates=4),
-    "adda": lambda: adda(
-      Net(), dict.fromkeys(("source", "adversary", "target"), rate), **options
-    ),
+    "adda": lambda: adda(Net(), dict.fromkeys(PLAYERS, rate), **options),
     "extragradient": lambda: domain(Net(), rate, solver=name, **options),
   }[name]()
   # Each player of ADDA has half of a run, and stops in the middle of that.
