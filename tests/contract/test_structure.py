@@ -13,6 +13,7 @@ LAYERS = [
   ["computed_once", "fast_convolution", "rows"],
   [
     "checks",
+    "identity",
     "lookup",
     "losses",
     "metrics",
