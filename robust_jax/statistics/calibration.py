@@ -48,9 +48,10 @@ def calibration(
 ) -> Calibration:
   """Calibration errors, and how useful confidence is to abstain by.
 
-  Bins of equal width are (0, 1/n], ..., (1 - 1/n, 1]. Images of the same
-  confidence count alike wherever a bin ends between them, so that their order
-  does not matter.
+  Bins of equal width are (0, 1/n], ..., (1 - 1/n, 1]: a confidence of k/n, as
+  the dtype of the probabilities rounds it, is in the k-th bin. Images of the
+  same confidence count alike wherever a bin ends between them, so that their
+  order does not matter.
 
   Args:
     probabilities: `[N, K]`, rows sum to 1.
@@ -68,15 +69,13 @@ def calibration(
   leaves out the bin of the most confident images; here it counts, so that
   errors are not those of its tables.
   """
-  probabilities = np.asarray(probabilities, float)
-  labels = np.asarray(labels)
+  given, labels = np.asarray(probabilities), np.asarray(labels)
+  probabilities = given.astype(float)
   _check(probabilities, labels, num_bins, images_per_bin)
   confidence = probabilities.max(axis=1)
   correct = (probabilities.argmax(axis=1) == labels).astype(float)
-  width_bins = np.ceil(num_bins * confidence).astype(int) - 1
-  # 1 in floats may be a little more, and 0 belongs to the first.
-  width_bins = np.clip(width_bins, 0, num_bins - 1)
-  bins = _bins(width_bins, confidence, correct)
+  ends = _ends(num_bins, given.dtype)
+  bins = _bins(np.searchsorted(ends, confidence), confidence, correct)
 
   order = np.argsort(confidence, kind="stable")
   fair = _mean_over_ties(confidence, correct)[order]
@@ -95,6 +94,14 @@ def calibration(
     aurra=float(prefixes.mean()),
     bins=bins,
   )
+
+
+def _ends(num_bins, dtype) -> np.ndarray:
+  """1/n, ..., 1, rounded as probabilities are: 0.55 in float32 exceeds 0.55."""
+  ends = np.arange(1, num_bins + 1) / num_bins
+  if np.issubdtype(dtype, np.floating):
+    ends = ends.astype(dtype)
+  return ends.astype(float)
 
 
 def _bins(index, confidence, correct) -> list[Bin]:

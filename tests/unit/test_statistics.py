@@ -1,5 +1,6 @@
 """Metrics of robustness: published numbers, closed forms, limits."""
 
+import fractions
 import itertools
 
 import numpy as np
@@ -244,6 +245,24 @@ def test_bins_hold_their_upper_ends():
   assert [b.images for b in found.bins] == [2]
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_every_end_is_in_the_bin_that_it_ends(dtype):
+  # All that the fractions k/n can be confused by, for every n up to 100.
+  for num_bins in range(1, 101):
+    numbers = np.arange(1, num_bins + 1)
+    confidence = np.array(
+      [float(fractions.Fraction(int(k), num_bins)) for k in numbers], dtype
+    )
+    # The rest is shared by so many classes that none of them is as likely.
+    others = 101
+    rest = (1 - confidence.astype(float))[:, None] / others
+    probabilities = np.hstack([confidence[:, None], np.tile(rest, others)])
+    found = calibration(
+      probabilities.astype(dtype), np.zeros(num_bins, int), num_bins=num_bins
+    )
+    assert [b.images for b in found.bins] == [1] * num_bins, num_bins
+
+
 def test_a_calibrated_model_has_errors_of_chance_alone():
   rng = np.random.default_rng(3)
   confidence = rng.uniform(0.5, 1, 20000)
@@ -325,6 +344,43 @@ def test_only_the_order_of_scores_matters():
   assert outlier_detection(inliers, outliers) == outlier_detection(
     np.where(np.isinf(inliers), -1e6, inliers), outliers
   )
+
+
+def _counted_fpr95(inliers, outliers, recall):
+  """By trying every threshold: an image at or above it is an outlier."""
+  thresholds = sorted({*inliers, *outliers}, reverse=True)
+  points = [(np.mean(outliers >= t), np.mean(inliers >= t)) for t in thresholds]
+  if recall == "reached":
+    return min(alarms for found, alarms in points if found >= 0.95)
+  complete = min(alarms for found, alarms in points if found == 1)
+  points = [p for p in points if p[0] < 1] + [(1.0, complete)]
+  nearest = min(abs(found - 0.95) for found, _ in points)
+  return max(alarms for found, alarms in points if abs(found - 0.95) == nearest)
+
+
+@pytest.mark.parametrize("recall", ["reached", "nearest"])
+def test_the_threshold_of_fpr95_is_that_of_its_convention(recall):
+  rng = np.random.default_rng(6)
+  for size in (1, 2, 10, 19, 20, 21, 60):
+    # With and without ties between and among the two.
+    for digits in (0, 8):
+      inliers = rng.normal(size=200).round(digits)
+      outliers = rng.normal(1, size=size).round(digits)
+      found = outlier_detection(inliers, outliers, recall=recall)
+      assert found.fpr95 == _counted_fpr95(inliers, outliers, recall)
+
+
+def test_conventions_of_fpr95_part_on_few_outliers():
+  # Nineteen of twenty are found at once; the last one after most inliers.
+  inliers = np.linspace(0, 1, 100)
+  outliers = np.append(np.full(19, 0.6), 0.1)
+  found = [
+    outlier_detection(inliers, outliers, recall=r).fpr95
+    for r in ("reached", "nearest")
+  ]
+  assert found == [0.4, 0.9]
+  with pytest.raises(ValueError, match="recall = 'other': wanted"):
+    outlier_detection(inliers, outliers, recall="other")
 
 
 @pytest.mark.parametrize("scores", [[], [np.nan, 1.0], [[1.0]]])
