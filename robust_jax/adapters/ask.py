@@ -20,7 +20,9 @@ def ask(
 ) -> np.ndarray:
   """All answers, a batch at a time: float `[N, K]` or integers `[N]`.
 
-  NaN is handed on: `read_answers` counts it.
+  The model gets images of its own: it may write into them, and keep them. It
+  may use the array that it answers with again. NaN is handed on: `read_answers`
+  counts it.
 
   Args:
     predict: the model.
@@ -38,7 +40,7 @@ def ask(
   answers = []
   for start in range(0, len(images), batch_size):
     batch = images[start : start + batch_size]
-    answer = np.asarray(predict(batch))
+    answer = np.array(predict([np.array(image) for image in batch]))
     _check(answer, len(batch), num_classes)
     if answers and answers[0].ndim != answer.ndim:
       raise ValueError(

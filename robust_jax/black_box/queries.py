@@ -47,10 +47,12 @@ BlackBoxAttack = Callable[[Key, Predict, np.ndarray, np.ndarray], QueryResult]
 def ask(predict: Predict, images: np.ndarray) -> np.ndarray:
   """What the victim answers: scores `[N, K]` or labels `[N]`, a few at a time.
 
+  The victim gets images of its own, and may write into them.
+
   Raises:
     ValueError: the answer is neither.
   """
-  pieces = [images[i : i + _ROWS] for i in range(0, len(images), _ROWS)]
+  pieces = [images[i : i + _ROWS].copy() for i in range(0, len(images), _ROWS)]
   return np.concatenate([_checked(predict(p), len(p)) for p in pieces])
 
 
@@ -215,7 +217,7 @@ class Victim:
 
 
 def _checked(answer, num_rows):
-  answer = np.asarray(answer)
+  answer = np.array(answer)
   is_label = answer.ndim == 1 and np.issubdtype(answer.dtype, np.integer)
   if not (is_label or answer.ndim == 2) or len(answer) != num_rows:
     raise ValueError(

@@ -127,7 +127,8 @@ class _Drawn:
 
   def get(self, index: int) -> Sample:
     sample = self._dataset.get(int(self.indices[index]))
-    self.images[index] = sample[1]
+    # A copy, as a data set may read all its images into the same array.
+    self.images[index] = np.array(sample[1])
     return sample
 
 

@@ -99,7 +99,8 @@ def transformed(
     ValueError: the change did not return images of the same kind.
   """
   if transformation.on_host:
-    result = np.asarray(transformation.change(images, level))
+    # A copy, as nobody else's images may change if it writes into them.
+    result = np.asarray(transformation.change(images.copy(), level))
   else:
     missing = batch_size - len(images)
     padding = [(0, missing)] + [(0, 0)] * 3
