@@ -17,7 +17,12 @@ from robust_jax.evaluation.pixel_shift_map import pixel_shift_map
 from robust_jax.evaluation.recommendation import recommendation
 from robust_jax.statistics.bonferroni import bonferroni
 from robust_jax.statistics.calibration import calibration
-from robust_jax.statistics.compare_risks import Comparison, compare_risks
+from robust_jax.statistics.class_coverage import class_coverage
+from robust_jax.statistics.compare_risks import (
+  ACCURACIES,
+  Comparison,
+  compare_risks,
+)
 from robust_jax.statistics.mean_corruption_error import (
   Baseline,
   mean_corruption_error,
@@ -84,6 +89,8 @@ def comparison_report(
     name: {case: read.classes for case, read in of.items()}
     for name, of in reads.items()
   }
+  coverage = _coverage(outcomes, classes, level, seed)
+  identical = _identical(classes)
   errors = _corruption_errors(outcomes, baseline)
   report = {
     "schema": SCHEMA,
@@ -98,6 +105,7 @@ def comparison_report(
         "answers": reads[name][CLEAN].kind,
         "missing": _missing(reads[name]),
         "risk": dataclasses.asdict(risks[name]),
+        "coverage": dataclasses.asdict(coverage[name]),
         "classes": _slices(outcomes[name], images, level, seed),
         "calibration": _calibration(reads[name][CLEAN], images),
         "corruption_error": errors.get(name),
@@ -112,8 +120,11 @@ def comparison_report(
     ],
     "transformations_version": catalogue.version,
     "recommendation": dataclasses.asdict(
-      recommendation(risks, comparisons, len(images.class_names))
+      recommendation(
+        risks, comparisons, coverage, images.class_names, identical
+      )
     ),
+    "identical": identical,
     "comparisons": [dataclasses.asdict(c) for c in comparisons],
     "agreement": [
       dataclasses.asdict(
@@ -132,17 +143,41 @@ def comparison_report(
 
 
 def _comparisons(outcomes, level, seed):
-  """Of all pairs, at a level at which what is asked of them holds together.
-
-  By Bonferroni, over overall risk and clean accuracy of every pair.
-  """
-  pairs = list(itertools.combinations(outcomes, 2))
-  questions = 2 if next(iter(outcomes.values())).labelled else 1
-  each, draws = bonferroni(level, questions * len(pairs))
+  """Of all pairs, at a level at which what is asked of them holds together."""
+  each, draws = _each(outcomes, level)
   options = {"level": each, "draws": draws, "seed": seed}
   return [
-    compare_risks(outcomes[a], outcomes[b], (a, b), **options) for a, b in pairs
+    compare_risks(outcomes[a], outcomes[b], (a, b), **options)
+    for a, b in itertools.combinations(outcomes, 2)
   ]
+
+
+def _each(outcomes, level):
+  """By Bonferroni: four accuracies and overall risk of each pair, or the risk
+  alone without labels, and of each model whether it guesses."""
+  labelled = next(iter(outcomes.values())).labelled
+  pairs = len(outcomes) * (len(outcomes) - 1) // 2
+  questions = (len(ACCURACIES) + 1) * pairs + len(outcomes)
+  return bonferroni(level, questions if labelled else pairs)
+
+
+def _coverage(outcomes, classes, level, seed):
+  each, draws = _each(outcomes, level)
+  return {
+    name: class_coverage(
+      one, classes[name][CLEAN], level=each, draws=draws, seed=seed
+    )
+    for name, one in outcomes.items()
+  }
+
+
+def _identical(classes) -> list[list[str]]:
+  """Groups of models that answer every image alike in every case."""
+  groups: dict[tuple[bytes, ...], list[str]] = {}
+  for name, answers in classes.items():
+    key = tuple(answers[case].tobytes() for case in sorted(answers))
+    groups.setdefault(key, []).append(name)
+  return [names for names in groups.values() if len(names) > 1]
 
 
 def _outcomes(reads, images, catalogue):

@@ -5,11 +5,23 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from robust_jax.evaluation import recommendation_sentences as sentences
+from robust_jax.evaluation.recommendation_classes import (
+  classes_that_lose,
+  coverage_weaknesses,
+)
+from robust_jax.statistics.class_coverage import ClassCoverage
 from robust_jax.statistics.compare_risks import Comparison
+from robust_jax.statistics.decide import Decision, decide
 from robust_jax.statistics.risk import Risk
 
-Sureness = Literal["sure", "depends on your images", "not told apart"]
-_Preferred = Literal["a", "b", "depends", "neither"]
+Sureness = Literal[
+  "sure",
+  "sure on average, not for every class",
+  "depends on your images",
+  "not told apart",
+]
+# Of more rivals than this, a sentence each would be too many.
+_FEW_RIVALS = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,43 +46,36 @@ class Recommendation:
 def recommendation(
   risks: Mapping[str, Risk],
   comparisons: Sequence[Comparison],
-  num_classes: int,
+  coverage: Mapping[str, ClassCoverage],
+  class_names: Sequence[str],
+  identical: Sequence[Sequence[str]] = (),
 ) -> Recommendation:
-  """The model that is better than every other one, if there is one.
-
-  Of two models the better one has less overall risk or more clean accuracy,
-  and is not worse in the other respect, beyond chance. Where one is better in
-  one respect and the other in the other, the one that answers more images right
-  clean *and* changed is better; if none does, it depends on how often images
-  are degraded.
+  """What `statistics.decide` decides, with its reasons and what to look at.
 
   Args:
     risks: of each model, by name; one or more.
     comparisons: of every pair, at a level at which all hold together.
-    num_classes: K, of which one in K is right by guessing.
+    coverage: of each model, by name.
+    class_names: of the data.
+    identical: groups of models that answer all images alike.
   """
-  found = _recommend(risks, comparisons)
-  weaknesses = sentences.weaknesses(risks, num_classes)
-  return dataclasses.replace(found, cautions=weaknesses + found.cautions)
+  found = _recommend(risks, comparisons, coverage, class_names)
+  same = [sentences.identical(group) for group in identical]
+  weaknesses = coverage_weaknesses(risks, coverage, class_names)
+  few = sentences.few_images(risks)
+  return dataclasses.replace(
+    found, cautions=same + weaknesses + few + found.cautions
+  )
 
 
-def _recommend(risks, comparisons):
+def _recommend(risks, comparisons, coverage, class_names):
   names = list(risks)
   if len(names) == 1:
     return _alone(names[0], risks)
-  beaten: dict[str, set[str]] = {name: set() for name in names}
-  undecided = []
-  for pair in comparisons:
-    answer = _preferred(pair, risks)
-    if answer in ("a", "b"):
-      better, worse = (pair.a, pair.b) if answer == "a" else (pair.b, pair.a)
-      beaten[better].add(worse)
-    else:
-      undecided.append((pair, answer))
-  best = next((n for n in names if len(beaten[n]) == len(names) - 1), None)
-  if best is not None:
-    return _best(best, risks, comparisons)
-  return _no_best(beaten, risks, undecided)
+  decision = decide(names, comparisons, coverage)
+  if decision.best is not None:
+    return _best(decision.best, risks, comparisons, coverage, class_names)
+  return _no_best(decision, risks, coverage)
 
 
 def _alone(name, risks):
@@ -87,79 +92,80 @@ def _alone(name, risks):
   )
 
 
-def _preferred(pair: Comparison, risks) -> _Preferred:
-  by_risk = _winner(pair.overall)
-  by_clean = None if pair.clean is None else _winner(pair.clean)
-  winners = {w for w in (by_risk, by_clean) if w is not None}
-  if not winners:
-    return "neither"
-  if len(winners) == 1:
-    return winners.pop()
-  name = {"a": pair.a, "b": pair.b}
-  accuracy = {side: risks[n].overall.accuracy for side, n in name.items()}
-  if accuracy[by_clean] >= accuracy[by_risk]:
-    return by_clean
-  return "depends"
-
-
-def _winner(difference):
-  return {"A better": "a", "B better": "b"}.get(difference.verdict)
-
-
-def _best(best, risks, comparisons):
-  reasons, cautions, p_values = [], [], []
-  for pair in comparisons:
-    if best not in (pair.a, pair.b):
-      continue
-    found = [d for d in (pair.overall, pair.clean) if d is not None]
-    own, other = "A better", "B better"
-    if pair.b == best:
-      own, other = other, own
-    reasons += [d.sentence for d in found if d.verdict == own]
-    reasons += [d.sentence for d in found if d.verdict == "not told apart"]
-    p_values.append(min(d.p_adjusted for d in found if d.verdict == own))
-    worse = [*found, *pair.families.values()]
-    cautions += [d.sentence for d in worse if d.verdict == other]
+def _best(best, risks, comparisons, coverage, class_names):
+  own = {
+    pair.b if pair.a == best else pair.a: pair
+    for pair in comparisons
+    if best in (pair.a, pair.b)
+  }
+  told = {rival: sentences.told(pair, best) for rival, pair in own.items()}
+  better = {rival: found for rival, (found, _) in told.items()}
+  worse = {rival: found for rival, (_, found) in told.items()}
+  few = len(own) <= _FEW_RIVALS
+  if few:
+    reasons = [
+      s for r, pair in own.items() for s in sentences.in_whole(pair, better[r])
+    ]
+    cautions = [d.sentence for found in worse.values() for d in found]
+  else:
+    reasons = sentences.in_short(best, better, "better")
+    cautions = sentences.in_short(best, worse, "worse")
+  reasons += [
+    f"{rival} does not tell the images apart."
+    for rival in own
+    if coverage[rival].guesses
+  ]
+  for pair in own.values():
+    cautions += classes_that_lose(pair, best, class_names, untold=few)
+  missed = coverage[best].never_right
   return Recommendation(
     deploy=best,
-    sureness="sure",
-    headline=(
-      f"Deploy {best} rather than "
-      f"{sentences.listed([name for name in risks if name != best])}."
-    ),
+    sureness="sure on average, not for every class" if missed else "sure",
+    headline=f"Deploy {best} rather than {sentences.listed(list(own))}.",
     reasons=[
       *reasons,
-      sentences.chance(max(p_values)),
+      *sentences.chance(
+        max(_p_value(pair, better[rival]) for rival, pair in own.items())
+      ),
       sentences.loses(best, risks[best]),
     ],
     cautions=cautions + sentences.bugs({best: risks[best]}),
   )
 
 
-def _no_best(beaten, risks, undecided):
-  lost = set().union(*beaten.values())
-  left = [n for n in risks if n not in lost] or list(risks)
-  among = [(p, a) for p, a in undecided if p.a in left and p.b in left]
-  depends = [p for p, answer in among if answer == "depends"]
+def _p_value(pair, better) -> float:
+  """Of what one model of a pair is preferred by; 0 where nothing is told."""
+  asked = [*pair.accuracies.values()] or [pair.overall]
+  return min((d.p_adjusted for d in better if d in asked), default=0.0)
+
+
+def _no_best(decision: Decision, risks, coverage):
+  left = decision.left or list(risks)
+  among = [p for p in decision.open if p[0].a in left and p[0].b in left]
+  depends = [pair for pair, answer in among if answer == "depends"]
   behind = [
     f"{name} is worse than "
-    f"{sentences.listed([n for n in risks if name in beaten[n]])}."
+    f"{sentences.listed([n for n in risks if name in decision.beaten[n]])}."
     for name in risks
     if name not in left
   ]
-  if depends:
+  if all(coverage[name].guesses for name in risks):
+    headline = "No model's answers are told from guessing: deploy none."
+    reasons = []
+  elif len(left) == 1:
+    headline = f"{left[0]} is not worse than any other, nor better than all."
+    reasons = sentences.unresolved([p for p, _ in decision.open], risks)
+  elif depends:
     headline = (
       f"It depends on your images: {sentences.listed(left)} are each better "
       "in one respect."
     )
-    reasons = [_break_even(pair, risks) for pair in depends]
+    reasons = sentences.trade_offs(depends, left, risks)
   else:
     headline = f"{sentences.listed(left)} cannot be told apart on these images."
-    lowest = min(left, key=lambda name: risks[name].overall.risk.value)
     reasons = [
-      "Choose by other criteria, such as speed, or test on more images. The "
-      f"smallest overall risk was seen for {lowest}, but that may be chance.",
-      *(sentences.unresolved(pair) for pair, _ in among),
+      "Choose by other criteria, such as speed, or test on more images.",
+      *sentences.unresolved([pair for pair, _ in among], risks),
     ]
   return Recommendation(
     deploy=None,
@@ -168,10 +174,3 @@ def _no_best(beaten, risks, undecided):
     reasons=reasons + behind,
     cautions=sentences.bugs({name: risks[name] for name in left}),
   )
-
-
-def _break_even(pair, risks):
-  names = pair.a, pair.b
-  if _winner(pair.clean) == "b":
-    names = pair.b, pair.a
-  return sentences.break_even(*names, risks)

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from robust_jax.statistics.compare_risks import Comparison
 from robust_jax.statistics.risk import Risk
+from robust_jax.statistics.verdict import Difference
 
-# Times what guessing gets right.
-_BARELY = 1.5
+# Pairs of which each is told by itself.
+_FEW_PAIRS = 3
 # Images from which on the bootstrap's intervals are about as wide as they say.
 _FEW = 100
 _UNLESS = {
@@ -51,49 +52,156 @@ def bugs(risks: Mapping[str, Risk]) -> list[str]:
   return sentences
 
 
-def weaknesses(risks: Mapping[str, Risk], num_classes: int) -> list[str]:
-  """What makes all of it worth less: models that guess, and few images."""
-  sentences = [
-    f"{name} answers {risk.clean_accuracy:.1f} % of clean images right, where "
-    f"guessing would be right about {100 / num_classes:.1f} %: what it does "
-    "not know it cannot lose, and its risk says little."
-    for name, risk in risks.items()
-    if risk.clean_accuracy is not None
-    and risk.clean_accuracy < _BARELY * 100 / num_classes
-  ]
+def few_images(risks: Mapping[str, Risk]) -> list[str]:
+  """That there are few, if there are."""
   images = next(iter(risks.values())).images
-  if images < _FEW:
-    sentences.append(
-      f"{images} images are few: intervals of so few are too narrow."
-    )
-  return sentences
+  if images >= _FEW:
+    return []
+  return [f"{images} images are few: intervals of so few are too narrow."]
 
 
-def break_even(clean_better: str, other: str, risks: Mapping[str, Risk]) -> str:
-  """From which share of degraded images on the other model is right more often.
-
-  Args:
-    clean_better: the model that is right more often about clean images, and
-      less often about changed ones.
-    other: the other one.
-    risks: of both.
-  """
-  pair = risks[clean_better], risks[other]
-  clean = [risk.clean_accuracy for risk in pair]
-  degraded = [risk.overall.accuracy for risk in pair]
-  gained, lost = clean[0] - clean[1], degraded[1] - degraded[0]
-  share = 100 * gained / (gained + lost)
+def identical(names: Sequence[str]) -> str:
+  """Of models with the same answers."""
   return (
-    f"{clean_better} answers more clean images right ({clean[0]:.1f} % against "
-    f"{clean[1]:.1f} %), {other} more of the changed ones "
-    f"({degraded[1]:.1f} % against {degraded[0]:.1f} %). Deploy {other} if "
-    f"more than about {share:.0f} % of your images are degraded like those "
-    f"here, else {clean_better}."
+    f"{listed(names)} are identical here: they give the same answer to every "
+    "image, as it is and changed."
   )
 
 
-def unresolved(pair: Comparison) -> str:
-  """Two models that were not told apart, and how many images might do it."""
+def told(
+  pair: Comparison, name: str
+) -> tuple[list[Difference], list[Difference]]:
+  """Differences in which a model of the pair is told better, and worse."""
+  found = [*pair.accuracies.values(), pair.overall]
+  own, other = "A better", "B better"
+  if pair.b == name:
+    own, other = other, own
+  worse = [*found, *pair.families.values()]
+  return (
+    [d for d in found if d.verdict == own],
+    [d for d in worse if d.verdict == other],
+  )
+
+
+def in_whole(pair: Comparison, better: Sequence[Difference]) -> list[str]:
+  """What is told, and what is asked and not told, a sentence for each.
+
+  A balanced accuracy says little where the plain one says the same.
+  """
+  asked = [d for d in (pair.clean, pair.changed, pair.overall) if d]
+  plain = [d for d in better if d in asked] or better
+  unlike = [d for d in asked if d.verdict == "not told apart"]
+  return [d.sentence for d in [*plain, *unlike]]
+
+
+def in_short(
+  name: str, found: Mapping[str, Sequence[Difference]], word: str
+) -> list[str]:
+  """In what a model is better, or worse, than others, a sentence for each what.
+
+  Args:
+    name: of the model.
+    found: rival -> differences that are told.
+    word: "better" or "worse".
+  """
+  rivals: dict[str, list[str]] = {}
+  for rival, differences in found.items():
+    for difference in differences:
+      rivals.setdefault(difference.what, []).append(rival)
+  return [
+    f"{name} is {word} than {listed(others)} in {what}."
+    for what, others in rivals.items()
+  ]
+
+
+def trade_offs(
+  pairs: Sequence[Comparison], left: Sequence[str], risks: Mapping[str, Risk]
+) -> list[str]:
+  """Which of several models is right most often, by how much is degraded.
+
+  Args:
+    pairs: those in which it depends.
+    left: the models to choose from.
+    risks: of all, by name.
+  """
+  reasons = []
+  if all(risks[name].labelled for name in left):
+    reasons = _by_fraction(left, risks)
+  if len(pairs) <= _FEW_PAIRS:
+    for pair in pairs:
+      found = [*pair.accuracies.values()]
+      reasons += [d.sentence for d in found if d.verdict != "not told apart"]
+  return reasons
+
+
+def _by_fraction(left, risks) -> list[str]:
+  """The model that is right most often, from no to all images degraded."""
+  lines = {
+    n: (risks[n].clean_accuracy, risks[n].overall.accuracy) for n in left
+  }
+  here, name = 0.0, max(lines, key=lambda n: lines[n])
+  steps = [(here, name)]
+  while True:
+    clean, degraded = lines[name]
+    crossings = []
+    for other, (c, d) in lines.items():
+      # Where p is degraded, (1 - p) clean + p degraded is right.
+      if d > degraded:
+        crossings.append(((clean - c) / (clean - c + d - degraded), -d, other))
+    if not crossings:
+      break
+    here, _, name = min(crossings)
+    steps.append((here, name))
+  if len(steps) == 1:
+    clean, degraded = lines[name]
+    return [
+      f"{name} was right most often, clean ({clean:.1f} %) and changed "
+      f"({degraded:.1f} %), and yet something speaks against it."
+    ]
+  shown = []
+  for i, (start, name) in enumerate(steps):
+    end = f"{100 * steps[i + 1][0]:.0f} %" if i + 1 < len(steps) else None
+    where = (
+      f"beyond {100 * start:.0f} %" if end is None else f"up to about {end}"
+    )
+    clean, degraded = lines[name]
+    shown.append(
+      f"{where}, {name} ({clean:.1f} % of clean images, {degraded:.1f} % of "
+      "changed ones)"
+    )
+  return [
+    "By how many of your images are degraded like those here, these were right "
+    f"most often: {'; '.join(shown)}."
+  ]
+
+
+def unresolved(
+  pairs: Sequence[Comparison], risks: Mapping[str, Risk]
+) -> list[str]:
+  """Models that were not told apart, and how many images might do it.
+
+  Args:
+    pairs: a sentence or two where there is one pair, and for all of them where
+      there are more.
+    risks: of all models, by name.
+  """
+  if not pairs:
+    return []
+  far = max(pairs, key=lambda pair: abs(pair.overall.difference.value))
+  reasons = [far.clean.sentence] if far.clean and len(pairs) == 1 else []
+  if len(pairs) > 1:
+    names = [n for n in risks if any(n in (p.a, p.b) for p in pairs)]
+    names.sort(key=lambda name: risks[name].overall.risk.value)
+    least, most = (risks[n].overall.risk.value for n in (names[0], names[-1]))
+    reasons.append(
+      f"{len(pairs)} pairs of {listed(names)} are not told apart. Their "
+      f"overall risks are between {least:.1f} % ({names[0]}) and {most:.1f} % "
+      f"({names[-1]}), which may be chance. The two that lie furthest apart:"
+    )
+  return [*reasons, _how_many(far)]
+
+
+def _how_many(pair: Comparison) -> str:
   difference, sentence = pair.overall.difference, pair.overall.sentence
   width = max(
     difference.value - difference.low, difference.high - difference.value
@@ -111,15 +219,17 @@ def unresolved(pair: Comparison) -> str:
   )
 
 
-def chance(p_value: float) -> str:
+def chance(p_value: float) -> list[str]:
   """How rare the difference would be if there were none."""
+  if p_value == 0:
+    return []
   often = f"about 1 in {round(1 / p_value):,}"
   if p_value <= 1e-3:
     often = "fewer than 1 in 1,000"
-  return (
+  return [
     "If the models were equally good, a difference this large would come up "
     f"in {often} comparisons."
-  )
+  ]
 
 
 def listed(names: Sequence[str]) -> str:

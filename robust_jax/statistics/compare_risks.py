@@ -5,6 +5,10 @@ import dataclasses
 import numpy as np
 
 from robust_jax.statistics.bootstrap import Method, bootstrap
+from robust_jax.statistics.compare_classes import (
+  ClassDifference,
+  compare_classes,
+)
 from robust_jax.statistics.holm import holm
 from robust_jax.statistics.mcnemar import mcnemar
 from robust_jax.statistics.mixtures import (
@@ -18,6 +22,17 @@ from robust_jax.statistics.shares import compare_shares
 from robust_jax.statistics.sign_flip_test import sign_flip_test
 from robust_jax.statistics.verdict import Difference, verdict
 from robust_jax.statistics.widen_if_flat import widen_if_flat
+
+ACCURACIES = {
+  "clean": "clean accuracy",
+  "changed": "accuracy on changed images",
+  "balanced_clean": "balanced clean accuracy",
+  "balanced_changed": "balanced accuracy on changed images",
+}
+"""Fields of a `Comparison` that are differences of accuracies, and in words.
+
+Balanced accuracies are means over the classes of the data, which count alike
+however many images they have."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,10 +67,15 @@ class Comparison:
     b: name of the second.
     images: N.
     both_clean_correct: images that both answer right clean.
-    clean: difference of clean accuracies, None without labels.
+    clean: difference of clean accuracies; None without labels, as the others.
+    changed: of accuracies on changed images, mean over families.
+    balanced_clean: of clean accuracies in which all classes count alike; None
+      where classes are not known, as the next.
+    balanced_changed: of balanced accuracies on changed images.
     overall: difference of overall risks.
     families: differences of risks, by name.
     conditions: minimum functionality included.
+    classes: of the data, none where they are not known.
     level: of the intervals; 1 - level is the chance of a false verdict.
     draws: of bootstrap and signs.
     method: of the bootstrap.
@@ -67,13 +87,23 @@ class Comparison:
   images: int
   both_clean_correct: int
   clean: Difference | None
+  changed: Difference | None
+  balanced_clean: Difference | None
+  balanced_changed: Difference | None
   overall: Difference
   families: dict[str, Difference]
   conditions: list[Discordance]
+  classes: list[ClassDifference]
   level: float
   draws: int
   method: Method
   seed: int
+
+  @property
+  def accuracies(self) -> dict[str, Difference]:
+    """Name -> difference; empty without labels."""
+    found = {name: getattr(self, name) for name in ACCURACIES}
+    return {name: part for name, part in found.items() if part is not None}
 
 
 def compare_risks(
@@ -129,26 +159,34 @@ def compare_risks(
     )
     for i, key in enumerate(keys)
   ]
-  clean = None
-  if a.labelled:
-    clean = compare_shares(
-      a.clean,
-      b.clean,
-      names,
-      "clean accuracy",
-      less_is_better=False,
-      **options,
-    )
   return Comparison(
     *names,
     images=len(a.ids),
     both_clean_correct=int(both.sum()),
-    clean=clean,
+    **_compare_accuracies(a, b, names, mixed, options),
     overall=differences[0],
     families=dict(zip(a.families, differences[1:], strict=True)),
     conditions=_discordances(a, b, both),
+    classes=compare_classes(a, b, draws=draws, seed=seed),
     **options,
   )
+
+
+def _compare_accuracies(a, b, names, mixed, options):
+  found: dict[str, Difference | None] = dict.fromkeys(ACCURACIES)
+  if not a.labelled:
+    return found
+  overall = mixed.matrix[:, mixed.index[OVERALL]]
+  changed = [o.transformed @ overall for o in (a, b)]
+  for name, what in ACCURACIES.items():
+    values = changed if name.endswith("changed") else (a.clean, b.clean)
+    weights = a.class_weights if name.startswith("balanced") else None
+    if name.startswith("balanced") and weights is None:
+      continue
+    found[name] = compare_shares(
+      *values, names, what, less_is_better=False, weights=weights, **options
+    )
+  return found
 
 
 def _difference(sums):
@@ -206,6 +244,10 @@ def _check(a, b, names):
   if a.labelled != b.labelled:
     raise ValueError(
       "labels were given for one model alone: wanted them for both or neither."
+    )
+  if not np.array_equal(a.labels, b.labels):
+    raise ValueError(
+      f"{names[0]} and {names[1]} have other labels for the same images."
     )
   for name, outcomes in zip(names, (a, b), strict=True):
     if not outcomes.clean.any():

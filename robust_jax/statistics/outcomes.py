@@ -40,6 +40,8 @@ class Outcomes:
     transformed: bool `[N, T]`, right under each condition.
     conditions: T columns.
     labelled: False where the clean answer stood in for the label.
+    labels: int `[N]`, the class of each image; None where it is not known, and
+      then nothing is said about classes.
 
   Raises:
     ValueError: shapes that do not fit, ids or conditions given twice, values
@@ -51,6 +53,7 @@ class Outcomes:
   transformed: np.ndarray
   conditions: tuple[Condition, ...]
   labelled: bool = True
+  labels: np.ndarray | None = None
 
   def __post_init__(self):
     _check_ids(self.ids)
@@ -58,6 +61,10 @@ class Outcomes:
     shape = (len(self.ids), len(self.conditions))
     _check_answers("clean", self.clean, shape[:1])
     _check_answers("transformed", self.transformed, shape)
+    if self.labels is not None and self.labels.shape != shape[:1]:
+      raise ValueError(
+        f"labels of shape {self.labels.shape}: wanted {list(shape[:1])}."
+      )
 
   @property
   def families(self) -> list[str]:
@@ -65,6 +72,16 @@ class Outcomes:
     names = dict.fromkeys(c.family for c in self.conditions)
     names.pop(MINIMUM_FUNCTIONALITY, None)
     return list(names)
+
+  @property
+  def class_weights(self) -> np.ndarray | None:
+    """`[N]` of mean 1, with which all classes of the data count alike."""
+    if self.labels is None:
+      return None
+    _, index, counts = np.unique(
+      self.labels, return_inverse=True, return_counts=True
+    )
+    return len(self.labels) / (len(counts) * counts[index])
 
 
 def from_predictions(
@@ -114,6 +131,7 @@ def from_predictions(
     (transformed == truth[:, None]) & (transformed >= 0),
     tuple(conditions),
     labels is not None,
+    None if labels is None else truth,
   )
 
 

@@ -36,6 +36,7 @@ def compare_shares(
   what: str,
   *,
   less_is_better: bool,
+  weights: np.ndarray | None = None,
   draws: int = 2000,
   level: float = 0.95,
   method: Method = "bca",
@@ -43,8 +44,8 @@ def compare_shares(
 ) -> Difference:
   """The paired difference of two means, in points, with a verdict.
 
-  The test is McNemar's exact one where values are right or wrong, and by random
-  signs otherwise.
+  The test is McNemar's exact one where values are right or wrong and images
+  count alike, and by random signs otherwise.
 
   Args:
     a: `[N]` of the first model, bool or from 0 to 1.
@@ -52,6 +53,7 @@ def compare_shares(
     names: of the two, for the sentence.
     what: "clean accuracy", the subject of the sentence.
     less_is_better: of flips, say.
+    weights: `[N]` of the images; None is alike.
     draws: as `bootstrap`; level, method and seed too.
     level: of the interval, and 1 - level of the test.
     method: "bca" or "percentile".
@@ -60,16 +62,19 @@ def compare_shares(
   Raises:
     ValueError: no values, other lengths, or see `bootstrap`.
   """
-  table = np.column_stack([a, b, np.ones(len(a))])
+  weight = np.ones(len(a)) if weights is None else weights
+  table = np.column_stack([weight * a, weight * b, weight])
   options = {"draws": draws, "level": level, "method": method, "seed": seed}
   result = bootstrap(
     table, lambda s: 100 * (s[..., :1] - s[..., 1:2]) / s[..., 2:], **options
   )
-  result = widen_if_flat(result, (-100.0, 100.0), len(a), level)
-  if a.dtype == b.dtype == bool:
+  # Unequal weights are worth so many equal ones (Kish 1965).
+  num_images = weight.sum() ** 2 / (weight**2).sum()
+  result = widen_if_flat(result, (-100.0, 100.0), num_images, level)
+  if a.dtype == b.dtype == bool and np.ptp(weight) == 0:
     p_value = float(mcnemar((~a & b).sum(), (a & ~b).sum()))
   else:
-    differences = (a - b)[:, None]
+    differences = (weight * (a.astype(float) - b))[:, None]
     p_value = float(sign_flip_test(differences, draws=draws, seed=seed)[0])
   return verdict(
     what,

@@ -13,14 +13,18 @@ class Difference:
   """A - B of something in percent, paired by image.
 
   Attributes:
-    difference: in points, with its interval.
+    what: "overall risk", the subject of the sentence.
+    difference: in points, with its interval. It holds 0 exactly where nothing
+      is told: that of the bootstrap, widened to 0 where the test, adjusted,
+      does not exclude 0.
     p_value: of `sign_flip_test`, or McNemar's.
     p_adjusted: Holm's over all families; the same for what stands alone.
-    verdict: that one is better takes both a `p_adjusted` below 1 - level and an
-      interval on one side of 0.
+    verdict: that one is better takes both a `p_adjusted` below 1 - level and a
+      bootstrap interval on one side of 0.
     sentence: the same in words, with the models' names.
   """
 
+  what: str
   difference: Estimate
   p_value: float
   p_adjusted: float
@@ -40,10 +44,15 @@ def verdict(
 ) -> Difference:
   """Judges A - B.
 
+  What the bootstrap's interval or the test leaves open is left open: both must
+  exclude a difference of 0 before it is told, and the interval that is reported
+  is the smallest one that holds what either of them does not exclude, as far as
+  it is known.
+
   Args:
     what: "overall risk", the subject of the sentence.
     names: of A and B.
-    difference: in points.
+    difference: in points, with the bootstrap's interval.
     p_value: of no difference.
     p_adjusted: the same for all tests together.
     alpha: below it, a difference is told.
@@ -62,12 +71,15 @@ def verdict(
     )
     answer: Verdict = "A better" if found == a else "B better"
   else:
+    difference = dataclasses.replace(
+      difference, low=min(difference.low, 0.0), high=max(difference.high, 0.0)
+    )
     sentence = (
       f"The {what} of {a} and that of {b} are not told apart: {a} minus {b} is "
       f"{_points(difference, 1)}."
     )
     answer = "not told apart"
-  return Difference(difference, p_value, p_adjusted, answer, sentence)
+  return Difference(what, difference, p_value, p_adjusted, answer, sentence)
 
 
 def _points(difference, sign):

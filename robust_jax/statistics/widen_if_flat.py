@@ -11,7 +11,7 @@ _ROUNDING = 1e-9
 def widen_if_flat(
   result: Bootstrap,
   bounds: tuple[float, float],
-  num_images: int,
+  num_images: float,
   level: float = 0.95,
 ) -> Bootstrap:
   """Gives intervals without width the width that `num_images` allow.

@@ -1,6 +1,7 @@
 """Models compared: what is asked, kept, counted, recommended and refused."""
 
 import functools
+import itertools
 import json
 import os
 import pathlib
@@ -27,8 +28,13 @@ from robust_jax.evaluation.collect import changed, collect
 from robust_jax.evaluation.entrant import CLEAN, Entrant
 from robust_jax.evaluation.held_images import held_images
 from robust_jax.evaluation.recommendation import recommendation
+from robust_jax.statistics.class_coverage import class_coverage
 from robust_jax.statistics.compare_risks import compare_risks
-from robust_jax.statistics.outcomes import Condition, Outcomes
+from robust_jax.statistics.outcomes import (
+  Condition,
+  Outcomes,
+  from_predictions,
+)
 from robust_jax.statistics.risk import risk
 from tests.unit.command_line import command_line
 from tests.unit.whole_page import check_page
@@ -332,28 +338,42 @@ class TestReport:
 class TestRecommendation:
   CONDITIONS = (Condition("noise", "n", 1), Condition("blur", "b", 1))
 
+  NAMES = ("cat", "dog", "elk", "fox", "hen", "owl", "pig", "rat", "sow", "yak")
+
   def _models(self, **shares):
     """Name -> (share right clean, of those kept under both families)."""
     size, found = 1000, {}
+    labels = np.arange(size) % len(self.NAMES)
     for name, (clean, kept) in shares.items():
       right = np.arange(size) < clean * size
       stays = np.arange(size) < kept * clean * size
-      transformed = np.stack([right & stays] * 2, axis=1)
-      ids = tuple(range(size))
-      found[name] = Outcomes(ids, right, transformed, self.CONDITIONS)
-    return found
+      found[name] = np.stack([right, right & stays, right & stays], axis=1)
+    # Where it is wrong, the next class is answered.
+    return labels, {
+      n: (labels[:, None] + ~r) % len(self.NAMES) for n, r in found.items()
+    }
 
   def _recommend(self, **shares):
-    outcomes = self._models(**shares)
-    names = list(outcomes)
-    pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
+    return self._of_answers(*self._models(**shares))
+
+  def _of_answers(self, labels, models):
+    outcomes = {
+      name: from_predictions(
+        range(len(labels)), a[:, 0], a[:, 1:], self.CONDITIONS, labels
+      )
+      for name, a in models.items()
+    }
     return recommendation(
       {n: risk(o, draws=200) for n, o in outcomes.items()},
       [
         compare_risks(outcomes[a], outcomes[b], (a, b), draws=200)
-        for a, b in pairs
+        for a, b in itertools.combinations(outcomes, 2)
       ],
-      num_classes=10,
+      {
+        n: class_coverage(o, models[n][:, 0], draws=200)
+        for n, o in outcomes.items()
+      },
+      self.NAMES,
     )
 
   def test_less_risk_at_equal_accuracy(self):
@@ -376,7 +396,8 @@ class TestRecommendation:
     # a: 90 % and 45 %, b: 80 % and 64 %; equal where 10 (1 - p) = 19 p.
     found = self._recommend(a=(0.9, 0.5), b=(0.8, 0.8))
     assert (found.deploy, found.sureness) == (None, "depends on your images")
-    assert "about 34 %" in found.reasons[0]
+    assert "up to about 34 %, a (90.0 % of clean" in found.reasons[0]
+    assert "beyond 34 %, b (80.0 % of clean" in found.reasons[0]
 
   def test_the_best_of_three(self):
     found = self._recommend(a=(0.9, 0.5), b=(0.9, 0.8), c=(0.7, 0.5))
@@ -386,11 +407,56 @@ class TestRecommendation:
     assert found.headline.startswith("a and b cannot be told apart")
     assert "c is worse than a and b." in found.reasons
 
-  def test_a_model_that_guesses_is_told(self):
+  def test_many_models_take_few_sentences(self):
+    names = "abcdefg"
+    found = self._recommend(**{n: (0.9, 0.8) for n in names})
+    assert found.deploy is None
+    assert len(found.reasons) == 3
+    assert "21 pairs of a, b, c, d, e, f and g" in found.reasons[1]
+    found = self._recommend(**{n: (0.8, 0.7) for n in names}, z=(0.9, 0.9))
+    assert found.deploy == "z"
+    assert len(found.reasons) < 10
+    assert (
+      "z is better than a, b, c, d, e, f and g in clean accuracy."
+      in found.reasons
+    )
+
+  def test_a_model_that_hardly_knows_is_told(self):
     found = self._recommend(a=(0.9, 0.5), b=(0.12, 1.0))
     assert found.deploy == "a"
     assert "b answers 12.0 %" in found.cautions[0]
-    assert "guessing would be right about 10.0 %" in found.cautions[0]
+    assert (
+      "always answering cat would be right about 10.0 %" in (found.cautions[0])
+    )
+
+  def test_a_constant_is_told_and_loses(self):
+    labels, models = self._models(a=(0.9, 0.5))
+    models["b"] = np.full_like(models["a"], 3)
+    found = self._of_answers(labels, models)
+    assert (found.deploy, found.sureness) == ("a", "sure")
+    assert "b gives all 1,000 images as they are the same" in found.cautions[0]
+
+  def test_the_class_that_loses_is_named(self):
+    labels, models = self._models(a=(0.6, 0.5))
+    models["b"] = models["a"].copy()
+    cats = np.flatnonzero(labels == 0)
+    models["b"][labels > 0] = labels[labels > 0, None]
+    # Eleven more of a hundred cats are right before, and are not any more.
+    models["b"][cats[:60]] = 0
+    models["b"][cats[:11]] = 1
+    found = self._of_answers(labels, models)
+    assert (found.deploy, found.sureness) == ("b", "sure")
+    (told,) = [c for c in found.cautions if "cat" in c]
+    assert "less often than a about cat (as they are: 49.0 % against" in told
+    # All of them: the mean does not say that.
+    models["b"][cats] = 1
+    found = self._of_answers(labels, models)
+    assert found.deploy is None
+    models["a"][cats] = 1
+    found = self._of_answers(labels, models)
+    assert found.deploy == "b"
+    assert found.sureness == "sure on average, not for every class"
+    assert "b is right about no image of cat." in found.cautions
 
   def test_a_bug_is_a_caution(self):
     flaky = (
@@ -401,7 +467,13 @@ class TestRecommendation:
     transformed = np.ones((100, 3), bool)
     transformed[0, 2] = False
     outcomes = Outcomes(tuple(range(100)), right, transformed, flaky)
-    (caution,) = recommendation({"a": risk(outcomes)}, [], 10).cautions
+    found = recommendation(
+      {"a": risk(outcomes)},
+      [],
+      {"a": class_coverage(outcomes, np.arange(100))},
+      self.NAMES,
+    )
+    (caution,) = found.cautions
     assert "answers go wrong for 1.0 % (a) of images" in caution
 
 

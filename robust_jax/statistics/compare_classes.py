@@ -1,0 +1,68 @@
+"""In which classes one of two models is right less often."""
+
+import dataclasses
+
+import numpy as np
+
+from robust_jax.statistics.holm import holm
+from robust_jax.statistics.mcnemar import mcnemar
+from robust_jax.statistics.mixtures import OVERALL, mixtures
+from robust_jax.statistics.outcomes import Outcomes
+from robust_jax.statistics.sign_flip_test import sign_flip_test
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassDifference:
+  """Images of one class; accuracies of models a and b in percent.
+
+  Attributes:
+    label: the class.
+    images: how many there are.
+    clean: of a and of b.
+    changed: of a and of b, mean over families.
+    p_clean: McNemar's exact, after Holm over all classes, clean and changed.
+    p_changed: by random signs, likewise adjusted.
+  """
+
+  label: int
+  images: int
+  clean: list[float]
+  changed: list[float]
+  p_clean: float
+  p_changed: float
+
+
+def compare_classes(
+  a: Outcomes, b: Outcomes, *, draws: int = 2000, seed: int = 0
+) -> list[ClassDifference]:
+  """A row per class, in their order; none where classes are not known.
+
+  Args:
+    a: of the first model.
+    b: of the second, for the same images and conditions.
+    draws: of signs.
+    seed: of the draws.
+  """
+  if a.labels is None:
+    return []
+  mixed = mixtures(a)
+  overall = mixed.matrix[:, mixed.index[OVERALL]]
+  changed = [o.transformed @ overall for o in (a, b)]
+  rows, p_values = [], []
+  for label in np.unique(a.labels):
+    of_class = a.labels == label
+    clean = [o.clean[of_class] for o in (a, b)]
+    after = [values[of_class] for values in changed]
+    p_values += [
+      mcnemar((~clean[0] & clean[1]).sum(), (clean[0] & ~clean[1]).sum()),
+      *sign_flip_test((after[0] - after[1])[:, None], draws=draws, seed=seed),
+    ]
+    rows.append((label, of_class.sum(), clean, after))
+  adjusted = holm(np.array(p_values)).reshape(-1, 2)
+  percent = lambda pair: [100 * float(v.mean()) for v in pair]
+  return [
+    ClassDifference(
+      int(label), int(images), percent(clean), percent(after), *map(float, p)
+    )
+    for (label, images, clean, after), p in zip(rows, adjusted, strict=True)
+  ]
