@@ -28,7 +28,11 @@ from ml_collections import ConfigDict
 from experiments import runs, workdir
 from experiments.adaptation_report import HEADINGS, RULES
 from experiments.configs import adaptation, domain
-from experiments.run_command import run_command
+from experiments.run_command import (
+  INTERRUPTED,
+  ArgumentParser,
+  run_command,
+)
 from robust_jax.evaluation.report import print_table, write_json
 
 _NUM_STEPS = "of each training but fine-tuning, instead of the config's"
@@ -37,7 +41,7 @@ _OTHERS = ("source_accuracy", "a_distance")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-  """Trains what is missing and prints the table; 1 where interrupted."""
+  """Trains what is missing and prints the table; returns the exit status."""
   options = _parser().parse_args(arguments)
   output = options.output or pathlib.Path("runs") / (
     f"{options.experiment}_methods"
@@ -48,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
       config = _config(options, method, seed, output)
       report = _report(config, output / method / str(seed))
       if report is None:
-        return 1
+        return INTERRUPTED
       found[method].append(report)
   scores = {method: _scores(reports) for method, reports in found.items()}
   result = {"seeds": options.seeds, "methods": scores}
@@ -128,7 +132,7 @@ def _spread(values, unit):
 
 
 def _parser():
-  parser = argparse.ArgumentParser(
+  parser = ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
   names = [m.name for m in pkgutil.iter_modules(domain.__path__)]

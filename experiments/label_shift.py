@@ -20,7 +20,7 @@ from jax.nn import softmax
 
 from experiments import build, workdir
 from experiments.adapted_run import Examples, adapted_run, examples
-from experiments.run_command import run_command
+from experiments.run_command import ArgumentParser, run_command
 from robust_jax.evaluation import report
 from robust_jax.evaluation.label_shift import LabelShift
 from robust_jax.evaluation.label_shift import label_shift as estimate
@@ -77,7 +77,7 @@ def _print(shift):
 
 
 def _parser():
-  parser = argparse.ArgumentParser(
+  parser = ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
   add = parser.add_argument

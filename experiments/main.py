@@ -18,6 +18,9 @@
 
 Any field of a config can be overridden by --config.<field>=<value>. A run that
 is interrupted or killed goes on when the same command is given again.
+
+Exit status: 0 done, 1 a gate of `compare` failed, 2 any error, 3 a gate is
+inconclusive, 130 interrupted.
 """
 
 import difflib
@@ -25,13 +28,14 @@ import pathlib
 import sys
 from collections.abc import Sequence
 
-from absl import app, flags
+from absl import flags
 from ml_collections import config_flags
 
 from experiments import compare_command, processes, runs, workdir
 from experiments.configs.adversarial import digits_pgd
+from experiments.parse_flags import parse_flags
 from experiments.prepare_data import prepare_data
-from experiments.run_command import run_command
+from experiments.run_command import INTERRUPTED, run_command
 from robust_jax import parallel
 
 # --help shows them too.
@@ -86,7 +90,7 @@ _TRACEBACK = flags.DEFINE_bool(
 def _train(arguments: Sequence[str]) -> int:
   _no_more(arguments)
   outcome = runs.train(_config(), _workdir())
-  return 0 if outcome.status != "interrupted" else 130
+  return INTERRUPTED if outcome.status == "interrupted" else 0
 
 
 def _evaluate(arguments: Sequence[str]) -> int:
@@ -137,7 +141,9 @@ def _compare(arguments: Sequence[str]) -> int:
 def _data(arguments: Sequence[str]) -> int:
   if not arguments:
     raise ValueError("data needs a name, as in `./launch.sh data mnist`.")
-  return max(prepare_data(name) for name in arguments)
+  for name in arguments:
+    prepare_data(name)
+  return 0
 
 
 def _demo(arguments: Sequence[str]) -> int:
@@ -218,38 +224,12 @@ def _without_processes(arguments: list[str]) -> list[str]:
   return kept
 
 
-def _guarded(argv: Sequence[str]) -> int:
-  """`main`, with errors meant for people told without a traceback."""
-  return run_command(lambda: main(argv), traceback=_TRACEBACK.value)
-
-
-def _parse(argv: Sequence[str]) -> Sequence[str]:
-  """Flags may stand before and after the command."""
-  flags.FLAGS.set_gnu_getopt(True)
-  try:
-    return flags.FLAGS([_spelt(argument) for argument in argv])
-  except flags.Error as error:
-    # The last line is the reason; above it may stand a whole traceback.
-    reason = str(error).strip().splitlines()[-1]
-    sys.exit(f"error: {reason.strip()}\nTry --help.")
-  except (KeyError, AttributeError, TypeError, OSError) as error:
-    # What ml_collections raises for a field or file that does not exist, or a
-    # value of another type; its message has the nearest name in it.
-    message = str(error.args[0]).replace("\\n", " ").replace("'", "")
-    sys.exit("error: --config: " + " ".join(message.split()))
-
-
-def _spelt(argument: str) -> str:
-  """--max-risk is --max_risk, and --num_processes is --num-processes."""
-  name, equals, value = argument.partition("=")
-  if not name.startswith("--") or name[2:] in flags.FLAGS:
-    return argument
-  for old, new in (("-", "_"), ("_", "-")):
-    other = name[2:].replace(old, new)
-    if other in flags.FLAGS:
-      return f"--{other}{equals}{value}"
-  return argument
+def command(argv: Sequence[str]) -> int:
+  """Runs the command line; returns its exit status, as `run_command` does."""
+  return run_command(
+    lambda: main(parse_flags(argv)), show_traceback="--traceback" in argv
+  )
 
 
 if __name__ == "__main__":
-  app.run(_guarded, flags_parser=_parse)
+  raise SystemExit(command(sys.argv))

@@ -8,16 +8,18 @@ Prints a table and writes `minimal_norms.json`, the distances as
 """
 
 import pathlib
+import sys
 import time
 from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 from experiments import runs
 from experiments.build import first_images
+from experiments.parse_flags import parse_flags
 from experiments.run_command import run_command
 from robust_jax import attacks, losses, perturbations, search
 from robust_jax.evaluation import report
@@ -121,4 +123,4 @@ def main(_: Sequence[str]) -> None:
 
 if __name__ == "__main__":
   flags.mark_flag_as_required("run")
-  app.run(lambda argv: run_command(lambda: main(argv)))
+  raise SystemExit(run_command(lambda: main(parse_flags(sys.argv))))

@@ -20,7 +20,7 @@ import numpy as np
 import rich.table
 
 from experiments import build, runs
-from experiments.run_command import run_command
+from experiments.run_command import ArgumentParser, run_command
 from robust_jax import attacks, losses, perturbations, search
 from robust_jax.evaluation import report
 from robust_jax.types import Array, Attack, Key, LogitsFn
@@ -217,7 +217,7 @@ def _caption(axis, said, label, target):
 
 
 def _options() -> argparse.Namespace:
-  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser = ArgumentParser(description=__doc__.splitlines()[0])
   parser.add_argument("--workdir", type=pathlib.Path, required=True)
   parser.add_argument(
     "--picture", type=pathlib.Path, default=pathlib.Path("docs/physical.png")

@@ -16,19 +16,20 @@ _ENVIRONMENT = _ROOT / ".venv.tensorflow"
 _REQUIREMENTS = pathlib.Path(__file__).with_name("requirements-tensorflow.txt")
 
 
-def prepare_data(name: str) -> int:
-  """Prepares the data set `name`; returns the exit status.
+def prepare_data(name: str) -> None:
+  """Prepares the data set `name`.
 
   Raises:
-    ValueError: there is no such data set.
+    ValueError: there is no such data set, or it cannot be prepared.
   """
   if own_builder(name) or is_prepared(find_builder(name)):
     prepare(name)
-    return 0
+    return
   _set_up()
   program = "import sys; from robust_jax.data.prepare import prepare; "
-  command = [_python(), "-c", program + "prepare(sys.argv[1])", name]
-  return subprocess.run(command, cwd=_ROOT, check=False).returncode
+  _run(
+    f"prepare {name}", [_python(), "-c", f"{program}prepare(sys.argv[1])", name]
+  )
 
 
 def _set_up() -> None:
@@ -36,10 +37,18 @@ def _set_up() -> None:
   if ready.exists():
     return
   print(f"installing tensorflow-cpu into {_ENVIRONMENT} (once)")
-  subprocess.run([sys.executable, "-m", "venv", _ENVIRONMENT], check=True)
+  _run("make an environment", [sys.executable, "-m", "venv", _ENVIRONMENT])
   install = [_python(), "-m", "pip", "install", "--quiet"]
-  subprocess.run([*install, "--requirement", _REQUIREMENTS], check=True)
+  _run("install tensorflow", [*install, "--requirement", _REQUIREMENTS])
   ready.touch()
+
+
+def _run(what, command) -> None:
+  status = subprocess.run(command, cwd=_ROOT, check=False).returncode
+  if status:
+    raise ValueError(
+      f"cannot {what}: see above; its process ended with status {status}."
+    )
 
 
 def _python() -> str:

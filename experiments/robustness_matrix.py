@@ -11,16 +11,18 @@ picture of it.
 """
 
 import pathlib
+import sys
 import time
 from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
 import rich.console
-from absl import app, flags
+from absl import flags
 
 from experiments import build, runs
 from experiments.named_runs import named_runs
+from experiments.parse_flags import parse_flags
 from experiments.run_command import run_command
 from robust_jax import attacks, checks, losses, perturbations, search
 from robust_jax.attacks import suite
@@ -123,4 +125,4 @@ def _options() -> dict[str, float]:
 
 
 if __name__ == "__main__":
-  app.run(lambda argv: run_command(lambda: main(argv)))
+  raise SystemExit(run_command(lambda: main(parse_flags(sys.argv))))

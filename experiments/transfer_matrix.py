@@ -29,7 +29,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from experiments.run_command import run_command
+from experiments.run_command import ArgumentParser, run_command
 from robust_jax import attacks, losses
 from robust_jax.attacks.trees import nearest_leaf
 from robust_jax.black_box import on_host, train_substitute
@@ -76,7 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser():
-  parser = argparse.ArgumentParser(
+  parser = ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
   add = parser.add_argument

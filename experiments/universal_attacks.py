@@ -21,7 +21,7 @@ import matplotlib.figure
 
 from experiments import build, runs
 from experiments.named_runs import named_runs
-from experiments.run_command import run_command
+from experiments.run_command import ArgumentParser, run_command
 from robust_jax import attacks, losses, perturbations
 from robust_jax.attacks.adversarial_patch import anywhere, place
 from robust_jax.attacks.universal import applied
@@ -157,7 +157,7 @@ def _draw(path: pathlib.Path, found: dict[str, Found]) -> None:
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-  parser = argparse.ArgumentParser(
+  parser = ArgumentParser(
     prog="universal_attacks.py",
     description=__doc__,
     formatter_class=argparse.RawDescriptionHelpFormatter,

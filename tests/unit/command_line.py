@@ -15,10 +15,7 @@ def command_line(*arguments: object) -> int:
   sys.argv = argv  # where config flags look for overrides
   with flagsaver.flagsaver():
     try:
-      return main._guarded(main._parse(argv))
-    except SystemExit as refused:  # as the interpreter takes it
-      print(refused.code, file=sys.stderr)
-      return 1
+      return main.command(argv)
     finally:
       sys.argv = before
       jax.config.update("jax_compilation_cache_dir", cache)

@@ -173,7 +173,10 @@ def test_two_processes_are_one_program(tmp_path):
   [
     (["trian", CONFIG], "no command 'trian'; did you mean 'train'"),
     (["train"], "a --config is needed"),
-    (["train", CONFIG, "--config.atack.set.eps=1.0"], 'mean "attack" instead'),
+    (
+      ["train", CONFIG, "--config.atack.set.eps=1.0"],
+      "config has no field 'atack'; did you mean 'attack'",
+    ),
     (["train", CONFIG + ":smok"], "'smok': wanted none or 'smoke'"),
     (["train", CONFIG, "--config.attack.set.name=linff"], "mean 'linf'?"),
     (["train", CONFIG, "--config.attack.set.eps=-1.0"], "eps = -1.0: wanted 0"),
@@ -202,7 +205,7 @@ def test_bad_input_gets_one_clear_line_and_writes_nothing(
   monkeypatch.chdir(ROOT)
   if not any("workdir" in a for a in arguments):
     arguments = [*arguments, f"--workdir={tmp_path}/run"]
-  assert command_line(*arguments) in (1, 2)
+  assert command_line(*arguments) == 2
   said = capsys.readouterr().err
   assert message in said
   assert "Traceback" not in said
@@ -213,6 +216,6 @@ def test_bad_input_gets_one_clear_line_and_writes_nothing(
 def test_bad_input_ends_a_process_without_a_traceback():
   for arguments in (["trian"], ["train", CONFIG, "--config.seeed=1"]):
     result = run(*arguments)
-    assert result.returncode in (1, 2)
+    assert result.returncode == 2
     assert "Traceback" not in result.stderr
     assert result.stderr.count("error:") == 1

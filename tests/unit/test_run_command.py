@@ -1,9 +1,42 @@
 """What commands have in common: exit statuses, and errors of one line."""
 
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
 import pytest
 
 from experiments import label_shift
-from experiments.run_command import run_command
+from experiments.run_command import HelpShown, run_command
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROGRAMS = sorted(
+  path.stem
+  for path in (ROOT / "experiments").glob("*.py")
+  if '__name__ == "__main__"' in path.read_text()
+)
+
+
+def raising(error):
+  def work():
+    raise error
+
+  return work
+
+
+@pytest.mark.parametrize("status", [0, 3, None])
+def test_the_status_is_that_of_the_work(status):
+  assert run_command(lambda: status) == (status or 0)
+
+
+def test_an_interrupt_is_130():
+  assert run_command(raising(KeyboardInterrupt())) == 130
+
+
+def test_help_is_no_error():
+  assert run_command(raising(HelpShown())) == 0
 
 
 def test_bad_input_is_told_in_one_line(tmp_path, capsys):
@@ -14,19 +47,89 @@ def test_bad_input_is_told_in_one_line(tmp_path, capsys):
   assert said.count("\n") == 1
 
 
-def test_a_traceback_on_request(tmp_path):
-  arguments = [f"--workdir={tmp_path}"]
-  with pytest.raises(ValueError, match="holds no run"):
-    run_command(lambda: label_shift.main(arguments), traceback=True)
+def test_a_traceback_on_request(capsys):
+  assert run_command(raising(ValueError("no")), show_traceback=True) == 2
+  assert "Traceback" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("status", [0, 3, None])
-def test_the_status_is_that_of_the_work(status):
-  assert run_command(lambda: status) == status
+@pytest.mark.parametrize(
+  ("error", "said"),
+  [
+    (FileNotFoundError(2, "No such file", "a.npz"), "a.npz: No such file."),
+    (OSError(28, "No space left on device"), "No space left on device (in "),
+    (MemoryError("Unable to allocate 7 TiB"), "out of memory (Unable to"),
+    (RuntimeError("RESOURCE_EXHAUSTED: 3 GiB\nat op"), "out of memory (RES"),
+    (FloatingPointError("loss is nan"), "loss is nan"),
+    # With these a gate's status could be forged.
+    (SystemExit(0), "sys.exit(0) was called in "),
+    (SystemExit(1), "sys.exit(1) was called in "),
+    (SystemExit("stop"), "sys.exit('stop') was called in "),
+  ],
+)
+def test_what_can_be_foreseen_takes_one_line(error, said, capsys):
+  assert run_command(raising(error)) == 2
+  line = capsys.readouterr().err
+  assert line.startswith(f"error: {said}")
+  assert line.count("\n") == 1
 
 
-def test_an_interrupt_is_130():
-  def work():
-    raise KeyboardInterrupt
+def test_what_was_not_foreseen_is_a_bug_with_its_traceback_in_a_file(
+  capsys, tmp_path, monkeypatch
+):
+  monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+  assert run_command(raising(AssertionError("odd"))) == 2
+  line = capsys.readouterr().err
+  assert line.startswith("error: AssertionError: odd (in ")
+  assert line.count("\n") == 1
+  assert "a bug of ours" in line
+  (file,) = tmp_path.iterdir()
+  assert str(file) in line
+  assert "Traceback" in file.read_text()
+  assert "raise error" in file.read_text()
 
-  assert run_command(work) == 130
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_every_program_is_run_by_run_command(name):
+  source = (ROOT / "experiments" / f"{name}.py").read_text()
+  last = source[source.index('if __name__ == "__main__"') :]
+  assert re.search(r"raise SystemExit\((run_)?command\(", last)
+  # These end the process by a status of their own.
+  assert not re.search(r"argparse\.ArgumentParser|app\.run|sys\.exit", source)
+
+
+def test_statuses_of_a_process(tmp_path):
+  """Where standard output fails and where help is asked for."""
+  config = "experiments/configs/adversarial/digits_pgd.py:smoke"
+  program = [sys.executable, "-m", "experiments.main"]
+
+  def run(*arguments, out=subprocess.PIPE, **environment):
+    return subprocess.run(
+      [*program, *arguments],
+      cwd=ROOT,
+      env=os.environ | environment,
+      stdout=out,
+      stderr=subprocess.PIPE,
+      text=True,
+      check=False,
+    )
+
+  helped = run("--help")
+  assert (helped.returncode, helped.stderr) == (0, "")
+  assert "Exit status" in helped.stdout
+
+  with open("/dev/full", "w") as full:
+    refused = run("--help", out=full)
+  assert refused.returncode == 2
+  assert refused.stderr == (
+    "error: standard output cannot be written: No space left on device.\n"
+  )
+
+  refused = run(
+    "train",
+    f"--config={config}",
+    f"--workdir={tmp_path}",
+    JAX_PLATFORMS="foo",
+  )
+  assert refused.returncode == 2
+  assert refused.stderr.startswith("error: JAX_PLATFORMS=foo: ")
+  assert refused.stderr.count("\n") == 1

@@ -1,0 +1,143 @@
+"""The flags of a command line, and what is wrong with them in one line."""
+
+import difflib
+import pathlib
+import re
+import runpy
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+
+from absl import app, flags
+from ml_collections import ConfigDict
+from ml_collections.config_flags import config_path
+
+from experiments.run_command import HelpShown
+
+_CONFIGS = pathlib.Path(__file__).parent / "configs"
+
+
+def parse_flags(argv: Sequence[str]) -> list[str]:
+  """Reads the flags, which may stand before and after what else is given.
+
+  Args:
+    argv: the program's name, and its arguments.
+
+  Returns:
+    The same without the flags.
+
+  Raises:
+    ValueError: a flag, a config file or a field of it does not exist, or is
+      given a value that it cannot have.
+    HelpShown: the user asked for it.
+  """
+  app.define_help_flags()
+  flags.FLAGS.set_gnu_getopt(True)
+  argv = [_spelt(argument) for argument in argv]
+  given = _config_given(argv)
+  if given is not None:
+    config = _load(given)
+    for path in _overridden(argv):
+      _refuse_unknown_field(path, config)
+  try:
+    return flags.FLAGS(argv)
+  except SystemExit as ended:  # by absl, after it printed the help
+    raise HelpShown from ended
+  except flags.Error as error:
+    raise ValueError(f"{_reason(error)} Try --help.") from error
+
+
+def _spelt(argument: str) -> str:
+  """--max-risk is --max_risk, and --num_processes is --num-processes."""
+  name, equals, value = argument.partition("=")
+  if not name.startswith("--") or name[2:] in flags.FLAGS:
+    return argument
+  for old, new in (("-", "_"), ("_", "-")):
+    other = name[2:].replace(old, new)
+    if other in flags.FLAGS:
+      return f"--{other}{equals}{value}"
+  return argument
+
+
+def _config_given(argv: Sequence[str]) -> str | None:
+  """The value of --config, if the program has that flag."""
+  found = None
+  if "config" not in flags.FLAGS:
+    return found
+  for argument, following in zip(argv, [*argv[1:], None], strict=True):
+    if match := re.fullmatch(r"--?config(=(.*))?", argument):
+      found = following if match[1] is None else match[2]
+  return found
+
+
+def _overridden(argv: Sequence[str]) -> Iterator[str]:
+  """The path of each field that a flag sets, as in `training.num_epochs`."""
+  for argument in argv:
+    if match := re.match(r"--?(no)?config\.([^=]+)", argument):
+      yield match[2]
+
+
+def _load(given: str) -> ConfigDict:
+  """The config of a file, by itself, so that errors can name the file."""
+  name, colon, argument = given.partition(":")
+  if not pathlib.Path(name).is_file():
+    raise ValueError(
+      f"--config={given}: there is no file '{name}'; {_nearest_file(name)}"
+    )
+  try:
+    make = runpy.run_path(name).get("get_config")
+    if make is not None:
+      return make(*[argument] if colon else [])
+  except ValueError:
+    raise
+  except Exception as error:
+    line = traceback.extract_tb(error.__traceback__)[-1]
+    raise ValueError(
+      f"--config={given} fails with {type(error).__name__}: {error} "
+      f"({line.filename}, line {line.lineno})."
+    ) from error
+  raise ValueError(
+    f"--config={given}: the file has no function get_config, which returns "
+    "the config."
+  )
+
+
+def _nearest_file(name: str) -> str:
+  files = {file.stem: file for file in sorted(_CONFIGS.rglob("[!_]*.py"))}
+  near = difflib.get_close_matches(pathlib.Path(name).stem, files, n=1)
+  if not near:
+    return "configs are in experiments/configs."
+  file = files[near[0]].relative_to(_CONFIGS.parent.parent)
+  return f"did you mean {file}?"
+
+
+def _refuse_unknown_field(path: str, config: ConfigDict) -> None:
+  section, where = config, "config"
+  for field in config_path.split(path):
+    if isinstance(field, str):
+      if not isinstance(section, Mapping | ConfigDict):
+        raise ValueError(
+          f"--config.{path}: {where} is {section!r}, which has no fields."
+        )
+      if field not in section:
+        raise ValueError(_no_field(path, field, where, list(section)))
+    section, where = section[field], f"{where}.{field}"
+
+
+def _no_field(path, field, where, known) -> str:
+  near = difflib.get_close_matches(field, known, n=1)
+  hint = f"did you mean '{near[0]}'? " if near else ""
+  return (
+    f"--config.{path}: {where} has no field '{field}'; {hint}It has "
+    f"{', '.join(known)}."
+  )
+
+
+def _reason(error: flags.Error) -> str:
+  # The last line is the reason; above it may stand a whole traceback.
+  reason = str(error).strip().splitlines()[-1].strip()
+  if section := re.match(r"flag --(config\.[\w.]+)=.* as a ConfigDict", reason):
+    return (
+      f"--{section[1]} is a section: give its fields one by one, as in "
+      f"--{section[1]}.name=..."
+    )
+  return reason
