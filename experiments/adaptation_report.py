@@ -20,6 +20,7 @@ from ml_collections import ConfigDict
 from experiments import build, workdir
 from experiments.adapted_run import AdaptedRun, adapted_run, examples
 from experiments.evaluate import one_accuracy
+from experiments.imports import named_modules
 from experiments.provenance import provenance
 from robust_jax import parallel
 from robust_jax.data.joined import joined
@@ -71,10 +72,11 @@ def adaptation_report(
     ValueError: a run has no evaluated checkpoint, or one of another model.
   """
   started = time.monotonic()
+  named = named_modules(config)
   with contextlib.ExitStack() as stack:
     runs = {
-      title: stack.enter_context(adapted_run(where))
-      for title, where in _titles(path).items()
+      title: stack.enter_context(adapted_run(where, named))
+      for title, where in _titles(path, named).items()
     }
     held_out = _held_out(config, num_examples or _NUM_PROBED)
     # Each checkpoint, the tests and the probe of each run, and a picture.
@@ -108,18 +110,18 @@ def adaptation_report(
   return result
 
 
-def _titles(path):
+def _titles(path, named):
   """The control first, as it stands for "before"."""
   if not (path / "control" / "config.json").exists():
-    return {_title(path): path}
-  control, run = _title(path / "control"), _title(path)
+    return {_title(path, named): path}
+  control, run = _title(path / "control", named), _title(path, named)
   if control == run:
     control += " (control)"
   return {control: path / "control", run: path}
 
 
-def _title(path):
-  config = workdir.read_config(path)
+def _title(path, named):
+  config = workdir.read_config(path, named)
   section = config.alignment if config.task.name == "domain" else config.task
   return section.name
 

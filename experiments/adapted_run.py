@@ -3,7 +3,7 @@
 import contextlib
 import functools
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -50,13 +50,19 @@ class AdaptedRun(NamedTuple):
 
 
 @contextlib.contextmanager
-def adapted_run(path: pathlib.Path) -> Iterator[AdaptedRun]:
+def adapted_run(
+  path: pathlib.Path, allow_imports: Iterable[str] = ()
+) -> Iterator[AdaptedRun]:
   """The run in `path`, its checkpoints open inside.
+
+  Args:
+    path: of the run.
+    allow_imports: as `workdir.read_config` takes it.
 
   Raises:
     ValueError: there is none, or none of its checkpoints was evaluated.
   """
-  config = began(workdir.read_config(path))
+  config = began(workdir.read_config(path, allow_imports))
   _, target = build.domains(config, "validation")
   task = build.task(
     config, build.model(config, target.num_classes), num_steps=1

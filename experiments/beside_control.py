@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 
 from experiments import build
 from experiments.adapted_run import Examples, examples
+from experiments.imports import named_modules
 from experiments.provenance import provenance
 from experiments.trained_autoencoder import (
   Autoencoder,
@@ -51,9 +52,10 @@ def beside_control(
   train = examples(
     [build.source(config, "train")], config.evaluation.probe_examples
   )
+  named = named_modules(config)
   subjects = {
-    "run": trained_autoencoder(path),
-    "control": trained_autoencoder(path / "control"),
+    "run": trained_autoencoder(path, named),
+    "control": trained_autoencoder(path / "control", named),
   }
   measured = {
     name: measure(subject, train, test, judge)

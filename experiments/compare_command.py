@@ -1,7 +1,7 @@
 """`./launch.sh compare`: its flags, and what they mean."""
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from absl import flags
 
@@ -93,6 +93,7 @@ def compare_command(
   arguments: Sequence[str],
   baseline: str | None = None,
   num_examples: int | None = None,
+  allow_imports: Iterable[str] = (),
 ) -> int:
   """Compares, and returns the exit status: 0, or what the gate says.
 
@@ -100,6 +101,7 @@ def compare_command(
     arguments: more models, as `--models A=a B=b` leaves them.
     baseline: the model that regressions are counted from.
     num_examples: how many images are drawn.
+    allow_imports: modules that the configs of runs may name.
 
   Raises:
     ValueError: bad flags.
@@ -121,7 +123,7 @@ def compare_command(
       raise ValueError(f"compare needs --{name}, as in --{name}={example}.")
   if parallel.num_processes() > 1:
     raise ValueError("compare runs in one process: start only one.")
-  models = entrants(texts)
+  models = entrants(texts, allow_imports)
   result = compare(
     models,
     open_images(_DATA.value, _SPLIT.value, _IMAGE_SIZE.value),

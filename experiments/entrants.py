@@ -4,7 +4,7 @@ import hashlib
 import importlib
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import jax
 import numpy as np
@@ -18,13 +18,16 @@ from robust_jax.evaluation.entrant import Entrant
 _EXAMPLE = "as in --models A=runs/a B=runs/b C=my.module:predict"
 
 
-def entrants(texts: Sequence[str]) -> dict[str, Entrant]:
+def entrants(
+  texts: Sequence[str], allow_imports: Iterable[str] = ()
+) -> dict[str, Entrant]:
   """Models by name.
 
   Args:
     texts: "NAME=SOURCE" each, or several in one text with commas between. A
       source is a work directory of ours, "package.module:function" (an
       `adapters.ask.Predict`) or an `.npz` of `StoredAnswers`.
+    allow_imports: as `workdir.read_config` takes it.
 
   Raises:
     ValueError: none, a name twice, or a source that is none of these.
@@ -41,14 +44,14 @@ def entrants(texts: Sequence[str]) -> dict[str, Entrant]:
       raise ValueError(
         f"two models are called '{name}': wanted a name of its own for each."
       )
-    found[name] = _entrant(name, source)
+    found[name] = _entrant(name, source, allow_imports)
   return found
 
 
-def _entrant(name, source):
+def _entrant(name, source, allow_imports):
   path = pathlib.Path(source).expanduser()
   if path.is_dir():
-    return _run(name, source, path)
+    return _run(name, source, path, allow_imports)
   if path.suffix == ".npz":
     return _stored(name, source, path)
   if re.fullmatch(r"[\w.]+:\w+", source):
@@ -59,13 +62,13 @@ def _entrant(name, source):
   )
 
 
-def _run(name, source, path):
-  if "name" not in workdir.read_config(path).data:
+def _run(name, source, path, allow_imports):
+  if "name" not in workdir.read_config(path, allow_imports).data:
     raise ValueError(
       f"model '{name}': {path} is a run between domains. Wanted one on a data "
       "set, or a function of your own that asks the network."
     )
-  config, contender = runs.from_run(path)
+  config, contender = runs.from_run(path, allow_imports=allow_imports)
   digest = hashlib.sha256(config.model.to_json().encode())
   for leaf in jax.tree.leaves(contender.logits_fn):
     digest.update(np.ascontiguousarray(leaf).tobytes())

@@ -20,6 +20,7 @@ from jax.nn import softmax
 
 from experiments import build, workdir
 from experiments.adapted_run import Examples, adapted_run, examples
+from experiments.imports import add_flag
 from experiments.run_command import ArgumentParser, run_command
 from robust_jax.evaluation import report
 from robust_jax.evaluation.label_shift import LabelShift
@@ -31,10 +32,12 @@ from robust_jax.on_host import on_host
 def main(arguments: list[str] | None = None) -> int:
   """Prints the table and the flag."""
   options = _parser().parse_args(arguments)
-  config, most = workdir.read_config(options.workdir), options.num_examples
+  allowed = options.allow_imports
+  config = workdir.read_config(options.workdir, allowed)
+  most = options.num_examples
   sources, _ = build.domains(config, "validation")
   _, target = build.domains(config, "train")
-  with adapted_run(options.workdir) as run:
+  with adapted_run(options.workdir, allowed) as run:
     shift = label_shift(
       run.last(),
       examples(sources, most),
@@ -83,6 +86,7 @@ def _parser():
   add = parser.add_argument
   add("--workdir", type=pathlib.Path, required=True, help="a finished run")
   add("--num-examples", type=int, default=10_000, help="of each domain at most")
+  add_flag(parser)
   add("--soft", action="store_true", help="average probabilities, not answers")
   return parser
 

@@ -31,7 +31,7 @@ from collections.abc import Sequence
 from absl import flags
 from ml_collections import config_flags
 
-from experiments import compare_command, processes, runs, workdir
+from experiments import compare_command, imports, processes, runs, workdir
 from experiments.configs.adversarial import digits_pgd
 from experiments.parse_flags import parse_flags
 from experiments.prepare_data import prepare_data
@@ -82,6 +82,9 @@ _NUM_PROCESSES = flags.DEFINE_integer(
   "num-processes", None, "how many processes take part."
 )
 _PROCESS_ID = flags.DEFINE_integer("process-id", None, "which of them this is.")
+_ALLOW_IMPORTS = flags.DEFINE_list(
+  imports.FLAG, [], f"evaluate, compare: {imports.HELP}"
+)
 _TRACEBACK = flags.DEFINE_bool(
   "traceback", False, "on an error, show where in the code it was raised."
 )
@@ -100,7 +103,9 @@ def _evaluate(arguments: Sequence[str]) -> int:
     config = _config()
     contender = runs.from_weights(config, _WEIGHTS.value, checkpoint)
   else:
-    config = _CONFIG.value or workdir.read_config(checkpoint)
+    config = _CONFIG.value or workdir.read_config(
+      checkpoint, _ALLOW_IMPORTS.value
+    )
     if "report" in config:
       if _ATTACK.value is not None:
         raise ValueError(
@@ -109,7 +114,7 @@ def _evaluate(arguments: Sequence[str]) -> int:
         )
       runs.report(checkpoint, config, _NUM_EXAMPLES.value)
       return 0
-    config, contender = runs.from_run(checkpoint, _CONFIG.value)
+    config, contender = _from_run(checkpoint, _CONFIG.value)
   if _ATTACK.value is not None:
     path = checkpoint / "audit"
     if _CHECKPOINT.value is not None and _WORKDIR.value is not None:
@@ -126,7 +131,7 @@ def _evaluate(arguments: Sequence[str]) -> int:
   contenders = {}
   if _BASELINE.value is not None:
     baseline = pathlib.Path(_BASELINE.value)
-    contenders[baseline.name] = runs.from_run(baseline)[1]
+    contenders[baseline.name] = _from_run(baseline)[1]
   contenders[_workdir().name] = contender
   runs.evaluate(contenders, config, _workdir(), _NUM_EXAMPLES.value)
   return 0
@@ -134,7 +139,7 @@ def _evaluate(arguments: Sequence[str]) -> int:
 
 def _compare(arguments: Sequence[str]) -> int:
   return compare_command.compare_command(
-    arguments, _BASELINE.value, _NUM_EXAMPLES.value
+    arguments, _BASELINE.value, _NUM_EXAMPLES.value, _ALLOW_IMPORTS.value
   )
 
 
@@ -181,6 +186,10 @@ def _config():
       "mnist_pgd.py"
     )
   return _CONFIG.value
+
+
+def _from_run(path, config=None):
+  return runs.from_run(path, config, _ALLOW_IMPORTS.value)
 
 
 def _workdir() -> pathlib.Path:

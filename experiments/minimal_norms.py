@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl import flags
 
-from experiments import runs
+from experiments import imports, runs
 from experiments.build import first_images
 from experiments.parse_flags import parse_flags
 from experiments.run_command import run_command
@@ -35,6 +35,7 @@ _NUM_EXAMPLES = flags.DEFINE_integer("num_examples", 200, "of the test images.")
 _NORMS = flags.DEFINE_list(
   "norms", ["L2", "Linf", "L1", "L0"], "which of L0, L1, L2 and Linf."
 )
+_ALLOW_IMPORTS = flags.DEFINE_list(imports.FLAG, [], imports.HELP)
 _OUTPUT = flags.DEFINE_string("output", "runs/minimal", "where results go.")
 _NAMES = {"L0": 0, "L1": 1, "L2": 2, "Linf": jnp.inf}
 
@@ -85,7 +86,9 @@ def _attacks() -> dict[str, dict[str, Attack]]:
 def main(_: Sequence[str]) -> None:
   path = pathlib.Path(_OUTPUT.value)
   path.mkdir(parents=True, exist_ok=True)
-  config, trained = runs.from_run(pathlib.Path(_RUN.value))
+  config, trained = runs.from_run(
+    pathlib.Path(_RUN.value), allow_imports=_ALLOW_IMPORTS.value
+  )
   models = {"trained": trained}
   if _WEIGHTS.value is not None:
     models["weights"] = runs.from_weights(config, _WEIGHTS.value, path)

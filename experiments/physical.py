@@ -19,7 +19,7 @@ import matplotlib.figure
 import numpy as np
 import rich.table
 
-from experiments import build, runs
+from experiments import build, imports, runs
 from experiments.run_command import ArgumentParser, run_command
 from robust_jax import attacks, losses, perturbations, search
 from robust_jax.evaluation import report
@@ -124,9 +124,7 @@ def main() -> None:
   key_target, key_attack, key_judge = jax.random.split(
     jax.random.key(options.seed), 3
   )
-  logits_fn, x, labels = _images(
-    options.workdir, options.first_example, options.num_examples
-  )
+  logits_fn, x, labels = _images(options)
   shift = jax.random.randint(key_target, labels.shape, 1, 10)
   target = (labels + shift) % 10
 
@@ -163,10 +161,13 @@ def _share(mask) -> float:
   return float(jnp.mean(mask.astype(jnp.float32)))
 
 
-def _images(workdir, first, num_examples):
-  """Test images from `first` on that the model answers right, and the model."""
-  config, contender = runs.from_run(workdir)
+def _images(options):
+  """The model, and test images that it answers right, from the first on."""
+  config, contender = runs.from_run(
+    options.workdir, allow_imports=options.allow_imports
+  )
   source = build.source(config, "test")
+  first, num_examples = options.first_example, options.num_examples
   batch = source.read(
     np.arange(first, min(first + 2 * num_examples, len(source)))
   )
@@ -229,6 +230,7 @@ def _options() -> argparse.Namespace:
   parser.add_argument("--num_examples", type=int, default=200)
   parser.add_argument("--first_example", type=int, default=0)
   parser.add_argument("--seed", type=int, default=0)
+  imports.add_flag(parser)
   return parser.parse_args()
 
 

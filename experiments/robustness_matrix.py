@@ -20,7 +20,7 @@ import numpy as np
 import rich.console
 from absl import flags
 
-from experiments import build, runs
+from experiments import build, imports, runs
 from experiments.named_runs import named_runs
 from experiments.parse_flags import parse_flags
 from experiments.run_command import run_command
@@ -37,6 +37,7 @@ _L2 = flags.DEFINE_float("l2", 1.5, "radius of the L2 ball.")
 _DEGREES = flags.DEFINE_float("degrees", 30.0, "largest rotation.")
 _PIXELS = flags.DEFINE_float("pixels", 3.0, "largest translation.")
 _NUM_EXAMPLES = flags.DEFINE_integer("num_examples", 500, "of the test images.")
+_ALLOW_IMPORTS = flags.DEFINE_list(imports.FLAG, [], imports.HELP)
 _OUTPUT = flags.DEFINE_string("output", "runs/matrix", "where results go.")
 
 # (title, key, model, x, labels) -> for each image whether it stands.
@@ -50,7 +51,9 @@ def main(_: Sequence[str]) -> None:
   path.mkdir(parents=True, exist_ok=True)
   measures, rows, seconds = _measures(), {}, {}
   for name, workdir in workdirs.items():
-    config, contender = runs.from_run(workdir)
+    config, contender = runs.from_run(
+      workdir, allow_imports=_ALLOW_IMPORTS.value
+    )
     x, labels = build.first_images(config, "test", _NUM_EXAMPLES.value)
     started = time.monotonic()
     stands = {

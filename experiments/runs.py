@@ -1,15 +1,19 @@
 """Runs and what is made of them: train, evaluate, and the demonstration."""
 
 import pathlib
+import pkgutil
+from collections.abc import Iterable
 from typing import Any
 
 import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+import experiments
 from experiments import build, workdir
 from experiments.audit import audit
 from experiments.evaluate import Contender, evaluate
+from experiments.imports import named_modules
 from experiments.variant import variant
 from experiments.warm_start import began
 from robust_jax import lookup, parallel
@@ -56,13 +60,30 @@ def report(
 ) -> dict[str, Any]:
   """What the config's own report makes of the run in `path`.
 
-  `report` is a module of `experiments`, named after its function, or anything
-  importable as "package.module:function".
+  `report` is a module of `experiments` that ends in "_report", named after its
+  function, or anything importable as "package.module:function".
+
+  Raises:
+    ValueError: there is no such report.
   """
+  return _find_report(config)(path, config, num_examples)
+
+
+def _find_report(config):
   name = config.report
-  if ":" not in name:
+  own = sorted(
+    module.name
+    for module in pkgutil.iter_modules(experiments.__path__)
+    if module.name.endswith("_report")
+  )
+  if name in own:
     name = f"experiments.{name}:{name}"
-  return lookup.find("experiments", name)(path, config, num_examples)
+  elif not lookup.imported_module(name):
+    raise ValueError(
+      f"report = '{name}': wanted {', '.join(own)} or "
+      "'package.module:function'."
+    )
+  return lookup.find("experiments", name)
 
 
 def control(config: ConfigDict) -> ConfigDict:
@@ -77,10 +98,11 @@ def control(config: ConfigDict) -> ConfigDict:
 
 def _check_report(config):
   """What the report will ask for is refused before hours of training."""
+  _find_report(config)
   parts = build.domains if "sources" in config.data else build.source
   parts(config, "test")
   if judge := config.evaluation.get("judge"):
-    workdir.read_config(pathlib.Path(judge))
+    workdir.read_config(pathlib.Path(judge), named_modules(config))
 
 
 def _train(config, path, title):
@@ -102,18 +124,24 @@ def _train(config, path, title):
 
 
 def from_run(
-  path: pathlib.Path, config: ConfigDict | None = None
+  path: pathlib.Path,
+  config: ConfigDict | None = None,
+  allow_imports: Iterable[str] = (),
 ) -> tuple[ConfigDict, Contender]:
   """The best model of a run, and the config to evaluate it by.
 
   Args:
     path: work directory of the run.
     config: replaces the run's own, to evaluate it otherwise.
+    allow_imports: modules whose functions the run's config may name, beside
+      those that `config` names.
 
   Raises:
-    ValueError: no run there, no checkpoint yet, or one of another model.
+    ValueError: no run there, no checkpoint yet, one of another model, or its
+      config names a function of another module.
   """
-  trained = workdir.read_config(path)
+  named = named_modules(config)
+  trained = workdir.read_config(path, named.union(allow_imports))
   config = config or trained
   source = build.source(config, "test")
   model = build.model(config, source.num_classes)
@@ -158,7 +186,7 @@ def demo(config: ConfigDict, path: pathlib.Path) -> int:
     outcome = train(one, path / name, title=f"{name:8}")
     if outcome.status == "interrupted":
       return 130
-    contenders[name] = from_run(path / name)[1]
+    contenders[name] = from_run(path / name, one)[1]
   evaluate(contenders, config, path)
   _say(
     f"\nIn {path}: report.json, training.png, robust_accuracy.png, "

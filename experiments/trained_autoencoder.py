@@ -1,7 +1,7 @@
 """A trained Fader autoencoder, and what it is measured with."""
 
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import jax
@@ -9,6 +9,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from experiments import build, runs, workdir
+from experiments.imports import named_modules
 from robust_jax.evaluation import stroke
 from robust_jax.models.frozen import frozen
 from robust_jax.on_host import on_host
@@ -33,13 +34,19 @@ class Autoencoder(NamedTuple):
   co_trained: float
 
 
-def trained_autoencoder(path: pathlib.Path) -> Autoencoder:
+def trained_autoencoder(
+  path: pathlib.Path, allow_imports: Iterable[str] = ()
+) -> Autoencoder:
   """The autoencoder at the last checkpoint of the run in `path`.
+
+  Args:
+    path: of the run.
+    allow_imports: as `workdir.read_config` takes it.
 
   Raises:
     ValueError: no run there, or no checkpoint yet.
   """
-  config = workdir.read_config(path)
+  config = workdir.read_config(path, allow_imports)
   source = build.source(config, "test")
   model = build.model(config, source.num_classes)
   task = build.task(config, model, num_steps=1)
@@ -85,7 +92,10 @@ def independent_judge(
         f"the judge in {where} collapsed at step {outcome.step}: name another "
         "in evaluation.judge, or change the section `judge`."
       )
-  logits = on_host(runs.from_run(pathlib.Path(where))[1].logits_fn)
+  _, judge = runs.from_run(
+    pathlib.Path(where), allow_imports=named_modules(config)
+  )
+  logits = on_host(judge.logits_fn)
   return lambda x: logits(x).argmax(axis=-1)
 
 

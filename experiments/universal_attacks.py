@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import matplotlib.figure
 
-from experiments import build, runs
+from experiments import build, imports, runs
 from experiments.named_runs import named_runs
 from experiments.run_command import ArgumentParser, run_command
 from robust_jax import attacks, losses, perturbations
@@ -57,7 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
   options = _options(arguments)
   rows, found = {}, {}
   for name, workdir in named_runs(options.model).items():
-    config, contender = runs.from_run(workdir)
+    config, contender = runs.from_run(
+      workdir, allow_imports=options.allow_imports
+    )
     x_train, y_train = build.first_images(config, "train", options.num_train)
     x, labels = build.first_images(config, "test", options.num_examples)
     # On the device, where loops pick rows of them.
@@ -170,6 +172,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
   add("--num-train", type=int, default=5000, help="images to learn from")
   add("--num-examples", type=int, default=1000, help="test images")
   add("--seed", type=int, default=0, help="of everything that is drawn")
+  imports.add_flag(parser)
   add("--output", type=pathlib.Path, default=pathlib.Path("runs/universal"))
   return parser.parse_args(arguments)
 

@@ -3,10 +3,11 @@
 import contextlib
 import json
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ml_collections import ConfigDict
 
+from experiments.imports import refuse_imports
 from robust_jax import parallel
 from robust_jax.training.checkpoint import Checkpoints
 from robust_jax.whole_file import whole_file
@@ -18,9 +19,10 @@ def open_run(workdir: pathlib.Path, config: ConfigDict) -> None:
   The resolved config is saved as `config.json`.
 
   Raises:
-    ValueError: the directory cannot be written, or holds a run of another
-      config; nothing in it is touched.
+    ValueError: the directory cannot be written, holds a run of another config
+      or a link that leads out of it; nothing in it is touched.
   """
+  _refuse_links(workdir)
   path = workdir / "config.json"
   if path.exists():
     _refuse_another(path, config)
@@ -37,12 +39,26 @@ def open_run(workdir: pathlib.Path, config: ConfigDict) -> None:
     ) from error
 
 
-def read_config(workdir: pathlib.Path) -> ConfigDict:
-  """The config of the run in `workdir`.
+def read_config(
+  workdir: pathlib.Path, allow_imports: Iterable[str] = ()
+) -> ConfigDict:
+  """The config of the run in `workdir`, which may be somebody else's.
+
+  Args:
+    workdir: of the run.
+    allow_imports: modules and packages whose functions the config may name.
 
   Raises:
-    ValueError: there is none.
+    ValueError: there is none, it names a function of another module, or the
+      directory has a link that leads out of it.
   """
+  _refuse_links(workdir)
+  config = _read(workdir)
+  refuse_imports(config, allow_imports, workdir / "config.json")
+  return config
+
+
+def _read(workdir):
   path = workdir / "config.json"
   if not path.exists():
     raise ValueError(
@@ -58,11 +74,27 @@ def open_checkpoints(workdir: pathlib.Path) -> Iterator[Checkpoints]:
   Raises:
     ValueError: there is no run.
   """
-  plan = read_config(workdir).training
+  _refuse_links(workdir)
+  plan = _read(workdir).training  # numbers and a metric: nothing is imported
   with contextlib.closing(
     Checkpoints(workdir / "checkpoints", plan.keep_last, plan.watch)
   ) as checkpoints:
     yield checkpoints
+
+
+def _refuse_links(workdir: pathlib.Path) -> None:
+  """Through a link, writing and removing here would happen elsewhere."""
+  if not workdir.is_dir():
+    return
+  home = workdir.resolve()
+  for entry in sorted(workdir.iterdir()):
+    target = entry.resolve()
+    if entry.is_symlink() and not target.is_relative_to(home):
+      raise ValueError(
+        f"{entry} is a link to {target}, outside the work directory, where "
+        "this run would write and remove files: put what it leads to in its "
+        "place."
+      )
 
 
 def _refuse_another(path: pathlib.Path, config: ConfigDict) -> None:

@@ -22,7 +22,7 @@ def find(kind: str, name: str) -> Any:
   Raises:
     ValueError: there is no such thing; the nearest names are given.
   """
-  if ":" in name:
+  if imported_module(name):
     return _import_path(name)
   if importlib.util.find_spec(f"robust_jax.{kind}") is None:
     raise ValueError(f"robust_jax has no part named '{kind}'.")
@@ -37,6 +37,13 @@ def find(kind: str, name: str) -> Any:
     for attr, value in vars(module).items()
     if _plain(attr) == _plain(name)
   )
+
+
+def imported_module(name: str) -> str | None:
+  """The module of a `"package.module:function"`; None for any other text."""
+  module, _, function = name.partition(":")
+  parts = [*module.split("."), function]
+  return module if all(part.isidentifier() for part in parts) else None
 
 
 def members(kind: str) -> list[str]:

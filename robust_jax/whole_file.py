@@ -13,6 +13,8 @@ def whole_file(path: pathlib.Path) -> Iterator[pathlib.Path]:
   If the body raises, what was written aside is removed and `path` is as before.
   """
   aside = path.with_name(f"{path.stem}.partial{path.suffix}")
+  # Whatever a killed process left there, or a link to write through.
+  aside.unlink(missing_ok=True)
   try:
     yield aside
     os.replace(aside, path)

@@ -102,7 +102,7 @@ def from_arrays(
   import PIL.Image
 
   del split
-  with np.load(path) as arrays:
+  with np.load(path, allow_pickle=False) as arrays:
     blob, offsets = arrays["blob"], arrays["offsets"]
     labels = arrays["y"].astype(int)
   images = np.empty((len(labels), *_SHAPE), np.uint8)

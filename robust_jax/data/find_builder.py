@@ -2,8 +2,11 @@
 
 import difflib
 import importlib
+import json
 import os
+import pathlib
 import pkgutil
+from collections.abc import Iterator
 
 import tensorflow_datasets as tfds
 
@@ -23,8 +26,10 @@ def find_builder(
       `~/tensorflow_datasets`.
 
   Raises:
-    ValueError: no builder has that name, configuration or version; the nearest
-      names are given.
+    ValueError: no builder has that name, configuration or version, and the
+      nearest names are given; it is a community's, whose code would be
+      downloaded and run; or what lies there wants a module imported that is
+      not of TFDS.
   """
   shared = os.environ.get("ROBUST_JAX_DATA")
   if data_dir is None and shared:
@@ -57,6 +62,7 @@ def _construct(name, data_dir):
   if own is not None:
     return own(data_dir=data_dir)
   try:
+    _refuse_code(name, data_dir)
     return tfds.builder(name, data_dir=data_dir)
   except tfds.core.DatasetNotFoundError:
     raise ValueError(_unknown(name)) from None
@@ -66,6 +72,33 @@ def _construct(name, data_dir):
       f"there is no data set '{name}': wanted NAME, NAME/CONFIG or "
       f"NAME:VERSION. {reason}"
     ) from error
+
+
+def _refuse_code(name, data_dir):
+  """TFDS fetches builders of communities, and imports what files name."""
+  parsed, _ = tfds.core.naming.parse_builder_name_kwargs(name)
+  if parsed.namespace:
+    raise ValueError(
+      f"'{parsed.namespace}' is a community, whose code would be run."
+    )
+  root = pathlib.Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
+  for file in (root / parsed.name).rglob("features.json"):
+    for class_name in _feature_classes(json.loads(file.read_text("utf-8"))):
+      if not class_name.startswith("tensorflow_datasets."):
+        raise ValueError(f"{file} would have '{class_name}' imported.")
+
+
+def _feature_classes(tree) -> Iterator[str]:
+  """Under the keys by which TFDS reads them, of today and of old."""
+  if isinstance(tree, str) and tree.startswith(("{", "[")):
+    tree = json.loads(tree)  # of old, what a feature holds is JSON in a text
+  if isinstance(tree, list):
+    tree = dict(enumerate(tree))
+  if isinstance(tree, dict):
+    for key, value in tree.items():
+      if key in ("pythonClassName", "python_class_name", "type"):
+        yield str(value)
+      yield from _feature_classes(value)
 
 
 def _unknown(name):

@@ -95,7 +95,7 @@ def _photographs(archive: pathlib.Path, split: str) -> list[np.ndarray]:
       path = pathlib.PurePosixPath(member.name)
       folder, kind = path.parts[-3:-1] if len(path.parts) > 2 else ("", "")
       wanted = folder == "images" and kind in _PHOTOGRAPHS[split]
-      if wanted and path.suffix == ".jpg":
+      if wanted and path.suffix == ".jpg" and member.isfile():
         encoded[path.parts[-2:]] = members.extractfile(member).read()
   if len(encoded) != _NUM_PHOTOGRAPHS[split]:
     raise ValueError(

@@ -49,7 +49,7 @@ def _read(split):
   """Values in [-1, 1] `[N, 16, 16]` and labels."""
   path = raw_file("usps", (f"zip.{split}.gz", _ARRAYS), _WHERE)
   if path.name == _ARRAYS:
-    arrays = np.load(path)
+    arrays = np.load(path, allow_pickle=False)
     return arrays[f"x_{split}_milli"] / 1000, arrays[f"y_{split}"]
   lines = np.loadtxt(path, ndmin=2)
   return lines[:, 1:].reshape(-1, 16, 16), lines[:, 0].astype(int)

@@ -1,5 +1,7 @@
 import gc
 import os
+import pathlib
+import pickle
 import shutil
 
 import chex
@@ -11,6 +13,7 @@ import pytest
 
 from robust_jax.training.checkpoint import Checkpoints
 from robust_jax.types import State
+from tests.unit.trap import Trap
 
 OPTIMIZER = optax.adam(optax.linear_schedule(1.0, 0.0, 10))
 
@@ -148,6 +151,23 @@ def test_any_one_truncated_file_is_noticed(opened, tmp_path, file):
   # A note of the writer may be lost without harm; numbers may not.
   expected = jax.device_get(state(int(restored.step)))
   chex.assert_trees_all_equal(restored, expected)
+
+
+@damaging
+def test_no_file_of_a_checkpoint_is_unpickled(opened, tmp_path):
+  sprung, saved = tmp_path / "sprung", tmp_path / "saved"
+  checkpoints = opened()
+  checkpoints.save(state(1), {"score": 0.5})
+  checkpoints.wait()
+  shutil.copytree(tmp_path / "checkpoints", saved)
+  for file in filter(pathlib.Path.is_file, saved.rglob("*")):
+    shutil.rmtree(tmp_path / "checkpoints")
+    shutil.copytree(saved, tmp_path / "checkpoints")
+    path = tmp_path / "checkpoints" / file.relative_to(saved)
+    path.write_bytes(pickle.dumps(Trap(sprung)))
+    opened().restore_latest(state(0))
+    assert not sprung.exists(), file
+    shutil.rmtree(tmp_path / "unreadable_checkpoint_1", ignore_errors=True)
 
 
 @damaging

@@ -33,7 +33,9 @@ def test_the_attack_of_the_walk_through(tmp_path, monkeypatch):
     exec(section, {"config": config})
   assert runs.train(config, tmp_path / "run").status == "finished"
   report = runs.evaluate(
-    {"model": runs.from_run(tmp_path / "run")[1]}, config, tmp_path / "run"
+    {"model": runs.from_run(tmp_path / "run", config)[1]},
+    config,
+    tmp_path / "run",
   )
   assert "noisy" in report["accuracy"]["model"]
 

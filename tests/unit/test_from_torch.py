@@ -22,6 +22,7 @@ from robust_jax.models.from_torch import from_torch, load_tensors
 from robust_jax.models.preact_resnet import PreActResNet
 from robust_jax.models.small_cnn import SmallCNN
 from robust_jax.models.wide_resnet import WideResNet
+from tests.unit.trap import Trap
 
 # Two summation orders of float32: a few roundings of 6e-8 per layer, on logits
 # of order 1. A wrong permutation or padding is wrong by more than 0.01.
@@ -328,16 +329,6 @@ def test_tensors_survive_a_file(tmp_path, suffix):
 def test_files_that_can_run_code_are_refused(tmp_path, suffix):
   with pytest.raises(ValueError, match="runs the code"):
     load_tensors(tmp_path / f"weights{suffix}")
-
-
-class Trap:
-  """Opened by pickle, it would leave a file behind."""
-
-  def __init__(self, path):
-    self.path = path
-
-  def __reduce__(self):
-    return open, (str(self.path), "w")
 
 
 @pytest.mark.parametrize("in_archive", [True, False])

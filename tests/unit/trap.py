@@ -1,0 +1,11 @@
+"""What a file could hold that is not data."""
+
+
+class Trap:
+  """Opened by pickle, it would leave a file behind."""
+
+  def __init__(self, path):
+    self.path = path
+
+  def __reduce__(self):
+    return open, (str(self.path), "w")
