@@ -223,8 +223,15 @@ def _gate(compared: Compared, asked: Asked, candidate, baseline, seed):
 
 
 def _say(result, sections, out):
-  for problem, count in result["data"]["problem_counts"].items():
-    print(f"left out: {count} with {problem}; report.json names them.")
+  data = result["data"]
+  for what, of_kind in (
+    ("images left out", data["problem_counts"]),
+    ("other files left out", data["left_out_counts"]),
+    ("images changed on reading", data["change_counts"]),
+  ):
+    if of_kind:
+      told = ", ".join(f"{kind} ({n:,})" for kind, n in of_kind.items())
+      print(f"{what}: {told}; report.json names them.")
   report.print_table(comparison_table(result))
   for section in sections:
     report.print_table(section.table(result[section.name]))

@@ -9,15 +9,13 @@ from robust_jax.adapters.resized import Resized
 from robust_jax.adapters.source_images import SourceImages
 from robust_jax.data.load import class_names, load
 
-_LOOKED_AT = 16
-
 
 def open_images(
   data: str, split: str = "test", size: int | None = None
 ) -> Dataset:
   """A folder of class folders, an `.npz`, or a data set by name.
 
-  Pictures of a folder are grey if the first of them are.
+  Pictures of a folder are grey if all of them are.
 
   Args:
     data: path or name; what exists as a file or folder is a path.
@@ -30,7 +28,7 @@ def open_images(
   """
   path = pathlib.Path(data).expanduser()
   if path.is_dir():
-    dataset = ImageFolder(path, mode=_mode(ImageFolder(path)))
+    dataset = ImageFolder(path, mode=None)
   elif path.exists() or path.suffix == ".npz":
     dataset = NpzImages(path)
   else:
@@ -46,16 +44,3 @@ def _by_name(data, split):
     if "/" in data:
       raise ValueError(f"{data} is no file or folder, and {error}") from error
     raise
-
-
-def _mode(folder):
-  import PIL.Image
-
-  modes = set()
-  for file in folder.files[:_LOOKED_AT]:
-    try:
-      with PIL.Image.open(file) as picture:
-        modes.add(picture.mode)
-    except Exception:  # named when it is read
-      continue
-  return "L" if modes and modes <= {"1", "L", "LA"} else "RGB"

@@ -6,6 +6,8 @@ from types import ModuleType
 
 import numpy as np
 
+from robust_jax.adapters.read_picture import read_picture
+
 DECODERS = ("pillow", "opencv", "ffmpeg")
 _PACKAGES = {
   "PIL.Image": "pillow",
@@ -19,7 +21,9 @@ def decode(data: bytes, decoder: str = "pillow") -> np.ndarray:
 
   JPEG leaves rounding and the enlarging of colours to the library, and so the
   same file is not the same image everywhere. No decoder turns it as its EXIF
-  data say: that is no matter of grey levels.
+  data say: that is no matter of grey levels. Pillow's pixels are those of
+  `read_picture`, which lays what is transparent on white; the others show the
+  colours under it.
 
   Args:
     data: the content of a file.
@@ -58,10 +62,8 @@ def library(module: str) -> ModuleType:
 
 
 def _pillow(data):
-  pillow = library("PIL.Image")
   try:
-    with pillow.open(io.BytesIO(data)) as picture:
-      return np.asarray(picture.convert("RGB"))
+    return read_picture(io.BytesIO(data), upright=False).image
   except OSError:  # Pillow's for what it does not know or what is cut off
     return None
 

@@ -2,32 +2,24 @@
 
 import pathlib
 from collections.abc import Sequence
-from typing import Literal
 
-import numpy as np
+from robust_jax.adapters.dataset import Problem, Sample
+from robust_jax.adapters.list_pictures import is_hidden, list_pictures
+from robust_jax.adapters.read_picture import (
+  Mode,
+  is_grey,
+  open_picture,
+  read_picture,
+)
 
-from robust_jax.adapters.dataset import Sample
-
-# Other files, such as notes and lists, are no pictures that cannot be read.
-_ENDINGS = {
-  ".bmp",
-  ".gif",
-  ".jpeg",
-  ".jpg",
-  ".pgm",
-  ".png",
-  ".ppm",
-  ".tif",
-  ".tiff",
-  ".webp",
-}
+NO_CLASS = "no class"
 
 
 class ImageFolder:
-  """`<path>/<class>/.../<picture>`, read when asked for.
+  """`<path>/<class>/.../<picture>`, read when asked for by `read_picture`.
 
-  Pictures are turned as their EXIF data say, and lose what is transparent in
-  them. Their ids are their paths below `path`.
+  The ids of pictures are their paths below `path`. A folder without pictures is
+  no class.
 
   Folders whose names are all whole numbers are in the order of numbers: in that
   of letters 10 comes before 2, which is how labels of ImageNetV2 go wrong.
@@ -35,50 +27,59 @@ class ImageFolder:
   Attributes:
     class_names: K names.
     files: the pictures, in the order of their paths.
+    left_out: files and folders that are neither pictures nor classes.
   """
 
   def __init__(
     self,
     path: str | pathlib.Path,
     class_names: Sequence[str] | None = None,
-    mode: Literal["RGB", "L"] = "RGB",
+    mode: Mode | None = "RGB",
   ):
-    """Lists the pictures.
+    """Lists the pictures, and reads all headers where `mode` is None.
 
     Args:
       path: the folder.
       class_names: of the model, in the order of its outputs; a picture in a
         folder of another name has a label that is unknown. None is the names of
         the folders.
-      mode: what pictures are converted to: colour, or "L", grey.
+      mode: what pictures are converted to: colour, or "L", grey. None is grey
+        if all of them are stored so.
 
     Raises:
       ValueError: no folder, no folders in it, no pictures in those, a name
         given twice or another mode.
     """
     self._path = pathlib.Path(path)
-    if mode not in ("RGB", "L"):
+    if mode not in ("RGB", "L", None):
       raise ValueError(f"mode = '{mode}': wanted 'RGB' or 'L'.")
-    self._mode = mode
-    if not self._path.is_dir():
-      raise ValueError(f"{path} is not a folder.")
-    folders = [p.name for p in self._path.iterdir() if p.is_dir()]
+    folders = class_folders(self._path)
     if not folders:
       raise ValueError(f"{path} has no folders in it: wanted one per class.")
+    self.files, others = [], []
+    for folder in sorted(self._path.iterdir()):
+      if folder.name not in folders:
+        hidden = "hidden" if is_hidden(folder) else "not in a folder of a class"
+        others.append(_no_class(folder, f"it is {hidden}."))
+        continue
+      files, inside = list_pictures(folder)
+      if not files:
+        others.append(_no_class(folder, "there are no pictures in it."))
+      self.files += files
+      others += [p._replace(id=f"{folder.name}/{p.id}") for p in inside]
+    self.left_out: tuple[Problem, ...] = tuple(others)
+    if not self.files:
+      raise ValueError(
+        f"the {len(folders)} folders in {path} have no pictures in them."
+      )
+    used = {self._place(file).parts[0] for file in self.files}
     self.class_names = tuple(
-      class_names or sorted(folders, key=_order(folders))
+      class_names or [name for name in folders if name in used]
     )
     self._labels = {name: i for i, name in enumerate(self.class_names)}
     if len(self._labels) < len(self.class_names):
       raise ValueError(f"class_names = {class_names}: wanted each name once.")
-    self.files = sorted(
-      file for folder in folders for file in pictures(self._path / folder)
-    )
-    if not self.files:
-      raise ValueError(
-        f"the {len(folders)} folders in {path} have no pictures in them: "
-        f"wanted files that end in one of {', '.join(sorted(_ENDINGS))}."
-      )
+    self._mode: Mode = mode or ("L" if _are_grey(self.files) else "RGB")
 
   def __len__(self) -> int:
     return len(self.files)
@@ -89,29 +90,47 @@ class ImageFolder:
     Raises:
       ValueError: it cannot be read; its place is given.
     """
-    place = self.files[index].relative_to(self._path)
+    place = self._place(self.files[index])
     try:
-      image = read_picture(self.files[index], self._mode)
+      image, changed = read_picture(self.files[index], self._mode)
     except Exception as error:  # whatever Pillow may raise on broken files
-      raise ValueError(f"{place.as_posix()}: {error}") from error
-    return Sample(place.as_posix(), image, self._labels.get(place.parts[0], -1))
+      raise ValueError(f"{place.as_posix()}: {error}{_hint(place)}") from error
+    label = self._labels.get(place.parts[0], -1)
+    return Sample(place.as_posix(), image, label, changed)
+
+  def _place(self, file: pathlib.Path) -> pathlib.Path:
+    return file.relative_to(self._path)
 
 
-def pictures(path: pathlib.Path) -> list[pathlib.Path]:
-  """All pictures below a folder, in no particular order."""
-  return [f for f in path.rglob("*") if f.suffix.lower() in _ENDINGS]
+def class_folders(path: pathlib.Path) -> list[str]:
+  """Names of the folders in a folder, in their order; none that is hidden.
+
+  Raises:
+    ValueError: there is no such folder.
+  """
+  if not path.is_dir():
+    raise ValueError(f"{path} is not a folder.")
+  names = [p.name for p in path.iterdir() if p.is_dir() and not is_hidden(p)]
+  return sorted(names, key=int if all(map(str.isdecimal, names)) else str)
 
 
-def read_picture(file: pathlib.Path, mode: str = "RGB") -> np.ndarray:
-  """uint8 `[H, W, C]`, turned as its EXIF data say."""
-  import PIL.Image
-  import PIL.ImageOps
-
-  with PIL.Image.open(file) as picture:
-    upright = PIL.ImageOps.exif_transpose(picture).convert(mode)
-  image = np.asarray(upright)
-  return image[..., None] if image.ndim == 2 else image
+def _no_class(path, message) -> Problem:
+  return Problem(None, path.name, NO_CLASS, message)
 
 
-def _order(names):
-  return int if all(name.isdecimal() for name in names) else str
+def _are_grey(files) -> bool:
+  """Whether all are, of those that can be read."""
+  found = set()
+  for file in files:
+    try:
+      with open_picture(file) as picture:
+        found.add(is_grey(picture))
+    except Exception:  # named when it is read
+      continue
+  return found == {True}
+
+
+def _hint(place) -> str:
+  if place.suffix.lower() not in (".heic", ".heif"):
+    return ""
+  return " (HEIC: convert it to PNG or JPEG, as Pillow does not read it)"

@@ -15,11 +15,13 @@ class Resized:
 
   Attributes:
     class_names: as before.
+    left_out: likewise.
   """
 
   def __init__(self, dataset: Dataset, size: int):
     checks.at_least_one("size", size)
     self.class_names = dataset.class_names
+    self.left_out = getattr(dataset, "left_out", ())
     self._dataset, self._size = dataset, size
 
   def __len__(self) -> int:
@@ -27,8 +29,8 @@ class Resized:
 
   def get(self, index: int) -> Sample:
     """The index-th one, resized."""
-    sample = self._dataset.get(index)
-    return Sample(sample[0], middle_square(sample[1], self._size), sample[2])
+    sample = Sample(*self._dataset.get(index))
+    return sample._replace(image=middle_square(sample.image, self._size))
 
 
 def middle_square(

@@ -9,11 +9,9 @@ import numpy as np
 
 from robust_jax.adapters.array_images import ArrayImages
 from robust_jax.adapters.dataset import Dataset, Sample
-from robust_jax.adapters.image_folder import (
-  ImageFolder,
-  pictures,
-  read_picture,
-)
+from robust_jax.adapters.image_folder import ImageFolder, class_folders
+from robust_jax.adapters.list_pictures import list_pictures
+from robust_jax.adapters.read_picture import read_picture
 from robust_jax.data.cifar10_15k import Cifar10_15k
 
 NUMBERS = tuple(str(i) for i in range(1000))
@@ -38,14 +36,14 @@ def wordnet_folders(
   Raises:
     ValueError: another number of folders than of classes.
   """
-  folder = ImageFolder(path)
+  names = class_folders(path)
   indices = range(len(NUMBERS)) if classes is None else classes
-  if len(folder.class_names) != len(indices):
+  if len(names) != len(indices):
     raise ValueError(
-      f"{path} has {len(folder.class_names)} folders: wanted {len(indices)}, "
-      "one for each class, or it is not known which is which."
+      f"{path} has {len(names)} folders: wanted {len(indices)}, one for each "
+      "class, or it is not known which is which."
     )
-  return _Relabelled(folder, dict(enumerate(indices)))
+  return _Relabelled(ImageFolder(path, names), dict(enumerate(indices)))
 
 
 def unlabelled_folders(path: pathlib.Path) -> Dataset:
@@ -85,7 +83,7 @@ class RealImages:
       ) from error
     numbered = {
       int(match[1]): file
-      for file in pictures(path)
+      for file in list_pictures(path)[0]
       if (match := _VALIDATION.match(file.stem))
     }
     # The first image is number 1.
@@ -104,7 +102,8 @@ class RealImages:
   def get(self, index: int) -> Sample:
     """The index-th image."""
     file = self._files[index]
-    return Sample(file.name, read_picture(file), None)
+    image, changed = read_picture(file)
+    return Sample(file.name, image, None, changed)
 
 
 def cifar10_c(path: pathlib.Path, part: str) -> Dataset:
@@ -192,6 +191,7 @@ class _Relabelled:
 
   def __init__(self, dataset: Dataset, labels: dict[int, int]):
     self.class_names = NUMBERS
+    self.left_out = getattr(dataset, "left_out", ())
     self._dataset, self._labels = dataset, labels
 
   def __len__(self) -> int:

@@ -6,29 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from robust_jax.adapters.dataset import Dataset
+from robust_jax.adapters.dataset import Change, Dataset, Problem, Sample
 
 UNREADABLE = "unreadable image"
 NO_IMAGE = "not an image"
 DUPLICATE = "duplicate id"
 UNKNOWN_LABEL = "unknown label"
-
-
-@dataclasses.dataclass(frozen=True)
-class Problem:
-  """An example that is left out, and why.
-
-  Attributes:
-    index: its place in the data set.
-    id: its name, None where it could not be read.
-    kind: "unreadable image", "not an image", "duplicate id", "unknown label".
-    message: what exactly.
-  """
-
-  index: int
-  id: str | None
-  kind: str
-  message: str
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -41,6 +24,7 @@ class Survey:
     labels: int `[N]`; None if no example has one.
     shapes: N tuples (H, W, C).
     problems: what is left out; to be reported.
+    changes: what is not used as it is stored; to be reported.
   """
 
   indices: np.ndarray
@@ -48,6 +32,7 @@ class Survey:
   labels: np.ndarray | None
   shapes: tuple[tuple[int, int, int], ...]
   problems: tuple[Problem, ...]
+  changes: tuple[Change, ...]
 
   @property
   def counts(self) -> dict[str, int]:
@@ -95,6 +80,7 @@ def survey(dataset: Dataset) -> Survey:
     labels=None if None in labels else np.array(labels, np.int64),
     shapes=tuple(row.shape for row in rows),
     problems=tuple(problems),
+    changes=tuple(Change(r.id, kind) for r in rows for kind in r.changed),
   )
 
 
@@ -105,11 +91,12 @@ class _Row(NamedTuple):
   id: str
   label: int | None
   shape: tuple[int, int, int]
+  changed: tuple[str, ...]
 
 
 def _read(dataset: Dataset, index: int, seen: dict[str, int]) -> _Row | Problem:
   try:
-    name, image, label = dataset.get(index)
+    name, image, label, changed = Sample(*dataset.get(index))
   except Exception as error:  # whatever the user's code may raise
     message = f"{type(error).__name__}: {error}"
     return Problem(index, None, UNREADABLE, message)
@@ -127,7 +114,7 @@ def _read(dataset: Dataset, index: int, seen: dict[str, int]) -> _Row | Problem:
   if not whole or (label is not None and not 0 <= label < num_classes):
     message = f"label {label!r}: wanted 0..{num_classes - 1}."
     return Problem(index, name, UNKNOWN_LABEL, message)
-  return _Row(index, name, label, shape)
+  return _Row(index, name, label, shape, changed)
 
 
 def _without_label(row: _Row) -> Problem:

@@ -12,7 +12,7 @@ from robust_jax.evaluation.agreement import agreement
 from robust_jax.evaluation.answers import Read
 from robust_jax.evaluation.catalogue import Catalogue
 from robust_jax.evaluation.entrant import CLEAN, Entrant
-from robust_jax.evaluation.held_images import HeldImages
+from robust_jax.evaluation.held_images import HeldImages, counts
 from robust_jax.evaluation.pixel_shift_map import pixel_shift_map
 from robust_jax.evaluation.recommendation import recommendation
 from robust_jax.statistics.bonferroni import bonferroni
@@ -32,7 +32,6 @@ from robust_jax.statistics.risk import Risk, risk
 from robust_jax.statistics.risk_by_slice import risk_by_slice
 
 SCHEMA = "robust_jax.compare/1"
-_PROBLEMS_SHOWN = 100
 
 
 class Compared(NamedTuple):
@@ -208,9 +207,14 @@ def _data(images):
     ],
     "digest": images.digest,
     "problem_counts": images.problem_counts,
-    "problems": [
-      dataclasses.asdict(p) for p in images.problems[:_PROBLEMS_SHOWN]
+    "problems": [p._asdict() for p in images.problems],
+    "left_out_counts": counts(p.kind for p in images.left_out),
+    "left_out": [
+      {"id": p.id, "kind": p.kind, "message": p.message}
+      for p in images.left_out
     ],
+    "change_counts": counts(c.kind for c in images.changes),
+    "changes": [c._asdict() for c in images.changes],
   }
 
 

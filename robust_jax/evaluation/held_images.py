@@ -3,11 +3,12 @@
 import collections
 import dataclasses
 import hashlib
+from collections.abc import Iterable
 
 import numpy as np
 
-from robust_jax.adapters.dataset import Dataset, Sample
-from robust_jax.adapters.survey import Problem, survey
+from robust_jax.adapters.dataset import Change, Dataset, Problem, Sample
+from robust_jax.adapters.survey import survey
 from robust_jax.evaluation.transformation import image_number
 
 _BATCH = 128
@@ -43,6 +44,8 @@ class HeldImages:
     labels: int `[N]`; None if no image has one.
     groups: the images, by shape.
     problems: of images that were drawn and are left out.
+    left_out: what lies beside the images of the data set and is none.
+    changes: images that are not used as they are stored.
     available: how many the data set has, before any were drawn.
     digest: of ids, labels and every pixel.
   """
@@ -52,6 +55,8 @@ class HeldImages:
   labels: np.ndarray | None
   groups: tuple[Group, ...]
   problems: tuple[Problem, ...]
+  left_out: tuple[Problem, ...]
+  changes: tuple[Change, ...]
   available: int
   digest: str
 
@@ -63,7 +68,7 @@ class HeldImages:
   @property
   def problem_counts(self) -> dict[str, int]:
     """Kind of problem -> how many."""
-    return dict(collections.Counter(p.kind for p in self.problems))
+    return counts(p.kind for p in self.problems)
 
   def find(self, row: int) -> tuple[Group, int]:
     """The group that the row-th of the N is in, and its place there."""
@@ -72,6 +77,11 @@ class HeldImages:
       for group in self.groups
       for place in np.flatnonzero(group.rows == row)
     )
+
+
+def counts(kinds: Iterable[str]) -> dict[str, int]:
+  """How many there are of each kind, the most frequent first."""
+  return dict(collections.Counter(kinds).most_common())
 
 
 def held_images(
@@ -106,9 +116,10 @@ def held_images(
     labels=found.labels,
     groups=_groups(found.shapes, images, numbers),
     problems=tuple(
-      dataclasses.replace(p, index=int(drawn.indices[p.index]))
-      for p in found.problems
+      p._replace(index=int(drawn.indices[p.index])) for p in found.problems
     ),
+    left_out=tuple(getattr(dataset, "left_out", ())),
+    changes=found.changes,
     available=available,
     digest=digest.hexdigest(),
   )

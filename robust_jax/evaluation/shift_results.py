@@ -8,7 +8,7 @@ import numpy as np
 
 from robust_jax.evaluation.answers import Read
 from robust_jax.evaluation.compare_pairs import compare_pairs
-from robust_jax.evaluation.held_images import HeldImages
+from robust_jax.evaluation.held_images import HeldImages, counts
 from robust_jax.evaluation.shift_set import ShiftSet
 from robust_jax.statistics.correct_among import correct_among
 from robust_jax.statistics.correct_within import correct_within
@@ -87,6 +87,8 @@ def shift_results(
     "available": found.images.available,
     "classes": len(found.classes or found.images.class_names),
     "problem_counts": found.images.problem_counts,
+    "left_out_counts": counts(p.kind for p in found.images.left_out),
+    "change_counts": counts(c.kind for c in found.images.changes),
     "digest": found.images.digest,
     "models": {
       name: {"missing": reads[name].missing, **result}

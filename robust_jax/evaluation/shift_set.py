@@ -120,6 +120,7 @@ class _Read:
 
   def __init__(self, dataset: Dataset, rows: Sequence[int]):
     self.class_names = dataset.class_names
+    self.left_out = getattr(dataset, "left_out", ())
     self.places: dict[str, int] = {}
     self._dataset, self._rows = dataset, rows
 

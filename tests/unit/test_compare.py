@@ -181,8 +181,9 @@ class TestAsking:
         return 9
 
       def get(self, index):
-        _, image, label = Bars().get(index)
-        return Sample(f"{index}", image[: 9 - 3 * (index % 2)], label)
+        bar = Bars().get(index)
+        image = bar.image[: 9 - 3 * (index % 2)]
+        return Sample(f"{index}", image, bar.label)
 
     images = held_images(Shapes())
     assert [len(g.rows) for g in images.groups] == [5, 4]

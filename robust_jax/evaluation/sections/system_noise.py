@@ -9,8 +9,8 @@ import rich.table
 
 from robust_jax import checks
 from robust_jax.adapters import decode as decoding
+from robust_jax.adapters import read_picture, resized
 from robust_jax.adapters import resize as resizing
-from robust_jax.adapters import resized
 from robust_jax.evaluation.code_digest import code_digest
 from robust_jax.evaluation.section import Setting, Watched
 from robust_jax.evaluation.section_table import section_table
@@ -157,7 +157,7 @@ class _Asking:
 
 def _step(decoder: str, resizer: str, size: int) -> str:
   """Named by the libraries' versions too: another one is another answer."""
-  modules = (decoding, resizing, resized)
+  modules = (decoding, read_picture, resizing, resized)
   code = code_digest(pathlib.Path(module.__file__) for module in modules)
   versions = f"{version(decoder)}-{version(resizer)}"
   return f"system_noise/{decoder}/{resizer}/{size}/{versions}-{code}"
