@@ -19,6 +19,7 @@ from experiments.sections import (
 from experiments.warm_start import warm_start
 from robust_jax import checks, lookup
 from robust_jax.adaptation import Alignment
+from robust_jax.attacks.standalone import standalone
 from robust_jax.data.aligned import aligned
 from robust_jax.data.augmentation import perturb
 from robust_jax.data.feed import Feed, evaluation_feed, training_feed
@@ -222,7 +223,7 @@ def attack(section: Mapping[str, Any], **override: Any) -> Attack:
       options.pop(part, None)
     make = lookup.find("attacks", name)
     check_options(make, options)
-    return functools.partial(make, **options)
+    return standalone(functools.partial(make, **options))
   if "set" in options:
     options["pset"] = perturbation_set(options.pop("set"), override)
     override = {}

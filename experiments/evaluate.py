@@ -159,7 +159,7 @@ def _title(metric: str) -> str:
 
 
 def _draw(contenders, config, workdir, result, batch, key):
-  attack = jax.jit(build.attack(config.evaluation.curve))
+  attack = build.attack(config.evaluation.curve)
   attacked = {}
   for name, contender in contenders.items():
     x_adv = attack(key, contender.logits_fn, batch["x"], batch["y"])

@@ -134,7 +134,7 @@ def main() -> None:
   made = make_attacks(options.eps, options.num_steps, options.num_samples)
   for name, attack in made.items():
     started = time.monotonic()
-    x_adv = jax.jit(attack)(key_attack, logits_fn, x, target)
+    x_adv = attack(key_attack, logits_fn, x, target)
     images[name] = x_adv.block_until_ready()
     seconds[name] = round(time.monotonic() - started, 1)
   for name, shown in images.items():

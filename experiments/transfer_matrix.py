@@ -180,13 +180,11 @@ def _craft(attack, logits_fn, estimators, train, test):
 def _attack_in_pieces(key, options):
   """(surrogate, x, labels) -> x_adv, one program for pieces of one size."""
   # The margin has a gradient where a sure model's cross-entropy has none.
-  attack = jax.jit(
-    attacks.di_fgsm(
-      options.eps,
-      num_steps=options.num_steps,
-      diversity=0.0,
-      objective=losses.margin,
-    )
+  attack = attacks.di_fgsm(
+    options.eps,
+    num_steps=options.num_steps,
+    diversity=0.0,
+    objective=losses.margin,
   )
 
   def in_pieces(surrogate, x, labels):

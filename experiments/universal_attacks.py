@@ -99,16 +99,14 @@ def attacked(
 
   def patch(key, objective, labels):
     find = attacks.adversarial_patch(draw, objective, resolution=_RESOLUTION)
-    return jax.jit(find)(key, logits_fn, x_train, labels)
+    return find(key, logits_fn, x_train, labels)
 
   wanted = losses.targeted(losses.cross_entropy)
   grey = jnp.full_like(x[:1], 0.5)
   noise = jax.random.normal(keys[0], grey.shape)
   thetas = {
     "random corner": ball.steepest(grey, noise),
-    "universal": jax.jit(attacks.universal(ball))(
-      keys[1], logits_fn, x_train, y_train
-    ),
+    "universal": attacks.universal(ball)(keys[1], logits_fn, x_train, y_train),
   }
   patches = {
     "patch of noise": jax.random.uniform(

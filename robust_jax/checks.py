@@ -14,12 +14,8 @@ from robust_jax.types import Array
 
 def images(x: Array) -> None:
   """x is `[B, ...]`, floating, not empty, finite and in [0, 1]."""
-  if x.ndim < 2 or x.shape[0] == 0:
-    raise ValueError(
-      f"images of shape {x.shape}: wanted a batch [B, ...] of at least one "
-      "example."
-    )
-  if not np.issubdtype(x.dtype, np.floating) and x.dtype.name != "bfloat16":
+  _batch("images", x)
+  if not _is_floating(x):
     raise ValueError(
       f"images of dtype {x.dtype}: wanted floats in [0, 1]; convert 8-bit "
       "images by x.astype('float32') / 255."
@@ -32,6 +28,19 @@ def images(x: Array) -> None:
         f"images with values from {low:g} to {high:g}: wanted [0, 1]. Leave "
         "normalisation to the model's first layer and divide 8-bit images by "
         "255."
+      )
+
+
+def activations(x: Array) -> None:
+  """x is `[B, ...]`, floating, not empty and finite: of a hidden layer."""
+  _batch("activations", x)
+  if not _is_floating(x):
+    raise ValueError(f"activations of dtype {x.dtype}: wanted floats.")
+  if _concrete(x):
+    low, high = map(float, _range(x))
+    if not np.isfinite([low, high]).all():
+      raise ValueError(
+        f"activations with values from {low:g} to {high:g}: wanted finite ones."
       )
 
 
@@ -54,11 +63,33 @@ def labels(labels: Array, batch_size: int, num_classes: int) -> None:
 
 
 def logits(logits: Any, batch_size: int) -> None:
-  """What a model returned is `[B, K]` and floating."""
-  if logits.ndim != 2 or logits.shape[0] != batch_size:
+  """What a model returned, or its shape, is `[B, K]` floats of K >= 2 classes.
+
+  Args:
+    logits: the answer to `batch_size` examples, or what `jax.eval_shape` says
+      of it.
+    batch_size: B.
+  """
+  wanted = f"wanted logits, one array [{batch_size}, K]"
+  if not (hasattr(logits, "shape") and hasattr(logits, "dtype")):
+    raise ValueError(
+      f"the model returned a {type(logits).__name__}: {wanted}. Pass a "
+      "function that picks the logits, such as lambda x: model(x)[0]."
+    )
+  if len(logits.shape) != 2 or logits.shape[0] != batch_size:
     raise ValueError(
       f"the model returned shape {logits.shape} for {batch_size} examples: "
-      f"wanted logits [{batch_size}, K]."
+      f"{wanted}."
+    )
+  if logits.shape[1] < 2:
+    raise ValueError(
+      f"the model returned shape {logits.shape}: {wanted} of two classes or "
+      "more, since of one class no example is ever misclassified. Of a single "
+      "logit z make two, jnp.concatenate([0 * z, z], axis=1)."
+    )
+  if not _is_floating(logits):
+    raise ValueError(
+      f"the model returned {logits.dtype}: {wanted} of floats, not classes."
     )
 
 
@@ -84,6 +115,18 @@ def at_least_one(name: str, value: int) -> None:
   """value is a whole number >= 1."""
   if int(value) != value or value < 1:
     raise ValueError(f"{name} = {value}: wanted a whole number, 1 or more.")
+
+
+def _batch(what: str, x: Array) -> None:
+  if x.ndim < 2 or x.shape[0] == 0:
+    raise ValueError(
+      f"{what} of shape {x.shape}: wanted a batch [B, ...] of at least one "
+      "example."
+    )
+
+
+def _is_floating(x: Array) -> bool:
+  return np.issubdtype(x.dtype, np.floating) or x.dtype.name == "bfloat16"
 
 
 def _range(values: Array) -> tuple[Array, Array]:

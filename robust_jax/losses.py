@@ -19,7 +19,7 @@ _ABOVE_ALL = 1e4
 def cross_entropy(logits: Array, labels: Array) -> Array:
   """`-log softmax(logits)[label]`."""
   return optax.softmax_cross_entropy_with_integer_labels(
-    logits.astype(jnp.float32), labels
+    logits.astype(jnp.float32), _index(labels)
   )
 
 
@@ -151,10 +151,16 @@ def fooled_first(objective: Objective) -> Objective:
   return lifted
 
 
+def _index(labels: Array) -> Array:
+  """Labels of 8 bits would be compared with classes modulo 256."""
+  return labels.astype(jnp.int32)
+
+
 def _of_label(logits: Array, labels: Array) -> Array:
-  return jnp.take_along_axis(logits, labels[:, None], axis=-1)[:, 0]
+  index = _index(labels)[:, None]
+  return jnp.take_along_axis(logits, index, axis=-1)[:, 0]
 
 
 def _best_other(logits: Array, labels: Array) -> Array:
-  is_label = jax.nn.one_hot(labels, logits.shape[-1], dtype=bool)
+  is_label = jax.nn.one_hot(_index(labels), logits.shape[-1], dtype=bool)
   return jnp.max(jnp.where(is_label, -jnp.inf, logits), axis=-1)

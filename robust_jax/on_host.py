@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-import jax
 import numpy as np
 
+from robust_jax import bounded_jit
 from robust_jax.types import Array
 
 # A batch is cut into pieces of these sizes; only the last one is padded.
@@ -27,8 +27,6 @@ def on_host(fn: Callable[..., Array]) -> Callable[..., np.ndarray]:
   Returns:
     images `[N, ...]` -> logits `[N, K]` float32, N = 0 excepted.
   """
-  if not isinstance(fn, jax.tree_util.Partial):
-    fn = jax.tree_util.Partial(fn)
 
   def predict(*inputs: np.ndarray) -> np.ndarray:
     answers, start = [], 0
@@ -36,7 +34,9 @@ def on_host(fn: Callable[..., Array]) -> Callable[..., np.ndarray]:
       left = len(inputs[0]) - start
       size = next((s for s in _SIZES if s <= left), _SIZES[-1])
       pieces = [rows[start : start + size] for rows in inputs]
-      answer = _call(fn, *(_padded(piece, size) for piece in pieces))
+      answer = bounded_jit.call(
+        _apply, fn, *(_padded(piece, size) for piece in pieces)
+      )
       answers.append(np.asarray(answer, np.float32)[: len(pieces[0])])
       start += size
     return np.concatenate(answers)
@@ -49,6 +49,5 @@ def _padded(piece, size):
   return np.pad(piece, padding, mode="edge")
 
 
-@jax.jit
-def _call(fn, *inputs):
+def _apply(fn, *inputs):
   return fn(*inputs)

@@ -69,6 +69,8 @@ class PerturbationSet(NamedTuple):
     apply: `(x, theta) -> x'`, a valid model input, differentiable in theta.
     grid: `(x, n) -> Grid` with n values of each parameter, or a number for each
       where n is a sequence; None where the set cannot be enumerated.
+    check: `(x)` raises ValueError on inputs that the set is not for; None is
+      for images in [0, 1].
   """
 
   zero: Callable[[Array], PyTree]
@@ -77,6 +79,7 @@ class PerturbationSet(NamedTuple):
   steepest: Callable[[Array, PyTree], PyTree]
   apply: Callable[[Array, PyTree], Array]
   grid: Callable[[Array, int | Sequence[int]], Grid] | None = None
+  check: Callable[[Array], None] | None = None
 
 
 class SearchResult(NamedTuple):

@@ -17,6 +17,7 @@ from robust_jax.attacks.lbfgs import lbfgs
 from robust_jax.attacks.rs_fgsm import rs_fgsm
 from robust_jax.attacks.sigma_zero import sigma_zero
 from robust_jax.attacks.square import square
+from robust_jax.attacks.standalone import standalone
 from robust_jax.attacks.universal import universal
 from robust_jax.attacks.worst_of_k import worst_of_k
 
@@ -38,6 +39,7 @@ __all__ = [
   "rs_fgsm",
   "sigma_zero",
   "square",
+  "standalone",
   "universal",
   "worst_of_k",
 ]

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import optax
 
 from robust_jax import checks, losses
+from robust_jax.attacks.standalone import standalone
+from robust_jax.on_cpu import canonicalize_on_cpu
 from robust_jax.types import Array, Key, LogitsFn, Objective
-from robust_jax.victim import victim
 
 
 class Placement(NamedTuple):
@@ -46,7 +47,7 @@ def adversarial_patch(
   and returns the patch. `place` puts it on others:
 
       draw = anywhere(diameter=(0.3, 0.5), degrees=45)
-      find = jax.jit(adversarial_patch(draw))
+      find = adversarial_patch(draw)
       patch = find(key, logits_fn, x_train, labels_train)
       x_adv = place(patch, x_test, draw(key, x_test))
 
@@ -77,8 +78,9 @@ def adversarial_patch(
   checks.at_least_one("batch_size", batch_size)
   checks.at_least_one("resolution", resolution)
 
+  @standalone
   def find(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
-    model = victim(logits_fn, x, labels)
+    model = canonicalize_on_cpu(logits_fn)
     adam = optax.scale_by_adam()
 
     def mean_loss(patch, key):

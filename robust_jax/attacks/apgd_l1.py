@@ -8,7 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import checks, losses, tree
+from robust_jax.attacks.standalone import standalone
 from robust_jax.kth_largest import kth_largest
+from robust_jax.on_cpu import canonicalize_on_cpu
 from robust_jax.perturbations.l1 import l1
 from robust_jax.search import ascent
 from robust_jax.types import (
@@ -21,7 +23,6 @@ from robust_jax.types import (
   PyTree,
   SearchResult,
 )
-from robust_jax.victim import victim
 
 # Shares of the number of entries, step sizes in radii.
 _FIRST_SHARE = 0.2
@@ -68,8 +69,9 @@ def apgd_l1(
   """
   pset = l1(eps)
 
+  @standalone
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
-    model = victim(logits_fn, x, labels)
+    model = canonicalize_on_cpu(logits_fn)
 
     def maximise(loss):
       return lambda x_adv: loss(model(x_adv), labels)

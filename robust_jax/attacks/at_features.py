@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 
+from robust_jax.attacks.standalone import standalone
 from robust_jax.on_cpu import canonicalize_on_cpu
 from robust_jax.types import (
   Array,
@@ -14,7 +15,6 @@ from robust_jax.types import (
   PerturbationSet,
   Search,
 )
-from robust_jax.victim import victim
 
 
 def at_features(
@@ -25,7 +25,7 @@ def at_features(
       attack = at_features(search.pgd, perturbations.feature(1.0),
                            losses.cross_entropy)
       model = split(SmallCNN(), variables)
-      h_adv = jax.jit(attack)(key, model, x, labels)
+      h_adv = attack(key, model, x, labels)
       logits = model.head(h_adv)
 
   The hidden layer is asked once; what the search pays for are passes through
@@ -44,13 +44,13 @@ def at_features(
     that cannot be meant.
   """
 
+  @standalone
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
     if not (hasattr(logits_fn, "features") and hasattr(logits_fn, "head")):
       raise ValueError(
         "an attack on features was given a model in one piece: wanted one "
         "with `features` and `head`, such as models.split makes."
       )
-    victim(logits_fn, x, labels)  # for its checks
     hidden = canonicalize_on_cpu(logits_fn.features)(x)
     head = canonicalize_on_cpu(logits_fn.head)
 

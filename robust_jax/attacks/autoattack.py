@@ -21,10 +21,10 @@ from robust_jax.attacks.fab import (
 from robust_jax.attacks.lp_ball import ORDERS, ball, known
 from robust_jax.attacks.square import go_on
 from robust_jax.attacks.suite import Stage
+from robust_jax.on_cpu import canonicalize_on_cpu
 from robust_jax.search.apgd import apgd
 from robust_jax.search.transformations import keys_of_images
 from robust_jax.types import Array, Attack, Key, LogitsFn, Objective
-from robust_jax.victim import victim
 
 _VERSIONS = ("standard", "plus", "rand")
 _NUM_STEPS = 100
@@ -185,7 +185,7 @@ def _apgd_towards(norm: str, has_dlr: bool, large: bool):
 def _fab_towards(norm: str):
   def attack(eps, key, logits_fn, x, labels, x_now, turn):
     del key, x_now
-    model = victim(logits_fn, x, labels)
+    model = canonicalize_on_cpu(logits_fn)
     boundary = boundary_to_rank(model, x, labels, 1 + turn)
     return _within(
       eps, x, *walk(model, boundary, x, labels, x, norm, _NUM_STEPS)
@@ -198,7 +198,7 @@ def _fab_towards(norm: str):
 def _fab(norm: str):
   def attack(eps, key, logits_fn, x, labels, x_now, turn):
     del x_now
-    model = victim(logits_fn, x, labels)
+    model = canonicalize_on_cpu(logits_fn)
     start = jnp.where(turn == 0, x, random_start(key, x, norm, eps))
     boundary = nearest_boundary(model, labels, norm)
     return _within(
@@ -211,7 +211,7 @@ def _fab(norm: str):
 @functools.cache
 def _square(norm: str):
   def attack(eps, key, logits_fn, x, labels, x_now, turn):
-    model = victim(logits_fn, x, labels)
+    model = canonicalize_on_cpu(logits_fn)
     done, pset = turn * _STRETCH, ball(norm, eps)
     return go_on(key, model, x, labels, x_now, done, norm, pset, _STRETCH)
 
@@ -222,7 +222,7 @@ def _ascend(
   key, logits_fn, x, labels, loss: Objective, norm, eps, large, num_draws
 ) -> Array:
   """One run of APGD; with large radii, through 3 and 2 eps to eps in L1."""
-  model = victim(logits_fn, x, labels)
+  model = canonicalize_on_cpu(logits_fn)
 
   def maximise(objective):
     if num_draws == 1:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from robust_jax import checks
 from robust_jax.attacks import minimal
+from robust_jax.attacks.standalone import standalone
 from robust_jax.types import Array, Attack, Key, LogitsFn
 
 
@@ -45,6 +46,7 @@ def bisect_eps(
   """
   checks.at_least_one("num_rounds", num_rounds)
 
+  @standalone
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
     goal = minimal.goal_of(logits_fn, x, labels, targeted)
     keys = jax.random.split(key, num_rounds)

@@ -8,6 +8,7 @@ import optax
 
 from robust_jax import checks, tree
 from robust_jax.attacks import minimal
+from robust_jax.attacks.standalone import standalone
 from robust_jax.attacks.tanh_space import from_tanh_space, to_tanh_space
 from robust_jax.types import Array, Attack, Key, LogitsFn
 
@@ -61,6 +62,7 @@ def carlini_wagner_linf(
   annealed = optax.cosine_decay_schedule(learning_rate, num_steps, alpha=0.01)
   adam = optax.adam(annealed)
 
+  @standalone
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
     goal = minimal.goal_of(logits_fn, x, labels, targeted)
 

@@ -1,9 +1,13 @@
 """An attack from its three parts."""
 
+import functools
 from typing import Any
 
 import jax
 
+from robust_jax import checks
+from robust_jax.attacks.standalone import standalone
+from robust_jax.on_cpu import canonicalize_on_cpu
 from robust_jax.types import (
   Array,
   Attack,
@@ -13,7 +17,6 @@ from robust_jax.types import (
   PerturbationSet,
   Search,
 )
-from robust_jax.victim import victim
 
 
 def compose(
@@ -21,16 +24,13 @@ def compose(
 ) -> Attack:
   """The attack that searches `pset` for the largest `objective`.
 
-  The result is a pure function to be jitted: one compiled program, a
-  `fori_loop` inside. On the CPU backend the model's convolutions are put into
-  the form that is fast in loops (`canonicalize`).
+  The result is one compiled program, a `fori_loop` inside; see `standalone` for
+  what it checks and keeps. On the CPU backend the model's convolutions are put
+  into the form that is fast in loops (`canonicalize`).
 
       attack = compose(search.pgd, perturbations.linf(0.3),
                        losses.cross_entropy, num_steps=40)
-      logits_fn = jax.tree_util.Partial(model.apply, variables)
-      x_adv = jax.jit(attack)(key, logits_fn, x, labels)
-
-  With `Partial`, as here, new parameters of the same shape do not recompile.
+      x_adv = attack(key, frozen(model, variables), x, labels)
 
   Args:
     search: how to look; see `robust_jax.search`.
@@ -41,11 +41,13 @@ def compose(
 
   Returns:
     `(key, logits_fn, x, labels) -> x_adv`, x_adv `[B, ...]` in [0, 1] with x's
-    dtype. It raises ValueError on images or labels that cannot be meant.
+    dtype. It raises ValueError on images, labels or a model's answer that
+    cannot be meant.
   """
 
+  @functools.partial(standalone, check=pset.check or checks.images)
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
-    model = victim(logits_fn, x, labels)
+    model = canonicalize_on_cpu(logits_fn)
 
     def objective_of_x(x_adv: Array) -> Array:
       return objective(model(x_adv), labels)

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 
 from robust_jax import checks, tree
 from robust_jax.attacks import minimal
+from robust_jax.attacks.standalone import standalone
 from robust_jax.types import Array, Attack, Key, LogitsFn
 
 
@@ -49,6 +50,7 @@ def deepfool(
   checks.at_least_one("num_steps", num_steps)
   checks.at_least_one("num_rivals", num_rivals)
 
+  @standalone
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
     del key
     goal = minimal.goal_of(logits_fn, x, labels, targeted)

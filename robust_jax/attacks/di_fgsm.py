@@ -4,6 +4,7 @@ import jax
 
 from robust_jax import losses, search
 from robust_jax.attacks.compose import compose
+from robust_jax.attacks.standalone import standalone
 from robust_jax.attacks.surrogates import diverse
 from robust_jax.perturbations.linf import linf
 from robust_jax.types import Array, Attack, Key, LogitsFn, Objective
@@ -49,6 +50,7 @@ def di_fgsm(
     keep="last",
   )
 
+  @standalone
   def through_diversity(key: Key, logits_fn: LogitsFn, x: Array, labels: Array):
     key_diverse, key_attack = jax.random.split(key)
     model = diverse(key_diverse, logits_fn, diversity, smallest)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from robust_jax import checks
 from robust_jax.attacks import minimal
+from robust_jax.attacks.standalone import standalone
 from robust_jax.attacks.weight_search import smallest_weight
 from robust_jax.types import Array, Attack, Key, LogitsFn
 
@@ -56,6 +57,7 @@ def ead(
   checks.at_least_one("num_rounds", num_rounds)
   checks.at_least_one("restarts", restarts)
 
+  @standalone
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
     goal = minimal.goal_of(logits_fn, x, labels, targeted)
 

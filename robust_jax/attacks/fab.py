@@ -8,10 +8,11 @@ import jax.numpy as jnp
 from robust_jax import checks, tree
 from robust_jax.attacks import lp_ball
 from robust_jax.attacks.hyperplane import to_hyperplane
+from robust_jax.attacks.standalone import standalone
 from robust_jax.computed_once import computed_once
+from robust_jax.on_cpu import canonicalize_on_cpu
 from robust_jax.rows import row_sum
 from robust_jax.types import Array, Attack, Key, LogitsFn
-from robust_jax.victim import victim
 
 # Of the paper: largest pull to the original, overshoot, step back.
 _PULL, _OVERSHOOT, _BACK = 0.1, 1.05, 0.9
@@ -58,8 +59,9 @@ def fab(
   if restarts > 1 and not isinstance(eps, jax.core.Tracer) and jnp.isinf(eps):
     raise ValueError("restarts need a finite eps: it scales their starts.")
 
+  @standalone
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
-    model = victim(logits_fn, x, labels)
+    model = canonicalize_on_cpu(logits_fn)
     num_classes = jax.eval_shape(logits_fn, x).shape[1]
     ranks = min(num_targets, num_classes - 1) or 1
 

@@ -6,6 +6,7 @@ import optax
 
 from robust_jax import checks, tree
 from robust_jax.attacks import minimal
+from robust_jax.attacks.standalone import standalone
 from robust_jax.types import Array, Attack, Key, LogitsFn
 
 _DUAL = {1: jnp.inf, 2: 2, jnp.inf: 1}
@@ -60,6 +61,7 @@ def fmn(
     step_size = 10.0 if norm == jnp.inf else 1.0
   checks.at_least_one("restarts", restarts)
 
+  @standalone
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
     goal = minimal.goal_of(logits_fn, x, labels, targeted)
     farthest = minimal.distance(jnp.maximum(goal.x, 1 - goal.x), norm)

@@ -9,6 +9,7 @@ from robust_jax import checks, losses
 from robust_jax.attacks import minimal
 from robust_jax.attacks.box_quasi_newton import minimise_in_box
 from robust_jax.attacks.deepfool import strongest_others
+from robust_jax.attacks.standalone import standalone
 from robust_jax.attacks.weight_search import smallest_weight
 from robust_jax.types import Array, Attack, Key, LogitsFn
 
@@ -62,6 +63,7 @@ def lbfgs(
   checks.at_least_one("memory", memory)
   checks.at_least_one("restarts", restarts)
 
+  @standalone
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
     goal = minimal.goal_of(logits_fn, x, labels, targeted)
     wanted = labels[:, None]

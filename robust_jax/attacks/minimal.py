@@ -16,8 +16,8 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import losses, tree
+from robust_jax.on_cpu import canonicalize_on_cpu
 from robust_jax.types import Array, Key, LogitsFn
-from robust_jax.victim import victim
 
 _CLEAR = 1e-5
 
@@ -83,7 +83,7 @@ def goal_of(
   logits_fn: LogitsFn, x: Array, labels: Array, targeted: bool
 ) -> Goal:
   """The goal, with its input checked; see `victim`."""
-  model = victim(logits_fn, x, labels)
+  model = canonicalize_on_cpu(logits_fn)
 
   def returned(x_adv: Array) -> Array:
     return jnp.clip(x_adv, 0.0, 1.0).astype(x.dtype)

@@ -3,9 +3,10 @@
 import jax
 
 from robust_jax import losses
+from robust_jax.attacks.standalone import standalone
+from robust_jax.on_cpu import canonicalize_on_cpu
 from robust_jax.perturbations.linf import linf
 from robust_jax.types import Array, Attack, Key, LogitsFn
-from robust_jax.victim import victim
 
 
 def rs_fgsm(eps: Array | float, *, step_size: Array | float = 1.25) -> Attack:
@@ -27,8 +28,9 @@ def rs_fgsm(eps: Array | float, *, step_size: Array | float = 1.25) -> Attack:
   """
   pset = linf(eps)
 
+  @standalone
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
-    model = victim(logits_fn, x, labels)
+    model = canonicalize_on_cpu(logits_fn)
     start = pset.sample(key, x)
     grad = jax.grad(
       lambda noise: losses.cross_entropy(model(x + noise), labels).sum()

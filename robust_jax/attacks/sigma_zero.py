@@ -6,6 +6,7 @@ import optax
 
 from robust_jax import checks, tree
 from robust_jax.attacks import minimal
+from robust_jax.attacks.standalone import standalone
 from robust_jax.types import Array, Attack, Key, LogitsFn
 
 
@@ -53,6 +54,7 @@ def sigma_zero(
   checks.at_least_one("num_steps", num_steps)
   checks.at_least_one("restarts", restarts)
 
+  @standalone
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
     goal = minimal.goal_of(logits_fn, x, labels, targeted)
     adam = optax.scale_by_adam()

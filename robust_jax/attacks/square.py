@@ -8,7 +8,9 @@ import numpy as np
 
 from robust_jax import checks, losses, tree
 from robust_jax.attacks.lp_ball import ORDERS, ball
+from robust_jax.attacks.standalone import standalone
 from robust_jax.computed_once import computed_once
+from robust_jax.on_cpu import canonicalize_on_cpu
 from robust_jax.search import ascent, window
 from robust_jax.search.square import num_halvings, sides
 from robust_jax.search.square import square as linf_search
@@ -20,7 +22,6 @@ from robust_jax.types import (
   PerturbationSet,
   SearchResult,
 )
-from robust_jax.victim import victim
 
 
 def square(
@@ -57,8 +58,9 @@ def square(
   checks.at_least_one("num_queries", num_queries)
   pset = ball(norm, eps)
 
+  @standalone
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
-    model = victim(logits_fn, x, labels)
+    model = canonicalize_on_cpu(logits_fn)
     return go_on(key, model, x, labels, x, 0, norm, pset, num_queries, share)
 
   return attack

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import checks, losses, tree
+from robust_jax.attacks.standalone import standalone
+from robust_jax.on_cpu import canonicalize_on_cpu
 from robust_jax.types import (
   Array,
   Key,
@@ -14,7 +16,6 @@ from robust_jax.types import (
   PerturbationSet,
   PyTree,
 )
-from robust_jax.victim import victim
 
 Transform = Callable[[Key, Array], Array]
 
@@ -34,7 +35,7 @@ def universal(
   **Not an `Attack`**: it has the arguments of one, but it learns from N images,
   and returns the perturbation. `applied(pset, theta, x)` puts it on others:
 
-      find = jax.jit(universal(perturbations.linf(0.2)))
+      find = universal(perturbations.linf(0.2))
       theta = find(key, logits_fn, x_train, labels_train)
       x_adv = applied(perturbations.linf(0.2), theta, x_test)
 
@@ -67,8 +68,9 @@ def universal(
   checks.at_least_one("num_epochs", num_epochs)
   checks.at_least_one("batch_size", batch_size)
 
+  @standalone
   def find(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> PyTree:
-    model = victim(logits_fn, x, labels)
+    model = canonicalize_on_cpu(logits_fn)
     num_batches = len(x) // batch_size
     if num_batches == 0:
       raise ValueError(

@@ -19,7 +19,7 @@ def worst_of_k(pset: PerturbationSet, *, k: int = 10) -> Attack:
     k: draws per example.
 
   Returns:
-    `(key, logits_fn, x, labels) -> x_adv`, to be jitted.
+    `(key, logits_fn, x, labels) -> x_adv`.
 
   Raises:
     ValueError: no draw.

@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from robust_jax import checks, losses
+from robust_jax import bounded_jit, checks, losses
+from robust_jax.attacks.standalone import check_call
 from robust_jax.evaluation import masking_rivals as rivals
 from robust_jax.evaluation import masking_verdicts as verdicts
 from robust_jax.evaluation.gradient_free import random_windows
@@ -25,10 +26,6 @@ from robust_jax.types import (
   PerturbationSet,
   Search,
 )
-from robust_jax.victim import victim
-
-_ask = jax.jit(ask)
-_probe = jax.jit(probe, static_argnames="plan")
 
 
 def masking_checks(
@@ -89,18 +86,20 @@ def masking_checks(
   Thresholds are ours, except the tolerance on repeated answers, AutoAttack's.
   """
   x, labels = jnp.asarray(x), jnp.asarray(labels)
-  victim(logits_fn, x, labels)  # refuses what cannot be meant
+  for model in (logits_fn, surrogate or logits_fn):
+    check_call(model, x, labels)
   _check_radii(radii)
   for name, value in (("num_steps", num_steps), ("restarts", restarts)):
     checks.at_least_one(name, value)
     if value < 2:
       raise ValueError(f"{name} = {value}: wanted 2 or more, to compare with.")
   plan = Plan(make_set, objective, black_box, num_steps, step_size, restarts)
-  model = _as_pytree(logits_fn)
-  helper = None if surrogate is None else _as_pytree(surrogate)
-  asked = jax.device_get([_ask(model, x), _ask(model, x)])
+  asked = [bounded_jit.call(ask, logits_fn, x) for _ in range(2)]
+  asked = jax.device_get(asked)
   eps = jnp.asarray(radii, jnp.float32)
-  probes = jax.device_get(_probe(key, model, x, labels, eps, helper, plan=plan))
+  probes = jax.device_get(
+    bounded_jit.call(probe, key, logits_fn, x, labels, eps, surrogate, plan)
+  )
   if not probes.correct.any():
     raise ValueError(
       f"the model answers none of the {len(x)} images right, so there is "
@@ -118,13 +117,6 @@ def masking_checks(
     rivals.more_restarts(probes, radii),
     *rivals.rivals(probes, radii),
   ]
-
-
-def _as_pytree(logits_fn):
-  """A `Partial` may be an argument of a compiled function; any may be one."""
-  if isinstance(logits_fn, jax.tree_util.Partial):
-    return logits_fn
-  return jax.tree_util.Partial(logits_fn)
 
 
 def _check_radii(radii):

@@ -1,5 +1,6 @@
 """What the checks for masked gradients measure; pure functions, no verdicts."""
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,6 +10,7 @@ import jax.numpy as jnp
 
 from robust_jax import losses, tree
 from robust_jax.evaluation.gradient_free import random_draws
+from robust_jax.on_cpu import canonicalize_on_cpu
 from robust_jax.search import fgsm, pgd
 from robust_jax.types import (
   Array,
@@ -18,14 +20,15 @@ from robust_jax.types import (
   PerturbationSet,
   Search,
 )
-from robust_jax.victim import victim
 
 # Far above the rounding of float32 logits, far below the size of an attack.
 _PROBE_STEP = 0.01
 _NUM_DIRECTIONS = 8
 
 
-class Plan(NamedTuple):
+@jax.tree_util.register_static
+@dataclasses.dataclass(frozen=True)
+class Plan:
   """What is fixed before anything is compiled.
 
   Attributes:
@@ -109,8 +112,8 @@ def probe(
   The radii are the values of a loop whose body is compiled once. Every radius
   gets the same keys, so that random starts differ by nothing but the radius.
   """
-  model = victim(logits_fn, x, labels)
-  helper = None if surrogate is None else victim(surrogate, x, labels)
+  model = canonicalize_on_cpu(logits_fn)
+  helper = None if surrogate is None else canonicalize_on_cpu(surrogate)
   key_misled, key_fooled = jax.random.split(key)
   return Probes(
     correct=~_is_wrong(model, x, labels),

@@ -4,6 +4,7 @@ from typing import Literal
 
 import jax.numpy as jnp
 
+from robust_jax import checks
 from robust_jax.perturbations import balls
 from robust_jax.perturbations.l1 import l1
 from robust_jax.perturbations.l2 import l2
@@ -23,7 +24,8 @@ def feature(
   """Perturbations of activations, `||theta|| <= eps`, without a box.
 
   x is here what a hidden layer answers, `[B, ...]`, and the victim the rest of
-  the model; `attacks.at_features` composes them with a search on images.
+  the model, so that `attacks.compose` attacks it as it does images;
+  `attacks.at_features` starts from images.
 
   Args:
     eps: radius in units of the activations, which have no scale of their own:
@@ -36,8 +38,9 @@ def feature(
   if norm not in _NORMS:
     raise ValueError(f"norm = '{norm}': wanted 'l1', 'l2' or 'linf'.")
   make, onto_ball = _NORMS[norm]
-  # Of the boxed set, only these two know of the box.
+  # Of the boxed set, only these know of the box.
   return make(eps)._replace(
     project=lambda x, theta: onto_ball(theta, eps),
     apply=lambda x, theta: (x + theta).astype(x.dtype),
+    check=checks.activations,
   )

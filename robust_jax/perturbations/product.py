@@ -33,6 +33,7 @@ def product(a: PerturbationSet, b: PerturbationSet) -> PerturbationSet:
     steepest=lambda x, grad: (a.steepest(x, grad[0]), b.steepest(x, grad[1])),
     apply=lambda x, theta: b.apply(a.apply(x, theta[0]), theta[1]),
     grid=_grid(a, b) if a.grid and b.grid else None,
+    check=a.check,
   )
 
 

@@ -11,18 +11,22 @@ import typing
 import jax
 import jax.numpy as jnp
 
-from robust_jax import attacks, lookup, losses
+from robust_jax import attacks, lookup, losses, perturbations, search
+from robust_jax.attacks.adversarial_patch import anywhere
 from robust_jax.attacks.cost import passes
-from robust_jax.types import Array, PerturbationSet
+from robust_jax.types import Array, Attack, PerturbationSet
 
 SETS = lookup.members("perturbations")
 SEARCHES = lookup.members("search")
+ATTACKS = lookup.members("attacks")
 
 # Sets of hidden activations, which need not lie in [0, 1].
 UNBOXED = {"feature"}
 # What factories ask for and have no default of.
 _REQUIRED = {"eps": 0.1, "k": 5, "height": 3, "width": 4}
 _PARTS = {"a": "l2", "b": "linf"}
+# A few steps, rounds, queries and images of a batch are as lawful as many.
+_FEW = 3
 
 
 def make_set(name: str, scale=1.0) -> PerturbationSet:
@@ -49,6 +53,46 @@ def _scaled(value, scale):
   if isinstance(value, int):
     return jnp.round(value * jnp.asarray(scale)).astype(jnp.int32)
   return value * scale
+
+
+def make_attack(name: str, norm: str = "linf") -> Attack:
+  """An attack by name, of a few steps, and of radius 0.1 where it has one."""
+  factory = lookup.find("attacks", name)
+  ball = make_set("feature" if name == "at_features" else norm)
+  required = {
+    "norm": norm,
+    "eps": _REQUIRED["eps"],
+    "largest": 1.0,
+    "pset": ball,
+    "search": search.pgd,
+    "objective": losses.margin,
+    "draw": anywhere(),
+    "attack": _plain_attack,
+    "make_attack": lambda eps: attacks.compose(
+      search.pgd, perturbations.linf(eps), losses.margin, num_steps=_FEW
+    ),
+  }
+  options = {}
+  for parameter in inspect.signature(factory).parameters.values():
+    if parameter.kind is parameter.VAR_KEYWORD:
+      continue
+    value = parameter.default
+    if value is parameter.empty:
+      value = required[parameter.name]
+      if parameter.name == "norm" and parameter.annotation is float:
+        value = jnp.inf
+    elif type(value) is int:
+      value = min(value, _FEW)
+    options[parameter.name] = value
+  return factory(**options)
+
+
+def _plain_attack(key, logits_fn, x, labels):
+  """As a user writes one, who does not think of rounding or of checks."""
+  del key
+  loss = lambda x_adv: losses.margin(logits_fn(x_adv), labels).sum()
+  step = _REQUIRED["eps"] * jnp.sign(jax.grad(loss)(x))
+  return jnp.clip(x + step, 0, 1).astype(x.dtype)
 
 
 def scales(name: str) -> list[float]:

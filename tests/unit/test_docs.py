@@ -12,7 +12,7 @@ from PIL import Image
 
 from experiments import runs
 from experiments.configs.adversarial import digits_pgd
-from robust_jax import lookup
+from robust_jax import attacks, lookup
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -23,7 +23,7 @@ def _code_blocks(name):
 
 
 def test_the_attack_of_the_walk_through(tmp_path, monkeypatch):
-  attack, section = _code_blocks("docs/adding_an_attack.md")
+  attack, section, call = _code_blocks("docs/adding_an_attack.md")
   assert len(attack.strip().splitlines()) < 30
   (tmp_path / "my_attacks.py").write_text(attack)
   monkeypatch.syspath_prepend(tmp_path)
@@ -46,6 +46,13 @@ def test_the_attack_of_the_walk_through(tmp_path, monkeypatch):
   x_adv = noisy_sign(jax.random.key(1), lambda x: x @ w, x, jnp.zeros(3, int))
   expected = 0.5 + 0.1 * jnp.sign(w[:, 1] - w[:, 0])
   assert jnp.allclose(x_adv, expected, atol=1e-6)
+
+  known = {"jax": jax, "attacks": attacks, "noisy_sign": noisy_sign}
+  known |= {"logits_fn": lambda x: x @ w, "x": x, "labels": jnp.zeros(3, int)}
+  exec(call, known)
+  assert jnp.allclose(known["x_adv"], expected, atol=1e-6)
+  with pytest.raises(ValueError, match="labels from 2 to 2"):
+    exec(call, known | {"labels": jnp.full(3, 2)})
 
 
 def test_the_robustness_tests_run():

@@ -1,0 +1,122 @@
+"""What every attack must refuse, accept and return.
+
+Each is called as a user calls it, with arrays and without `jax.jit`. The model
+answers more classes than eight bits count, in two parts for those attacks that
+ask for a hidden layer.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from robust_jax import bounded_jit
+from robust_jax.models.split import SplitModel
+from tests.contract.members import ATTACKS, make_attack
+
+KEY = jax.random.key(0)
+K = 300
+X = jax.random.uniform(jax.random.key(1), (3, 5, 6, 1)).at[0, :2].set(0.0)
+TRACES = []
+
+each_attack = pytest.mark.parametrize("name", ATTACKS)
+
+
+def flat(x):
+  return x.reshape(len(x), -1)
+
+
+def affine(weights, h):
+  TRACES.append(1)
+  return (h - 0.5).astype(jnp.float32) @ weights
+
+
+def model(seed=0):
+  weights = jax.random.normal(jax.random.key(seed), (30, K))
+  return SplitModel(
+    jax.tree_util.Partial(flat), jax.tree_util.Partial(affine, weights)
+  )
+
+
+MODEL = model()
+LABELS = MODEL(X).argmax(axis=1)
+
+
+@functools.cache
+def attack_of(name):
+  return make_attack(name)
+
+
+@functools.cache
+def answer(name, dtype="int32"):
+  """The attack's result on the images, labels of that type."""
+  labels = jnp.asarray(LABELS % 250, dtype)
+  return attack_of(name)(KEY, MODEL, X, labels)
+
+
+BAD = {
+  "8 bits": (255 * X, LABELS, r"values from 0 to 2\d\d.*: wanted \[0, 1\]"),
+  "normalised": (2 * X - 1, LABELS, r"values from -1 .*: wanted \[0, 1\]"),
+  "NaN": (X.at[1, 2].set(jnp.nan), LABELS, "values from nan"),
+  "integers": (jnp.ones(X.shape, int), LABELS, "dtype int32: wanted floats"),
+  "no example": (X[:0], LABELS[:0], "at least one example"),
+  "1..K": (X, jnp.array([1, 2, K]), f"labels from 1 to {K}: wanted 0..{K - 1}"),
+  "negative": (X, jnp.array([-1, 2, 3]), "labels from -1 to 3"),
+  "one-hot": (X, jax.nn.one_hot(LABELS, K), r"shape \(3, 300\): wanted \[3\]"),
+  "floats": (X, LABELS.astype(float), "dtype float32: wanted integers"),
+}
+NO_CLASSIFIER = {
+  "a tuple": (lambda x: (MODEL(x), {}), r"returned a tuple: .* lambda x"),
+  "a dict": (lambda x: {"logits": MODEL(x)}, r"returned a dict: .* lambda x"),
+  "[B]": (lambda x: MODEL(x)[:, 0], r"returned shape \(3,\) .* \[3, K\]"),
+  "[B, 1]": (lambda x: MODEL(x)[:, :1], r"\(3, 1\): .* two classes or more"),
+  "classes": (lambda x: MODEL(x).astype(int), "returned int32: .* not classes"),
+}
+
+
+@pytest.fixture
+def nothing_runs(monkeypatch):
+  def run(*args):
+    raise AssertionError("something was computed before it was refused")
+
+  monkeypatch.setattr(bounded_jit, "call", run)
+
+
+@each_attack
+@pytest.mark.parametrize("kind", BAD)
+def test_bad_images_and_labels_are_refused(name, kind, nothing_runs):
+  x, labels, message = BAD[kind]
+  with pytest.raises(ValueError, match=message):
+    attack_of(name)(KEY, MODEL, x, labels)
+  with pytest.raises(ValueError, match=message):
+    attack_of(name)(KEY, MODEL, np.asarray(x), np.asarray(labels))
+
+
+@each_attack
+@pytest.mark.parametrize("kind", NO_CLASSIFIER)
+def test_models_that_answer_no_logits_are_refused(name, kind, nothing_runs):
+  logits_fn, message = NO_CLASSIFIER[kind]
+  with pytest.raises(ValueError, match=message):
+    attack_of(name)(KEY, logits_fn, X, LABELS)
+
+
+@each_attack
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint32"])
+def test_the_type_of_labels_does_not_matter(name, dtype):
+  jax.tree.map(np.testing.assert_array_equal, answer(name, dtype), answer(name))
+
+
+@each_attack
+def test_the_same_key_gives_the_same_answer(name):
+  again = answer.__wrapped__(name)
+  jax.tree.map(np.testing.assert_array_equal, again, answer(name))
+
+
+@each_attack
+def test_new_parameters_do_not_compile_again(name):
+  answer(name)
+  before = len(TRACES)
+  attack_of(name)(KEY, model(seed=2), X, LABELS)
+  assert len(TRACES) == before
