@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 
 from robust_jax.evaluation.answers import Answers
+from robust_jax.evaluation.ask_entrant import ModelFailed
 from robust_jax.evaluation.catalogue import Catalogue
 from robust_jax.evaluation.collect import changed, collect
 from robust_jax.evaluation.entrant import CLEAN
@@ -36,7 +37,8 @@ def ask_all(
     Whether all is there; False if interrupted.
 
   Raises:
-    ValueError: a model fails.
+    ModelFailed: one does, or is right about no clean image. All models are
+      asked about clean images before anything else.
     OSError: answers cannot be written.
   """
   watched = [Watched(one, images) for one in kept]
@@ -53,11 +55,29 @@ def ask_all(
   before = _first(names, answered)
   with interrupt() as interrupted:
     with Progress("asking", len(names), before) as bar:
-      whole = collect(kept, images, cases.cases, seed, bar.update, interrupted)
+      whole = collect(kept, images, (), seed, bar.update, interrupted)
+      if whole:
+        _check_right(kept, images)
+        whole = collect(
+          kept, images, cases.cases, seed, bar.update, interrupted
+        )
     return whole and all(
       _ask_section(name.replace("_", " "), section, interrupted)
       for name, section in sections.items()
     )
+
+
+def _check_right(kept: Sequence[Answers], images: HeldImages):
+  if images.labels is None:
+    return
+  for one in kept:
+    if not (one.read(CLEAN).classes == images.labels).any():
+      name = one.entrant.name
+      raise ModelFailed(
+        name,
+        f"model '{name}' answers none of {len(images.ids)} clean images right: "
+        "are the classes of the data in the model's order?",
+      )
 
 
 def _forget_changed(watched: Sequence[Watched]):

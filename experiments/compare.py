@@ -11,6 +11,7 @@ from experiments.provenance import machine
 from robust_jax.adapters.dataset import Dataset
 from robust_jax.evaluation import report
 from robust_jax.evaluation.answers import Answers
+from robust_jax.evaluation.ask_entrant import ModelFailed
 from robust_jax.evaluation.catalogue import Catalogue, catalogue
 from robust_jax.evaluation.comparison_report import Compared, comparison_report
 from robust_jax.evaluation.comparison_table import comparison_table
@@ -75,8 +76,12 @@ def compare(
   Returns:
     The report; None if interrupted.
 
+  A model that fails, or is right about no clean image, is left out and said to
+  be: the others are compared without it.
+
   Raises:
-    ValueError: bad input, or a folder that cannot be written.
+    ValueError: bad input, no model that can be asked, or a folder that cannot
+      be written.
   """
   started = time.monotonic()
   asked = asked or Asked()
@@ -85,21 +90,26 @@ def compare(
   cases = catalogue(images.shapes, families)
   _check_gradients(entrants, images, cases)
   _check_thresholds(asked.thresholds, cases, baseline)
-  kept = {
-    key: Answers(out, entrant, images, seed, cases.version)
-    for key, entrant in entrants.items()
-  }
-  setting = Setting(
-    out, kept, images, baseline or candidate, num_examples, seed, _LEVEL
-  )
-  asking = {one.name: one.start(setting) for one in sections}
-  try:
-    out.mkdir(parents=True, exist_ok=True)
-    finished = ask_all(list(kept.values()), images, cases, asking, seed)
-  except OSError as error:
-    raise ValueError(
-      f"{out} cannot be written ({error.strerror}): give another --out."
-    ) from error
+  found, left_out = dict(entrants), {}
+  while True:
+    setting = Setting(
+      out,
+      {
+        key: Answers(out, entrant, images, seed, cases.version)
+        for key, entrant in found.items()
+      },
+      images,
+      baseline if baseline in found else next(iter(found)),
+      num_examples,
+      seed,
+      _LEVEL,
+    )
+    asking = {one.name: one.start(setting) for one in sections}
+    try:
+      finished = _ask(setting, cases, asking)
+      break
+    except ModelFailed as error:
+      _leave_out(error, found, left_out)
   if not finished:
     print(
       f"interrupted: what was answered is in {out / 'answers'}; give the same "
@@ -108,10 +118,10 @@ def compare(
     return None
   reads = {
     key: {name: one.read(name) for name in _names(cases)}
-    for key, one in kept.items()
+    for key, one in setting.kept.items()
   }
   compared = comparison_report(
-    entrants,
+    found,
     reads,
     images,
     cases,
@@ -129,6 +139,7 @@ def compare(
     **{name: one.report() for name, one in asking.items()},
     "data": {"name": name} | compared.report["data"],
     "gate": judged,
+    "models_left_out": left_out,
     "gallery": {
       key: [
         {"id": images.ids[f.row], "case": cases.cases[f.case].name}
@@ -140,11 +151,31 @@ def compare(
     **machine(),
   }
   report.write_json(out / "report.json", result)
-  page = html_report(result, entrants, images, cases.cases, reads, failures)
+  page = html_report(result, found, images, cases.cases, reads, failures)
   with whole_file(out / "report.html") as new:
     new.write_text(page, encoding="utf-8")
   _say(result, sections, out)
   return result
+
+
+def _ask(setting: Setting, cases, asking) -> bool:
+  out, kept = setting.out, list(setting.kept.values())
+  try:
+    out.mkdir(parents=True, exist_ok=True)
+    return ask_all(kept, setting.images, cases, asking, setting.seed)
+  except OSError as error:
+    raise ValueError(
+      f"{out} cannot be written ({error.strerror}): give another --out."
+    ) from error
+
+
+def _leave_out(error: ModelFailed, found, left_out):
+  """Goes on without a model, as long as there is another one."""
+  left_out[error.name] = str(error)
+  del found[error.name]
+  if not found:
+    raise ValueError("; ".join(left_out.values())) from error
+  print(f"going on without '{error.name}': {error}")
 
 
 def _names(cases: Catalogue) -> list[str]:
@@ -204,14 +235,17 @@ def _check_thresholds(thresholds, cases: Catalogue, baseline):
 
 
 def _gate(compared: Compared, asked: Asked, candidate, baseline, seed):
-  if asked.thresholds is None:
+  """None without thresholds, or where a model that it needs was left out."""
+  if asked.thresholds is None or candidate not in compared.risks:
     return None
   regression = None
-  if baseline is not None:
+  if baseline in compared.risks:
     pair = candidate, baseline
     regression = compare_risks(
       *(compared.outcomes[name] for name in pair), pair, seed=seed
     )
+  elif asked.thresholds.max_regression is not None:
+    return None
   judged: Gate = gate(
     compared.risks[candidate],
     asked.thresholds,
@@ -239,6 +273,8 @@ def _say(result, sections, out):
   print(advice["headline"])
   for sentence in advice["cautions"]:
     print(f"  But: {sentence}")
+  for name in result["models_left_out"]:
+    print(f"  But: {name} is left out, for the reason above.")
   judged = result["gate"]
   if judged is not None:
     print(f"\nGate for {judged['candidate']}: {judged['outcome']}.")

@@ -137,7 +137,9 @@ def compare_command(
   )
   if result is None:
     return 130
-  return 0 if result["gate"] is None else result["gate"]["exit_code"]
+  if result["gate"] is not None:
+    return result["gate"]["exit_code"]
+  return 2 if result["models_left_out"] else 0
 
 
 def _sections() -> list[Section]:

@@ -13,6 +13,18 @@ from robust_jax.evaluation.held_images import HeldImages
 _BATCH = 128
 
 
+class ModelFailed(ValueError):
+  """A model that cannot be asked; the others can.
+
+  Attributes:
+    name: of the model.
+  """
+
+  def __init__(self, name: str, message: str):
+    super().__init__(message)
+    self.name = name
+
+
 def ask_entrant(
   entrant: Entrant,
   case: str,
@@ -30,7 +42,7 @@ def ask_entrant(
     pixels: uint8 `[B, H, W, C]`, what the model sees of them.
 
   Raises:
-    ValueError: the model fails, or answers something of another shape.
+    ModelFailed: it does, or answers something of another shape.
   """
   ids = [images.ids[row] for row in rows]
   try:
@@ -42,9 +54,10 @@ def ask_entrant(
     )
   except Exception as error:  # whatever the user's code may raise
     kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-    raise ValueError(
+    raise ModelFailed(
+      entrant.name,
       f"model '{entrant.name}' failed on images of shape "
-      f"{list(pixels.shape[1:])} ({case}): {kind}{error}"
+      f"{list(pixels.shape[1:])} ({case}): {kind}{error}",
     ) from error
 
 
@@ -67,7 +80,7 @@ def ask_classes(
     pixels: uint8 `[M, H, W, C]`.
 
   Raises:
-    ValueError: as `ask_entrant`, or classes instead of scores.
+    ModelFailed: as `ask_entrant`, or classes instead of scores.
   """
   num_classes, kind = len(images.class_names), kept.read(CLEAN).kind
   found = []
@@ -78,5 +91,5 @@ def ask_classes(
       found.append(read_answers(answers, num_classes, kind).classes)
     except ValueError as error:
       name = kept.entrant.name
-      raise ValueError(f"model '{name}' ({case}): {error}") from error
+      raise ModelFailed(name, f"model '{name}' ({case}): {error}") from error
   return np.concatenate(found)

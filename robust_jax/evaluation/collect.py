@@ -6,7 +6,7 @@ import numpy as np
 
 from robust_jax.adapters.read_answers import read_answers
 from robust_jax.evaluation.answers import Answers
-from robust_jax.evaluation.ask_entrant import ask_entrant
+from robust_jax.evaluation.ask_entrant import ModelFailed, ask_entrant
 from robust_jax.evaluation.catalogue import Case
 from robust_jax.evaluation.entrant import CLEAN, Entrant
 from robust_jax.evaluation.held_images import Group, HeldImages
@@ -43,7 +43,8 @@ def collect(
     Whether all is there; False if interrupted, when whole cases are.
 
   Raises:
-    ValueError: a model fails, or answers something of another shape.
+    ModelFailed: one does, or answers something of another shape. What others
+      have answered in whole cases is kept.
   """
   for done, case in enumerate((None, *cases), 1):
     name = CLEAN if case is None else case.name
@@ -128,8 +129,8 @@ def _collect_case(lacking, name, images, case, seed, interrupted):
     try:
       one.write(name, found[one.entrant.name])
     except ValueError as error:
-      raise ValueError(
-        f"model '{one.entrant.name}' ({name}): {error}"
+      raise ModelFailed(
+        one.entrant.name, f"model '{one.entrant.name}' ({name}): {error}"
       ) from error
   return True
 
@@ -138,8 +139,9 @@ def _put(found, name, rows, answer, total):
   if name not in found:
     found[name] = np.empty((total, *answer.shape[1:]), answer.dtype)
   if found[name].shape[1:] != answer.shape[1:]:
-    raise ValueError(
+    raise ModelFailed(
+      name,
       f"model '{name}' answered classes to some images and scores to others: "
-      "wanted one of the two."
+      "wanted one of the two.",
     )
   found[name][rows] = answer

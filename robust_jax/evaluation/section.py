@@ -72,7 +72,7 @@ class Setting(NamedTuple):
       Whether all is there; False if interrupted, when nothing is kept.
 
     Raises:
-      ValueError: a model fails.
+      ModelFailed: one does.
     """
     lacking = self.lacking(case)
     found: list[list[np.ndarray]] = [[] for _ in lacking]
@@ -114,7 +114,7 @@ class Asking(Protocol):
     `interrupted` is asked after every batch.
 
     Raises:
-      ValueError: a model fails.
+      ModelFailed: one does.
     """
 
   def report(self) -> Any:

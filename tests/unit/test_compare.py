@@ -16,7 +16,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from experiments.compare import compare
+from experiments.compare import Asked, compare
 from experiments.entrants import entrants
 from experiments.open_images import open_images
 from robust_jax.adapters.dataset import Sample
@@ -28,8 +28,10 @@ from robust_jax.evaluation.collect import changed, collect
 from robust_jax.evaluation.entrant import CLEAN, Entrant
 from robust_jax.evaluation.held_images import held_images
 from robust_jax.evaluation.recommendation import recommendation
+from robust_jax.evaluation.sections.sequences import Sequences
 from robust_jax.statistics.class_coverage import class_coverage
 from robust_jax.statistics.compare_risks import compare_risks
+from robust_jax.statistics.gate import Thresholds
 from robust_jax.statistics.outcomes import (
   Condition,
   Outcomes,
@@ -239,6 +241,53 @@ class TestAsking:
     kept = _kept(tmp_path, {"a": predict}, images)
     with pytest.raises(ValueError, match=message):
       collect(kept, images, (), 0, lambda _: None, lambda: False)
+
+  @pytest.mark.parametrize("section", [False, True])
+  def test_a_model_that_fails_takes_no_other_with_it(
+    self, tmp_path, capsys, section
+  ):
+    wrong = Counted(lambda x: (thirds(x).argmax(1) + 1) % 3)
+    breaks = iter(range(4))
+
+    def fails(images):
+      if len(images) != 40 or not section:
+        next(breaks)  # in a case of its own, or in the section
+      return thirds(images)
+
+    models = {
+      "wrong": entrant("wrong", wrong),
+      "A": entrant("A", thirds),
+      "fails": entrant("fails", fails),
+      "B": entrant("B", one_column),
+    }
+    report = compare(
+      models,
+      Bars(),
+      tmp_path,
+      families=["pixel_shift"],
+      sections=[Sequences(["translate"])] if section else [],
+      asked=Asked(Thresholds(max_overall=50.0)),
+    )
+    # Nothing but clean images was asked of the one that is found out by them.
+    assert wrong.asked == 40
+    assert list(report["models"]) == ["A", "B"]
+    assert "none of 40 clean" in report["models_left_out"]["wrong"]
+    assert "StopIteration" in report["models_left_out"]["fails"]
+    assert report["recommendation"]["deploy"] == "A"
+    assert report["gate"] is None  # the first model would be judged
+    if section:
+      assert list(report["sequences"]["models"]) == ["A", "B"]
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    check_page(page)
+    assert "<b>fails</b> is left out of everything" in page
+    told = capsys.readouterr().out
+    assert "going on without 'wrong'" in told
+    assert "wrong is left out" in told
+
+  def test_no_model_is_left(self, tmp_path):
+    models = {n: entrant(n, lambda x: 1 / 0) for n in "AB"}
+    with pytest.raises(ValueError, match=r"'A' failed .*; model 'B' failed"):
+      compare(models, Bars(), tmp_path, families=["pixel_shift"])
 
   def test_all_answers_to_a_hard_case_may_be_missing(self, tmp_path):
     images = held_images(Bars())
@@ -577,6 +626,9 @@ def thirds(images):
 def columns(images):
   _noted("columns", images)
   return np.stack(images)[:, :, [0, 3, 6], 0].mean(axis=1)
+
+def broken(images):
+  raise RuntimeError("no weights")
 """
 
 
@@ -676,6 +728,18 @@ class TestCommand:
   def test_one_clear_error_of_an_option(self, here, capsys, more, message):
     assert command_line(*command(here, *more)) == 2
     assert message in capsys.readouterr().err
+
+  def test_a_model_left_out_is_an_error_unless_the_gate_says_more(
+    self, here, capsys
+  ):
+    broken = "C=my_models:broken"
+    assert command_line(*command(here, broken)) == 2
+    assert "without 'C': model 'C' failed" in capsys.readouterr().out
+    told = json.loads((here / "out" / "report.json").read_text())
+    assert list(told["models"]) == ["A", "B"]
+    few = ("--min-samples=10", "--max-overall=99")
+    assert command_line(*command(here, broken, *few)) == 0
+    assert command_line(*command(here, broken, *few, "--candidate=C")) == 2
 
   def test_killed_and_run_again(self, here):
     (here / "my_models.py").write_text(

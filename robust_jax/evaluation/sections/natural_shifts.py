@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import rich.table
 
 from robust_jax.evaluation.answers import Answers
+from robust_jax.evaluation.ask_entrant import ModelFailed
 from robust_jax.evaluation.collect import collect
 from robust_jax.evaluation.entrant import CLEAN
 from robust_jax.evaluation.held_images import HeldImages
@@ -123,8 +124,9 @@ class _Asking:
     images, seed = self._sets[step].images, self._setting.seed
     try:
       return collect(kept, images, (), seed, lambda done: None, interrupted)
-    except ValueError as error:
-      raise ValueError(f"natural shift '{step}': {error}") from error
+    except ModelFailed as error:
+      message = f"natural shift '{step}': {error}"
+      raise ModelFailed(error.name, message) from error
 
   def report(self) -> list[dict[str, Any]]:
     setting = self._setting
