@@ -2,6 +2,9 @@
 
 Each is an `Objective`: it grows as the model gets worse on the label, and a
 search maximises it. Training minimises the mean of the same function.
+
+A model may exclude a class by a logit of -inf, or of the smallest finite
+number: losses and gradients are then as if there were no such class.
 """
 
 import functools
@@ -10,14 +13,38 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from robust_jax.objective import Climbed, made_of
 from robust_jax.types import Array, Objective
 
 # Real losses are far smaller, and float32 keeps 1e-3 of them beside it.
 _ABOVE_ALL = 1e4
+# Smaller logits exclude their class.
+_EXCLUDED = float(jnp.finfo(jnp.float32).min) / 2
 
 
+def soft_margin(logits: Array, labels: Array) -> Array:
+  """`log mean_{i != y} exp(z_i) - z_y`, a margin that hears of all classes.
+
+  The cross-entropy of K classes is `softplus(soft_margin + log(K - 1))`, so
+  both are largest at the same points, and searches for the one climb the other:
+  it changes with logits that are all but equal, and with those that are so far
+  apart that the softmax saturates.
+  """
+  logits = logits.astype(jnp.float32)
+  is_label = jax.nn.one_hot(labels, logits.shape[-1], dtype=bool)
+  best = jax.lax.stop_gradient(_best_other(logits, labels))
+  origin = jnp.where(jnp.isfinite(best), best, 0.0)
+  counts = (logits > _EXCLUDED) & ~is_label
+  beside_best = jnp.where(counts, logits - origin[:, None], 0.0)
+  # Exponentials less 1, beside which the digits of small ones would be lost.
+  mean = jnp.expm1(beside_best).sum(axis=-1) / counts.sum(axis=-1)
+  # The difference first: it is exact where the logits share an offset.
+  return (best - _of_label(logits, labels)) + jnp.log1p(mean)
+
+
+@functools.partial(Climbed, climbed=soft_margin)
 def cross_entropy(logits: Array, labels: Array) -> Array:
-  """`-log softmax(logits)[label]`."""
+  """`-log softmax(logits)[label]`; a search climbs the `soft_margin`."""
   return optax.softmax_cross_entropy_with_integer_labels(
     logits.astype(jnp.float32), _index(labels)
   )
@@ -37,7 +64,8 @@ def dlr(logits: Array, labels: Array) -> Array:
   """Difference of logits ratio, `-(z_y - max_{i != y} z_i) / (z_(1) - z_(3))`.
 
   Invariant under shifts and positive scalings of the logits, so that it does
-  not vanish where the cross-entropy of an over-confident model does.
+  not vanish where the cross-entropy of an over-confident model does. Where
+  fewer than three classes are not excluded it is the margin.
 
   Raises:
     ValueError: fewer than three classes, for which it is not defined.
@@ -52,14 +80,15 @@ def dlr(logits: Array, labels: Array) -> Array:
     )
   logits = logits.astype(jnp.float32)
   top = jax.lax.top_k(logits, 3)[0]
-  return margin(logits, labels) / (top[:, 0] - top[:, 2] + 1e-12)
+  return _ratio(margin(logits, labels), top[:, 0] - top[:, 2], top[:, 2])
 
 
 def targeted_dlr(target: Array) -> Objective:
   """The DLR loss of an adversary that prefers the class `target`.
 
   `-(z_y - z_t) / (z_(1) - (z_(3) + z_(4)) / 2)`, with y the label: positive
-  where the target's logit is above the label's.
+  where the target's logit is above the label's. Where fewer than four classes
+  are not excluded it is the difference of the two logits.
 
   Args:
     target: `[B]` int.
@@ -74,9 +103,9 @@ def targeted_dlr(target: Array) -> Objective:
         f"{logits.shape[-1]}: use the difference of two logits."
       )
     top = jax.lax.top_k(logits.astype(jnp.float32), 4)[0]
-    return towards(target)(logits, labels) / (
-      top[:, 0] - 0.5 * (top[:, 2] + top[:, 3]) + 1e-12
-    )
+    # Not the mean of the two: the sum of large logits overflows.
+    spread = top[:, 0] - top[:, 2] + 0.5 * (top[:, 2] - top[:, 3])
+    return _ratio(towards(target)(logits, labels), spread, top[:, 3])
 
   return loss
 
@@ -99,7 +128,7 @@ def kl(logits: Array, reference: Array) -> Array:
   """
   log_p = jax.nn.log_softmax(reference.astype(jnp.float32))
   log_q = jax.nn.log_softmax(logits.astype(jnp.float32))
-  return jnp.sum(jnp.exp(log_p) * (log_p - log_q), axis=-1)
+  return _relative_entropy(log_p, log_q)
 
 
 def jensen_shannon(views: Array) -> Array:
@@ -111,8 +140,10 @@ def jensen_shannon(views: Array) -> Array:
   Source: Hendrycks et al. 2020, "AugMix", eq. 2.
   """
   log_p = jax.nn.log_softmax(views.astype(jnp.float32))
+  # The derivative of the logarithm of a mean of zeros is not finite.
+  log_p = jnp.maximum(log_p, _EXCLUDED)
   log_mean = jax.nn.logsumexp(log_p, axis=0) - jnp.log(len(views))
-  return jnp.sum(jnp.exp(log_p) * (log_p - log_mean), axis=-1).mean(axis=0)
+  return _relative_entropy(log_p, log_mean).mean(axis=0)
 
 
 def targeted(objective: Objective) -> Objective:
@@ -125,11 +156,14 @@ def targeted(objective: Objective) -> Objective:
     Its negative: maximising it makes the model answer `labels`.
   """
 
-  @functools.wraps(objective)
-  def negated(logits: Array, labels: Array) -> Array:
-    return -objective(logits, labels)
+  def negative(objective: Objective) -> Objective:
+    @functools.wraps(objective)
+    def negated(logits: Array, labels: Array) -> Array:
+      return -objective(logits, labels)
 
-  return negated
+    return negated
+
+  return made_of(objective, negative)
 
 
 def fooled_first(objective: Objective) -> Objective:
@@ -140,15 +174,37 @@ def fooled_first(objective: Objective) -> Objective:
   of `objective`. For an adversary with a target, `targeted(fooled_first(...))`.
 
   Args:
-    objective: an untargeted objective, below 5,000 in size.
+    objective: an untargeted objective, below 5,000 where the answer is right.
   """
 
-  @functools.wraps(objective)
-  def lifted(logits: Array, labels: Array) -> Array:
-    wrong = logits.argmax(axis=-1) != labels
-    return objective(logits, labels) + _ABOVE_ALL * wrong
+  def lift(objective: Objective) -> Objective:
+    @functools.wraps(objective)
+    def lifted(logits: Array, labels: Array) -> Array:
+      wrong = logits.argmax(axis=-1) != labels
+      value = objective(logits, labels)
+      short = jnp.minimum(jax.lax.stop_gradient(value) + _ABOVE_ALL / 2, 0.0)
+      return value + jnp.where(wrong, _ABOVE_ALL - short, 0.0)
 
-  return lifted
+    return lifted
+
+  return made_of(objective, lift)
+
+
+def _relative_entropy(log_p: Array, log_q: Array) -> Array:
+  """`sum p log(p / q)` over the last axis.
+
+  A class without probability is left out of the difference, whose derivative
+  there is not finite.
+  """
+  there = log_p > _EXCLUDED
+  ratio = jnp.where(there, log_p, 0.0) - jnp.where(there, log_q, 0.0)
+  return jnp.sum(jnp.exp(log_p) * ratio, axis=-1)
+
+
+def _ratio(margin: Array, spread: Array, smallest: Array) -> Array:
+  """`margin / spread`; the margin where `smallest` is of an excluded class."""
+  usable = (smallest > _EXCLUDED) & (spread > 0)
+  return margin / jnp.where(usable, spread, 1.0)
 
 
 def _index(labels: Array) -> Array:

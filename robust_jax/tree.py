@@ -57,9 +57,13 @@ def normalise(tree: PyTree, ord: float) -> PyTree:
 
 
 def better(old: SearchResult, new: SearchResult) -> SearchResult:
-  """Of two results the one of larger value, per example; NaN never wins."""
+  """Of two results the one of larger value, per example; NaN never wins.
+
+  Of equal values the new one: searches begin at the clean point, and what is
+  the same in float32 is no reason to stay there.
+  """
   old_value = jnp.where(jnp.isnan(old.value), -jnp.inf, old.value)
-  return where(new.value > old_value, new, old)
+  return where(new.value >= old_value, new, old)
 
 
 def _sum(tree: PyTree) -> Array:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from robust_jax import checks, losses, tree
 from robust_jax.attacks.standalone import standalone
 from robust_jax.kth_largest import kth_largest
+from robust_jax.objective import of_model
 from robust_jax.on_cpu import canonicalize_on_cpu
 from robust_jax.perturbations.l1 import l1
 from robust_jax.search import ascent
@@ -72,14 +73,10 @@ def apgd_l1(
   @standalone
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
     model = canonicalize_on_cpu(logits_fn)
-
-    def maximise(loss):
-      return lambda x_adv: loss(model(x_adv), labels)
-
     theta = ascend(
       key,
-      maximise(objective),
-      maximise(losses.fooled_first(objective)),
+      of_model(objective, model, labels),
+      of_model(losses.fooled_first(objective), model, labels),
       eps,
       x,
       num_steps,

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 
 from robust_jax.attacks.standalone import standalone
+from robust_jax.objective import of_model
 from robust_jax.on_cpu import canonicalize_on_cpu
 from robust_jax.types import (
   Array,
@@ -53,10 +54,7 @@ def at_features(
       )
     hidden = canonicalize_on_cpu(logits_fn.features)(x)
     head = canonicalize_on_cpu(logits_fn.head)
-
-    def objective_of_hidden(h: Array) -> Array:
-      return objective(head(h), labels)
-
+    objective_of_hidden = of_model(objective, head, labels)
     result = search(key, objective_of_hidden, pset, hidden, **hyper)
     return jax.lax.stop_gradient(pset.apply(hidden, result.theta))
 

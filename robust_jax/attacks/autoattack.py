@@ -21,6 +21,7 @@ from robust_jax.attacks.fab import (
 from robust_jax.attacks.lp_ball import ORDERS, ball, known
 from robust_jax.attacks.square import go_on
 from robust_jax.attacks.suite import Stage
+from robust_jax.objective import of_model
 from robust_jax.on_cpu import canonicalize_on_cpu
 from robust_jax.search.apgd import apgd
 from robust_jax.search.transformations import keys_of_images
@@ -226,7 +227,7 @@ def _ascend(
 
   def maximise(objective):
     if num_draws == 1:
-      return lambda x_adv: objective(model(x_adv), labels)
+      return of_model(objective, model, labels)
     return lambda x_adv: jnp.mean(
       jax.lax.map(
         lambda i: objective(model(x_adv, i), labels),

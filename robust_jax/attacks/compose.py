@@ -7,6 +7,7 @@ import jax
 
 from robust_jax import checks
 from robust_jax.attacks.standalone import standalone
+from robust_jax.objective import of_model
 from robust_jax.on_cpu import canonicalize_on_cpu
 from robust_jax.types import (
   Array,
@@ -48,10 +49,7 @@ def compose(
   @functools.partial(standalone, check=pset.check or checks.images)
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
     model = canonicalize_on_cpu(logits_fn)
-
-    def objective_of_x(x_adv: Array) -> Array:
-      return objective(model(x_adv), labels)
-
+    objective_of_x = of_model(objective, model, labels)
     result = search(key, objective_of_x, pset, x, **hyper)
     return jax.lax.stop_gradient(pset.apply(x, result.theta))
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from robust_jax import checks, tree
+from robust_jax import checks, losses, tree
 from robust_jax.attacks import lp_ball
 from robust_jax.attacks.hyperplane import to_hyperplane
 from robust_jax.attacks.standalone import standalone
@@ -139,7 +139,8 @@ def boundary_to_rank(
   def boundary(x_now):
     logits, pull_back = jax.vjp(model, x_now)
     towards = _one_hot(target, logits) - _one_hot(labels, logits)
-    return (towards * logits).sum(axis=1), pull_back(towards)[0]
+    difference = losses.towards(target)(logits, labels)
+    return difference, pull_back(towards)[0]
 
   return boundary
 
@@ -155,11 +156,13 @@ def nearest_boundary(
     own = _one_hot(labels, logits)
 
     def nearer(target, best):
-      rival = _one_hot(jnp.full_like(labels, target), logits)
-      difference = ((rival - own) * logits).sum(axis=1)
-      grad = pull_back(rival - own)[0]
-      distance = jnp.abs(difference) / (1e-12 + tree.norm(grad, dual))
-      distance = jnp.where(labels == target, jnp.inf, distance)
+      rival = jnp.full_like(labels, target)
+      difference = losses.towards(rival)(logits, labels)
+      grad = pull_back(_one_hot(rival, logits) - own)[0]
+      slope = tree.norm(grad, dual)
+      reachable = (labels != target) & (slope > 0)
+      distance = jnp.abs(difference) / jnp.where(reachable, slope, 1.0)
+      distance = jnp.where(reachable, distance, jnp.inf)
       found = (distance, difference, grad)
       return tree.where(distance < best[0], found, best)
 

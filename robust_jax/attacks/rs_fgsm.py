@@ -33,7 +33,7 @@ def rs_fgsm(eps: Array | float, *, step_size: Array | float = 1.25) -> Attack:
     model = canonicalize_on_cpu(logits_fn)
     start = pset.sample(key, x)
     grad = jax.grad(
-      lambda noise: losses.cross_entropy(model(x + noise), labels).sum()
+      lambda noise: losses.soft_margin(model(x + noise), labels).sum()
     )(start)
     step = step_size * pset.steepest(x, grad)
     x_adv = pset.apply(x, pset.project(x, start + step))

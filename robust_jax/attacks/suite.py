@@ -161,7 +161,8 @@ def _attacker(stage: Stage, key, logits_fn, x, labels, check):
 def _attack_once(attack, key, logits_fn, x, labels, x_now, turn):
   x_adv = attack(key, logits_fn, x, labels, x_now, turn)
   logits = logits_fn(x_adv)
-  finite = jnp.isfinite(logits).all(axis=-1)
+  # -inf may exclude a class; NaN and +inf are the largest of a row.
+  finite = jnp.isfinite(logits.max(axis=-1))
   return x_adv, logits.argmax(axis=-1) != labels, finite
 
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from robust_jax import losses, tree
 from robust_jax.evaluation.gradient_free import random_draws
+from robust_jax.objective import climbed, of_model
 from robust_jax.on_cpu import canonicalize_on_cpu
 from robust_jax.search import fgsm, pgd
 from robust_jax.types import (
@@ -136,16 +137,14 @@ def _fooled(key, model, x, labels, surrogate, eps, plan):
   margin = losses.fooled_first(losses.margin)
 
   def run(search, key, *, loss=margin, source=model, **hyper):
-    def objective_of_x(x_adv):
-      return loss(source(x_adv), labels)
-
+    objective_of_x = of_model(loss, source, labels)
     theta = search(key, objective_of_x, pset, x, **hyper).theta
     return _is_wrong(model, pset.apply(x, theta), labels)
 
   climb = functools.partial(
     run, pgd, num_steps=plan.num_steps, step_size=plan.step_size
   )
-  loss = losses.fooled_first(plan.objective)
+  loss = climbed(losses.fooled_first(plan.objective))
   key_pgd, key_draws, key_box = jax.random.split(key, 3)
   keys = jax.random.split(key_pgd, plan.restarts)
 

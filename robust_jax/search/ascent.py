@@ -5,6 +5,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from robust_jax.objective import climbed
 from robust_jax.types import Array, PerturbationSet, PyTree, SearchResult
 
 
@@ -14,8 +15,8 @@ def score(
   x: Array,
   theta: PyTree,
 ) -> SearchResult:
-  """theta with its objective, `[B]` float32; one forward pass."""
-  value = objective(pset.apply(x, theta)).astype(jnp.float32)
+  """theta with its objective, as it is climbed, `[B]` float32; one pass."""
+  value = climbed(objective)(pset.apply(x, theta)).astype(jnp.float32)
   return SearchResult(theta, value)
 
 

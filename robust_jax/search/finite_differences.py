@@ -37,9 +37,12 @@ def estimated_gradient(
     noise = _noise(draw, jax.random.fold_in(key, i), theta)
     unit = steps.units(pset, x, noise)
     probe = steps.scaled(noise, unit)
-    above = objective(pset.apply(x, tree.add(theta, radius, probe)))
-    below = objective(pset.apply(x, tree.add(theta, -radius, probe)))
-    rise = (above - below).astype(jnp.float32)
+
+    def value(radius):
+      there = tree.add(theta, radius, probe)
+      return ascent.score(objective, pset, x, there).value
+
+    rise = value(radius) - value(-radius)
     rise = jnp.where(jnp.isfinite(rise), rise, 0.0) / (2 * num_samples)
     slope = jax.tree.map(lambda u: _quotient(rise, radius * u), unit)
     return tree.add(total, 1.0, steps.scaled(noise, slope))

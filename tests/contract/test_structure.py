@@ -10,7 +10,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # package.
 LAYERS = [
   ["types"],
-  ["computed_once", "fast_convolution", "rows"],
+  ["computed_once", "fast_convolution", "objective", "rows"],
   [
     "checks",
     "identity",

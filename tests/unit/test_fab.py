@@ -80,6 +80,18 @@ def test_random_starts_stay_within_half_of_the_radius_and_never_hurt():
   assert jnp.all(lengths[1][fooled] <= lengths[0][fooled] + 1e-7)
 
 
+@pytest.mark.parametrize("num_targets", [0, 9])
+@pytest.mark.parametrize("excluded", [-jnp.inf, jnp.finfo(jnp.float32).min])
+def test_a_class_that_is_excluded_changes_nothing(num_targets, excluded):
+  def model(x):
+    return jnp.pad(linear(x), ((0, 0), (0, 1)), constant_values=excluded)
+
+  attack = jax.jit(fab("l2", num_steps=20, num_targets=num_targets))
+  found = attack(KEY, jax.tree_util.Partial(model), X, Y)
+  expected = attack(KEY, jax.tree_util.Partial(linear), X, Y)
+  np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
 def test_a_zero_gradient_leaves_the_original():
   def flat(x):
     return jnp.zeros((len(x), 3)).at[:, 0].set(1.0) + 0 * x.sum()

@@ -1,3 +1,6 @@
+import functools
+import inspect
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from robust_jax import losses
+from robust_jax import lookup, losses
+from robust_jax.objective import climbed
 
 logits_of = npst.arrays(
   np.float32, (4, 5), elements=st.floats(-20, 20, width=32)
@@ -116,6 +120,106 @@ def test_fooled_first_puts_every_wrong_answer_above_every_right_one(
   # With a target it is the answers of that label which come first.
   wanted = losses.targeted(loss)(logits, labels)
   np.testing.assert_array_equal(wanted > -5000, ~wrong)
+
+
+def _objectives():
+  """Every loss that is there, as a function of logits alone, with 5 classes."""
+  labels, target = jnp.array([0, 1, 2, 3]), jnp.array([1, 0, 0, 2])
+  reference = jnp.asarray(np.random.default_rng(1).normal(size=(4, 5)))
+  for name in lookup.members("losses"):
+    loss = getattr(losses, name)
+    match list(inspect.signature(loss).parameters):
+      case ["logits", "labels"]:
+        yield name, lambda z, f=loss: f(z, labels)
+      case ["logits", "reference"]:
+        # The classes that z excludes are excluded there too.
+        yield (
+          name,
+          lambda z, f=loss: f(
+            z,
+            jnp.where(z > -1e30, reference[:, : z.shape[1]], -jnp.inf),
+          ),
+        )
+      case ["views"]:
+        yield name, lambda z, f=loss: f(jnp.stack([z, 2 * z, 0.5 * z]))
+      case ["target"]:
+        yield name, lambda z, f=loss: f(target)(z, labels)
+      case ["objective"]:
+        for inner in (losses.cross_entropy, losses.soft_margin, losses.margin):
+          made = loss(inner)
+          yield f"{name}({inner.__name__})", lambda z, f=made: f(z, labels)
+      case other:
+        raise AssertionError(f"a loss of {other}: how is it called?")
+
+
+OBJECTIVES = dict(_objectives())
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("excluded", [-np.inf, np.finfo(np.float32).min])
+def test_an_excluded_class_is_as_if_it_were_not_there(name, excluded):
+  loss = OBJECTIVES[name]
+  logits = jnp.asarray(
+    np.random.default_rng(0).normal(size=(4, 4)), jnp.float32
+  )
+  more = jnp.pad(logits, ((0, 0), (0, 1)), constant_values=excluded)
+  value, grad = jax.value_and_grad(lambda z: loss(z).sum())(more)
+  expected, slope = jax.value_and_grad(lambda z: loss(z).sum())(logits)
+  np.testing.assert_allclose(value, expected, rtol=1e-5, atol=1e-6)
+  np.testing.assert_allclose(grad[:, :4], slope, rtol=1e-4, atol=1e-6)
+  np.testing.assert_array_equal(grad[:, 4], 0)
+
+
+def test_dlr_of_two_classes_that_are_left_is_the_margin():
+  logits = jnp.array([[1.0, 0.25, -jnp.inf, -jnp.inf]])
+  label = jnp.array([0])
+  np.testing.assert_allclose(losses.dlr(logits, label), -0.75)
+  np.testing.assert_allclose(
+    losses.targeted_dlr(jnp.array([1]))(logits, label), -0.75
+  )
+
+
+@few
+@given(logits_of, labels_of)
+def test_the_cross_entropy_is_a_function_of_the_soft_margin(logits, labels):
+  soft = np.asarray(losses.soft_margin(logits, labels), np.float64)
+  np.testing.assert_allclose(
+    losses.cross_entropy(logits, labels),
+    np.logaddexp(0, soft + np.log(4)),
+    rtol=1e-5,
+    atol=1e-5,
+  )
+  for loss in (losses.cross_entropy, losses.soft_margin):
+    assert climbed(loss) is losses.soft_margin
+  assert climbed(losses.margin) is losses.margin
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1e-4, 1.0, 1e4, 1e8])
+@pytest.mark.parametrize("offset", [0.0, 64.0])
+def test_what_is_climbed_keeps_its_digits_at_any_scale(scale, offset):
+  rng = np.random.default_rng(0)
+  logits = np.float32(scale) * (rng.normal(size=(50, 5)) + offset)
+  logits = np.float32(logits)
+  labels = jnp.zeros(50, int)
+  others, own = np.float64(logits[:, 1:]), np.float64(logits[:, 0])
+  top = others.max(axis=1)
+  inner = np.expm1(others - top[:, None]).mean(axis=1)
+  expected = top - own + np.log1p(inner)
+  found = losses.soft_margin(logits, labels)
+  np.testing.assert_allclose(found, expected, rtol=2e-5, atol=1e-6 * scale)
+  grad = jax.grad(lambda z: losses.soft_margin(z, labels).sum())(
+    jnp.asarray(logits)
+  )
+  np.testing.assert_allclose(grad[:, 0], -1)
+  np.testing.assert_allclose(grad[:, 1:].sum(axis=1), 1, rtol=1e-5)
+
+
+def test_a_wrapper_of_a_stranger_is_climbed_as_it_is():
+  @functools.wraps(losses.cross_entropy)
+  def reversed_loss(logits, labels):
+    return -losses.cross_entropy(logits, labels)
+
+  assert climbed(reversed_loss) is reversed_loss
 
 
 def test_fooled_first_keeps_the_gradient():

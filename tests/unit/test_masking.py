@@ -256,6 +256,8 @@ def test_rounding_is_no_difference():
 def test_nan_answers_are_a_failure():
   logits = np.ones((4, 3))
   assert verdicts.outputs(logits).verdict == "ok"
+  logits[:, 2] = -np.inf  # a class that is excluded
+  assert verdicts.outputs(logits).verdict == "ok"
   logits[2, 1] = np.nan
   finding = verdicts.outputs(logits)
   assert (finding.verdict, finding.measured["not_finite"]) == ("fail", 1)

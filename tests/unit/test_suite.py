@@ -148,6 +148,14 @@ def test_an_attack_that_leaves_its_set_is_named(result, message):
     run([stage], check=check)
 
 
+def test_a_class_that_is_excluded_by_minus_infinity_is_no_bad_answer():
+  def with_excluded(x):
+    return jnp.pad(threshold(x), ((0, 0), (0, 1)), constant_values=-jnp.inf)
+
+  outcome = suite.run(STAGES[:1], KEY, with_excluded, X, LABELS)
+  np.testing.assert_array_equal(outcome.fooled_by, run(STAGES[:1]).fooled_by)
+
+
 def test_bad_victims_and_inputs_are_refused():
   def nan_at(x):
     return jnp.where(x > 0.5, jnp.nan, 1.0) * jnp.ones((1, 2))
