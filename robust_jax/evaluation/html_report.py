@@ -9,6 +9,7 @@ from robust_jax import lookup
 from robust_jax.evaluation.answers import Read
 from robust_jax.evaluation.catalogue import Case
 from robust_jax.evaluation.entrant import Entrant
+from robust_jax.evaluation.families.pixel_shift import LARGEST_FRACTION
 from robust_jax.evaluation.gallery import Failure
 from robust_jax.evaluation.held_images import HeldImages
 from robust_jax.evaluation.section import SECTIONS
@@ -78,6 +79,8 @@ def html_report(
     labels=_labels(report["conditions"]),
     basic=MINIMUM_FUNCTIONALITY,
     top=_top(report),
+    pixel=1 / min(min(s["shape"][:2]) for s in report["data"]["shapes"]),
+    largest_pixel=LARGEST_FRACTION,
     classes=_classes(report),
     gallery={
       name: tiles(found, entrants[name], images, cases, reads, seed)

@@ -10,10 +10,15 @@ from robust_jax.evaluation.transformation import Family, Shapes, Transformation
 REACH = 2
 """Pixels, to each side."""
 
+LARGEST_FRACTION = 0.05
+"""Of the shorter side, that one pixel may be where it should not matter."""
+
 
 def pixel_shift(shapes: Shapes) -> Family:
-  """All whole-pixel shifts of up to two pixels along either axis."""
-  del shapes
+  """All whole-pixel shifts of up to two pixels along either axis.
+
+  By name alone where `a_pixel_matters`.
+  """
   ways = range(-REACH, REACH + 1)
   return Family(
     "Moved by one or two whole pixels to any side, the border repeated: hardly "
@@ -29,7 +34,18 @@ def pixel_shift(shapes: Shapes) -> Family:
       for dy, dx in itertools.product(ways, ways)
       if dx or dy
     ],
+    by_default=not a_pixel_matters(shapes),
   )
+
+
+def a_pixel_matters(shapes: Shapes) -> bool:
+  """Whether one pixel is more than a twentieth of the shorter side of some.
+
+  On images of fewer than 20 pixels a shift by one moves what is seen by nearly
+  as much as the third of `geometry`'s five levels: it may well matter.
+  """
+  side = min(min(height, width) for height, width, _ in shapes)
+  return 1 / side > LARGEST_FRACTION
 
 
 def _words(dx, dy):
