@@ -266,6 +266,10 @@ def _say(result, sections, out):
     if of_kind:
       told = ", ".join(f"{kind} ({n:,})" for kind, n in of_kind.items())
       print(f"{what}: {told}; report.json names them.")
+  for name, model in result["models"].items():
+    print(f"{name} answers {model['answers_meaning']}.")
+    for warning in model["warnings"]:
+      print(f"  But: {warning}")
   report.print_table(comparison_table(result))
   for section in sections:
     report.print_table(section.table(result[section.name]))

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Sequence
 
 from absl import flags
 
+from experiments.class_names import class_names
 from experiments.compare import Asked, compare
-from experiments.entrants import entrants
+from experiments.entrants import declared, entrants
 from experiments.open_images import open_images
 from robust_jax import parallel
 from robust_jax.adapters.natural_shift import NAMES
+from robust_jax.adapters.read_answers import MEANING
 from robust_jax.evaluation.section import Section
 from robust_jax.evaluation.sections.natural_shifts import NaturalShifts
 from robust_jax.evaluation.sections.sequences import Sequences
@@ -32,6 +34,19 @@ _SPLIT = flags.DEFINE_string(
 )
 _IMAGE_SIZE = flags.DEFINE_integer(
   "image_size", None, "compare: resize and crop images to so many pixels."
+)
+_CLASS_NAMES = flags.DEFINE_string(
+  "class_names",
+  None,
+  "compare: the classes in the order of the models' outputs: a file with a "
+  "name on each line or a JSON list, or names with commas between. The data "
+  "may lack some.",
+)
+_ANSWERS = flags.DEFINE_multi_string(
+  "answers",
+  [],
+  "compare: what models answer, KIND for all or NAME=KIND for one, where it is "
+  "not to be found out: " + ", ".join(MEANING) + ".",
 )
 _FAMILIES = flags.DEFINE_list(
   "families",
@@ -123,10 +138,13 @@ def compare_command(
       raise ValueError(f"compare needs --{name}, as in --{name}={example}.")
   if parallel.num_processes() > 1:
     raise ValueError("compare runs in one process: start only one.")
-  models = entrants(texts, allow_imports)
+  models = declared(entrants(texts, allow_imports), _ANSWERS.value)
+  names = (
+    None if _CLASS_NAMES.value is None else class_names(_CLASS_NAMES.value)
+  )
   result = compare(
     models,
-    open_images(_DATA.value, _SPLIT.value, _IMAGE_SIZE.value),
+    open_images(_DATA.value, _SPLIT.value, _IMAGE_SIZE.value, names),
     pathlib.Path(_OUT.value),
     name=_DATA.value,
     num_examples=num_examples,

@@ -1,17 +1,20 @@
 """The models that a command line names."""
 
+import dataclasses
 import hashlib
 import importlib
 import pathlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import jax
 import numpy as np
 
 from experiments import runs, workdir
+from experiments.per_model import per_model
 from robust_jax import lookup
 from robust_jax.adapters.jax_predictor import jax_predictor
+from robust_jax.adapters.read_answers import MEANING
 from robust_jax.adapters.stored_answers import StoredAnswers
 from robust_jax.evaluation.entrant import Entrant
 
@@ -48,6 +51,29 @@ def entrants(
   return found
 
 
+def declared(
+  found: Mapping[str, Entrant], texts: Sequence[str]
+) -> dict[str, Entrant]:
+  """The models, with what the user says of their answers.
+
+  Args:
+    found: of `entrants`.
+    texts: as `per_model` takes them: a kind of `adapters.read_answers`, for all
+      models or, with its name before, for one.
+
+  Raises:
+    ValueError: another kind, or no such model.
+  """
+  kinds = per_model("answers", texts, found)
+  for kind in kinds.values():
+    if kind not in MEANING:
+      raise ValueError(f"--answers {kind}: wanted one of {', '.join(MEANING)}.")
+  return {
+    name: dataclasses.replace(one, declared=kinds.get(name, one.declared))
+    for name, one in found.items()
+  }
+
+
 def _entrant(name, source, allow_imports):
   path = pathlib.Path(source).expanduser()
   if path.is_dir():
@@ -80,6 +106,7 @@ def _run(name, source, path, allow_imports):
     digest.hexdigest(),
     lambda case, ids, images: predict(images),
     contender.logits_fn,
+    declared="logits",
   )
 
 

@@ -1,9 +1,11 @@
 """The data set that a command line names."""
 
 import pathlib
+from collections.abc import Sequence
 
 from robust_jax.adapters.dataset import Dataset
 from robust_jax.adapters.image_folder import ImageFolder
+from robust_jax.adapters.in_order import InOrder
 from robust_jax.adapters.npz_images import NpzImages
 from robust_jax.adapters.resized import Resized
 from robust_jax.adapters.source_images import SourceImages
@@ -11,7 +13,10 @@ from robust_jax.data.load import class_names, load
 
 
 def open_images(
-  data: str, split: str = "test", size: int | None = None
+  data: str,
+  split: str = "test",
+  size: int | None = None,
+  names: Sequence[str] | None = None,
 ) -> Dataset:
   """A folder of class folders, an `.npz`, or a data set by name.
 
@@ -22,9 +27,12 @@ def open_images(
     split: of a data set by name.
     size: pixels, of height and width, to resize and crop to; None leaves
       images as they are.
+    names: of the classes, in the order of the models' outputs; None is the
+      order of the data.
 
   Raises:
-    ValueError: there is no such file, folder or data set.
+    ValueError: there is no such file, folder or data set, or it has a class
+      that is not among the names.
   """
   path = pathlib.Path(data).expanduser()
   if path.is_dir():
@@ -33,6 +41,8 @@ def open_images(
     dataset = NpzImages(path)
   else:
     dataset = _by_name(data, split)
+  if names is not None:
+    dataset = InOrder(dataset, names)
   return dataset if size is None else Resized(dataset, size)
 
 

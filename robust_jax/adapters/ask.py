@@ -60,5 +60,6 @@ def _check(answer, size, num_classes):
   raise ValueError(
     f"the model answered {answer.dtype} of shape {answer.shape} to {size} "
     f"images: wanted floats [{size}, {num_classes}], a score for each class, "
-    f"or integers [{size}], the classes."
+    f"or integers [{size}], the classes. If the data lack some of the model's "
+    "classes, name all of them in its order (--class_names)."
   )

@@ -25,12 +25,14 @@ class Read(NamedTuple):
       model gives classes alone, or no answer.
     kind: what the model returns.
     probabilities: `[N, K]` of the clean case, else empty.
+    unknown: classes that were answered and are none, see `read_answers`.
   """
 
   classes: np.ndarray
   confidences: np.ndarray
   kind: Kind
   probabilities: np.ndarray
+  unknown: tuple[int, ...] = ()
 
   @property
   def missing(self) -> int:
@@ -63,7 +65,14 @@ class Answers:
     version: str,
     like: "Answers | None" = None,
   ):
-    parts = (entrant.kind, entrant.identity, images.digest, seed, version)
+    parts = (
+      entrant.kind,
+      entrant.identity,
+      entrant.declared,
+      images.digest,
+      seed,
+      version,
+    )
     digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
     self.entrant = entrant
     self._like = like
@@ -90,7 +99,7 @@ class Answers:
     """
     known = self if self._like is None else self._like
     clean = None if known is self and case == CLEAN else known.read(CLEAN)
-    kind = None if clean is None else clean.kind
+    kind = self.entrant.declared if clean is None else clean.kind
     found = read_answers(answers, self._num_classes, kind)
     confidences = np.full(len(answers), np.nan, np.float32)
     probabilities = np.zeros((0, self._num_classes), np.float32)
@@ -100,9 +109,8 @@ class Answers:
       ]
       if case == CLEAN:
         probabilities = found.probabilities.astype(np.float32)
-    self._save(
-      case, Read(found.classes, confidences, found.kind, probabilities)
-    )
+    read = (found.classes, confidences, found.kind, probabilities)
+    self._save(case, Read(*read, found.unknown))
 
   def write_classes(self, case: str, classes: np.ndarray) -> None:
     """Keeps classes `[M]` that are known already, -1 where there is none.
@@ -127,6 +135,7 @@ class Answers:
         confidences=read.confidences,
         kind=read.kind,
         probabilities=read.probabilities,
+        unknown=np.array(read.unknown, np.int64),
       )
     self._reads.pop(case, None)
 
@@ -138,7 +147,8 @@ def _read(path: pathlib.Path) -> Read:
   arrays = load_npz(path)
   parts = (arrays[n] for n in ("classes", "confidences", "probabilities"))
   classes, confidences, probabilities = parts
-  return Read(classes, confidences, str(arrays["kind"]), probabilities)
+  unknown = tuple(arrays["unknown"].tolist())
+  return Read(classes, confidences, str(arrays["kind"]), probabilities, unknown)
 
 
 def _plain(name: str) -> str:

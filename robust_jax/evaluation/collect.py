@@ -103,7 +103,10 @@ def changed(kept: Answers, images: HeldImages) -> bool:
   answers = ask_entrant(kept.entrant, CLEAN, images, rows, pixels)
   if (answers.ndim == 1) != (before.kind == "classes"):
     return True
-  now = read_answers(answers, len(images.class_names), before.kind)
+  try:
+    now = read_answers(answers, len(images.class_names), before.kind)
+  except ValueError:  # scores that were probabilities before
+    return True
   if now.probabilities is None:
     return bool((now.classes != before.classes[rows]).any())
   difference = np.abs(now.probabilities - before.probabilities[rows])

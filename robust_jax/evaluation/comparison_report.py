@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from robust_jax.adapters.read_answers import MEANING
 from robust_jax.corruptions.suites import IMAGENET_C
 from robust_jax.evaluation.agreement import agreement
 from robust_jax.evaluation.answers import Read
@@ -97,6 +98,8 @@ def comparison_report(
         "kind": entrant.kind,
         "identity": entrant.identity,
         "answers": reads[name][CLEAN].kind,
+        "answers_meaning": _meaning(entrant, reads[name][CLEAN].kind),
+        "warnings": _warnings(reads[name], images),
         "missing": _missing(reads[name]),
         "risk": dataclasses.asdict(risks[name]),
         "coverage": dataclasses.asdict(coverage[name]),
@@ -196,6 +199,7 @@ def _data(images):
     "available": images.available,
     "labelled": images.labels is not None,
     "class_names": list(images.class_names),
+    "classes_without_images": _without_images(images),
     "shapes": [
       {"shape": list(g.pixels.shape[1:]), "images": len(g.rows)}
       for g in images.groups
@@ -211,6 +215,36 @@ def _data(images):
     "change_counts": counts(c.kind for c in images.changes),
     "changes": [c._asdict() for c in images.changes],
   }
+
+
+def _without_images(images):
+  """Classes that no image is of; none is known of data without labels."""
+  if images.labels is None:
+    return []
+  seen = set(images.labels.tolist())
+  return [n for i, n in enumerate(images.class_names) if i not in seen]
+
+
+def _meaning(entrant, kind):
+  """What the answers are taken for, and on whose word."""
+  if entrant.kind == "run":
+    return MEANING[kind]
+  known = "as it was recognised" if entrant.declared is None else "as you say"
+  return f"{MEANING[kind]} ({known})"
+
+
+def _warnings(reads, images) -> list[str]:
+  """What is wrong with a model's answers, in sentences."""
+  unknown = sorted({n for read in reads.values() for n in read.unknown})
+  if not unknown:
+    return []
+  more = ", ..." if len(unknown) > 8 else ""
+  return [
+    f"It answers classes ({', '.join(map(str, unknown[:8]))}{more}) that the "
+    f"data, with classes 0 to {len(images.class_names) - 1}, lack: these "
+    "answers count as wrong. If the data lack some of its classes, name all of "
+    "them in its order (--class_names)."
+  ]
 
 
 def _missing(reads):
@@ -233,7 +267,9 @@ def _calibration(clean, images):
   if images.labels is None or not len(clean.probabilities):
     return None
   answered = clean.classes >= 0
-  found = calibration(clean.probabilities[answered], images.labels[answered])
+  found = calibration(
+    clean.probabilities[answered], images.labels[answered], distribution=False
+  )
   return dataclasses.asdict(found)
 
 

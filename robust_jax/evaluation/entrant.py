@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 
+from robust_jax.adapters.read_answers import Kind
 from robust_jax.types import LogitsFn
 
 CLEAN = "clean"
@@ -25,6 +26,7 @@ class Entrant:
       `case` is "clean" or "family/transformation/level" and images are uint8
       `[H, W, C]`.
     logits_fn: the model, where its gradients are known.
+    declared: what its answers are, where that is known; None finds out.
   """
 
   name: str
@@ -33,3 +35,4 @@ class Entrant:
   identity: str
   answer: Callable[[str, Sequence[str], Sequence[np.ndarray]], np.ndarray]
   logits_fn: LogitsFn | None = None
+  declared: Kind | None = None

@@ -45,6 +45,7 @@ def calibration(
   *,
   num_bins: int = 15,
   images_per_bin: int = 100,
+  distribution: bool = True,
 ) -> Calibration:
   """Calibration errors, and how useful confidence is to abstain by.
 
@@ -54,10 +55,12 @@ def calibration(
   order does not matter.
 
   Args:
-    probabilities: `[N, K]`, rows sum to 1.
+    probabilities: `[N, K]`, rows sum to 1 or see `distribution`.
     labels: int `[N]`.
     num_bins: of equal width.
     images_per_bin: of equal numbers; about, since what is left over is spread.
+    distribution: whether rows that do not sum to 1 are refused; sigmoids, each
+      the probability of one class, and rounded probabilities need not.
 
   Raises:
     ValueError: other shapes, values outside [0, 1], NaN, rows that do not sum
@@ -71,7 +74,7 @@ def calibration(
   """
   given, labels = np.asarray(probabilities), np.asarray(labels)
   probabilities = given.astype(float)
-  _check(probabilities, labels, num_bins, images_per_bin)
+  _check(probabilities, labels, num_bins, images_per_bin, distribution)
   confidence = probabilities.max(axis=1)
   correct = (probabilities.argmax(axis=1) == labels).astype(float)
   ends = _ends(num_bins, given.dtype)
@@ -129,7 +132,7 @@ def _mean_over_ties(confidence, correct):
   return (np.bincount(group, correct) / counts)[group]
 
 
-def _check(probabilities, labels, num_bins, images_per_bin):
+def _check(probabilities, labels, num_bins, images_per_bin, distribution):
   if probabilities.ndim != 2 or probabilities.size == 0:
     raise ValueError(
       f"probabilities of shape {probabilities.shape}: wanted [N, K]."
@@ -141,7 +144,7 @@ def _check(probabilities, labels, num_bins, images_per_bin):
     )
   off = np.abs(probabilities.sum(axis=1) - 1)
   # float32 sums over a thousand classes, and probabilities read from text.
-  if off.max() > 1e-3:
+  if distribution and off.max() > 1e-3:
     raise ValueError(
       f"{int((off > 1e-3).sum())} of {len(off)} rows of probabilities do not "
       f"sum to 1, by up to {off.max():g}: wanted a distribution over classes."

@@ -298,7 +298,7 @@ class TestAsking:
     assert kept.read("hard").missing == 40
     # As the clean ones were: by themselves they would be taken for logits.
     assert kept.read("hard").kind == "probabilities"
-    with pytest.raises(ValueError, match="probabilities before"):
+    with pytest.raises(ValueError, match="answer probabilities"):
       kept.write("other", np.zeros(40, int))
 
 
@@ -724,6 +724,9 @@ class TestCommand:
       (["--candidate=C"], "one of A, B"),
       (["--baseline=A"], "candidate and baseline"),
       (["--num-examples=0"], "num_examples = 0"),
+      (["--class_names=left,middle"], "lack 1 of the 3 classes"),
+      (["--answers=scores"], "--answers scores: wanted one of logits"),
+      (["--answers=C=logits"], "there is no model 'C'"),
     ],
   )
   def test_one_clear_error_of_an_option(self, here, capsys, more, message):
