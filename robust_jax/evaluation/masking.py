@@ -18,6 +18,7 @@ from robust_jax.evaluation import masking_verdicts as verdicts
 from robust_jax.evaluation.gradient_free import random_windows
 from robust_jax.evaluation.masking_probes import Plan, ask, probe
 from robust_jax.evaluation.masking_verdicts import Finding
+from robust_jax.objective import Climbed
 from robust_jax.types import (
   Array,
   Key,
@@ -110,6 +111,7 @@ def masking_checks(
     verdicts.batch(*asked),
     verdicts.outputs(asked[0].first),
     verdicts.gradient(probes),
+    verdicts.objective(probes, isinstance(objective, Climbed)),
     verdicts.derivative(probes),
     verdicts.unbounded(probes, radii),
     rivals.larger_radius(probes, radii),

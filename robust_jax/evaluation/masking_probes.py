@@ -25,6 +25,8 @@ from robust_jax.types import (
 # Far above the rounding of float32 logits, far below the size of an attack.
 _PROBE_STEP = 0.01
 _NUM_DIRECTIONS = 8
+# Relative; values that differ by less are one value, rounded.
+_ROUNDING = 4 * float(jnp.finfo(jnp.float32).eps)
 
 
 @jax.tree_util.register_static
@@ -71,17 +73,20 @@ class Probes(NamedTuple):
   Attributes:
     correct: `[N]` bool, the clean image is answered right.
     gradients: loss -> `[N]`, the largest entry of the input gradient by size;
-      not finite where one entry is not.
+      not finite where one entry is not. "climbed" is what PGD goes by.
     misled: `[N]` bool, where small random steps change the margin otherwise
       than its gradient says.
     fooled: way of searching -> `[E, N]` bool, the answer is wrong on what the
       search returned, asked once more.
+    unseen: `[E, N]` bool, some search made a right answer wrong, and the
+      objective has the same value there as at the clean image.
   """
 
   correct: Array
   gradients: dict[str, Array]
   misled: Array
   fooled: dict[str, Array]
+  unseen: Array | None = None
 
 
 def ask(logits_fn: LogitsFn, x: Array) -> Answers:
@@ -116,22 +121,35 @@ def probe(
   model = canonicalize_on_cpu(logits_fn)
   helper = None if surrogate is None else canonicalize_on_cpu(surrogate)
   key_misled, key_fooled = jax.random.split(key)
+  logits = model(x)
+  clean = plan.objective(logits, labels)
+  fooled, unseen = jax.lax.map(
+    lambda eps: _fooled(key_fooled, model, x, labels, helper, eps, plan, clean),
+    radii,
+  )
+  climbs = {
+    "cross_entropy": losses.cross_entropy,
+    "margin": losses.margin,
+    "climbed": climbed(plan.objective),
+  }
   return Probes(
-    correct=~_is_wrong(model, x, labels),
+    correct=logits.argmax(axis=-1) == labels,
     gradients={
-      loss.__name__: _largest_entry(_input_gradient(model, loss, x, labels))
-      for loss in (losses.cross_entropy, losses.margin)
+      name: _largest_entry(_input_gradient(model, loss, x, labels))
+      for name, loss in climbs.items()
     },
     misled=_misled(key_misled, model, x, labels),
-    fooled=jax.lax.map(
-      lambda eps: _fooled(key_fooled, model, x, labels, helper, eps, plan),
-      radii,
-    ),
+    fooled=fooled,
+    unseen=unseen & (logits.argmax(axis=-1) == labels),
   )
 
 
-def _fooled(key, model, x, labels, surrogate, eps, plan):
-  """Way of searching -> `[N]`; see `Probes.fooled`."""
+def _fooled(key, model, x, labels, surrogate, eps, plan, clean):
+  """`(way of searching -> [N], [N])`; see `Probes.fooled` and `unseen`.
+
+  Each is followed as `[2, N]`: the answer is wrong, and it is wrong where the
+  objective has its clean value.
+  """
   pset = plan.make_set(eps)
   # A margin tells right answers apart where the cross-entropy of all is 0.
   margin = losses.fooled_first(losses.margin)
@@ -139,7 +157,10 @@ def _fooled(key, model, x, labels, surrogate, eps, plan):
   def run(search, key, *, loss=margin, source=model, **hyper):
     objective_of_x = of_model(loss, source, labels)
     theta = search(key, objective_of_x, pset, x, **hyper).theta
-    return _is_wrong(model, pset.apply(x, theta), labels)
+    logits = model(pset.apply(x, theta))
+    wrong = logits.argmax(axis=-1) != labels
+    change = jnp.abs(plan.objective(logits, labels) - clean)
+    return jnp.stack([wrong, wrong & (change <= _ROUNDING * jnp.abs(clean))])
 
   climb = functools.partial(
     run, pgd, num_steps=plan.num_steps, step_size=plan.step_size
@@ -167,11 +188,8 @@ def _fooled(key, model, x, labels, surrogate, eps, plan):
   }
   if surrogate is not None:
     fooled["transfer"] = climb(keys[0], source=surrogate)
-  return fooled
-
-
-def _is_wrong(model, x, labels):
-  return model(x).argmax(axis=-1) != labels
+  unseen = jnp.stack([both[1] for both in fooled.values()]).any(axis=0)
+  return {name: both[0] for name, both in fooled.items()}, unseen
 
 
 def _input_gradient(model, loss, x, labels):

@@ -124,6 +124,7 @@ def gradient(probes: Probes) -> Finding:
   images = int(correct.sum())
   counts = {k: int(v.sum()) for k, v in useless.items()}
   loss, without_loss = counts["cross_entropy"], counts["margin"]
+  stuck = counts["climbed"]
   cross_entropy = size["cross_entropy"]
   measured = {
     "images": images,
@@ -131,8 +132,9 @@ def gradient(probes: Probes) -> Finding:
     "cross_entropy_not_finite": int((~np.isfinite(cross_entropy)).sum()),
     "cross_entropy_useless": loss,
     "margin_useless": without_loss,
+    "climbed_useless": stuck,
   }
-  worst = max(loss, without_loss)
+  worst = max(loss, without_loss, stuck)
   if worst == 0:
     sentence = "Every image has an input gradient."
     return Finding("gradient", "ok", measured, sentence)
@@ -144,16 +146,46 @@ def gradient(probes: Probes) -> Finding:
     )
   else:
     cause = (
-      "The margin's is there, so the softmax saturates in float32. Climb the "
-      "margin or the DLR loss instead."
+      "The margin's is there, so the softmax saturates in float32. PGD here "
+      "climbs the soft margin in its place; elsewhere climb the margin or the "
+      "DLR loss."
     )
   return Finding(
     "gradient",
-    "fail" if worst > _MANY * images else "warning",
+    "fail" if max(without_loss, stuck) > _MANY * images else "warning",
     measured,
     f"The input gradient of the cross-entropy is zero, below {_TINY:g} or not "
-    f"finite on {loss} of {images} images answered right: PGD is blind there. "
-    + cause,
+    f"finite on {loss} of {images} images answered right: a search that climbs "
+    "it is blind there. " + cause,
+  )
+
+
+def objective(probes: Probes, has_climbed: bool) -> Finding:
+  """Whether the objective's value, in float32, tells success from failure.
+
+  Args:
+    probes: what was measured.
+    has_climbed: whether searches climb another function of the same order.
+  """
+  unseen = int(np.asarray(probes.unseen).any(axis=0).sum())
+  images = int(probes.correct.sum())
+  measured = {"images": images, "unseen": unseen}
+  if unseen <= _FEW * images:
+    sentence = "Where an answer changes, so does the objective."
+    return Finding("objective", "ok", measured, sentence)
+  remedy = (
+    "PGD here climbs another function of the same order, and is not misled."
+    if has_climbed
+    else "PGD cannot tell success from failure: climb the margin instead."
+  )
+  return Finding(
+    "objective",
+    "warning" if has_climbed else "fail",
+    measured,
+    f"The objective is flat: on {unseen} of {images} images answered right the "
+    "answer can be changed while the objective has the same value in float32. "
+    "The logits are too small or too much alike for it, and a search that "
+    f"keeps the largest value keeps the clean image. {remedy}",
   )
 
 

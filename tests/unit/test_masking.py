@@ -147,9 +147,14 @@ DEFECTS = {
     },
   ),
   "one-hot answers": ({"one_hot": 1}, {"gradient": "fail"}),
+  # Searches climb the soft margin, which does not saturate.
   "large logits": (
     {"scale": 2e4},
-    {"gradient": "fail", "margin": "fail", "black_box": "fail"},
+    {"gradient": "warning", "margin": "ok", "black_box": "ok"},
+  ),
+  "small logits": (
+    {"scale": 2e-8},
+    {"gradient": "ok", "objective": "warning", "unbounded": "ok"},
   ),
   "probabilities": ({"softmax": 1}, {"outputs": "warning"}),
   "confident probabilities": (
@@ -169,6 +174,7 @@ def test_each_defect_is_found(defect):
 
 def test_defects_are_told_apart():
   assert "margin" in _check(scale=2e4)["gradient"].sentence
+  assert "is flat" in _check(scale=2e-8)["objective"].sentence
   assert "BPDA" in _check(gradient=0)["gradient"].sentence
   clean = _check(row_noise=0.5)
   assert clean["repeatable"].verdict == clean["gradient"].verdict == "ok"
@@ -261,6 +267,17 @@ def test_nan_answers_are_a_failure():
   logits[2, 1] = np.nan
   finding = verdicts.outputs(logits)
   assert (finding.verdict, finding.measured["not_finite"]) == ("fail", 1)
+
+
+def test_an_objective_that_does_not_see_success_is_a_failure():
+  seen, _ = _rows(0, 40)
+  probes = Probes(np.ones(100, bool), {}, None, {}, np.stack([seen, seen]))
+  assert verdicts.objective(probes, False).verdict == "ok"
+  unseen, _ = _rows(40, 0)
+  probes = probes._replace(unseen=np.stack([seen, unseen]))
+  assert verdicts.objective(probes, False).verdict == "fail"
+  finding = verdicts.objective(probes, True)
+  assert (finding.verdict, finding.measured["unseen"]) == ("warning", 40)
 
 
 def _rows(*counts):
