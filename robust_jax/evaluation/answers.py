@@ -13,6 +13,7 @@ from robust_jax.adapters.load_npz import load_npz
 from robust_jax.adapters.read_answers import Kind, read_answers
 from robust_jax.evaluation.entrant import CLEAN, Entrant
 from robust_jax.evaluation.held_images import HeldImages
+from robust_jax.evaluation.unfinished import Unfinished
 from robust_jax.whole_file import whole_file
 
 
@@ -44,7 +45,8 @@ class Answers:
   """One model's answers, a file for each case in a folder of their own.
 
   The folder's name holds a digest of the model, the images and the seed, and
-  the file's name the case: what is there needs not be asked again.
+  the file's name the case: what is there needs not be asked again. Of a case
+  that was interrupted, it holds the answers to its first images.
 
   Args:
     path: of the comparison.
@@ -120,6 +122,10 @@ class Answers:
     unknown = np.full(len(classes), np.nan, np.float32)
     nothing = np.zeros((0, self._num_classes), np.float32)
     self._save(case, Read(classes, unknown, "classes", nothing))
+
+  def unfinished(self, case: str) -> Unfinished:
+    """What is answered of a case that `read` does not know yet."""
+    return Unfinished(self._file(case))
 
   def forget(self) -> None:
     """Drops all that is kept."""

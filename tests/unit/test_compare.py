@@ -23,6 +23,7 @@ from robust_jax.adapters.dataset import Sample
 from robust_jax.adapters.jax_predictor import jax_predictor
 from robust_jax.adapters.stored_answers import write_answers
 from robust_jax.evaluation.answers import Answers
+from robust_jax.evaluation.ask_entrant import ModelFailed
 from robust_jax.evaluation.catalogue import catalogue
 from robust_jax.evaluation.collect import changed, collect
 from robust_jax.evaluation.entrant import CLEAN, Entrant
@@ -130,6 +131,68 @@ class TestAsking:
     kept = _kept(tmp_path, models, images)
     assert collect(kept, images, cases, 0, done.append, lambda: False)
     assert [m.asked for m in models.values()] == [total] * 3
+
+  @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+  def test_what_was_answered_is_kept_batch_by_batch(self, tmp_path, error):
+    images = held_images(Bars(300))
+    cases = catalogue(images.shapes, ["pixel_shift"]).cases[:2]
+    run = lambda kept: collect(
+      kept, images, cases, 0, lambda _: None, lambda: False
+    )
+    calls = []
+
+    def fails(images):
+      calls.append(len(images))
+      if len(calls) == 6:  # of 128, 128, 48 images in each case
+        raise error
+      return thirds(images)
+
+    kept = _kept(tmp_path, {"a": fails, "b": thirds}, images)
+    with pytest.raises(error if error is KeyboardInterrupt else ModelFailed):
+      run(kept)
+    assert kept[0].read(cases[0].name) is None
+    models = {"a": Counted(thirds), "b": Counted(thirds)}
+    kept = _kept(tmp_path, models, images)
+    assert run(kept)
+    assert [m.asked for m in models.values()] == [44 + 300, 44 + 300]
+    fresh = _kept(tmp_path / "fresh", {"a": thirds, "b": thirds}, images)
+    run(fresh)
+    for one, other in zip(kept, fresh, strict=True):
+      for case in cases:
+        for x, y in zip(
+          one.read(case.name), other.read(case.name), strict=True
+        ):
+          np.testing.assert_array_equal(x, y)
+
+  def test_a_model_answers_in_one_way_in_a_case(self, tmp_path):
+    images = held_images(Bars(300))
+    wavers = lambda x: thirds(x) if len(x) > 100 else thirds(x).argmax(axis=1)
+    kept = _kept(tmp_path, {"a": wavers}, images)
+    with pytest.raises(ModelFailed, match=r"'a': .*classes to some"):
+      collect(kept, images, (), 0, lambda _: None, lambda: False)
+
+  def test_killed_within_a_case(self, tmp_path):
+    """What the last ten seconds brought is lost, and no file is left over."""
+    died = subprocess.run(
+      [sys.executable, "-c", KILLED, tmp_path / "out"],
+      env=os.environ | {"PYTHONPATH": str(ROOT)},
+      capture_output=True,
+      text=True,
+    )
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    images, asked = held_images(Bars(300)), []
+    for path in (tmp_path / "out", tmp_path / "fresh"):
+      models = {"a": Counted(thirds)}
+      kept = _kept(path, models, images)
+      assert collect(kept, images, (), 0, lambda _: None, lambda: False)
+      asked.append(models["a"].asked)
+    # Two of three batches were answered when it died in the third.
+    assert asked == [44, 300]
+    killed, fresh = (
+      {f.name: f.read_bytes() for f in path.glob("answers/*/*")}
+      for path in (tmp_path / "out", tmp_path / "fresh")
+    )
+    assert killed == fresh
 
   def test_a_file_that_was_cut_off_is_asked_again(self, tmp_path):
     images = held_images(Bars())
@@ -611,6 +674,26 @@ class TestData:
     with pytest.raises(ValueError, match="no answers under 'photometric/"):
       compare(found, Bars(), tmp_path / "out", families=["photometric"])
 
+
+KILLED = """
+import os, pathlib, signal, sys
+from robust_jax.evaluation import unfinished
+from robust_jax.evaluation.answers import Answers
+from robust_jax.evaluation.collect import collect
+from robust_jax.evaluation.held_images import held_images
+from tests.unit.test_compare import Bars, entrant, thirds
+
+unfinished._EVERY = 0
+
+def model(images):
+  if len(images) == 44:
+    os.kill(os.getpid(), signal.SIGKILL)
+  return thirds(images)
+
+images = held_images(Bars(300))
+kept = Answers(pathlib.Path(sys.argv[1]), entrant("a", model), images, 0, "0")
+collect([kept], images, (), 0, lambda _: None, lambda: False)
+"""
 
 MODULE = """
 import os
