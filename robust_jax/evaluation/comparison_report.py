@@ -12,8 +12,9 @@ from robust_jax.corruptions.suites import IMAGENET_C
 from robust_jax.evaluation.agreement import agreement
 from robust_jax.evaluation.answers import Read
 from robust_jax.evaluation.catalogue import Catalogue
+from robust_jax.evaluation.data_report import data_report
 from robust_jax.evaluation.entrant import CLEAN, Entrant
-from robust_jax.evaluation.held_images import HeldImages, counts
+from robust_jax.evaluation.held_images import HeldImages
 from robust_jax.evaluation.pixel_shift_map import pixel_shift_map
 from robust_jax.evaluation.recommendation import recommendation
 from robust_jax.statistics.bonferroni import bonferroni
@@ -91,7 +92,7 @@ def comparison_report(
     "schema": SCHEMA,
     "seed": seed,
     "level": level,
-    "data": _data(images),
+    "data": data_report(images),
     "models": {
       name: {
         "source": entrant.source,
@@ -190,39 +191,6 @@ def _outcomes(reads, images, catalogue):
 def _arrays(classes, catalogue):
   transformed = [classes[case.name] for case in catalogue.cases]
   return classes[CLEAN], np.stack(transformed, axis=1)
-
-
-def _data(images):
-  return {
-    "images": len(images.ids),
-    "drawn": len(images.ids) + len(images.problems),
-    "available": images.available,
-    "labelled": images.labels is not None,
-    "class_names": list(images.class_names),
-    "classes_without_images": _without_images(images),
-    "shapes": [
-      {"shape": list(g.pixels.shape[1:]), "images": len(g.rows)}
-      for g in images.groups
-    ],
-    "digest": images.digest,
-    "problem_counts": images.problem_counts,
-    "problems": [p._asdict() for p in images.problems],
-    "left_out_counts": counts(p.kind for p in images.left_out),
-    "left_out": [
-      {"id": p.id, "kind": p.kind, "message": p.message}
-      for p in images.left_out
-    ],
-    "change_counts": counts(c.kind for c in images.changes),
-    "changes": [c._asdict() for c in images.changes],
-  }
-
-
-def _without_images(images):
-  """Classes that no image is of; none is known of data without labels."""
-  if images.labels is None:
-    return []
-  seen = set(images.labels.tolist())
-  return [n for i, n in enumerate(images.class_names) if i not in seen]
 
 
 def _meaning(entrant, kind):
