@@ -1,14 +1,10 @@
 """Which images still stand, and how far their attackers have come."""
 
-import json
 import pathlib
 import time
-import zipfile
-import zlib
 
 import numpy as np
 
-from robust_jax.identity import refuse_other
 from robust_jax.whole_file import whole_file
 
 STANDING = -1
@@ -25,21 +21,16 @@ class State:
     x_now: `[N, ...]`, where the rounds of this stage have led.
     in_round: `[N]` bool, standing when this round began.
     attacked, seconds: per stage.
-    identity: what the result depends on, by name; see `robust_jax.identity`.
   """
 
-  def __init__(
-    self, x: np.ndarray, num_stages: int, identity: dict[str, str] | None = None
-  ):
+  def __init__(self, x: np.ndarray, num_stages: int, fingerprint: str):
     self.stage = self.turn = self.batch = 0
     self.fooled_by = np.full(len(x), STANDING)
-    # Files of arrays know no bfloat16; float32 holds its values.
-    x = x.astype(np.promote_types(x.dtype, np.float32))
     self.x_adv, self.x_now = x.copy(), x.copy()
     self.in_round = np.ones(len(x), bool)
     self.attacked = np.zeros(num_stages, int)
     self.seconds = np.zeros(num_stages)
-    self.identity = identity or {}
+    self._fingerprint = fingerprint
     self._saved = time.monotonic()
 
   def note(
@@ -65,7 +56,7 @@ class State:
   def next_stage(self, x: np.ndarray) -> None:
     """Another attack begins at the originals."""
     self.stage, self.turn = self.stage + 1, 0
-    self.x_now = x.astype(self.x_now.dtype)
+    self.x_now = x.copy()
 
   def accuracy(self, stage: int) -> float:
     """Share of the images that stand after that stage."""
@@ -79,7 +70,7 @@ class State:
     with whole_file(path) as new:
       np.savez(
         new,
-        identity=json.dumps(self.identity),
+        fingerprint=self._fingerprint,
         position=[self.stage, self.turn, self.batch],
         **{name: getattr(self, name) for name in _ARRAYS},
       )
@@ -94,35 +85,21 @@ class State:
     if not path.exists():
       return
     try:
-      with path.open("rb") as file:
-        saved = dict(np.load(file, allow_pickle=False))
-      there = json.loads(str(saved["identity"]))
-      stage, turn, batch = (int(n) for n in saved["position"])
-      arrays = {name: saved[name] for name in _ARRAYS}
-    except _UNREADABLE as error:
+      saved = np.load(path, allow_pickle=False)
+      fingerprint = str(saved["fingerprint"])
+    except (OSError, KeyError, ValueError) as error:
       raise ValueError(
-        f"{path} is not the state of an attack, or damaged ({error}). Delete "
-        "it to start anew, or give another file."
+        f"{path} is not the state of an evaluation ({error}): delete it or "
+        "name another file."
       ) from error
-    refuse_other(
-      there,
-      self.identity,
-      str(path),
-      "Delete it to start anew, or give another file.",
-    )
-    self.stage, self.turn, self.batch = stage, turn, batch
-    for name, array in arrays.items():
-      setattr(self, name, array)
+    if fingerprint != self._fingerprint:
+      raise ValueError(
+        f"{path} is the state of another evaluation, of other attacks, images, "
+        "labels, model or seed: delete it to start anew, or name another file."
+      )
+    self.stage, self.turn, self.batch = (int(n) for n in saved["position"])
+    for name in _ARRAYS:
+      setattr(self, name, saved[name])
 
 
-_UNREADABLE = (
-  OSError,
-  EOFError,
-  KeyError,
-  ValueError,
-  TypeError,
-  AttributeError,
-  zipfile.BadZipFile,
-  zlib.error,
-)
 _ARRAYS = ("fooled_by", "x_adv", "x_now", "in_round", "attacked", "seconds")
