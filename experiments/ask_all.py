@@ -53,18 +53,22 @@ def ask_all(
   names = [CLEAN, *(case.name for case in cases.cases)]
   answered = lambda name: all(one.read(name) is not None for one in kept)
   before = _first(names, answered)
-  with interrupt() as interrupted:
-    with Progress("asking", len(names), before) as bar:
-      whole = collect(kept, images, (), seed, bar.update, interrupted)
-      if whole:
-        _check_right(kept, images)
-        whole = collect(
-          kept, images, cases.cases, seed, bar.update, interrupted
-        )
-    return whole and all(
-      _ask_section(name.replace("_", " "), section, interrupted)
-      for name, section in sections.items()
-    )
+  # A model may hang; what it has answered is kept batch by batch.
+  with interrupt(at_once=True) as interrupted:
+    try:
+      with Progress("asking", len(names), before) as bar:
+        whole = collect(kept, images, (), seed, bar.update, interrupted)
+        if whole:
+          _check_right(kept, images)
+          whole = collect(
+            kept, images, cases.cases, seed, bar.update, interrupted
+          )
+      return whole and all(
+        _ask_section(name.replace("_", " "), section, interrupted)
+        for name, section in sections.items()
+      )
+    except KeyboardInterrupt:
+      return False
 
 
 def _check_right(kept: Sequence[Answers], images: HeldImages):
@@ -81,7 +85,8 @@ def _check_right(kept: Sequence[Answers], images: HeldImages):
 
 
 def _forget_changed(watched: Sequence[Watched]):
-  functions = [w for w in watched if w.kept.entrant.kind == "function"]
+  others = ("function", "service")
+  functions = [w for w in watched if w.kept.entrant.kind in others]
   names = [w.kept.entrant.name for w in functions if changed(*w)]
   for name in dict.fromkeys(names):
     print(f"'{name}' answers otherwise than before: asking it anew.")

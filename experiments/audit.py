@@ -69,7 +69,7 @@ def audit(
       labels,
       check=in_ball(threat.norm, threat.eps)
       if list(attacks) == ["autoattack"]
-      else _anything,
+      else suite.anything,
       save_to=path / "audit_state.npz",
       progress=bars.update,
     )
@@ -143,10 +143,6 @@ def _stages(config, attacks, num_classes) -> list[Stage]:
         f"config's, {', '.join(known)}."
       )
   return found
-
-
-def _anything(x, x_adv):
-  del x, x_adv
 
 
 def _radii(threat, x) -> list[float]:

@@ -1,7 +1,6 @@
 """Models under many transformations: which of them would you deploy?"""
 
 import dataclasses
-import datetime
 import pathlib
 import time
 from collections.abc import Mapping, Sequence
@@ -148,7 +147,6 @@ def compare(
       ]
       for key, found in failures.items()
     },
-    "date": datetime.date.today().isoformat(),
     "seconds": round(time.monotonic() - started, 1),
     **machine(),
   }

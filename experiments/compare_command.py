@@ -7,7 +7,7 @@ from absl import flags
 
 from experiments.class_names import class_names
 from experiments.compare import Asked, compare
-from experiments.entrants import declared, entrants
+from experiments.entrants import Asking, declared, entrants
 from experiments.open_images import open_images
 from robust_jax import parallel
 from robust_jax.adapters.natural_shift import NAMES
@@ -22,7 +22,7 @@ _MODELS = flags.DEFINE_multi_string(
   "models",
   [],
   "compare: NAME=SOURCE ...; a source is the directory of a run, "
-  "package.module:function or an .npz of stored answers.",
+  "package.module:function, http://HOST/PATH or an .npz of stored answers.",
 )
 _DATA = flags.DEFINE_string(
   "data",
@@ -47,6 +47,38 @@ _ANSWERS = flags.DEFINE_multi_string(
   [],
   "compare: what models answer, KIND for all or NAME=KIND for one, where it is "
   "not to be found out: " + ", ".join(MEANING) + ".",
+)
+_BATCH_SIZE = flags.DEFINE_integer(
+  "batch_size",
+  None,
+  "compare: most images in one call of a function (as memory suffices, if "
+  "absent) and in one request to a service (32, if absent).",
+  lower_bound=1,
+)
+_CONCURRENCY = flags.DEFINE_integer(
+  "concurrency",
+  4,
+  "compare: requests to a service at the same time.",
+  lower_bound=1,
+)
+_TIMEOUT = flags.DEFINE_float(
+  "timeout",
+  60.0,
+  "compare: seconds until a request to a service has failed.",
+  lower_bound=0.001,
+)
+_RETRIES = flags.DEFINE_integer(
+  "retries",
+  4,
+  "compare: how often a request that failed is made again, after 0.5, 1, 2, "
+  "... seconds.",
+  lower_bound=0,
+)
+_API_KEY_VARIABLE = flags.DEFINE_multi_string(
+  "api_key_variable",
+  [],
+  "compare: the environment variable that holds the key of a service, NAME=... "
+  "for one model.",
 )
 _FAMILIES = flags.DEFINE_list(
   "families",
@@ -138,7 +170,14 @@ def compare_command(
       raise ValueError(f"compare needs --{name}, as in --{name}={example}.")
   if parallel.num_processes() > 1:
     raise ValueError("compare runs in one process: start only one.")
-  models = declared(entrants(texts, allow_imports), _ANSWERS.value)
+  asking = Asking(
+    _BATCH_SIZE.value,
+    _CONCURRENCY.value,
+    _TIMEOUT.value,
+    _RETRIES.value,
+    _API_KEY_VARIABLE.value,
+  )
+  models = declared(entrants(texts, allow_imports, asking), _ANSWERS.value)
   names = (
     None if _CLASS_NAMES.value is None else class_names(_CLASS_NAMES.value)
   )

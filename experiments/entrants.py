@@ -3,9 +3,11 @@
 import dataclasses
 import hashlib
 import importlib
+import os
 import pathlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -13,6 +15,7 @@ import numpy as np
 from experiments import runs, workdir
 from experiments.per_model import per_model
 from robust_jax import lookup
+from robust_jax.adapters.http_predictor import http_predictor
 from robust_jax.adapters.jax_predictor import jax_predictor
 from robust_jax.adapters.read_answers import MEANING
 from robust_jax.adapters.stored_answers import StoredAnswers
@@ -21,16 +24,41 @@ from robust_jax.evaluation.entrant import Entrant
 _EXAMPLE = "as in --models A=runs/a B=runs/b C=my.module:predict"
 
 
+class Asking(NamedTuple):
+  """How models are asked that are no runs.
+
+  Attributes:
+    batch_size: most images in one call of a function; also in one request to a
+      service, where None is 32.
+    concurrency: requests to a service at the same time.
+    timeout: seconds until a request has failed.
+    retries: how often a request is made again, and a call of a function that
+      fails as `adapters.retry` says.
+    key_variables: the environment variables that hold the keys of services, as
+      `per_model` takes them.
+  """
+
+  batch_size: int | None = None
+  concurrency: int = 4
+  timeout: float = 60.0
+  retries: int = 4
+  key_variables: Sequence[str] = ()
+
+
 def entrants(
-  texts: Sequence[str], allow_imports: Iterable[str] = ()
+  texts: Sequence[str],
+  allow_imports: Iterable[str] = (),
+  asking: Asking | None = None,
 ) -> dict[str, Entrant]:
   """Models by name.
 
   Args:
     texts: "NAME=SOURCE" each, or several in one text with commas between. A
       source is a work directory of ours, "package.module:function" (an
-      `adapters.ask.Predict`) or an `.npz` of `StoredAnswers`.
+      `adapters.ask.Predict`), the address of an `http_predictor` or an `.npz`
+      of `StoredAnswers`.
     allow_imports: as `workdir.read_config` takes it.
+    asking: how the others are asked.
 
   Raises:
     ValueError: none, a name twice, or a source that is none of these.
@@ -38,17 +66,22 @@ def entrants(
   given = [part for text in texts for part in re.split(r",(?=[^,=]+=)", text)]
   if not given:
     raise ValueError(f"compare needs models, {_EXAMPLE}.")
-  found: dict[str, Entrant] = {}
+  sources: dict[str, str] = {}
   for text in given:
     name, equals, source = (part.strip() for part in text.partition("="))
     if not (name and equals and source):
       raise ValueError(f"model '{text}': wanted NAME=SOURCE, {_EXAMPLE}.")
-    if name in found:
+    if name in sources:
       raise ValueError(
         f"two models are called '{name}': wanted a name of its own for each."
       )
-    found[name] = _entrant(name, source, allow_imports)
-  return found
+    sources[name] = source
+  asking = asking or Asking()
+  variables = per_model("api_key_variable", asking.key_variables, sources)
+  return {
+    name: _entrant(name, source, allow_imports, asking, variables.get(name))
+    for name, source in sources.items()
+  }
 
 
 def declared(
@@ -74,17 +107,20 @@ def declared(
   }
 
 
-def _entrant(name, source, allow_imports):
+def _entrant(name, source, allow_imports, asking, variable):
   path = pathlib.Path(source).expanduser()
+  if source.startswith(("http://", "https://")):
+    return _service(name, source, asking, variable)
   if path.is_dir():
     return _run(name, source, path, allow_imports)
   if path.suffix == ".npz":
     return _stored(name, source, path)
   if re.fullmatch(r"[\w.]+:\w+", source):
-    return _function(name, source)
+    return _function(name, source, asking)
   raise ValueError(
     f"model '{name}': there is no directory '{source}'. Wanted the work "
-    "directory of a run, an .npz of stored answers, or package.module:function."
+    "directory of a run, an .npz of stored answers, package.module:function or "
+    "http://HOST/PATH."
   )
 
 
@@ -106,21 +142,35 @@ def _run(name, source, path, allow_imports):
     digest.hexdigest(),
     lambda case, ids, images: predict(images),
     contender.logits_fn,
-    parameters=_num_parameters(contender.logits_fn),
     declared="logits",
   )
 
 
-def _num_parameters(logits_fn) -> int:
-  """Of the collection "params": running statistics are not learned."""
-  return sum(
-    np.size(leaf)
-    for path, leaf in jax.tree_util.tree_leaves_with_path(logits_fn)
-    if any(getattr(key, "key", None) == "params" for key in path)
+def _service(name, source, asking, variable):
+  key = None if variable is None else os.environ.get(variable)
+  if variable is not None and not key:
+    raise ValueError(
+      f"model '{name}': the environment variable {variable} is not set, which "
+      "--api_key_variable names."
+    )
+  predict = http_predictor(
+    source,
+    api_key=key,
+    batch_size=asking.batch_size or 32,
+    concurrency=asking.concurrency,
+    timeout=asking.timeout,
+    retries=asking.retries,
+  )
+  return Entrant(
+    name,
+    source,
+    "service",
+    hashlib.sha256(source.encode()).hexdigest(),
+    lambda case, ids, images: predict(images),
   )
 
 
-def _function(name, source):
+def _function(name, source, asking):
   predict = lookup.find("adapters", source)
   module = importlib.import_module(source.partition(":")[0])
   digest = hashlib.sha256(source.encode())
@@ -132,6 +182,8 @@ def _function(name, source):
     "function",
     digest.hexdigest(),
     lambda case, ids, images: predict(images),
+    batch_size=asking.batch_size,
+    retries=asking.retries,
   )
 
 

@@ -35,8 +35,8 @@ from experiments import compare_command, imports, processes, runs, workdir
 from experiments.configs.adversarial import digits_pgd
 from experiments.parse_flags import parse_flags
 from experiments.prepare_data import prepare_data
-from experiments.run_command import INTERRUPTED, run_command
-from robust_jax import parallel
+from experiments.run_command import ERROR, INTERRUPTED, run_command
+from robust_jax import joining
 
 # --help shows them too.
 flags.adopt_module_key_flags(compare_command)
@@ -82,6 +82,9 @@ _NUM_PROCESSES = flags.DEFINE_integer(
   "num-processes", None, "how many processes take part."
 )
 _PROCESS_ID = flags.DEFINE_integer("process-id", None, "which of them this is.")
+_COORDINATOR_TIMEOUT = flags.DEFINE_float(
+  "coordinator_timeout", 300.0, "how many seconds to wait for the others."
+)
 _ALLOW_IMPORTS = flags.DEFINE_list(
   imports.FLAG, [], f"evaluate, compare: {imports.HELP}"
 )
@@ -168,15 +171,21 @@ _COMMANDS = {
 
 def main(argv: Sequence[str]) -> int:
   """Runs one command; returns the exit status."""
-  if _PROCESSES.value is not None:
-    return processes.spawn(_PROCESSES.value, _without_processes(sys.argv[1:]))
-  parallel.join(_COORDINATOR.value, _NUM_PROCESSES.value, _PROCESS_ID.value)
   command, *arguments = argv[1:] or ["demo"]
   if command not in _COMMANDS:
     near = difflib.get_close_matches(command, _COMMANDS, n=1)
     hint = f"did you mean '{near[0]}'?" if near else "see --help."
     raise ValueError(f"there is no command '{command}'; {hint}")
-  return _COMMANDS[command](arguments)
+  if _PROCESSES.value is not None:
+    return processes.spawn(_PROCESSES.value, _without_processes(sys.argv[1:]))
+  joining.join(
+    _COORDINATOR.value,
+    _NUM_PROCESSES.value,
+    _PROCESS_ID.value,
+    _COORDINATOR_TIMEOUT.value,
+  )
+  with joining.telling_of_lost_processes():
+    return _COMMANDS[command](arguments)
 
 
 def _config():
@@ -241,4 +250,7 @@ def command(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-  raise SystemExit(command(sys.argv))
+  status = command(sys.argv)
+  if status == ERROR:
+    joining.leave(status)
+  raise SystemExit(status)

@@ -95,7 +95,7 @@ def _measures() -> dict[str, Measure]:
 
 
 def _standing(
-  stages: list[suite.Stage], check: Callable = lambda x, x_adv: None
+  stages: list[suite.Stage], check: suite.Check = suite.anything
 ) -> Measure:
   def measure(title: str, logits_fn: LogitsFn, x, labels) -> np.ndarray:
     with StageProgress(f"{title}: ") as bars:

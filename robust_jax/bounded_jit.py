@@ -17,7 +17,7 @@ import numpy as np
 from robust_jax.types import PyTree
 
 # AutoAttack on one model makes seven of them.
-KEPT = 64
+KEPT = 32
 _TRACED = (jax.Array, np.ndarray, np.generic, int, float, complex)
 
 

@@ -93,6 +93,15 @@ def logits(logits: Any, batch_size: int) -> None:
     )
 
 
+def not_traced(what: str, args: Any) -> None:
+  """No array among the arguments is being traced."""
+  if not all(map(_concrete, jax.tree.leaves(args))):
+    raise ValueError(
+      f"{what} works on the host between its programs: call it with arrays, "
+      "outside of jit, grad and vmap. It compiles itself."
+    )
+
+
 def non_negative(name: str, value: Any) -> None:
   """value is a number or array >= 0."""
   if _concrete(value) and not np.all(np.asarray(value) >= 0):

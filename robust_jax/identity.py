@@ -19,8 +19,16 @@ from jax.extend import core
 from robust_jax.types import PyTree
 
 _DIGITS = 16
-# What a program is called, and where it was written, is not what it computes.
-_NAMES = ("name", "debug_info", "jvp_jaxpr_fun", "fwd_jaxpr_thunk", "bwd")
+# What a program is called, where it was written and on which devices it runs is
+# not what it computes.
+_NAMES = (
+  "name",
+  "debug_info",
+  "ctx_mesh",
+  "jvp_jaxpr_fun",
+  "fwd_jaxpr_thunk",
+  "bwd",
+)
 _PLAIN = (str, int, float, bool, bytes, type(None), np.generic)
 
 
@@ -114,7 +122,10 @@ def _add_array(digest, leaf) -> None:
     leaf = jax.random.key_data(leaf)
   array = np.asarray(leaf)
   digest.update(f"{array.dtype}{array.shape}".encode())
-  digest.update(np.ascontiguousarray(array).tobytes())
+  if array.dtype == object:  # else its bytes would be addresses
+    digest.update(_without_addresses(repr(array.tolist())).encode())
+  else:
+    digest.update(np.ascontiguousarray(array).tobytes())
 
 
 def _add_closed(digest, closed: core.ClosedJaxpr) -> None:

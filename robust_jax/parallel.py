@@ -1,4 +1,4 @@
-"""Many devices and many machines; the only file that knows how.
+"""Many devices and many machines; with `joining`, the only file that knows how.
 
 A task is written for one shard of the global batch and says, with `mean` and
 `total`, where shards must agree. `pmap_step` runs it on all devices of all
@@ -11,9 +11,7 @@ what is resident on the device into a batch inside the compiled program.
 """
 
 import functools
-import os
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax
 import numpy as np
@@ -252,47 +250,3 @@ def _any_device_compiled():
 
 def _any_device(flags):
   return _any_device_compiled()(flags)
-
-
-# The environment of one process among several, by launcher: Slurm's srun,
-# Open MPI's mpirun.
-_CLUSTER_SIZES = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")
-
-
-def join(
-  coordinator: str | None = None,
-  num_processes: int | None = None,
-  process_id: int | None = None,
-) -> None:
-  """Makes this process one of many, before anything touches a device.
-
-  Args:
-    coordinator: `host:port` of process 0. None leaves it to the cluster's
-      environment (Slurm, Open MPI, TPU pod), or, without one, stays alone.
-    num_processes: how many processes take part.
-    process_id: which of them this is.
-
-  Raises:
-    ValueError: only some of the three are given.
-  """
-  given = (coordinator, num_processes, process_id)
-  if coordinator is None and num_processes is None and process_id is None:
-    if _in_cluster(os.environ):
-      jax.distributed.initialize()
-    return
-  if any(value is None for value in given):
-    raise ValueError(
-      f"coordinator={coordinator}, num_processes={num_processes}, "
-      f"process_id={process_id}: to join several processes give all three, "
-      "or none to let the cluster's environment say them."
-    )
-  if not 0 <= process_id < num_processes:
-    raise ValueError(
-      f"process_id={process_id} must be in 0..{num_processes - 1}."
-    )
-  jax.distributed.initialize(coordinator, num_processes, process_id)
-
-
-def _in_cluster(environment: Any) -> bool:
-  launched = any(int(environment.get(n, 1)) > 1 for n in _CLUSTER_SIZES)
-  return launched or "," in environment.get("TPU_WORKER_HOSTNAMES", "")

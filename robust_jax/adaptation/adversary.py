@@ -6,14 +6,14 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from robust_jax import losses, metrics
-from robust_jax.adaptation.records import Alignment, View
+from robust_jax.adaptation.records import Alignment, Gather, View, alone
 from robust_jax.types import Array, Key, PyTree
 
 Shown = Callable[[View], Array]
 """View -> `[B, ...]`, what the classifier is shown of each example."""
 
-Importance = Callable[[View], Array]
-"""View -> `[B]`, of mean 1: how much each example matters to the game."""
+Importance = Callable[[View, Gather], Array]
+"""View -> `[B]`, of mean 1 over the batch: how much each example matters."""
 
 
 def domain_game(
@@ -33,7 +33,13 @@ def domain_game(
   def init(key: Key, view: View) -> PyTree:
     return classifier.init(key, shown(view))["params"]
 
-  def loss(params: PyTree, source: View, target: View, key: Key):
+  def loss(
+    params: PyTree,
+    source: View,
+    target: View,
+    key: Key,
+    gather: Gather = alone,
+  ):
     both = View(
       *(jnp.concatenate(leaves) for leaves in zip(source, target, strict=True))
     )
@@ -42,7 +48,9 @@ def domain_game(
     )
     each = losses.cross_entropy(logits, both.domain)
     count = len(source.weight)
-    matters = jnp.concatenate([importance(source), importance(target)])
+    matters = jnp.concatenate(
+      [importance(source, gather), importance(target, gather)]
+    )
     weighed = each * both.weight * matters
     total = (weighed[:count].mean() + weighed[count:].mean()) / 2
     ones = jnp.ones_like(each)

@@ -3,9 +3,8 @@
 import jax
 import jax.numpy as jnp
 
-from robust_jax import parallel
 from robust_jax.adaptation.adversary import domain_game
-from robust_jax.adaptation.records import Alignment, View
+from robust_jax.adaptation.records import Alignment, Gather, View
 from robust_jax.models.domain_classifier import DomainClassifier
 from robust_jax.types import Array
 
@@ -40,12 +39,12 @@ def cdan(
       len(chances), -1
     )
 
-  def importance(view: View) -> Array:
+  def importance(view: View, gather: Gather) -> Array:
     if not entropy:
       return jnp.ones_like(view.weight)
     chances = _chances(view)
     sure = 1 + jnp.exp(-jax.scipy.special.entr(chances).sum(axis=-1))
-    return sure / parallel.mean(sure.mean())
+    return sure / gather(sure).mean()
 
   classifier = DomainClassifier(num_domains, tuple(hidden), dropout)
   return domain_game(classifier, shown, importance)

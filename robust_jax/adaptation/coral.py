@@ -24,12 +24,9 @@ def coral(*, layer: str = "features") -> Alignment:
   """
 
   def distance(source, source_weight, target, target_weight) -> Array:
-    # |A'A - B'B|^2 of the few rows of A and B, not of their many columns.
-    rows = jnp.concatenate(
-      [_scaled(source, source_weight), _scaled(target, target_weight)]
-    )
-    signs = jnp.repeat(jnp.array([1.0, -1.0]), len(rows) // 2)
-    return signs @ (rows @ rows.T) ** 2 @ signs / (4 * rows.shape[1] ** 2)
+    a, b = _scaled(source, source_weight), _scaled(target, target_weight)
+    width = a.shape[1]
+    return _squared_distance(a, b) / (4 * width**2)
 
   return discrepancy("coral", layer, distance)
 
@@ -38,4 +35,14 @@ def _scaled(rows: Array, weight: Array) -> Array:
   """A `[N, D]` with A'A the weighted covariance, unbiased at equal weights."""
   total = weight.sum()
   centred = rows - (weight @ rows) / total
+  centred -= (weight @ centred) / total  # far from 0 the first was rounded
   return centred * jnp.sqrt(weight / (total - 1))[:, None]
+
+
+def _squared_distance(a: Array, b: Array) -> Array:
+  """|A'A - B'B|^2, of few rows without the matrices of their many columns."""
+  rows = jnp.concatenate([a, b])
+  if len(rows) >= rows.shape[1]:
+    return jnp.sum((a.T @ a - b.T @ b) ** 2)
+  signs = jnp.concatenate([jnp.ones(len(a)), -jnp.ones(len(b))])
+  return signs @ (rows @ rows.T) ** 2 @ signs

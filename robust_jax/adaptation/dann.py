@@ -30,5 +30,5 @@ def dann(
   return domain_game(
     classifier,
     lambda view: view.features,
-    lambda view: jnp.ones_like(view.weight),
+    lambda view, gather: jnp.ones_like(view.weight),
   )

@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 import jax.numpy as jnp
 
-from robust_jax import parallel
-from robust_jax.adaptation.records import Alignment, View
+from robust_jax.adaptation.records import Alignment, Gather, View, alone
 from robust_jax.types import Array, Key, PyTree
 
 Distance = Callable[[Array, Array, Array, Array], Array]
@@ -27,9 +26,15 @@ def discrepancy(name: str, layer: str, distance: Distance) -> Alignment:
   if layer not in ("features", "logits"):
     raise ValueError(f"layer = '{layer}': wanted 'features' or 'logits'.")
 
-  def loss(params: PyTree, source: View, target: View, key: Key):
+  def loss(
+    params: PyTree,
+    source: View,
+    target: View,
+    key: Key,
+    gather: Gather = alone,
+  ):
     del params, key
-    source, target = parallel.gather((source, target))
+    source, target = gather((source, target))
     apart = distance(
       getattr(source, layer),
       source.weight,

@@ -23,14 +23,24 @@ class View(NamedTuple):
   weight: Array
 
 
+Gather = Callable[[PyTree], PyTree]
+"""Rows of this device -> those of all devices that share the batch."""
+
+
+def alone(rows: PyTree) -> PyTree:
+  """The `Gather` of one device, which has the whole batch."""
+  return rows
+
+
 class Alignment(NamedTuple):
   """A measure of how far apart two domains are, that training makes small.
 
   Attributes:
     init: `(key, View) -> params` of the adversary, from any one view; `{}`
       where there is none.
-    loss: `(params, source View, target View, key) -> (scalar, Metrics)`, in
-      training.
+    loss: `(params, source View, target View, key, gather=alone) -> (scalar,
+      Metrics)`, in training. A step whose devices share the batch hands in how
+      rows are gathered (`parallel.gather`).
       Of a discrepancy, what the model minimises. Of an adversary, the loss
       that the adversary minimises and the model maximises: no gradient is
       reversed in here, that is up to who solves the game. None aligns nothing.

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from robust_jax import checks
+from robust_jax.adapters.retry import retry
 
 Predict = Callable[[Sequence[np.ndarray]], np.ndarray]
 """uint8 images `[H, W, C]`, perhaps of several sizes, at most a batch of them
@@ -17,6 +18,7 @@ def ask(
   images: Sequence[np.ndarray],
   num_classes: int,
   batch_size: int = 128,
+  retries: int = 0,
 ) -> np.ndarray:
   """All answers, a batch at a time: float `[N, K]` or integers `[N]`.
 
@@ -29,10 +31,12 @@ def ask(
     images: N images.
     num_classes: K.
     batch_size: most images in one call.
+    retries: how often a call is made again that fails as `retry` says.
 
   Raises:
     ValueError: no images, or an answer of another shape or dtype, or of another
       kind than that to the batch before.
+    NoAnswer: the last try failed.
   """
   checks.at_least_one("batch_size", batch_size)
   if len(images) == 0:
@@ -40,7 +44,8 @@ def ask(
   answers = []
   for start in range(0, len(images), batch_size):
     batch = images[start : start + batch_size]
-    answer = np.array(predict([np.array(image) for image in batch]))
+    own = lambda batch=batch: [np.array(image) for image in batch]
+    answer = np.array(retry(lambda own=own: predict(own()), retries))
     _check(answer, len(batch), num_classes)
     if answers and answers[0].ndim != answer.ndim:
       raise ValueError(

@@ -2,7 +2,6 @@
 
 import functools
 import pathlib
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +19,7 @@ from robust_jax.attacks.fab import (
 )
 from robust_jax.attacks.lp_ball import ORDERS, ball, known
 from robust_jax.attacks.square import go_on
+from robust_jax.attacks.standalone import check_call
 from robust_jax.attacks.suite import Stage
 from robust_jax.objective import of_model
 from robust_jax.on_cpu import canonicalize_on_cpu
@@ -35,7 +35,7 @@ _NUM_DRAWS = 20
 
 def autoattack(
   norm: str,
-  eps: float,
+  eps: Array | float,
   *,
   version: str = "standard",
   batch_size: int = 128,
@@ -50,18 +50,21 @@ def autoattack(
 
   Args:
     norm: "linf", "l2" or "l1".
-    eps: radius in input units.
+    eps: radius in input units, a float or `[N]`, one per example.
     version: "standard", "plus" or "rand".
     batch_size: of the compiled programs.
-    save_to: `.npz` file to go on from after an interruption.
+    save_to: `.npz` file to go on from after an interruption. That of another
+      run, with another radius, model, key or anything else, is refused.
 
   Returns:
     `(key, logits_fn, x, labels) -> x_adv`, not to be jitted: between stages it
-    packs the survivors on the host. For "rand", `logits_fn` is a function
+    packs the survivors on the host. x is `[N, H, W, C]`, for Square. For
+    "rand" it may be `[N, ...]`, and `logits_fn` is a function
     `(x, key) -> logits`.
 
   Raises:
-    ValueError: an unknown norm or version, or a negative eps.
+    ValueError: an unknown norm or version, or a negative eps; and what
+      `standalone` and `suite.run` refuse.
 
   Source: Croce and Hein 2020, "Reliable evaluation of adversarial robustness
   with an ensemble of diverse parameter-free attacks"; for L1 Croce and Hein
@@ -74,29 +77,33 @@ def autoattack(
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
     if version == "rand":
       key, key_draws = jax.random.split(key)
-      logits_fn = jax.tree_util.Partial(
-        _draw, key_draws, suite.as_partial(logits_fn)
-      )
-    num_classes = jax.eval_shape(logits_fn, x[:1]).shape[1]
+      logits_fn = jax.tree_util.Partial(_draw, key_draws, logits_fn)
+    num_classes = check_call(logits_fn, x, labels)
     outcome = suite.run(
       stages(norm, eps, version, num_classes),
       key,
       logits_fn,
-      np.asarray(x),
-      np.asarray(labels),
+      x,
+      labels,
       check=in_ball(norm, eps),
       batch_size=batch_size,
       save_to=save_to,
     )
-    return jnp.asarray(outcome.x_adv, x.dtype)
+    return jnp.asarray(outcome.x_adv)
 
   return attack
 
 
 def stages(
-  norm: str, eps: float, version: str, num_classes: int
+  norm: str, eps: Array | float, version: str, num_classes: int
 ) -> list[Stage]:
   """The stages of a version, in order, for `suite.run`.
+
+  Args:
+    norm: "linf", "l2" or "l1".
+    eps: radius in input units; a float or `[N]`, one per example.
+    version: "standard", "plus" or "rand".
+    num_classes: that the model answers.
 
   Raises:
     ValueError: an unknown version.
@@ -105,7 +112,7 @@ def stages(
     raise ValueError(f"version = '{version}': wanted one of {_VERSIONS}.")
 
   def stage(name, num_rounds, attack):
-    return Stage(name, jax.tree_util.Partial(attack, eps), num_rounds)
+    return Stage(name, attack, num_rounds, {"eps": eps})
 
   large = norm == "l1" and version == "standard"
   draws = _NUM_DRAWS if version == "rand" else 1
@@ -136,20 +143,30 @@ def stages(
   }[version]
 
 
-def in_ball(norm: str, eps: float) -> Callable[[np.ndarray, np.ndarray], None]:
+def in_ball(norm: str, eps: Array | float) -> suite.Check:
   """A check that every change is in the ball, to rounding.
 
+  Args:
+    norm: "linf", "l2" or "l1".
+    eps: radius; a float or `[N]`, one per example.
+
   Returns:
-    `(x, x_adv)`, which raises ValueError if not.
+    `(x, x_adv, rows)`, which raises ValueError if not; `rows` are those of the
+    examples among all N.
   """
 
-  def check(x: np.ndarray, x_adv: np.ndarray) -> None:
-    change = (x_adv.astype(np.float64) - x).reshape(len(x), -1)
-    length = np.linalg.norm(change, ORDERS[norm], axis=1).max()
+  def check(x: np.ndarray, x_adv: np.ndarray, rows: np.ndarray) -> None:
+    radius = np.asarray(eps, np.float64)
+    radius = np.broadcast_to(radius[rows] if radius.ndim else radius, len(x))
+    change = x_adv.astype(np.float64) - x.astype(np.float64)
+    length = np.linalg.norm(change.reshape(len(x), -1), ORDERS[norm], axis=1)
     # The difference of two float32 in [0, 1] is off by 6e-8 per coordinate.
-    if length > eps * (1 + 1e-5) + 1e-5:
+    outside = length > radius * (1 + 1e-5) + 1e-5
+    if outside.any():
+      worst = np.argmax(outside)
       raise ValueError(
-        f"a change of {norm} norm {length:g} where eps = {eps:g}."
+        f"a change of {norm} norm {length[worst]:g} where eps = "
+        f"{radius[worst]:g}."
       )
 
   return check
@@ -161,7 +178,7 @@ def in_ball(norm: str, eps: float) -> Callable[[np.ndarray, np.ndarray], None]:
 
 @functools.cache
 def _apgd(norm: str, loss: str, large: bool, num_draws: int):
-  def attack(eps, key, logits_fn, x, labels, x_now, turn):
+  def attack(key, logits_fn, x, labels, x_now, turn, eps):
     del x_now, turn
     objective = getattr(losses, loss)
     return _ascend(
@@ -173,7 +190,7 @@ def _apgd(norm: str, loss: str, large: bool, num_draws: int):
 
 @functools.cache
 def _apgd_towards(norm: str, has_dlr: bool, large: bool):
-  def attack(eps, key, logits_fn, x, labels, x_now, turn):
+  def attack(key, logits_fn, x, labels, x_now, turn, eps):
     del x_now
     target = class_of_rank(logits_fn(x), 1 + turn)
     make = losses.targeted_dlr if has_dlr else losses.towards
@@ -184,7 +201,7 @@ def _apgd_towards(norm: str, has_dlr: bool, large: bool):
 
 @functools.cache
 def _fab_towards(norm: str):
-  def attack(eps, key, logits_fn, x, labels, x_now, turn):
+  def attack(key, logits_fn, x, labels, x_now, turn, eps):
     del key, x_now
     model = canonicalize_on_cpu(logits_fn)
     boundary = boundary_to_rank(model, x, labels, 1 + turn)
@@ -197,7 +214,7 @@ def _fab_towards(norm: str):
 
 @functools.cache
 def _fab(norm: str):
-  def attack(eps, key, logits_fn, x, labels, x_now, turn):
+  def attack(key, logits_fn, x, labels, x_now, turn, eps):
     del x_now
     model = canonicalize_on_cpu(logits_fn)
     start = jnp.where(turn == 0, x, random_start(key, x, norm, eps))
@@ -211,7 +228,7 @@ def _fab(norm: str):
 
 @functools.cache
 def _square(norm: str):
-  def attack(eps, key, logits_fn, x, labels, x_now, turn):
+  def attack(key, logits_fn, x, labels, x_now, turn, eps):
     model = canonicalize_on_cpu(logits_fn)
     done, pset = turn * _STRETCH, ball(norm, eps)
     return go_on(key, model, x, labels, x_now, done, norm, pset, _STRETCH)
@@ -251,7 +268,7 @@ def _on_sphere(key: Key, x: Array, norm: str, eps: Array) -> Array:
     draw = jax.random.uniform(key, x.shape, jnp.float32, -1, 1)
   else:
     draw = jax.random.normal(key, x.shape)
-  return eps * tree.normalise(draw, ORDERS[norm])
+  return tree.expand(eps, x) * tree.normalise(draw, ORDERS[norm])
 
 
 def _within(eps: Array, x: Array, x_adv: Array, length: Array) -> Array:

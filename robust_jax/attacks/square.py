@@ -196,10 +196,10 @@ def _stripes(key: Key, x: Array, norm: str) -> Array:
 
 
 def _tiles(key: Key, x: Array, norm: str) -> Array:
-  """Rings in tiles of a fifth of the height, each of its own sign."""
+  """Rings in tiles of a fifth of the shorter side, each of its own sign."""
   batch, height, width, channels = x.shape
-  side = max(height // 5, 1)
-  first = (height - 5 * side) // 2
+  side = max(min(height, width) // 5, 1)
+  top, left = (max((n - 5 * side) // 2, 0) for n in (height, width))
   rows, columns = height // side, width // side
   key_turn, key_sign = jax.random.split(key)
   turn = jax.random.bernoulli(key_turn, shape=(rows, 1, columns, 1))
@@ -208,9 +208,9 @@ def _tiles(key: Key, x: Array, norm: str) -> Array:
   shape = (batch, rows, 1, columns, 1, channels)
   tiles = tiles[..., None] * jax.random.rademacher(key_sign, shape, jnp.float32)
   tiles = tiles.reshape(batch, rows * side, columns * side, channels)
-  tiles = tiles[:, : height - first, : width - first]
-  after = (height - first - tiles.shape[1], width - first - tiles.shape[2])
-  return jnp.pad(tiles, ((0, 0), (first, after[0]), (first, after[1]), (0, 0)))
+  tiles = tiles[:, : height - top, : width - left]
+  below, right = height - top - tiles.shape[1], width - left - tiles.shape[2]
+  return jnp.pad(tiles, ((0, 0), (top, below), (left, right), (0, 0)))
 
 
 def _rings(side: int, norm: str, height: int, width: int) -> np.ndarray:

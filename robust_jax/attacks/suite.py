@@ -1,19 +1,24 @@
 """Several attacks in a row, each on the examples that the last ones left."""
 
-import hashlib
 import pathlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from robust_jax import checks, parallel
-from robust_jax.attacks.cost import passes
+from robust_jax import bounded_jit, checks, parallel
+from robust_jax.attacks.cost import Passes, passes
+from robust_jax.attacks.stage_identity import identity_of
+from robust_jax.attacks.standalone import check_call
 from robust_jax.attacks.survivors import State
 from robust_jax.types import Array, Attack, Key, LogitsFn
+
+Check = Callable[[np.ndarray, np.ndarray, np.ndarray], None]
+"""(x `[B, ...]`, x_adv, rows `[B]`) raises ValueError on a change that is not
+allowed; `rows` are the places of these images among all."""
 
 
 class Stage(NamedTuple):
@@ -24,17 +29,19 @@ class Stage(NamedTuple):
 
   Attributes:
     name: as reported.
-    attack: `(key, logits_fn, x, labels, x_now, turn) -> x_adv`, where `x_now`
-      is where the last round of this stage has led, x in the first, and `turn`
-      the number of the round, a traced int32. As a `jax.tree_util.Partial`,
-      what it is applied to is traced too, so that another radius compiles
-      nothing new.
+    attack: `(key, logits_fn, x, labels, x_now, turn, **per_example) -> x_adv`,
+      where `x_now` is where the last round of this stage has led, x in the
+      first, and `turn` the number of the round, a traced int32.
     num_rounds: how many.
+    per_example: what else the attack is given, such as `{"eps": radii}`: each a
+      number or `[N]`, one for each image, and packed as the images are. The
+      attack sees `[B]`, traced, so that another radius compiles nothing new.
   """
 
   name: str
-  attack: Callable[[Key, LogitsFn, Array, Array, Array, Array], Array]
+  attack: Callable[..., Array]
   num_rounds: int = 1
+  per_example: Mapping[str, Any] = {}
 
 
 def stage_of(name: str, attack: Attack) -> Stage:
@@ -64,6 +71,11 @@ class Outcome(NamedTuple):
   stages: list[dict[str, Any]]
 
 
+def anything(x: np.ndarray, x_adv: np.ndarray, rows: np.ndarray) -> None:
+  """The `Check` of attacks that may change whatever they like."""
+  del x, x_adv, rows
+
+
 def run(
   stages: Sequence[Stage],
   key: Key,
@@ -71,7 +83,7 @@ def run(
   x: np.ndarray,
   labels: np.ndarray,
   *,
-  check: Callable[[np.ndarray, np.ndarray], None] = lambda x, x_adv: None,
+  check: Check = anything,
   batch_size: int = 128,
   save_to: pathlib.Path | None = None,
   progress: Callable[[str, int, int], None] = lambda name, done, total: None,
@@ -90,22 +102,31 @@ def run(
       compile again for new parameters.
     x: images `[N, ...]` in [0, 1].
     labels: `[N]`.
-    check: `(x, x_adv)` raises ValueError if such a change is not allowed.
+    check: `(x, x_adv, rows)` raises ValueError if such a change of those rows
+      of the images is not allowed.
     batch_size: of the compiled programs.
     save_to: an `.npz` file that the state is saved to now and then; if it is
-      there already, the run goes on from it.
+      there already, the run goes on from it, if it is that of the same run.
     progress: called with a stage's name, its batches done, and in all.
 
   Raises:
-    ValueError: bad images or labels; a model whose answer is not finite; an
+    ValueError: bad images or labels; a stage that is not for such images or
+      such a model, before any has run; a model whose answer is not finite; an
       attack that left the box or its set; a `save_to` of another run.
   """
+  checks.not_traced("an attack in stages", (key, logits_fn, x, labels))
   x, labels = np.asarray(x), np.asarray(labels)
-  logits_fn = parallel.replicate(_checked(logits_fn, x, labels))
-  stages = [Stage("clean", _unchanged), *stages]
-  state = State(x, len(stages), _fingerprint(stages, key, logits_fn, x, labels))
+  check_call(logits_fn, x, labels)
+  labels = labels.astype(np.int32)
+  stages = [Stage("clean", _unchanged), *(_expanded(s, len(x)) for s in stages)]
+  costs = [_cost(stage, logits_fn, x, labels) for stage in stages]
+  state = State(x, len(stages))
   if save_to is not None:
+    state.identity = identity_of(stages, key, logits_fn, x, labels, batch_size)
     state.restore(save_to)
+  logits_fn = jax.tree.map(
+    lambda leaf: leaf if callable(leaf) else parallel.replicate(leaf), logits_fn
+  )
   try:
     while state.stage < len(stages):
       stage = stages[state.stage]
@@ -116,7 +137,7 @@ def run(
     if save_to is not None:
       state.save(save_to, now=True)
   return Outcome(
-    state.x_adv, state.fooled_by, _report(state, stages, logits_fn, x, labels)
+    state.x_adv.astype(x.dtype), state.fooled_by, _report(state, stages, costs)
   )
 
 
@@ -140,26 +161,33 @@ def _run_stage(state: State, stage: Stage, attack, batch_size, save_to, report):
 
 def _attacker(stage: Stage, key, logits_fn, x, labels, check):
   """The stage's program, fed from the host and its answer checked there."""
-  partial = as_partial(stage.attack)
 
   def attack(place, rows, x_now):
     batch_key = key
     for number in place:
       batch_key = jax.random.fold_in(batch_key, number)
-    batch = parallel.spread((x[rows], labels[rows], x_now))
+    batch = parallel.spread(
+      (x[rows], labels[rows], x_now.astype(x.dtype), _rows(stage, rows))
+    )
+    turn = np.int32(place[1])
     x_adv, fooled, finite = jax.device_get(
-      _attack_once(partial, batch_key, logits_fn, *batch, np.int32(place[1]))
+      bounded_jit.call(
+        _attack_once, stage.attack, batch_key, logits_fn, turn, *batch
+      )
     )
     _refuse_infinite(finite, rows, stage.name)
-    _refuse_invalid(x[rows], x_adv, check, stage.name)
+    _refuse_invalid(x[rows], x_adv, rows, check, stage.name)
     return x_adv, fooled
 
   return attack
 
 
-@jax.jit
-def _attack_once(attack, key, logits_fn, x, labels, x_now, turn):
-  x_adv = attack(key, logits_fn, x, labels, x_now, turn)
+def _rows(stage: Stage, rows: np.ndarray | slice) -> dict[str, np.ndarray]:
+  return {name: values[rows] for name, values in stage.per_example.items()}
+
+
+def _attack_once(attack, key, logits_fn, turn, x, labels, x_now, per_example):
+  x_adv = attack(key, logits_fn, x, labels, x_now, turn, **per_example)
   logits = logits_fn(x_adv)
   # -inf may exclude a class; NaN and +inf are the largest of a row.
   finite = jnp.isfinite(logits.max(axis=-1))
@@ -180,17 +208,35 @@ def _pack(rows: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, ...]]:
     yield batch, np.resize(batch, length)
 
 
-def _report(state: State, stages, logits_fn, x, labels) -> list[dict[str, Any]]:
-  records = []
-  for number, stage in enumerate(stages):
-    attacked = int(state.attacked[number])
-
-    def attack(key, model, x, y, partial=stage.attack):
-      return _attack_once(
-        as_partial(partial), key, as_partial(model), x, y, x, 0
+def _expanded(stage: Stage, num_examples: int) -> Stage:
+  """The stage, what it gives to each example as `[N]`."""
+  expanded = {}
+  for name, value in stage.per_example.items():
+    value = np.asarray(value, np.float32)
+    if value.shape not in ((), (num_examples,)):
+      raise ValueError(
+        f"{name} of shape {value.shape}: wanted one number, or one for each of "
+        f"the {num_examples} images."
       )
+    expanded[name] = np.broadcast_to(value, num_examples)
+  return stage._replace(per_example=expanded)
 
-    cost = passes(attack, logits_fn, x[:1], labels[:1])
+
+def _cost(stage: Stage, logits_fn, x, labels) -> Passes:
+  """What one image costs; also tells whether the stage is for such images."""
+  one = slice(1)
+
+  def attack(key, model, x, y):
+    per_example = _rows(stage, one)
+    return _attack_once(stage.attack, key, model, 0, x, y, x, per_example)
+
+  return passes(attack, logits_fn, x[one], labels[one])
+
+
+def _report(state: State, stages, costs) -> list[dict[str, Any]]:
+  records = []
+  for number, (stage, cost) in enumerate(zip(stages, costs, strict=True)):
+    attacked = int(state.attacked[number])
     records.append(
       {
         "name": stage.name,
@@ -204,21 +250,6 @@ def _report(state: State, stages, logits_fn, x, labels) -> list[dict[str, Any]]:
   return records
 
 
-def _checked(logits_fn, x, labels) -> jax.tree_util.Partial:
-  checks.images(x)
-  answer = jax.eval_shape(logits_fn, x[:1])
-  checks.logits(answer, 1)
-  checks.labels(labels, len(x), answer.shape[1])
-  return as_partial(logits_fn)
-
-
-def as_partial(fn: Callable) -> jax.tree_util.Partial:
-  """A function that may go into a compiled program as an argument."""
-  if isinstance(fn, jax.tree_util.Partial):
-    return fn
-  return jax.tree_util.Partial(fn)
-
-
 def _refuse_infinite(finite: np.ndarray, rows: np.ndarray, name: str) -> None:
   if not finite.all():
     raise ValueError(
@@ -227,22 +258,11 @@ def _refuse_infinite(finite: np.ndarray, rows: np.ndarray, name: str) -> None:
     )
 
 
-def _refuse_invalid(x: np.ndarray, x_adv: np.ndarray, check, name: str) -> None:
+def _refuse_invalid(x, x_adv, rows, check: Check, name: str) -> None:
   try:
     checks.images(x_adv)
-    check(x, x_adv)
+    check(x, x_adv, rows)
   except ValueError as error:
     raise ValueError(
       f"{name} left its set, a bug of the attack: {error}"
     ) from error
-
-
-def _fingerprint(stages, key, logits_fn, x, labels) -> str:
-  """Of all that the result depends on."""
-  digest = hashlib.sha256()
-  digest.update(repr([(s.name, s.num_rounds) for s in stages]).encode())
-  for part in jax.tree.leaves((key, x, labels, logits_fn)):
-    if jnp.issubdtype(part.dtype, jax.dtypes.prng_key):
-      part = jax.random.key_data(part)
-    digest.update(np.ascontiguousarray(part).tobytes())
-  return digest.hexdigest()

@@ -1,10 +1,14 @@
 """Which images still stand, and how far their attackers have come."""
 
+import json
 import pathlib
 import time
+import zipfile
+import zlib
 
 import numpy as np
 
+from robust_jax.identity import refuse_other
 from robust_jax.whole_file import whole_file
 
 STANDING = -1
@@ -21,16 +25,21 @@ class State:
     x_now: `[N, ...]`, where the rounds of this stage have led.
     in_round: `[N]` bool, standing when this round began.
     attacked, seconds: per stage.
+    identity: what the result depends on, by name; see `robust_jax.identity`.
   """
 
-  def __init__(self, x: np.ndarray, num_stages: int, fingerprint: str):
+  def __init__(
+    self, x: np.ndarray, num_stages: int, identity: dict[str, str] | None = None
+  ):
     self.stage = self.turn = self.batch = 0
     self.fooled_by = np.full(len(x), STANDING)
+    # Files of arrays know no bfloat16; float32 holds its values.
+    x = x.astype(np.promote_types(x.dtype, np.float32))
     self.x_adv, self.x_now = x.copy(), x.copy()
     self.in_round = np.ones(len(x), bool)
     self.attacked = np.zeros(num_stages, int)
     self.seconds = np.zeros(num_stages)
-    self._fingerprint = fingerprint
+    self.identity = identity or {}
     self._saved = time.monotonic()
 
   def note(
@@ -56,7 +65,7 @@ class State:
   def next_stage(self, x: np.ndarray) -> None:
     """Another attack begins at the originals."""
     self.stage, self.turn = self.stage + 1, 0
-    self.x_now = x.copy()
+    self.x_now = x.astype(self.x_now.dtype)
 
   def accuracy(self, stage: int) -> float:
     """Share of the images that stand after that stage."""
@@ -70,7 +79,7 @@ class State:
     with whole_file(path) as new:
       np.savez(
         new,
-        fingerprint=self._fingerprint,
+        identity=json.dumps(self.identity),
         position=[self.stage, self.turn, self.batch],
         **{name: getattr(self, name) for name in _ARRAYS},
       )
@@ -85,21 +94,35 @@ class State:
     if not path.exists():
       return
     try:
-      saved = np.load(path, allow_pickle=False)
-      fingerprint = str(saved["fingerprint"])
-    except (OSError, KeyError, ValueError) as error:
+      with path.open("rb") as file:
+        saved = dict(np.load(file, allow_pickle=False))
+      there = json.loads(str(saved["identity"]))
+      stage, turn, batch = (int(n) for n in saved["position"])
+      arrays = {name: saved[name] for name in _ARRAYS}
+    except _UNREADABLE as error:
       raise ValueError(
-        f"{path} is not the state of an evaluation ({error}): delete it or "
-        "name another file."
+        f"{path} is not the state of an attack, or damaged ({error}). Delete "
+        "it to start anew, or give another file."
       ) from error
-    if fingerprint != self._fingerprint:
-      raise ValueError(
-        f"{path} is the state of another evaluation, of other attacks, images, "
-        "labels, model or seed: delete it to start anew, or name another file."
-      )
-    self.stage, self.turn, self.batch = (int(n) for n in saved["position"])
-    for name in _ARRAYS:
-      setattr(self, name, saved[name])
+    refuse_other(
+      there,
+      self.identity,
+      str(path),
+      "Delete it to start anew, or give another file.",
+    )
+    self.stage, self.turn, self.batch = stage, turn, batch
+    for name, array in arrays.items():
+      setattr(self, name, array)
 
 
+_UNREADABLE = (
+  OSError,
+  EOFError,
+  KeyError,
+  ValueError,
+  TypeError,
+  AttributeError,
+  zipfile.BadZipFile,
+  zlib.error,
+)
 _ARRAYS = ("fooled_by", "x_adv", "x_now", "in_round", "attacked", "seconds")

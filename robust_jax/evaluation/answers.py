@@ -13,6 +13,7 @@ from robust_jax.adapters.load_npz import load_npz
 from robust_jax.adapters.read_answers import Kind, read_answers
 from robust_jax.evaluation.entrant import CLEAN, Entrant
 from robust_jax.evaluation.held_images import HeldImages
+from robust_jax.evaluation.unfinished import Unfinished
 from robust_jax.whole_file import whole_file
 
 
@@ -26,7 +27,6 @@ class Read(NamedTuple):
     kind: what the model returns.
     probabilities: `[N, K]` of the clean case, else empty.
     unknown: classes that were answered and are none, see `read_answers`.
-    seconds: that the model took for all of them; NaN where that is not known.
   """
 
   classes: np.ndarray
@@ -34,7 +34,6 @@ class Read(NamedTuple):
   kind: Kind
   probabilities: np.ndarray
   unknown: tuple[int, ...] = ()
-  seconds: float = float("nan")
 
   @property
   def missing(self) -> int:
@@ -46,7 +45,8 @@ class Answers:
   """One model's answers, a file for each case in a folder of their own.
 
   The folder's name holds a digest of the model, the images and the seed, and
-  the file's name the case: what is there needs not be asked again.
+  the file's name the case: what is there needs not be asked again. Of a case
+  that was interrupted, it holds the answers to its first images.
 
   Args:
     path: of the comparison.
@@ -91,17 +91,10 @@ class Answers:
       return self._reads[case]
     return None
 
-  def write(
-    self, case: str, answers: np.ndarray, seconds: float = float("nan")
-  ) -> None:
+  def write(self, case: str, answers: np.ndarray) -> None:
     """Keeps what answers `[N, K]` or `[N]` say, whole or not at all.
 
     Scores themselves are not kept: of many classes they are large.
-
-    Args:
-      case: its name.
-      answers: scores or classes.
-      seconds: that they took.
 
     Raises:
       ValueError: all clean answers are unusable, or others of another kind.
@@ -119,7 +112,7 @@ class Answers:
       if case == CLEAN:
         probabilities = found.probabilities.astype(np.float32)
     read = (found.classes, confidences, found.kind, probabilities)
-    self._save(case, Read(*read, found.unknown, seconds))
+    self._save(case, Read(*read, found.unknown))
 
   def write_classes(self, case: str, classes: np.ndarray) -> None:
     """Keeps classes `[M]` that are known already, -1 where there is none.
@@ -129,6 +122,10 @@ class Answers:
     unknown = np.full(len(classes), np.nan, np.float32)
     nothing = np.zeros((0, self._num_classes), np.float32)
     self._save(case, Read(classes, unknown, "classes", nothing))
+
+  def unfinished(self, case: str) -> Unfinished:
+    """What is answered of a case that `read` does not know yet."""
+    return Unfinished(self._file(case))
 
   def forget(self) -> None:
     """Drops all that is kept."""
@@ -145,7 +142,6 @@ class Answers:
         kind=read.kind,
         probabilities=read.probabilities,
         unknown=np.array(read.unknown, np.int64),
-        seconds=read.seconds,
       )
     self._reads.pop(case, None)
 
@@ -157,14 +153,8 @@ def _read(path: pathlib.Path) -> Read:
   arrays = load_npz(path)
   parts = (arrays[n] for n in ("classes", "confidences", "probabilities"))
   classes, confidences, probabilities = parts
-  return Read(
-    classes,
-    confidences,
-    str(arrays["kind"]),
-    probabilities,
-    tuple(arrays["unknown"].tolist()),
-    float(arrays["seconds"]),
-  )
+  unknown = tuple(arrays["unknown"].tolist())
+  return Read(classes, confidences, str(arrays["kind"]), probabilities, unknown)
 
 
 def _plain(name: str) -> str:

@@ -1,16 +1,15 @@
 """One model asked about some images, and named if it fails."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
 from robust_jax.adapters.ask import ask
 from robust_jax.adapters.read_answers import read_answers
+from robust_jax.adapters.retry import NoAnswer
 from robust_jax.evaluation.answers import Answers
 from robust_jax.evaluation.entrant import CLEAN, Entrant
 from robust_jax.evaluation.held_images import HeldImages
-
-_BATCH = 128
 
 
 class ModelFailed(ValueError):
@@ -50,15 +49,73 @@ def ask_entrant(
       lambda batch: entrant.answer(case, ids, batch),
       list(pixels),
       len(images.class_names),
-      batch_size=len(rows),
+      batch_size=entrant.batch_size or len(rows),
+      retries=entrant.retries,
     )
   except Exception as error:  # whatever the user's code may raise
-    kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+    said = isinstance(error, ValueError | NoAnswer)
+    kind = "" if said else f"{type(error).__name__}: "
     raise ModelFailed(
       entrant.name,
       f"model '{entrant.name}' failed on images of shape "
       f"{list(pixels.shape[1:])} ({case}): {kind}{error}",
     ) from error
+
+
+def in_batches(
+  lacking: Sequence[Answers],
+  case: str,
+  batches: Iterable[tuple[int, Callable[[Answers, int], np.ndarray]]],
+  interrupted: Callable[[], bool],
+) -> list[np.ndarray] | None:
+  """Answers of some models to a case, from where it was interrupted.
+
+  However it ends, what was answered is kept batch by batch.
+
+  Args:
+    lacking: of the models.
+    case: its name.
+    batches: for each, how many images it has, and what asks a model about those
+      after the first few, which it has answered.
+    interrupted: asked before every batch.
+
+  Returns:
+    For each model `[N, K]` or `[N]`, in the order in which images were asked
+    about; None if interrupted.
+
+  Raises:
+    ModelFailed: one does, or answers in two ways.
+  """
+  parts = [one.unfinished(case) for one in lacking]
+  start = 0
+  try:
+    for size, ask_about in batches:
+      if interrupted():
+        break
+      for one, part in zip(lacking, parts, strict=True):
+        known = max(0, part.count - start)
+        if known < size:
+          _put(one.entrant.name, part, ask_about(one, known))
+      start += size
+    else:
+      return [part.answers() for part in parts]
+  except BaseException:
+    _save(parts)
+    raise
+  _save(parts)
+  return None
+
+
+def _put(name, part, answers):
+  try:
+    part.put(answers)
+  except ValueError as error:
+    raise ModelFailed(name, f"model '{name}': {error}") from error
+
+
+def _save(parts):
+  for part in parts:
+    part.save()
 
 
 def ask_classes(
@@ -68,7 +125,7 @@ def ask_classes(
   rows: Sequence[int],
   pixels: np.ndarray,
 ) -> np.ndarray:
-  """Classes `[M]` answered to any number of images; -1 is no answer.
+  """Classes `[B]` answered to a batch; -1 is no answer.
 
   Scores are read as those of clean images, which must be answered.
 
@@ -76,20 +133,16 @@ def ask_classes(
     kept: of the model.
     case: as `ask_entrant`; images too.
     images: those that are compared.
-    rows: `[M]`, which of them the pixels are of.
-    pixels: uint8 `[M, H, W, C]`.
+    rows: `[B]`, which of them the pixels are of.
+    pixels: uint8 `[B, H, W, C]`.
 
   Raises:
     ModelFailed: as `ask_entrant`, or classes instead of scores.
   """
   num_classes, kind = len(images.class_names), kept.read(CLEAN).kind
-  found = []
-  for start in range(0, len(rows), _BATCH):
-    part = slice(start, start + _BATCH)
-    answers = ask_entrant(kept.entrant, case, images, rows[part], pixels[part])
-    try:
-      found.append(read_answers(answers, num_classes, kind).classes)
-    except ValueError as error:
-      name = kept.entrant.name
-      raise ModelFailed(name, f"model '{name}' ({case}): {error}") from error
-  return np.concatenate(found)
+  answers = ask_entrant(kept.entrant, case, images, rows, pixels)
+  try:
+    return read_answers(answers, num_classes, kind).classes
+  except ValueError as error:
+    name = kept.entrant.name
+    raise ModelFailed(name, f"model '{name}' ({case}): {error}") from error

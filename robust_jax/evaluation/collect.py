@@ -1,13 +1,17 @@
 """Every model asked about every case that it has not answered yet."""
 
-import time
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from robust_jax.adapters.read_answers import read_answers
 from robust_jax.evaluation.answers import Answers
-from robust_jax.evaluation.ask_entrant import ModelFailed, ask_entrant
+from robust_jax.evaluation.ask_entrant import (
+  ModelFailed,
+  ask_entrant,
+  in_batches,
+)
 from robust_jax.evaluation.catalogue import Case
 from robust_jax.evaluation.entrant import CLEAN, Entrant
 from robust_jax.evaluation.held_images import Group, HeldImages
@@ -41,11 +45,11 @@ def collect(
     interrupted: asked after every batch.
 
   Returns:
-    Whether all is there; False if interrupted, when whole cases are.
+    Whether all is there; False if interrupted.
 
   Raises:
-    ModelFailed: one does, or answers something of another shape. What others
-      have answered in whole cases is kept.
+    ModelFailed: one does, or answers something of another shape. What was
+      answered is kept.
   """
   for done, case in enumerate((None, *cases), 1):
     name = CLEAN if case is None else case.name
@@ -115,40 +119,44 @@ def changed(kept: Answers, images: HeldImages) -> bool:
 
 
 def _collect_case(lacking, name, images, case, seed, interrupted):
-  found: dict[str, np.ndarray] = {}
-  seconds = dict.fromkeys((one.entrant.name for one in lacking), 0.0)
-  for group in images.groups:
-    size = group.batch_size
-    for start in range(0, len(group.rows), size):
-      if interrupted():
-        return False
-      rows = group.rows[start : start + size]
-      part = slice(start, start + size)
-      pixels = None
-      for one in lacking:
-        if pixels is None or (case and case.transformation.of_model):
-          pixels = view(images, group, part, case, seed, one.entrant)
-        started = time.perf_counter()
-        answer = ask_entrant(one.entrant, name, images, rows, pixels)
-        seconds[one.entrant.name] += time.perf_counter() - started
-        _put(found, one.entrant.name, rows, answer, len(images.ids))
-  for one in lacking:
+  batches = _batches(name, images, case, seed)
+  found = in_batches(lacking, name, batches, interrupted)
+  if found is None:
+    return False
+  order = np.concatenate([group.rows for group in images.groups])
+  for one, answers in zip(lacking, found, strict=True):
     try:
-      one.write(name, found[one.entrant.name], seconds[one.entrant.name])
+      one.write(name, answers[np.argsort(order)])
     except ValueError as error:
-      raise ModelFailed(
-        one.entrant.name, f"model '{one.entrant.name}' ({name}): {error}"
-      ) from error
+      model = one.entrant.name
+      raise ModelFailed(model, f"model '{model}' ({name}): {error}") from error
   return True
 
 
-def _put(found, name, rows, answer, total):
-  if name not in found:
-    found[name] = np.empty((total, *answer.shape[1:]), answer.dtype)
-  if found[name].shape[1:] != answer.shape[1:]:
-    raise ModelFailed(
-      name,
-      f"model '{name}' answered classes to some images and scores to others: "
-      "wanted one of the two.",
-    )
-  found[name][rows] = answer
+def _batches(name, images, case, seed):
+  """How many images are in each, and what asks a model about them."""
+  for group in images.groups:
+    for start in range(0, len(group.rows), group.batch_size):
+      part = slice(start, start + group.batch_size)
+      rows = group.rows[part]
+      seen = functools.partial(view, images, group, part, case, seed)
+      if not (case and case.transformation.of_model):
+        seen = _once(seen)
+      yield len(rows), functools.partial(_ask, name, images, rows, seen)
+
+
+def _once(seen):
+  """What the first model sees, for all of them."""
+  found = []
+
+  def same(entrant):
+    if not found:
+      found.append(seen(entrant))
+    return found[0]
+
+  return same
+
+
+def _ask(name, images, rows, seen, one, known):
+  pixels = seen(one.entrant)[known:]
+  return ask_entrant(one.entrant, name, images, rows[known:], pixels)

@@ -1,6 +1,7 @@
 """All that is known of models that were compared, as plain values."""
 
 import dataclasses
+import itertools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -9,19 +10,21 @@ import numpy as np
 from robust_jax.adapters.read_answers import MEANING
 from robust_jax.corruptions.suites import IMAGENET_C
 from robust_jax.evaluation.agreement import agreement
-from robust_jax.evaluation.all_models import (
-  all_coverage,
-  all_pairs,
-  identical_models,
-)
 from robust_jax.evaluation.answers import Read
 from robust_jax.evaluation.catalogue import Catalogue
+from robust_jax.evaluation.data_report import data_report
 from robust_jax.evaluation.entrant import CLEAN, Entrant
-from robust_jax.evaluation.held_images import HeldImages, counts
+from robust_jax.evaluation.held_images import HeldImages
 from robust_jax.evaluation.pixel_shift_map import pixel_shift_map
 from robust_jax.evaluation.recommendation import recommendation
+from robust_jax.statistics.bonferroni import bonferroni
 from robust_jax.statistics.calibration import calibration
-from robust_jax.statistics.compare_risks import Comparison
+from robust_jax.statistics.class_coverage import class_coverage
+from robust_jax.statistics.compare_risks import (
+  ACCURACIES,
+  Comparison,
+  compare_risks,
+)
 from robust_jax.statistics.mean_corruption_error import (
   Baseline,
   mean_corruption_error,
@@ -77,24 +80,19 @@ def comparison_report(
   risks = {
     name: risk(one, level=level, seed=seed) for name, one in outcomes.items()
   }
-  comparisons = all_pairs(outcomes, level, seed)
+  comparisons = _comparisons(outcomes, level, seed)
   classes = {
     name: {case: read.classes for case, read in of.items()}
     for name, of in reads.items()
   }
-  coverage = all_coverage(
-    outcomes,
-    {name: answers[CLEAN] for name, answers in classes.items()},
-    level,
-    seed,
-  )
-  identical = identical_models(classes)
+  coverage = _coverage(outcomes, classes, level, seed)
+  identical = _identical(classes)
   errors = _corruption_errors(outcomes, baseline)
   report = {
     "schema": SCHEMA,
     "seed": seed,
     "level": level,
-    "data": _data(images),
+    "data": data_report(images),
     "models": {
       name: {
         "source": entrant.source,
@@ -104,8 +102,6 @@ def comparison_report(
         "answers_meaning": _meaning(entrant, reads[name][CLEAN].kind),
         "warnings": _warnings(reads[name], images),
         "missing": _missing(reads[name]),
-        "parameters": entrant.parameters,
-        "milliseconds": _milliseconds(entrant, reads[name]),
         "risk": dataclasses.asdict(risks[name]),
         "coverage": dataclasses.asdict(coverage[name]),
         "classes": _slices(outcomes[name], images, level, seed),
@@ -144,6 +140,44 @@ def comparison_report(
   return Compared(outcomes, risks, comparisons, report)
 
 
+def _comparisons(outcomes, level, seed):
+  """Of all pairs, at a level at which what is asked of them holds together."""
+  each, draws = _each(outcomes, level)
+  options = {"level": each, "draws": draws, "seed": seed}
+  return [
+    compare_risks(outcomes[a], outcomes[b], (a, b), **options)
+    for a, b in itertools.combinations(outcomes, 2)
+  ]
+
+
+def _each(outcomes, level):
+  """By Bonferroni: four accuracies and overall risk of each pair, or the risk
+  alone without labels, and of each model whether it guesses."""
+  labelled = next(iter(outcomes.values())).labelled
+  pairs = len(outcomes) * (len(outcomes) - 1) // 2
+  questions = (len(ACCURACIES) + 1) * pairs + len(outcomes)
+  return bonferroni(level, questions if labelled else pairs)
+
+
+def _coverage(outcomes, classes, level, seed):
+  each, draws = _each(outcomes, level)
+  return {
+    name: class_coverage(
+      one, classes[name][CLEAN], level=each, draws=draws, seed=seed
+    )
+    for name, one in outcomes.items()
+  }
+
+
+def _identical(classes) -> list[list[str]]:
+  """Groups of models that answer every image alike in every case."""
+  groups: dict[tuple[bytes, ...], list[str]] = {}
+  for name, answers in classes.items():
+    key = tuple(answers[case].tobytes() for case in sorted(answers))
+    groups.setdefault(key, []).append(name)
+  return [names for names in groups.values() if len(names) > 1]
+
+
 def _outcomes(reads, images, catalogue):
   clean, transformed = _arrays(
     {case: read.classes for case, read in reads.items()}, catalogue
@@ -157,39 +191,6 @@ def _outcomes(reads, images, catalogue):
 def _arrays(classes, catalogue):
   transformed = [classes[case.name] for case in catalogue.cases]
   return classes[CLEAN], np.stack(transformed, axis=1)
-
-
-def _data(images):
-  return {
-    "images": len(images.ids),
-    "drawn": len(images.ids) + len(images.problems),
-    "available": images.available,
-    "labelled": images.labels is not None,
-    "class_names": list(images.class_names),
-    "classes_without_images": _without_images(images),
-    "shapes": [
-      {"shape": list(g.pixels.shape[1:]), "images": len(g.rows)}
-      for g in images.groups
-    ],
-    "digest": images.digest,
-    "problem_counts": images.problem_counts,
-    "problems": [p._asdict() for p in images.problems],
-    "left_out_counts": counts(p.kind for p in images.left_out),
-    "left_out": [
-      {"id": p.id, "kind": p.kind, "message": p.message}
-      for p in images.left_out
-    ],
-    "change_counts": counts(c.kind for c in images.changes),
-    "changes": [c._asdict() for c in images.changes],
-  }
-
-
-def _without_images(images):
-  """Classes that no image is of; none is known of data without labels."""
-  if images.labels is None:
-    return []
-  seen = set(images.labels.tolist())
-  return [n for i, n in enumerate(images.class_names) if i not in seen]
 
 
 def _meaning(entrant, kind):
@@ -218,15 +219,6 @@ def _missing(reads):
   """Images without an answer, by case; cases without such left out."""
   counts = {case: read.missing for case, read in reads.items()}
   return {case: count for case, count in counts.items() if count}
-
-
-def _milliseconds(entrant, reads) -> float | None:
-  """Per image, the median over cases: the first one compiles."""
-  if entrant.kind == "stored answers":
-    return None
-  each = [1000 * r.seconds / len(r.classes) for r in reads.values()]
-  known = [value for value in each if value == value]
-  return float(np.median(known)) if known else None
 
 
 def _slices(outcomes, images, level, seed):

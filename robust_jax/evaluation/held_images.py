@@ -9,9 +9,8 @@ import numpy as np
 
 from robust_jax.adapters.dataset import Change, Dataset, Problem, Sample
 from robust_jax.adapters.survey import survey
+from robust_jax.evaluation.batch_size import batch_size
 from robust_jax.evaluation.transformation import image_number
-
-_BATCH = 128
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -31,7 +30,8 @@ class Group:
   @property
   def batch_size(self) -> int:
     """Of all batches, so that one program serves the group."""
-    return min(_BATCH, -(-len(self.rows) // 8) * 8)
+    largest = batch_size(self.pixels.shape[1:])
+    return min(largest, -(-len(self.rows) // 8) * 8)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -104,7 +104,8 @@ def held_images(
   order = np.random.default_rng(seed).permutation(available)[:num_examples]
   drawn = _Drawn(dataset, np.sort(order))
   found = survey(drawn)
-  images = [drawn.images[i] for i in found.indices]
+  images = [drawn.images.pop(i) for i in found.indices]
+  drawn.images.clear()
   digest = hashlib.sha256(repr((found.ids, dataset.class_names)).encode())
   digest.update(b"" if found.labels is None else found.labels.tobytes())
   for image in images:
@@ -148,6 +149,14 @@ def _groups(shapes, images, numbers):
   for row, shape in enumerate(shapes):
     rows.setdefault(shape, []).append(row)
   return tuple(
-    Group(np.array(some), np.stack([images[i] for i in some]), numbers[some])
+    Group(np.array(some), _stacked(images, some), numbers[some])
     for some in rows.values()
   )
+
+
+def _stacked(images, rows) -> np.ndarray:
+  """Images of one shape as one array; they are not held twice meanwhile."""
+  pixels = np.empty((len(rows), *images[rows[0]].shape), np.uint8)
+  for place, row in enumerate(rows):
+    pixels[place], images[row] = images[row], None
+  return pixels

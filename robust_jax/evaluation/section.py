@@ -1,5 +1,6 @@
 """A section of a comparison: another test, beside the families of changes."""
 
+import functools
 import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -8,7 +9,8 @@ import numpy as np
 import rich.table
 
 from robust_jax.evaluation.answers import Answers
-from robust_jax.evaluation.ask_entrant import ask_classes
+from robust_jax.evaluation.ask_entrant import ask_classes, in_batches
+from robust_jax.evaluation.batch_size import batch_size
 from robust_jax.evaluation.held_images import HeldImages
 
 SECTIONS = "evaluation.sections"
@@ -69,21 +71,30 @@ class Setting(NamedTuple):
       interrupted: asked before every batch.
 
     Returns:
-      Whether all is there; False if interrupted, when nothing is kept.
+      Whether all is there; False if interrupted. What was answered is kept.
 
     Raises:
       ModelFailed: one does.
     """
     lacking = self.lacking(case)
-    found: list[list[np.ndarray]] = [[] for _ in lacking]
-    for rows, pixels in views:
-      if interrupted():
-        return False
-      for one, classes in zip(lacking, found, strict=True):
-        classes.append(ask_classes(one, case, self.images, rows, pixels))
+    batches = self._batches(case, views)
+    found = in_batches(lacking, case, batches, interrupted)
+    if found is None:
+      return False
     for one, classes in zip(lacking, found, strict=True):
-      one.write_classes(case, np.concatenate(classes))
+      one.write_classes(case, classes)
     return True
+
+  def _batches(self, case: str, views):
+    """Views cut into batches, as `in_batches` takes them."""
+    for rows, pixels in views:
+      size = batch_size(pixels.shape[1:])
+      for start in range(0, len(rows), size):
+        part = rows[start : start + size], pixels[start : start + size]
+        yield len(part[0]), functools.partial(self._ask_batch, case, *part)
+
+  def _ask_batch(self, case: str, rows, pixels, one: Answers, known: int):
+    return ask_classes(one, case, self.images, rows[known:], pixels[known:])
 
 
 class Watched(NamedTuple):

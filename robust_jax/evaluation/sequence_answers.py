@@ -9,8 +9,10 @@ import numpy as np
 from robust_jax import lookup
 from robust_jax.adapters.ask import Predict, ask
 from robust_jax.corruptions import draws
+from robust_jax.evaluation.batch_size import batch_size
 
-_BATCH = 16  # sequences at a time: of 41 frames each
+_BATCH = 16  # sequences at a time, where images are small
+_FRAMES = 41  # of the longest sequences
 
 
 def sequence_answers(
@@ -69,10 +71,11 @@ def sequence_frames(
   make = lookup.find("sequences", sequence)
   frames_of = jax.jit(lambda keys, x: make(keys, x, **options))
   ids = np.arange(len(images)) if ids is None else np.asarray(ids)
-  for start in range(0, len(images), _BATCH):
-    count = len(images[start : start + _BATCH])
+  size = batch_size((_FRAMES, *images.shape[1:]), _BATCH)
+  for start in range(0, len(images), size):
+    count = len(images[start : start + size])
     # The last batch is filled up: another size would compile another program.
-    rows = np.minimum(np.arange(start, start + _BATCH), len(images) - 1)
+    rows = np.minimum(np.arange(start, start + size), len(images) - 1)
     keys = draws.image_keys(seed, ids[rows], sequence, 1)
     x = jnp.asarray(images[rows], jnp.float32) / 255
     frames = np.asarray(frames_of(keys, x))[:count]

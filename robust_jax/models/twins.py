@@ -78,8 +78,14 @@ def soft_neighbours(
     raise ValueError(f"no training image of class {absent[0]}.")
   flat = jnp.asarray(x, jnp.float32).reshape(len(x), -1)
   one_of_each = jnp.zeros(num_classes)
+  centre = flat.mean(axis=0)
   return jax.tree_util.Partial(
-    _soft_neighbours, flat, jnp.asarray(labels), one_of_each, temperature
+    _soft_neighbours,
+    flat - centre,
+    centre,
+    jnp.asarray(labels),
+    one_of_each,
+    temperature,
   )
 
 
@@ -87,8 +93,9 @@ def _affine(coef, intercept, x):
   return x.reshape(len(x), -1) @ coef.T + intercept
 
 
-def _soft_neighbours(stored, labels, one_of_each, temperature, x):
-  flat = x.astype(jnp.float32).reshape(len(x), -1)
+def _soft_neighbours(stored, centre, labels, one_of_each, temperature, x):
+  # Far from the origin the squares would cancel.
+  flat = x.astype(jnp.float32).reshape(len(x), -1) - centre
   squares = (stored**2).sum(axis=1)[:, None] + (flat**2).sum(axis=1)
   score = -(squares - 2 * stored @ flat.T) / temperature  # [N, B]
   # A log-sum-exp of each class, with its own maximum.

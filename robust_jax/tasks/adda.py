@@ -107,7 +107,7 @@ def adda(
     key_model, key_adversary = jax.random.split(key)
     source, target, _ = views(params, model_state, batch, key_model)
     loss, report = alignment.loss(
-      params["adversary"], source, target, key_adversary
+      params["adversary"], source, target, key_adversary, parallel.gather
     )
     return loss, report | label_loss(source.logits, batch)[1]
 
@@ -117,7 +117,7 @@ def adda(
     # Half of the loss is the source's, a constant to this player.
     flipped = target._replace(domain=source.domain)
     loss, _ = alignment.loss(
-      params["adversary"], source, flipped, key_adversary
+      params["adversary"], source, flipped, key_adversary, parallel.gather
     )
     return loss, model_state
 

@@ -119,7 +119,11 @@ def domain(
     if alignment.loss is None:
       return loss, 0.0, (report, model_state)
     distance, extra = alignment.loss(
-      params["adversary"], shown(source), shown(target), key_alignment
+      params["adversary"],
+      shown(source),
+      shown(target),
+      key_alignment,
+      parallel.gather,
     )
     return loss, distance, (report | extra, model_state)
 

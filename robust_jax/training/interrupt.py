@@ -6,10 +6,14 @@ from collections.abc import Callable, Iterator
 
 
 @contextlib.contextmanager
-def interrupt() -> Iterator[Callable[[], bool]]:
+def interrupt(at_once: bool = False) -> Iterator[Callable[[], bool]]:
   """While inside, the first SIGINT or SIGTERM only sets a flag.
 
   The second one acts as it always did, so that a run that hangs can be left.
+
+  Args:
+    at_once: the first one raises KeyboardInterrupt too, where work can be left
+      at any point and may hang.
 
   Yields:
     A function that tells whether a signal came.
@@ -21,6 +25,8 @@ def interrupt() -> Iterator[Callable[[], bool]]:
     del frame
     received.append(signum)
     signal.signal(signum, previous[signum])
+    if at_once:
+      raise KeyboardInterrupt
 
   for signum in (signal.SIGINT, signal.SIGTERM):
     previous[signum] = signal.signal(signum, note)

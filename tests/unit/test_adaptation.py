@@ -43,7 +43,7 @@ def _loss(method, source, target, params, num_devices):
   """The loss of a whole batch that devices share, and what it reports."""
 
   def share(source, target):
-    value, report = method.loss(params, source, target, KEY)
+    value, report = method.loss(params, source, target, KEY, parallel.gather)
     return parallel.mean(value), parallel.total(report)
 
   split = lambda leaf: leaf.reshape(num_devices, -1, *leaf.shape[1:])

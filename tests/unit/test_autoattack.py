@@ -1,13 +1,20 @@
 """AutoAttack on models whose robustness is known."""
 
+import ast
+import pathlib
+import subprocess
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from robust_jax import losses, tree
+from robust_jax import attacks, losses, search, tree
 from robust_jax.attacks import autoattack, suite
 from robust_jax.attacks.autoattack import in_ball, stages
+from robust_jax.attacks.stage_identity import identity_of
+from robust_jax.perturbations.linf import linf
 
 KEY = jax.random.key(0)
 ORDERS = {"linf": jnp.inf, "l2": 2, "l1": 1}
@@ -132,6 +139,103 @@ def test_another_radius_and_other_parameters_compile_nothing_new():
     traces.clear()
   # Outside of the compiled program the model is called to count its passes.
   assert counts[1] == counts[2] < counts[0]
+
+
+def _saved(path, **changes):
+  """Runs no stage but the clean images, or is refused before that."""
+  asked = {
+    "norm": "linf",
+    "eps": 0.02,
+    "version": "standard",
+    "key": KEY,
+    "weights": linear(4)[1],
+    "x": np.asarray(X),
+    "labels": np.zeros(len(X), int),
+    "batch_size": 40,
+    "precision": None,
+    "num_steps": 5,
+  } | changes
+  weights = asked["weights"]
+  pgd = attacks.compose(
+    search.pgd, linf(0.1), losses.margin, num_steps=asked["num_steps"]
+  )
+  found = stages(asked["norm"], asked["eps"], asked["version"], 4)[:2]
+
+  def interrupt(name, done, total):
+    raise KeyboardInterrupt
+
+  with jax.default_matmul_precision(asked["precision"]):
+    suite.run(
+      [*found, suite.stage_of("pgd", pgd)],
+      asked["key"],
+      lambda x: (x.reshape(len(x), -1) - 0.5) @ weights,
+      asked["x"],
+      asked["labels"],
+      batch_size=asked["batch_size"],
+      save_to=path,
+      progress=interrupt,
+    )
+
+
+def test_a_state_is_resumed_by_the_same_run_alone(tmp_path):
+  path = tmp_path / "state.npz"
+  others = {
+    "norm": ("l2", r"attack 1 \(apgd-ce\), .* differ"),
+    "eps": (0.3, "eps differs"),
+    "version": ("plus", "stages, attack 2"),
+    "key": (jax.random.key(1), "key differs"),
+    "weights": (-linear(4)[1], "model differs"),
+    "x": (np.asarray(X) * 0.99, "images differs"),
+    "labels": (np.ones(len(X), int), "labels differs"),
+    "batch_size": (20, "batch_size differs"),
+    "precision": ("highest", "precision"),
+    "num_steps": (6, r"attack 3 \(pgd\) differs"),
+  }
+  for _ in range(2):  # the second goes on from the first
+    with pytest.raises(KeyboardInterrupt):
+      _saved(path)
+  for name, (other, named) in others.items():
+    with pytest.raises(ValueError, match=f"state of another run: .*{named}"):
+      _saved(path, **{name: other})
+
+
+def identity():
+  model, labels = linear(4)[0], np.zeros(len(X), int)
+  found = stages("linf", np.ones(len(X)), "standard", 4)
+  return identity_of(found, KEY, model, np.asarray(X), labels, 40)
+
+
+def test_another_process_knows_the_run_again():
+  there = subprocess.run(
+    [
+      sys.executable,
+      "-c",
+      "from tests.unit.test_autoattack import identity; print(identity())",
+    ],
+    cwd=pathlib.Path(__file__).parents[2],
+    capture_output=True,
+    check=True,
+    text=True,
+  ).stdout
+  assert ast.literal_eval(there) == identity()
+
+
+def test_each_image_may_have_a_radius_of_its_own():
+  model, _ = linear(3)
+  distance, labels = distances(3, "linf")
+  eps = jnp.where(jnp.arange(len(X)) % 2, 0.9, 1.1) * distance
+  x_adv = autoattack("linf", eps, batch_size=40)(KEY, model, X, labels)
+  wrong = model(x_adv).argmax(axis=1) != labels
+  np.testing.assert_array_equal(wrong, eps > distance)
+  assert jnp.all(tree.norm(x_adv - X, jnp.inf) <= eps + 1e-6)
+  with pytest.raises(ValueError, match=r"eps of shape \(3,\): wanted one"):
+    autoattack("linf", eps[:3])(KEY, model, X, labels)
+
+
+def test_inputs_that_are_no_images_are_refused_at_once():
+  flat, labels = X.reshape(len(X), -1), jnp.zeros(len(X), int)
+  with pytest.raises(ValueError, match="the Square attack wants images"):
+    autoattack("linf", 0.1)(KEY, lambda x: x[:, :3], flat, labels)
 
 
 def test_a_randomised_model_gets_fresh_noise_and_its_mean_gradient():

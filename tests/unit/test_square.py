@@ -1,5 +1,7 @@
 """The Square attack: its schedule, its windows, its bounds."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -95,3 +97,27 @@ def test_what_is_no_image_is_refused():
     square("linf", 0.1, num_queries=0)
   with pytest.raises(ValueError, match="norm = 'l7'"):
     square("l7", 0.1)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
+def test_images_of_any_size_will_do(norm):
+  for height, width in [(1, 1), (1, 5), (2, 2), (4, 3), (6, 1), (9, 28)]:
+    x = jax.ShapeDtypeStruct((2, height, width, 1), jnp.float32)
+    model = lambda x: x.reshape(len(x), -1)[:, [0, -1]]
+    attack = functools.partial(square(norm, 0.5, num_queries=2), KEY, model)
+    labels = jax.ShapeDtypeStruct((2,), jnp.int32)
+    assert jax.eval_shape(attack, x, labels).shape == x.shape
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3), (4, 4)])
+@pytest.mark.parametrize("norm", ["l2", "l1"])
+def test_few_rows_are_attacked_with_the_whole_radius(norm, shape):
+  x = jnp.full((20, *shape, 1), 0.5)
+  labels = jnp.arange(20) % 2
+
+  def model(x):
+    first = x.reshape(len(x), -1)[:, 0] - 0.5
+    return jnp.stack([-first, first], axis=1)
+
+  x_adv = square(norm, 0.3, num_queries=20)(KEY, model, x, labels)
+  np.testing.assert_allclose(tree.norm(x_adv - x, ORDERS[norm]), 0.3, rtol=1e-2)

@@ -1,10 +1,14 @@
 """Attacks in a row on the survivors."""
 
+import pathlib
+import pickle
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from robust_jax import attacks
 from robust_jax.attacks import suite
 from robust_jax.attacks.suite import Stage
 
@@ -116,11 +120,76 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(tmp_path):
 def test_the_state_of_another_run_is_refused(tmp_path):
   path = tmp_path / "state.npz"
   run(save_to=path)
-  with pytest.raises(ValueError, match="of another evaluation"):
+  with pytest.raises(ValueError, match=r"stages, attack 2 \(strong\) differ"):
     run(STAGES[:1], save_to=path)
   path.write_bytes(b"no archive")
-  with pytest.raises(ValueError, match="is not the state of an evaluation"):
+  with pytest.raises(ValueError, match="not the state of an attack"):
     run(save_to=path)
+
+
+@pytest.mark.parametrize(
+  "damage",
+  [
+    lambda data: data[: len(data) // 2],
+    lambda data: data[:200] + bytes(100) + data[300:],
+    lambda data: b"",
+    lambda data: pickle.dumps({"identity": 1}),
+  ],
+  ids=["cut", "overwritten", "empty", "a pickle"],
+)
+def test_a_damaged_state_is_named_in_one_line(tmp_path, damage):
+  path = tmp_path / "state.npz"
+  run(STAGES[:1], save_to=path)
+  path.write_bytes(damage(path.read_bytes()))
+  with pytest.raises(ValueError, match=r"state\.npz is not the state") as error:
+    run(STAGES[:1], save_to=path)
+  assert "\n" not in str(error.value)
+
+
+def test_no_state_can_run_code(tmp_path):
+  class Harmful:
+    def __reduce__(self):
+      return (pathlib.Path.touch, (tmp_path / "harm",))
+
+  path = tmp_path / "state.npz"
+  harmful = np.array([Harmful()], dtype=object)
+  np.savez(path, identity=harmful, position=[0, 0, 0], x_adv=harmful)
+  with pytest.raises(ValueError, match="is not the state"):
+    run(save_to=path)
+  assert not (tmp_path / "harm").exists()
+
+
+def test_what_belongs_to_each_image_is_packed_with_it():
+  reach = np.where(np.arange(N) % 3, 0.0, 0.5).astype(np.float32)
+
+  def attack(key, logits_fn, x, labels, x_now, turn, reach):
+    return jnp.clip(x + reach[:, None], 0, 1)
+
+  outcome = run([Stage("reach", attack, 2, {"reach": reach})])
+  x = X[:, 0]
+  expected = np.select([x > CLEAN_WRONG, x + reach > CLEAN_WRONG], [0, 1], -1)
+  np.testing.assert_array_equal(outcome.fooled_by, expected)
+  with pytest.raises(ValueError, match=r"reach of shape \(3,\): wanted one"):
+    run([Stage("reach", attack, 2, {"reach": reach[:3]})])
+
+
+def test_a_stage_that_is_not_for_such_images_is_refused_before_any_runs():
+  ran = []
+
+  def first(key, logits_fn, x, labels, x_now, turn):
+    jax.debug.callback(ran.append, 1)
+    return x
+
+  square = suite.stage_of("square", attacks.square("linf", 0.1))
+  with pytest.raises(ValueError, match="the Square attack wants images"):
+    run([Stage("first", first), square])
+  jax.effects_barrier()
+  assert not ran
+
+
+def test_it_is_not_traced():
+  with pytest.raises(ValueError, match="outside of jit, grad and vmap"):
+    jax.jit(lambda x: suite.run(STAGES, KEY, threshold, x, LABELS))(X)
 
 
 def test_progress_ends_with_all_of_it():
@@ -139,7 +208,7 @@ def test_progress_ends_with_all_of_it():
   ],
 )
 def test_an_attack_that_leaves_its_set_is_named(result, message):
-  def check(x, x_adv):
+  def check(x, x_adv, rows):
     if np.abs(x_adv - x).max() > 0.5:
       raise ValueError("too far")
 
@@ -162,7 +231,7 @@ def test_bad_victims_and_inputs_are_refused():
 
   with pytest.raises(ValueError, match="logits are not finite on image 35"):
     suite.run(STAGES, KEY, nan_at, X, LABELS)
-  with pytest.raises(ValueError, match=r"returned shape \(1,\)"):
+  with pytest.raises(ValueError, match=r"returned shape \(70,\)"):
     suite.run(STAGES, KEY, lambda x: x[:, 0], X, LABELS)
   with pytest.raises(ValueError, match="labels from 0 to 5"):
     suite.run(STAGES, KEY, threshold, X, LABELS + np.eye(N, dtype=int)[0] * 5)

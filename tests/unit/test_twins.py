@@ -50,6 +50,15 @@ def test_soft_neighbours_by_their_definition():
   np.testing.assert_allclose(jax.nn.softmax(logits), share, rtol=1e-3)
 
 
+def test_a_common_shift_changes_no_neighbour():
+  stored, labels, x = X[10:60], Y[10:60], jnp.asarray(X[:4])
+  here, there = (  # a sixteenth is exact beside 1000
+    soft_neighbours(stored + shift, labels, 10, 1e-3)(x + shift)
+    for shift in (0, np.float32(1000))
+  )
+  np.testing.assert_allclose(there, here, rtol=1e-5)
+
+
 def test_soft_neighbours_at_low_temperature_are_the_nearest_one():
   one = KNeighborsClassifier(1).fit(FLAT[:500], Y[:500])
   twin = soft_neighbours(X[:500], Y[:500], 10, temperature=1e-3)

@@ -11,13 +11,12 @@ from robust_jax import checks
 from robust_jax.adapters import decode as decoding
 from robust_jax.adapters import read_picture, resized
 from robust_jax.adapters import resize as resizing
+from robust_jax.evaluation.batch_size import batch_size
 from robust_jax.evaluation.code_digest import code_digest
 from robust_jax.evaluation.section import Setting, Watched
 from robust_jax.evaluation.section_table import section_table
 from robust_jax.evaluation.system_noise import libraries, version
 from robust_jax.evaluation.system_noise_results import system_noise_results
-
-_BATCH = 128
 
 
 class SystemNoise:
@@ -139,8 +138,10 @@ class _Asking:
   def _views(self, step: str):
     """A batch of files at a time, and which images they are."""
     ids = self._setting.images.ids
-    for start in range(0, len(ids), _BATCH):
-      rows = range(len(ids))[start : start + _BATCH]
+    (_, _, channels) = self._setting.images.shapes[0]
+    size = batch_size((self._size, self._size, channels))
+    for start in range(0, len(ids), size):
+      rows = range(len(ids))[start : start + size]
       yield rows, np.stack([self._read(ids[row], step) for row in rows])
 
   def _read(self, name: str, step: str) -> np.ndarray:
