@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 from experiments import build
 from experiments.evaluate import Contender, measure_curves
 from experiments.provenance import provenance
+from robust_jax import lookup
 from robust_jax.attacks import suite
 from robust_jax.attacks.autoattack import in_ball, stages
 from robust_jax.attacks.lp_ball import ball
@@ -43,8 +44,9 @@ def audit(
   Args:
     contender: the model.
     config: names data, seed and, in its section evaluation, the attacks.
-    attacks: names of `config.evaluation.attacks`, or "autoattack", whose norm,
-      eps and version `config.evaluation.autoattack` gives.
+    attacks: names of `config.evaluation.attacks`, "autoattack", whose norm, eps
+      and version `config.evaluation.autoattack` gives, or attacks of the user's
+      own, "package.module:function", with the defaults of their options.
     path: directory, created if need be.
     num_examples: of the test set's first images; all by default.
     save_images: keep the adversarial images.
@@ -135,12 +137,13 @@ def _stages(config, attacks, num_classes) -> list[Stage]:
     if name == "autoattack":
       threat = config.evaluation.autoattack
       found += stages(threat.norm, threat.eps, threat.version, num_classes)
-    elif name in known:
-      found.append(suite.stage_of(name, build.attack(known[name])))
+    elif name in known or lookup.imported_module(name):
+      section = known.get(name, {"name": name})
+      found.append(suite.stage_of(name, build.attack(section)))
     else:
       raise ValueError(
-        f"there is no attack '{name}': wanted autoattack or one of the "
-        f"config's, {', '.join(known)}."
+        f"there is no attack '{name}': wanted autoattack, one of the "
+        f"config's, {', '.join(known)}, or package.module:function."
       )
   return found
 

@@ -31,6 +31,8 @@ from robust_jax.training.loop import Plan
 from robust_jax.training.optimiser import optimiser
 from robust_jax.types import Attack, Task
 
+# Arguments of an attack, and of a search, before its options.
+_CALLED_WITH = 4
 # Sections that a config need not have, though the task takes them.
 _OPTIONAL = ("warm_start", "augment", "mix", "consistency")
 
@@ -207,8 +209,7 @@ def attack(section: Mapping[str, Any], **override: Any) -> Attack:
 
   `name` is a factory of `robust_jax.attacks`, which gets the other entries, and
   the set that the entry `set` describes as `pset`; or it is
-  `"package.module:function"`, an attack itself, which gets them as keywords;
-  those that only describe `compose` (search, set, objective) are left out.
+  `"package.module:function"`, an attack itself, which gets them as keywords.
 
   Args:
     section: the config section.
@@ -219,10 +220,8 @@ def attack(section: Mapping[str, Any], **override: Any) -> Attack:
   if name == "compose":
     return compose(options, override)
   if ":" in name:
-    for part in ("search", "set", "objective"):
-      options.pop(part, None)
     make = lookup.find("attacks", name)
-    check_options(make, options)
+    check_options(make, options, _CALLED_WITH)
     return standalone(functools.partial(make, **options))
   if "set" in options:
     options["pset"] = perturbation_set(options.pop("set"), override)
@@ -239,7 +238,7 @@ def compose(options: Mapping[str, Any], override: Mapping[str, Any]) -> Attack:
   _check_sections(options)
   search = dict(options["search"])
   find_search = lookup.find("search", search.pop("name"))
-  check_options(find_search, search)
+  check_options(find_search, search, _CALLED_WITH)
   if "expectation" in options:
     section = dict(options["expectation"])
     num_samples = section.pop("num_samples")

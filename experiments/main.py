@@ -61,8 +61,9 @@ _CHECKPOINT = flags.DEFINE_string(
 _ATTACK = flags.DEFINE_list(
   "attack",
   None,
-  "evaluate: autoattack, pgd or other attacks of the config, one after the "
-  "other on what is left, with checks for masked gradients.",
+  "evaluate: autoattack, pgd or other attacks of the config, or your own as "
+  "package.module:function, one after the other on what is left, with checks "
+  "for masked gradients.",
 )
 _SAVE_IMAGES = flags.DEFINE_bool(
   "save_images", False, "evaluate --attack: keep adversarial.npz."

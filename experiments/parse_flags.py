@@ -4,13 +4,15 @@ import difflib
 import pathlib
 import re
 import runpy
+import sys
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from absl import app, flags
 from ml_collections import ConfigDict
 from ml_collections.config_flags import config_path
 
+from experiments.named_options import complete, options_of
 from experiments.run_command import HelpShown
 
 _CONFIGS = pathlib.Path(__file__).parent / "configs"
@@ -35,9 +37,14 @@ def parse_flags(argv: Sequence[str]) -> list[str]:
   argv = [_spelt(argument) for argument in argv]
   given = _config_given(argv)
   if given is not None:
-    config = _load(given)
-    for path in _overridden(argv):
+    config, typed = _load(given), _typed(argv)
+    with config.unlocked():
+      lost = complete(config, typed)
+    for path in typed:
       _refuse_unknown_field(path, config)
+    flags.FLAGS["config"].parser = _Loaded(config)
+    for sentence in lost:
+      print(f"note: {sentence}", file=sys.stderr)
   try:
     return flags.FLAGS(argv)
   except SystemExit as ended:  # by absl, after it printed the help
@@ -69,11 +76,24 @@ def _config_given(argv: Sequence[str]) -> str | None:
   return found
 
 
-def _overridden(argv: Sequence[str]) -> Iterator[str]:
-  """The path of each field that a flag sets, as in `training.num_epochs`."""
-  for argument in argv:
-    if match := re.match(r"--?(no)?config\.([^=]+)", argument):
-      yield match[2]
+def _typed(argv: Sequence[str]) -> dict[str, str | None]:
+  """The path of each field that a flag sets, and the text it is set to."""
+  found = {}
+  for argument, following in zip(argv, [*argv[1:], None], strict=True):
+    if match := re.fullmatch(r"--?(no)?config\.([^=]+)(=(.*))?", argument):
+      apart = following if following and following[:2] != "--" else None
+      found[match[2]] = apart if match[3] is None else match[4]
+  return found
+
+
+class _Loaded(flags.ArgumentParser):
+  """The parser of a --config that has been read already."""
+
+  def __init__(self, config: ConfigDict):
+    self._config = config.lock()
+
+  def parse(self, argument: str) -> ConfigDict:
+    return self._config
 
 
 def _load(given: str) -> ConfigDict:
@@ -111,7 +131,7 @@ def _nearest_file(name: str) -> str:
 
 
 def _refuse_unknown_field(path: str, config: ConfigDict) -> None:
-  section, where = config, "config"
+  section, where, above = config, "config", []
   for field in config_path.split(path):
     if isinstance(field, str):
       if not isinstance(section, Mapping | ConfigDict):
@@ -119,15 +139,17 @@ def _refuse_unknown_field(path: str, config: ConfigDict) -> None:
           f"--config.{path}: {where} is {section!r}, which has no fields."
         )
       if field not in section:
-        raise ValueError(_no_field(path, field, where, list(section)))
+        known = list(dict.fromkeys([*section, *options_of(above, section)]))
+        raise ValueError(_no_field(path, field, where, known))
     section, where = section[field], f"{where}.{field}"
+    above.append(field)
 
 
 def _no_field(path, field, where, known) -> str:
   near = difflib.get_close_matches(field, known, n=1)
-  hint = f"did you mean '{near[0]}'? " if near else ""
+  hint = f"did you mean '{near[0]}'? It has" if near else "it has"
   return (
-    f"--config.{path}: {where} has no field '{field}'; {hint}It has "
+    f"--config.{path}: {where} has no field '{field}'; {hint} "
     f"{', '.join(known)}."
   )
 

@@ -9,25 +9,61 @@ from robust_jax import lookup
 from robust_jax.data.augmentation import chain
 from robust_jax.types import Augmentation, Mixing, PerturbationSet
 
+_REST = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
 
 def call(make: Callable[..., Any], *args: Any, **options: Any) -> Any:
   """`make(*args, **options)`, with a clear error on an unknown option."""
-  check_options(make, options)
+  check_options(make, options, len(args))
   return make(*args, **options)
 
 
-def check_options(make: Callable[..., Any], options: Mapping[str, Any]) -> None:
-  """Every option is a parameter of `make`.
+def check_options(
+  make: Callable[..., Any], options: Mapping[str, Any], called_with: int = 0
+) -> None:
+  """Checks that `make` takes the options, and that none is missing.
+
+  Args:
+    make: what a section names.
+    options: of the section.
+    called_with: how many arguments come before the options.
 
   Raises:
-    ValueError: one is not; the nearest name is given.
+    ValueError: it does not, and the nearest name is given, or one is.
   """
-  known = list(inspect.signature(make).parameters)
+  known = own_options(make, called_with)
+  takes = f"takes {', '.join(known) or 'none'}."
+  options = ["set" if name == "pset" else name for name in options]
   for name in options:
     if name not in known:
       near = difflib.get_close_matches(name, known, n=1)
-      hint = f"did you mean '{near[0]}'?" if near else f"it takes {known}."
-      raise ValueError(f"{make.__name__} has no option '{name}'; {hint}")
+      hint = f"did you mean '{near[0]}'? It" if near else "it"
+      raise ValueError(
+        f"{make.__name__} has no option '{name}'; {hint} {takes}"
+      )
+  for name, default in known.items():
+    if default is inspect.Parameter.empty and name not in options:
+      raise ValueError(f"{make.__name__} needs the option '{name}'; it {takes}")
+
+
+def own_options(
+  make: Callable[..., Any], called_with: int = 0
+) -> dict[str, Any]:
+  """The options of what a section names, and their defaults if they have one.
+
+  A perturbation set, `pset`, is the section `set`.
+
+  Args:
+    make: what the section names.
+    called_with: how many arguments come before the options.
+  """
+  parameters = list(inspect.signature(make).parameters.values())
+  return {
+    "set" if one.name == "pset" else one.name: one.default
+    for one in parameters[called_with:]
+    # Every linen module has the fields parent and name.
+    if one.name not in ("parent", "name") and one.kind not in _REST
+  }
 
 
 def perturbation_set(

@@ -1,0 +1,148 @@
+"""Flags that change what a section names, or options the config leaves out."""
+
+import inspect
+import sys
+
+import jax.numpy as jnp
+import pytest
+from absl.testing import flagsaver
+
+from experiments import audit, build, main
+from experiments.configs.adversarial import digits_pgd
+from experiments.sections import check_options, own_options
+from robust_jax import lookup
+from tests.contract.members import SEARCHES, SETS
+
+# ml_collections imports configs by a method that is to go.
+pytestmark = pytest.mark.filterwarnings(
+  "ignore:the load_module:DeprecationWarning"
+)
+NOISY = "my_attacks:noisy_sign"
+
+
+@pytest.fixture(autouse=True)
+def my_attacks(tmp_path, monkeypatch):
+  (tmp_path / "my_attacks.py").write_text(
+    "def noisy_sign(key, logits_fn, x, labels, *, eps=0.1, num_steps=5,\n"
+    "               sizes=(1, 2), start=None):\n"
+    "  return x + eps\n"
+    "def needy(key, logits_fn, x, labels, *, eps): return x\n"
+  )
+  monkeypatch.syspath_prepend(tmp_path)
+
+
+def config(monkeypatch, *overrides):
+  """The config as the command line makes it."""
+  argv = ["main", f"--config={digits_pgd.__file__}"]
+  argv += [f"--config.{override}" for override in overrides]
+  monkeypatch.setattr(sys, "argv", argv)
+  with flagsaver.flagsaver():
+    main.parse_flags(argv)
+    return main._CONFIG.value
+
+
+def test_an_attack_of_ones_own_gets_its_options(monkeypatch, capsys):
+  made = config(
+    monkeypatch,
+    f"attack.name={NOISY}",
+    "attack.eps=0.25",
+    "attack.num_steps=2",
+    "attack.start=[1]",
+  )
+  expected = {"name": NOISY, "eps": 0.25, "num_steps": 2, "start": (1,)}
+  assert made.attack.to_dict() == expected
+  attack = build.attack(made.attack)
+  x = jnp.full((1, 2, 2, 1), 0.5)
+  logits_fn = lambda x: x.reshape(len(x), -1)
+  moved = attack(None, logits_fn, x, jnp.zeros(1, jnp.int32))
+  assert jnp.allclose(moved, 0.75)
+  said = capsys.readouterr().err
+  assert f"attack is {NOISY} now, without the options of compose" in said
+  assert all(section in said for section in ("search", "set", "objective"))
+
+
+def test_an_attack_of_ones_own_may_be_added_and_asked_for(monkeypatch):
+  made = config(
+    monkeypatch,
+    f"evaluation.attacks.noisy.name={NOISY}",
+    "evaluation.attacks.noisy.eps=0.2",
+  )
+  assert made.evaluation.attacks.noisy.to_dict() == {"name": NOISY, "eps": 0.2}
+  stages = audit._stages(made, ["noisy", NOISY, "fgsm"], 10)
+  assert [stage.name for stage in stages] == ["noisy", NOISY, "fgsm"]
+
+
+@pytest.mark.parametrize(
+  ("overrides", "message"),
+  [
+    (["attack.eps=0.2"], "config.attack has no field 'eps'"),
+    (
+      [f"attack.name={NOISY}", "attack.epsilon=1.0"],
+      "has no field 'epsilon'; did you mean 'eps'? It has name, eps, num_steps",
+    ),
+    ([f"attack.name={NOISY}", "attack.eps=big"], "config.attack.eps=big"),
+    ([f"attack.name={NOISY}", "attack.num_steps=1.5"], "attack.num_steps=1.5"),
+    (
+      ["attack.search.name=fgsm", "attack.search.num_steps=3"],
+      "config.attack.search has no field 'num_steps'",
+    ),
+    (["attack.search.name=pgdd"], "no 'pgdd' in robust_jax.search; did you"),
+    (["nothing.name=pgd"], "config has no field 'nothing'"),
+  ],
+)
+def test_what_a_thing_does_not_take_is_refused(monkeypatch, overrides, message):
+  with pytest.raises(ValueError, match=r"\w") as refused:
+    config(monkeypatch, *overrides)
+  assert message in str(refused.value)
+
+
+def test_a_missing_option_is_asked_for():
+  with pytest.raises(
+    ValueError, match="needy needs the option 'eps'; it takes"
+  ):
+    build.attack({"name": "my_attacks:needy"})
+
+
+def test_defaults_that_a_config_leaves_out_can_be_set(monkeypatch):
+  made = config(
+    monkeypatch,
+    "model.mean=(0.5,)",
+    "optimizer.b1=0.5",
+    "attack.search.direction=adam",
+    "training.num_epochs=2",
+  )
+  assert made.model.to_dict() == {"name": "small_cnn", "mean": (0.5,)}
+  assert made.optimizer.b1 == 0.5
+  assert made.attack.search.direction == "adam"
+  assert made.training.num_epochs == 2.0
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_any_search_takes_anothers_place(monkeypatch, search):
+  made = config(monkeypatch, f"attack.search.name={search}")
+  options = made.attack.search.to_dict()
+  assert options.pop("name") == search
+  taken = own_options(lookup.find("search", search), 4)
+  assert options.keys() <= taken.keys()
+  # What both take is kept.
+  assert options.get("num_steps") == (7 if "num_steps" in taken else None)
+  needed = [n for n, d in taken.items() if d is inspect.Parameter.empty]
+  if options.keys() >= set(needed):
+    build.attack(made.attack)
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_any_set_takes_anothers_place(monkeypatch, name):
+  options = config(monkeypatch, f"attack.set.name={name}").attack.set.to_dict()
+  assert options.pop("name") == name
+  assert (
+    options.keys() <= own_options(lookup.find("perturbations", name)).keys()
+  )
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_messages_list_options_alone(search):
+  with pytest.raises(ValueError, match="has no option 'zzz'") as refused:
+    check_options(lookup.find("search", search), {"zzz": 1}, 4)
+  for positional in ("key", "objective", "pset", " x"):
+    assert f"{positional}," not in str(refused.value)
