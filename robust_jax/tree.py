@@ -56,6 +56,30 @@ def normalise(tree: PyTree, ord: float) -> PyTree:
   return jax.tree.map(lambda t: t / expand(length, t), tree)
 
 
+def rounded_towards(x: Array, y: Array) -> Array:
+  """y in the dtype of x; where it must be rounded, towards x.
+
+  So no coordinate is farther from x than it was, and a change that is within a
+  radius stays there. The derivative is that of y.
+  """
+  return y if y.dtype == x.dtype else _narrowed(x, y)
+
+
+@jax.custom_jvp
+def _narrowed(x, y):
+  near = y.astype(x.dtype)
+  beyond = jnp.where(y > x, near > y, near < y)
+  return jnp.where(beyond, jnp.nextafter(near, x), near)
+
+
+_narrowed.defjvp(
+  lambda primals, tangents: (
+    _narrowed(*primals),
+    tangents[1].astype(primals[0].dtype),
+  )
+)
+
+
 def better(old: SearchResult, new: SearchResult) -> SearchResult:
   """Of two results the one of larger value, per example; NaN never wins.
 

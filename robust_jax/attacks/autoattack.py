@@ -13,9 +13,11 @@ from robust_jax.attacks.apgd_l1 import ascend
 from robust_jax.attacks.fab import (
   boundary_to_rank,
   class_of_rank,
+  in_float32,
   nearest_boundary,
   random_start,
   walk,
+  within,
 )
 from robust_jax.attacks.lp_ball import ORDERS, ball, known
 from robust_jax.attacks.square import go_on
@@ -203,11 +205,10 @@ def _apgd_towards(norm: str, has_dlr: bool, large: bool):
 def _fab_towards(norm: str):
   def attack(key, logits_fn, x, labels, x_now, turn, eps):
     del key, x_now
-    model = canonicalize_on_cpu(logits_fn)
-    boundary = boundary_to_rank(model, x, labels, 1 + turn)
-    return _within(
-      eps, x, *walk(model, boundary, x, labels, x, norm, _NUM_STEPS)
-    )
+    model, x_in = in_float32(canonicalize_on_cpu(logits_fn), x)
+    boundary = boundary_to_rank(model, x_in, labels, 1 + turn)
+    found = walk(model, boundary, x_in, labels, x_in, norm, _NUM_STEPS)
+    return within(eps, x, *found)
 
   return attack
 
@@ -216,12 +217,11 @@ def _fab_towards(norm: str):
 def _fab(norm: str):
   def attack(key, logits_fn, x, labels, x_now, turn, eps):
     del x_now
-    model = canonicalize_on_cpu(logits_fn)
-    start = jnp.where(turn == 0, x, random_start(key, x, norm, eps))
+    model, x_in = in_float32(canonicalize_on_cpu(logits_fn), x)
+    start = jnp.where(turn == 0, x_in, random_start(key, x_in, norm, eps))
     boundary = nearest_boundary(model, labels, norm)
-    return _within(
-      eps, x, *walk(model, boundary, x, labels, start, norm, _NUM_STEPS)
-    )
+    found = walk(model, boundary, x_in, labels, start, norm, _NUM_STEPS)
+    return within(eps, x, *found)
 
   return attack
 
@@ -269,10 +269,6 @@ def _on_sphere(key: Key, x: Array, norm: str, eps: Array) -> Array:
   else:
     draw = jax.random.normal(key, x.shape)
   return tree.expand(eps, x) * tree.normalise(draw, ORDERS[norm])
-
-
-def _within(eps: Array, x: Array, x_adv: Array, length: Array) -> Array:
-  return tree.where(length <= eps, x_adv, x)
 
 
 def _draw(key: Key, random_fn, x: Array, number: Array | int = 0) -> Array:

@@ -61,27 +61,44 @@ def fab(
 
   @standalone
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
-    model = canonicalize_on_cpu(logits_fn)
+    model, x_in = in_float32(canonicalize_on_cpu(logits_fn), x)
     num_classes = jax.eval_shape(logits_fn, x).shape[1]
     ranks = min(num_targets, num_classes - 1) or 1
 
     def run(i, best):
       restart = i // ranks
-      start = x
+      start = x_in
       if restarts > 1:
-        start = random_start(jax.random.fold_in(key, i), x, norm, eps)
-        start = jnp.where(restart == 0, x, start)
+        start = random_start(jax.random.fold_in(key, i), x_in, norm, eps)
+        start = jnp.where(restart == 0, x_in, start)
       boundary = nearest_boundary(model, labels, norm)
       if num_targets:
-        boundary = boundary_to_rank(model, x, labels, 1 + i % ranks)
-      found = walk(model, boundary, x, labels, start, norm, num_steps)
+        boundary = boundary_to_rank(model, x_in, labels, 1 + i % ranks)
+      found = walk(model, boundary, x_in, labels, start, norm, num_steps)
       return tree.where(found[1] < best[1], found, best)
 
-    none = (x, jnp.full(x.shape[:1], jnp.inf))
-    x_adv, length = jax.lax.fori_loop(0, restarts * ranks, run, none)
-    return jax.lax.stop_gradient(tree.where(length <= eps, x_adv, x))
+    none = (x_in, jnp.full(x.shape[:1], jnp.inf))
+    found = jax.lax.fori_loop(0, restarts * ranks, run, none)
+    return jax.lax.stop_gradient(within(eps, x, *found))
 
   return attack
+
+
+def in_float32(model: LogitsFn, x: Array) -> tuple[LogitsFn, Array]:
+  """x in float32, and a model of such images that sees them as `within` does.
+
+  In half precision a walk along the boundary would hardly move.
+  """
+
+  def rounding(x_adv):
+    return model(tree.rounded_towards(x, x_adv)).astype(jnp.float32)
+
+  return rounding, x.astype(jnp.float32)
+
+
+def within(eps: Array | float, x: Array, x_adv: Array, length: Array) -> Array:
+  """x_adv, in x's dtype, where its distance is at most eps, x elsewhere."""
+  return tree.rounded_towards(x, tree.where(length <= eps, x_adv, x))
 
 
 def walk(

@@ -92,7 +92,7 @@ def go_on(
   start = pset.project(x, pset.steepest(x, first(key_start, x, norm)))
   if norm == "l1":
     start = pset.project(x, first(key_start, x, norm))
-  theta = jnp.where(num_done == 0, start, x_now - x)
+  theta = jnp.where(num_done == 0, start, x_now.astype(jnp.float32) - x)
   if norm == "linf":
     result = linf_search(
       key_steps,

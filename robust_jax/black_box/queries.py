@@ -4,9 +4,11 @@ import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
-from robust_jax import checks
+from robust_jax import checks, tree
 from robust_jax.black_box import geometry
 from robust_jax.types import Key
 
@@ -144,7 +146,9 @@ class Victim:
 
   def conclude(self, x_adv: np.ndarray) -> QueryResult:
     """The result, once the victim has been asked about it a last time."""
-    x_adv = x_adv.astype(self._dtype)
+    dtype = jax.dtypes.canonicalize_dtype(self._dtype)
+    x_adv = tree.rounded_towards(jnp.asarray(self.x, dtype), jnp.asarray(x_adv))
+    x_adv = np.asarray(x_adv).astype(self._dtype)
     seen = x_adv.astype(np.float32)
     everyone = np.arange(len(seen))
     self.spent += 1
@@ -217,11 +221,18 @@ class Victim:
 
 
 def _checked(answer, num_rows):
+  wanted = (
+    f"wanted integer labels [{num_rows}] or scores [{num_rows}, K] of two "
+    "classes or more."
+  )
+  if not (hasattr(answer, "__array__") or isinstance(answer, list)):
+    raise ValueError(f"the victim answered a {type(answer).__name__}: {wanted}")
   answer = np.array(answer)
   is_label = answer.ndim == 1 and np.issubdtype(answer.dtype, np.integer)
-  if not (is_label or answer.ndim == 2) or len(answer) != num_rows:
+  is_score = answer.ndim == 2 and answer.shape[1] > 1
+  if not (is_label or is_score) or len(answer) != num_rows:
     raise ValueError(
       f"the victim answered {answer.dtype} {answer.shape} to {num_rows} "
-      f"images: wanted integer labels [{num_rows}] or scores [{num_rows}, K]."
+      f"images: {wanted}"
     )
   return answer

@@ -3,17 +3,18 @@
 import jax
 import jax.numpy as jnp
 
+from robust_jax import tree
 from robust_jax.types import Array
 
 
 def apply(x: Array, theta: Array) -> Array:
-  """`x + theta` cut to [0, 1]; the gradient is that of the sum.
+  """`x + theta` cut to [0, 1], in x's dtype; the gradient is that of the sum.
 
   The derivative of the cut itself would be 0 (or 1/2, by convention) at its
   ends. Many pixels are exactly black or white, and an attack that sees no
   gradient there is a weak one. `into` is what keeps theta in the box.
   """
-  return _cut(x + theta).astype(x.dtype)
+  return tree.rounded_towards(x, _cut(x + theta))
 
 
 def into(x: Array, theta: Array) -> Array:

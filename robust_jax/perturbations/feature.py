@@ -4,7 +4,7 @@ from typing import Literal
 
 import jax.numpy as jnp
 
-from robust_jax import checks
+from robust_jax import checks, tree
 from robust_jax.perturbations import balls
 from robust_jax.perturbations.l1 import l1
 from robust_jax.perturbations.l2 import l2
@@ -41,6 +41,6 @@ def feature(
   # Of the boxed set, only these know of the box.
   return make(eps)._replace(
     project=lambda x, theta: onto_ball(theta, eps),
-    apply=lambda x, theta: (x + theta).astype(x.dtype),
+    apply=lambda x, theta: tree.rounded_towards(x, x + theta),
     check=checks.activations,
   )

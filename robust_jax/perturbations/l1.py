@@ -32,7 +32,8 @@ def l1(eps: Array | float) -> PerturbationSet:
   checks.non_negative("eps", eps)
 
   def project(x, theta):
-    room = jnp.where(theta > 0, 1.0 - x, x).astype(jnp.float32)
+    x = x.astype(jnp.float32)
+    room = jnp.where(theta > 0, 1.0 - x, x)
     return box.into(x, balls.onto_l1(theta, eps, room))
 
   def sample(key: Key, x: Array) -> Array:

@@ -25,7 +25,7 @@ UNBOXED = {"feature"}
 # What factories ask for and have no default of.
 _REQUIRED = {"eps": 0.1, "k": 5, "height": 3, "width": 4}
 _PARTS = {"a": "l2", "b": "linf"}
-# A few steps, rounds, queries and images of a batch are as lawful as many.
+# A few steps, rounds, queries are as lawful as many.
 _FEW = 3
 
 
@@ -82,7 +82,7 @@ def make_attack(name: str, norm: str = "linf") -> Attack:
       if parameter.name == "norm" and parameter.annotation is float:
         value = jnp.inf
     elif type(value) is int:
-      value = min(value, _FEW)
+      value = 1 if parameter.name == "batch_size" else min(value, _FEW)
     options[parameter.name] = value
   return factory(**options)
 

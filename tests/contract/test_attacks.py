@@ -6,14 +6,18 @@ ask for a hidden layer.
 """
 
 import functools
+import gc
+import inspect
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.extend import core
 
-from robust_jax import bounded_jit
+from robust_jax import bounded_jit, lookup
 from robust_jax.models.split import SplitModel
+from robust_jax.types import Attack
 from tests.contract.members import ATTACKS, make_attack
 
 KEY = jax.random.key(0)
@@ -120,3 +124,44 @@ def test_new_parameters_do_not_compile_again(name):
   before = len(TRACES)
   attack_of(name)(KEY, model(seed=2), X, LABELS)
   assert len(TRACES) == before
+
+
+SIGNATURES = {
+  name: inspect.signature(lookup.find("attacks", name)) for name in ATTACKS
+}
+HAS_RADIUS = [name for name in ATTACKS if "eps" in SIGNATURES[name].parameters]
+
+
+@pytest.mark.parametrize(
+  ("name", "dtype", "batch_size"),
+  [
+    (name, "bfloat16", 1)
+    for name in ATTACKS
+    if SIGNATURES[name].return_annotation == Attack
+  ]
+  + [(name, "float16", 3) for name in HAS_RADIUS],
+)
+def test_half_precision_stays_in_the_box_and_radius(name, dtype, batch_size):
+  x = X[:batch_size].astype(dtype)
+  result = attack_of(name)(KEY, MODEL, x, LABELS[:batch_size])
+  if result.shape != x.shape:
+    return  # a patch, or activations
+  assert result.dtype == x.dtype
+  x_adv, x = (np.asarray(a, np.float64) for a in (result, x))
+  assert x_adv.min() >= 0
+  assert x_adv.max() <= 1
+  if name in HAS_RADIUS:
+    order = 1 if name == "apgd_l1" else np.inf
+    change = np.linalg.norm((x_adv - x).reshape(len(x), -1), order, axis=1)
+    assert (change <= 0.1 * (1 + 1e-5)).all()
+
+
+@each_attack
+def test_calls_with_the_same_shapes_keep_nothing(name):
+  answer(name)
+  counts = []
+  for _ in range(2):
+    answer.__wrapped__(name)
+    gc.collect()
+    counts.append(sum(isinstance(o, core.Jaxpr) for o in gc.get_objects()))
+  assert counts[0] == counts[1]

@@ -148,6 +148,19 @@ def test_bfloat16_input_keeps_its_dtype_and_theta_is_float32(name):
 
 
 @each_set
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_precision_changes_no_coordinate_by_more_than_theta(name, dtype):
+  x, project = images().astype(dtype), function_of(name, "project")
+  theta = project(1.0, x, wild(name)(0, images()))
+  x_adv = function_of(name, "apply")(1.0, x, theta)
+  assert x_adv.dtype == x.dtype
+  assert name in UNBOXED or (x_adv.min() >= 0 and x_adv.max() <= 1)
+  if is_additive(name):
+    change = np.float64(x_adv) - np.float64(x)
+    assert np.all(np.abs(change) <= np.abs(np.float64(theta)) + 1e-7)
+
+
+@each_set
 @grey_and_colour
 def test_no_feasible_theta_beats_the_steepest(name, channels):
   x = images(channels=channels, low=0.4, high=0.6)

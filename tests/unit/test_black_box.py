@@ -246,10 +246,9 @@ def test_nan_warns_stays_with_its_row_and_never_wins():
   ("predict", "message"),
   [
     (lambda x: scores(x)[:-1], r"answered float64 \(4, 2\) to 5 images"),
-    (
-      lambda x: scores(x)[:, :1],
-      "answered 1 scores per image: wanted more",
-    ),
+    (lambda x: scores(x)[:, :1], r"\(5, 1\) .* of two classes or more"),
+    (lambda x: (scores(x), {}), "answered a tuple: wanted integer labels"),
+    (lambda x: {"logits": scores(x)}, "answered a dict: wanted"),
     (lambda x: answer(x).astype(float), "wanted integer labels"),
     (lambda x: scores(x)[None], "wanted integer labels"),
   ],
@@ -294,3 +293,15 @@ def test_a_jax_model_is_a_victim():
   result = attack(KEY, bb.on_host(logits_fn), jnp.asarray(X), jnp.asarray(Y))
   assert result.success.all()
   assert (result.l2 <= 1.1 * NEAREST["l2"]).all()
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_half_precision_stays_within_the_radius(norm, dtype):
+  eps, order = 2 * NEAREST[norm].max(), {"linf": np.inf, "l2": 2}[norm]
+  x = np.asarray(jnp.asarray(X, dtype))
+  for attack in (bb.square(eps, norm=norm), bb.spsa(eps, norm=norm)):
+    x_adv = attack(KEY, scores, x, Y).x_adv
+    assert x_adv.dtype == x.dtype
+    change = (x_adv.astype(float) - x.astype(float)).reshape(len(x), -1)
+    assert np.all(np.linalg.norm(change, order, axis=1) <= eps * (1 + 1e-5))
