@@ -1,4 +1,4 @@
-"""Edges, one pixel wide: Canny's detector."""
+"""Edges, one pixel wide: Canny's detector, in two libraries' ways."""
 
 import functools
 import itertools
@@ -9,6 +9,8 @@ from jax import lax
 from robust_jax.corruptions.matrices import Border
 from robust_jax.corruptions.windows import neighbours
 from robust_jax.types import Array
+
+_TANGENT = 13573  # of 22.5 degrees, times 2^15
 
 
 def sobel(planes: Array, border: Border) -> tuple[Array, Array]:
@@ -21,37 +23,18 @@ def sobel(planes: Array, border: Border) -> tuple[Array, Array]:
   return down - up, right - left
 
 
-def edges(
-  down: Array, right: Array, steepness: Array, weak: Array, strong: Array
-) -> Array:
+def edges(thin: Array, strong: Array) -> Array:
   """Where the edges are, `[B, H, W]` bool.
 
-  An edge is where the image is steep and as steep as on both sides along the
-  gradient, and from where a path of such pixels leads to one that is very
-  steep. Steepness between pixels is interpolated, as scikit-image does.
+  An edge is where it is thin, and from where a path of such pixels leads to one
+  that is strong.
 
   Args:
-    down: derivative, `[B, H, W]`.
-    right: likewise.
-    steepness: length of the gradient, by any norm, `[B, H, W]`.
-    weak: where it is steep enough to be an edge, `[B, H, W]` bool.
+    thin: where the image is steep, and steeper than beside, `[B, H, W]` bool.
     strong: where it is steep enough for an edge to start from.
 
   Source: Canny 1986, "A computational approach to edge detection".
   """
-  near = neighbours(steepness, "constant")
-  steep, same = jnp.abs(down) > jnp.abs(right), down * right >= 0
-  larger = jnp.maximum(jnp.abs(down), jnp.abs(right))
-  smaller = jnp.minimum(jnp.abs(down), jnp.abs(right))
-  aslant = smaller / jnp.where(larger == 0, 1, larger)
-  thin = weak
-  for side in (1, -1):
-    straight = jnp.where(steep, near(side, 0), near(0, side))
-    # Steep: below and to the right or left; flat: to the right and up or down.
-    other = jnp.where(steep, near(side, -side), near(-side, side))
-    diagonal = jnp.where(same, near(side, side), other)
-    beside = straight + aslant * (diagonal - straight)
-    thin &= beside <= steepness
 
   def grown(found):
     around = neighbours(found, "constant")
@@ -65,3 +48,54 @@ def edges(
     (grown(start), start),
   )
   return found
+
+
+def as_steep_as_beside(down: Array, right: Array, steepness: Array) -> Array:
+  """Where it is at least as steep as on both sides along the gradient.
+
+  Steepness between pixels is interpolated, as scikit-image does.
+
+  Args:
+    down: derivative, `[B, H, W]`.
+    right: likewise.
+    steepness: length of the gradient, by any norm.
+  """
+  near = neighbours(steepness, "constant")
+  steep, same = jnp.abs(down) > jnp.abs(right), down * right >= 0
+  larger = jnp.maximum(jnp.abs(down), jnp.abs(right))
+  smaller = jnp.minimum(jnp.abs(down), jnp.abs(right))
+  aslant = smaller / jnp.where(larger == 0, 1, larger)
+  thin = jnp.ones_like(steep)
+  for side in (1, -1):
+    straight = jnp.where(steep, near(side, 0), near(0, side))
+    # Steep: below and to the right or left; flat: to the right and up or down.
+    other = jnp.where(steep, near(side, -side), near(-side, side))
+    diagonal = jnp.where(same, near(side, side), other)
+    beside = straight + aslant * (diagonal - straight)
+    thin &= beside <= steepness
+  return thin
+
+
+def steeper_than_beside(down: Array, right: Array) -> Array:
+  """Where it is steeper than beside, with directions rounded to 45 degrees.
+
+  As OpenCV does: the steepness is the sum of both derivatives, and has to be
+  larger than on one side and as large as on the other, of diagonals larger than
+  on both. An edge of two pixels' width is one pixel wide here, and a drop of
+  2 x 2 pixels has none.
+
+  Args:
+    down: derivative of whole levels up to 255, `[B, H, W]`.
+    right: likewise.
+  """
+  down, right = down.astype(jnp.int32), right.astype(jnp.int32)
+  steepness = jnp.abs(down) + jnp.abs(right)
+  near = neighbours(steepness, "constant")
+  y, low = jnp.abs(down) << 15, jnp.abs(right) * _TANGENT
+  high = low + (jnp.abs(right) << 16)  # the tangent of 67.5 degrees is 2 more
+  across = (steepness > near(0, -1)) & (steepness >= near(0, 1))
+  along = (steepness > near(-1, 0)) & (steepness >= near(1, 0))
+  falling = (steepness > near(-1, -1)) & (steepness > near(1, 1))
+  rising = (steepness > near(-1, 1)) & (steepness > near(1, -1))
+  aslant = jnp.where((down < 0) == (right < 0), falling, rising)
+  return jnp.where(y < low, across, jnp.where(y > high, along, aslant))

@@ -32,8 +32,9 @@ def canny_edges(
   steepness = jnp.hypot(down, right)
   inside = np.zeros(x.shape[1:3], bool)
   inside[1:-1, 1:-1] = True
-  weak = inside & (steepness >= _LOW)
-  found = canny.edges(down, right, steepness, weak, steepness >= _HIGH)
+  thin = inside & (steepness >= _LOW)
+  thin &= canny.as_steep_as_beside(down, right, steepness)
+  found = canny.edges(thin, steepness >= _HIGH)
   return jnp.broadcast_to(found[..., None], x.shape).astype(jnp.float32)
 
 

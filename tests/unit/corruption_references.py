@@ -360,19 +360,52 @@ def spatter(x, row, noise):
 
 
 def glitter(layer):
-  levels = 255 * truncated(layer)
+  levels = np.round(255 * truncated(layer))
   down, right = (ndimage.sobel(levels, axis, mode="nearest") for axis in (0, 1))
-  rims = edges(down, right, abs(down) + abs(right), 50.001, 150.001)
-  apart = np.full(layer.shape, 20.0)
-  if rims.any():
-    apart = np.minimum(ndimage.distance_transform_edt(~rims), 20)
-  blurred = ndimage.uniform_filter(apart, 3, mode="mirror")
+  rims = opencv_edges(down, right)
+  blurred = ndimage.uniform_filter(knights(rims), 3, mode="mirror")
   relief = equalised(np.floor(blurred + 1e-6).astype(int))
   emboss = [[-2, -1, 0], [-1, 1, 1], [0, 1, 2]]
   relief = np.clip(ndimage.correlate(relief, emboss, mode="mirror"), 0, 255)
   relief = np.round(ndimage.uniform_filter(relief, 3, mode="mirror"))
   light = levels * relief
   return light / max(light.max(), 1)
+
+
+def opencv_edges(down, right):
+  """Pixel by pixel, as OpenCV's source decides; borders are flat."""
+  steepness = np.pad(abs(down) + abs(right), 1)
+  thin = np.zeros(down.shape, bool)
+  for (i, j), m in np.ndenumerate(steepness[1:-1, 1:-1]):
+    if m <= 50:
+      continue
+    at = lambda di, dj, i=i, j=j: steepness[1 + i + di, 1 + j + dj]
+    slope = abs(down[i, j]) / max(abs(right[i, j]), 1e-9)
+    if slope < np.tan(np.pi / 8):
+      thin[i, j] = m > at(0, -1) and m >= at(0, 1)
+    elif slope > np.tan(3 * np.pi / 8):
+      thin[i, j] = m > at(-1, 0) and m >= at(1, 0)
+    else:
+      side = 1 if (down[i, j] < 0) == (right[i, j] < 0) else -1
+      thin[i, j] = m > at(-1, -side) and m > at(1, side)
+  return connected(thin, steepness[1:-1, 1:-1] > 150)
+
+
+def knights(rims):
+  """Distances by steps of 1, 1.4 and 2.1969 pixels, 20 at most."""
+  reach = np.arange(-20, 21)
+  short, long = np.sort(abs(np.stack(np.meshgrid(reach, reach))), axis=0)
+  flat = 2 * short <= long
+  costs = np.where(
+    flat,
+    long - 2 * short + 2.1969 * short,
+    1.4 * (2 * short - long) + 2.1969 * (long - short),
+  )
+  apart = np.full(np.add(rims.shape, 40), 20.0)
+  for i, j in np.argwhere(rims):
+    place = apart[i : i + 41, j : j + 41]
+    np.minimum(place, costs, out=place)
+  return apart[20:-20, 20:-20]
 
 
 def equalised(levels):
@@ -394,9 +427,12 @@ def edges(down, right, steepness, low, high):
       steepness, place, order=1, mode="grid-constant"
     )
     thin &= beside <= steepness + 1e-9
+  return connected(thin, steepness >= high)
+
+
+def connected(thin, strong):
   labels, _ = ndimage.label(thin, np.ones((3, 3)))
-  kept = np.unique(labels[thin & (steepness >= high)])
-  return thin & np.isin(labels, kept)
+  return thin & np.isin(labels, np.unique(labels[thin & strong]))
 
 
 def canny_edges(x):

@@ -2,6 +2,7 @@
 
 import functools
 import importlib
+import pathlib
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +12,13 @@ from PIL import Image
 from scipy import stats
 from sklearn.datasets import load_sample_image
 
-from robust_jax.corruptions import constants, draws, frost_pictures, suites
+from robust_jax.corruptions import (
+  canny,
+  constants,
+  draws,
+  frost_pictures,
+  suites,
+)
 from tests.unit import corruption_references as reference
 
 IDS = np.array([11, 5])
@@ -314,3 +321,32 @@ class TestFrost:
     keys = draws.image_keys(0, IDS, "frost", 1)
     with pytest.raises(ValueError, match=r"8 x 8 pixels for images of 24 x 37"):
       _function("frost")(keys, _photographs(24, 37), 1, pictures=pictures)
+
+
+def test_water_glitters_as_in_opencv():
+  """Canny, distances, equalisation and relief of its 5.0, kept in a file.
+
+  Levels of drops at severities 1 to 3 and sizes 32, 64 and 224, drops of one to
+  nine pixels, a staircase and nothing; and how bright they are, from 0 to 1.
+  """
+  path = pathlib.Path(__file__).with_name("opencv_glitter.npz")
+  with np.load(path, allow_pickle=False) as kept:
+    levels, light = kept["levels"], kept["light"]
+  module = _module("spatter")
+  found = jax.jit(module._glitter)(np.float32(levels) / 255)
+  np.testing.assert_allclose(found, light, atol=1e-6)
+
+
+def test_a_drop_of_four_pixels_has_no_rim():
+  layer = np.zeros((1, 8, 8), np.float32)
+  layer[0, 3:5, 3:5] = 180
+  down, right = canny.sobel(layer, "edge")
+  strong = np.abs(down) + np.abs(right) > 150
+  assert strong.sum() > 0
+  assert not canny.edges(canny.steeper_than_beside(down, right), strong).any()
+  # An edge between two pixels is that of one, where scikit-image has both.
+  step = np.zeros((1, 8, 8), np.float32)
+  step[..., 4:] = 180
+  down, right = canny.sobel(step, "edge")
+  thin = canny.steeper_than_beside(down, right)
+  assert thin[0].sum(axis=1).tolist() == [1] * 8
