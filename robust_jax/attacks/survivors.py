@@ -12,7 +12,7 @@ from robust_jax.identity import refuse_other
 from robust_jax.whole_file import whole_file
 
 STANDING = -1
-_SECONDS_BETWEEN_SAVES = 30.0
+_FRACTION_OF_SAVING = 0.03
 
 
 class State:
@@ -40,7 +40,7 @@ class State:
     self.attacked = np.zeros(num_stages, int)
     self.seconds = np.zeros(num_stages)
     self.identity = identity or {}
-    self._saved = time.monotonic()
+    self._saved, self._pause = time.monotonic(), 0.0
 
   def note(
     self,
@@ -73,8 +73,12 @@ class State:
     return float(1 - fallen.mean())
 
   def save(self, path: pathlib.Path, now: bool = False) -> None:
-    """Writes the state whole, every half minute or now."""
-    if not now and time.monotonic() - self._saved < _SECONDS_BETWEEN_SAVES:
+    """Writes the state whole: now, or if 3 % of the time are enough for it.
+
+    That is after every batch, unless the state is large and batches are short.
+    """
+    started = time.monotonic()
+    if not now and started - self._saved < self._pause:
       return
     with whole_file(path) as new:
       np.savez(
@@ -84,6 +88,7 @@ class State:
         **{name: getattr(self, name) for name in _ARRAYS},
       )
     self._saved = time.monotonic()
+    self._pause = (self._saved - started) / _FRACTION_OF_SAVING
 
   def restore(self, path: pathlib.Path) -> None:
     """Goes on from a saved state, if there is one.
