@@ -14,7 +14,6 @@ labels of the target, as these methods do.
 
 import argparse
 import importlib
-import json
 import pathlib
 import pkgutil
 from collections.abc import Mapping, Sequence
@@ -25,15 +24,22 @@ import rich.box
 import rich.table
 from ml_collections import ConfigDict
 
-from experiments import runs, workdir
+from experiments import build, runs, workdir
 from experiments.adaptation_report import HEADINGS, RULES
 from experiments.configs import adaptation, domain
+from experiments.origin import origin
+from experiments.output import writable
 from experiments.run_command import (
   INTERRUPTED,
   ArgumentParser,
   run_command,
 )
+from robust_jax.data.feed import Feed
 from robust_jax.evaluation.report import print_table, write_json
+from robust_jax.read_json import read_json
+
+# Of a config's data: for training, and for validation.
+Feeds = dict[str, tuple[Feed, Feed]]
 
 _NUM_STEPS = "of each training but fine-tuning, instead of the config's"
 # What is tabulated of a report beside the target's accuracies, as it does.
@@ -46,11 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
   output = options.output or pathlib.Path("runs") / (
     f"{options.experiment}_methods"
   )
+  writable(output, "--output")
   found = {method: [] for method in options.methods}
+  feeds: Feeds = {}
   for seed in options.seeds:
     for method in options.methods:
       config = _config(options, method, seed, output)
-      report = _report(config, output / method / str(seed))
+      report = _report(config, output / method / str(seed), feeds)
       if report is None:
         return INTERRUPTED
       found[method].append(report)
@@ -62,17 +70,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
   return 0
 
 
-def _report(config: ConfigDict, path: pathlib.Path) -> dict[str, Any] | None:
+def _report(
+  config: ConfigDict, path: pathlib.Path, feeds: Feeds
+) -> dict[str, Any] | None:
   """Of the run in `path`, trained first if need be; None if interrupted."""
   file = path / "report.json"
   if file.exists():
-    workdir.open_run(path, config)  # refuses that of another config
+    workdir.refuse_another(path, config, _origin(config, feeds))
   else:
     outcome = runs.train(config, path, f"{path.parent.name} {path.name} ")
     if outcome.status == "interrupted":
       return None
-  (model,) = json.loads(file.read_text(encoding="utf-8"))["models"].values()
+  remedy = "Delete it: it is then made anew, without another training."
+  (model,) = read_json(file, remedy, ["models"])["models"].values()
   return model
+
+
+def _origin(config: ConfigDict, feeds: Feeds) -> dict[str, str]:
+  """As `origin`; the same data are read once for all runs."""
+  data = config.data.to_json()
+  if data not in feeds:
+    feeds[data] = build.feeds(config)[:2]
+  return origin(config, *feeds[data])
 
 
 def _config(options, method, seed, output):

@@ -10,7 +10,8 @@ import rich.box
 import rich.table
 from ml_collections import ConfigDict
 
-from experiments import build
+from experiments import build, output
+from experiments.check_config import check_config
 from experiments.evaluate import Contender, measure_curves
 from experiments.provenance import provenance
 from robust_jax import lookup
@@ -54,7 +55,12 @@ def audit(
   Raises:
     ValueError: an attack that the config does not know.
   """
-  path.mkdir(parents=True, exist_ok=True)
+  check_config(config)
+  with output.locked(path, "--workdir"):
+    return _audit(contender, config, attacks, path, num_examples, save_images)
+
+
+def _audit(contender, config, attacks, path, num_examples, save_images):
   source = build.source(config, "test")
   feed = evaluation_feed(
     source, config.evaluation.batch_size, num_examples=num_examples
@@ -131,6 +137,10 @@ def _threat(config: ConfigDict) -> ConfigDict:
 
 
 def _stages(config, attacks, num_classes) -> list[Stage]:
+  if not attacks:
+    raise ValueError(
+      "no attack is named: wanted autoattack or one of the config's."
+    )
   found = []
   known = config.evaluation.attacks
   for name in attacks:

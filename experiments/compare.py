@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from experiments import output
 from experiments.ask_all import ask_all
 from experiments.provenance import machine
 from robust_jax.adapters.dataset import Dataset
@@ -161,8 +162,8 @@ def compare(
 def _ask(setting: Setting, cases, asking) -> bool:
   out, kept = setting.out, list(setting.kept.values())
   try:
-    out.mkdir(parents=True, exist_ok=True)
-    return ask_all(kept, setting.images, cases, asking, setting.seed)
+    with output.locked(out, "--out"):
+      return ask_all(kept, setting.images, cases, asking, setting.seed)
   except OSError as error:
     raise ValueError(
       f"{out} cannot be written ({error.strerror}): give another --out."

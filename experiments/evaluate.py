@@ -9,7 +9,8 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from experiments import build
+from experiments import build, output
+from experiments.check_config import check_config
 from experiments.provenance import provenance
 from robust_jax import parallel
 from robust_jax.attacks.cost import passes
@@ -43,6 +44,8 @@ def evaluate(
   pictures to `workdir`, prints the table, and returns the report.
   """
   started = time.monotonic()
+  check_config(config)
+  output.writable(workdir, "--workdir")
   source = build.source(config, "test")
   feed = evaluation_feed(
     source, config.evaluation.batch_size, num_examples=num_examples

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl import flags
 
-from experiments import imports, runs
+from experiments import imports, output, runs
 from experiments.build import first_images
 from experiments.parse_flags import parse_flags
 from experiments.run_command import run_command
@@ -85,7 +85,7 @@ def _attacks() -> dict[str, dict[str, Attack]]:
 
 def main(_: Sequence[str]) -> None:
   path = pathlib.Path(_OUTPUT.value)
-  path.mkdir(parents=True, exist_ok=True)
+  output.writable(path, "--output")
   config, trained = runs.from_run(
     pathlib.Path(_RUN.value), allow_imports=_ALLOW_IMPORTS.value
   )

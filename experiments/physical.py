@@ -19,7 +19,7 @@ import matplotlib.figure
 import numpy as np
 import rich.table
 
-from experiments import build, imports, runs
+from experiments import build, imports, output, runs
 from experiments.run_command import ArgumentParser, run_command
 from robust_jax import attacks, losses, perturbations, search
 from robust_jax.evaluation import report
@@ -121,6 +121,7 @@ def answers(key: Key, logits_fn: LogitsFn, x: Array, num_draws: int) -> Array:
 def main() -> None:
   """Runs the comparison; prints a table, writes report and picture."""
   options = _options()
+  output.writable(options.picture.parent, "--picture")
   key_target, key_attack, key_judge = jax.random.split(
     jax.random.key(options.seed), 3
   )

@@ -20,7 +20,7 @@ import numpy as np
 import rich.console
 from absl import flags
 
-from experiments import build, imports, runs
+from experiments import build, imports, output, runs
 from experiments.named_runs import named_runs
 from experiments.parse_flags import parse_flags
 from experiments.run_command import run_command
@@ -48,7 +48,7 @@ def main(_: Sequence[str]) -> None:
   checks.at_least_one("num_examples", _NUM_EXAMPLES.value)
   workdirs = named_runs(_MODELS.value)
   path = pathlib.Path(_OUTPUT.value)
-  path.mkdir(parents=True, exist_ok=True)
+  output.writable(path, "--output")
   measures, rows, seconds = _measures(), {}, {}
   for name, workdir in workdirs.items():
     config, contender = runs.from_run(

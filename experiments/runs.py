@@ -10,10 +10,11 @@ import numpy as np
 from ml_collections import ConfigDict
 
 import experiments
-from experiments import build, workdir
+from experiments import build, output, workdir
 from experiments.audit import audit
 from experiments.evaluate import Contender, evaluate
 from experiments.imports import named_modules
+from experiments.origin import origin
 from experiments.variant import variant
 from experiments.warm_start import began
 from robust_jax import lookup, parallel
@@ -66,7 +67,9 @@ def report(
   Raises:
     ValueError: there is no such report.
   """
-  return _find_report(config)(path, config, num_examples)
+  make = _find_report(config)
+  output.writable(path, "--workdir")
+  return make(path, config, num_examples)
 
 
 def _find_report(config):
@@ -108,8 +111,10 @@ def _check_report(config):
 def _train(config, path, title):
   experiment = build.experiment(config)
   loop.rehearse(*experiment)
-  workdir.open_run(path, config)
-  outcome = loop.train(*experiment, jax.random.key(config.seed), path, title)
+  with output.locked(path, "--workdir"):
+    began_with = origin(config, experiment.training, experiment.validation)
+    workdir.open_run(path, config, began_with)
+    outcome = loop.train(*experiment, jax.random.key(config.seed), path, title)
   if outcome.status == "interrupted":
     _say(
       f"interrupted: checkpoint of step {outcome.step} is in {path}; give the "

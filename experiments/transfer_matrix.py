@@ -29,6 +29,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
+from experiments.output import writable
 from experiments.run_command import ArgumentParser, run_command
 from robust_jax import attacks, losses
 from robust_jax.attacks.trees import nearest_leaf
@@ -50,6 +51,7 @@ _AT_ONCE = 250  # images attacked
 def main(arguments: list[str] | None = None) -> int:
   """Prints the tables and draws the heat map."""
   options = _parser().parse_args(arguments)
+  writable(options.picture.parent, "--picture")
   console = rich.console.Console()
   started = time.monotonic()
   name, train, test, fresh = _images(options, console)
@@ -87,7 +89,8 @@ def _parser():
   add("--eps", type=float, default=0.3, help="Linf radius of the gradients'")
   add("--num-steps", type=int, default=10, help="of MI-FGSM; 1 is FGSM")
   add("--seed", type=int, default=0)
-  add("--picture", type=pathlib.Path, default="docs/transfer_matrix.png")
+  picture = pathlib.Path("docs/transfer_matrix.png")
+  add("--picture", type=pathlib.Path, default=picture)
   return parser
 
 
@@ -214,7 +217,6 @@ def _report(
     console.print(
       heat_map.table(title, labels[0], result.rows, result.columns, shares)
     )
-  options.picture.parent.mkdir(parents=True, exist_ok=True)
   heat_map.draw(
     options.picture,
     f"{name}: % answered wrong, MI-FGSM in Linf {options.eps:g} (DT: nearest "

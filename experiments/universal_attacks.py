@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import matplotlib.figure
 
-from experiments import build, imports, runs
+from experiments import build, imports, output, runs
 from experiments.named_runs import named_runs
 from experiments.run_command import ArgumentParser, run_command
 from robust_jax import attacks, losses, perturbations
@@ -55,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
       range.
   """
   options = _options(arguments)
+  output.writable(options.output, "--output")
   rows, found = {}, {}
   for name, workdir in named_runs(options.model).items():
     config, contender = runs.from_run(
@@ -67,7 +68,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found[name] = attacked(contender.logits_fn, *seen, options)
     rows[name] = _shares(found[name].answers, labels, options.target)
   report.print_table(report.table(rows, f"{len(labels)} test images"))
-  options.output.mkdir(parents=True, exist_ok=True)
   _draw(options.output / "universal_attacks.png", found)
   report.write_json(
     options.output / "universal_attacks.json",

@@ -32,10 +32,10 @@ def warm_start(
   """
   if not run:
     return lambda variables: variables
-  trained = _variables(pathlib.Path(run))
+  trained = variables(pathlib.Path(run))
 
-  def begin(variables: PyTree) -> PyTree:
-    params = dict(variables["params"])
+  def begin(initial: PyTree) -> PyTree:
+    params = dict(initial["params"])
     for name in fresh:
       if name not in params:
         raise ValueError(
@@ -45,7 +45,7 @@ def warm_start(
     kept = {k: v for k, v in trained["params"].items() if k not in fresh}
     kept |= {name: params[name] for name in fresh}
     begun = {**trained, "params": kept}
-    _check(run, begun, dict(variables))
+    _check(run, begun, dict(initial))
     return jax.tree.map(jnp.asarray, begun)
 
   return begin
@@ -58,7 +58,12 @@ def began(config: ConfigDict) -> ConfigDict:
   return variant(config, {"warm_start": {"run": ""}})
 
 
-def _variables(run):
+def variables(run: pathlib.Path) -> PyTree:
+  """Those of the model at the run's best checkpoint.
+
+  Raises:
+    ValueError: there is no run, or no checkpoint in it.
+  """
   with workdir.open_checkpoints(run) as checkpoints:
     state = checkpoints.read_best()
   # Where there is an adversary as well, the model is one of the players.

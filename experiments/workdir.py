@@ -3,40 +3,75 @@
 import contextlib
 import json
 import pathlib
-from collections.abc import Iterable, Iterator
+import types
+from collections.abc import Iterable, Iterator, Mapping
 
 from ml_collections import ConfigDict
 
+from experiments import output
+from experiments.check_config import check_config
 from experiments.imports import refuse_imports
-from robust_jax import parallel
+from robust_jax import identity, parallel
+from robust_jax.read_json import read_json
 from robust_jax.training.checkpoint import Checkpoints
 from robust_jax.whole_file import whole_file
 
+EMPTY: Mapping[str, str] = types.MappingProxyType({})
+_REMEDY = "Put back the file as it was, or give another --workdir."
 
-def open_run(workdir: pathlib.Path, config: ConfigDict) -> None:
-  """Creates the directory, or makes sure that it holds a run of this config.
 
-  The resolved config is saved as `config.json`.
+def open_run(
+  workdir: pathlib.Path, config: ConfigDict, origin: Mapping[str, str] = EMPTY
+) -> None:
+  """Creates the directory, or makes sure that it holds this very run.
+
+  The resolved config is saved as `config.json`, what else the run is made from
+  as `origin.json`.
+
+  Args:
+    workdir: of the run.
+    config: of the run.
+    origin: as `experiments.origin` finds it; empty where nothing is trained.
 
   Raises:
-    ValueError: the directory cannot be written, holds a run of another config
-      or a link that leads out of it; nothing in it is touched.
+    ValueError: the directory cannot be written, holds another run or a link
+      that leads out of it; nothing in it is touched.
   """
   _refuse_links(workdir)
   path = workdir / "config.json"
   if path.exists():
-    _refuse_another(path, config)
+    refuse_another(workdir, config, origin)
     return
-  try:
-    workdir.mkdir(parents=True, exist_ok=True)
-    if parallel.is_lead():
-      with whole_file(path) as new:
-        new.write_text(config.to_json(indent=2) + "\n", encoding="utf-8")
-  except OSError as error:
-    raise ValueError(
-      f"work directory {workdir} cannot be written ({error.strerror}): give "
-      "another --workdir."
-    ) from error
+  output.writable(workdir, "--workdir")
+  if parallel.is_lead():
+    if origin:
+      _write(workdir / "origin.json", json.dumps(dict(origin), indent=2))
+    _write(path, config.to_json(indent=2))
+
+
+def refuse_another(
+  workdir: pathlib.Path, config: ConfigDict, origin: Mapping[str, str] = EMPTY
+) -> None:
+  """Makes sure that the directory holds this very run.
+
+  Raises:
+    ValueError: it holds none, or one of another config or made from other
+      data; runs of before `origin.json` was written do not tell.
+  """
+  _refuse_another_config(workdir, config)
+  path = workdir / "origin.json"
+  if origin and path.exists():
+    identity.refuse_other(
+      read_json(path, _REMEDY),
+      origin,
+      f"work directory {workdir}",
+      "Give another --workdir, or the data and runs that it began with.",
+    )
+
+
+def _write(path, text):
+  with whole_file(path) as new:
+    new.write_text(text + "\n", encoding="utf-8")
 
 
 def read_config(
@@ -49,8 +84,9 @@ def read_config(
     allow_imports: modules and packages whose functions the config may name.
 
   Raises:
-    ValueError: there is none, it names a function of another module, or the
-      directory has a link that leads out of it.
+    ValueError: there is none, what stands there is no config, it names a
+      function of another module, or the directory has a link that leads out of
+      it.
   """
   _refuse_links(workdir)
   config = _read(workdir)
@@ -64,12 +100,17 @@ def _read(workdir):
     raise ValueError(
       f"{workdir} holds no run (no config.json): give the --workdir of one."
     )
-  return ConfigDict(json.loads(path.read_text(encoding="utf-8")))
+  try:
+    config = ConfigDict(read_json(path, _REMEDY))
+    check_config(config)
+  except (ValueError, TypeError) as error:
+    raise ValueError(f"{path} is not the config of a run: {error}") from error
+  return config
 
 
 @contextlib.contextmanager
 def open_checkpoints(workdir: pathlib.Path) -> Iterator[Checkpoints]:
-  """The checkpoints of the run in `workdir`, closed on the way out.
+  """The checkpoints of the run in `workdir` to read, closed on the way out.
 
   Raises:
     ValueError: there is no run.
@@ -77,7 +118,9 @@ def open_checkpoints(workdir: pathlib.Path) -> Iterator[Checkpoints]:
   _refuse_links(workdir)
   plan = _read(workdir).training  # numbers and a metric: nothing is imported
   with contextlib.closing(
-    Checkpoints(workdir / "checkpoints", plan.keep_last, plan.watch)
+    Checkpoints(
+      workdir / "checkpoints", plan.keep_last, plan.watch, read_only=True
+    )
   ) as checkpoints:
     yield checkpoints
 
@@ -97,8 +140,8 @@ def _refuse_links(workdir: pathlib.Path) -> None:
       )
 
 
-def _refuse_another(path: pathlib.Path, config: ConfigDict) -> None:
-  theirs = _flat(json.loads(path.read_text(encoding="utf-8")))
+def _refuse_another_config(workdir: pathlib.Path, config: ConfigDict) -> None:
+  theirs = _flat(json.loads(_read(workdir).to_json()))
   ours = _flat(json.loads(config.to_json()))
   differing = sorted(
     name
@@ -112,7 +155,7 @@ def _refuse_another(path: pathlib.Path, config: ConfigDict) -> None:
       for name in differing
     ]
     raise ValueError(
-      f"{path.parent} holds a run of another config:\n"
+      f"{workdir} holds a run of another config:\n"
       + "\n".join(lines)
       + "\nGive another --workdir, or the same config to go on with that run."
     )

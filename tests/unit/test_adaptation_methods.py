@@ -5,16 +5,24 @@ import re
 
 import pytest
 
-from experiments import build, runs
+from experiments import build, runs, workdir
 from experiments.adaptation_methods import main
 from experiments.adaptation_report import RULES
 from experiments.configs import adaptation
 from experiments.configs.domain import digits_dann
+from experiments.origin import origin
 from robust_jax.training import loop
 
 
 def _finished(path, accuracy):
-  path.mkdir(parents=True)
+  method, seed = path.parts[-2:]
+  config = digits_dann.get_config(method)
+  with config.unlocked():
+    config.seed = int(seed)
+    if "control" in config:  # as the program trains it
+      del config.control
+  feeds = build.feeds(config)[:2]
+  workdir.open_run(path, config, origin(config, *feeds))
   model = {
     "target_accuracy": dict.fromkeys(RULES, accuracy),
     "source_accuracy": 0.9,
@@ -46,6 +54,31 @@ def test_a_report_of_another_config_is_refused(tmp_path):
     ValueError, match=r"training\.num_steps: 2000 there, 9 here"
   ):
     main([*arguments, "--num-steps", "9"])
+
+
+def test_a_report_of_other_data_or_of_an_unknown_run_is_refused(tmp_path):
+  path = tmp_path / "dann" / "0"
+  _finished(path, 0.6)
+  arguments = ["--experiment", "digits_dann", "--output", str(tmp_path)]
+  arguments += ["--methods", "dann", "--seeds", "0"]
+  known = json.loads((path / "origin.json").read_text())
+  other = json.dumps(known | {"the training data": "0" * 16})
+  (path / "origin.json").write_text(other)
+  with pytest.raises(ValueError, match="of another run: the training data"):
+    main(arguments)
+  (path / "config.json").unlink()
+  with pytest.raises(ValueError, match="holds no run"):
+    main(arguments)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}"])
+def test_a_report_that_is_damaged_is_named(tmp_path, text):
+  _finished(tmp_path / "dann" / "0", 0.6)
+  report = tmp_path / "dann" / "0" / "report.json"
+  report.write_text(text)
+  arguments = ["--experiment", "digits_dann", "--output", str(tmp_path)]
+  with pytest.raises(ValueError, match=re.escape(str(report))):
+    main([*arguments, "--methods", "dann", "--seeds", "0"])
 
 
 @pytest.mark.parametrize("method", adaptation.METHODS)

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from ml_collections import ConfigDict
 
 from experiments import runs, workdir
 from experiments.configs import common
@@ -24,8 +23,7 @@ TRAINED = MLP((4,), 10).init(jax.random.key(1), BATCH["x"])["params"]
 
 def finished(path, params, model_state=()):
   """A run that ended with these parameters."""
-  training = {"keep_last": 1, "watch": "accuracy"}
-  workdir.open_run(path, ConfigDict({"training": training}))
+  workdir.open_run(path, common.classifier("digits", "mlp", 0.1))
   state = supervised(MLP((4,), 10), optax.sgd(0.1)).init(KEY, BATCH)
   state = state._replace(params=params, model_state=dict(model_state))
   checkpoints = Checkpoints(path / "checkpoints", 1, "accuracy")

@@ -1,0 +1,78 @@
+"""What an audit takes up again, and what it refuses to."""
+
+import contextlib
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from experiments import audit as module
+from experiments import build
+from experiments.configs import common
+from experiments.evaluate import Contender
+from robust_jax.models.frozen import frozen
+
+
+class Attacked(Exception):
+  """The attacks are through."""
+
+
+def attack(
+  path, changes=(), attacks=("pgd",), num_examples=16, weights=0
+) -> None:
+  """The attacks of an audit in `path`, and nothing after them."""
+  config = common.finish(common.classifier("digits", "mlp", 0.01), "smoke")
+  config.update_from_flattened_dict(dict(changes))
+  model = build.model(config, 10)
+  variables = model.init(jax.random.key(weights), jnp.zeros((1, 8, 8, 1)))
+  contender = Contender(frozen(model, variables), [])
+
+  def stop(*_):
+    raise Attacked
+
+  with pytest.MonkeyPatch.context() as patch, contextlib.suppress(Attacked):
+    patch.setattr(module, "masking_checks", stop)
+    module.audit(contender, config, attacks, path, num_examples)
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory):
+  """What a finished one leaves."""
+  path = tmp_path_factory.mktemp("audit")
+  attack(path)
+  return (path / "audit_state.npz").read_bytes()
+
+
+@pytest.mark.parametrize(
+  ("change", "differing"),
+  [
+    ({"changes": {"evaluation.attacks.pgd.set.eps": 0.6}}, r"attack 1 \(pgd\)"),
+    ({"changes": {"evaluation.attacks.pgd.set.name": "l2"}}, "attack 1"),
+    ({"changes": {"evaluation.attacks.pgd.search.num_steps": 3}}, "attack 1"),
+    ({"changes": {"evaluation.attacks.pgd.objective": "margin"}}, "attack 1"),
+    ({"changes": {"seed": 1}}, "key"),
+    ({"changes": {"data.test": "train"}}, "images, labels"),
+    ({"num_examples": 15}, "images, labels"),
+    ({"weights": 1}, "model"),
+    ({"attacks": ("fgsm",)}, "stages, attack 1"),
+    ({"attacks": ("pgd", "fgsm")}, "stages, attack 2"),
+  ],
+)
+def test_another_audit_is_not_answered_by_the_one_that_is_there(
+  change, differing, state, tmp_path
+):
+  file = tmp_path / "audit_state.npz"
+  file.write_bytes(state)
+  with pytest.raises(ValueError, match=f"of another run: .*{differing}"):
+    attack(tmp_path, **change)
+  assert file.read_bytes() == state
+
+
+def test_the_same_audit_is_taken_up_again(state, tmp_path):
+  (tmp_path / "audit_state.npz").write_bytes(state)
+  attack(tmp_path)
+
+
+def test_an_audit_of_nothing_is_refused(tmp_path):
+  with pytest.raises(ValueError, match="no attack is named"):
+    attack(tmp_path, attacks=())

@@ -1,0 +1,101 @@
+"""Folders that commands write to: locked, and tried before the work."""
+
+import dataclasses
+import pathlib
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from experiments import build, runs
+from experiments.configs.adversarial import digits_pgd
+from experiments.origin import origin
+from experiments.output import locked, writable
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HOLDER = (
+  "import pathlib, sys, time; from experiments.output import locked\n"
+  "with locked(pathlib.Path(sys.argv[1]), '--out'):\n"
+  "  print('inside', flush=True); time.sleep(600)"
+)
+
+
+@pytest.fixture
+def held(tmp_path):
+  """A folder in which another process is at work, and that process."""
+  process = subprocess.Popen(
+    [sys.executable, "-c", HOLDER, tmp_path / "run"],
+    cwd=ROOT,
+    stdout=subprocess.PIPE,
+    text=True,
+  )
+  assert process.stdout.readline() == "inside\n"
+  yield tmp_path / "run", process
+  process.kill()
+  process.communicate()
+
+
+def test_two_at_once_are_refused_and_a_killed_one_leaves_nothing(held):
+  folder, process = held
+  with pytest.raises(ValueError, match=r"at work in .*/run:"):
+    runs.train(digits_pgd.get_config("smoke"), folder)
+  assert list(folder.iterdir()) == []
+  process.send_signal(signal.SIGKILL)
+  process.wait()
+  with locked(folder, "--workdir"):
+    assert list(folder.iterdir()) == []
+  with locked(folder, "--workdir"):  # and again
+    pass
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+  file = tmp_path / "file"
+  file.write_text("")
+  for folder in (file, file / "below", pathlib.Path("/proc/nothing")):
+    for enter in (writable, lambda *given: locked(*given).__enter__()):
+      with pytest.raises(
+        ValueError, match=f"{folder} cannot be written .*another --out"
+      ):
+        enter(folder, "--out")
+  writable(tmp_path / "new" / "one", "--out")
+  assert list((tmp_path / "new" / "one").iterdir()) == []
+
+
+def test_a_run_on_other_data_is_refused(tmp_path, monkeypatch):
+  """The config names the data and does not hold them."""
+  config = digits_pgd.get_config("smoke")
+  runs.train(config, tmp_path)
+  assert runs.train(config, tmp_path).status == "finished"
+
+  read = build.load
+
+  def relabelled(*arguments):
+    source = read(*arguments)
+
+    def read_pairs(rows):
+      pairs = zip(rows, source.read_pairs(rows), strict=True)
+      return [(x, y if row else 9 - y) for row, (x, y) in pairs]
+
+    return dataclasses.replace(source, read_pairs=read_pairs)
+
+  monkeypatch.setattr(build, "load", relabelled)
+  with pytest.raises(ValueError, match="the training data, the validation"):
+    runs.train(config, tmp_path)
+
+
+def test_what_a_run_begins_with_is_part_of_it(tmp_path):
+  """Fine-tuning from a run that was trained anew is another run."""
+  first = digits_pgd.get_config("smoke")
+  digests = []
+  for seed in (0, 0, 1):
+    with first.unlocked():
+      first.seed = seed
+    begun = tmp_path / f"begun_{len(digests)}"
+    runs.train(first, begun)
+    config = digits_pgd.get_config("smoke")
+    with config.unlocked():
+      config.warm_start = {"run": str(begun)}
+    feeds = build.feeds(config)[:2]
+    digests.append(origin(config, *feeds)[f"the warm start from {begun}"])
+  assert digests[0] == digests[1] != digests[2]
