@@ -9,6 +9,8 @@ import flax.linen as nn
 import numpy as np
 from ml_collections import ConfigDict
 
+from experiments.check_config import check_config
+from experiments.plan import plan
 from experiments.sections import (
   augmentation,
   call,
@@ -52,15 +54,24 @@ def experiment(config: ConfigDict) -> Experiment:
   Raises:
     ValueError: a name or an option is unknown, or does not fit the others.
   """
-  feeds = _paired_feeds if "sources" in config.data else _feeds
+  check_config(config)
+  for section in config.evaluation.get("attacks", {}).values():
+    attack(section)  # refused now, instead of after the training
   training, validation, num_classes = feeds(config)
-  plan = _plan(config.training, training.num_steps)
+  steps = plan(config.training, training.num_steps)
   return Experiment(
-    task=task(config, model(config, num_classes), plan.num_steps),
+    task=task(config, model(config, num_classes), steps.num_steps),
     training=training,
     validation=validation,
-    plan=plan,
+    plan=steps,
   )
+
+
+def feeds(config: ConfigDict) -> tuple[Feed, Feed, int]:
+  """For training and for validation, and the number of classes."""
+  if "sources" in config.data:
+    return _paired_feeds(config)
+  return _feeds(config)
 
 
 def _feeds(config):
@@ -265,20 +276,3 @@ def _check_sections(options: Mapping[str, Any]) -> None:
       "the section 'expectation' has no num_samples: wanted how many "
       "transformations are drawn at each point."
     )
-
-
-def _plan(training: ConfigDict, steps_per_epoch: int) -> Plan:
-  def steps(name):
-    """Given as they are, or in epochs."""
-    if f"{name}_steps" in training:
-      return training[f"{name}_steps"]
-    return max(1, round(training[f"{name}_epochs"] * steps_per_epoch))
-
-  return Plan(
-    num_steps=steps("num"),
-    log_every=training.log_every,
-    evaluate_every=steps("evaluate_every"),
-    keep_last=training.keep_last,
-    watch=training.watch,
-    collapse=training.collapse,
-  )

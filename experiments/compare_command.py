@@ -33,7 +33,10 @@ _SPLIT = flags.DEFINE_string(
   "split", "test", "compare: which part of a data set by name."
 )
 _IMAGE_SIZE = flags.DEFINE_integer(
-  "image_size", None, "compare: resize and crop images to so many pixels."
+  "image_size",
+  None,
+  "compare: resize and crop images to so many pixels.",
+  lower_bound=1,
 )
 _CLASS_NAMES = flags.DEFINE_string(
   "class_names",
@@ -105,7 +108,9 @@ _SYSTEM_NOISE = flags.DEFINE_bool(
   "takes --image_size.",
 )
 _OUT = flags.DEFINE_string("out", None, "compare: the folder of the report.")
-_SEED = flags.DEFINE_integer("seed", 0, "compare: of all that is random.")
+_SEED = flags.DEFINE_integer(
+  "seed", 0, "compare: of all that is random.", lower_bound=0
+)
 _MAX_RISK = flags.DEFINE_multi_string(
   "max_risk", [], "compare, gate: FAMILY=PERCENT, with commas or repeated."
 )

@@ -72,6 +72,7 @@ _NUM_EXAMPLES = flags.DEFINE_integer(
   "num_examples",
   None,
   "evaluate, compare: how many test images; all if absent.",
+  lower_bound=1,
 )
 _PROCESSES = flags.DEFINE_integer(
   "processes", None, "start so many processes on this machine."

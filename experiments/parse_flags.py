@@ -14,6 +14,7 @@ from ml_collections.config_flags import config_path
 
 from experiments.named_options import complete, options_of
 from experiments.run_command import HelpShown
+from robust_jax import checks
 
 _CONFIGS = pathlib.Path(__file__).parent / "configs"
 
@@ -46,11 +47,13 @@ def parse_flags(argv: Sequence[str]) -> list[str]:
     for sentence in lost:
       print(f"note: {sentence}", file=sys.stderr)
   try:
-    return flags.FLAGS(argv)
+    rest = flags.FLAGS(argv)
+    _refuse_bad_values()
+    return rest
   except SystemExit as ended:  # by absl, after it printed the help
     raise HelpShown from ended
   except flags.Error as error:
-    raise ValueError(f"{_reason(error)} Try --help.") from error
+    raise ValueError(f"{_reason(error).rstrip('.')}. Try --help.") from error
 
 
 def _spelt(argument: str) -> str:
@@ -152,6 +155,18 @@ def _no_field(path, field, where, known) -> str:
     f"--config.{path}: {where} has no field '{field}'; {hint} "
     f"{', '.join(known)}."
   )
+
+
+def _refuse_bad_values() -> None:
+  """Those that absl lets pass."""
+  for name in flags.FLAGS:
+    flag = flags.FLAGS[name]
+    if flag.present and flag.value == []:
+      raise ValueError(
+        f"--{name}=: wanted one value at least; leave the flag out for what "
+        "holds without it."
+      )
+    checks.plain_value(f"--{name}", flag.value)
 
 
 def _reason(error: flags.Error) -> str:

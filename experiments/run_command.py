@@ -15,13 +15,16 @@ import logging
 import os
 import sys
 import tempfile
+import threading
 import traceback
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import absl.logging
+from ml_collections import ConfigDict
 
 from experiments.set_up_compiler import set_up_compiler
+from robust_jax import checks
 
 ERROR, INTERRUPTED = 2, 130
 
@@ -32,6 +35,12 @@ class HelpShown(Exception):
 
 class ArgumentParser(argparse.ArgumentParser):
   """An argument parser whose errors are told like all others."""
+
+  def parse_args(self, args=None, namespace=None):
+    options = super().parse_args(args, namespace)
+    for name, value in vars(options).items():
+      checks.plain_value(f"--{name}", value)
+    return options
 
   def error(self, message: str) -> NoReturn:
     raise ValueError(f"{message}. Try --help.")
@@ -54,8 +63,10 @@ def run_command(
     The exit status, as in the table above.
   """
   absl.logging.set_verbosity(absl.logging.WARNING)
-  # Libraries warn through absl of what nobody here can act on.
-  logging.getLogger("absl").setLevel(logging.ERROR)
+  logging.basicConfig(format="%(levelname)s: %(message)s")
+  # Orbax logs there, with tracebacks, what it raises as well.
+  logging.getLogger("absl").setLevel(logging.CRITICAL)
+  threading.excepthook = sys.unraisablehook = _telling_once()
   set_up_compiler()
   try:
     status = work() or 0
@@ -85,17 +96,32 @@ def _told(error: BaseException) -> str:
     )
   if isinstance(error, OSError):
     return _told_of_file(error)
-  if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
-    return f"out of memory ({_first_line(error)}): try smaller batches."
   if isinstance(error, (ValueError, FloatingPointError)):
     return str(error)
+  if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+    return f"out of memory ({_first_line(error)}): try smaller batches."
   if str(error).startswith("Unable to initialize backend"):
     platforms = os.environ.get("JAX_PLATFORMS", "")
     return f"JAX_PLATFORMS={platforms}: {_first_line(error)}"
+  if (missing := _missing_field(error)) is not None:
+    return missing
   return (
     f"{type(error).__name__}: {_first_line(error)} ({_where(error)}). This was "
     "not foreseen: it is a bug of ours, unless that is a file of yours; "
     f"{_kept(error)}"
+  )
+
+
+def _missing_field(error: BaseException) -> str | None:
+  """What `config.section.field` raises where there is no such field."""
+  frame = [frame for frame, _ in traceback.walk_tb(error.__traceback__)][-1]
+  section = frame.f_locals.get("self")
+  if not isinstance(section, ConfigDict):
+    return None
+  field = frame.f_locals.get("attribute", frame.f_locals.get("key"))
+  return (
+    f"the config lacks the field '{field}', in a section that has only "
+    f"{', '.join(map(str, section)) or 'nothing'}."
   )
 
 
@@ -112,6 +138,23 @@ def _told_of_file(error: OSError) -> str:
   except OSError:
     return f"standard output cannot be written: {reason}."
   return f"{reason} ({_where(error)})."
+
+
+def _telling_once() -> Callable[[Any], None]:
+  """A hook for what fails in threads of libraries, or as the process ends.
+
+  The work itself fails where it needs what failed there.
+  """
+  told = set()
+
+  def tell(failed) -> None:
+    error = failed.exc_value
+    said = f"{type(error).__name__}: {_first_line(error)}"
+    if said not in told:
+      told.add(said)
+      logging.getLogger(__name__).warning("in the background: %s", said)
+
+  return tell
 
 
 def _first_line(error: BaseException) -> str:

@@ -13,9 +13,14 @@ _REST = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def call(make: Callable[..., Any], *args: Any, **options: Any) -> Any:
-  """`make(*args, **options)`, with a clear error on an unknown option."""
+  """`make(*args, **options)`, with a clear error on an option that is unknown
+  or of a type that `make` cannot take."""
   check_options(make, options, len(args))
-  return make(*args, **options)
+  try:
+    return make(*args, **options)
+  except TypeError as error:
+    given = ", ".join(f"{name}={value!r}" for name, value in options.items())
+    raise ValueError(f"{make.__name__}({given}): {error}") from error
 
 
 def check_options(

@@ -122,8 +122,23 @@ def at_most(name: str, value: Any, bound: float) -> None:
 
 def at_least_one(name: str, value: int) -> None:
   """value is a whole number >= 1."""
-  if int(value) != value or value < 1:
+  # NaN and infinity fail, too: what is left of them by % is NaN.
+  if not _is_number(value) or not value >= 1 or value % 1 != 0:
     raise ValueError(f"{name} = {value}: wanted a whole number, 1 or more.")
+
+
+def plain_value(name: str, value: Any) -> None:
+  """value is not NaN, and no whole number that 32 bits cannot hold."""
+  if not _is_number(value):
+    return
+  if value != value:
+    raise ValueError(f"{name} = {value}: wanted a number.")
+  if isinstance(value, int) and abs(value) >= 2**32:
+    raise ValueError(f"{name} = {value}: wanted less than {2**32}.")
+
+
+def _is_number(value: Any) -> bool:
+  return isinstance(value, int | float | np.number)
 
 
 def _batch(what: str, x: Array) -> None:

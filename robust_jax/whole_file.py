@@ -11,12 +11,31 @@ def whole_file(path: pathlib.Path) -> Iterator[pathlib.Path]:
   """A path beside `path` to write to; it takes the place of `path` at the end.
 
   If the body raises, what was written aside is removed and `path` is as before.
+
+  Raises:
+    OSError: it cannot be written.
   """
   aside = path.with_name(f"{path.stem}.partial{path.suffix}")
   # Whatever a killed process left there, or a link to write through.
   aside.unlink(missing_ok=True)
   try:
-    yield aside
-    os.replace(aside, path)
+    with naming(path):
+      yield aside
+      os.replace(aside, path)
   finally:
     aside.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def naming(path: pathlib.Path) -> Iterator[None]:
+  """What is raised by writing, as to a full disk, does not say to what file.
+
+  Raises:
+    OSError: as it was raised, with `path` for its filename where it had none.
+  """
+  try:
+    yield
+  except OSError as error:
+    if error.filename is not None or error.errno is None:
+      raise
+    raise OSError(error.errno, error.strerror, str(path)) from error

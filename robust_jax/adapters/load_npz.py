@@ -2,6 +2,7 @@
 
 import pathlib
 import zipfile
+import zlib
 
 import numpy as np
 
@@ -23,8 +24,11 @@ def load_npz(path: str | pathlib.Path) -> dict[str, np.ndarray]:
   except (
     OSError,
     EOFError,
+    OverflowError,
+    MemoryError,  # of a header that claims more than there can be
     ValueError,
     TypeError,
     zipfile.BadZipFile,
+    zlib.error,
   ) as error:
     raise ValueError(f"{path} cannot be read as .npz: {error}") from error

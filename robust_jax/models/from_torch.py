@@ -21,7 +21,15 @@ _SUFFIXES = {
   ("batch_stats", "mean"): "running_mean",
   ("batch_stats", "var"): "running_var",
 }
-_UNREADABLE = (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
+_UNREADABLE = (
+  ValueError,
+  TypeError,
+  EOFError,
+  OverflowError,
+  MemoryError,  # of a header that claims more than there can be
+  zipfile.BadZipFile,
+  zlib.error,
+)
 _KINDS = {4: "convolution", 2: "linear layer", 1: "normalisation"}
 
 
@@ -69,7 +77,7 @@ def _load_npz(path):
 def _load_safetensors(path):
   try:
     return safetensors.numpy.load_file(path)
-  except safetensors.SafetensorError as error:
+  except (safetensors.SafetensorError, OSError) as error:
     raise ValueError(
       f"{path} is no readable safetensors file ({error}): it may be cut short."
     ) from error

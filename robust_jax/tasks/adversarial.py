@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from robust_jax import checks
 from robust_jax.attacks.cost import passes
 from robust_jax.models.frozen import frozen
 from robust_jax.tasks.supervised import supervised
@@ -40,7 +41,11 @@ def adversarial(
   Returns:
     The task; `step` also reports "attack_passes", the forward and backward
     passes that the attack spends on each example.
+
+  Raises:
+    ValueError: warmup_steps is negative.
   """
+  checks.non_negative("warmup_steps", warmup_steps)
   task = supervised(model, optimizer, probes=probes, ema_decay=ema_decay)
 
   def step(state: State, batch: Batch, key: Key):

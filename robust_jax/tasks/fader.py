@@ -80,6 +80,8 @@ def fader(
   _check(optimizers, beta, objective, hidden)
   ramp_at(ramp, 0, num_steps)  # an unknown one is refused here
   checks.at_least_one("classifier_steps", classifier_steps)
+  checks.non_negative("dropout", dropout)
+  checks.at_most("dropout", dropout, 1)
   kind = _kind(model, attributes)
   classifier = MLP(hidden, model.num_labels, dropout)
 

@@ -1,17 +1,23 @@
 """Checkpoints by Orbax: atomic, in the background, the newest and the best."""
 
-import json
-import logging
+import contextlib
 import math
 import pathlib
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from robust_jax import parallel
+from robust_jax.training.damaged_checkpoint import (
+  DamagedError,
+  reading,
+  reason_of,
+  set_aside,
+  steps_of_damaged_metrics,
+)
 from robust_jax.types import PyTree, State
 
 _policies = ocp.checkpoint_managers
@@ -24,21 +30,32 @@ class Checkpoints:
     directory: created if missing; shared by all processes of the run.
     keep_last: how many of the newest stay.
     best_metric: the metric whose largest value's checkpoint stays as well.
+    read_only: only to read them, perhaps while the run goes on: nothing is
+      created, and what is being written there is let alone.
 
   Attributes:
     best_value: the best metric so far, -inf where none was measured.
   """
 
-  def __init__(self, directory: pathlib.Path, keep_last: int, best_metric: str):
+  def __init__(
+    self,
+    directory: pathlib.Path,
+    keep_last: int,
+    best_metric: str,
+    *,
+    read_only: bool = False,
+  ):
     self._directory = pathlib.Path(directory).absolute()
     self._best_metric = best_metric
-    for step in _steps_of_unreadable_metrics(self._directory):
-      self._give_up(step, "its metrics are damaged")
+    for step in steps_of_damaged_metrics(self._directory):
+      set_aside(self._directory, step, "its metrics are damaged")
     self._manager = ocp.CheckpointManager(
       self._directory,
       item_handlers=ocp.StandardCheckpointHandler(),
       options=ocp.CheckpointManagerOptions(
-        cleanup_tmp_directories=True,
+        read_only=read_only,
+        create=not read_only,
+        cleanup_tmp_directories=not read_only,
         best_fn=self._rank,
         preservation_policy=_policies.AnyPreservationPolicy(
           [
@@ -64,6 +81,7 @@ class Checkpoints:
 
     Raises:
       FloatingPointError: a parameter is not finite; nothing is written.
+      ValueError: this checkpoint or the one before could not be written.
     """
     step = int(state.step)
     if step in self._manager.all_steps():
@@ -73,9 +91,13 @@ class Checkpoints:
     whole = jax.tree.map(np.array, jax.device_get(state))
     if not all(np.isfinite(p).all() for p in jax.tree.leaves(whole.params)):
       raise FloatingPointError(f"a parameter is not finite after step {step}.")
-    self._manager.save(
-      step, args=ocp.args.StandardSave(whole), metrics=dict(metrics)
-    )
+    with self._writing():
+      # Orbax would wait for ever for a folder that it cannot make.
+      with tempfile.TemporaryFile(dir=self._directory):
+        pass
+      self._manager.save(
+        step, args=ocp.args.StandardSave(whole), metrics=dict(metrics)
+      )
     # Kept here as well: what is still being written cannot be read back.
     self.best_value = max(self.best_value, self._rank(metrics))
 
@@ -83,26 +105,26 @@ class Checkpoints:
     """The newest checkpoint that can be read, or None if there is none.
 
     One that cannot (cut short by a full disk, say) is set aside, with a warning
-    that names it and the one before.
+    that names it and what is left.
 
     Raises:
-      ValueError: the checkpoint is of another model or optimiser.
+      ValueError: the checkpoint is of another model or optimiser, or one that
+        cannot be read cannot be set aside.
     """
-    for step in sorted(self._manager.all_steps(), reverse=True):
-      try:
-        return self._restore(step, template)
-      except _UnreadableError as error:
-        self._give_up(step, str(error))
-        self._manager.reload()
-    return None
+    newest = lambda: max(self._manager.all_steps(), default=None)
+    return self._first_readable(
+      newest, lambda step: self._restore(step, template)
+    )
 
   def restore_best(self, template: State) -> State:
-    """The checkpoint of the best metric; the newest where none was measured.
+    """The best checkpoint that can be read; the newest where none was measured.
+
+    One that cannot be read is set aside as in `restore_latest`.
 
     Raises:
       ValueError: there is no checkpoint, or it is of another model.
     """
-    return self._restore(self._some_best_step(), template)
+    return self._best(lambda step: self._restore(step, template))
 
   def restore(self, step: int, template: State) -> State:
     """The checkpoint of a step, one of `measured`.
@@ -112,20 +134,24 @@ class Checkpoints:
     """
     try:
       return self._restore(step, template)
-    except _UnreadableError as error:
+    except DamagedError as error:
       raise ValueError(
         f"checkpoint {self._directory / str(step)} cannot be read ({error}): "
         "delete it, or train again."
       ) from error
 
   def read_best(self) -> dict[str, PyTree]:
-    """The best checkpoint as nested dicts, whatever model it is of.
+    """`restore_best` as nested dicts, whatever model it is of.
 
     Raises:
       ValueError: there is no checkpoint.
     """
-    best = self._some_best_step()
-    return self._manager.restore(best, args=ocp.args.StandardRestore())
+
+    def read(step):
+      with reading():
+        return self._manager.restore(step, args=ocp.args.StandardRestore())
+
+    return self._best(read)
 
   def measured(self) -> dict[int, dict[str, float]]:
     """Steps of the checkpoints that have metrics, in order, and these."""
@@ -140,21 +166,53 @@ class Checkpoints:
     return max(steps, key=lambda s: (self._value(s), s), default=None)
 
   def wait(self) -> None:
-    """Until everything asked for is on disk."""
-    self._manager.wait_until_finished()
+    """Until everything asked for is on disk.
+
+    Raises:
+      ValueError: it cannot be written.
+    """
+    with self._writing():
+      self._manager.wait_until_finished()
 
   def close(self) -> None:
     """Waits, and lets go of the background threads."""
-    self._manager.close()
+    with self._writing():
+      self._manager.close()
 
-  def _some_best_step(self) -> int:
-    best = self.best_step()
-    if best is None:
+  @contextlib.contextmanager
+  def _writing(self) -> Iterator[None]:
+    """Orbax raises in the next call what happened in the background."""
+    try:
+      yield
+    except Exception as error:
+      full = "RESOURCE_EXHAUSTED" in str(error)
+      reason = "no space left on device" if full else reason_of(error)
+      raise ValueError(
+        f"checkpoints cannot be written to {self._directory} ({reason}): "
+        "is the disk full, or the folder gone? The same command goes on from "
+        "the last one that is whole."
+      ) from error
+
+  def _best(self, read: Callable[[int], PyTree]) -> PyTree:
+    found = self._first_readable(self.best_step, read)
+    if found is None:
       raise ValueError(
         f"there is no checkpoint in {self._directory}: train first, or give "
         "the work directory of a finished run."
       )
-    return best
+    return found
+
+  def _first_readable(
+    self, pick: Callable[[], int | None], read: Callable[[int], PyTree]
+  ) -> PyTree | None:
+    """What is picked first and can be read; what cannot is set aside."""
+    while (step := pick()) is not None:
+      try:
+        return read(step)
+      except DamagedError as error:
+        set_aside(self._directory, step, str(error))
+        self._manager.reload()
+    return None
 
   def _value(self, step: int) -> float:
     return self._rank(self._manager.metrics(step) or {})
@@ -166,21 +224,15 @@ class Checkpoints:
     abstract = jax.tree.map(
       lambda leaf: np.empty(leaf.shape, leaf.dtype), template
     )
-    try:
+    with reading():
       saved = self._manager.item_metadata(step)
       if saved is None:
         raise FileNotFoundError("its index is damaged")
-      self._refuse_another_model(step, saved, abstract)
+    self._refuse_another_model(step, saved, abstract)
+    with reading():
       return self._manager.restore(
         step, args=ocp.args.StandardRestore(abstract)
       )
-    except _AnotherModelError:
-      raise
-    except Exception as error:
-      # Orbax and TensorStore report a damaged file by whatever their innermost
-      # reader raised; no narrower class covers them.
-      reason = f"{type(error).__name__}: {str(error).splitlines()[0][:200]}"
-      raise _UnreadableError(reason) from error
 
   def _refuse_another_model(self, step, saved, wanted) -> None:
     theirs = _shapes(saved)
@@ -188,54 +240,12 @@ class Checkpoints:
     if theirs == ours:
       return
     name = min(theirs.items() ^ ours.items())[0]
-    raise _AnotherModelError(
+    raise ValueError(
       f"checkpoint {self._directory / str(step)} is of another model or "
       f"optimiser: {name} has shape {theirs.get(name, 'none')} there and "
       f"{ours.get(name, 'none')} here. Give the config it was trained with, or "
       "another work directory."
     )
-
-  def _give_up(self, step: int, reason: str) -> None:
-    """Says so, and puts the checkpoint where it is in nobody's way."""
-    damaged = self._directory / str(step)
-    older = [s for s in _steps(self._directory) if s < step]
-    fallback = self._directory / str(max(older)) if older else "the very start"
-    logging.getLogger(__name__).warning(
-      "checkpoint %s cannot be read (%s); falling back to %s.",
-      damaged,
-      reason,
-      fallback,
-    )
-    if parallel.is_lead():
-      damaged.rename(self._directory.parent / f"unreadable_checkpoint_{step}")
-
-
-def _steps(directory: pathlib.Path) -> list[int]:
-  if not directory.exists():
-    return []
-  return [int(p.name) for p in directory.iterdir() if p.name.isdigit()]
-
-
-def _steps_of_unreadable_metrics(directory: pathlib.Path) -> list[int]:
-  """Orbax reads all metrics when it opens, and fails on a damaged one."""
-  unreadable = []
-  for step in _steps(directory):
-    metrics = directory / str(step) / "metrics" / "metrics"
-    try:
-      json.loads(metrics.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-      pass  # read by Orbax as not measured
-    except ValueError:
-      unreadable.append(step)
-  return sorted(unreadable, reverse=True)
-
-
-class _AnotherModelError(ValueError):
-  pass
-
-
-class _UnreadableError(Exception):
-  pass
 
 
 def _shapes(tree: PyTree) -> dict[str, tuple[int, ...]]:

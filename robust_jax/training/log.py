@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import tensorboardX
 
 from robust_jax import parallel
-from robust_jax.whole_file import whole_file
+from robust_jax.whole_file import naming, whole_file
 
 
 class Log:
@@ -23,9 +23,9 @@ class Log:
     self._file = None
     if not parallel.is_lead():
       return
-    path = workdir / "metrics.jsonl"
-    _keep_until(path, start)
-    self._file = path.open("a", encoding="utf-8")
+    self._path = workdir / "metrics.jsonl"
+    _keep_until(self._path, start)
+    self._file = self._path.open("a", encoding="utf-8")
     self._board = tensorboardX.SummaryWriter(
       str(workdir / "tensorboard"), purge_step=start + 1 if start else None
     )
@@ -33,33 +33,42 @@ class Log:
   def write(
     self, split: str, step: int, epoch: float, values: Mapping[str, float]
   ) -> None:
-    """One line of JSON: split, step, epoch and the values."""
+    """One line of JSON: split, step, epoch and the values.
+
+    Raises:
+      OSError: it cannot be written.
+    """
     if self._file is None:
       return
     record = {"split": split, "step": step, "epoch": round(epoch, 4), **values}
-    self._file.write(json.dumps(record) + "\n")
-    self._file.flush()
+    with naming(self._path):
+      self._file.write(json.dumps(record) + "\n")
+      self._file.flush()
     for name, value in values.items():
       self._board.add_scalar(f"{split}/{name}", value, step)
 
   def close(self) -> None:
     """Flushes and closes both."""
     if self._file is not None:
-      self._file.close()
-      self._board.close()
+      with naming(self._path.parent):
+        self._file.close()
+        self._board.close()
 
 
 def read(workdir: pathlib.Path) -> list[dict[str, float | str]]:
-  """The records of `metrics.jsonl`, in order, without a cut-off last line."""
+  """The records of `metrics.jsonl`, in order, up to the first damaged line."""
   path = workdir / "metrics.jsonl"
   if not path.exists():
     return []
   records = []
-  for line in path.read_text(encoding="utf-8").splitlines():
+  for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
     try:
-      records.append(json.loads(line))
+      record = json.loads(line)
     except json.JSONDecodeError:
       break
+    if not isinstance(record, dict) or not record.keys() >= {"split", "step"}:
+      break
+    records.append(record)
   return records
 
 

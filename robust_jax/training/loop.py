@@ -1,25 +1,25 @@
 """The one training loop: every task, any number of devices and processes."""
 
+import contextlib
 import dataclasses
-import json
 import math
 import pathlib
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
 
+from robust_jax import checks, parallel
 from robust_jax import metrics as masked
-from robust_jax import parallel
 from robust_jax.data.feed import Feed
 from robust_jax.evaluation.one_pass import one_pass
 from robust_jax.training.checkpoint import Checkpoints
 from robust_jax.training.interrupt import interrupt
 from robust_jax.training.log import Log
+from robust_jax.training.outcome import Outcome, read_outcome, write_outcome
 from robust_jax.training.progress import Progress
 from robust_jax.types import Key, Metrics, State, Task
-from robust_jax.whole_file import whole_file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,18 +45,8 @@ class Plan:
 
   def __post_init__(self):
     for name in ("num_steps", "log_every", "evaluate_every", "keep_last"):
-      if getattr(self, name) < 1:
-        raise ValueError(
-          f"training.{name} = {getattr(self, name)}: wanted 1 or more."
-        )
-
-
-class Outcome(NamedTuple):
-  """How a run ended: `status` is finished, collapsed or interrupted."""
-
-  status: str
-  step: int
-  best_step: int | None
+      checks.at_least_one(f"training.{name}", getattr(self, name))
+    checks.non_negative("training.collapse", self.collapse)
 
 
 def train(
@@ -91,26 +81,25 @@ def train(
     FloatingPointError: the loss is not finite; the last good checkpoint stays.
     ValueError: the checkpoints in workdir are of another model.
   """
-  previous = _read_outcome(workdir)
+  previous = read_outcome(workdir)
   if previous is not None:
     return previous
-  checkpoints = Checkpoints(workdir / "checkpoints", plan.keep_last, plan.watch)
-  log = None
-  try:
+  with contextlib.ExitStack() as opened:
+    checkpoints = Checkpoints(
+      workdir / "checkpoints", plan.keep_last, plan.watch
+    )
+    opened.callback(checkpoints.close)
     state = _start(task, training, checkpoints, key)
     log = Log(workdir, int(state.step))
+    opened.callback(log.close)
     run = _Run(task, training, validation, plan, key, checkpoints, log)
     with Progress(title, plan.num_steps, int(state.step)) as bar:
       status, step = run(state, bar)
     checkpoints.wait()
     outcome = Outcome(status, step, checkpoints.best_step())
     if status != "interrupted" and parallel.is_lead():
-      _write_outcome(workdir, outcome)
+      write_outcome(workdir, outcome)
     return outcome
-  finally:
-    if log is not None:
-      log.close()
-    checkpoints.close()
 
 
 def rehearse(task: Task, training: Feed, validation: Feed, plan: Plan) -> None:
@@ -284,15 +273,3 @@ def _num_rows(request: Any) -> int:
   leaves = jax.tree.leaves_with_path(request)
   rows = sum(len(leaf) for path, leaf in leaves if path[-1].key == "mask")
   return rows * parallel.num_processes()
-
-
-def _read_outcome(workdir: pathlib.Path) -> Outcome | None:
-  path = workdir / "outcome.json"
-  if not path.exists():
-    return None
-  return Outcome(**json.loads(path.read_text(encoding="utf-8")))
-
-
-def _write_outcome(workdir: pathlib.Path, outcome: Outcome) -> None:
-  with whole_file(workdir / "outcome.json") as new:
-    new.write_text(json.dumps(outcome._asdict()) + "\n", encoding="utf-8")

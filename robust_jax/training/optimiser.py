@@ -1,10 +1,13 @@
 """Optax optimisers and schedules by name."""
 
 import inspect
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import optax
+
+from robust_jax import checks
 
 _SCHEDULES = ("constant", "cosine", "triangle", "piecewise", "dann")
 
@@ -23,10 +26,11 @@ def optimiser(
     num_steps: length of the run, which schedules are stretched over.
 
   Raises:
-    ValueError: optax has no such optimiser, it has no such option, or the
-      schedule is unknown.
+    ValueError: optax has no such optimiser, it has no such option, the schedule
+      is unknown, or a number is out of its range.
   """
   options = dict(config)
+  _check_ranges(options)
   make = getattr(optax, name := options.pop("name"), None)
   if not callable(make):
     raise ValueError(f"optax has no optimiser named '{name}'; try 'adam'.")
@@ -46,6 +50,16 @@ def optimiser(
       f"{', '.join(known)}."
     )
   return optax.chain(*before, make(**options))
+
+
+def _check_ranges(options):
+  for name in ("learning_rate", "weight_decay"):
+    if not 0 <= options.get(name, 0.0) < math.inf:
+      raise ValueError(
+        f"optimizer.{name} = {options[name]}: wanted a finite number, 0 or "
+        "more."
+      )
+  checks.positive("optimizer.clip_norm", options.get("clip_norm", 1.0))
 
 
 def schedule(name: str, peak: float, num_steps: int) -> optax.Schedule:

@@ -29,6 +29,7 @@ LAYERS = [
     "ramp",
     "tree",
     "canonical",
+    "read_json",
     "whole_file",
   ],
   ["bounded_jit", "on_cpu", "kth_largest"],

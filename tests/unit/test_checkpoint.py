@@ -1,7 +1,9 @@
+import contextlib
 import gc
 import os
 import pathlib
 import pickle
+import resource
 import shutil
 
 import chex
@@ -27,13 +29,18 @@ def state(step, shape=(3, 4)):
 def opened(tmp_path):
   managers = []
 
-  def open_(keep_last=2):
-    managers.append(Checkpoints(tmp_path / "checkpoints", keep_last, "score"))
+  def open_(keep_last=2, read_only=False):
+    managers.append(
+      Checkpoints(
+        tmp_path / "checkpoints", keep_last, "score", read_only=read_only
+      )
+    )
     return managers[-1]
 
   yield open_
   for manager in managers:
-    manager.close()
+    with contextlib.suppress(ValueError):  # was said already
+      manager.close()
 
 
 def test_what_was_saved_comes_back_bit_for_bit(opened):
@@ -125,9 +132,9 @@ def test_a_damaged_newest_falls_back_to_the_one_before(
 
   again = opened()
   assert again.restore_latest(state(0)).step == 1
-  message = caplog.records[-1].getMessage()
+  message = caplog.text
   assert f"{newest} cannot be read" in message
-  assert str(tmp_path / "checkpoints" / "1") in message
+  assert "Left are those of steps 1." in message
   # The damaged one is out of the way, not lost, and its step can be written.
   assert (tmp_path / "unreadable_checkpoint_2").exists()
   again.save(state(2), {"score": 0.6})
@@ -168,6 +175,91 @@ def test_no_file_of_a_checkpoint_is_unpickled(opened, tmp_path):
     opened().restore_latest(state(0))
     assert not sprung.exists(), file
     shutil.rmtree(tmp_path / "unreadable_checkpoint_1", ignore_errors=True)
+
+
+@damaging
+@pytest.mark.parametrize("read_only", [True, False])
+@pytest.mark.parametrize("part", ["default", "metrics"])
+@pytest.mark.parametrize("reading", ["restore_best", "read_best"])
+def test_a_damaged_best_falls_back_to_the_next_best(
+  opened, tmp_path, caplog, reading, part, read_only
+):
+  checkpoints = opened()
+  for step, score in ((1, 0.9), (2, 0.3), (3, 0.5)):
+    checkpoints.save(state(step), {"score": score})
+  checkpoints.wait()
+  best = tmp_path / "checkpoints" / "1"
+  for path in _files(best / part):
+    os.truncate(path, os.path.getsize(path) // 2)
+
+  again = opened(read_only=read_only)
+  arguments = (state(0),) if reading == "restore_best" else ()
+  restored = getattr(again, reading)(*arguments)
+  params = restored.params if arguments else restored["params"]
+  chex.assert_trees_all_equal(params, jax.device_get(state(3).params))
+  assert f"{best} cannot be read" in caplog.text
+  assert f"moved to {tmp_path}/unreadable_checkpoint_1." in caplog.text
+  assert (tmp_path / "unreadable_checkpoint_1").exists()
+
+
+@damaging
+def test_of_a_run_whose_only_checkpoint_is_damaged_nothing_is_read(
+  opened, tmp_path
+):
+  for number in ("", "_2"):  # its place may be taken by an earlier one
+    checkpoints = opened()
+    checkpoints.save(state(1), {"score": 0.9})
+    checkpoints.wait()
+    shutil.rmtree(tmp_path / "checkpoints" / "1" / "default")
+    with pytest.raises(ValueError, match="no checkpoint in"):
+      opened(read_only=True).restore_best(state(0))
+    assert (tmp_path / f"unreadable_checkpoint_1{number}").exists()
+
+
+def test_reading_leaves_alone_what_is_being_written(opened, tmp_path):
+  checkpoints = opened()
+  checkpoints.save(state(1), {"score": 0.9})
+  checkpoints.wait()
+  unfinished = tmp_path / "checkpoints" / "2.orbax-checkpoint-tmp"
+  unfinished.mkdir()
+  assert opened(read_only=True).restore_best(state(0)).step == 1
+  assert unfinished.exists()
+  assert opened().restore_best(state(0)).step == 1
+  assert not unfinished.exists()
+
+
+@damaging
+@pytest.mark.parametrize("instead", ["nothing", "a file"])
+def test_a_folder_that_is_gone_is_named(opened, tmp_path, instead):
+  checkpoints = opened()
+  checkpoints.save(state(1), {"score": 0.5})
+  checkpoints.wait()
+  shutil.rmtree(tmp_path / "checkpoints")
+  if instead == "a file":
+    (tmp_path / "checkpoints").write_text("")
+  with pytest.raises(
+    ValueError, match=f"cannot be written to {tmp_path}/checkpoints .*gone"
+  ):
+    checkpoints.save(state(2), {"score": 0.5})
+
+
+@damaging
+@pytest.mark.parametrize("by", ["save", "wait", "close"])
+def test_what_fails_in_the_background_is_told_by_the_next_call(opened, by):
+  """A full disk does; here a file may not be as large as it has to be."""
+  checkpoints = opened()
+  large = state(1, shape=(2000, 2000))
+  noise = jax.random.normal(jax.random.key(0), (2000, 2000))  # not compressible
+  large.params["layer"]["kernel"] = noise
+  later = {"save": (state(2), {})}.get(by, ())
+  before = resource.getrlimit(resource.RLIMIT_FSIZE)
+  resource.setrlimit(resource.RLIMIT_FSIZE, (2**22, before[1]))
+  try:
+    checkpoints.save(large, {"score": 0.5})
+    with pytest.raises(ValueError, match="cannot be written to"):
+      getattr(checkpoints, by)(*later)
+  finally:
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @damaging

@@ -806,7 +806,7 @@ class TestCommand:
       (["--max-risk=noise=120"], "wanted NAME=PERCENT"),
       (["--candidate=C"], "one of A, B"),
       (["--baseline=A"], "candidate and baseline"),
-      (["--num-examples=0"], "num_examples = 0"),
+      (["--num-examples=0"], "num_examples=0"),
       (["--class_names=left,middle"], "lack 1 of the 3 classes"),
       (["--answers=scores"], "--answers scores: wanted one of logits"),
       (["--answers=C=logits"], "there is no model 'C'"),

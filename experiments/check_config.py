@@ -1,0 +1,61 @@
+"""Values of a config that nobody can have meant."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from robust_jax import checks
+
+_SECTIONS = ("data", "model", "task", "training", "evaluation")
+
+
+def check_config(config: ConfigDict) -> None:
+  """Refuses values that would be found out late, or never.
+
+  What an attack, a set, a task or an optimizer takes is checked where it is
+  built; here is what the rest reads.
+
+  Raises:
+    ValueError: a section is missing, or a value is not one that its field can
+      have; the message names the field.
+  """
+  for name in _SECTIONS:
+    if not isinstance(config.get(name), ConfigDict):
+      raise ValueError(
+        f"config.{name} = {config.get(name)}: wanted a section, as every "
+        "config in experiments/configs has."
+      )
+  for name, value in _leaves(config.to_dict(), "config"):
+    checks.plain_value(name, value)
+  checks.non_negative("config.seed", config.get("seed"))
+  for name in ("training", "evaluation"):
+    batch_size = config[name].get("batch_size")
+    checks.at_least_one(f"config.{name}.batch_size", batch_size)
+  for name, radius in _radii(config.evaluation):
+    if not isinstance(radius, int | float) or not 0 <= radius < math.inf:
+      raise ValueError(
+        f"config.evaluation.{name} has {radius!r}: wanted numbers, 0 or more, "
+        "as in --config.evaluation.radii='(0.0, 0.1)', or () for none."
+      )
+
+
+def _leaves(tree: Any, name: str) -> Iterator[tuple[str, Any]]:
+  if isinstance(tree, Mapping):
+    for key, part in tree.items():
+      yield from _leaves(part, f"{name}.{key}")
+  elif isinstance(tree, list | tuple):
+    for part in tree:
+      yield from _leaves(part, name)
+  else:
+    yield name, tree
+
+
+def _radii(evaluation: ConfigDict) -> Iterator[tuple[str, Any]]:
+  if "radii" in evaluation:
+    radii = evaluation.radii
+    for radius in radii if isinstance(radii, list | tuple) else [radii]:
+      yield "radii", radius
+  if "autoattack" in evaluation:
+    yield "autoattack.eps", evaluation.autoattack.get("eps")

@@ -1,0 +1,90 @@
+"""Checkpoints that cannot be read: how it is noticed, and where they go."""
+
+import contextlib
+import logging
+import pathlib
+from collections.abc import Iterator
+
+from robust_jax import parallel
+from robust_jax.read_json import read_json
+
+
+class DamagedError(Exception):
+  """A checkpoint cannot be read."""
+
+
+@contextlib.contextmanager
+def reading() -> Iterator[None]:
+  """Gives one name to what Orbax and TensorStore raise at a damaged file.
+
+  It is whatever their innermost reader raised; no narrower class covers it.
+  """
+  try:
+    yield
+  except Exception as error:
+    raise DamagedError(reason_of(error)) from error
+
+
+def reason_of(error: Exception) -> str:
+  """The error in one line."""
+  first = (str(error).splitlines() or [""])[0]
+  return f"{type(error).__name__}: {first[:200]}"
+
+
+def set_aside(directory: pathlib.Path, step: int, reason: str) -> None:
+  """Says so, and puts the checkpoint where it is in nobody's way.
+
+  Raises:
+    ValueError: it cannot be moved.
+  """
+  damaged = directory / str(step)
+  aside = _free(directory.parent / f"unreadable_checkpoint_{step}")
+  left = sorted(s for s in _steps(directory) if s != step)
+  logging.getLogger(__name__).warning(
+    "checkpoint %s cannot be read (%s): it is moved to %s. Left are those of "
+    "steps %s.",
+    damaged,
+    reason,
+    aside,
+    ", ".join(map(str, left)) or "none",
+  )
+  if parallel.is_lead():
+    try:
+      damaged.rename(aside)
+    except OSError as error:
+      raise ValueError(
+        f"checkpoint {damaged} cannot be read ({reason}), nor moved out of "
+        f"the way ({error.strerror}): move it yourself."
+      ) from error
+
+
+def steps_of_damaged_metrics(directory: pathlib.Path) -> list[int]:
+  """Orbax reads all metrics when it opens, and fails on a damaged one."""
+  found = (s for s in _steps(directory) if _damaged_metrics(directory / str(s)))
+  return sorted(found, reverse=True)
+
+
+def _damaged_metrics(checkpoint: pathlib.Path) -> bool:
+  path = checkpoint / "metrics" / "metrics"
+  if not path.exists():
+    return False  # read by Orbax as not measured
+  try:
+    values = read_json(path, "").values()
+  except ValueError:
+    return True
+  return not all(isinstance(value, int | float) for value in values)
+
+
+def _steps(directory: pathlib.Path) -> list[int]:
+  if not directory.exists():
+    return []
+  return [int(p.name) for p in directory.iterdir() if p.name.isdigit()]
+
+
+def _free(path: pathlib.Path) -> pathlib.Path:
+  """The path, with a number behind it if it is taken."""
+  number, found = 1, path
+  while found.exists():
+    number += 1
+    found = path.with_name(f"{path.name}_{number}")
+  return found
