@@ -1,6 +1,7 @@
 """Models under many transformations: which of them would you deploy?"""
 
 import dataclasses
+import datetime
 import pathlib
 import time
 from collections.abc import Mapping, Sequence
@@ -8,6 +9,7 @@ from typing import Any, NamedTuple
 
 from experiments import output
 from experiments.ask_all import ask_all
+from experiments.milliseconds import milliseconds
 from experiments.provenance import machine
 from robust_jax.adapters.dataset import Dataset
 from robust_jax.evaluation import report
@@ -127,6 +129,7 @@ def compare(
     images,
     cases,
     baseline=setting.baseline,
+    milliseconds=milliseconds(out, setting.kept),
     seed=seed,
     level=_LEVEL,
   )
@@ -148,6 +151,7 @@ def compare(
       ]
       for key, found in failures.items()
     },
+    "date": datetime.date.today().isoformat(),
     "seconds": round(time.monotonic() - started, 1),
     **machine(),
   }

@@ -142,7 +142,17 @@ def _run(name, source, path, allow_imports):
     digest.hexdigest(),
     lambda case, ids, images: predict(images),
     contender.logits_fn,
+    parameters=_num_parameters(contender.logits_fn),
     declared="logits",
+  )
+
+
+def _num_parameters(logits_fn) -> int:
+  """Of the collection "params": running statistics are not learned."""
+  return sum(
+    np.size(leaf)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(logits_fn)
+    if any(getattr(key, "key", None) == "params" for key in path)
   )
 
 

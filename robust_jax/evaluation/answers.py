@@ -56,6 +56,11 @@ class Answers:
     version: of the transformations, such as a digest of their code.
     like: the model's answers to other images, by which it is known whether it
       returns logits, probabilities or classes.
+
+  Attributes:
+    entrant: the model.
+    seconds: that an image took, for each batch asked about by this process. It
+      is not kept: files hold what depends on nothing but model and images.
   """
 
   def __init__(
@@ -77,6 +82,7 @@ class Answers:
     )
     digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
     self.entrant = entrant
+    self.seconds: list[float] = []
     self._like = like
     self._num_classes = len(images.class_names)
     self._folder = path / "answers" / f"{_plain(entrant.name)}-{digest}"

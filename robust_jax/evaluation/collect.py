@@ -1,6 +1,7 @@
 """Every model asked about every case that it has not answered yet."""
 
 import functools
+import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -159,4 +160,7 @@ def _once(seen):
 
 def _ask(name, images, rows, seen, one, known):
   pixels = seen(one.entrant)[known:]
-  return ask_entrant(one.entrant, name, images, rows[known:], pixels)
+  started = time.perf_counter()
+  answers = ask_entrant(one.entrant, name, images, rows[known:], pixels)
+  one.seconds.append((time.perf_counter() - started) / len(pixels))
+  return answers

@@ -1,7 +1,6 @@
 """All that is known of models that were compared, as plain values."""
 
 import dataclasses
-import itertools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -10,6 +9,11 @@ import numpy as np
 from robust_jax.adapters.read_answers import MEANING
 from robust_jax.corruptions.suites import IMAGENET_C
 from robust_jax.evaluation.agreement import agreement
+from robust_jax.evaluation.all_models import (
+  all_coverage,
+  all_pairs,
+  identical_models,
+)
 from robust_jax.evaluation.answers import Read
 from robust_jax.evaluation.catalogue import Catalogue
 from robust_jax.evaluation.data_report import data_report
@@ -17,14 +21,8 @@ from robust_jax.evaluation.entrant import CLEAN, Entrant
 from robust_jax.evaluation.held_images import HeldImages
 from robust_jax.evaluation.pixel_shift_map import pixel_shift_map
 from robust_jax.evaluation.recommendation import recommendation
-from robust_jax.statistics.bonferroni import bonferroni
 from robust_jax.statistics.calibration import calibration
-from robust_jax.statistics.class_coverage import class_coverage
-from robust_jax.statistics.compare_risks import (
-  ACCURACIES,
-  Comparison,
-  compare_risks,
-)
+from robust_jax.statistics.compare_risks import Comparison
 from robust_jax.statistics.mean_corruption_error import (
   Baseline,
   mean_corruption_error,
@@ -59,6 +57,7 @@ def comparison_report(
   catalogue: Catalogue,
   *,
   baseline: str,
+  milliseconds: Mapping[str, float],
   seed: int = 0,
   level: float = 0.95,
 ) -> Compared:
@@ -70,6 +69,7 @@ def comparison_report(
     images: what they answered.
     catalogue: under which cases.
     baseline: the model that corruption errors are divided by.
+    milliseconds: per image, of models of which they are known.
     seed: of the bootstrap.
     level: of intervals of risks; all differences hold together with it.
 
@@ -80,13 +80,18 @@ def comparison_report(
   risks = {
     name: risk(one, level=level, seed=seed) for name, one in outcomes.items()
   }
-  comparisons = _comparisons(outcomes, level, seed)
+  comparisons = all_pairs(outcomes, level, seed)
   classes = {
     name: {case: read.classes for case, read in of.items()}
     for name, of in reads.items()
   }
-  coverage = _coverage(outcomes, classes, level, seed)
-  identical = _identical(classes)
+  coverage = all_coverage(
+    outcomes,
+    {name: answers[CLEAN] for name, answers in classes.items()},
+    level,
+    seed,
+  )
+  identical = identical_models(classes)
   errors = _corruption_errors(outcomes, baseline)
   report = {
     "schema": SCHEMA,
@@ -102,6 +107,8 @@ def comparison_report(
         "answers_meaning": _meaning(entrant, reads[name][CLEAN].kind),
         "warnings": _warnings(reads[name], images),
         "missing": _missing(reads[name]),
+        "parameters": entrant.parameters,
+        "milliseconds": milliseconds.get(name),
         "risk": dataclasses.asdict(risks[name]),
         "coverage": dataclasses.asdict(coverage[name]),
         "classes": _slices(outcomes[name], images, level, seed),
@@ -138,44 +145,6 @@ def comparison_report(
     "shift_maps": [m for m in [pixel_shift_map(classes)] if m is not None],
   }
   return Compared(outcomes, risks, comparisons, report)
-
-
-def _comparisons(outcomes, level, seed):
-  """Of all pairs, at a level at which what is asked of them holds together."""
-  each, draws = _each(outcomes, level)
-  options = {"level": each, "draws": draws, "seed": seed}
-  return [
-    compare_risks(outcomes[a], outcomes[b], (a, b), **options)
-    for a, b in itertools.combinations(outcomes, 2)
-  ]
-
-
-def _each(outcomes, level):
-  """By Bonferroni: four accuracies and overall risk of each pair, or the risk
-  alone without labels, and of each model whether it guesses."""
-  labelled = next(iter(outcomes.values())).labelled
-  pairs = len(outcomes) * (len(outcomes) - 1) // 2
-  questions = (len(ACCURACIES) + 1) * pairs + len(outcomes)
-  return bonferroni(level, questions if labelled else pairs)
-
-
-def _coverage(outcomes, classes, level, seed):
-  each, draws = _each(outcomes, level)
-  return {
-    name: class_coverage(
-      one, classes[name][CLEAN], level=each, draws=draws, seed=seed
-    )
-    for name, one in outcomes.items()
-  }
-
-
-def _identical(classes) -> list[list[str]]:
-  """Groups of models that answer every image alike in every case."""
-  groups: dict[tuple[bytes, ...], list[str]] = {}
-  for name, answers in classes.items():
-    key = tuple(answers[case].tobytes() for case in sorted(answers))
-    groups.setdefault(key, []).append(name)
-  return [names for names in groups.values() if len(names) > 1]
 
 
 def _outcomes(reads, images, catalogue):

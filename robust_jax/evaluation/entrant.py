@@ -27,6 +27,7 @@ class Entrant:
       `case` is "clean" or "family/transformation/level" and images are uint8
       `[H, W, C]`.
     logits_fn: the model, where its gradients are known.
+    parameters: how many numbers the model has learned, where that is known.
     declared: what its answers are, where that is known; None finds out.
     batch_size: most images that it is asked about in one call; None is as many
       as memory suffices for.
@@ -39,6 +40,7 @@ class Entrant:
   identity: str
   answer: Callable[[str, Sequence[str], Sequence[np.ndarray]], np.ndarray]
   logits_fn: LogitsFn | None = None
+  parameters: int | None = None
   declared: Kind | None = None
   batch_size: int | None = None
   retries: int = 0

@@ -2,6 +2,7 @@
 
 import math
 import pathlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,18 +19,22 @@ from robust_jax.statistics.outcomes import MINIMUM_FUNCTIONALITY
 
 _TEMPLATES = pathlib.Path(__file__).parent / "templates"
 _CLASSES_SHOWN = 30
-# Okabe and Ito 2008: told apart by all kinds of colour vision. Marks and dashes
-# say the same without colour.
-_COLOURS = (
+# Chosen so that any two are far apart, also without one kind of cone, and each
+# stands out from white. Marks, as many, and dashes say the same without colour.
+COLOURS = (
   "#0072B2",
   "#D55E00",
-  "#007A5A",
-  "#B0578D",
-  "#8A6100",
   "#1F1F1F",
+  "#9000F0",
+  "#A87860",
+  "#781800",
+  "#9090A8",
+  "#600060",
 )
-# One fewer than colours and marks, so that thirty models differ.
+# No divisor of colours and marks, so that forty models differ.
 _DASHES = ("", "6 3", "2 3", "8 3 2 3", "12 4")
+_CONTENTS = "<!--contents-->"
+_HEADING = re.compile(r'<h2 id="([^"]+)">(.*?)</h2>')
 
 
 def html_report(
@@ -63,14 +68,16 @@ def html_report(
   )
   environment.filters["words"] = lambda text: str(text).replace("_", " ")
   environment.filters["shares"] = lambda value: f"{value:z.1f}"
+  environment.filters["axis_end"] = axis_end
+  environment.filters["milliseconds"] = _milliseconds
   seed = report["seed"]
-  return environment.get_template("compare.html").render(
+  page = environment.get_template("compare.html").render(
     report=report,
     models=list(report["models"]),
     style={
       name: {
         "index": i,
-        "colour": _COLOURS[i % len(_COLOURS)],
+        "colour": COLOURS[i % len(COLOURS)],
         "dash": _DASHES[i % len(_DASHES)],
       }
       for i, name in enumerate(report["models"])
@@ -87,6 +94,26 @@ def html_report(
       for name, found in failures.items()
     },
   )
+  return page.replace(_CONTENTS, _contents(page))
+
+
+def axis_end(largest: float) -> float:
+  """Where the axis of values in percent ends: just beyond the largest."""
+  step = next(s for s in (0.1, 1, 2, 5, 10) if largest <= 10 * s)
+  return max(step, math.ceil(round(largest / step, 6)) * step)
+
+
+def _contents(page) -> str:
+  """Links to all parts of the page."""
+  links = "".join(
+    f'<li><a href="#{name}">{title}</a></li>'
+    for name, title in _HEADING.findall(page)
+  )
+  return f'<nav class="contents" aria-label="Contents"><ul>{links}</ul></nav>'
+
+
+def _milliseconds(value) -> str:
+  return f"{value:.2g} ms" if value < 100 else f"{value:,.0f} ms"
 
 
 def _unbroken(value):
@@ -103,16 +130,23 @@ def _labels(conditions):
   return found
 
 
-def _top(report) -> int:
-  """Where the axes of risks end, in percent."""
-  largest = max(
-    part["risk"]["high"]
-    for model in report["models"].values()
-    for family in model["risk"]["families"].values()
-    for transformation in family["transformations"].values()
-    for part in transformation["severities"]
-  )
-  return max(10, math.ceil(largest / 10) * 10)
+def _top(report) -> dict[str, Any]:
+  """Where axes of risk end, in percent: of `families`, and by family of its
+  `changes`."""
+  families: list[float] = []
+  changes: dict[str, list[float]] = {}
+  for model in report["models"].values():
+    for name, family in model["risk"]["families"].items():
+      families += [point["risk"] for point in family["curve"]]
+      changes.setdefault(name, []).extend(
+        part["risk"]["value"]
+        for transformation in family["transformations"].values()
+        for part in transformation["severities"]
+      )
+  return {
+    "families": axis_end(max(families)),
+    "changes": {name: axis_end(max(of)) for name, of in changes.items()},
+  }
 
 
 def _classes(report):

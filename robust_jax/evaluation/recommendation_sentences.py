@@ -97,7 +97,7 @@ def in_whole(pair: Comparison, better: Sequence[Difference]) -> list[str]:
 def in_short(
   name: str, found: Mapping[str, Sequence[Difference]], word: str
 ) -> list[str]:
-  """In what a model is better, or worse, than others, a sentence for each what.
+  """In what a model is better, or worse, than which others.
 
   Args:
     name: of the model.
@@ -108,9 +108,14 @@ def in_short(
   for rival, differences in found.items():
     for difference in differences:
       rivals.setdefault(difference.what, []).append(rival)
+  alike: dict[tuple[str, ...], list[str]] = {}
+  for what, others in rivals.items():
+    alike.setdefault(tuple(others), []).append(what)
   return [
-    f"{name} is {word} than {listed(others)} in {what}."
-    for what, others in rivals.items()
+    f"{name} is {word} than "
+    f"{'every other model' if len(others) == len(found) else listed(others)} "
+    f"in {listed(whats)}."
+    for others, whats in alike.items()
   ]
 
 

@@ -1,10 +1,5 @@
 """The page of a comparison in a real browser, as far as there is one."""
 
-import json
-import re
-import shutil
-import subprocess
-
 import numpy as np
 import PIL.Image
 import pytest
@@ -13,31 +8,27 @@ from experiments.compare import compare
 from robust_jax.adapters.dataset import Sample
 from robust_jax.data.cifar10_15k import Cifar10_15k
 from robust_jax.evaluation.entrant import Entrant
+from robust_jax.evaluation.html_report import COLOURS, axis_end
 from robust_jax.evaluation.sections.natural_shifts import NaturalShifts
 from robust_jax.evaluation.sections.sequences import Sequences
 from robust_jax.evaluation.sections.system_noise import SystemNoise
+from tests.unit.browser import ask, browse, browser
 from tests.unit.whole_page import check_page
 
-BROWSER = next(
-  filter(None, map(shutil.which, ("chromium-headless-shell", "chromium"))),
-  None,
-)
-pytestmark = pytest.mark.skipif(
-  BROWSER is None,
-  reason="no chromium on PATH: apt-get install chromium-headless-shell",
-)
+WIDTHS = (360, 400, 1000, 1280)
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-# What a reader would see, told by the page itself.
-PROBE = """<script>
-addEventListener("load", () => {
-  for (const folded of document.querySelectorAll("details")) folded.open = true;
+# What a reader would see.
+QUESTION = """
   const box = (node) => node.getBoundingClientRect();
-  const pictures = [...document.images];
-  const charts = [...document.querySelectorAll("svg.chart")];
+  const pictures = [...page.images];
+  const charts = [...page.querySelectorAll("svg.chart")];
   const drawn = (chart) => [...chart.querySelectorAll(
     "circle,rect,path,polyline,line")].filter((n) => {
       const b = n.getBBox(); return b.width > 0 || b.height > 0; }).length;
-  const found = {
+  const shown = (node) => view.getComputedStyle(node).display != "none";
+  const tables = [...page.querySelectorAll("table")];
+  const scrolls = [...page.querySelectorAll(".scroll")];
+  return {
     pictures: pictures.length,
     empty: pictures.filter((p) => !p.complete || !p.naturalWidth).length,
     charts: charts.length,
@@ -49,16 +40,32 @@ addEventListener("load", () => {
     ).map((t) => t.textContent)),
     letters: Math.min(...charts.flatMap(
       (c) => [...c.querySelectorAll("text")].map((t) => box(t).height))),
-    fetched: performance.getEntriesByType("resource").map((e) => e.name),
-    parts: [...document.querySelectorAll("h2")].map((n) => n.id),
-    width: document.documentElement.scrollWidth,
-    window: innerWidth,
+    fetched: view.performance.getEntriesByType("resource").map((e) => e.name),
+    parts: [...page.querySelectorAll("h2")].map((n) => n.id),
+    links: [...page.querySelectorAll("nav a")].map((n) => n.hash.slice(1)),
+    width: page.documentElement.scrollWidth,
+    window: view.innerWidth,
+    // Tables that go on beyond the window, and whether that is said.
+    cut: tables.filter((t) => box(t).right > view.innerWidth + 1
+      && !t.closest(".scroll")).map((t) => t.textContent),
+    unsaid: scrolls.filter((s) => s.scrollWidth > s.clientWidth + 1
+      && !shown(s.querySelector(".more"))).map((s) => s.ariaLabel),
+    needless: scrolls.filter((s) => s.scrollWidth <= s.clientWidth
+      && shown(s.querySelector(".more"))).map((s) => s.ariaLabel),
+    sideways: scrolls.filter((s) => s.scrollWidth > s.clientWidth + 1).map(
+      (s) => s.ariaLabel),
+    // The first table shows all of its columns at any width.
+    short: [...page.querySelectorAll(".stacked td")].filter((c) =>
+      box(c).width < 20 || box(c).right > view.innerWidth + 1).length,
   };
-  const pre = document.createElement("pre");
-  pre.id = "found"; pre.textContent = JSON.stringify(found);
-  document.body.append(pre);
-});
-</script></body>"""
+"""
+
+
+@pytest.fixture(scope="module")
+def started():
+  found, reason = browser()
+  if found is None:
+    pytest.skip(reason)
 
 
 class Squares:
@@ -88,12 +95,26 @@ def _corner(images):
   return np.stack([x[3, 5] for x in images]).argmax(axis=1)
 
 
+def _noisy(scale):
+  """As `_middle`, with the corner mixed in."""
+
+  def answer(images):
+    corner = np.stack([x[3, 5] for x in images]) / 20
+    return _middle(images) + scale * np.pad(corner, [(0, 0), (0, 7)])
+
+  return answer
+
+
+def _entrant(name, predict):
+  return Entrant(name, "here", "function", name, lambda *x: predict(x[2]))
+
+
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
   """A report with every kind of part in it."""
   path = tmp_path_factory.mktemp("page")
   models = {
-    name: Entrant(name, "here", "function", name, lambda *x, f=f: f(x[2]))
+    name: _entrant(name, f)
     for name, f in (
       ("middle", _middle),
       ("a model with a rather long name", _corner),
@@ -121,60 +142,140 @@ def page(tmp_path_factory):
   return path / "report.html"
 
 
-def _browse(page, *options):
-  result = subprocess.run(
-    [
-      BROWSER,
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-background-networking",
-      "--enable-logging=stderr",
-      *options,
-      page.as_uri(),
-    ],
-    capture_output=True,
-    text=True,
-    timeout=60,
-    check=True,
-  )
-  return result.stdout, result.stderr
-
-
-@pytest.mark.parametrize("width", [360, 1280])
-def test_a_reader_sees_all_of_it(page, width):
+def _ask(page, folder):
   text = page.read_text(encoding="utf-8")
   check_page(text)
   assert POLICY in text  # the browser itself refuses what is not in the page
-  probed = page.with_name(f"probed_{width}.html")
-  allowed = text.replace(POLICY, f"{POLICY}; script-src 'unsafe-inline'")
-  probed.write_text(allowed.replace("</body>", PROBE), encoding="utf-8")
-  dom, log = _browse(probed, f"--window-size={width},900", "--dump-dom")
-  (told,) = re.findall(r'<pre id="found">(.*?)</pre>', dom)
-  found = json.loads(told)
+  unfolded = text.replace("<details", "<details open")
+  found, log = ask(unfolded, folder, WIDTHS, QUESTION)
   assert "CONSOLE" not in log, log
-  assert found["window"] == width
-  assert found["width"] <= width  # nothing sticks out
-  assert found["pictures"] >= 4
-  assert found["empty"] == 0
-  # Risks, two families, four photometric changes, sequences, who is right.
-  assert found["charts"] == 1 + 2 + 4 + 1 + 1
-  assert {"natural", "sequences", "libraries"} <= set(found["parts"])
-  # Two models and a grid in each.
-  assert min(found["marks"]) >= 5
-  # A line for each of two models in six charts, of 248 units across.
-  assert len(found["lines"]) == 2 * 6
-  assert min(found["lines"]) >= 248
-  assert found["outside"] == []
-  assert found["letters"] >= 10
-  assert [n for n in found["fetched"] if not n.startswith("data:")] == []
+  for width, seen in found.items():
+    assert seen["window"] == width
+    assert seen["width"] <= width  # nothing sticks out
+    assert seen["pictures"] >= 2
+    assert seen["empty"] == 0
+    assert seen["outside"] == []
+    assert seen["letters"] >= 10
+    assert [n for n in seen["fetched"] if not n.startswith("data:")] == []
+    assert seen["links"] == seen["parts"]
+    assert seen["cut"] == []
+    assert seen["unsaid"] == seen["needless"] == []
+    assert seen["short"] == 0
+  return found
 
 
+@pytest.mark.usefixtures("started")
+def test_a_reader_sees_all_of_it(page, tmp_path):
+  for seen in _ask(page, tmp_path).values():
+    # Risks, two families, four photometric changes, sequences, who is right.
+    assert seen["charts"] == 1 + 2 + 4 + 1 + 1
+    assert {"natural", "sequences", "libraries"} <= set(seen["parts"])
+    # Two models and a grid in each.
+    assert min(seen["marks"]) >= 5
+    # A line for each of two models in six charts, of 248 units across.
+    assert len(seen["lines"]) == 2 * 6
+    assert min(seen["lines"]) >= 248
+
+
+@pytest.mark.usefixtures("started")
+@pytest.mark.parametrize("num_models", [3, 7])
+def test_a_reader_sees_every_model(tmp_path, num_models):
+  models = {
+    f"model {i} of {num_models}": _entrant(f"model {i}", _noisy(i))
+    for i in range(num_models)
+  }
+  compare(models, Squares(), tmp_path, families=["photometric", "pixel_shift"])
+  found = _ask(tmp_path / "report.html", tmp_path)
+  # A narrow window cannot hold seven columns, and says where they are.
+  assert "Risk per family" in found[360]["sideways"]
+  assert not found[1280]["sideways"] or num_models == 7
+  text = (tmp_path / "report.html").read_text(encoding="utf-8")
+  for name in models:
+    assert text.count(f">{name}") > 3
+
+
+@pytest.mark.usefixtures("started")
 def test_a_picture_of_it_is_not_empty(page, tmp_path):
   file = tmp_path / "page.png"
-  _, log = _browse(page, "--window-size=800,3000", f"--screenshot={file}")
+  _, log = browse(page, "--window-size=800,3000", f"--screenshot={file}")
   assert "CONSOLE" not in log, log
   with PIL.Image.open(file) as picture:
     pixels = np.asarray(picture.convert("RGB")).reshape(-1, 3)
-  for colour in ("0072B2", "D55E00"):  # of the two models
-    wanted = np.frombuffer(bytes.fromhex(colour), np.uint8)
-    assert (pixels == wanted).all(axis=1).sum() > 100
+  for colour in COLOURS[:2]:
+    expected = np.frombuffer(bytes.fromhex(colour[1:]), np.uint8)
+    assert (pixels == expected).all(axis=1).sum() > 100
+
+
+# What protanopes, deuteranopes and tritanopes see of linear RGB: Machado,
+# Oliveira & Fernandes 2009, at full severity.
+VISION = {
+  "all cones": np.eye(3),
+  "no red": [
+    [0.152286, 1.052583, -0.204868],
+    [0.114503, 0.786281, 0.099216],
+    [-0.003882, -0.048116, 1.051998],
+  ],
+  "no green": [
+    [0.367322, 0.860646, -0.227968],
+    [0.280085, 0.672501, 0.047413],
+    [-0.011820, 0.042940, 0.968881],
+  ],
+  "no blue": [
+    [1.255528, -0.076749, -0.178779],
+    [-0.078411, 0.930809, 0.147602],
+    [0.004733, 0.691367, 0.303900],
+  ],
+}
+
+
+def _linear(colour):
+  value = np.frombuffer(bytes.fromhex(colour[1:]), np.uint8) / 255
+  return np.where(
+    value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4
+  )
+
+
+@pytest.mark.parametrize("vision", VISION)
+def test_eight_colours_are_told_apart(vision):
+  seen = np.stack([_linear(c) for c in COLOURS]) @ np.transpose(VISION[vision])
+  to_xyz = np.array(
+    [
+      [0.4124564, 0.3575761, 0.1804375],
+      [0.2126729, 0.7151522, 0.0721750],
+      [0.0193339, 0.1191920, 0.9503041],
+    ]
+  )
+  xyz = np.clip(seen, 0, 1) @ to_xyz.T
+  luminance = xyz[:, 1]
+  assert (1.05 / (luminance + 0.05) >= 2.8).all()  # against white
+  scaled = xyz / [0.95047, 1, 1.08883]
+  f = np.where(scaled > 0.008856, np.cbrt(scaled), 7.787 * scaled + 16 / 116)
+  lab = np.stack(
+    [
+      116 * f[:, 1] - 16,
+      500 * (f[:, 0] - f[:, 1]),
+      200 * (f[:, 1] - f[:, 2]),
+    ],
+    axis=1,
+  )
+  distances = np.linalg.norm(lab[:, None] - lab, axis=-1)
+  # Ten are seen at a glance.
+  assert distances[np.triu_indices(len(COLOURS), 1)].min() > 25
+
+
+@pytest.mark.parametrize(
+  ("largest", "end"),
+  [
+    (0, 0.1),
+    (0.04, 0.1),
+    (0.95, 1),
+    (3.1, 4),
+    (10, 10),
+    (12.1, 14),
+    (41, 45),
+    (99, 100),
+    (100, 100),
+  ],
+)
+def test_axes_end_where_data_end(largest, end):
+  assert axis_end(largest) == pytest.approx(end)

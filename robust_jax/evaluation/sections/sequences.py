@@ -103,8 +103,12 @@ class _Asking:
     )
     for model, result in found["models"].items():
       result["missing"] = self._missing(model)
-    images = len(setting.images.ids)
-    return {"images": images, "sequences": list(self._names), **found}
+    return {
+      "images": len(setting.images.ids),
+      "frames": self._frames(),
+      "sequences": list(self._names),
+      **found,
+    }
 
   def _flips(self, model: str) -> dict[str, np.ndarray]:
     """Sequence -> the share of frames that flip, `[N]`."""
@@ -116,6 +120,10 @@ class _Asking:
       classes = kept.read(step).classes.reshape(len(group.rows), -1)
       found[name][group.rows] = flip_probability(classes, noise=name in NOISE)
     return found
+
+  def _frames(self) -> int:
+    kept = next(iter(self._setting.kept.values()))
+    return sum(len(kept.read(step).classes) for step in self.steps)
 
   def _missing(self, model: str) -> int:
     kept = self._setting.kept[model]
