@@ -246,13 +246,13 @@ def _without_processes(arguments: list[str]) -> list[str]:
 
 def command(argv: Sequence[str]) -> int:
   """Runs the command line; returns its exit status, as `run_command` does."""
-  return run_command(
+  status = run_command(
     lambda: main(parse_flags(argv)), show_traceback="--traceback" in argv
   )
+  if status == ERROR:
+    joining.leave(status)
+  return status
 
 
 if __name__ == "__main__":
-  status = command(sys.argv)
-  if status == ERROR:
-    joining.leave(status)
-  raise SystemExit(status)
+  raise SystemExit(command(sys.argv))

@@ -16,6 +16,8 @@ from experiments.named_options import complete, options_of
 from experiments.run_command import HelpShown
 from robust_jax import checks
 
+# Of several processes, the first alone speaks.
+_OTHERS = re.compile(r"--processes\b|--process-id=0*[1-9]")
 _CONFIGS = pathlib.Path(__file__).parent / "configs"
 
 
@@ -44,8 +46,9 @@ def parse_flags(argv: Sequence[str]) -> list[str]:
     for path in typed:
       _refuse_unknown_field(path, config)
     flags.FLAGS["config"].parser = _Loaded(config)
-    for sentence in lost:
-      print(f"note: {sentence}", file=sys.stderr)
+    if not any(_OTHERS.match(argument) for argument in argv):
+      for sentence in lost:
+        print(f"note: {sentence}", file=sys.stderr)
   try:
     rest = flags.FLAGS(argv)
     _refuse_bad_values()

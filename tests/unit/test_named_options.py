@@ -61,6 +61,17 @@ def test_an_attack_of_ones_own_gets_its_options(monkeypatch, capsys):
   assert all(section in said for section in ("search", "set", "objective"))
 
 
+def test_of_several_processes_one_says_what_was_left_out(monkeypatch, capsys):
+  for one in ("--process-id=0", "--process-id=1", "--processes=2"):
+    argv = ["main", f"--config={digits_pgd.__file__}", one]
+    argv.append("--config.attack.search.name=fgsm")
+    monkeypatch.setattr(sys, "argv", argv)
+    with flagsaver.flagsaver():
+      main.parse_flags(argv)
+    said = capsys.readouterr().err
+    assert said.count("search is fgsm now") == (one == "--process-id=0")
+
+
 def test_an_attack_of_ones_own_may_be_added_and_asked_for(monkeypatch):
   made = config(
     monkeypatch,
