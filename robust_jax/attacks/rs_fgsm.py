@@ -6,6 +6,7 @@ from robust_jax import losses
 from robust_jax.attacks.standalone import standalone
 from robust_jax.on_cpu import canonicalize_on_cpu
 from robust_jax.perturbations.linf import linf
+from robust_jax.search import ascent
 from robust_jax.types import Array, Attack, Key, LogitsFn
 
 
@@ -35,7 +36,7 @@ def rs_fgsm(eps: Array | float, *, step_size: Array | float = 1.25) -> Attack:
     grad = jax.grad(
       lambda noise: losses.soft_margin(model(x + noise), labels).sum()
     )(start)
-    step = step_size * pset.steepest(x, grad)
+    step = step_size * pset.steepest(x, ascent.usable(grad))
     x_adv = pset.apply(x, pset.project(x, start + step))
     return jax.lax.stop_gradient(x_adv)
 

@@ -47,7 +47,7 @@ def masking_checks(
   """Runs every check, and says what was found.
 
   A few hundred images are enough. Per image and radius: `num_steps *
-  (restarts + 3/2) + 1` gradients (71) and, with the default black box, some
+  (restarts + 3/2) + 2` gradients (72) and, with the default black box, some
   160 forward passes; `num_steps` gradients of the surrogate's, if any. Two
   programs are compiled whatever the number of radii, and none for another
   model of the same structure (`models.frozen`) or other radii.

@@ -18,8 +18,9 @@ def fgsm(
   """One step of steepest ascent from the clean point, then the projection.
 
   On a model that is affine around x this is the optimum over an Lp ball. Two
-  forward passes and one backward; the clean point is kept where the step made
-  the objective no larger.
+  forward passes and one backward, and one of each more if an example has no
+  gradient at its clean point. That is kept where the step made the objective
+  smaller.
 
   Args:
     key: not used; the method is deterministic.
@@ -33,7 +34,7 @@ def fgsm(
   the published method returns the step even where it does not help.
   """
   del key
-  clean, grad = ascent.score_and_gradient(objective, pset, x, pset.zero(x))
+  clean, grad = ascent.clean_and_gradient(objective, pset, x)
   stepped = tree.add(clean.theta, step_size, pset.steepest(x, grad))
   theta = pset.project(x, stepped)
   return tree.better(clean, ascent.score(objective, pset, x, theta))

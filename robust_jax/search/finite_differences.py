@@ -85,7 +85,7 @@ def ascend(
       num_samples=num_samples,
       radius=radius,
     )
-    theta, memory = rule.move(theta, grad, memory)
+    theta, memory = rule.move(theta, ascent.usable(grad), memory)
     best = tree.better(best, ascent.score(objective, pset, x, theta))
     return theta, memory, best
 
