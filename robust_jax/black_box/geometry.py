@@ -55,6 +55,12 @@ def distance(x: np.ndarray, x_adv: np.ndarray, norm: Norm) -> np.ndarray:
   return change.max(axis=axes)
 
 
+def radii(eps: float | np.ndarray, x: np.ndarray, norm: Norm) -> np.ndarray:
+  """`eps` of each example, `[B]` float32; no more than the box is wide."""
+  width = 1.0 if norm == "linf" else np.sqrt(x[0].size)
+  return np.broadcast_to(np.minimum(eps, width).astype(np.float32), len(x))
+
+
 def toward(
   x: np.ndarray, x_adv: np.ndarray, share: np.ndarray, norm: Norm
 ) -> np.ndarray:

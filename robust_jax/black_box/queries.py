@@ -123,7 +123,7 @@ class Victim:
     return result
 
   def margin(self, images: np.ndarray, owner: np.ndarray) -> np.ndarray:
-    """How far each image is on the adversary's side, float32 `[M]`.
+    """How far each image is on the adversary's side, float64 `[M]`.
 
     The best other score less the label's, or the reverse for a target:
     positive where the victim is fooled; `-inf` where the budget is spent or the
@@ -134,7 +134,7 @@ class Victim:
       ValueError: the victim answers labels only.
     """
     sent = self._charge(owner)
-    result = np.full(len(images), -np.inf, np.float32)
+    result = np.full(len(images), -np.inf)
     answer = self._ask(images[sent])
     if answer.ndim == 1:
       raise ValueError(
@@ -185,7 +185,8 @@ class Victim:
     return self._as_logits(answer)
 
   def _as_logits(self, scores):
-    scores = scores.astype(np.float32)
+    # With all the digits they came with: their differences count.
+    scores = scores.astype(np.float64)
     bad = np.isnan(scores).any(axis=1)
     if bad.any() and not self._has_warned:
       self._has_warned = True

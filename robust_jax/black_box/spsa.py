@@ -52,7 +52,7 @@ def spsa(
   def attack(key: Key, predict: Predict, x, labels):
     victim = Victim(predict, x, labels, max_queries, targeted)
     generators = geometry.generators(key, len(victim.x))
-    radius = np.broadcast_to(np.float32(eps), len(victim.x))
+    radius = geometry.radii(eps, victim.x, norm)
     per_pixel = radius if norm == "linf" else radius / np.sqrt(victim.x[0].size)
     reach = np.full(len(radius), probe)
     point, best = victim.x.copy(), victim.x.copy()

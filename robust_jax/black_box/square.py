@@ -53,7 +53,7 @@ def square(
       )
     victim = Victim(predict, x, labels, max_queries, targeted)
     generators = geometry.generators(key, len(victim.x))
-    radius = np.broadcast_to(np.float32(eps), len(victim.x))
+    radius = geometry.radii(eps, victim.x, norm)
     best = victim.x.copy()
     value = victim.margin(best, np.arange(len(best)))
     for iteration in itertools.count():
