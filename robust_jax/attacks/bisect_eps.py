@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from robust_jax import checks
 from robust_jax.attacks import minimal
+from robust_jax.attacks.goals import goal_of
 from robust_jax.attacks.standalone import standalone
 from robust_jax.types import Array, Attack, Key, LogitsFn
 
@@ -25,8 +26,9 @@ def bisect_eps(
         lambda eps: compose(search.pgd, perturbations.linf(eps), losses.margin),
         jnp.inf, largest=1.0)
 
-  The first attempt is at `largest`. After a hit, whose own norm is the new
-  upper end, the radius falls, after a miss it rises. One compiled program.
+  The first attempt is at `largest`. After a hit the radius falls, after a miss
+  it rises. The upper end is the nearest hit on the way to the one found, so
+  that a large first radius costs no more rounds. One compiled program.
 
   Args:
     make_attack: eps `[B]` -> an attack whose changes have at most that norm.
@@ -48,7 +50,7 @@ def bisect_eps(
 
   @standalone
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
-    goal = minimal.goal_of(logits_fn, x, labels, targeted)
+    goal = goal_of(logits_fn, x, labels, targeted)
     keys = jax.random.split(key, num_rounds)
 
     def attempt(i, carry):
@@ -57,12 +59,13 @@ def bisect_eps(
       x_adv = x_adv.astype(jnp.float32)
       logits = goal.logits(x_adv)
       best = minimal.nearer(best, goal, x_adv, logits, norm)
+      best = minimal.pulled_back(goal, best, norm)
       low = jnp.where(goal.hit(logits), low, jnp.maximum(low, eps))
       # Without a hit yet there is nowhere to go but to the largest again.
       high = jnp.minimum(best.distance, largest)
       return (low + high) / 2, low, best
 
-    best, _ = minimal.clean(goal)
+    best = minimal.clean(goal)
     eps = jnp.broadcast_to(jnp.asarray(largest, jnp.float32), len(x))
     start = (eps, jnp.zeros(len(x)), best)
     best = jax.lax.fori_loop(0, num_rounds, attempt, start)[-1]

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 
 from robust_jax import checks, tree
 from robust_jax.attacks import minimal
+from robust_jax.attacks.goals import goal_of
 from robust_jax.attacks.standalone import standalone
 from robust_jax.types import Array, Attack, Key, LogitsFn
 
@@ -43,7 +44,8 @@ def deepfool(
 
   Source: Moosavi-Dezfooli et al. 2016, "DeepFool", algorithm 2, and section
   3.3 for other norms. Deviations: each iterate is cut to the box; `overshoot`
-  is in the iterates, as in the authors' code; the targeted form.
+  is in the iterates, as in the authors' code; the targeted form; an image where
+  the margin has no gradient starts a little off.
   """
   if norm not in (2, jnp.inf):
     raise ValueError(f"norm = {norm}: DeepFool is for 2 and inf.")
@@ -53,9 +55,9 @@ def deepfool(
   @standalone
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
     del key
-    goal = minimal.goal_of(logits_fn, x, labels, targeted)
-    best, logits = minimal.clean(goal)
-    rivals = strongest_others(logits, labels, num_rivals)
+    goal = goal_of(logits_fn, x, labels, targeted)
+    best = minimal.clean(goal)
+    rivals = goal.nearest_classes(goal.clean_logits, num_rivals)
 
     def step(carry):
       theta, best = carry
@@ -73,24 +75,16 @@ def deepfool(
       done = jnp.isfinite(carry[1].distance).all()
       return jax.lax.cond(done, lambda carry: carry, step, carry)
 
-    start = (jnp.zeros_like(goal.x), best)
-    theta, best = jax.lax.fori_loop(0, num_steps, unless_all_hit, start)
+    start = minimal.with_gradient(
+      lambda x: minimal.ascend_margin(goal, x)[2], goal.x
+    )
+    carry = (start - goal.x, best)
+    theta, best = jax.lax.fori_loop(0, num_steps, unless_all_hit, carry)
     last = goal.returned(goal.x + (1 + overshoot) * theta).astype(jnp.float32)
     best = minimal.nearer(best, goal, last, goal.logits(last), norm)
     return minimal.returned(goal, best)
 
   return attack
-
-
-def strongest_others(logits: Array, labels: Array, count: int) -> Array:
-  """The `count` classes of largest logits, but not the label, `[B, count]`.
-
-  Fewer where there are not so many.
-  """
-  num_classes = logits.shape[-1]
-  is_label = jax.nn.one_hot(labels, num_classes, dtype=bool)
-  others = jnp.where(is_label, -jnp.inf, logits)
-  return jax.lax.top_k(others, min(count, num_classes - 1))[1]
 
 
 def _to_nearest_plane(goal, rivals, x_adv, norm):

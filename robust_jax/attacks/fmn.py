@@ -6,10 +6,9 @@ import optax
 
 from robust_jax import checks, tree
 from robust_jax.attacks import minimal
+from robust_jax.attacks.goals import DUAL, goal_of
 from robust_jax.attacks.standalone import standalone
 from robust_jax.types import Array, Attack, Key, LogitsFn
-
-_DUAL = {1: jnp.inf, 2: 2, jnp.inf: 1}
 
 
 def fmn(
@@ -51,8 +50,8 @@ def fmn(
   Source: Pintor et al. 2021, "Fast Minimum-norm Adversarial Attacks through
   Adaptive Norm Constraints", algorithm 1. Deviations: coordinates that the box
   holds are left out of the gradient, without which many MNIST images are never
-  fooled; the last iterate is scored; L0 counts pixels;
-  the noisy starts.
+  fooled; the margin is that of the class whose boundary looks nearest; the last
+  iterate is scored; L0 counts pixels; the noisy starts.
   """
   if norm not in (0, 1, 2, jnp.inf):
     raise ValueError(f"norm = {norm}: FMN is for 0, 1, 2 and inf.")
@@ -63,7 +62,7 @@ def fmn(
 
   @standalone
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
-    goal = minimal.goal_of(logits_fn, x, labels, targeted)
+    goal = goal_of(logits_fn, x, labels, targeted, norm)
     farthest = minimal.distance(jnp.maximum(goal.x, 1 - goal.x), norm)
 
     def step(i, carry):
@@ -101,8 +100,9 @@ def fmn(
 
 
 def _next_radius(theta, margin, grad, eps, rate, hit, best, norm):
-  slope = jnp.maximum(tree.norm(grad, _DUAL[norm]), 1e-12)
-  boundary = minimal.distance(theta, norm) + jnp.abs(margin) / slope
+  slope = tree.norm(grad, DUAL[norm])
+  ahead = jnp.abs(margin) / jnp.where(slope > 0, slope, 1.0)
+  boundary = minimal.distance(theta, norm) + ahead
   found = jnp.isfinite(best.distance)
   missed = jnp.where(found, eps * (1 + rate), boundary)
   return jnp.where(hit, jnp.minimum(eps * (1 - rate), best.distance), missed)

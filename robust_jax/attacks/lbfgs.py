@@ -8,10 +8,13 @@ import jax.numpy as jnp
 from robust_jax import checks, losses
 from robust_jax.attacks import minimal
 from robust_jax.attacks.box_quasi_newton import minimise_in_box
-from robust_jax.attacks.deepfool import strongest_others
+from robust_jax.attacks.goals import goal_of
 from robust_jax.attacks.standalone import standalone
 from robust_jax.attacks.weight_search import smallest_weight
 from robust_jax.types import Array, Attack, Key, LogitsFn
+
+# The gap between the clean logits of answer and goal, once they are scaled.
+_SHARPNESS = 10.0
 
 
 def lbfgs(
@@ -28,14 +31,14 @@ def lbfgs(
   """Minimises `||x' - x||^2 + weight * J(x', l')` over x' in [0, 1].
 
   J is the cross-entropy of the wanted class l'. A search finds the smallest
-  weight that reaches l', which is the largest c of `c |x' - x| + J`. Projected
-  L-BFGS, all examples in one compiled program.
+  weight whose minimum is a hit, which is the largest c of `c |x' - x| + J`.
+  Projected L-BFGS, all examples in one compiled program.
 
   Args:
     num_steps: quasi-Newton steps for each weight.
     num_rounds: weights tried.
-    num_targets: without a target, how many classes are tried as l', the
-      likeliest of the clean image first. All, if there are fewer.
+    num_targets: without a target, how many classes are tried as l', those
+      whose boundaries look nearest first. All, if there are fewer.
     initial_weight: the first weight.
     memory: pairs of steps and gradient changes remembered.
     restarts: runs, each example keeping its nearest hit: the first from x, the
@@ -54,8 +57,9 @@ def lbfgs(
   Source: Szegedy et al. 2014, "Intriguing properties of neural networks",
   section 4.1. Deviations: the square of the L2 norm, which is smooth at x; both
   lead through the same points as the weight changes, those that are nearest
-  for their J. Any wrong answer counts, not only
-  l'; the noisy starts.
+  for their J. J is taken of logits scaled so that x is 10 away from the goal:
+  it then hardly hears of classes that are not near. Any wrong answer counts,
+  not only l'; the last overshoot is taken back; the noisy starts.
   """
   checks.at_least_one("num_steps", num_steps)
   checks.at_least_one("num_rounds", num_rounds)
@@ -65,23 +69,24 @@ def lbfgs(
 
   @standalone
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
-    goal = minimal.goal_of(logits_fn, x, labels, targeted)
+    goal = goal_of(logits_fn, x, labels, targeted, 2)
     wanted = labels[:, None]
     if not targeted:
-      wanted = strongest_others(goal.logits(goal.x), labels, num_targets)
+      wanted = goal.nearest_classes(goal.clean_logits, num_targets)
+    sharpness = _SHARPNESS / goal.clean_gap
 
     def towards(start, i, best):
       def run(weight, best):
         def loss(x_adv):
           logits = goal.logits(x_adv)
           size = jnp.square(x_adv - goal.x).reshape(len(x), -1).sum(axis=1)
-          misses = losses.cross_entropy(logits, wanted[:, i])
+          sharp = sharpness[:, None] * logits
+          misses = losses.cross_entropy(sharp, wanted[:, i])
           return size + weight * misses, logits
 
         def visit(seen, x_adv, logits):
-          best, reached = seen
-          best = minimal.nearer(best, goal, x_adv, logits, 2)
-          return best, reached | goal.hit(logits)
+          best = minimal.nearer(seen[0], goal, x_adv, logits, 2)
+          return best, goal.hit(logits)
 
         seen = (best, jnp.zeros(len(x), bool))
         return minimise_in_box(loss, start, visit, seen, num_steps, memory)
@@ -93,6 +98,6 @@ def lbfgs(
       return jax.lax.fori_loop(0, wanted.shape[1], attempt, best)
 
     best = minimal.from_several_starts(search, key, goal, restarts, noise)
-    return minimal.returned(goal, best)
+    return minimal.returned(goal, minimal.pulled_back(goal, best, 2))
 
   return attack

@@ -1,13 +1,4 @@
-"""What the minimal-norm attacks share: the goal, and the nearest hit so far.
-
-A point is a *hit* where the adversary has what it wants by the model's answer
-on the very image that will be returned, rounded to x's dtype and in the box.
-Programs that compile differently answer differently in the last digits, and
-these attacks stop at the decision boundary: a hit must clear it by 1e-5 of the
-larger logit (two roundings, if the model's numbers are short), or another
-evaluation of the same image might not see it. What they maximise is 0 at twice
-that, so that rounding cannot hold them on it.
-"""
+"""What the minimal-norm attacks share: the nearest hit so far, and starts."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -15,58 +6,15 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from robust_jax import losses, tree
-from robust_jax.on_cpu import canonicalize_on_cpu
-from robust_jax.types import Array, Key, LogitsFn
+from robust_jax import tree
+from robust_jax.attacks.goals import Goal
+from robust_jax.perturbations import balls
+from robust_jax.types import Array, Key
 
-_CLEAR = 1e-5
-
-
-class Goal(NamedTuple):
-  """What the adversary starts from and wants.
-
-  Attributes:
-    x: clean images `[B, ...]`, float32.
-    labels: `[B]`, to get away from, or to reach if `targeted`.
-    targeted: which of the two.
-    logits: x' float32 -> logits float32, of the image that would be returned.
-    returned: x' float32 -> that image, cut to the box and in x's dtype.
-    clear: how far beyond the boundary a hit must be, relative to the larger of
-      the two logits that meet there.
-  """
-
-  x: Array
-  labels: Array
-  targeted: bool
-  logits: LogitsFn
-  returned: Callable[[Array], Array]
-  clear: float
-
-  def margin(self, logits: Array) -> Array:
-    """`[B]`, what to maximise: positive where the goal is safely reached."""
-    return self._raw_margin(logits) - 2 * self.clearance(logits)
-
-  def answered(self, logits: Array) -> Array:
-    """`[B]`, where the answer is the wanted one; no comparison with NaN is."""
-    is_label = logits.argmax(axis=-1) == self.labels
-    wanted = is_label if self.targeted else ~is_label
-    return wanted & jnp.isfinite(self._raw_margin(logits))
-
-  def hit(self, logits: Array) -> Array:
-    """`[B]`, where the wanted answer is clear of the boundary."""
-    clear = self._raw_margin(logits) >= self.clearance(logits)
-    return self.answered(logits) & clear
-
-  def clearance(self, logits: Array) -> Array:
-    """How far beyond the boundary a hit must be, `[B]`, without gradient."""
-    logits = jax.lax.stop_gradient(logits)
-    of_label = jnp.take_along_axis(logits, self.labels[:, None], axis=-1)[:, 0]
-    other = of_label + losses.margin(logits, self.labels)
-    return self.clear * jnp.maximum(jnp.abs(of_label), jnp.abs(other))
-
-  def _raw_margin(self, logits):
-    margin = losses.margin(logits, self.labels)
-    return -margin if self.targeted else margin
+# Standard deviation, in input units, of the first of some displacements.
+_FIRST_NOISE = 0.01
+_NUM_NOISES = 6
+_NUM_HALVINGS = 10
 
 
 class Nearest(NamedTuple):
@@ -79,34 +27,10 @@ class Nearest(NamedTuple):
   distance: Array
 
 
-def goal_of(
-  logits_fn: LogitsFn, x: Array, labels: Array, targeted: bool
-) -> Goal:
-  """The goal, with its input checked; see `victim`."""
-  model = canonicalize_on_cpu(logits_fn)
-
-  def returned(x_adv: Array) -> Array:
-    return jnp.clip(x_adv, 0.0, 1.0).astype(x.dtype)
-
-  def logits(x_adv: Array) -> Array:
-    # Not `returned`: the cut's derivative is not 1 at its ends.
-    return model(x_adv.astype(x.dtype)).astype(jnp.float32)
-
-  answer = jax.eval_shape(logits_fn, x).dtype
-  coarsest = max(float(jnp.finfo(t).eps) for t in (x.dtype, answer))
-  clear = max(_CLEAR, 2 * coarsest)
-  return Goal(x.astype(jnp.float32), labels, targeted, logits, returned, clear)
-
-
-def clean(goal: Goal) -> tuple[Nearest, Array]:
-  """The clean image as a candidate, at distance 0 where it is answered so.
-
-  Returns:
-    the candidate, and the clean logits.
-  """
-  logits = goal.logits(goal.x)
-  distance = jnp.where(goal.answered(logits), 0.0, jnp.inf)
-  return Nearest(goal.x, distance), logits
+def clean(goal: Goal) -> Nearest:
+  """The clean image as a candidate, at distance 0 where it is answered so."""
+  distance = jnp.where(goal.answered(goal.clean_logits), 0.0, jnp.inf)
+  return Nearest(goal.x, distance)
 
 
 def nearer(
@@ -151,7 +75,7 @@ def gradient(
 ) -> tuple[Array, Any, Array]:
   """`loss(x') -> (values [B], aux)` at x', and the gradient of the values.
 
-  Where a gradient is not finite it reads 0: that example stays where it is.
+  Where a gradient is not finite it reads 0.
   """
   value, pullback, aux = jax.vjp(loss, x_adv, has_aux=True)
   (grad,) = pullback(jnp.ones_like(value))
@@ -188,15 +112,71 @@ def from_several_starts(
     noise: its standard deviation in each coordinate, in input units.
   """
   keys = jax.random.split(key, restarts)
-  first, _ = clean(goal)
+  first = clean(goal)
 
   def body(i, best):
     change = noise * jax.random.normal(keys[i], goal.x.shape)
     start = jnp.where(i > 0, jnp.clip(goal.x + change, 0.0, 1.0), goal.x)
-    new = run(start, first)
+    new = run(with_gradient(lambda x: ascend_margin(goal, x)[2], start), first)
     return tree.where(new.distance < best.distance, new, best)
 
   return jax.lax.fori_loop(0, restarts, body, first)
+
+
+def with_gradient(gradient: Callable[[Array], Array], start: Array) -> Array:
+  """`start`, or where there is no gradient a point near it that has one.
+
+  A gradient that is 0 or not finite, as that of a norm at black or of a
+  symmetric function in its middle, leads nowhere from there. Points are drawn
+  farther and farther off; those that have a gradient cost nothing more.
+
+  Args:
+    gradient: x' `[B, ...]` -> its gradient, 0 where that is not finite.
+    start: `[B, ...]` in the box.
+  """
+  noise = jax.random.normal(jax.random.key(0), start.shape[1:])
+
+  def attempt(i, carry):
+    x_adv, _ = carry
+    stuck = tree.norm(gradient(x_adv), jnp.inf) == 0
+    away = jnp.clip(start + _FIRST_NOISE * 2.0**i * noise, 0.0, 1.0)
+    return tree.where(stuck, away, x_adv), stuck
+
+  def unless_none_stuck(i, carry):
+    return jax.lax.cond(carry[1].any(), attempt, lambda i, c: c, i, carry)
+
+  all_stuck = jnp.ones(len(start), bool)
+  return jax.lax.fori_loop(
+    0, _NUM_NOISES, unless_none_stuck, (start, all_stuck)
+  )[0]
+
+
+def pulled_back(goal: Goal, best: Nearest, norm: float) -> Nearest:
+  """The nearest hit on the way from x to `best`, by bisection.
+
+  A method that weighs the distance against a loss crosses the boundary by steps
+  of some length; what they overshoot is given back. In Linf the way leads
+  through the projections of `best` onto smaller balls; in L0 there is none.
+  """
+  if norm == 0:
+    return best
+  change = best.x_adv - goal.x
+  length = tree.norm(change, jnp.inf)
+
+  def halve(_, carry):
+    low, high, best = carry
+    middle = (low + high) / 2
+    if norm == jnp.inf:
+      x_adv = goal.x + balls.onto_linf(change, middle * length)
+    else:
+      x_adv = goal.x + tree.expand(middle, change) * change
+    logits = goal.logits(x_adv)
+    hit = goal.hit(logits)
+    best = nearer(best, goal, x_adv, logits, norm)
+    return jnp.where(hit, low, middle), jnp.where(hit, middle, high), best
+
+  ends = jnp.zeros(len(change)), jnp.ones(len(change))
+  return jax.lax.fori_loop(0, _NUM_HALVINGS, halve, (*ends, best))[-1]
 
 
 def returned(goal: Goal, best: Nearest) -> Array:

@@ -6,6 +6,7 @@ import optax
 
 from robust_jax import checks, tree
 from robust_jax.attacks import minimal
+from robust_jax.attacks.goals import goal_of
 from robust_jax.attacks.standalone import standalone
 from robust_jax.types import Array, Attack, Key, LogitsFn
 
@@ -21,8 +22,9 @@ def sigma_zero(
   noise: Array | float = 0.2,
   targeted: bool = False,
 ) -> Attack:
-  """Minimises `max(-margin, 0) + mean of d^2 / (d^2 + sigma)` by Adam.
+  """Minimises `shortfall + mean of d^2 / (d^2 + sigma)` by Adam.
 
+  The shortfall is `max(-margin, 0)`, as a fraction of what it is at x.
   Gradients are of unit Linf norm. After each step changes below a threshold
   become 0; it rises where the step before was a hit, and falls elsewhere. Step
   size (to a tenth) and threshold's rate are annealed by a cosine.
@@ -48,7 +50,8 @@ def sigma_zero(
 
   Source: Cina et al. 2024, "Sigma-zero: Gradient-based Optimization of L0-norm
   Adversarial Examples", algorithm 1. Deviations: all channels of a pixel of
-  `[B, H, W, C]` are one change; the last iterate is scored; the targeted form;
+  `[B, H, W, C]` are one change; the margin is relative, and that of the class
+  whose boundary looks nearest; the last iterate is scored; the targeted form;
   the noisy starts.
   """
   checks.at_least_one("num_steps", num_steps)
@@ -56,13 +59,12 @@ def sigma_zero(
 
   @standalone
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
-    goal = minimal.goal_of(logits_fn, x, labels, targeted)
+    goal = goal_of(logits_fn, x, labels, targeted, 0)
     adam = optax.scale_by_adam()
 
     def loss(theta):
       logits = goal.logits(goal.x + theta)
-      short = jnp.maximum(-goal.margin(logits), 0.0)
-      return short + _soft_share(theta, sigma), logits
+      return goal.shortfall(logits) + _soft_share(theta, sigma), logits
 
     def step(i, carry):
       theta, state, tau, best = carry

@@ -1,67 +1,89 @@
 """Minimal-norm attacks, and affine models whose nearest errors are known."""
 
 import functools
+import inspect
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from robust_jax import attacks, losses, perturbations, search
+from robust_jax import attacks, lookup, losses, perturbations, search
+from robust_jax.types import Attack
 
 KEY = jax.random.key(0)
 INF = jnp.inf
-SIZE, NUM_CLASSES = 20, 5
+NUM_CLASSES = 4
+# The law: as near as this to the nearest point of the boundary.
+BOUND = 1.05
+
+# Of those with an argument `norm`, the orders that it may have; of the others
+# the one that they are for.
+_NORMS = {
+  "bisect_eps": (INF,),
+  "carlini_wagner_l2": 2,
+  "carlini_wagner_linf": INF,
+  "deepfool": (2, INF),
+  "ead": 1,
+  "fab": (1, 2, INF),
+  "fmn": (0, 1, 2, INF),
+  "lbfgs": 2,
+  "sigma_zero": 0,
+}
+_NAMES = {1: "l1", 2: "l2", INF: "linf"}
 
 
-def _bisected_pgd(targeted):
+def _looks_for_the_nearest(name):
+  """An attack that needs no radius, set or search to be told."""
+  signature = inspect.signature(lookup.find("attacks", name))
+  needed = {n for n, p in signature.parameters.items() if p.default is p.empty}
+  told = {"eps", "pset", "search", "draw", "attack"}
+  return signature.return_annotation is Attack and not needed & told
+
+
+FOUND = [n for n in lookup.members("attacks") if _looks_for_the_nearest(n)]
+
+
+def _pgd(targeted, eps):
   objective = losses.margin
   if targeted:
     objective = losses.targeted(objective)
-
-  def pgd(eps):
-    return attacks.compose(
-      search.pgd, perturbations.linf(eps), objective, random_start=False
-    )
-
-  return attacks.bisect_eps(pgd, INF, largest=1.0, targeted=targeted)
+  return attacks.compose(
+    search.pgd, perturbations.linf(eps), objective, random_start=False
+  )
 
 
-def _one_start(make, **options):
-  return lambda targeted: make(restarts=1, targeted=targeted, **options)
+def _members():
+  """name -> (targeted -> attack with one start and its defaults, norm)."""
+  for name in FOUND:
+    make = lookup.find("attacks", name)
+    options = inspect.signature(make).parameters
+    norms = _NORMS[name]
+    for norm in norms if isinstance(norms, tuple) else (norms,):
+      given = {"restarts": 1} if "restarts" in options else {}
+      if name == "bisect_eps":
+        given["largest"] = 1.0
+      if isinstance(norms, tuple):
+        given["norm"] = _NAMES[norm] if name == "fab" else norm
+      yield f"{name}_{norm:g}", functools.partial(_made, make, given), norm
 
 
-def _deepfool(norm):
-  return lambda targeted: attacks.deepfool(norm, targeted=targeted)
+def _made(make, given, targeted):
+  if "targeted" in inspect.signature(make).parameters:
+    given = given | {"targeted": targeted}
+  elif targeted:
+    pytest.skip("it has no targeted form")
+  if "make_attack" in inspect.signature(make).parameters:
+    given = given | {"make_attack": functools.partial(_pgd, targeted)}
+  return make(**given)
 
 
-# name: (targeted -> attack, norm, how far from the optimum). DeepFool knows no
-# box; the cross-entropy of L-BFGS pulls away from all other classes too; CW in
-# Linf and EAD stop within a tenth; PGD of the margin may climb towards one
-# class where another is nearer.
-ATTACKS = {
-  "fmn_0": (_one_start(attacks.fmn, norm=0), 0, 1.01),
-  "fmn_1": (_one_start(attacks.fmn, norm=1), 1, 1.05),
-  "fmn_2": (_one_start(attacks.fmn, norm=2), 2, 1.01),
-  "fmn_inf": (_one_start(attacks.fmn, norm=INF), INF, 1.02),
-  "carlini_wagner_l2": (
-    _one_start(attacks.carlini_wagner_l2),
-    2,
-    1.02,
-  ),
-  "carlini_wagner_linf": (_one_start(attacks.carlini_wagner_linf), INF, 1.15),
-  "ead": (_one_start(attacks.ead, num_steps=300), 1, 1.15),
-  "lbfgs": (_one_start(attacks.lbfgs, num_targets=4), 2, 1.1),
-  "sigma_zero": (_one_start(attacks.sigma_zero, num_steps=300), 0, 1.01),
-  "deepfool_2": (_deepfool(2), 2, 1.1),
-  "deepfool_inf": (_deepfool(INF), INF, 1.1),
-  "bisect_eps": (_bisected_pgd, INF, 1.1),
-}
+ATTACKS = {name: (make, norm) for name, make, norm in _members()}
 each = pytest.mark.parametrize("name", ATTACKS)
 
 
 def model(weights, poison, x):
-  """Affine; the rows of `poison` that are NaN have NaN logits."""
+  """Affine; what is in `poison [B]` is added to every logit of a row."""
   return (x - 0.5).reshape(len(x), -1) @ weights + poison[:, None]
 
 
@@ -71,13 +93,18 @@ def victim(weights, poison=0.0, size=6):
   )
 
 
-def problem():
-  """Weights, images with black and white pixels, labels; the last is wrong."""
-  weights = jax.random.normal(jax.random.key(1), (SIZE, NUM_CLASSES))
-  x = jax.random.uniform(jax.random.key(2), (6, 5, 4, 1), minval=-0.2, maxval=1)
-  x = jnp.clip(x, 0, 1)
-  labels = victim(weights)(x).argmax(axis=1)
-  return weights, x, labels.at[-1].set((labels[-1] + 1) % NUM_CLASSES)
+def problem(shape=(5, 7, 7), size=6):
+  """Weights, grey images, labels; of several images the last is wrong."""
+  weights = jax.random.normal(
+    jax.random.key(1), (int(np.prod(shape)), NUM_CLASSES)
+  )
+  x = jax.random.uniform(
+    jax.random.key(2), (size, *shape), minval=0.3, maxval=0.7
+  )
+  labels = victim(weights, size=size)(x).argmax(axis=1)
+  if size > 1:
+    labels = labels.at[-1].set((labels[-1] + 1) % NUM_CLASSES)
+  return weights, x, labels
 
 
 @functools.cache
@@ -92,35 +119,69 @@ def compiled(name, targeted=False):
   return jax.jit(counted), traces
 
 
-def halfspace_distance(x, direction, gap, norm):
-  """The smallest change in the box that raises <direction, x> by `gap`."""
-  w = np.abs(np.asarray(direction, np.float64))
-  room = np.where(np.asarray(direction) > 0, 1 - x, x).astype(np.float64)
+def nearest_change(x, direction, gap, norm):
+  """The smallest change in the box that raises <direction, x> by `gap`.
+
+  In L0 the last axis of an image `[H, W, C]` counts once.
+  """
+  w = np.asarray(direction, np.float64).reshape(x.shape)
+  room = np.where(w > 0, 1 - x, x).astype(np.float64)
+  size = np.abs(w)
   if norm in (0, 1):
-    # The steepest coordinates first, to the edge.
-    order = np.argsort(-w * room if norm == 0 else -w)
-    gained = np.concatenate([[0], np.cumsum((w * room)[order])])
-    full = np.searchsorted(gained, gap) - 1
-    if norm == 0:
-      return full + 1.0
-    rest = (gap - gained[full]) / w[order][full]
-    return room[order][:full].sum() + rest
+    worth = size * room if norm == 0 else size
+    if norm == 0 and x.ndim == 3:
+      worth = np.broadcast_to(worth.sum(axis=-1, keepdims=True), x.shape)
+    # The steepest first, each to the edge, the last as far as is needed.
+    order = np.argsort(-worth, axis=None, kind="stable")
+    gained = np.cumsum((size * room).ravel()[order])
+    before = np.concatenate([[0], gained[:-1]])
+    part = np.clip((gap - before) / np.diff(gained, prepend=0), 0, 1)
+    change = np.zeros(x.size)
+    change[order] = room.ravel()[order] * part
+    return np.sign(w) * change.reshape(x.shape)
   low, high = 0.0, 1e3
   for _ in range(80):
     middle = (low + high) / 2
-    change = np.minimum(middle * (w if norm == 2 else 1.0), room)
-    low, high = (middle, high) if w @ change < gap else (low, middle)
-  return np.linalg.norm(change, 2 if norm == 2 else np.inf)
+    change = np.minimum(middle * (size if norm == 2 else 1.0), room)
+    low, high = (middle, high) if (size * change).sum() < gap else (low, middle)
+  return np.sign(w) * change
+
+
+def length(change, norm):
+  if norm == 0:
+    changed = np.abs(change) > 0
+    return float((changed.any(axis=-1) if change.ndim == 3 else changed).sum())
+  return np.linalg.norm(change.ravel(), norm)
+
+
+def _towards(weights, x, label, target, norm):
+  flat, weights = np.asarray(x, np.float64).ravel(), np.asarray(weights)
+  logits = (flat - 0.5) @ weights
+  return nearest_change(
+    np.asarray(x, np.float64),
+    weights[:, target] - weights[:, label],
+    logits[label] - logits[target],
+    norm,
+  )
 
 
 def nearest_error(weights, x, label, norm):
-  """The optimum over all other classes."""
-  flat, weights = np.asarray(x, np.float64).ravel(), np.asarray(weights)
-  logits = (flat - 0.5) @ weights
+  """The distance of the nearest point of another answer."""
   return min(
-    halfspace_distance(
-      flat, weights[:, k] - weights[:, label], logits[label] - logits[k], norm
-    )
+    length(_towards(weights, x, label, k, norm), norm)
     for k in range(NUM_CLASSES)
     if k != label
   )
+
+
+def nearest_target(weights, x, target, norm):
+  """(a lower bound of the distance of the answer `target`, whether it is it).
+
+  The way to where the target's logit equals the largest one, if no third class
+  is larger there.
+  """
+  flat, w = np.asarray(x, np.float64).ravel(), np.asarray(weights, np.float64)
+  label = ((flat - 0.5) @ w).argmax()
+  change = _towards(weights, x, label, target, norm)
+  there = (flat + change.ravel() - 0.5) @ w
+  return length(change, norm), there[target] >= there.max() - 1e-6
