@@ -55,13 +55,23 @@ def _scaled(value, scale):
   return value * scale
 
 
-def make_attack(name: str, norm: str = "linf") -> Attack:
-  """An attack by name, of a few steps, and of radius 0.1 where it has one."""
+def make_attack(
+  name: str, norm: str = "linf", *, scale: float = 1.0, most: int = _FEW
+) -> Attack:
+  """An attack by name, of a few steps, and of radius 0.1 where it has one.
+
+  Args:
+    name: of the attack.
+    norm: of its ball, or of the distance.
+    scale: of the radius.
+    most: steps, rounds and queries at most; of restarts and images of a batch
+      there is one.
+  """
   factory = lookup.find("attacks", name)
-  ball = make_set("feature" if name == "at_features" else norm)
+  ball = make_set("feature" if name == "at_features" else norm, scale)
   required = {
     "norm": norm,
-    "eps": _REQUIRED["eps"],
+    "eps": _REQUIRED["eps"] * scale,
     "largest": 1.0,
     "pset": ball,
     "search": search.pgd,
@@ -69,7 +79,7 @@ def make_attack(name: str, norm: str = "linf") -> Attack:
     "draw": anywhere(),
     "attack": _plain_attack,
     "make_attack": lambda eps: attacks.compose(
-      search.pgd, perturbations.linf(eps), losses.margin, num_steps=_FEW
+      search.pgd, perturbations.linf(eps), losses.margin, num_steps=most
     ),
   }
   options = {}
@@ -79,10 +89,11 @@ def make_attack(name: str, norm: str = "linf") -> Attack:
     value = parameter.default
     if value is parameter.empty:
       value = required[parameter.name]
-      if parameter.name == "norm" and parameter.annotation is float:
-        value = jnp.inf
     elif type(value) is int:
-      value = 1 if parameter.name == "batch_size" else min(value, _FEW)
+      one = parameter.name in ("batch_size", "restarts")
+      value = 1 if one else min(value, most)
+    if parameter.name == "norm" and parameter.annotation is float:
+      value = {"linf": jnp.inf, "l2": 2, "l1": 1}[norm]
     options[parameter.name] = value
   return factory(**options)
 

@@ -1,0 +1,159 @@
+"""What every attack finds, whatever the logits' offset, scale and gaps.
+
+An attack that makes a model wrong on some images makes it so on the same images
+when all logits are shifted or scaled, when a class is excluded by -inf, and
+when the model has no gradient, or one that is not finite, at the images alone.
+"""
+
+import functools
+import inspect
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from robust_jax import attacks, lookup, losses
+from robust_jax.black_box.queries import BlackBoxAttack
+from robust_jax.on_host import on_host
+from robust_jax.types import Attack
+from tests.contract.members import ATTACKS, SEARCHES, make_attack, make_set
+
+KEY = jax.random.key(0)
+X = jax.random.uniform(jax.random.key(1), (4, 4, 4, 1), minval=0.3, maxval=0.7)
+FLAT = X.reshape(4, 16)
+WEIGHTS = jax.random.normal(jax.random.key(5), (16, 3))
+FAR = jnp.full_like(FLAT, -10.0)
+LOWEST = float(np.finfo(np.float32).min)
+# Linf 0.3 and L2 1.5.
+RADII = {"linf": 3.0, "l2": 15.0}
+
+
+def model(knobs, x):
+  """Affine of three classes, and a fourth that is never answered.
+
+  Its gradient is 0 at the points `flat_at [N, 16]`, and NaN at `nan_at`.
+  """
+  flat = x.reshape(len(x), -1)
+  off = flat[:, None] - knobs["flat_at"]
+  near = 1 / (1 + jnp.square(off).sum(axis=-1, keepdims=True) / 1e-6)
+  logits = (flat - 0.5 - (near * off).sum(axis=1)) @ WEIGHTS
+  far = jnp.linalg.norm(flat[:, None] - knobs["nan_at"], axis=-1).sum(axis=1)
+  logits = knobs["scale"] * (logits + 1e-9 * far[:, None]) + knobs["offset"]
+  excluded = jnp.broadcast_to(knobs["excluded"], (len(x), 1))
+  return jnp.concatenate([logits, excluded], axis=1)
+
+
+def victim(scale=1.0, offset=0.0, excluded=None, flat_at=FAR, nan_at=FAR):
+  if excluded is None:
+    excluded = offset - 100 * scale
+  knobs = {"scale": scale, "offset": offset, "excluded": excluded}
+  knobs = {name: jnp.float32(value) for name, value in knobs.items()}
+  points = {"flat_at": flat_at, "nan_at": nan_at}
+  return jax.tree_util.Partial(model, knobs | points)
+
+
+LABELS = victim()(X).argmax(axis=1)
+CHANGES = {
+  "scale 1e-8": {"scale": 1e-8},
+  "scale 1e8": {"scale": 1e8},
+  "offset 1e3": {"offset": 1e3},
+  "offset 1e5": {"offset": 1e5},
+  "excluded by -inf": {"excluded": -jnp.inf},
+  "excluded by the lowest number": {"excluded": LOWEST},
+  "no gradient at the images": {"flat_at": FLAT},
+  "gradient NaN at the images": {"nan_at": FLAT},
+}
+
+
+def white_box():
+  """(name, norm) of every member that is an attack and no way to make one."""
+  for name in ATTACKS:
+    signature = inspect.signature(lookup.find("attacks", name))
+    names = set(signature.parameters)
+    # Of features there is one search, that of `compose`; a user's attack is
+    # the user's.
+    if signature.return_annotation is not Attack or name == "at_features":
+      continue
+    if "attack" in names:
+      continue
+    yield name, "linf"
+    if "norm" in names and name != "autoattack":
+      yield name, "l2"
+
+
+@functools.cache
+def attack_of(name, norm):
+  if name in SEARCHES:
+    return attacks.compose(
+      lookup.find("search", name),
+      make_set(norm, RADII[norm]),
+      losses.cross_entropy,
+    )
+  return make_attack(name, norm, scale=RADII[norm], most=100)
+
+
+@functools.cache
+def misled(name, norm, change=None):
+  """`[B]`, which images are answered wrongly in the end."""
+  changed = victim(**CHANGES.get(change, {}))
+  try:
+    x_adv = attack_of(name, norm)(KEY, changed, X, LABELS)
+  except ValueError as error:
+    pytest.skip(f"refused: {error}")
+  assert jnp.isfinite(x_adv).all()
+  return np.asarray(changed(x_adv).argmax(axis=1) != LABELS)
+
+
+@pytest.mark.parametrize(
+  ("name", "norm"), [*white_box(), *((name, "linf") for name in SEARCHES)]
+)
+def test_logits_that_say_the_same_are_attacked_the_same(name, norm):
+  assert misled(name, norm).all()
+  lost = {c: (~misled(name, norm, c)).sum() for c in CHANGES}
+  assert not any(lost.values()), lost
+
+
+def black_box():
+  for name in lookup.members("black_box"):
+    signature = inspect.signature(lookup.find("black_box", name))
+    if signature.return_annotation is BlackBoxAttack:
+      yield name
+
+
+@pytest.mark.parametrize("name", list(black_box()))
+def test_scores_that_say_the_same_are_attacked_the_same(name):
+  make = lookup.find("black_box", name)
+  options = {"max_queries": 300}
+  if "eps" in inspect.signature(make).parameters:
+    options["eps"] = 0.3
+  attack = make(**options)
+  for change in (None, *CHANGES):
+    predict = on_host(victim(**CHANGES.get(change, {})))
+    result = attack(KEY, predict, np.asarray(X), np.asarray(LABELS))
+    assert result.success.all(), change
+
+
+def test_scores_of_more_digits_than_float32_are_not_cut():
+  """An offset of 1e6 leaves float32 one digit of a margin of 0.1."""
+
+  def predict(x):
+    return 1e6 + np.asarray(victim()(jnp.asarray(x)), np.float64)
+
+  attack = lookup.find("black_box", "square")(0.05, max_queries=300)
+  expected = attack(KEY, on_host(victim()), np.asarray(X), np.asarray(LABELS))
+  found = attack(KEY, predict, np.asarray(X), np.asarray(LABELS))
+  np.testing.assert_array_equal(found.queries, expected.queries)
+
+
+def test_an_infinite_radius_is_the_whole_box():
+  """What is said of every ball in `test_sets`, of balls outside of JAX."""
+  labels, x = np.asarray(LABELS), np.asarray(X)
+  for name, norm in (("square", "linf"), ("square", "l2"), ("spsa", "l2")):
+    make = lookup.find("black_box", name)
+    runs = [
+      make(eps, norm=norm, max_queries=200)(KEY, on_host(victim()), x, labels)
+      for eps in (np.inf, 1.0 if norm == "linf" else 4.0)
+    ]
+    assert runs[0].success.all()
+    np.testing.assert_array_equal(runs[0].x_adv, runs[1].x_adv)
