@@ -89,6 +89,8 @@ def run_command(
 
 def _told(error: BaseException) -> str:
   """What a person is told: what it is about, and what to do."""
+  if isinstance(error.__context__, BrokenPipeError):
+    error = error.__context__  # of which rich makes sys.exit(1)
   if isinstance(error, SystemExit):
     return (
       f"sys.exit({error.code!r}) was called {_where(error)}, while this "
@@ -129,6 +131,8 @@ def _told_of_file(error: OSError) -> str:
   reason = error.strerror or str(error)
   if error.filename is not None:
     return f"{error.filename}: {reason}."
+  if isinstance(error, BrokenPipeError):
+    return "standard output is closed: nobody reads what is printed."
   try:
     os.write(
       sys.stdout.fileno(), b"\n"

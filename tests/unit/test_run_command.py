@@ -74,6 +74,17 @@ def test_what_can_be_foreseen_takes_one_line(error, said, capsys):
   assert line.count("\n") == 1
 
 
+def test_a_pipe_that_nobody_reads_any_more_is_no_exit_of_a_model(capsys):
+  def work():
+    try:
+      raise BrokenPipeError(32, "Broken pipe")
+    except BrokenPipeError:
+      sys.exit(1)  # as rich does
+
+  assert run_command(work) == 2
+  assert capsys.readouterr().err.startswith("error: standard output is closed")
+
+
 @pytest.mark.parametrize("read", [lambda c: c.a.c, lambda c: c["a"]["c"]])
 def test_a_field_that_a_config_lacks_is_named(read, capsys):
   config = ConfigDict({"a": {"b": 1, "d": 2}})
