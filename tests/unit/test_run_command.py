@@ -5,6 +5,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import threading
 
 import pytest
 from ml_collections import ConfigDict
@@ -18,6 +19,14 @@ PROGRAMS = sorted(
   for path in (ROOT / "experiments").glob("*.py")
   if '__name__ == "__main__"' in path.read_text()
 )
+
+
+@pytest.fixture(autouse=True)
+def hooks():
+  """They stay as a command sets them, which here is no process of its own."""
+  before = threading.excepthook, sys.unraisablehook
+  yield
+  threading.excepthook, sys.unraisablehook = before
 
 
 def raising(error):
