@@ -41,10 +41,10 @@ def ask_all(
       asked about clean images before anything else.
     OSError: answers cannot be written.
   """
-  watched = [Watched(one, images) for one in kept]
+  watched = [Watched(one, images, cases.cases) for one in kept]
   for section in sections.values():
     watched += section.watched
-  _forget_changed(watched)
+  _forget_changed(watched, seed)
   if len(images.groups) > _MANY_SHAPES:
     print(
       f"The images have {len(images.groups)} sizes, and programs are compiled "
@@ -84,15 +84,15 @@ def _check_right(kept: Sequence[Answers], images: HeldImages):
       )
 
 
-def _forget_changed(watched: Sequence[Watched]):
+def _forget_changed(watched: Sequence[Watched], seed: int):
   others = ("function", "service")
   functions = [w for w in watched if w.kept.entrant.kind in others]
-  names = [w.kept.entrant.name for w in functions if changed(*w)]
+  names = [w.kept.entrant.name for w in functions if changed(*w, seed)]
   for name in dict.fromkeys(names):
     print(f"'{name}' answers otherwise than before: asking it anew.")
-  for one, _ in functions:
-    if one.entrant.name in names:
-      one.forget()
+  for one in functions:
+    if one.kept.entrant.name in names:
+      one.kept.forget()
 
 
 def _ask_section(title, section: Asking, interrupted) -> bool:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import importlib
 import os
 import pathlib
 import re
@@ -12,13 +11,14 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from experiments import runs, workdir
+from experiments import build, runs, workdir
 from experiments.per_model import per_model
-from robust_jax import lookup
+from robust_jax import identity, lookup
 from robust_jax.adapters.http_predictor import http_predictor
 from robust_jax.adapters.jax_predictor import jax_predictor
 from robust_jax.adapters.read_answers import MEANING
 from robust_jax.adapters.stored_answers import StoredAnswers
+from robust_jax.evaluation.code_digest import code_digest
 from robust_jax.evaluation.entrant import Entrant
 
 _EXAMPLE = "as in --models A=runs/a B=runs/b C=my.module:predict"
@@ -131,15 +131,14 @@ def _run(name, source, path, allow_imports):
       "set, or a function of your own that asks the network."
     )
   config, contender = runs.from_run(path, allow_imports=allow_imports)
-  digest = hashlib.sha256(config.model.to_json().encode())
-  for leaf in jax.tree.leaves(contender.logits_fn):
-    digest.update(np.ascontiguousarray(leaf).tobytes())
+  shape = build.source(config, "test").image_shape
+  images = jax.ShapeDtypeStruct((1, *shape), np.float32)
   predict = jax_predictor(contender.logits_fn)
   return Entrant(
     name,
     source,
     "run",
-    digest.hexdigest(),
+    identity.of_function(contender.logits_fn, images),
     lambda case, ids, images: predict(images),
     contender.logits_fn,
     parameters=_num_parameters(contender.logits_fn),
@@ -182,15 +181,12 @@ def _service(name, source, asking, variable):
 
 def _function(name, source, asking):
   predict = lookup.find("adapters", source)
-  module = importlib.import_module(source.partition(":")[0])
-  digest = hashlib.sha256(source.encode())
-  if module.__file__:
-    digest.update(pathlib.Path(module.__file__).read_bytes())
+  code = code_digest(source.partition(":")[0])
   return Entrant(
     name,
     source,
     "function",
-    digest.hexdigest(),
+    hashlib.sha256(f"{source} {code}".encode()).hexdigest(),
     lambda case, ids, images: predict(images),
     batch_size=asking.batch_size,
     retries=asking.retries,

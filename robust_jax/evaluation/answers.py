@@ -1,6 +1,7 @@
 """What a model has answered, kept in files."""
 
 import contextlib
+import functools
 import hashlib
 import pathlib
 import re
@@ -11,8 +12,10 @@ import numpy as np
 
 from robust_jax.adapters.load_npz import load_npz
 from robust_jax.adapters.read_answers import Kind, read_answers
+from robust_jax.evaluation.code_digest import code_digest
 from robust_jax.evaluation.entrant import CLEAN, Entrant
 from robust_jax.evaluation.held_images import HeldImages
+from robust_jax.evaluation.surroundings import surroundings
 from robust_jax.evaluation.unfinished import Unfinished
 from robust_jax.whole_file import whole_file
 
@@ -44,8 +47,9 @@ class Read(NamedTuple):
 class Answers:
   """One model's answers, a file for each case in a folder of their own.
 
-  The folder's name holds a digest of the model, the images and the seed, and
-  the file's name the case: what is there needs not be asked again. Of a case
+  The folder's name holds a digest of all that its answers depend on: the model,
+  the images, the seed, code, versions of packages and kinds of devices. The
+  file's name is the case: what is there needs not be asked again. Of a case
   that was interrupted, it holds the answers to its first images.
 
   Args:
@@ -79,6 +83,8 @@ class Answers:
       images.digest,
       seed,
       version,
+      surroundings(),
+      _version(),
     )
     digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
     self.entrant = entrant
@@ -94,8 +100,13 @@ class Answers:
     with contextlib.suppress(ValueError, KeyError):
       if case not in self._reads:
         self._reads[case] = _read(self._file(case))
-      return self._reads[case]
+      return self._if_alike(self._reads[case])
     return None
+
+  def _if_alike(self, read: Read) -> Read | None:
+    """None where it was read as another kind than `like`'s answers are now."""
+    clean = None if self._like is None else self._like.read(CLEAN)
+    return read if clean is None or clean.kind == read.kind else None
 
   def write(self, case: str, answers: np.ndarray) -> None:
     """Keeps what answers `[N, K]` or `[N]` say, whole or not at all.
@@ -153,6 +164,16 @@ class Answers:
 
   def _file(self, case: str) -> pathlib.Path:
     return self._folder / f"{_plain(case)}.npz"
+
+
+@functools.cache
+def _version() -> str:
+  """Of the code that asks, and reads what is answered."""
+  adapters = ("ask", "by_shape", "http_predictor", "jax_predictor")
+  return code_digest(
+    "robust_jax.adapters.read_answers",
+    *(f"robust_jax.adapters.{name}" for name in adapters),
+  )
 
 
 def _read(path: pathlib.Path) -> Read:

@@ -1,7 +1,5 @@
 """Under what models are compared: families by name, for given images."""
 
-import inspect
-import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -42,7 +40,7 @@ class Catalogue(NamedTuple):
   Attributes:
     cases: of all families.
     about: family -> a sentence.
-    version: a digest of the code that transforms.
+    version: a digest of all code that transforms.
   """
 
   cases: tuple[Case, ...]
@@ -98,7 +96,7 @@ def catalogue(
     )
   )
   about = {name: family.about for name, family in found.items()}
-  return Catalogue(cases, about, _version(names))
+  return Catalogue(cases, about, _version(names, shapes))
 
 
 def _short(name) -> str:
@@ -110,13 +108,16 @@ def _family(name, shapes) -> Family:
   return lookup.find(_HOME, name)(shapes)
 
 
-def _version(names) -> str:
-  """Of all corruptions and families, and of the modules of one's own."""
-  here = pathlib.Path(__file__).parent
-  files = [here / "transformation.py", *sorted(here.glob("families/*.py"))]
-  files += sorted(here.parent.glob("corruptions/*.py"))
-  for name in names:
-    if ":" in name:
-      source = inspect.getsourcefile(lookup.find(_HOME, name))
-      files.append(pathlib.Path(source))
-  return code_digest(files)
+def _version(names, shapes) -> str:
+  """Of all corruptions and families, of those named alone only where named."""
+  families = [
+    name
+    for name in lookup.members(_HOME)
+    if name in names or _family(name, shapes).by_default
+  ]
+  return code_digest(
+    "robust_jax.evaluation.transformation",
+    "robust_jax.corruptions",
+    *(f"robust_jax.{_HOME}.{name}" for name in families),
+    *(name.partition(":")[0] for name in names if ":" in name),
+  )

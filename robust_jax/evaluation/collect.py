@@ -19,7 +19,7 @@ from robust_jax.evaluation.held_images import Group, HeldImages
 from robust_jax.evaluation.transformation import transformed
 
 # Images that a model is asked about again, to see that it is still the same.
-_ASKED_AGAIN = 16
+_ASKED_AGAIN = 64
 # By how much the same model's probabilities may differ from day to day.
 _SAME = 1e-3
 
@@ -96,17 +96,44 @@ def view(
   )
 
 
-def changed(kept: Answers, images: HeldImages) -> bool:
-  """Whether a model answers clean images otherwise than it is kept to have.
+def changed(
+  kept: Answers, images: HeldImages, cases: Sequence[Case] = (), seed: int = 0
+) -> bool:
+  """Whether a model answers otherwise than it is kept to have.
 
-  Who loads weights from a file cannot be recognised by its code alone.
+  Who loads weights from a file cannot be recognised by its code alone. It is
+  asked about clean images, and about those of the case that it is hurt by most,
+  where other weights show first.
+
+  Args:
+    kept: of the model.
+    images: the N images.
+    cases: beside the clean images.
+    seed: of the transformations.
   """
-  before = kept.read(CLEAN)
-  if before is None:
+  if kept.read(CLEAN) is None:
     return False
-  group = images.groups[0]
-  rows, pixels = group.rows[:_ASKED_AGAIN], group.pixels[:_ASKED_AGAIN]
-  answers = ask_entrant(kept.entrant, CLEAN, images, rows, pixels)
+  return any(
+    _differs(kept, images, case, seed)
+    for case in (None, *_most_harmful(kept, cases))
+  )
+
+
+def _most_harmful(kept, cases):
+  """The case, of those kept, in which most answers are no longer the same."""
+  clean = kept.read(CLEAN).classes
+  answered = [case for case in cases if kept.read(case.name) is not None]
+  harm = lambda case: (kept.read(case.name).classes != clean).mean()
+  return [max(answered, key=harm)] if answered else []
+
+
+def _differs(kept, images, case, seed) -> bool:
+  name = CLEAN if case is None else case.name
+  before, group = kept.read(name), images.groups[0]
+  part = slice(0, min(_ASKED_AGAIN, group.batch_size))
+  rows = group.rows[part]
+  pixels = view(images, group, part, case, seed, kept.entrant)
+  answers = ask_entrant(kept.entrant, name, images, rows, pixels)
   if (answers.ndim == 1) != (before.kind == "classes"):
     return True
   try:
@@ -115,8 +142,12 @@ def changed(kept: Answers, images: HeldImages) -> bool:
     return True
   if now.probabilities is None:
     return bool((now.classes != before.classes[rows]).any())
-  difference = np.abs(now.probabilities - before.probabilities[rows])
-  return bool(difference.max() > _SAME)
+  # Where there is no answer, probabilities are 0 and confidences NaN.
+  was = np.nan_to_num(before.confidences[rows])
+  sure = now.probabilities.max(axis=1)
+  if len(before.probabilities):
+    was, sure = before.probabilities[rows], now.probabilities
+  return bool(np.abs(sure - was).max() > _SAME)
 
 
 def _collect_case(lacking, name, images, case, seed, interrupted):

@@ -11,6 +11,7 @@ import rich.table
 from robust_jax.evaluation.answers import Answers
 from robust_jax.evaluation.ask_entrant import ask_classes, in_batches
 from robust_jax.evaluation.batch_size import batch_size
+from robust_jax.evaluation.catalogue import Case
 from robust_jax.evaluation.held_images import HeldImages
 
 SECTIONS = "evaluation.sections"
@@ -98,10 +99,11 @@ class Setting(NamedTuple):
 
 
 class Watched(NamedTuple):
-  """Answers to images of a section's own, and the images."""
+  """Answers to some images, the images, and cases beside the clean ones."""
 
   kept: Answers
   images: HeldImages
+  cases: Sequence[Case] = ()
 
 
 class Asking(Protocol):

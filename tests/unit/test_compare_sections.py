@@ -143,15 +143,15 @@ class TestNaturalShifts:
     report = ask(cifar, {"A": again}, Levels(), NaturalShifts(sets))
     assert [found["images"] for found in report["natural_shifts"]] == [40, 4]
     # Clean images are looked at again; the batch that was interrupted is lost.
-    assert asked[before:] == [10, 40, 4]
+    assert asked[before:] == [10, 10, 40, 4]
     assert ask(cifar, {"A": again}, Levels(), NaturalShifts(sets)) == report | {
       "seconds": pytest.approx(0, abs=60)
     }
-    assert asked[before + 3 :] == [10, 16, 4]
+    assert asked[before + 4 :] == [10, 10, 40, 4]
     # With other weights, all of it is asked anew.
     other = lambda images: 2 * model(images, stop=False)
     ask(cifar, {"A": other}, Levels(), NaturalShifts(sets))
-    assert asked[before + 6 :].count(40) == 1
+    assert asked[before + 8 :].count(40) == 2
 
   def test_classes_of_a_subset_compete_alone(self, tmp_path):
     for place in range(200):
@@ -370,8 +370,8 @@ class TestSequences:
     again = lambda images: model(images, stop=False)
     asked.clear()
     report = ask(tmp_path, {"A": again}, Noisy(), sections)
-    # Sixteen clean images to know it by, and the frames that are not answered.
-    assert asked == [16, 128, 64]
+    # Images to know it by, and the frames that are not answered.
+    assert asked == [20, 20, 128, 64]
     fresh = ask(tmp_path / "fresh", {"A": again}, Noisy(), sections)
     assert fresh["sequences"] == report["sequences"]
 
@@ -468,8 +468,8 @@ class TestSystemNoise:
     report = ask(tmp_path, {"A": again}, data, SystemNoise(files, 8))
     found = report["system_noise"]
     ways = len(found["decoders"]) * len(found["resizers"])
-    # A look at clean images, and what was not answered before.
-    assert len(asked) == 1 + ways - 1
+    # A look at images of two cases, and what was not answered before.
+    assert len(asked) == 2 + ways - 1
 
   def test_a_size_is_needed(self, files):
     with pytest.raises(ValueError, match="wanted --image_size"):

@@ -2,7 +2,6 @@
 
 import functools
 import itertools
-import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -150,8 +149,6 @@ def _step(name: str, group: Group) -> str:
 @functools.cache
 def _version() -> str:
   """Of all code that makes frames."""
-  here = pathlib.Path(__file__).parents[2]
-  files = [here / "evaluation" / "sequence_answers.py"]
-  for package in (_HOME, "corruptions"):
-    files += sorted((here / package).glob("*.py"))
-  return code_digest(files)
+  return code_digest(
+    "robust_jax.evaluation.sequence_answers", f"robust_jax.{_HOME}"
+  )

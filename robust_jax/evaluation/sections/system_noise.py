@@ -1,5 +1,6 @@
 """The same files through other image libraries."""
 
+import hashlib
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -9,8 +10,8 @@ import rich.table
 
 from robust_jax import checks
 from robust_jax.adapters import decode as decoding
-from robust_jax.adapters import read_picture, resized
 from robust_jax.adapters import resize as resizing
+from robust_jax.adapters import resized
 from robust_jax.evaluation.batch_size import batch_size
 from robust_jax.evaluation.code_digest import code_digest
 from robust_jax.evaluation.section import Setting, Watched
@@ -68,7 +69,10 @@ class SystemNoise:
           f"system noise: there is no file '{name}' in {self._folder}: wanted "
           "images whose ids are their places in it."
         )
-    return _Asking(self._folder, self._size, setting)
+    digest = hashlib.sha256()
+    for name in setting.images.ids:
+      digest.update(hashlib.sha256((self._folder / name).read_bytes()).digest())
+    return _Asking(self._folder, self._size, setting, digest.hexdigest()[:16])
 
   def table(self, found: Mapping[str, Any]) -> rich.table.Table:
     """Models beside each other."""
@@ -95,11 +99,13 @@ class _Asking:
 
   watched: Sequence[Watched] = ()
 
-  def __init__(self, folder: pathlib.Path, size: int, setting: Setting):
+  def __init__(
+    self, folder: pathlib.Path, size: int, setting: Setting, files: str
+  ):
     self._folder, self._size, self._setting = folder, size, setting
     self._libraries = libraries()
     self._pairs = {
-      _step(decoder, resizer, size): (decoder, resizer)
+      _step(decoder, resizer, size, files): (decoder, resizer)
       for decoder in self._libraries.decoders
       for resizer in self._libraries.resizers
     }
@@ -156,9 +162,8 @@ class _Asking:
     return resized.middle_square(image[..., :channels], self._size, resizer)
 
 
-def _step(decoder: str, resizer: str, size: int) -> str:
-  """Named by the libraries' versions too: another one is another answer."""
-  modules = (decoding, read_picture, resizing, resized)
-  code = code_digest(pathlib.Path(module.__file__) for module in modules)
+def _step(decoder: str, resizer: str, size: int, files: str) -> str:
+  """Named by all that other images may come of: libraries, code and files."""
+  code = code_digest(decoding.__name__, resizing.__name__, resized.__name__)
   versions = f"{version(decoder)}-{version(resizer)}"
-  return f"system_noise/{decoder}/{resizer}/{size}/{versions}-{code}"
+  return f"system_noise/{decoder}/{resizer}/{size}/{versions}-{code}-{files}"

@@ -1,0 +1,296 @@
+"""What is kept answers the question it was asked, and no other one."""
+
+import dataclasses
+import pathlib
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import PIL.Image
+import pytest
+
+from experiments import entrants as models
+from experiments.compare import compare
+from experiments.open_images import open_images
+from robust_jax.adapters.array_images import ArrayImages
+from robust_jax.evaluation import catalogue, code_digest
+from robust_jax.evaluation.answers import Answers
+from robust_jax.evaluation.collect import changed, collect
+from robust_jax.evaluation.entrant import CLEAN, Entrant
+from robust_jax.evaluation.held_images import held_images
+from robust_jax.evaluation.sections import system_noise
+from robust_jax.evaluation.sections.natural_shifts import NaturalShifts
+from robust_jax.evaluation.sections.system_noise import SystemNoise
+
+RNG = np.random.default_rng(0)
+PIXELS = RNG.integers(0, 256, (12, 9, 9, 1), np.uint8)
+LABELS = np.arange(12) % 3
+NAMES = ("left", "middle", "right")
+
+
+def _images(pixels=PIXELS, labels=LABELS, names=NAMES, ids=None):
+  return held_images(ArrayImages(pixels, labels, class_names=names, ids=ids))
+
+
+def _entrant(**other):
+  given = {"kind": "function", "identity": "0", "declared": None} | other
+  answer = lambda case, ids, images: np.zeros(len(images), int)
+  return Entrant("a", "here", answer=answer, **given)
+
+
+def _kept(path, entrant=None, images=None, seed=0, version="0", like=None):
+  images = images or _images()
+  return Answers(path, entrant or _entrant(), images, seed, version, like)
+
+
+OTHER = {
+  "the kind of model": lambda: {"entrant": _entrant(kind="run")},
+  "the model": lambda: {"entrant": _entrant(identity="1")},
+  "what it answers": lambda: {"entrant": _entrant(declared="classes")},
+  "a pixel": lambda: {"images": _images(PIXELS ^ np.uint8(1))},
+  "the size": lambda: {"images": _images(PIXELS[:, 1:])},
+  "a label": lambda: {"images": _images(labels=LABELS[::-1])},
+  "ids": lambda: {"images": _images(ids=[f"x{i}" for i in range(12)])},
+  "the order of classes": lambda: {"images": _images(names=NAMES[::-1])},
+  "the images drawn": lambda: {
+    "images": held_images(ArrayImages(PIXELS, LABELS, class_names=NAMES), 11)
+  },
+  "the seed": lambda: {"seed": 1},
+  "the code that transforms": lambda: {"version": "1"},
+}
+
+
+@pytest.mark.parametrize("what", OTHER)
+def test_nothing_is_read_where_another_thing_is_asked(tmp_path, what):
+  _kept(tmp_path).write(CLEAN, np.zeros(12, int))
+  assert _kept(tmp_path).read(CLEAN) is not None
+  assert _kept(tmp_path, **OTHER[what]()).read(CLEAN) is None
+
+
+@pytest.mark.parametrize(
+  ("setting", "value"),
+  [
+    ("jax_default_matmul_precision", "highest"),
+    ("jax_enable_x64", True),
+    ("jax_threefry_partitionable", False),
+  ],
+)
+def test_precision_and_random_numbers_are_part_of_the_question(
+  tmp_path, setting, value
+):
+  _kept(tmp_path).write(CLEAN, np.zeros(12, int))
+  before = getattr(jax.config, setting)
+  jax.config.update(setting, value)
+  try:
+    assert _kept(tmp_path).read(CLEAN) is None
+  finally:
+    jax.config.update(setting, before)
+  assert _kept(tmp_path).read(CLEAN) is not None
+
+
+def test_answers_are_read_as_those_to_clean_images_are(tmp_path):
+  """Scores of one set were taken for logits, and are probabilities now."""
+  scores = np.full((12, 3), 1 / 3)
+  main = _kept(tmp_path / "main")
+  main.write(CLEAN, scores - 2)
+  of_set = _kept(tmp_path / "set", like=main)
+  of_set.write(CLEAN, scores)
+  assert of_set.read(CLEAN).kind == "logits"
+  main = _kept(tmp_path / "other")
+  main.write(CLEAN, scores)
+  assert _kept(tmp_path / "set", like=main).read(CLEAN) is None
+
+
+def _run(monkeypatch, logits_fn):
+  """The identity of a run that deploys this model."""
+  source = type("Source", (), {"image_shape": (9, 9, 1)})
+  config = type("Config", (), {"data": {"name": "bars"}})
+  contender = type("Contender", (), {"logits_fn": logits_fn})
+  options = {"raising": True}
+  monkeypatch.setattr(
+    models.workdir, "read_config", lambda *_: config, **options
+  )
+  monkeypatch.setattr(
+    models.runs, "from_run", lambda *_, **__: (config, contender), **options
+  )
+  monkeypatch.setattr(models.build, "source", lambda *_: source, **options)
+  return models.entrants(["A=."])["A"].identity
+
+
+def test_a_run_is_known_by_weights_and_by_what_it_computes(monkeypatch):
+  def of(weights, activation=jnp.tanh):
+    def logits(w, x):
+      return activation(x.reshape(len(x), -1) @ w)
+
+    return jax.tree_util.Partial(logits, jnp.asarray(weights, jnp.float32))
+
+  weights = RNG.normal(size=(81, 3))
+  same, again, other_weights, other_code = (
+    _run(monkeypatch, fn)
+    for fn in (
+      of(weights),
+      of(weights.copy()),
+      of(weights + 1e-3),
+      of(weights, jax.nn.relu),
+    )
+  )
+  assert same == again
+  assert len({same, other_weights, other_code}) == 3
+
+
+@pytest.fixture
+def beside(tmp_path, monkeypatch):
+  """A model and a family of changes that import a module beside them."""
+  (tmp_path / "my_scale.py").write_text("SCALE = 1\n")
+  (tmp_path / "my_models").mkdir()
+  (tmp_path / "my_models" / "__init__.py").write_text("")
+  (tmp_path / "my_models" / "net.py").write_text(
+    "from my_scale import SCALE\n\ndef predict(images):\n  return SCALE\n"
+  )
+  (tmp_path / "my_models" / "family.py").write_text(
+    "from . import net\nfrom tests.unit.darker import darker\n"
+  )
+  monkeypatch.syspath_prepend(tmp_path)
+  monkeypatch.setattr(sys, "modules", dict(sys.modules))
+  return tmp_path
+
+
+def test_a_function_is_known_by_the_modules_that_it_imports(beside):
+  identity = lambda: models.entrants(["A=my_models.net:predict"])["A"].identity
+  before = identity()
+  assert identity() == before
+  (beside / "unrelated.py").write_text("SCALE = 2\n")
+  assert identity() == before
+  (beside / "my_scale.py").write_text("SCALE = 2\n")
+  assert identity() != before
+
+
+def test_changes_are_known_by_the_modules_that_they_import(beside):
+  version = lambda *families: catalogue.catalogue([(9, 9, 1)], families).version
+  ours, own = version("noise"), version("my_models.family:darker")
+  assert version("blur") == ours  # what was answered serves other families
+  assert own != ours
+  (beside / "my_scale.py").write_text("SCALE = 2\n")
+  assert version("noise") == ours
+  assert version("my_models.family:darker") != own
+  assert version("adversarial") != ours
+
+
+def test_code_of_ours_that_makes_images_is_followed(monkeypatch):
+  """A module that corruptions import counts as they do themselves."""
+  read, seen = pathlib.Path.read_bytes, set()
+
+  def noted(path):
+    seen.add(path.name)
+    return read(path)
+
+  monkeypatch.setattr(pathlib.Path, "read_bytes", noted)
+  code_digest.code_digest("robust_jax.evaluation.transformation")
+  assert {"transformation.py", "draws.py", "types.py"} <= seen
+  assert "compare.py" not in seen
+
+
+def darkest(images):
+  """Classes: the darkest third."""
+  thirds = np.stack(images).reshape(len(images), 9, 3, 3)
+  return thirds.mean(axis=(1, 3)).argmin(axis=1)
+
+
+def test_other_weights_show_where_changes_hurt(tmp_path):
+  """They answer alike on clean images, and not when these are darker."""
+  pixels = np.full((80, 9, 9, 1), 200, np.uint8)
+  images = _images(pixels, np.zeros(80, int))
+  cases = catalogue.catalogue(images.shapes, ["tests.unit.darker:darker"]).cases
+  levels = [case for case in cases if case.condition.family == "darker"]
+
+  def model(threshold):
+    answer = lambda x: np.array([int(i.mean() < threshold) for i in x])
+    entrant = _entrant()
+    return dataclasses.replace(entrant, answer=lambda _, __, x: answer(x))
+
+  kept = _kept(tmp_path, model(180), images)
+  assert collect([kept], images, levels, 0, lambda _: None, lambda: False)
+  assert not changed(kept, images, levels)
+  other = _kept(tmp_path, model(150), images)
+  assert not changed(other, images)
+  assert changed(other, images, levels)
+
+
+class Counted:
+  """Notes how many images it is asked about."""
+
+  def __init__(self):
+    self.asked = 0
+
+  def __call__(self, case, ids, images):
+    self.asked += len(images)
+    return darkest(images)
+
+
+@pytest.fixture
+def folder(tmp_path):
+  """Twelve pictures in three classes."""
+  for name, image, label in zip(range(12), PIXELS, LABELS, strict=True):
+    place = tmp_path / "files" / NAMES[label]
+    place.mkdir(parents=True, exist_ok=True)
+    picture = PIL.Image.fromarray(image[..., 0])
+    picture.save(place / f"{name}.png", compress_level=9)
+  return tmp_path
+
+
+def test_a_finished_comparison_is_none_of_something_else(
+  folder, tmp_path, monkeypatch
+):
+  """Asked again: a look at two cases; after a change: what it concerns."""
+  section = lambda: SystemNoise(folder / "files", 9)
+
+  def asked(size=9, seed=0, sections=()):
+    model = Counted()
+    compare(
+      {"A": Entrant("A", "here", "function", "A", model)},
+      open_images(str(folder / "files"), size=size),
+      tmp_path / "out",
+      families=["tests.unit.darker:darker"],
+      sections=sections,
+      seed=seed,
+    )
+    return model.asked
+
+  cases = asked() // 12
+  assert asked() == 2 * 12
+  assert asked(seed=1) == cases * 12
+  ways = (asked(sections=[section()]) - 2 * 12) // 12
+  assert ways > 1
+  assert asked(sections=[section()]) == 2 * 12
+  # The same pixels in another file: who reads it otherwise may see others.
+  file = folder / "files" / "left" / "0.png"
+  PIL.Image.open(file).save(file, compress_level=0)
+  assert asked(sections=[section()]) == (2 + ways) * 12
+  monkeypatch.setattr(system_noise, "version", lambda name: "another")
+  assert asked(sections=[section()]) == (2 + ways) * 12
+
+
+def test_a_natural_shift_is_asked_anew_where_its_images_are_others(tmp_path):
+  (tmp_path / "fog").mkdir()
+  labels = np.arange(100) % 10
+  pixels = RNG.integers(0, 256, (100, 9, 9, 1), np.uint8)
+  np.save(tmp_path / "fog" / "test_images.npy", pixels)
+  np.save(tmp_path / "fog" / "test_labels.npy", labels)
+
+  def asked():
+    model = Counted()
+    digits = tuple(map(str, range(10)))
+    compare(
+      {"A": Entrant("A", "here", "function", "A", model)},
+      ArrayImages(PIXELS, LABELS, class_names=digits),
+      tmp_path / "out",
+      families=["tests.unit.darker:darker"],
+      sections=[NaturalShifts([f"mnist_c/fog={tmp_path}"])],
+    )
+    return model.asked
+
+  asked()
+  assert asked() == 2 * 12 + 64  # a look at what is kept
+  np.save(tmp_path / "fog" / "test_labels.npy", labels[::-1])
+  assert asked() == 2 * 12 + 100
