@@ -85,6 +85,13 @@ def one_column(images):
   return scores / scores.sum(axis=1, keepdims=True)
 
 
+def dazzled(images):
+  """The same, but nothing where an image is bright."""
+  answers = one_column(images)
+  answers[np.stack(images).mean(axis=(1, 2, 3)) > 150] = np.nan
+  return answers
+
+
 def entrant(name, predict, identity=None):
   return Entrant(
     name, "here", "function", identity or name, lambda _, __, x: predict(x)
@@ -382,11 +389,6 @@ def compared(tmp_path_factory):
   """Two models: B is hurt by shifts and, where it is bright, says nothing."""
   path = tmp_path_factory.mktemp("compared")
 
-  def dazzled(images):
-    answers = one_column(images)
-    answers[np.stack(images).mean(axis=(1, 2, 3)) > 150] = np.nan
-    return answers
-
   models = {
     "A": entrant("A", thirds),
     "<B & co>": entrant("<B & co>", dazzled),
@@ -455,7 +457,7 @@ class TestReport:
       compare(models, Bars(), path, families=FAMILIES)
     models = {
       "A": entrant("A", thirds),
-      "<B & co>": entrant("<B & co>", one_column),
+      "<B & co>": entrant("<B & co>", dazzled),
     }
     again = compare(models, Bars(), path, name="bars", families=FAMILIES)
     assert sorted((path / "answers").iterdir()) == kept
