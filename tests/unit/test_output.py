@@ -8,7 +8,13 @@ import sys
 
 import pytest
 
-from experiments import build, runs
+from experiments import (
+  adaptation_methods,
+  build,
+  runs,
+  transfer_matrix,
+  universal_attacks,
+)
 from experiments.configs.adversarial import digits_pgd
 from experiments.origin import origin
 from experiments.output import locked, writable
@@ -60,6 +66,28 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
         enter(folder, "--out")
   writable(tmp_path / "new" / "one", "--out")
   assert list((tmp_path / "new" / "one").iterdir()) == []
+
+
+CONFIG = digits_pgd.get_config("smoke")
+DANN = ["--experiment=digits_dann", "--methods=dann"]
+
+
+@pytest.mark.parametrize(
+  "work",
+  [
+    lambda path: runs.train(CONFIG, path),
+    lambda path: runs.evaluate({}, CONFIG, path),
+    lambda path: runs.audit(None, CONFIG, ["pgd"], path),
+    lambda path: adaptation_methods.main([*DANN, f"--output={path}"]),
+    lambda path: transfer_matrix.main([f"--picture={path}/a.png"]),
+    lambda path: universal_attacks.main(["--model=a=/b", f"--output={path}"]),
+  ],
+)
+def test_what_cannot_be_written_is_found_out_before_the_work(work, tmp_path):
+  path = tmp_path / "file"
+  path.write_text("")
+  with pytest.raises(ValueError, match=f"^{path} cannot be written"):
+    work(path)
 
 
 def test_a_run_on_other_data_is_refused(tmp_path, monkeypatch):
