@@ -63,7 +63,6 @@ def run_command(
     The exit status, as in the table above.
   """
   absl.logging.set_verbosity(absl.logging.WARNING)
-  logging.basicConfig(format="%(levelname)s: %(message)s")
   # Orbax logs there, with tracebacks, what it raises as well.
   logging.getLogger("absl").setLevel(logging.CRITICAL)
   threading.excepthook = sys.unraisablehook = _telling_once()
@@ -89,9 +88,9 @@ def run_command(
 
 def _told(error: BaseException) -> str:
   """What a person is told: what it is about, and what to do."""
-  if isinstance(error.__context__, BrokenPipeError):
-    error = error.__context__  # of which rich makes sys.exit(1)
   if isinstance(error, SystemExit):
+    if isinstance(error.__context__, BrokenPipeError):  # rich makes it of one
+      return _told_of_file(error.__context__)
     return (
       f"sys.exit({error.code!r}) was called {_where(error)}, while this "
       "command was working: a function that it calls has to return or raise."
@@ -134,9 +133,8 @@ def _told_of_file(error: OSError) -> str:
   if isinstance(error, BrokenPipeError):
     return "standard output is closed: nobody reads what is printed."
   try:
-    os.write(
-      sys.stdout.fileno(), b"\n"
-    )  # to flush once more would tell nothing
+    # To flush once more would tell nothing: what failed is gone.
+    os.write(sys.stdout.fileno(), b"\n")
   except io.UnsupportedOperation:  # it is no file
     pass
   except OSError:
