@@ -110,6 +110,7 @@ def _put(name, part, answers):
   try:
     part.put(answers)
   except ValueError as error:
+    part.drop()
     raise ModelFailed(name, f"model '{name}': {error}") from error
 
 

@@ -112,10 +112,24 @@ def changed(
     seed: of the transformations.
   """
   if kept.read(CLEAN) is None:
-    return False
+    return _began_otherwise(kept, images)
   return any(
     _differs(kept, images, case, seed)
     for case in (None, *_most_harmful(kept, cases))
+  )
+
+
+def _began_otherwise(kept, images) -> bool:
+  """Of clean images that were interrupted."""
+  began, group = kept.unfinished(CLEAN), images.groups[0]
+  part = slice(0, min(began.count, _ASKED_AGAIN, group.batch_size))
+  rows, pixels = group.rows[part], group.pixels[part]
+  if not len(rows):
+    return False
+  answers = ask_entrant(kept.entrant, CLEAN, images, rows, pixels)
+  before = began.answers()[part]
+  return answers.shape != before.shape or not np.allclose(
+    answers, before, rtol=_SAME, atol=_SAME, equal_nan=True
   )
 
 
@@ -160,6 +174,7 @@ def _collect_case(lacking, name, images, case, seed, interrupted):
     try:
       one.write(name, answers[np.argsort(order)])
     except ValueError as error:
+      one.unfinished(name).drop()
       model = one.entrant.name
       raise ModelFailed(model, f"model '{model}' ({name}): {error}") from error
   return True

@@ -14,8 +14,9 @@ from experiments import entrants as models
 from experiments.compare import compare
 from experiments.open_images import open_images
 from robust_jax.adapters.array_images import ArrayImages
-from robust_jax.evaluation import catalogue, code_digest
+from robust_jax.evaluation import catalogue, code_digest, unfinished
 from robust_jax.evaluation.answers import Answers
+from robust_jax.evaluation.ask_entrant import ModelFailed
 from robust_jax.evaluation.collect import changed, collect
 from robust_jax.evaluation.entrant import CLEAN, Entrant
 from robust_jax.evaluation.held_images import held_images
@@ -215,6 +216,46 @@ def test_other_weights_show_where_changes_hurt(tmp_path):
   other = _kept(tmp_path, model(150), images)
   assert not changed(other, images)
   assert changed(other, images, levels)
+
+
+def test_other_weights_show_in_clean_images_that_were_interrupted(tmp_path):
+  images = _images(np.tile(PIXELS, (20, 1, 1, 1)), np.tile(LABELS, 20))
+  scores = lambda x: np.stack([i.mean(axis=(0, 1)) for i in x]) @ [[1, 2, 3]]
+
+  def model(shift, fails=False):
+    def answer(case, ids, images):
+      if fails and len(images) < 128:  # the second batch
+        raise RuntimeError
+      return scores(images) + shift
+
+    return dataclasses.replace(_entrant(), answer=answer)
+
+  with pytest.raises(ModelFailed):
+    collect(
+      [_kept(tmp_path, model(0, fails=True), images)],
+      images,
+      (),
+      0,
+      lambda _: None,
+      lambda: False,
+    )
+  assert not changed(_kept(tmp_path, model(0), images), images)
+  assert changed(_kept(tmp_path, model(1), images), images)
+
+
+def test_answers_that_are_none_are_not_kept(tmp_path, monkeypatch):
+  """A service that was broken for a while is asked anew."""
+  monkeypatch.setattr(unfinished, "_EVERY", 0)
+  images = _images()
+
+  def ask(answer):
+    one = dataclasses.replace(_entrant(), answer=lambda _, __, x: answer(x))
+    kept = _kept(tmp_path, one, images)
+    return collect([kept], images, (), 0, lambda _: None, lambda: False)
+
+  with pytest.raises(ModelFailed, match="none of 12 answers"):
+    ask(lambda x: np.full((len(x), 3), np.nan))
+  assert ask(lambda x: np.ones((len(x), 3)))
 
 
 class Counted:
