@@ -5,6 +5,7 @@ process of a run, and those that tests start, share a cache on disk. Nothing
 here runs for long, so that programs are compiled without optimisation.
 """
 
+import collections
 import gc
 import os
 import pathlib
@@ -21,3 +22,23 @@ def pytest_collection_finish():
   """Keeps the collector from walking through every library, again and again."""
   gc.freeze()
   gc.set_threshold(20_000, 20, 20)
+
+
+def pytest_terminal_summary(terminalreporter):
+  """How many tests are skipped, by file and reason: none goes unseen."""
+  counts = collections.Counter(
+    _reason(report) for report in terminalreporter.stats.get("skipped", ())
+  )
+  if not counts:
+    return
+  terminalreporter.section(f"{counts.total()} skipped, by reason")
+  for (file, reason), count in sorted(counts.items()):
+    terminalreporter.write_line(f"{count:5d}  {file}: {reason}")
+
+
+def _reason(report):
+  """Of reports of one kind the same: what is beside a colon differs."""
+  _, _, text = report.longrepr
+  kind, _, more = text.removeprefix("Skipped: ").partition(": ")
+  file = report.nodeid.partition("::")[0]
+  return file, f"{kind}: ..." if more and kind == "refused" else text[9:89]

@@ -34,7 +34,6 @@ _FLAGS = (
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
-  "--hide-scrollbars=false",
   "--enable-logging=stderr",
 )
 _SECONDS = 60
@@ -49,12 +48,17 @@ def candidates() -> list[str]:
 
 @functools.cache
 def browser() -> tuple[str | None, str]:
+  """As `find_browser`, once."""
+  return find_browser()
+
+
+def find_browser(seconds: float = _SECONDS) -> tuple[str | None, str]:
   """The first one that starts, or None, and why there is none."""
   found = candidates()
   reason = f"no browser: none of {', '.join(NAMES)} on PATH, nor ${VARIABLE}"
   for program in found:
     try:
-      dom, _ = _run(program, "about:blank", "--dump-dom")
+      dom, _ = _run(program, "about:blank", "--dump-dom", seconds=seconds)
       if "<body>" in dom:
         return program, ""
       reason = f"{program} shows no page"
@@ -113,13 +117,13 @@ addEventListener("load", () => {{
   return dict(zip(widths, answers, strict=True)), log
 
 
-def _run(program, address, *options):
+def _run(program, address, *options, seconds=_SECONDS):
   with tempfile.TemporaryDirectory() as profile:
     result = subprocess.run(
       [program, *_FLAGS, f"--user-data-dir={profile}", *options, address],
       capture_output=True,
       text=True,
-      timeout=_SECONDS,
+      timeout=seconds,
       check=True,
     )
   return result.stdout, result.stderr
