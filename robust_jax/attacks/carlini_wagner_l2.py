@@ -20,7 +20,7 @@ def carlini_wagner_l2(
   num_steps: int = 300,
   num_rounds: int = 9,
   learning_rate: Array | float = 0.05,
-  initial_weight: Array | float = 1e-2,
+  initial_weight: Array | float = 1.0,
   restarts: int = 2,
   noise: Array | float = 0.2,
   targeted: bool = False,

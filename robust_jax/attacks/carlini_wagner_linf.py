@@ -10,11 +10,15 @@ from robust_jax import checks, tree
 from robust_jax.attacks import minimal
 from robust_jax.attacks.goals import goal_of
 from robust_jax.attacks.standalone import standalone
-from robust_jax.attacks.tanh_space import from_tanh_space, to_tanh_space
+from robust_jax.attacks.tanh_space import (
+  from_tanh_space,
+  slope_of_tanh,
+  to_tanh_space,
+)
 from robust_jax.types import Array, Attack, Key, LogitsFn
 
-# Distance reached over a tau that cannot be.
-_CLOSE = 1.01
+# A tau that is this much of a distance reached, and is not, ends the search.
+_CLOSE = 0.99
 
 
 def carlini_wagner_linf(
@@ -22,26 +26,27 @@ def carlini_wagner_linf(
   num_steps: int = 200,
   num_rounds: int = 20,
   learning_rate: Array | float = 0.03,
-  weight: Array | float = 1.0,
+  weight: Array | float = 0.1,
   restarts: int = 2,
   noise: Array | float = 0.2,
   targeted: bool = False,
 ) -> Attack:
-  """Minimises `sum max(|x' - x| - tau, 0) + weight * shortfall(x')`.
+  """Minimises `sum max(|x' - x| - tau, 0) + weight * max(-margin(x'), 0)`.
 
-  The shortfall is `max(-margin, 0)`, relative; only coordinates beyond tau are
-  penalised, and Adam in the space of tanh does the rest. The tau of a run that
-  comes no nearer than those before is too small, and the next is half-way
-  between the largest one that was and the distance reached. An example is done
-  when the two are within a hundredth, and the rounds left cost nothing once all
-  are. Each run starts at the nearest hit so far.
+  Only coordinates beyond tau are penalised, and Adam in the space of tanh does
+  the rest. The margin counts with a gradient of unit size, so that its weight
+  needs no search. After a run that came nearer than those before, tau becomes
+  half of the distance reached; after each one that did not, it becomes half as
+  much less than that. An example is done when it is within a hundredth, and the
+  rounds left cost nothing once all are. Each run starts at the nearest hit so
+  far.
 
   Args:
     num_steps: Adam steps of each round.
     num_rounds: rounds at most.
     learning_rate: of Adam, in w; a cosine takes it to a hundredth.
-    weight: of the shortfall; of 1 its gradient at x is as large on average as
-      that of the penalty.
+    weight: of the margin's gradient, whose mean entry has size 1, as that of
+      the penalty has.
     restarts: runs, each example keeping its nearest hit: the first from x, the
       others from noise around it.
     noise: its standard deviation, in input units.
@@ -57,11 +62,11 @@ def carlini_wagner_linf(
 
   Source: Carlini and Wagner 2017, section VI.C, and their code. Deviations: a
   static number of rounds; no run is given up early; the margin is that of the
-  class whose boundary looks nearest, and relative; so its weight may be fixed,
-  where theirs doubles from 1e-5; tau is bisected, where theirs shrinks by a
-  tenth until it is not reached, or 1/256; the learning rate
-  is annealed, and at most tau, without which the steps are as large as a small
-  distance; the last overshoot is taken back; the noisy starts.
+  class whose boundary looks nearest, and its gradient of unit size, where their
+  weight doubles from 1e-5; tau shrinks by half, and then by less and less,
+  where theirs does by a tenth until it is not reached, or 1/256; the learning
+  rate is annealed, and at most tau, without which the steps are as large as a
+  small distance; the last overshoot is taken back; the noisy starts.
   """
   checks.at_least_one("num_steps", num_steps)
   checks.at_least_one("num_rounds", num_rounds)
@@ -72,21 +77,20 @@ def carlini_wagner_linf(
   @standalone
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
     goal = goal_of(logits_fn, x, labels, targeted, jnp.inf)
-    # By which the shortfall has, at x, a gradient whose mean entry is 1.
-    unit = goal.clean_reach * (x.size // len(x))
+    num_coordinates = x.size // len(x)
 
     def run(start, tau, best):
-      def loss(w):
-        x_adv = from_tanh_space(w)
-        logits = goal.logits(x_adv)
-        over = jnp.abs(x_adv - goal.x) - tree.expand(tau, x_adv)
-        over = jnp.maximum(over, 0.0).reshape(len(x), -1).sum(axis=1)
-        return over + weight * unit * goal.shortfall(logits), (x_adv, logits)
-
       def step(_, carry):
         w, state, best = carry
-        _, (x_adv, logits), grad = minimal.gradient(loss, w)
+        x_adv = from_tanh_space(w)
+        margin, logits, ascent = minimal.ascend_margin(goal, x_adv)
         best = minimal.nearer(best, goal, x_adv, logits, jnp.inf)
+        change = x_adv - goal.x
+        beyond = jnp.abs(change) > tree.expand(tau, change)
+        grad = jnp.where(beyond, jnp.sign(change), 0.0)
+        pull = jnp.where(margin < 0, -weight * num_coordinates, 0.0)
+        grad = tree.add(grad, pull, tree.normalise(ascent, 1))
+        grad = grad * slope_of_tanh(w)
         update, state = adam.update(grad, state)
         # Steps are no longer than half of tau.
         short = jnp.minimum(1.0, tau / learning_rate)
@@ -96,20 +100,21 @@ def carlini_wagner_linf(
       w = to_tanh_space(tree.where(found, best.x_adv, start))
       carry = (w, adam.init(w), best)
       w, _, best = jax.lax.fori_loop(0, num_steps, step, carry)
-      _, (x_adv, logits) = loss(w)
-      return minimal.nearer(best, goal, x_adv, logits, jnp.inf)
+      x_adv = from_tanh_space(w)
+      return minimal.nearer(best, goal, x_adv, goal.logits(x_adv), jnp.inf)
 
     def unfinished(carry):
-      low, *_, best = carry
-      return best.distance > _CLOSE * low
+      shrink, best = carry
+      return (shrink < _CLOSE) & (best.distance > 0)
 
     def round_(start, carry):
-      low, tau, best = carry
+      shrink, best = carry
+      tau = jnp.minimum(shrink * best.distance, 1.0)
       found = run(start, tau, best)
+      nearer = found.distance < best.distance
       # No hit at all, even without a limit: it is given up.
-      failed = jnp.where(jnp.isinf(found.distance), jnp.inf, tau)
-      low = jnp.where(found.distance < best.distance, low, failed)
-      after = low, (low + found.distance) / 2, found
+      less = jnp.where(jnp.isinf(found.distance), 1.0, (1 + shrink) / 2)
+      after = jnp.where(nearer, shrink, less), found
       return tree.where(unfinished(carry), after, carry)
 
     def search(start, best):
@@ -119,9 +124,7 @@ def carlini_wagner_linf(
         done = ~unfinished(carry).any()
         return jax.lax.cond(done, lambda carry: carry, attempt, carry)
 
-      # tau of an image that is answered so as it stands is 0: it is done.
-      tau = jnp.minimum(best.distance, 1.0)
-      carry = (jnp.zeros(len(x)), tau, best)
+      carry = (jnp.full(len(x), 0.5), best)
       return jax.lax.fori_loop(0, num_rounds, unless_done, carry)[-1]
 
     best = minimal.from_several_starts(search, key, goal, restarts, noise)

@@ -86,13 +86,6 @@ class Goal(NamedTuple):
     gap = jnp.abs(self._nearest_margin(self.clean_logits))
     return jnp.where((gap > 0) & jnp.isfinite(gap), gap, 1.0)
 
-  @property
-  def clean_reach(self) -> Array:
-    """`[B]`, the distance of the boundary, were the model as linear as at x."""
-    rival = self.nearest_classes(self.clean_logits, 1)
-    slope = jnp.take_along_axis(self.slopes, rival, axis=-1)[:, 0]
-    return self.clean_gap / slope
-
   def answered(self, logits: Array) -> Array:
     """`[B]`, where the answer is the wanted one; no comparison with NaN is."""
     is_label = logits.argmax(axis=-1) == self.labels

@@ -18,3 +18,8 @@ def to_tanh_space(x: Array) -> Array:
 def from_tanh_space(w: Array) -> Array:
   """w -> x in [0, 1]."""
   return (jnp.tanh(w) + 1) / 2
+
+
+def slope_of_tanh(w: Array) -> Array:
+  """The derivative of `from_tanh_space` at w."""
+  return (1 - jnp.square(jnp.tanh(w))) / 2
