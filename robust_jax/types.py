@@ -71,6 +71,11 @@ class PerturbationSet(NamedTuple):
       where n is a sequence; None where the set cannot be enumerated.
     check: `(x)` raises ValueError on inputs that the set is not for; None is
       for images in [0, 1].
+    step: `(x, theta, grad, size) -> theta`, feasible, about `size` radii from
+      theta and of larger `<grad, theta>`. The maximum over set and box is one
+      step of size 1 away from `zero(x)`, and some steps of any size from
+      elsewhere. None means `project(x, theta + size * steepest(x, grad))`, of
+      which this is true where every coordinate has a range of its own.
   """
 
   zero: Callable[[Array], PyTree]
@@ -80,6 +85,7 @@ class PerturbationSet(NamedTuple):
   apply: Callable[[Array, PyTree], Array]
   grid: Callable[[Array, int | Sequence[int]], Grid] | None = None
   check: Callable[[Array], None] | None = None
+  step: Callable[[Array, PyTree, PyTree, Array | float], PyTree] | None = None
 
 
 class SearchResult(NamedTuple):

@@ -25,6 +25,7 @@ from robust_jax.attacks.standalone import check_call
 from robust_jax.attacks.suite import Stage
 from robust_jax.objective import of_model
 from robust_jax.on_cpu import canonicalize_on_cpu
+from robust_jax.perturbations.l2 import l2
 from robust_jax.search.apgd import apgd
 from robust_jax.search.transformations import keys_of_images
 from robust_jax.types import Array, Attack, Key, LogitsFn, Objective
@@ -254,7 +255,8 @@ def _ascend(
     )
 
   final = maximise(losses.fooled_first(loss))
-  pset = ball(norm, eps)
+  # In L2 the authors cut to the box after they have scaled onto the ball.
+  pset = l2(eps, exact=False) if norm == "l2" else ball(norm, eps)
   if norm == "l1":
     theta = ascend(key, maximise(loss), final, eps, x, _NUM_STEPS, large)
   else:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from robust_jax import checks, losses, tree
+from robust_jax import checks, first_order, losses
 from robust_jax.attacks.standalone import standalone
 from robust_jax.on_cpu import canonicalize_on_cpu
 from robust_jax.types import (
@@ -93,8 +93,7 @@ def universal(
         rows = jax.lax.dynamic_slice(order, [j * batch_size], [batch_size])
         key_step = jax.random.fold_in(key_draws, j)
         grad = jax.grad(mean_loss)(theta, key_step, x[rows], labels[rows])
-        ahead = tree.add(theta, step_size, pset.steepest(grey, grad))
-        return pset.project(grey, ahead)
+        return first_order.step(pset, grey, theta, grad, step_size)
 
       return jax.lax.fori_loop(0, num_batches, step, theta)
 

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import tree
+from robust_jax.perturbations.filling import in_order, level
 from robust_jax.types import Array
 
 # Relative, of the length; a sum of a thousand floats is no more exact.
@@ -20,11 +21,51 @@ def onto_linf(theta: Array, eps: Array | float) -> Array:
   return jnp.clip(theta, -radius, radius)
 
 
-def onto_l2(theta: Array, eps: Array | float) -> Array:
-  """The nearest point with `||theta||_2 <= eps`; eps a scalar or `[B]`."""
-  length = tree.norm(theta, 2)
-  scale = jnp.where(length > eps, eps / jnp.maximum(length, 1e-30), 1.0)
-  return theta * tree.expand(scale, theta)
+def onto_l2(
+  theta: Array, eps: Array | float, room: Array | float = jnp.inf
+) -> Array:
+  """The nearest point with `||theta||_2 <= eps` and `|theta_i| <= room_i`.
+
+  By the optimality conditions it is a multiple of theta, cut to the room: the
+  multiple that is eps long then, or theta itself where that is no longer.
+
+  Args:
+    theta: `[B, ...]`, finite, of any size.
+    eps: radius; a scalar or `[B]`.
+    room: as for `onto_l1`.
+  """
+  unit, length = _l2_multiple(theta, eps, room)
+  longer = tree.norm(theta, jnp.inf) > length
+  theta = tree.where(longer, unit * tree.expand(length, unit), theta)
+  return jnp.clip(theta, -room, room)
+
+
+def along_l2(
+  direction: Array, eps: Array | float, room: Array | float
+) -> Array:
+  """The multiple of a direction that, cut to the room, is eps long.
+
+  Cut, it is what maximises `<direction, theta>` in ball and room. No coordinate
+  is longer than eps; where all of the room is too short, each is 0 or eps.
+  Arguments are as for `onto_l2`.
+  """
+  unit, length = _l2_multiple(direction, eps, room)
+  radius = tree.expand(eps, unit)
+  return jnp.clip(unit * tree.expand(length, unit), -radius, radius)
+
+
+def _l2_multiple(theta, eps, room) -> tuple[Array, Array]:
+  """theta over its largest entry, and by how much of that it is eps long."""
+  # Everything by its own scale: squares of small and of large numbers end.
+  largest = jax.lax.stop_gradient(tree.norm(theta, jnp.inf))
+  unit = theta / tree.expand(jnp.where(largest > 0, largest, 1.0), theta)
+  eps = jnp.broadcast_to(jnp.asarray(eps, jnp.float32), theta.shape[:1])
+  room = jnp.minimum(room, jnp.broadcast_to(tree.expand(eps, unit), unit.shape))
+  radius = jnp.minimum(eps, tree.norm(room, 2))
+  radius = jnp.where(radius > 0, radius, 1.0)
+  limit = room / tree.expand(radius, room)
+  squares = [jnp.square(v).reshape(len(v), -1) for v in (unit, limit)]
+  return unit, radius * jnp.sqrt(level(*squares, jnp.ones_like(radius)))
 
 
 def onto_l1(theta: Array, eps: Array | float, room: Array | float) -> Array:
@@ -34,10 +75,11 @@ def onto_l1(theta: Array, eps: Array | float, room: Array | float) -> Array:
   with one `cut` for each example, 0 where that is in the ball already. The
   length of that falls piecewise linearly in the cut, so its root is found by
   Newton's method between two bounds, to the precision of float32 and without a
-  sort, at which XLA's CPU backend is slow.
+  sort, at which XLA's CPU backend is slow. Derivatives, forward and reverse,
+  are those of the conditions (implicit differentiation).
 
   Args:
-    theta: `[B, ...]`, finite.
+    theta: `[B, ...]`, finite, of any size.
     eps: radius; a scalar or `[B]`.
     room: the most that each coordinate may change in the direction of its
       sign, 0 or more; `[B, ...]`, or a scalar.
@@ -46,13 +88,70 @@ def onto_l1(theta: Array, eps: Array | float, room: Array | float) -> Array:
   adversarial attacks on image classifiers", proposition 2.1, whose algorithm
   sorts; this is another one for the same point.
   """
-  size = jnp.abs(theta)
-  cut = tree.expand(_cut(size, jnp.asarray(eps, jnp.float32), room), theta)
-  kept = jnp.clip(size - cut, 0.0, room)
+  eps = jnp.broadcast_to(jnp.asarray(eps, jnp.float32), theta.shape[:1])
+  room = jnp.broadcast_to(jnp.asarray(room, jnp.float32), theta.shape)
+  return jnp.sign(theta) * _shortened(jnp.abs(theta), eps, room)
+
+
+@jax.custom_jvp
+def _shortened(size: Array, eps: Array, room: Array) -> Array:
+  """`clip(size - cut, 0, room)` of length eps, or less where cut = 0."""
+
+  def kept_at(cut):
+    return jnp.clip(size - tree.expand(cut, size), 0.0, room)
+
+  end = _cut(size, eps, room)
+  # Beside large sizes the cut is coarse: then eps lies between the lengths at
+  # two neighbouring floats, and the point likewise.
+  long, short = kept_at(end.low), kept_at(end.high)
+  gap = tree.norm(long, 1) - tree.norm(short, 1)
+  share = (eps - tree.norm(short, 1)) / jnp.where(gap > 0, gap, 1.0)
+  between = tree.add(short, jnp.clip(share, 0.0, 1.0), long - short)
+  kept = tree.where(_is_open(end, eps), between, kept_at(end.cut))
   # What rounding leaves above eps, if anything, is of the order of one ulp.
   length = tree.norm(kept, 1)
-  excess = jnp.where(length > eps, eps / jnp.maximum(length, 1e-30), 1.0)
-  return jnp.sign(theta) * kept * tree.expand(excess, theta)
+  excess = jnp.where(length > eps, eps / jnp.where(length > 0, length, 1.0), 1)
+  return kept * tree.expand(excess, kept)
+
+
+@_shortened.defjvp
+def _shortened_jvp(primals, tangents):
+  size, eps, room = primals
+  size_dot, eps_dot, room_dot = tangents
+  kept = _shortened(size, eps, room)
+  full = (kept >= room) & (kept > 0)
+  free = ((kept > 0) & ~full).astype(jnp.float32)
+  moved = jnp.where(full, room_dot, free * size_dot)
+  # The cut moves so that the length goes on being eps.
+  is_cut = tree.norm(jnp.minimum(size, room), 1) > eps
+  cut_dot = tree.dot(jnp.ones_like(moved), moved) - eps_dot
+  cut_dot = jnp.where(is_cut, cut_dot, 0.0)
+  cut_dot = cut_dot / jnp.maximum(tree.norm(free, 1), 1.0)
+  return kept, tree.add(moved, -cut_dot, free)
+
+
+def toward_l1(
+  theta: Array,
+  grad: Array,
+  eps: Array | float,
+  room: Array | float,
+  size: Array | float,
+) -> Array:
+  """From theta towards the best point of ball and room, by `size * eps`.
+
+  The best point, of largest `<grad, .>`, uses up the room of the coordinates of
+  largest gradient, until it is eps long. The way there is straight, and in the
+  ball if theta is.
+  """
+  room = jnp.broadcast_to(jnp.asarray(room, jnp.float32), theta.shape)
+  room = jnp.minimum(room, tree.expand(eps, theta))
+  rows = [v.reshape(len(v), -1) for v in (jnp.abs(grad), room)]
+  total = jnp.broadcast_to(jnp.asarray(eps, jnp.float32), theta.shape[:1])
+  used = in_order(*rows, total).reshape(theta.shape)
+  move = jnp.sign(grad) * used * room - theta
+  way = tree.norm(move, 1)
+  share = jnp.minimum(1.0, size * eps / jnp.where(way > 0, way, 1.0))
+  return tree.add(theta, share, move)
 
 
 class _Bracket(NamedTuple):
@@ -65,7 +164,11 @@ class _Bracket(NamedTuple):
   last: Array
 
 
-def _cut(size: Array, eps: Array, room: Array | float) -> Array:
+def _is_open(b: _Bracket, eps: Array) -> Array:
+  return jnp.abs(b.excess) > _TOLERANCE * eps
+
+
+def _cut(size: Array, eps: Array, room: Array) -> _Bracket:
   """The smallest cut that brings the length down to eps, `[B]`."""
 
   def length(cut):
@@ -73,9 +176,6 @@ def _cut(size: Array, eps: Array, room: Array | float) -> Array:
 
   def excess_at(cut):
     return tree.norm(length(cut), 1) - eps
-
-  def is_open(b):
-    return jnp.abs(b.excess) > _TOLERANCE * eps
 
   def step(carry):
     i, b = carry
@@ -87,10 +187,10 @@ def _cut(size: Array, eps: Array, room: Array | float) -> Array:
     # A piece that ends before the root sends Newton astray: halve instead.
     trusted = (newton >= low) & (newton <= high)
     trusted &= jnp.abs(b.excess) < 0.5 * jnp.abs(b.last)
-    cut = jnp.where(trusted, newton, 0.5 * (low + high))
+    cut = jnp.where(trusted, newton, _halfway(low, high))
     new = _Bracket(low, high, cut, excess_at(cut), b.excess)
     # An example that is done stays as it is: its neighbours do not matter.
-    return i + 1, tree.where(is_open(b), new, b)
+    return i + 1, tree.where(_is_open(b, eps), new, b)
 
   clean = excess_at(jnp.zeros(size.shape[:1]))
   start = _Bracket(
@@ -100,9 +200,14 @@ def _cut(size: Array, eps: Array, room: Array | float) -> Array:
     excess=jnp.maximum(clean, 0.0),
     last=jnp.full_like(clean, jnp.inf),
   )
-  _, end = jax.lax.while_loop(
-    lambda carry: (carry[0] < _MAX_STEPS) & jnp.any(is_open(carry[1])),
+  return jax.lax.while_loop(
+    lambda carry: (carry[0] < _MAX_STEPS) & jnp.any(_is_open(carry[1], eps)),
     step,
     (0, start),
-  )
-  return end.cut
+  )[1]
+
+
+def _halfway(low: Array, high: Array) -> Array:
+  """As many floats below as above: from any bracket, 31 times at most."""
+  a, b = (jax.lax.bitcast_convert_type(v, jnp.int32) for v in (low, high))
+  return jax.lax.bitcast_convert_type(a + (b - a) // 2, jnp.float32)

@@ -22,6 +22,11 @@ def into(x: Array, theta: Array) -> Array:
   return jnp.clip(x + theta, 0.0, 1.0) - x
 
 
+def room(x: Array, direction: Array) -> Array:
+  """The most that each coordinate may change to the side of `direction`."""
+  return jnp.where(direction > 0, 1.0 - x, x).astype(jnp.float32)
+
+
 @jax.custom_jvp
 def _cut(x):
   return jnp.clip(x, 0.0, 1.0)

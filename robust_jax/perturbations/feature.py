@@ -18,6 +18,12 @@ _NORMS = {
 }
 
 
+def _toward_l1(eps):
+  return lambda x, theta, grad, size: balls.toward_l1(
+    theta, grad, eps, jnp.inf, size
+  )
+
+
 def feature(
   eps: Array | float, norm: Literal["l1", "l2", "linf"] = "l2"
 ) -> PerturbationSet:
@@ -43,4 +49,5 @@ def feature(
     project=lambda x, theta: onto_ball(theta, eps),
     apply=lambda x, theta: tree.rounded_towards(x, x + theta),
     check=checks.activations,
+    step=_toward_l1(eps) if norm == "l1" else None,
   )

@@ -46,9 +46,9 @@ def flow(
 
   def project(x, theta):
     limit = tree.expand(eps, theta)
-    length = jnp.linalg.norm(theta, axis=-1, keepdims=True)
-    scale = limit / jnp.maximum(length, 1e-30)
-    return jnp.where(length > limit, scale * theta, theta)
+    unit = _unit(theta)
+    length = (theta * unit).sum(axis=-1, keepdims=True)
+    return jnp.where(length > limit, limit * unit, theta)
 
   def sample(key: Key, x: Array) -> Array:
     # Uniform in the disc of each node.
@@ -82,7 +82,8 @@ def flow(
 
 def _unit(vectors: Array) -> Array:
   """Each vector `[..., 2]` at length 1; one of length 0 stays."""
-  # Scaled by the larger entry first: squares of small gradients underflow.
+  # Scaled by the larger entry first: squares of small numbers underflow, those
+  # of large ones overflow.
   largest = jnp.max(jnp.abs(vectors), axis=-1, keepdims=True)
   scaled = vectors / jnp.where(largest > 0, largest, 1.0)
   length = jnp.linalg.norm(scaled, axis=-1, keepdims=True)

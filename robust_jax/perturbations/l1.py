@@ -16,7 +16,10 @@ def l1(eps: Array | float) -> PerturbationSet:
   box cuts off is lost.
 
   `steepest` puts the whole radius on the coordinate of largest gradient, in
-  equal parts where several are as large.
+  equal parts where several are as large. In the box that coordinate is soon
+  full, so `step` goes straight towards the best point of both: coordinates of
+  largest gradient first, each as far as the box lets it, until the radius is
+  used up.
 
   Args:
     eps: radius in input units, summed over coordinates: a float, a tracer or
@@ -26,15 +29,14 @@ def l1(eps: Array | float) -> PerturbationSet:
     ValueError: eps is negative.
 
   Source: Croce and Hein 2021, "Mind the box: l1-APGD for sparse adversarial
-  attacks on image classifiers", section 2. The random start is uniform in the
-  ball; the box cuts it where it is applied.
+  attacks on image classifiers", section 2, for the projection and for the best
+  point, which they find by sorting. The random start is uniform in the ball;
+  the box cuts it where it is applied.
   """
   checks.non_negative("eps", eps)
 
   def project(x, theta):
-    x = x.astype(jnp.float32)
-    room = jnp.where(theta > 0, 1.0 - x, x)
-    return box.into(x, balls.onto_l1(theta, eps, room))
+    return box.into(x, balls.onto_l1(theta, eps, box.room(x, theta)))
 
   def sample(key: Key, x: Array) -> Array:
     # A vector of Laplace variables over their length and one more exponential
@@ -57,4 +59,7 @@ def l1(eps: Array | float) -> PerturbationSet:
     project=project,
     steepest=steepest,
     apply=box.apply,
+    step=lambda x, theta, grad, size: balls.toward_l1(
+      theta, grad, eps, box.room(x, grad), size
+    ),
   )

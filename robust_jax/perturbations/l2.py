@@ -8,20 +8,23 @@ from robust_jax.perturbations import balls, box
 from robust_jax.types import Array, Key, PerturbationSet
 
 
-def l2(eps: Array | float) -> PerturbationSet:
+def l2(eps: Array | float, *, exact: bool = True) -> PerturbationSet:
   """Perturbations with `||theta||_2 <= eps`, and x + theta in [0, 1].
 
-  `project` scales onto the ball and then cuts to the box. Cutting shortens
-  every coordinate, so the result is in both and a second projection keeps it,
-  though it need not be the nearest such point: AutoAttack's own choice.
+  `project` finds the nearest point of ball and box together, and `step` goes
+  along the gradient, by a multiple that the box leaves `size * eps` of.
 
   Args:
     eps: radius in input units: a float, a tracer or `[B]`, one per example.
+    exact: otherwise `project` scales onto the ball and then cuts to the box,
+      and steps are of length `size * eps` before they are cut, as in
+      AutoAttack. What the box cuts off is lost: a gradient with much of its
+      length on pixels that are full hardly moves the others.
 
   Raises:
     ValueError: eps is negative.
 
-  Source: Madry et al. 2018; Croce and Hein 2020 (APGD's projection).
+  Source: Madry et al. 2018; Croce and Hein 2020 for what is not `exact`.
   """
   checks.non_negative("eps", eps)
 
@@ -34,10 +37,19 @@ def l2(eps: Array | float) -> PerturbationSet:
     unit = tree.normalise(direction, 2)
     return unit * tree.expand(length, unit)
 
+  def project(x, theta):
+    room = box.room(x, theta) if exact else jnp.inf
+    return box.into(x, balls.onto_l2(theta, eps, room))
+
+  def step(x, theta, grad, size):
+    along = balls.along_l2(grad, eps, box.room(x, grad))
+    return project(x, tree.add(theta, size, along))
+
   return PerturbationSet(
     zero=lambda x: jnp.zeros(x.shape, jnp.float32),
     sample=sample,
-    project=lambda x, theta: box.into(x, balls.onto_l2(theta, eps)),
+    project=project,
     steepest=lambda x, grad: tree.expand(eps, x) * tree.normalise(grad, 2),
     apply=box.apply,
+    step=step if exact else None,
   )

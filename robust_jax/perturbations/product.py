@@ -2,14 +2,15 @@
 
 import jax
 
+from robust_jax import first_order
 from robust_jax.types import Array, Grid, Key, PerturbationSet, PyTree
 
 
 def product(a: PerturbationSet, b: PerturbationSet) -> PerturbationSet:
   """Perturbations of `a`, and then of `b` on what `a` has made of x.
 
-  theta is the pair of both; each part has its own radius, steepest direction
-  and projection. `product(affine(), linf(0.1))` rotates and then adds noise;
+  theta is the pair of both; each part has its own radius, steps and
+  projection, the second in the box that the first leaves it. `product(affine(), linf(0.1))` rotates and then adds noise;
   the parts may themselves be products.
 
   Args:
@@ -26,6 +27,11 @@ def product(a: PerturbationSet, b: PerturbationSet) -> PerturbationSet:
     first = a.project(x, theta[0])
     return first, b.project(a.apply(x, first), theta[1])
 
+  def step(x, theta, grad, size):
+    first = first_order.step(a, x, theta[0], grad[0], size)
+    between = a.apply(x, first)
+    return first, first_order.step(b, between, theta[1], grad[1], size)
+
   return PerturbationSet(
     zero=lambda x: (a.zero(x), b.zero(x)),
     sample=sample,
@@ -34,6 +40,7 @@ def product(a: PerturbationSet, b: PerturbationSet) -> PerturbationSet:
     apply=lambda x, theta: b.apply(a.apply(x, theta[0]), theta[1]),
     grid=_grid(a, b) if a.grid and b.grid else None,
     check=a.check,
+    step=step,
   )
 
 

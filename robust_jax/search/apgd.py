@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from robust_jax import checks, tree
+from robust_jax import checks, first_order, tree
 from robust_jax.search import ascent
 from robust_jax.types import Array, Key, PerturbationSet, PyTree, SearchResult
 
@@ -47,7 +47,8 @@ def apgd(
   Args:
     key: consumed by the random start.
     objective: x' `[B, ...]` -> `[B]`.
-    pset: the perturbation set; linf and l2 are the published cases.
+    pset: the perturbation set; linf and `l2(eps, exact=False)` are the
+      published cases.
     x: clean inputs `[B, ...]`.
     num_steps: steps, all of one run.
     start: theta to start from; `pset.sample` if None.
@@ -82,9 +83,7 @@ def apgd(
   )
 
   def move(i, s: _Step) -> PyTree:
-    ahead = pset.project(
-      x, tree.add(s.theta, s.step_size, pset.steepest(x, s.grad))
-    )
+    ahead = first_order.step(pset, x, s.theta, s.grad, s.step_size)
     weight = jnp.where(i == 0, 1.0, 0.75)
     mixed = jax.tree.map(
       lambda t, new, old: t + weight * (new - t) + (1 - weight) * (t - old),

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from robust_jax import tree
+from robust_jax import first_order, tree
 from robust_jax.search import ascent
 from robust_jax.types import Array, Key, PerturbationSet, SearchResult
 
@@ -15,12 +15,12 @@ def fgsm(
   *,
   step_size: Array | float = 1.0,
 ) -> SearchResult:
-  """One step of steepest ascent from the clean point, then the projection.
+  """One step of the set from the clean point.
 
-  On a model that is affine around x this is the optimum over an Lp ball. Two
-  forward passes and one backward, and one of each more if an example has no
-  gradient at its clean point. That is kept where the step made the objective
-  smaller.
+  On a model that is affine around x this is the optimum over an Lp ball and the
+  box. Two forward passes and one backward, and one of each more if an example
+  has no gradient at its clean point. That is kept where the step made the
+  objective smaller.
 
   Args:
     key: not used; the method is deterministic.
@@ -30,11 +30,10 @@ def fgsm(
     step_size: fraction of the radius; a float, a tracer or `[B]`.
 
   Source: Goodfellow et al. 2015, "Explaining and Harnessing Adversarial
-  Examples", section 4; `steepest` generalises the sign to any set. Deviation:
+  Examples", section 4; steps of the set generalise the sign. Deviation:
   the published method returns the step even where it does not help.
   """
   del key
   clean, grad = ascent.clean_and_gradient(objective, pset, x)
-  stepped = tree.add(clean.theta, step_size, pset.steepest(x, grad))
-  theta = pset.project(x, stepped)
+  theta = first_order.step(pset, x, clean.theta, grad, step_size)
   return tree.better(clean, ascent.score(objective, pset, x, theta))

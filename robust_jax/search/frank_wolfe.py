@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import jax
 
-from robust_jax import checks, tree
+from robust_jax import checks, first_order, tree
 from robust_jax.search import ascent
 from robust_jax.types import Array, Key, PerturbationSet, PyTree, SearchResult
 
@@ -20,8 +20,9 @@ def frank_wolfe(
 ) -> SearchResult:
   """Moves towards the point of the set that the gradient likes best.
 
-  theta becomes `theta + gamma (steepest - theta)`, gamma = 2 / (t + 2): a
-  weighted mean of points of the set, and so a point of it where it is convex.
+  theta becomes `theta + gamma (maximizer - theta)`, gamma = 2 / (t + 2): a
+  weighted mean of points of set and box, and so a point of both where the set
+  is convex.
   The first step (gamma = 1) goes all the way. One forward and one backward pass
   per step, and two forward passes more: the clean point, where the start is
   not already it, and the last iterate.
@@ -41,16 +42,16 @@ def frank_wolfe(
   Source: Frank and Wolfe 1956, with the steps of Jaggi 2013, algorithm 1; as an
   attack Chen, Zhou, Yi and Gu 2020, "A Frank-Wolfe Framework for Efficient and
   Effective Adversarial Attacks", which adds momentum and a fixed rate.
-  Deviations: the linear problem is solved over the set alone and the mean is
-  then projected, which cuts it to the box (and brings it back where a set is
-  not convex); the best point visited is returned.
+  Deviations: the mean is projected, which brings it back where a set is not
+  convex; the best point visited is returned.
   """
   checks.at_least_one("num_steps", num_steps)
 
   def step(t, carry):
     theta, best = carry
     here, grad = ascent.score_and_gradient(objective, pset, x, theta)
-    mean = _between(theta, pset.steepest(x, grad), 2 / (t + 2))
+    ahead = first_order.linear_maximizer(pset, x, grad)
+    mean = _between(theta, ahead, 2 / (t + 2))
     return pset.project(x, mean), tree.better(best, here)
 
   clean = pset.zero(x)

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from robust_jax import tree
+from robust_jax import first_order, tree
 from robust_jax.types import Array, PerturbationSet, PyTree
 
 Direction = Literal["steepest", "normalised", "adam"]
@@ -36,7 +36,7 @@ def along(
   """Projected ascent along a velocity that sums gradients of unit L1 norm.
 
   Args:
-    direction: "steepest" moves to where the set gains most by the velocity.
+    direction: "steepest" makes the steps of the set, by the velocity.
       "normalised" moves along the velocity itself, as far as "steepest" would
       in Euclidean length; in an L2 ball the two are one. "adam" moves along
       Adam's update of the velocities, by as much as the root mean square of
@@ -65,13 +65,13 @@ def along(
     velocity = tree.add(tree.normalise(grad, 1), momentum, velocity)
     update, state = moments.update(velocity, state)
     if direction == "steepest":
-      step = pset.steepest(x, update)
-    else:
-      if direction == "normalised":
-        size = _root_mean_square(update)
-        update = scaled(update, jax.tree.map(_inverse, size))
-      step = scaled(update, units(pset, x, update))
-    ahead = tree.add(theta, step_size, step)
+      ahead = first_order.step(pset, x, theta, update, step_size)
+      return ahead, (velocity, state)
+    if direction == "normalised":
+      size = _root_mean_square(update)
+      update = scaled(update, jax.tree.map(_inverse, size))
+    ahead = scaled(update, units(pset, x, update))
+    ahead = tree.add(theta, step_size, ahead)
     return pset.project(x, ahead), (velocity, state)
 
   return Rule(init, move)

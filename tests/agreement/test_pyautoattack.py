@@ -87,7 +87,8 @@ def test_losses(loss):
 @pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
 @pytest.mark.parametrize("loss", list(OBJECTIVES))
 def test_one_run_of_apgd_from_a_given_start(norm, loss):
-  pset = getattr(perturbations, norm)(EPS[norm])
+  options = {"exact": False} if norm == "l2" else {}
+  pset = getattr(perturbations, norm)(EPS[norm], **options)
   noise = RNG.normal(size=X.shape).astype(np.float32)
   start = np.asarray(pset.project(jnp.asarray(X), jnp.asarray(noise)))
   x_best, _, value, _ = _apgd(norm, loss).attack_single_run(

@@ -23,7 +23,7 @@ ATTACKS = lookup.members("attacks")
 # Sets of hidden activations, which need not lie in [0, 1].
 UNBOXED = {"feature"}
 # What factories ask for and have no default of.
-_REQUIRED = {"eps": 0.1, "k": 5, "height": 3, "width": 4}
+REQUIRED = {"eps": 0.1, "k": 5, "height": 3, "width": 4}
 _PARTS = {"a": "l2", "b": "linf"}
 # A few steps, rounds, queries are as lawful as many.
 _FEW = 3
@@ -40,7 +40,7 @@ def make_set(name: str, scale=1.0) -> PerturbationSet:
   for parameter in inspect.signature(factory).parameters.values():
     value = parameter.default
     if value is parameter.empty:
-      value = _REQUIRED.get(parameter.name)
+      value = REQUIRED.get(parameter.name)
     if parameter.annotation is PerturbationSet:
       value = make_set(_PARTS[parameter.name], scale)
     elif value is not None and Array in typing.get_args(parameter.annotation):
@@ -71,7 +71,7 @@ def make_attack(
   ball = make_set("feature" if name == "at_features" else norm, scale)
   required = {
     "norm": norm,
-    "eps": _REQUIRED["eps"] * scale,
+    "eps": REQUIRED["eps"] * scale,
     "largest": 1.0,
     "pset": ball,
     "search": search.pgd,
@@ -102,7 +102,7 @@ def _plain_attack(key, logits_fn, x, labels):
   """As a user writes one, who does not think of rounding or of checks."""
   del key
   loss = lambda x_adv: losses.margin(logits_fn(x_adv), labels).sum()
-  step = _REQUIRED["eps"] * jnp.sign(jax.grad(loss)(x))
+  step = REQUIRED["eps"] * jnp.sign(jax.grad(loss)(x))
   return jnp.clip(x + step, 0, 1).astype(x.dtype)
 
 
@@ -115,11 +115,15 @@ def scales(name: str) -> list[float]:
 
 
 @functools.cache
-def images(*, channels=3, low=0.0, high=1.0):
-  """Six random images `[6, 6, 6, C]`."""
-  return jax.random.uniform(
-    jax.random.key(7), (6, 6, 6, channels), jnp.float32, low, high
-  )
+def images(*, channels=3, low=0.0, high=1.0, edges=False):
+  """Six random images `[6, 6, 6, C]`.
+
+  With `edges`, a fifth of the entries are exactly `low` and a fifth `high`.
+  """
+  unit = jax.random.uniform(jax.random.key(7), (6, 6, 6, channels), jnp.float32)
+  if edges:
+    unit = jnp.clip((unit - 0.2) / 0.6, 0.0, 1.0)
+  return low + (high - low) * unit
 
 
 def bumpy(x):

@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robust_jax import tree
+from robust_jax import first_order, tree
 from tests.contract.members import (
   SETS,
   UNBOXED,
   has_gradient,
   images,
   is_additive,
+  is_convex,
   make_set,
   scales,
 )
@@ -59,6 +60,16 @@ def wild(name):
     return random_like(seed, sample, span)
 
   return jax.jit(draw)
+
+
+@functools.cache
+def maximizer(name):
+  """(scale, x, grad) -> the theta in set and box of largest <grad, theta>."""
+
+  def run(scale, x, grad):
+    return first_order.linear_maximizer(make_set(name, scale), x, grad)
+
+  return jax.jit(run)
 
 
 def random_like(seed, like, size=1.0):
@@ -162,14 +173,53 @@ def test_half_precision_changes_no_coordinate_by_more_than_theta(name, dtype):
 
 @each_set
 @grey_and_colour
-def test_no_feasible_theta_beats_the_steepest(name, channels):
-  x = images(channels=channels, low=0.4, high=0.6)
+def test_no_feasible_theta_beats_the_steepest_or_the_maximizer(name, channels):
+  x = images(channels=channels, edges=True)
+  project = function_of(name, "project")
   zero = function_of(name, "zero")(1.0, x)
   grad = pull(name)(zero, 1.0, x, random_like(1, x))
-  best = tree.dot(grad, function_of(name, "steepest")(1.0, x, grad))
+  steepest = tree.dot(grad, function_of(name, "steepest")(1.0, x, grad))
+  theta = maximizer(name)(1.0, x, grad)
+  close(project(1.0, x, theta), theta)
+  best = tree.dot(grad, theta)
+  # The box takes from the steepest; nothing takes from the maximizer.
+  assert jnp.all(best <= steepest * (1 + 1e-5) + 1e-6)
   for seed in range(20):
-    theta = function_of(name, "project")(1.0, x, wild(name)(seed, x))
+    theta = project(1.0, x, wild(name)(seed, x))
     assert jnp.all(tree.dot(grad, theta) <= best * (1 + 1e-5) + 1e-6)
+
+
+@each_set
+@pytest.mark.parametrize("size", [1e10, 1e20, 1e30])
+def test_projection_of_something_huge_is_the_best_in_its_direction(name, size):
+  if not is_convex(name):
+    pytest.skip("the nearest point of a set that is not convex may be another")
+  x = images(edges=True)
+  zero = function_of(name, "zero")(1.0, x)
+  grad = pull(name)(zero, 1.0, x, random_like(1, x))
+  theta = function_of(name, "project")(1.0, x, tree.add(zero, size, grad))
+  best = tree.dot(grad, maximizer(name)(1.0, x, grad))
+  np.testing.assert_allclose(tree.dot(grad, theta), best, rtol=1e-5, atol=1e-5)
+
+
+@each_set
+def test_projection_has_its_derivatives_in_both_modes(name):
+  x, step = images(edges=True), 3e-4
+  theta = wild(name)(0, x)
+  along, across = (random_like(seed, theta) for seed in (1, 2))
+
+  @jax.jit
+  def derivatives(theta):
+    project = functools.partial(make_set(name).project, x)
+    _, forward = jax.jvp(project, (theta,), (along,))
+    (backward,) = jax.vjp(project, theta)[1](across)
+    ends = [project(tree.add(theta, h, along)) for h in (step, -step)]
+    secant = jax.tree.map(lambda a, b: (a - b) / (2 * step), *ends)
+    return tree.dot(across, forward), tree.dot(backward, along), forward, secant
+
+  one, other, forward, secant = derivatives(theta)
+  np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+  close(forward, secant, atol=5e-3)  # rounding over twice the step
 
 
 @each_set

@@ -51,6 +51,10 @@ def by_quadratic_programming(eps, x, theta):
   return result.x[:n] - result.x[n:]
 
 
+def by_l1(theta, eps):
+  return balls.onto_l1(theta, eps, jnp.inf)
+
+
 def problem(seed, dimension, spread, batch=16):
   rng = np.random.default_rng(seed)
   x = rng.random((batch, dimension))
@@ -107,6 +111,48 @@ def test_an_example_does_not_depend_on_its_batch():
 def test_equal_entries_share_the_cut():
   x, theta = jnp.full((1, 50), 0.5), jnp.full((1, 50), 0.3)
   np.testing.assert_allclose(project(1.0, x, theta), 0.02 + 0 * x, rtol=1e-5)
+
+
+@pytest.mark.parametrize("mode", [jax.jacfwd, jax.jacrev])
+def test_derivatives_are_those_of_the_closed_form(mode):
+  # Coordinates 0 and 1 are free and share the cut, 2 is full, 3 is cut to 0.
+  theta, room = jnp.array([[1.0, -0.8, 2.0, 0.1]]), jnp.array([9, 9, 0.5, 9.0])
+  project = lambda theta, eps, room: balls.onto_l1(theta, eps, room[None])[0]
+  by_theta, by_eps, by_room = jax.jit(mode(project, argnums=(0, 1, 2)))(
+    theta, jnp.float32(1.0), room
+  )
+  wanted = np.zeros((4, 4))
+  wanted[:2, :2] = [[0.5, 0.5], [0.5, 0.5]]  # opposite signs
+  np.testing.assert_allclose(by_theta[:, 0], wanted, atol=1e-6)
+  np.testing.assert_allclose(by_eps, [0.5, -0.5, 0, 0], atol=1e-6)
+  wanted = np.zeros((4, 4))
+  wanted[:3, 2] = [-0.5, 0.5, 1]
+  np.testing.assert_allclose(by_room, wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", [jax.jacfwd, jax.jacrev])
+def test_inside_of_the_ball_the_derivative_is_the_identity(mode):
+  project = lambda theta: balls.onto_l1(theta, 1.0, 1.0)[0]
+  theta = jnp.array([[0.3, -0.2, 0.1]])
+  np.testing.assert_allclose(mode(project)(theta)[:, 0], np.eye(3), atol=1e-6)
+
+
+@pytest.mark.parametrize("onto", [balls.onto_linf, balls.onto_l2, by_l1])
+@pytest.mark.parametrize("power", [-90, -20, 20, 90])
+def test_in_other_units_the_projection_is_the_same(onto, power):
+  theta = problem(0, 200, 1.0)[1]
+  unit = np.float32(2.0) ** power
+  there = onto(unit * theta, unit * 0.3) / unit
+  np.testing.assert_allclose(there, onto(theta, 0.3), rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("size", [1e4, 1e10, 1e20, 1e37])
+def test_of_something_huge_the_largest_entries_are_left(size):
+  theta = jnp.array([[-1.0, 0.9, 1.0, 0.0]]) * size
+  without_box = balls.onto_l1(theta, 3.0, jnp.inf)
+  np.testing.assert_allclose(without_box, [[-1.5, 0, 1.5, 0]], rtol=1e-6)
+  in_box = balls.onto_l1(theta, 3.0, jnp.array([[1.0, 2, 0.5, 1]]))
+  np.testing.assert_allclose(in_box, [[-1, 1.5, 0.5, 0]], rtol=1e-6)
 
 
 def test_steepest_shares_among_equal_gradients():
