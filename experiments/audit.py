@@ -88,6 +88,7 @@ def _audit(contender, config, attacks, path, num_examples, save_images):
     labels[:_NUM_CHECKED],
     lambda eps: ball(threat.norm, eps),
     _radii(threat, x),
+    searches=_searches(config.evaluation.attacks, attacks),
   )
   curves = measure_curves(
     {path.name: contender}, config.evaluation, feed, key_checks
@@ -156,6 +157,15 @@ def _stages(config, attacks, num_classes) -> list[Stage]:
         f"config's, {', '.join(known)}, or package.module:function."
       )
   return found
+
+
+def _searches(known, attacks) -> dict[str, dict[str, Any]]:
+  """Those of the attacks that have one of their own."""
+  return {
+    name: dict(known[name].search)
+    for name in attacks
+    if name in known and "search" in known[name]
+  }
 
 
 def _radii(threat, x) -> list[float]:

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from robust_jax import checks, first_order, losses
 from robust_jax.attacks.standalone import standalone
 from robust_jax.on_cpu import canonicalize_on_cpu
+from robust_jax.search.steps import across
 from robust_jax.types import (
   Array,
   Key,
@@ -26,7 +27,7 @@ def universal(
   *,
   num_epochs: int = 10,
   batch_size: int = 128,
-  step_size: Array | float = 0.1,
+  step_size: Array | float | None = None,
   clip: Array | float = 9.0,
   transform: Transform | None = None,
 ) -> Callable[[Key, LogitsFn, Array, Array], PyTree]:
@@ -49,7 +50,7 @@ def universal(
     num_epochs: passes over the images, each in a new order. What does not fill
       a batch is left out of that epoch.
     batch_size: images per step; at most N.
-    step_size: fraction of the radius.
+    step_size: fraction of the radius; by default 2.5 over the number of steps.
     clip: of the objective: an image whose value is above it has no say, so
       that a few very wrong ones do not outweigh all others.
     transform: `(key, x) -> x'`, a random transformation of the perturbed images
@@ -78,6 +79,7 @@ def universal(
         "smaller batch."
       )
     grey = jnp.full_like(x[:1], 0.5)
+    size = across(num_epochs * num_batches) if step_size is None else step_size
 
     def mean_loss(theta, key, x, labels):
       x_adv = applied(pset, theta, x)
@@ -93,7 +95,7 @@ def universal(
         rows = jax.lax.dynamic_slice(order, [j * batch_size], [batch_size])
         key_step = jax.random.fold_in(key_draws, j)
         grad = jax.grad(mean_loss)(theta, key_step, x[rows], labels[rows])
-        return first_order.step(pset, grey, theta, grad, step_size)
+        return first_order.step(pset, grey, theta, grad, size)
 
       return jax.lax.fori_loop(0, num_batches, step, theta)
 

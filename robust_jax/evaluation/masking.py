@@ -5,7 +5,9 @@ because the gradients are useless. In the second case the accuracy under PGD is
 an over-statement, and another attack shows it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +18,7 @@ from robust_jax.attacks.standalone import check_call
 from robust_jax.evaluation import masking_rivals as rivals
 from robust_jax.evaluation import masking_verdicts as verdicts
 from robust_jax.evaluation.gradient_free import random_windows
+from robust_jax.evaluation.masking_budget import budget
 from robust_jax.evaluation.masking_probes import Plan, ask, probe
 from robust_jax.evaluation.masking_verdicts import Finding
 from robust_jax.objective import Climbed
@@ -43,6 +46,7 @@ def masking_checks(
   num_steps: int = 20,
   step_size: float = 0.25,
   restarts: int = 2,
+  searches: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> list[Finding]:
   """Runs every check, and says what was found.
 
@@ -71,6 +75,8 @@ def masking_checks(
     num_steps: of a run of PGD.
     step_size: of PGD, a fraction of the radius.
     restarts: runs of PGD, from random starts.
+    searches: of other attacks whose figures are to be believed, title -> `name`
+      and options as in a config; only their budget of steps is looked at.
 
   Returns:
     Findings, in an order that does not depend on what is found;
@@ -113,12 +119,18 @@ def masking_checks(
     verdicts.gradient(probes),
     verdicts.objective(probes, isinstance(objective, Climbed)),
     verdicts.derivative(probes),
+    budget({"PGD here": _pgd(plan), **searches}),
     verdicts.unbounded(probes, radii),
     rivals.larger_radius(probes, radii),
     rivals.more_steps(probes, radii),
     rivals.more_restarts(probes, radii),
     *rivals.rivals(probes, radii),
   ]
+
+
+def _pgd(plan: Plan) -> dict[str, Any]:
+  options = {"num_steps": plan.num_steps, "step_size": plan.step_size}
+  return {"name": "pgd", **options}
 
 
 def _check_radii(radii):

@@ -62,7 +62,7 @@ def ascend(
   num_steps: int,
   num_samples: int,
   radius: Array | float,
-  step_size: Array | float,
+  step_size: Array | float | None,
   momentum: Array | float = 0.0,
 ) -> SearchResult:
   """Ascent from the clean point by estimated gradients; best point visited.
@@ -71,7 +71,14 @@ def ascend(
   """
   checks.at_least_one("num_steps", num_steps)
   checks.at_least_one("num_samples", num_samples)
-  rule = steps.along(direction, pset, x, step_size=step_size, momentum=momentum)
+  rule = steps.along(
+    direction,
+    pset,
+    x,
+    num_steps=num_steps,
+    step_size=step_size,
+    momentum=momentum,
+  )
 
   def step(i, carry):
     theta, memory, best = carry

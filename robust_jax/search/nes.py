@@ -17,7 +17,7 @@ def nes(
   num_steps: int = 40,
   num_samples: int = 50,
   radius: Array | float = 0.1,
-  step_size: Array | float = 0.1,
+  step_size: Array | float | None = None,
   momentum: Array | float = 0.9,
 ) -> SearchResult:
   """Steps along the steepest direction of a gradient seen by Gaussian probes.
@@ -36,7 +36,7 @@ def nes(
     radius: standard deviation of a probe's coordinates, sigma, as a fraction of
       what one coordinate may change in the set (eps in an Linf ball, eps over
       the root of the dimension in an L2 ball).
-    step_size: fraction of the radius of the set.
+    step_size: fraction of the radius of the set; by default `2.5 / num_steps`.
     momentum: decay of the velocity, which sums estimates of unit L1 norm.
 
   Raises:

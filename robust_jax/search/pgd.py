@@ -17,14 +17,14 @@ def pgd(
   x: Array,
   *,
   num_steps: int = 40,
-  step_size: Array | float = 0.1,
+  step_size: Array | float | None = None,
   momentum: Array | float = 0.0,
   direction: steps.Direction = "steepest",
   restarts: int = 1,
   random_start: bool = True,
   keep: Literal["best", "last"] = "best",
 ) -> SearchResult:
-  """Steps along the steepest direction of the set, projecting after each.
+  """Steps of the set along the gradient, or another direction and projection.
 
   One `fori_loop` over `restarts * num_steps` gradients, whose body is compiled
   once whatever their number.
@@ -35,11 +35,12 @@ def pgd(
     pset: the perturbation set.
     x: clean inputs `[B, ...]`.
     num_steps: gradient steps of each restart.
-    step_size: fraction of the radius; a float, a tracer or `[B]`.
+    step_size: fraction of the radius; a float, a tracer or `[B]`. By default
+      `2.5 / num_steps` ("normalised": 10), to reach the far side of the set.
     momentum: decay of the velocity, which sums gradients of unit L1 norm
       (MI-FGSM); 0 is plain PGD.
-    direction: "steepest" steps to where the set gains most by the velocity (its
-      sign in an Linf ball); "normalised" along the velocity itself, as far as
+    direction: "steepest" makes the steps of the set by the velocity (its sign
+      in an Linf ball); "normalised" along the velocity itself, as far as
       that in Euclidean length; "adam" along Adam's update of it, a step of
       `step_size` where gradients agree and a shorter one where they do not
       (it treats each coordinate alone, which does not suit an L2 ball).
@@ -61,7 +62,14 @@ def pgd(
   checks.at_least_one("restarts", restarts)
   if keep not in ("best", "last"):
     raise ValueError(f"keep = '{keep}': wanted 'best' or 'last'.")
-  rule = steps.along(direction, pset, x, step_size=step_size, momentum=momentum)
+  rule = steps.along(
+    direction,
+    pset,
+    x,
+    num_steps=num_steps,
+    step_size=step_size,
+    momentum=momentum,
+  )
 
   def step(_, carry):
     theta, memory, best = carry

@@ -18,7 +18,7 @@ def spsa(
   num_steps: int = 40,
   num_samples: int = 50,
   radius: Array | float = 0.3,
-  step_size: Array | float = 0.1,
+  step_size: Array | float | None = None,
   momentum: Array | float = 0.9,
   direction: Direction = "steepest",
 ) -> SearchResult:
@@ -38,7 +38,7 @@ def spsa(
     radius: how far a probe moves each coordinate, delta, as a fraction of what
       one coordinate may change in the set (eps in an Linf ball, eps over the
       root of the dimension in an L2 ball).
-    step_size: fraction of the radius of the set.
+    step_size: fraction of the radius of the set; by default as for `pgd`.
     momentum: decay of the velocity, which sums estimates of unit L1 norm.
     direction: as for `pgd`. The paper's is "adam", with no momentum; it treats
       each coordinate alone, which suits an Linf ball and no L2 ball.

@@ -176,6 +176,20 @@ def test_linear_objective_reaches_the_optimum_of_set_and_box(search, pset):
     assert np.all(gain <= 1.00001 * best + 1e-4)
 
 
+@each_search
+@pytest.mark.parametrize("num_steps", [1, 3, 10])
+def test_default_steps_reach_the_far_side(search, num_steps):
+  find = lookup.find("search", search)
+  if not {"num_steps", "step_size"} <= set(inspect.signature(find).parameters):
+    pytest.skip("makes no steps of a set length")
+  # One pixel, whose slope is known from two values as well.
+  x = jnp.full((16, 1), 0.5)
+  run = functools.partial(find, num_steps=num_steps)
+  key, pset = jax.random.key(0), make_set("linf")
+  theta = jax.jit(lambda: run(key, lambda x: x[:, 0], pset, x).theta)()
+  np.testing.assert_allclose(theta, 0.1, atol=1e-6)
+
+
 @each_pair
 def test_another_scale_compiles_nothing_new(search, pset):
   pair = pair_of(search, pset)

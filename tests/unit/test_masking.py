@@ -16,6 +16,7 @@ from robust_jax.evaluation import masking_rivals as rivals
 from robust_jax.evaluation import masking_verdicts as verdicts
 from robust_jax.evaluation.gradient_free import random_draws, random_windows
 from robust_jax.evaluation.masking import masking_checks
+from robust_jax.evaluation.masking_budget import budget
 from robust_jax.evaluation.masking_probes import Plan, Probes, ask, probe
 
 KEY = jax.random.key(0)
@@ -340,6 +341,55 @@ def test_a_run_that_still_finds_much_has_not_converged():
   # Found in half the steps and not in all, from the same start.
   fooled["first_run"] = late[None]
   assert rivals.more_steps(probes, (0.1,)).verdict == "fail"
+
+
+@pytest.mark.parametrize(
+  ("search", "verdict"),
+  [
+    ({"name": "pgd"}, "ok"),
+    ({"name": "pgd", "num_steps": 10, "step_size": 0.1}, "fail"),
+    ({"name": "pgd", "num_steps": 20, "step_size": 0.1}, "ok"),
+    (
+      {
+        "name": "pgd",
+        "num_steps": 10,
+        "step_size": 0.1,
+        "random_start": False,
+      },
+      "ok",
+    ),
+    ({"name": "nes", "num_steps": 3, "step_size": 0.1}, "fail"),
+    ({"name": "fgsm"}, "ok"),
+    ({"name": "fgsm", "step_size": 0.5}, "fail"),
+    ({"name": "apgd", "num_steps": 3}, "ok"),
+  ],
+)
+def test_steps_that_cannot_cross_the_set_are_found(search, verdict):
+  finding = budget({"mine": search})
+  assert finding.verdict == verdict
+  assert ("mine goes" in finding.sentence) == (verdict == "fail")
+  json.dumps(finding._asdict(), allow_nan=False)
+
+
+def test_the_checks_look_at_budgets():
+  x, labels = _test_images(8)
+  findings = masking_checks(
+    KEY,
+    _victim(),
+    x,
+    labels,
+    perturbations.linf,
+    RADII[-2:],
+    num_steps=2,
+    step_size=0.5,
+    searches={"mine": {"name": "pgd", "step_size": 0.001}},
+  )
+  (finding,) = (f for f in findings if f.name == "budget")
+  assert finding.measured == {
+    "radii of PGD here": 1.0,
+    "radii of mine": pytest.approx(0.04),
+  }
+  assert "PGD here goes 1 radii in all and may need 2" in finding.sentence
 
 
 @pytest.mark.parametrize(

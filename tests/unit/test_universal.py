@@ -60,6 +60,11 @@ def test_a_target_for_all():
   assert jnp.all(linear(applied(sets.linf(0.3), theta, X)).argmax(axis=1) == 1)
 
 
+def test_a_few_steps_of_the_default_size_reach_the_corner():
+  theta = find(sets.linf(0.1), num_epochs=1)(KEY, linear, X, Y)
+  np.testing.assert_allclose(jnp.abs(theta), 0.1, atol=1e-6)
+
+
 def test_images_above_the_clip_have_no_say():
   # The first half is at a large loss already and would pull the other way.
   wrong = jnp.concatenate([jnp.zeros(20, int), jnp.ones(20, int)])
