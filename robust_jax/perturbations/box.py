@@ -24,7 +24,8 @@ def into(x: Array, theta: Array) -> Array:
 
 def room(x: Array, direction: Array) -> Array:
   """The most that each coordinate may change to the side of `direction`."""
-  return jnp.where(direction > 0, 1.0 - x, x).astype(jnp.float32)
+  x = x.astype(jnp.float32)
+  return jnp.where(direction > 0, 1.0 - x, x)
 
 
 @jax.custom_jvp

@@ -1,19 +1,24 @@
 """The L0 ball: k pixels may change, each to anything."""
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 
-from robust_jax import checks
+from robust_jax import checks, pixels
 from robust_jax.perturbations import box
 from robust_jax.perturbations.ranking import largest_mask
 from robust_jax.types import Array, Key, PerturbationSet
 
 
-def l0(k: Array | int) -> PerturbationSet:
+def l0(
+  k: Array | int, *, pixel_axes: Sequence[int] | None = None
+) -> PerturbationSet:
   """Perturbations of at most k pixels, with x + theta in [0, 1].
 
   A pixel is all that shares its place: the channels of `[B, H, W, C]` count
-  once, in a change as in a gradient. Inputs `[B, N]` have N pixels.
+  once, in a change as in a gradient. Of inputs with more or fewer axes each
+  coordinate counts, unless `pixel_axes` says otherwise.
 
   `project` cuts to the box and keeps the k pixels of largest change, in the
   Euclidean norm. `steepest` moves the k pixels of largest gradient, in the L1
@@ -25,9 +30,12 @@ def l0(k: Array | int) -> PerturbationSet:
 
   Args:
     k: number of pixels: an int, a tracer or `[B]`, one per example.
+    pixel_axes: the axes of x that one pixel spans, see `pixels.spanned`:
+      `(1,)` for `[B, C, H, W]`, `(-1,)` for films `[B, T, H, W, C]`, `()` to
+      count coordinates.
 
   Raises:
-    ValueError: k is negative.
+    ValueError: k is negative, or x has no such axes.
 
   Source: Croce and Hein 2019, "Sparse and imperceivable adversarial attacks",
   section 3 (PGD_0). Deviation: there, the pixels kept are those where the
@@ -35,29 +43,32 @@ def l0(k: Array | int) -> PerturbationSet:
   """
   checks.non_negative("k", k)
 
+  def per_pixel(values):
+    return pixels.total(values, pixel_axes)
+
   def largest(scores, number):
     rows = scores.reshape(scores.shape[0], -1)
     return largest_mask(rows, number).reshape(scores.shape)
 
-  def keep(pixels, scores):
-    return pixels * largest(scores, k)
+  def keep(changes, scores):
+    return changes * largest(scores, k)
 
   def project(x, theta):
     change = box.into(x, theta)
-    return keep(change, _per_pixel(jnp.square(change)))
+    return keep(change, per_pixel(jnp.square(change)))
 
   def sample(key: Key, x: Array) -> Array:
     # k pixels, any of them, to any colour.
     key_place, key_colour = jax.random.split(key)
-    scores = jax.random.uniform(key_place, _places(x.shape), jnp.float32)
+    scores = jax.random.uniform(key_place, per_pixel(x).shape, jnp.float32)
     colour = jax.random.uniform(key_colour, x.shape, jnp.float32)
     return keep(colour - x, scores)
 
   def step(x, theta, grad, size):
     # To the edge of the box on the side of the gradient.
     edge = jnp.sign(grad) * box.room(x, grad)
-    gain = _per_pixel(grad * edge)
-    part = _per_pixel(grad * theta)
+    gain = per_pixel(grad * edge)
+    part = per_pixel(grad * theta)
     number = jnp.maximum(jnp.round(size * jnp.asarray(k)), 1)
     missing = jnp.where(largest(gain, k), jnp.maximum(gain - part, 0.0), 0.0)
     taken = (missing > 0) & largest(missing, number)
@@ -70,18 +81,7 @@ def l0(k: Array | int) -> PerturbationSet:
     zero=lambda x: jnp.zeros(x.shape, jnp.float32),
     sample=sample,
     project=project,
-    steepest=lambda x, grad: keep(jnp.sign(grad), _per_pixel(jnp.abs(grad))),
+    steepest=lambda x, grad: keep(jnp.sign(grad), per_pixel(jnp.abs(grad))),
     apply=box.apply,
     step=step,
   )
-
-
-def _places(shape: tuple[int, ...]) -> tuple[int, ...]:
-  """The shape with one entry for all channels of a pixel."""
-  return (*shape[:3], 1) if len(shape) == 4 else shape
-
-
-def _per_pixel(values: Array) -> Array:
-  if values.ndim == 4:
-    return values.sum(axis=3, keepdims=True)
-  return values

@@ -10,8 +10,9 @@ def product(a: PerturbationSet, b: PerturbationSet) -> PerturbationSet:
   """Perturbations of `a`, and then of `b` on what `a` has made of x.
 
   theta is the pair of both; each part has its own radius, steps and
-  projection, the second in the box that the first leaves it. `product(affine(), linf(0.1))` rotates and then adds noise;
-  the parts may themselves be products.
+  projection, the second in the box that the first leaves it.
+  `product(affine(), linf(0.1))` rotates and then adds noise; the parts may
+  themselves be products.
 
   Args:
     a: acts on x.

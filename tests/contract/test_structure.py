@@ -32,7 +32,7 @@ LAYERS = [
     "read_json",
     "whole_file",
   ],
-  ["bounded_jit", "first_order", "on_cpu", "kth_largest"],
+  ["bounded_jit", "first_order", "on_cpu", "kth_largest", "pixels"],
   ["on_host"],
   ["corruptions"],
   ["games", "models", "perturbations", "search", "sequences"],

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robust_jax import perturbations, search
+from robust_jax import perturbations, pixels, search
 from robust_jax.perturbations.ranking import largest_mask
 
 KEY = jax.random.key(0)
@@ -56,6 +56,48 @@ def test_l0_counts_a_pixel_once_for_all_its_channels(channels):
 
   for found in counts(x, jax.random.normal(jax.random.key(1), x.shape)):
     np.testing.assert_array_equal(found, [0, 1, 3, 25])
+
+
+@pytest.mark.parametrize("function", ["project", "steepest", "step"])
+def test_where_the_channels_are_is_an_option(function):
+  x = images()
+  theta, grad = jax.random.normal(jax.random.key(1), (2, *x.shape))
+  theta = perturbations.l0(3).project(x, theta)
+  args = {"project": [9 * grad], "steepest": [grad], "step": [theta, grad, 0.4]}
+
+  def called(pset, move=lambda t: t):
+    arrays = [move(a) if jnp.ndim(a) else a for a in (x, *args[function])]
+    return getattr(pset, function)(*arrays)
+
+  last = called(perturbations.l0(3))
+  first = called(
+    perturbations.l0(3, pixel_axes=(1,)), lambda t: jnp.moveaxis(t, -1, 1)
+  )
+  np.testing.assert_array_equal(jnp.moveaxis(first, 1, -1), last)
+  alone = called(perturbations.l0(3, pixel_axes=()))
+  np.testing.assert_array_equal(jnp.count_nonzero(alone, (1, 2, 3)), 3)
+
+
+@pytest.mark.parametrize(
+  ("shape", "pixel_axes", "unit"),
+  [
+    ((2, 5, 5, 3), None, "pixels (of 3 along axis 3)"),
+    ((2, 5, 5, 3), (), "coordinates"),
+    ((2, 3, 5, 5), (1,), "pixels (of 3 along axis 1)"),
+    ((2, 7, 5, 5, 3), None, "coordinates"),
+    ((2, 7, 5, 5, 3), (-1,), "pixels (of 3 along axis 4)"),
+    ((2, 7, 5, 3), (1, 3), "pixels (of 7 x 3 along axes 1, 3)"),
+    ((2, 9), None, "coordinates"),
+  ],
+)
+def test_what_is_counted_is_said(shape, pixel_axes, unit):
+  assert pixels.unit(shape, pixel_axes) == unit
+
+
+@pytest.mark.parametrize("pixel_axes", [(0,), (4,), (-4,), (-5,)])
+def test_axes_that_no_pixel_can_span_are_refused(pixel_axes):
+  with pytest.raises(ValueError, match="wanted axes of an input with 4 axes"):
+    perturbations.l0(1, pixel_axes=pixel_axes).sample(KEY, images())
 
 
 def test_l0_keeps_what_changes_most_in_the_box():
