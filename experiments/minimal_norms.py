@@ -21,7 +21,7 @@ from experiments import imports, output, runs
 from experiments.build import first_images
 from experiments.parse_flags import parse_flags
 from experiments.run_command import run_command
-from robust_jax import attacks, losses, perturbations, search
+from robust_jax import attacks, losses, perturbations, pixels, search
 from robust_jax.evaluation import report
 from robust_jax.evaluation.accuracy_curve import draw_accuracy_curves
 from robust_jax.evaluation.minimal_eps import minimal_eps
@@ -83,6 +83,10 @@ def _attacks() -> dict[str, dict[str, Attack]]:
   }
 
 
+def _unit(norm: str, x: np.ndarray) -> str:
+  return pixels.unit(x.shape, None) if norm == "L0" else "input units"
+
+
 def main(_: Sequence[str]) -> None:
   path = pathlib.Path(_OUTPUT.value)
   output.writable(path, "--output")
@@ -104,6 +108,7 @@ def main(_: Sequence[str]) -> None:
         distances[f"{model}/{norm}/{name}"] = found
         row = {
           "norm": norm,
+          "unit": _unit(norm, x),
           "attack": name,
           "model": model,
           "median": float(np.median(found)),

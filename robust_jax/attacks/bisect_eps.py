@@ -1,6 +1,6 @@
 """The smallest radius at which an attack of fixed radius succeeds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +19,7 @@ def bisect_eps(
   largest: Array | float,
   num_rounds: int = 10,
   targeted: bool = False,
+  pixel_axes: Sequence[int] | None = None,
 ) -> Attack:
   """Bisects the radius of another attack, for each example its own.
 
@@ -38,6 +39,7 @@ def bisect_eps(
       of what the attack can do.
     targeted: the labels are those that the adversary wants. The attack that
       `make_attack` makes must want them too.
+    pixel_axes: in L0, the axes of x that one pixel spans; see `pixels.spanned`.
 
   Returns:
     `(key, logits_fn, x, labels) -> x_adv`, the nearest hit; x itself where
@@ -51,6 +53,7 @@ def bisect_eps(
   @standalone
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
     goal = goal_of(logits_fn, x, labels, targeted)
+    goal = goal._replace(pixel_axes=pixel_axes)
     keys = jax.random.split(key, num_rounds)
 
     def attempt(i, carry):

@@ -1,13 +1,16 @@
 """FMN, fast minimum-norm attacks in L0, L1, L2 and Linf."""
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
-import optax
 
-from robust_jax import checks, tree
+from robust_jax import checks, pixels, tree
 from robust_jax.attacks import minimal
 from robust_jax.attacks.goals import DUAL, goal_of
 from robust_jax.attacks.standalone import standalone
+from robust_jax.perturbations import balls
+from robust_jax.perturbations.ranking import largest_mask
 from robust_jax.types import Array, Attack, Key, LogitsFn
 
 
@@ -20,6 +23,7 @@ def fmn(
   restarts: int = 2,
   noise: Array | float = 0.2,
   targeted: bool = False,
+  pixel_axes: Sequence[int] | None = None,
 ) -> Attack:
   """Ascends the margin inside a ball whose radius follows the boundary.
 
@@ -28,8 +32,7 @@ def fmn(
   annealed by a cosine, to a hundredth and a fiftieth.
 
   Args:
-    norm: 0, 1, 2 or inf. L0 counts the pixels of `[B, H, W, C]`, and the
-      coordinates of other shapes.
+    norm: 0, 1, 2 or inf; in L0 pixels are counted.
     num_steps: gradient steps.
     step_size: L2 length of the first step, in input units, for any norm; by
       default 10 in Linf, whose ball is long in L2, and 1 in the others.
@@ -38,6 +41,8 @@ def fmn(
       others from noise around it.
     noise: its standard deviation, in input units.
     targeted: the labels are those that the adversary wants.
+    pixel_axes: in L0, the axes of x that one pixel spans; by default the last
+      of `[B, H, W, C]`, and none of other shapes. See `pixels.spanned`.
 
   Returns:
     `(key, logits_fn, x, labels) -> x_adv`; x itself where the goal is not
@@ -45,7 +50,8 @@ def fmn(
     forward and backward.
 
   Raises:
-    ValueError: another norm, no steps or no restarts.
+    ValueError: another norm, no steps or no restarts, or pixel_axes in another
+      norm than L0.
 
   Source: Pintor et al. 2021, "Fast Minimum-norm Adversarial Attacks through
   Adaptive Norm Constraints", algorithm 1. Deviations: coordinates that the box
@@ -63,7 +69,9 @@ def fmn(
   @standalone
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
     goal = goal_of(logits_fn, x, labels, targeted, norm)
-    farthest = minimal.distance(jnp.maximum(goal.x, 1 - goal.x), norm)
+    goal = goal._replace(pixel_axes=pixel_axes)
+    room = jnp.maximum(goal.x, 1 - goal.x)
+    farthest = minimal.distance(room, norm, pixel_axes)
 
     def step(i, carry):
       theta, eps, best = carry
@@ -81,13 +89,14 @@ def fmn(
       eps = jnp.minimum(eps, farthest)
       ahead = step_size * (0.01 + 0.99 * cosine)
       theta = tree.add(theta, ahead, tree.normalise(grad, 2))
-      theta = _onto_ball(theta, eps, norm)
+      theta = _onto_ball(theta, eps, norm, pixel_axes)
       return jnp.clip(goal.x + theta, 0.0, 1.0) - goal.x, eps, best
 
     def run(start, best):
       theta, eps = start - goal.x, jnp.full(len(x), jnp.inf)
       if norm == 0:
-        eps = jnp.maximum(minimal.distance(theta, 0), 1.0)
+        eps = minimal.distance(theta, 0, pixel_axes)
+        eps = jnp.maximum(eps, 1.0)
       carry = (theta, eps, best)
       theta, _, best = jax.lax.fori_loop(0, num_steps, step, carry)
       logits = goal.logits(goal.x + theta)
@@ -115,28 +124,19 @@ def _next_count(eps, rate, hit, smallest):
   return jnp.maximum(jnp.where(hit, jnp.minimum(fewer, smallest), more), 0)
 
 
-def _onto_ball(theta: Array, eps: Array, norm: float) -> Array:
+def _onto_ball(
+  theta: Array,
+  eps: Array,
+  norm: float,
+  pixel_axes: Sequence[int] | None,
+) -> Array:
   """The nearest point of the ball, without the box."""
   if norm == jnp.inf:
-    radius = tree.expand(eps, theta)
-    return jnp.clip(theta, -radius, radius)
+    return balls.onto_linf(theta, eps)
   if norm == 2:
-    length = tree.norm(theta, 2)
-    shorter = jnp.minimum(1.0, eps / jnp.maximum(length, 1e-12))
-    return theta * tree.expand(shorter, theta)
+    return balls.onto_l2(theta, eps)
   if norm == 1:
-    # A radius of 0 is divided by.
-    return jax.vmap(optax.projections.projection_l1_ball)(
-      theta, jnp.maximum(eps, 1e-12)
-    )
-  return _keep_largest(theta, eps)
-
-
-def _keep_largest(theta: Array, count: Array) -> Array:
-  """The `count [B]` pixels of largest change; others are left as they were."""
-  size = minimal.per_pixel(jnp.abs(theta))
-  flat = size.reshape(len(theta), -1)
-  order = jnp.argsort(-flat, axis=1)
-  rank = jnp.argsort(order, axis=1)
-  kept = (rank < count[:, None]).reshape(size.shape)
+    return balls.onto_l1(theta, eps, jnp.inf)
+  size = pixels.largest(jnp.abs(theta), pixel_axes)
+  kept = largest_mask(size.reshape(len(theta), -1), eps).reshape(size.shape)
   return jnp.where(kept, theta, 0.0)

@@ -13,7 +13,7 @@ attacks that weigh a loss against a distance take the loss as a fraction of what
 it is at the clean image.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -45,6 +45,8 @@ class Goal(NamedTuple):
       and of the label can change where x is, by a change of unit norm.
     spread: `[B]`, how far the largest clean logit is above the middle one: the
       size of logits whose offset means nothing.
+    pixel_axes: the axes of x that one pixel spans, where the norm counts them;
+      see `pixels.spanned`.
   """
 
   x: Array
@@ -56,6 +58,7 @@ class Goal(NamedTuple):
   clean_logits: Array
   slopes: Array
   spread: Array
+  pixel_axes: Sequence[int] | None = None
 
   def margin(self, logits: Array) -> Array:
     """`[B]`, what to maximise: positive where the goal is safely reached.

@@ -1,12 +1,12 @@
 """What the minimal-norm attacks share: the nearest hit so far, and starts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from robust_jax import tree
+from robust_jax import pixels, tree
 from robust_jax.attacks.goals import Goal
 from robust_jax.perturbations import balls
 from robust_jax.types import Array, Key
@@ -46,28 +46,34 @@ def nearer(
     norm: 0 (pixels), 1, 2 or inf.
   """
   x_adv = goal.returned(x_adv).astype(jnp.float32)
-  length = distance(x_adv - goal.x, norm)
+  length = distance(x_adv - goal.x, norm, goal.pixel_axes)
   better = goal.hit(logits) & (length < best.distance)
   return tree.where(better, Nearest(x_adv, length), best)
 
 
-def distance(theta: Array, norm: float) -> Array:
+def distance(
+  theta: Array, norm: float, pixel_axes: Sequence[int] | None = None
+) -> Array:
   """The size of each example's change, `[B]`.
 
   Args:
-    theta: `[B, ...]`; `[B, H, W, C]` are images.
-    norm: 1, 2 or inf, or 0 for the number of changed pixels, where all
-      channels of a pixel count once; without a channel axis, of coordinates.
+    theta: `[B, ...]`.
+    norm: 1, 2 or inf, or 0 for the number of changed pixels.
+    pixel_axes: in L0, the axes that one pixel spans; by default the last of
+      `[B, H, W, C]`, and none of other shapes. `pixels.unit` says it in words.
+
+  Raises:
+    ValueError: pixel_axes where no pixels are counted.
   """
   if norm == 0:
-    changed = per_pixel(jnp.abs(theta)) > 0
+    changed = pixels.largest(jnp.abs(theta), pixel_axes) > 0
     return changed.reshape(len(theta), -1).sum(axis=1).astype(jnp.float32)
+  if pixel_axes is not None:
+    raise ValueError(
+      f"pixel_axes = {tuple(pixel_axes)} and norm = {norm}: pixels are counted "
+      "in L0 only. Leave pixel_axes out, or measure norm = 0."
+    )
   return tree.norm(theta, norm)
-
-
-def per_pixel(values: Array) -> Array:
-  """The largest value of each pixel, its axis kept: `[B, H, W, 1]`."""
-  return values.max(axis=-1, keepdims=True) if values.ndim == 4 else values
 
 
 def gradient(

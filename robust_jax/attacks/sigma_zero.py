@@ -1,10 +1,12 @@
 """Sigma-zero: few changed pixels, by a smooth stand-in for the L0 norm."""
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 import optax
 
-from robust_jax import checks, tree
+from robust_jax import checks, pixels, tree
 from robust_jax.attacks import minimal
 from robust_jax.attacks.goals import goal_of
 from robust_jax.attacks.standalone import standalone
@@ -21,6 +23,7 @@ def sigma_zero(
   restarts: int = 2,
   noise: Array | float = 0.2,
   targeted: bool = False,
+  pixel_axes: Sequence[int] | None = None,
 ) -> Attack:
   """Minimises `shortfall + mean of d^2 / (d^2 + sigma)` by Adam.
 
@@ -39,6 +42,8 @@ def sigma_zero(
       others from noise around it.
     noise: its standard deviation, in input units.
     targeted: the labels are those that the adversary wants.
+    pixel_axes: the axes of x that one pixel spans; by default the last of
+      `[B, H, W, C]`, and none of other shapes. See `pixels.spanned`.
 
   Returns:
     `(key, logits_fn, x, labels) -> x_adv`; x itself where the goal is not
@@ -49,8 +54,8 @@ def sigma_zero(
     ValueError: no steps or no restarts.
 
   Source: Cina et al. 2024, "Sigma-zero: Gradient-based Optimization of L0-norm
-  Adversarial Examples", algorithm 1. Deviations: all channels of a pixel of
-  `[B, H, W, C]` are one change; the margin is relative, and that of the class
+  Adversarial Examples", algorithm 1. Deviations: all channels of a pixel
+  are one change; the margin is relative, and that of the class
   whose boundary looks nearest; the last iterate is scored; the targeted form;
   the noisy starts.
   """
@@ -60,11 +65,14 @@ def sigma_zero(
   @standalone
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
     goal = goal_of(logits_fn, x, labels, targeted, 0)
+    goal = goal._replace(pixel_axes=pixel_axes)
     adam = optax.scale_by_adam()
 
     def loss(theta):
       logits = goal.logits(goal.x + theta)
-      return goal.shortfall(logits) + _soft_share(theta, sigma), logits
+      return goal.shortfall(logits) + _soft_share(
+        theta, sigma, pixel_axes
+      ), logits
 
     def step(i, carry):
       theta, state, tau, best = carry
@@ -77,7 +85,8 @@ def sigma_zero(
       change = threshold_rate * rate
       tau = tau + jnp.where(goal.hit(logits), change, -change)
       tau = jnp.clip(tau, 0.0, 1.0)
-      small = minimal.per_pixel(jnp.abs(theta)) < tree.expand(tau, theta)
+      size = pixels.largest(jnp.abs(theta), pixel_axes)
+      small = size < tree.expand(tau, theta)
       return jnp.where(small, 0.0, theta), state, tau, best
 
     def run(start, best):
@@ -94,9 +103,9 @@ def sigma_zero(
   return attack
 
 
-def _soft_share(theta: Array, sigma: Array | float) -> Array:
+def _soft_share(
+  theta: Array, sigma: Array | float, pixel_axes: Sequence[int] | None
+) -> Array:
   """The share of changed pixels, smoothly, `[B]`."""
-  square = jnp.square(theta)
-  if theta.ndim == 4:
-    square = square.sum(axis=-1)
+  square = pixels.total(jnp.square(theta), pixel_axes)
   return (square / (square + sigma)).reshape(len(theta), -1).mean(axis=1)

@@ -1,6 +1,6 @@
 """How little each example needs to be changed to be answered wrongly."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import jax.numpy as jnp
 
@@ -9,7 +9,11 @@ from robust_jax.types import Array, Attack, Key, LogitsFn
 
 
 def minimal_eps(
-  attacks: Mapping[str, Attack], norm: float, *, targeted: bool = False
+  attacks: Mapping[str, Attack],
+  norm: float,
+  *,
+  targeted: bool = False,
+  pixel_axes: Sequence[int] | None = None,
 ) -> Callable[[Key, LogitsFn, Array, Array], dict[str, Array]]:
   """The norm of each attack's change, where the answer is then wrong.
 
@@ -21,6 +25,9 @@ def minimal_eps(
       `bisect_eps` of one that fills a ball.
     norm: 0 (pixels), 1, 2 or inf.
     targeted: the labels are those that the adversary wants.
+    pixel_axes: in L0, the axes of x that one pixel spans; by default the last
+      of `[B, H, W, C]`, and none of other shapes. `pixels.unit` says it in
+      words, for a report.
 
   Returns:
     `(key, logits_fn, x, labels) -> {name: [B]}`: upper bounds on the true
@@ -39,7 +46,8 @@ def minimal_eps(
     for name, attack in attacks.items():
       x_adv = attack(key, logits_fn, x, labels)
       theta = x_adv.astype(jnp.float32) - x.astype(jnp.float32)
-      length = jnp.where(reached(x_adv), distance(theta, norm), jnp.inf)
+      size = distance(theta, norm, pixel_axes)
+      length = jnp.where(reached(x_adv), size, jnp.inf)
       found[name] = jnp.where(clean, 0.0, length)
     nearest = jnp.stack(list(found.values())).min(axis=0)
     return found | {"nearest": nearest}

@@ -171,8 +171,8 @@ def test_linear_objective_reaches_the_optimum_of_set_and_box(search, pset):
       pytest.fail(f"{search} does not have to refuse {pset}: {pair.refusal}")
     gain = np.asarray(result["value"] - result["clean"])
     best = linear_optimum(pset, images(edges=True), W, scale)
-    # 2 %: a first-order search circles the optimum at its step size.
-    assert np.all(gain >= 0.98 * best)
+    # 2.5 %: 2.5 radii of steps go that near to an L2 optimum.
+    assert np.all(gain >= 0.975 * best)
     assert np.all(gain <= 1.00001 * best + 1e-4)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from robust_jax import attacks
+from robust_jax import attacks, losses, perturbations, search
 from robust_jax.attacks import minimal
 from robust_jax.attacks.box_quasi_newton import minimise_in_box
 from robust_jax.evaluation.accuracy_curve import (
@@ -24,6 +24,39 @@ def test_pixels_are_counted_once_and_coordinates_each():
   np.testing.assert_array_equal(minimal.distance(theta, 0), [1, 2])
   flat = theta.reshape(2, -1)
   np.testing.assert_array_equal(minimal.distance(flat, 0), [3, 2])
+
+
+@pytest.mark.parametrize(
+  "attack",
+  [
+    attacks.fmn(0, num_steps=20, pixel_axes=(1,)),
+    attacks.sigma_zero(num_steps=20, pixel_axes=(1,)),
+    attacks.bisect_eps(
+      lambda k: attacks.compose(
+        search.fgsm, perturbations.l0(k, pixel_axes=(1,)), losses.margin
+      ),
+      0,
+      largest=9.0,
+      pixel_axes=(1,),
+    ),
+  ],
+)
+def test_channels_may_stand_anywhere(attack):
+  # Only all channels of two pixels together cross the boundary.
+  weights = jnp.zeros((3, 3, 3)).at[:, 1, 1].set(1.0).at[:, 0, 2].set(0.9)
+
+  def model(x):
+    reached = (weights * x).sum((1, 2, 3))
+    return jnp.stack([0 * reached + 5.0, reached], axis=1)
+
+  x, labels = jnp.full((2, 3, 3, 3), 0.5), jnp.zeros(2, int)
+  measure = minimal_eps({"attack": attack}, 0, pixel_axes=(1,))
+  np.testing.assert_array_equal(measure(KEY, model, x, labels)["attack"], 2)
+
+
+def test_pixels_are_counted_in_l0_alone():
+  with pytest.raises(ValueError, match="pixels are counted in L0 only"):
+    minimal.distance(jnp.ones((1, 2, 2, 3)), 2, (1,))
 
 
 def threshold(x):
