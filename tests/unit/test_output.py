@@ -15,9 +15,11 @@ from experiments import (
   transfer_matrix,
   universal_attacks,
 )
+from experiments.configs import common
 from experiments.configs.adversarial import digits_pgd
 from experiments.origin import origin
 from experiments.output import locked, writable
+from experiments.variant import variant
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HOLDER = (
@@ -114,16 +116,14 @@ def test_a_run_on_other_data_is_refused(tmp_path, monkeypatch):
 
 def test_what_a_run_begins_with_is_part_of_it(tmp_path):
   """Fine-tuning from a run that was trained anew is another run."""
-  first = digits_pgd.get_config("smoke")
+  config = common.finish(common.classifier("digits", "mlp", 0.1), "smoke")
+  feeds = build.feeds(config)[:2]
   digests = []
-  for seed in (0, 0, 1):
-    with first.unlocked():
-      first.seed = seed
-    begun = tmp_path / f"begun_{len(digests)}"
-    runs.train(first, begun)
-    config = digits_pgd.get_config("smoke")
-    with config.unlocked():
-      config.warm_start = {"run": str(begun)}
-    feeds = build.feeds(config)[:2]
-    digests.append(origin(config, *feeds)[f"the warm start from {begun}"])
-  assert digests[0] == digests[1] != digests[2]
+  for seed in (0, 1):
+    begun = tmp_path / str(seed)
+    runs.train(variant(config, {"seed": seed}), begun)
+    continued = variant(config, {"warm_start": {"run": str(begun)}})
+    for _ in range(2):
+      parts = origin(continued, *feeds)
+      digests.append(parts[f"the warm start from {begun}"])
+  assert digests[0] == digests[1] != digests[2] == digests[3]

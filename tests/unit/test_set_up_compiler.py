@@ -5,8 +5,6 @@ import pathlib
 import subprocess
 import sys
 
-import pytest
-
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = """
 import jax
@@ -16,8 +14,7 @@ print(jax.jit(lambda x: x * 3 + 1)(2.0))
 """
 
 
-@pytest.mark.parametrize("text", [b"", b"half", b"garbage" * 50])
-def test_a_damaged_program_is_dropped_and_written_anew(tmp_path, text):
+def test_a_damaged_program_is_dropped_and_written_anew(tmp_path):
   environment = {
     "JAX_COMPILATION_CACHE_DIR": str(tmp_path),
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
@@ -43,12 +40,15 @@ def test_a_damaged_program_is_dropped_and_written_anew(tmp_path, text):
   assert run() == ""
   whole = kept()
   assert whole
-  for name, content in whole.items():
-    damaged = content[: len(content) // 2] if text == b"half" else text
-    (tmp_path / name).write_bytes(damaged)
-  said = run()
-  assert "is damaged: it is compiled anew" in said
-  assert "Traceback" not in said
-  assert kept().keys() == whole.keys()
-  assert {len(content) > 100 for content in kept().values()} == {True}
+  damages = (
+    lambda content: content[: len(content) // 2],
+    lambda content: b"garbage" * 50,
+  )
+  for damage in damages:
+    for name, content in whole.items():
+      (tmp_path / name).write_bytes(damage(content))
+    said = run()
+    assert "is damaged: it is compiled anew" in said
+    assert "Traceback" not in said
+    assert kept().keys() == whole.keys()
   assert run() == ""
