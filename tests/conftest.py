@@ -7,8 +7,11 @@ here runs for long, so that programs are compiled without optimisation.
 
 import collections
 import gc
+import itertools
 import os
 import pathlib
+
+import pytest
 
 _CACHE = pathlib.Path(__file__).resolve().parents[1] / ".pytest_cache" / "xla"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_CACHE))
@@ -42,3 +45,19 @@ def _reason(report):
   kind, _, more = text.removeprefix("Skipped: ").partition(": ")
   file = report.nodeid.partition("::")[0]
   return file, f"{kind}: ..." if more and kind == "refused" else text[9:89]
+
+
+_files = itertools.count(1)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _programs_are_dropped_now_and_then():
+  """After every tenth file: JAX keeps all that it compiled, gigabytes in a run.
+
+  Not after each: what every file needs anew takes a second to compile.
+  """
+  yield
+  if next(_files) % 10 == 0:
+    import jax  # not before the environment above is set
+
+    jax.clear_caches()
