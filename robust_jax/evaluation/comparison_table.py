@@ -33,7 +33,8 @@ def comparison_table(report: Mapping[str, Any]) -> rich.table.Table:
   )
   table.add_column("", no_wrap=True)
   for name in models:
-    table.add_column(name, justify="right", no_wrap=True)
+    # Folded where there is no room: cut off, it could not be read at all.
+    table.add_column(name, justify="right", overflow="fold")
   risks = [model["risk"] for model in models.values()]
   if data["labelled"]:
     table.add_row(

@@ -1,6 +1,7 @@
 """Models compared: what is asked, kept, counted, recommended and refused."""
 
 import functools
+import io
 import itertools
 import json
 import os
@@ -15,6 +16,7 @@ import jax
 import numpy as np
 import PIL.Image
 import pytest
+import rich.console
 
 from experiments.compare import Asked, compare
 from experiments.entrants import entrants
@@ -26,6 +28,7 @@ from robust_jax.evaluation.answers import Answers
 from robust_jax.evaluation.ask_entrant import ModelFailed
 from robust_jax.evaluation.catalogue import catalogue
 from robust_jax.evaluation.collect import changed, collect
+from robust_jax.evaluation.comparison_table import comparison_table
 from robust_jax.evaluation.entrant import CLEAN, Entrant
 from robust_jax.evaluation.held_images import held_images
 from robust_jax.evaluation.recommendation import recommendation
@@ -440,6 +443,22 @@ class TestReport:
     assert page.count("<img ") == 2 * pictures
     assert "<B & co>" not in page
     assert "&lt;B &amp; co&gt;" in page
+
+  @pytest.mark.parametrize("num_models", [2, 3, 7])
+  def test_the_table_of_many_models_is_folded_and_not_cut(
+    self, compared, num_models
+  ):
+    model = compared[1]["models"]["A"]
+    models = {f"a model called {i}": model for i in range(num_models)}
+    with io.StringIO() as text:
+      table = comparison_table(compared[1] | {"models": models})
+      rich.console.Console(file=text, width=80).print(table)
+      shown = text.getvalue()
+    assert "…" not in shown
+    assert shown.count("100.0") == num_models
+    value = f"{model['risk']['overall']['risk']['value']:.1f}"
+    (row,) = re.findall("risk, overall.*", shown)
+    assert row.count(value) == num_models
 
   def test_the_same_call_asks_nothing_again(self, compared):
     path, report = compared
