@@ -81,11 +81,18 @@ def universal(
     grey = jnp.full_like(x[:1], 0.5)
     size = across(num_epochs * num_batches) if step_size is None else step_size
 
-    def mean_loss(theta, key, x, labels):
-      x_adv = applied(pset, theta, x)
-      if transform is not None:
-        x_adv = transform(key, x_adv)
-      return jnp.minimum(objective(model(x_adv), labels), clip).mean()
+    def mean_gradient(theta, key, x, labels):
+      def total_loss(each):
+        x_adv = pset.apply(x, each)
+        if transform is not None:
+          x_adv = transform(key, x_adv)
+        return jnp.minimum(objective(model(x_adv), labels), clip).sum()
+
+      # An image whose gradient is not finite has no say.
+      return jax.tree.map(
+        lambda g: jnp.where(jnp.isfinite(g), g, 0.0).mean(0, keepdims=True),
+        jax.grad(total_loss)(_for_each(theta, x)),
+      )
 
     def epoch(i, theta):
       key_order, key_draws = jax.random.split(jax.random.fold_in(key, i))
@@ -94,7 +101,7 @@ def universal(
       def step(j, theta):
         rows = jax.lax.dynamic_slice(order, [j * batch_size], [batch_size])
         key_step = jax.random.fold_in(key_draws, j)
-        grad = jax.grad(mean_loss)(theta, key_step, x[rows], labels[rows])
+        grad = mean_gradient(theta, key_step, x[rows], labels[rows])
         return first_order.step(pset, grey, theta, grad, size)
 
       return jax.lax.fori_loop(0, num_batches, step, theta)
@@ -106,7 +113,10 @@ def universal(
 
 def applied(pset: PerturbationSet, theta: PyTree, x: Array) -> Array:
   """Every image of x `[B, ...]` with the one theta, in the set and the box."""
-  each = jax.tree.map(
+  return pset.apply(x, _for_each(theta, x))
+
+
+def _for_each(theta: PyTree, x: Array) -> PyTree:
+  return jax.tree.map(
     lambda t: jnp.broadcast_to(t, (x.shape[0], *t.shape[1:])), theta
   )
-  return pset.apply(x, each)

@@ -28,6 +28,16 @@ def room(x: Array, direction: Array) -> Array:
   return jnp.where(direction > 0, 1.0 - x, x)
 
 
+def radius(eps: Array | float, x: Array, ord: float) -> Array:
+  """eps, or how wide the box is in that norm where eps is larger.
+
+  The set is the same, and steps and starts are fractions of what there is: a
+  radius of infinity is the whole box.
+  """
+  width = 1.0 if ord == jnp.inf else (x.size // len(x)) ** (1 / ord)
+  return jnp.minimum(eps, width)
+
+
 @jax.custom_jvp
 def _cut(x):
   return jnp.clip(x, 0.0, 1.0)

@@ -43,9 +43,17 @@ def feature(
   """
   if norm not in _NORMS:
     raise ValueError(f"norm = '{norm}': wanted 'l1', 'l2' or 'linf'.")
+  checks.non_negative("eps", eps)
   make, onto_ball = _NORMS[norm]
-  # Of the boxed set, only these know of the box.
-  return make(eps)._replace(
+  unit = make(1.0)
+
+  def scaled(change):
+    return tree.expand(eps, change) * change
+
+  # The boxed set of radius 1 knows of the box in what is replaced only.
+  return unit._replace(
+    sample=lambda key, x: scaled(unit.sample(key, x)),
+    steepest=lambda x, grad: scaled(unit.steepest(x, grad)),
     project=lambda x, theta: onto_ball(theta, eps),
     apply=lambda x, theta: tree.rounded_towards(x, x + theta),
     check=checks.activations,

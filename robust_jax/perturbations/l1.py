@@ -36,7 +36,9 @@ def l1(eps: Array | float) -> PerturbationSet:
   checks.non_negative("eps", eps)
 
   def project(x, theta):
-    return box.into(x, balls.onto_l1(theta, eps, box.room(x, theta)))
+    return box.into(
+      x, balls.onto_l1(theta, box.radius(eps, x, 1), box.room(x, theta))
+    )
 
   def sample(key: Key, x: Array) -> Array:
     # A vector of Laplace variables over their length and one more exponential
@@ -44,14 +46,14 @@ def l1(eps: Array | float) -> PerturbationSet:
     key_direction, key_length = jax.random.split(key)
     direction = jax.random.laplace(key_direction, x.shape, jnp.float32)
     inner = jax.random.exponential(key_length, x.shape[:1], jnp.float32)
-    scale = eps / (tree.norm(direction, 1) + inner)
+    scale = box.radius(eps, x, 1) / (tree.norm(direction, 1) + inner)
     return tree.expand(scale, x) * direction
 
   def steepest(x, grad):
     size = jnp.abs(grad)
     largest = tree.expand(tree.norm(grad, jnp.inf), grad)
     corner = jnp.sign(grad) * (size == largest)
-    return tree.expand(eps, x) * tree.normalise(corner, 1)
+    return tree.expand(box.radius(eps, x, 1), x) * tree.normalise(corner, 1)
 
   return PerturbationSet(
     zero=lambda x: jnp.zeros(x.shape, jnp.float32),
@@ -60,6 +62,6 @@ def l1(eps: Array | float) -> PerturbationSet:
     steepest=steepest,
     apply=box.apply,
     step=lambda x, theta, grad, size: balls.toward_l1(
-      theta, grad, eps, box.room(x, grad), size
+      theta, grad, box.radius(eps, x, 1), box.room(x, grad), size
     ),
   )

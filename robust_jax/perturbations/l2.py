@@ -33,23 +33,27 @@ def l2(eps: Array | float, *, exact: bool = True) -> PerturbationSet:
     key_direction, key_length = jax.random.split(key)
     direction = jax.random.normal(key_direction, x.shape, jnp.float32)
     uniform = jax.random.uniform(key_length, x.shape[:1], jnp.float32)
-    length = eps * uniform ** (1.0 / (x.size // x.shape[0]))
+    length = box.radius(eps, x, 2) * uniform ** (1.0 / (x.size // x.shape[0]))
     unit = tree.normalise(direction, 2)
     return unit * tree.expand(length, unit)
 
   def project(x, theta):
     room = box.room(x, theta) if exact else jnp.inf
-    return box.into(x, balls.onto_l2(theta, eps, room))
+    return box.into(x, balls.onto_l2(theta, box.radius(eps, x, 2), room))
 
   def step(x, theta, grad, size):
-    along = balls.along_l2(grad, eps, box.room(x, grad))
+    radius = box.radius(eps, x, 2)
+    along = balls.along_l2(grad, radius, box.room(x, grad))
     return project(x, tree.add(theta, size, along))
+
+  def steepest(x, grad):
+    return tree.expand(box.radius(eps, x, 2), x) * tree.normalise(grad, 2)
 
   return PerturbationSet(
     zero=lambda x: jnp.zeros(x.shape, jnp.float32),
     sample=sample,
     project=project,
-    steepest=lambda x, grad: tree.expand(eps, x) * tree.normalise(grad, 2),
+    steepest=steepest,
     apply=box.apply,
     step=step if exact else None,
   )

@@ -26,12 +26,15 @@ def linf(eps: Array | float) -> PerturbationSet:
 
   def sample(key: Key, x: Array) -> Array:
     unit = jax.random.uniform(key, x.shape, jnp.float32, -1.0, 1.0)
-    return tree.expand(eps, x) * unit
+    return tree.expand(box.radius(eps, x, jnp.inf), x) * unit
+
+  def steepest(x, grad):
+    return tree.expand(box.radius(eps, x, jnp.inf), x) * jnp.sign(grad)
 
   return PerturbationSet(
     zero=lambda x: jnp.zeros(x.shape, jnp.float32),
     sample=sample,
     project=lambda x, theta: box.into(x, balls.onto_linf(theta, eps)),
-    steepest=lambda x, grad: tree.expand(eps, x) * jnp.sign(grad),
+    steepest=steepest,
     apply=box.apply,
   )

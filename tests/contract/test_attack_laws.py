@@ -13,11 +13,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from robust_jax import attacks, lookup, losses
+from robust_jax import attacks, lookup, losses, search
 from robust_jax.black_box.queries import BlackBoxAttack
 from robust_jax.on_host import on_host
 from robust_jax.types import Attack
-from tests.contract.members import ATTACKS, SEARCHES, make_attack, make_set
+from tests.contract.members import (
+  ATTACKS,
+  SEARCHES,
+  SETS,
+  UNBOXED,
+  images,
+  is_additive,
+  make_attack,
+  make_set,
+)
 
 KEY = jax.random.key(0)
 X = jax.random.uniform(jax.random.key(1), (4, 4, 4, 1), minval=0.3, maxval=0.7)
@@ -146,8 +155,34 @@ def test_scores_of_more_digits_than_float32_are_not_cut():
   np.testing.assert_array_equal(found.queries, expected.queries)
 
 
-def test_an_infinite_radius_is_the_whole_box():
-  """What is said of every ball in `test_sets`, of balls outside of JAX."""
+BALLS = [
+  name
+  for name in SETS
+  if "eps" in inspect.signature(lookup.find("perturbations", name)).parameters
+  and name not in UNBOXED
+]
+
+
+@pytest.mark.parametrize("name", BALLS)
+def test_an_infinite_radius_is_the_whole_box(name):
+  if not is_additive(name):
+    pytest.skip("its radius is not that of a change of pixels")
+  x = images()
+  whole, wide = (make_set(name, scale) for scale in (jnp.inf, 1e6))
+  noise = jax.random.normal(KEY, x.shape)
+  for ours, theirs in (
+    (whole.sample(KEY, x), wide.sample(KEY, x)),
+    (whole.steepest(x, noise), wide.steepest(x, noise)),
+    (whole.project(x, noise), wide.project(x, noise)),
+  ):
+    assert jnp.isfinite(ours).all()
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+  attack = attacks.compose(search.pgd, whole, losses.margin)
+  x_adv = attack(KEY, victim(), X, LABELS)
+  assert (victim()(x_adv).argmax(axis=1) != LABELS).all()
+
+
+def test_an_infinite_radius_is_the_whole_box_outside_of_jax():
   labels, x = np.asarray(LABELS), np.asarray(X)
   for name, norm in (("square", "linf"), ("square", "l2"), ("spsa", "l2")):
     make = lookup.find("black_box", name)

@@ -53,6 +53,20 @@ def test_it_fits_unseen_images_and_stays_in_the_set_and_the_box():
   assert jnp.all(rise > 0)
 
 
+def test_an_image_whose_gradient_is_nan_has_no_say():
+  def model(x):
+    far = jnp.linalg.norm((x - X[0]).reshape(len(x), -1), axis=1)
+    return linear(x) + 1e-9 * far[:, None]
+
+  assert jnp.isnan(jax.grad(lambda x: model(x)[:, 0].sum())(X)[0]).all()
+  pset = sets.linf(0.1)
+  # Only at theta = 0, from where the first step goes.
+  theta = find(pset, num_epochs=1)(KEY, model, X, Y)
+  np.testing.assert_allclose(
+    theta, find(pset, num_epochs=1)(KEY, linear, X, Y), atol=1e-6
+  )
+
+
 def test_a_target_for_all():
   theta = find(sets.linf(0.3), objective=losses.targeted(losses.margin))(
     KEY, linear, X, Y + 1
