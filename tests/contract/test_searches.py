@@ -33,6 +33,18 @@ AS_IT_IS = np.arange(6)
 SICK = 2  # the example whose objective is NaN, where it is
 
 each_search = pytest.mark.parametrize("search", SEARCHES)
+
+
+def each_search_with(*options):
+  """Those with these options; of others, what is asked means nothing."""
+  having = lambda name: (
+    inspect.signature(lookup.find("search", name)).parameters
+  )
+  return pytest.mark.parametrize(
+    "search", [name for name in SEARCHES if {*options} <= {*having(name)}]
+  )
+
+
 each_pair = pytest.mark.parametrize(
   ("search", "pset"), list(itertools.product(SEARCHES, SETS))
 )
@@ -176,12 +188,10 @@ def test_linear_objective_reaches_the_optimum_of_set_and_box(search, pset):
     assert np.all(gain <= 1.00001 * best + 1e-4)
 
 
-@each_search
+@each_search_with("num_steps", "step_size")
 @pytest.mark.parametrize("num_steps", [1, 3, 10])
 def test_default_steps_reach_the_far_side(search, num_steps):
   find = lookup.find("search", search)
-  if not {"num_steps", "step_size"} <= set(inspect.signature(find).parameters):
-    pytest.skip("makes no steps of a set length")
   # One pixel, whose slope is known from two values as well.
   x = jnp.full((16, 1), 0.5)
   run = functools.partial(find, num_steps=num_steps)
@@ -224,12 +234,9 @@ def test_permuting_the_batch_permutes_the_result(search, pset):
   fails_nowhere(mixed, jax.tree.map(lambda t: t[ORDER], straight))
 
 
-@each_search
+@each_search_with("random_start")
 @pytest.mark.parametrize("pset", ["linf", "l1"])
 def test_permuting_the_batch_from_the_clean_point(search, pset):
-  parameters = inspect.signature(lookup.find("search", search)).parameters
-  if "random_start" not in parameters:
-    pytest.skip("starts where it starts")
   pair = pair_of(search, pset, random_start=False)
   if jnp.any(pair()["value"] != pair(seed=1)["value"]):
     pytest.skip("depends on the key")
