@@ -77,10 +77,10 @@ def test_noise_before_a_linear_head_gains_eps_times_the_dual_norm(norm, dual):
   )
   found = losses.margin(model.head(h_adv), Y)
   assert jnp.all(found <= reachable.max(1) + 1e-4)
-  # PGD follows one rival, whichever leads; 2 % for its step size.
+  # PGD follows one rival, whichever leads; 3 % for its step size.
   clean = losses.margin(model(X), Y)
   least = jnp.where(jax.nn.one_hot(Y, 3) > 0, jnp.inf, lengths).min(1)
-  assert jnp.all(found - clean >= 0.98 * eps * least - 1e-4)
+  assert jnp.all(found - clean >= 0.97 * eps * least - 1e-4)
   ord_of_norm = {"l1": 1, "l2": 2, "linf": jnp.inf}[norm]
   # Activations are near 1, and their differences round there.
   assert jnp.all(tree.norm(noise, ord_of_norm) <= eps + 1e-5)
