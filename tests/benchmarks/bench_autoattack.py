@@ -2,10 +2,10 @@
 
     python -m tests.benchmarks.bench_autoattack WEIGHTS NORM EPS
 
-e.g. `mnist_convex_eps0.1.npz linf 0.1`, on the first images of MNIST's test
-set. Both are timed end to end, ours with its compilation, one after the other
-in this process. Needs torch and `pyautoattack` (neither is a requirement);
-without them ours runs alone.
+e.g. `mnist_convex_eps0.1.npz linf 0.1`, on the first test images of MNIST or of
+`--dataset`. Both are timed end to end, ours with its compilation, one after the
+other in this process. Needs torch and `pyautoattack` (neither is a
+requirement); without them ours runs alone.
 """
 
 import argparse
@@ -86,19 +86,13 @@ def main():
   parser.add_argument("--model", default="small_cnn")
   parser.add_argument("--num-examples", type=int, default=1000)
   parser.add_argument("--seed", type=int, default=0, help="of both")
-  parser.add_argument(
-    "--own-answers",
-    action="store_true",
-    help="the model's answers are the labels: it was trained on other images",
-  )
+  parser.add_argument("--dataset", default="mnist")
   flags = parser.parse_args()
-  source = load("mnist", f"test[:{flags.num_examples}]")
+  source = load(flags.dataset, f"test[:{flags.num_examples}]")
   test = source.read(np.arange(len(source)))
   x, labels = np.float32(test["x"]) / 255, test["y"]
   model, variables = trained(flags.weights, flags.model, x.shape[1:])
   logits_fn = frozen(model, variables)
-  if flags.own_answers:
-    labels = np.asarray(logits_fn(jnp.asarray(x)).argmax(-1), labels.dtype)
   compare(logits_fn, variables["params"], x, labels, flags)
 
 
