@@ -27,7 +27,7 @@ def attack(
   variables = model.init(jax.random.key(weights), jnp.zeros((1, 8, 8, 1)))
   contender = Contender(frozen(model, variables), [])
 
-  def stop(*_):
+  def stop(*_, **__):
     raise Attacked
 
   with pytest.MonkeyPatch.context() as patch, contextlib.suppress(Attacked):

@@ -412,14 +412,17 @@ FUNCTIONS = {
   "custom_jvp": with_own_jvp,
   "canonicalize": canonicalize(network),
 }
+# The convolutions of the original are in a body there, where XLA takes another
+# kernel: how that orders its sums depends on the processor.
+IN_A_BODY = ("scan of checkpoint", "switch")
 # So many channels that no convolution is taken apart.
 X, KERNEL = normal(0, (4, 8, 8, 9)), normal(1, (3, 3, 9, 9))
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_within_a_transformation_every_bit_is_kept(name):
-  fn = FUNCTIONS[name]
-  compare(assert_identical, value_and_gradients, fn, X, KERNEL)
+  check = assert_equal_sums if name in IN_A_BODY else assert_identical
+  compare(check, value_and_gradients, FUNCTIONS[name], X, KERNEL)
 
 
 def gradients_in_a_loop(fn):

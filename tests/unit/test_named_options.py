@@ -17,12 +17,12 @@ from tests.contract.members import SEARCHES, SETS
 pytestmark = pytest.mark.filterwarnings(
   "ignore:the load_module:DeprecationWarning"
 )
-NOISY = "my_attacks:noisy_sign"
+NOISY = "own_attacks:noisy_sign"
 
 
 @pytest.fixture(autouse=True)
-def my_attacks(tmp_path, monkeypatch):
-  (tmp_path / "my_attacks.py").write_text(
+def own_attacks(tmp_path, monkeypatch):
+  (tmp_path / "own_attacks.py").write_text(
     "def noisy_sign(key, logits_fn, x, labels, *, eps=0.1, num_steps=5,\n"
     "               sizes=(1, 2), start=None):\n"
     "  return x + eps\n"
@@ -111,7 +111,7 @@ def test_a_missing_option_is_asked_for():
   with pytest.raises(
     ValueError, match="needy needs the option 'eps'; it takes"
   ):
-    build.attack({"name": "my_attacks:needy"})
+    build.attack({"name": "own_attacks:needy"})
 
 
 def test_defaults_that_a_config_leaves_out_can_be_set(monkeypatch):
