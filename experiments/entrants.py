@@ -25,7 +25,7 @@ _EXAMPLE = "as in --models A=runs/a B=runs/b C=my.module:predict"
 
 
 class Asking(NamedTuple):
-  """How models are asked that are no runs.
+  """Options for asking functions and services, which are no runs of ours.
 
   Attributes:
     batch_size: most images in one call of a function; also in one request to a

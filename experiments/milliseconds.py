@@ -1,4 +1,4 @@
-"""How long the models of a comparison take for an image."""
+"""Measures the time per image of each model of a comparison."""
 
 import contextlib
 import json
