@@ -244,8 +244,14 @@ def _without_processes(arguments: list[str]) -> list[str]:
   return kept
 
 
-def command(argv: Sequence[str]) -> int:
-  """Runs the command line; returns its exit status, as `run_command` does."""
+def command(argv: Sequence[str] | None = None) -> int:
+  """Runs a command line; returns its exit status, as `run_command` does.
+
+  Args:
+    argv: the program's name and its arguments; None is `sys.argv`, for the
+      installed command `robust-jax`.
+  """
+  argv = sys.argv if argv is None else argv
   status = run_command(
     lambda: main(parse_flags(argv)), show_traceback="--traceback" in argv
   )
@@ -255,4 +261,4 @@ def command(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-  raise SystemExit(command(sys.argv))
+  raise SystemExit(command())

@@ -18,7 +18,10 @@ from robust_jax import checks
 
 # Of several processes, the first alone speaks.
 _OTHERS = re.compile(r"--processes\b|--process-id=0*[1-9]")
-_CONFIGS = pathlib.Path(__file__).parent / "configs"
+# The project's own configs are found from every directory, as in
+# --config=experiments/configs/adversarial/digits_pgd.py.
+_ROOT = pathlib.Path(__file__).resolve().parents[1]
+_CONFIGS = _ROOT / "experiments" / "configs"
 
 
 def parse_flags(argv: Sequence[str]) -> list[str]:
@@ -105,12 +108,16 @@ class _Loaded(flags.ArgumentParser):
 def _load(given: str) -> ConfigDict:
   """The config of a file, by itself, so that errors can name the file."""
   name, colon, argument = given.partition(":")
-  if not pathlib.Path(name).is_file():
+  file = next(
+    (path for path in (pathlib.Path(name), _ROOT / name) if path.is_file()),
+    None,
+  )
+  if file is None:
     raise ValueError(
       f"--config={given}: there is no file '{name}'; {_nearest_file(name)}"
     )
   try:
-    make = runpy.run_path(name).get("get_config")
+    make = runpy.run_path(str(file)).get("get_config")
     if make is not None:
       return make(*[argument] if colon else [])
   except ValueError:
@@ -132,7 +139,7 @@ def _nearest_file(name: str) -> str:
   near = difflib.get_close_matches(pathlib.Path(name).stem, files, n=1)
   if not near:
     return "configs are in experiments/configs."
-  file = files[near[0]].relative_to(_CONFIGS.parent.parent)
+  file = files[near[0]].relative_to(_ROOT)
   return f"did you mean {file}?"
 
 
