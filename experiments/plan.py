@@ -5,6 +5,7 @@ import math
 from ml_collections import ConfigDict
 
 from robust_jax.training.loop import Plan
+from robust_jax.training.monitor import Monitor
 
 
 def plan(training: ConfigDict, steps_per_epoch: int) -> Plan:
@@ -30,6 +31,11 @@ def plan(training: ConfigDict, steps_per_epoch: int) -> Plan:
     log_every=training.log_every,
     evaluate_every=steps("evaluate_every"),
     keep_last=training.keep_last,
-    watch=training.watch,
-    collapse=training.collapse,
+    monitor=monitor(training),
+    max_drop=training.max_drop,
   )
+
+
+def monitor(training: ConfigDict) -> Monitor:
+  """The metric by which the section `training` chooses the best checkpoint."""
+  return Monitor(training.monitor, training.monitor_mode)

@@ -181,7 +181,7 @@ def demo(config: ConfigDict, path: pathlib.Path) -> int:
     config,
     {
       "task": config.task.to_dict() | {"name": "supervised"},
-      "training": {"watch": "accuracy"},
+      "training": {"monitor": "accuracy"},
     },
   )
   with standard.unlocked():

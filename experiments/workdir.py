@@ -11,6 +11,7 @@ from ml_collections import ConfigDict
 from experiments import output
 from experiments.check_config import check_config
 from experiments.imports import refuse_imports
+from experiments.plan import monitor
 from robust_jax import identity, parallel
 from robust_jax.read_json import read_json
 from robust_jax.training.checkpoint import Checkpoints
@@ -116,10 +117,14 @@ def open_checkpoints(workdir: pathlib.Path) -> Iterator[Checkpoints]:
     ValueError: there is no run.
   """
   _refuse_links(workdir)
-  plan = _read(workdir).training  # numbers and a metric: nothing is imported
+  # Numbers and a metric: nothing is imported.
+  training = _read(workdir).training
   with contextlib.closing(
     Checkpoints(
-      workdir / "checkpoints", plan.keep_last, plan.watch, read_only=True
+      workdir / "checkpoints",
+      training.keep_last,
+      monitor(training),
+      read_only=True,
     )
   ) as checkpoints:
     yield checkpoints

@@ -89,9 +89,10 @@ def adaptation(
         "log_every": 50,
         "evaluate_every_steps": 860,
         "keep_last": 10,
-        "watch": "information",
+        "monitor": "information",
+        "monitor_mode": "max",
         # A validator without labels may fall and rise again.
-        "collapse": float("inf"),
+        "max_drop": float("inf"),
       },
       "evaluation": {"batch_size": 500},
     }

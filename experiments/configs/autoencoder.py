@@ -58,8 +58,9 @@ def autoencoder(data: str, image_shape: tuple[int, int, int]) -> ConfigDict:
         "keep_last": 2,
         # The last step is what is reported; nothing else is a fair choice, as
         # the reconstruction is best where nothing is forgotten yet.
-        "watch": "psnr",
-        "collapse": float("inf"),
+        "monitor": "psnr",
+        "monitor_mode": "max",
+        "max_drop": float("inf"),
       },
       "evaluation": {
         "batch_size": 256,

@@ -48,8 +48,9 @@ def classifier(
         "log_every": 20,
         "evaluate_every_epochs": 1.0,
         "keep_last": 2,
-        "watch": "accuracy",
-        "collapse": 0.2,
+        "monitor": "accuracy",
+        "monitor_mode": "max",
+        "max_drop": 0.2,
       },
       "evaluation": {
         "batch_size": 256,
@@ -76,7 +77,7 @@ def adversarial(config: ConfigDict, attack: dict[str, Any]) -> ConfigDict:
   """The config with adversarial training against `attack`."""
   config.task.name = "adversarial"
   config.attack = attack
-  config.training.watch = "robust_accuracy"
+  config.training.monitor = "robust_accuracy"
   return config
 
 

@@ -18,6 +18,7 @@ from robust_jax.training.damaged_checkpoint import (
   set_aside,
   steps_of_damaged_metrics,
 )
+from robust_jax.training.monitor import Monitor
 from robust_jax.types import PyTree, State
 
 _policies = ocp.checkpoint_managers
@@ -29,24 +30,25 @@ class Checkpoints:
   Args:
     directory: created if missing; shared by all processes of the run.
     keep_last: how many of the newest stay.
-    best_metric: the metric whose largest value's checkpoint stays as well.
+    monitor: which checkpoint is the best; it stays as well.
     read_only: only to read them, perhaps while the run goes on: nothing is
       created, and what is being written there is let alone.
 
   Attributes:
-    best_value: the best metric so far, -inf where none was measured.
+    best_score: the largest `monitor.score` so far, -inf where none was
+      measured.
   """
 
   def __init__(
     self,
     directory: pathlib.Path,
     keep_last: int,
-    best_metric: str,
+    monitor: Monitor,
     *,
     read_only: bool = False,
   ):
     self._directory = pathlib.Path(directory).absolute()
-    self._best_metric = best_metric
+    self._score = monitor.score
     for step in steps_of_damaged_metrics(self._directory):
       set_aside(self._directory, step, "its metrics are damaged")
     self._manager = ocp.CheckpointManager(
@@ -56,21 +58,21 @@ class Checkpoints:
         read_only=read_only,
         create=not read_only,
         cleanup_tmp_directories=not read_only,
-        best_fn=self._rank,
+        best_fn=self._score,
         preservation_policy=_policies.AnyPreservationPolicy(
           [
             _policies.LatestN(n=keep_last),
             _policies.BestN(
               n=1,
-              get_metric_fn=self._rank,
+              get_metric_fn=self._score,
               keep_checkpoints_without_metrics=False,
             ),
           ]
         ),
       ),
     )
-    values = [self._value(step) for step in self._manager.all_steps()]
-    self.best_value = max(values, default=-math.inf)
+    scores = [self._score_at(step) for step in self._manager.all_steps()]
+    self.best_score = max(scores, default=-math.inf)
 
   def save(self, state: State, metrics: Mapping[str, float]) -> None:
     """Writes in the background; only a complete checkpoint gets its name.
@@ -99,7 +101,7 @@ class Checkpoints:
         step, args=ocp.args.StandardSave(whole), metrics=dict(metrics)
       )
     # Kept here as well: what is still being written cannot be read back.
-    self.best_value = max(self.best_value, self._rank(metrics))
+    self.best_score = max(self.best_score, self._score(metrics))
 
   def restore_latest(self, template: State) -> State | None:
     """The newest checkpoint that can be read, or None if there is none.
@@ -163,7 +165,7 @@ class Checkpoints:
     """The step of the best checkpoint, the newest if none was measured."""
     self.wait()
     steps = self._manager.all_steps()
-    return max(steps, key=lambda s: (self._value(s), s), default=None)
+    return max(steps, key=lambda s: (self._score_at(s), s), default=None)
 
   def wait(self) -> None:
     """Until everything asked for is on disk.
@@ -214,11 +216,8 @@ class Checkpoints:
         self._manager.reload()
     return None
 
-  def _value(self, step: int) -> float:
-    return self._rank(self._manager.metrics(step) or {})
-
-  def _rank(self, metrics: Mapping[str, float]) -> float:
-    return metrics.get(self._best_metric, -math.inf)
+  def _score_at(self, step: int) -> float:
+    return self._score(self._manager.metrics(step) or {})
 
   def _restore(self, step: int, template: State) -> State:
     abstract = jax.tree.map(

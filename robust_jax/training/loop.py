@@ -17,6 +17,7 @@ from robust_jax.evaluation.one_pass import one_pass
 from robust_jax.training.checkpoint import Checkpoints
 from robust_jax.training.interrupt import interrupt
 from robust_jax.training.log import Log
+from robust_jax.training.monitor import Monitor
 from robust_jax.training.outcome import Outcome, read_outcome, write_outcome
 from robust_jax.training.progress import Progress
 from robust_jax.types import Key, Metrics, State, Task
@@ -30,23 +31,23 @@ class Plan:
     num_steps: length of the run.
     log_every: steps between records of the training metrics.
     evaluate_every: steps between evaluations, each followed by a checkpoint.
+    monitor: the validation metric by which the best checkpoint is chosen.
     keep_last: checkpoints kept, beside the best.
-    watch: the validation metric whose largest value is best.
-    collapse: training stops when `watch` falls by more than this below its
-      best, as in catastrophic overfitting (Wong, Rice and Kolter 2020).
+    max_drop: training stops when `monitor` gets worse than its best by more
+      than this, as in catastrophic overfitting (Wong, Rice and Kolter 2020).
   """
 
   num_steps: int
   log_every: int
   evaluate_every: int
+  monitor: Monitor
   keep_last: int = 2
-  watch: str = "accuracy"
-  collapse: float = 0.2
+  max_drop: float = 0.2
 
   def __post_init__(self):
     for name in ("num_steps", "log_every", "evaluate_every", "keep_last"):
       checks.at_least_one(f"training.{name}", getattr(self, name))
-    checks.non_negative("training.collapse", self.collapse)
+    checks.non_negative("training.max_drop", self.max_drop)
 
 
 def train(
@@ -86,7 +87,7 @@ def train(
     return previous
   with contextlib.ExitStack() as opened:
     checkpoints = Checkpoints(
-      workdir / "checkpoints", plan.keep_last, plan.watch
+      workdir / "checkpoints", plan.keep_last, plan.monitor
     )
     opened.callback(checkpoints.close)
     state = _start(task, training, checkpoints, key)
@@ -109,7 +110,7 @@ def rehearse(task: Task, training: Feed, validation: Feed, plan: Plan) -> None:
   is written.
 
   Raises:
-    ValueError: the evaluation does not report what the plan watches.
+    ValueError: the evaluation does not report what the plan monitors.
   """
   key = jax.eval_shape(lambda: jax.random.key(0))
   request = next(iter(training.requests(0)))
@@ -123,9 +124,9 @@ def rehearse(task: Task, training: Feed, validation: Feed, plan: Plan) -> None:
   reported = task.summarise(
     {name: np.full(total.shape, 0.5) for name, (total, _) in sums.items()}
   )
-  if plan.watch not in reported:
+  if (metric := plan.monitor.metric) not in reported:
     raise ValueError(
-      f"training.watch = '{plan.watch}', but the task's evaluation reports "
+      f"training.monitor = '{metric}', but the task's evaluation reports "
       f"{', '.join(sorted(reported))}: name one of these."
     )
 
@@ -193,7 +194,7 @@ class _Run:
     self._log.write("train", step, step / self._training.num_steps, values)
 
   def _evaluate_and_save(self, state: State, step: int, bar: Progress) -> bool:
-    """Whether to go on: False where the watched metric has collapsed."""
+    """Whether to go on: False where the monitored metric has collapsed."""
     values = self._summarise(
       one_pass(
         self._evaluate,
@@ -205,12 +206,14 @@ class _Run:
     )
     self._log.write("validation", step, step / self._training.num_steps, values)
     self._shown |= {k: v for k, v in values.items() if k != "loss"}
-    fallen = self._checkpoints.best_value - values[self._plan.watch]
-    if fallen > self._plan.collapse:
+    monitor = self._plan.monitor
+    drop = self._checkpoints.best_score - monitor.score(values)
+    if drop > self._plan.max_drop:
       bar.say(
-        f"step {step}: {self._plan.watch} fell by {100 * fallen:.1f} points "
-        "below its best (catastrophic overfitting); training stops here and "
-        f"the checkpoint of step {self._checkpoints.best_step()} stands."
+        f"step {step}: {monitor.metric} = {values[monitor.metric]:.4g} is "
+        f"worse than its best by {drop:.3g}, as in catastrophic overfitting; "
+        "training stops here and the checkpoint of step "
+        f"{self._checkpoints.best_step()} stands."
       )
       return False
     self._checkpoints.save(state, values)

@@ -14,6 +14,7 @@ import optax
 import pytest
 
 from robust_jax.training.checkpoint import Checkpoints
+from robust_jax.training.monitor import Monitor
 from robust_jax.types import State
 from tests.unit.trap import Trap
 
@@ -29,10 +30,13 @@ def state(step, shape=(3, 4)):
 def opened(tmp_path):
   managers = []
 
-  def open_(keep_last=2, read_only=False):
+  def open_(keep_last=2, read_only=False, mode="max"):
     managers.append(
       Checkpoints(
-        tmp_path / "checkpoints", keep_last, "score", read_only=read_only
+        tmp_path / "checkpoints",
+        keep_last,
+        Monitor("score", mode),
+        read_only=read_only,
       )
     )
     return managers[-1]
@@ -59,9 +63,20 @@ def test_the_newest_and_the_best_are_kept(opened):
   checkpoints.wait()
   again = opened()
   assert again.best_step() == 2
-  assert again.best_value == 0.9
+  assert again.best_score == 0.9
   assert again.restore_best(state(0)).step == 2
   assert again.restore_latest(state(0)).step == 5
+
+
+def test_the_best_is_the_smallest_where_less_is_better(opened):
+  checkpoints = opened(mode="min")
+  scores = [0.9, 0.1, 0.3, float("nan"), 0.2]
+  for step, score in enumerate(scores, start=1):
+    checkpoints.save(state(step), {"score": score})
+  checkpoints.wait()
+  again = opened(mode="min")
+  assert (again.best_step(), again.best_score) == (2, -0.1)
+  assert again.restore_best(state(0)).step == 2
 
 
 def test_an_unmeasured_checkpoint_is_never_the_best(opened):

@@ -12,6 +12,7 @@ from robust_jax.data.feed import Feed
 from robust_jax.training import log
 from robust_jax.training.checkpoint import Checkpoints
 from robust_jax.training.loop import Plan, rehearse, train
+from robust_jax.training.monitor import Monitor
 from robust_jax.types import State, Task
 
 KEY = jax.random.key(0)
@@ -49,7 +50,7 @@ def task(loss=lambda step: 1.0, score=lambda step: 0.5):
 
 def plan(**changes):
   values = {"num_steps": 20, "log_every": 3, "evaluate_every": 5}
-  return Plan(**values | {"watch": "score"} | changes)
+  return Plan(**values | {"monitor": Monitor("score")} | changes)
 
 
 def run(task, workdir, **changes):
@@ -57,7 +58,7 @@ def run(task, workdir, **changes):
 
 
 def restored(workdir):
-  checkpoints = Checkpoints(workdir / "checkpoints", 2, "score")
+  checkpoints = Checkpoints(workdir / "checkpoints", 2, Monitor("score"))
   try:
     return checkpoints.restore_latest(task().init(KEY, None))
   finally:
@@ -106,7 +107,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_step(tmp_path):
 
 def test_collapse_stops_with_the_best_checkpoint(tmp_path):
   falling = task(score=lambda step: jnp.where(step <= 10, 0.1 * step, 0.5))
-  outcome = run(falling, tmp_path, collapse=0.2)
+  outcome = run(falling, tmp_path, max_drop=0.2)
   assert (outcome.status, outcome.step) == ("collapsed", 15)
   assert outcome.best_step == 10
   assert json.loads((tmp_path / "outcome.json").read_text())["best_step"] == 10
@@ -114,12 +115,41 @@ def test_collapse_stops_with_the_best_checkpoint(tmp_path):
 
 def test_a_small_fall_is_no_collapse(tmp_path):
   wavering = task(score=lambda step: jnp.where(step == 10, 0.4, 0.5))
-  assert run(wavering, tmp_path, collapse=0.2).status == "finished"
+  assert run(wavering, tmp_path, max_drop=0.2).status == "finished"
 
 
-def test_an_unknown_watch_is_refused_with_what_there_is():
+def test_a_metric_that_falls_is_best_where_it_is_smallest(tmp_path):
+  distance = task(score=lambda step: jnp.where(step <= 10, 20.0 - step, 16.0))
+  monitor = Monitor("score", "min")
+  outcome = run(distance, tmp_path / "a", monitor=monitor, max_drop=5.0)
+  assert (outcome.status, outcome.step) == ("collapsed", 15)
+  assert outcome.best_step == 10
+  outcome = run(distance, tmp_path / "b", monitor=monitor, max_drop=6.0)
+  assert (outcome.status, outcome.best_step) == ("finished", 10)
+
+
+def test_a_collapse_is_told_with_the_numbers(tmp_path, capsys):
+  rising = task(score=lambda step: 1.0 * step)
+  run(rising, tmp_path, monitor=Monitor("score", "min"), max_drop=2.0)
+  said = capsys.readouterr().out
+  assert "step 10: score = 10 is worse than its best by 5" in said
+  assert "checkpoint of step 5 stands" in said
+
+
+def test_a_metric_that_is_no_number_is_never_the_best(tmp_path):
+  vanishing = task(score=lambda step: jnp.where(step <= 10, 0.1, jnp.nan))
+  outcome = run(vanishing, tmp_path, max_drop=float("inf"))
+  assert (outcome.status, outcome.best_step) == ("finished", 10)
+
+
+def test_an_unknown_mode_is_refused():
+  with pytest.raises(ValueError, match=r"monitor_mode = 'less': .* max, min"):
+    Monitor("score", "less")
+
+
+def test_an_unknown_metric_to_monitor_is_refused_with_what_there_is():
   with pytest.raises(ValueError, match=r"'robust', but .* reports score"):
-    rehearse(task(), feed(None), feed(1), plan(watch="robust"))
+    rehearse(task(), feed(None), feed(1), plan(monitor=Monitor("robust")))
 
 
 @pytest.mark.parametrize("name", ["num_steps", "log_every", "evaluate_every"])

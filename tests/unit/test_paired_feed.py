@@ -15,6 +15,7 @@ from robust_jax.data.feed import Feed
 from robust_jax.data.paired_feed import paired_feed
 from robust_jax.data.source import Source
 from robust_jax.training.loop import Plan, train
+from robust_jax.training.monitor import Monitor
 from robust_jax.types import State, Task
 
 STREAMED, RESIDENT = 0, 2**20
@@ -181,7 +182,9 @@ def test_the_loop_trains_on_pairs(tmp_path):
   validation = Feed(
     (), lambda start: iter([{"mask": np.ones(8, np.float32)}]), _bare, 1
   )
-  plan = Plan(num_steps=6, log_every=2, evaluate_every=6)
+  plan = Plan(
+    num_steps=6, log_every=2, evaluate_every=6, monitor=Monitor("accuracy")
+  )
   key = jax.random.key(0)
   outcome = train(mean_gap(), feed, validation, plan, key, tmp_path)
   assert outcome.status == "finished"

@@ -15,6 +15,7 @@ from experiments.warm_start import warm_start
 from robust_jax.models.mlp import MLP
 from robust_jax.tasks.supervised import supervised
 from robust_jax.training.checkpoint import Checkpoints
+from robust_jax.training.monitor import Monitor
 
 KEY = jax.random.key(0)
 BATCH = {"x": np.zeros((2, 8, 8, 1), np.float32)}
@@ -26,7 +27,7 @@ def finished(path, params, model_state=()):
   workdir.open_run(path, common.classifier("digits", "mlp", 0.1))
   state = supervised(MLP((4,), 10), optax.sgd(0.1)).init(KEY, BATCH)
   state = state._replace(params=params, model_state=dict(model_state))
-  checkpoints = Checkpoints(path / "checkpoints", 1, "accuracy")
+  checkpoints = Checkpoints(path / "checkpoints", 1, Monitor("accuracy"))
   checkpoints.save(state._replace(step=jnp.int32(3)), {"accuracy": 0.5})
   checkpoints.close()
   return str(path)
@@ -89,7 +90,7 @@ def test_a_run_remembers_its_start_and_is_evaluated_without_it(run, tmp_path):
   assert runs.train(config, tmp_path).status == "finished"
   saved = json.loads((tmp_path / "config.json").read_text())
   assert saved["warm_start"] == {"run": run, "fresh": ["Dense_1"]}
-  checkpoints = Checkpoints(tmp_path / "checkpoints", 1, "accuracy")
+  checkpoints = Checkpoints(tmp_path / "checkpoints", 1, Monitor("accuracy"))
   ended = checkpoints.read_best()["params"]
   checkpoints.close()
   chex.assert_trees_all_equal(ended["Dense_0"], TRAINED["Dense_0"])
