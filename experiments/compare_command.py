@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from absl import flags
 
 from experiments.class_names import class_names
-from experiments.compare import Asked, compare
+from experiments.compare import compare
+from experiments.compare_gate import GateRequest
 from experiments.entrants import Asking, declared, entrants
 from experiments.open_images import open_images
 from robust_jax import parallel
@@ -166,7 +167,7 @@ def compare_command(
       f"unexpected {' '.join(unnamed)!r}: models are NAME=SOURCE, other "
       "options --name=value."
     )
-  asked = Asked(_thresholds(), _CANDIDATE.value, baseline, _STRICT.value)
+  gate = GateRequest(_thresholds(), _CANDIDATE.value, baseline, _STRICT.value)
   for name, value, example in (
     ("data", _DATA.value, "cifar10"),
     ("out", _OUT.value, "runs/compared"),
@@ -194,7 +195,7 @@ def compare_command(
     num_examples=num_examples,
     families=_FAMILIES.value,
     seed=_SEED.value,
-    asked=asked,
+    gate=gate,
     sections=_sections(),
   )
   if result is None:

@@ -3,11 +3,13 @@
 import contextlib
 import functools
 import hashlib
+import importlib.metadata
 import pathlib
 import re
 import shutil
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
 from robust_jax.adapters.load_npz import load_npz
@@ -15,9 +17,17 @@ from robust_jax.adapters.read_answers import Kind, read_answers
 from robust_jax.evaluation.code_digest import code_digest
 from robust_jax.evaluation.entrant import CLEAN, Entrant
 from robust_jax.evaluation.held_images import HeldImages
-from robust_jax.evaluation.surroundings import surroundings
 from robust_jax.evaluation.unfinished import Unfinished
 from robust_jax.whole_file import whole_file
+
+# Packages and settings of jax on which answers and changed images depend.
+_PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "pillow")
+_SETTINGS = (
+  "jax_default_matmul_precision",
+  "jax_default_prng_impl",
+  "jax_enable_x64",
+  "jax_threefry_partitionable",
+)
 
 
 class Read(NamedTuple):
@@ -83,7 +93,7 @@ class Answers:
       images.digest,
       seed,
       version,
-      surroundings(),
+      _surroundings(),
       _version(),
     )
     digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
@@ -164,6 +174,14 @@ class Answers:
 
   def _file(self, case: str) -> pathlib.Path:
     return self._folder / f"{_plain(case)}.npz"
+
+
+def _surroundings() -> str:
+  """Versions, kinds of devices and settings of jax, as one text."""
+  parts = [f"{name} {importlib.metadata.version(name)}" for name in _PACKAGES]
+  parts += sorted({device.device_kind for device in jax.devices()})
+  parts += [f"{name} {getattr(jax.config, name)}" for name in _SETTINGS]
+  return ", ".join(parts)
 
 
 @functools.cache

@@ -93,30 +93,27 @@ def comparison_report(
   )
   identical = identical_models(classes)
   errors = _corruption_errors(outcomes, baseline)
+  models = {
+    name: {
+      **_asked(entrant, reads[name], images),
+      "milliseconds": milliseconds.get(name),
+      "risk": dataclasses.asdict(risks[name]),
+      "coverage": dataclasses.asdict(coverage[name]),
+      "classes": _slices(outcomes[name], images, level, seed),
+      "calibration": _calibration(reads[name][CLEAN], images),
+      "corruption_error": errors.get(name),
+    }
+    for name, entrant in entrants.items()
+  }
+  advice = recommendation(
+    risks, comparisons, coverage, images.class_names, identical
+  )
   report = {
     "schema": SCHEMA,
     "seed": seed,
     "level": level,
     "data": data_report(images),
-    "models": {
-      name: {
-        "source": entrant.source,
-        "kind": entrant.kind,
-        "identity": entrant.identity,
-        "answers": reads[name][CLEAN].kind,
-        "answers_meaning": _meaning(entrant, reads[name][CLEAN].kind),
-        "warnings": _warnings(reads[name], images),
-        "missing": _missing(reads[name]),
-        "parameters": entrant.parameters,
-        "milliseconds": milliseconds.get(name),
-        "risk": dataclasses.asdict(risks[name]),
-        "coverage": dataclasses.asdict(coverage[name]),
-        "classes": _slices(outcomes[name], images, level, seed),
-        "calibration": _calibration(reads[name][CLEAN], images),
-        "corruption_error": errors.get(name),
-      }
-      for name, entrant in entrants.items()
-    },
+    "models": models,
     "families": catalogue.about,
     "conditions": [
       dataclasses.asdict(case.condition)
@@ -124,27 +121,36 @@ def comparison_report(
       for case in catalogue.cases
     ],
     "transformations_version": catalogue.version,
-    "recommendation": dataclasses.asdict(
-      recommendation(
-        risks, comparisons, coverage, images.class_names, identical
-      )
-    ),
+    "recommendation": dataclasses.asdict(advice),
     "identical": identical,
     "comparisons": [dataclasses.asdict(c) for c in comparisons],
     "agreement": [
-      dataclasses.asdict(
-        agreement(
-          outcomes[c.a],
-          outcomes[c.b],
-          (_arrays(classes[c.a], catalogue), _arrays(classes[c.b], catalogue)),
-          c,
-        )
-      )
-      for c in comparisons
+      _agreement(c, outcomes, classes, catalogue) for c in comparisons
     ],
     "shift_maps": [m for m in [pixel_shift_map(classes)] if m is not None],
   }
   return Compared(outcomes, risks, comparisons, report)
+
+
+def _asked(entrant, reads, images):
+  """The model and the kind of its answers."""
+  return {
+    "source": entrant.source,
+    "kind": entrant.kind,
+    "identity": entrant.identity,
+    "answers": reads[CLEAN].kind,
+    "answers_meaning": _meaning(entrant, reads[CLEAN].kind),
+    "warnings": _warnings(reads, images),
+    "missing": _missing(reads),
+    "parameters": entrant.parameters,
+  }
+
+
+def _agreement(pair, outcomes, classes, catalogue):
+  names = pair.a, pair.b
+  answers = tuple(_arrays(classes[name], catalogue) for name in names)
+  found = agreement(*(outcomes[name] for name in names), answers, pair)
+  return dataclasses.asdict(found)
 
 
 def _outcomes(reads, images, catalogue):

@@ -3,14 +3,18 @@
 import collections
 import dataclasses
 import hashlib
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from robust_jax.adapters.dataset import Change, Dataset, Problem, Sample
 from robust_jax.adapters.survey import survey
-from robust_jax.evaluation.batch_size import batch_size
 from robust_jax.evaluation.transformation import image_number
+
+# Of 8-bit pixels in a batch; changing images takes some twenty times as much.
+_BYTES = 2**24
+_LARGEST_BATCH = 128
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -77,6 +81,21 @@ class HeldImages:
       for group in self.groups
       for place in np.flatnonzero(group.rows == row)
     )
+
+
+def batch_size(shape: Sequence[int], largest: int = _LARGEST_BATCH) -> int:
+  """Images of a shape that are worked on at a time, so that memory suffices.
+
+  Args:
+    shape: of one image, (H, W, C), or of several that belong together.
+    largest: of small ones.
+
+  Returns:
+    From 1 to `largest`; a multiple of 8 where it is more than that, so that few
+    programs are compiled.
+  """
+  fit = min(largest, _BYTES // math.prod(shape))
+  return max(1, fit if fit < 8 else fit // 8 * 8)
 
 
 def counts(kinds: Iterable[str]) -> dict[str, int]:

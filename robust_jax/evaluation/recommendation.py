@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from robust_jax.evaluation import recommendation_sentences as sentences
+from robust_jax.evaluation import recommendation_undecided as undecided
 from robust_jax.evaluation.recommendation_classes import (
   classes_that_lose,
   coverage_weaknesses,
@@ -17,8 +18,13 @@ from robust_jax.statistics.risk import Risk
 Sureness = Literal[
   "sure",
   "sure on average, not for every class",
+  "sure by overall risk alone",
   "depends on your images",
-  "not told apart",
+  "not told apart by accuracy",
+  "not told apart by accuracy or overall risk",
+  "not told apart by overall risk",
+  "not told from guessing",
+  "only one model",
 ]
 # Of more rivals than this, a sentence each would be too many.
 _FEW_RIVALS = 2
@@ -30,7 +36,8 @@ class Recommendation:
 
   Attributes:
     deploy: the name of a model; None where no one is better than all others.
-    sureness: whether it is more than an accident of these images.
+    sureness: whether it is more than an accident of these images, and by which
+      measures models are not told apart.
     headline: one sentence.
     reasons: sentences, why.
     cautions: sentences, what speaks against it or should be looked at.
@@ -75,7 +82,7 @@ def _recommend(risks, comparisons, coverage, class_names):
   decision = decide(names, comparisons, coverage)
   if decision.best is not None:
     return _best(decision.best, risks, comparisons, coverage, class_names)
-  return _no_best(decision, risks, coverage)
+  return _no_best(decision, risks, comparisons, coverage)
 
 
 def _alone(name, risks):
@@ -85,7 +92,7 @@ def _alone(name, risks):
     right = [f"{name} answers {risk.clean_accuracy:.1f} % of images right."]
   return Recommendation(
     deploy=None,
-    sureness="not told apart",
+    sureness="only one model",
     headline=f"{name} stands alone: there is nothing to choose from.",
     reasons=[*right, sentences.loses(name, risk)],
     cautions=sentences.bugs(risks),
@@ -101,6 +108,7 @@ def _best(best, risks, comparisons, coverage, class_names):
   told = {rival: sentences.told(pair, best) for rival, pair in own.items()}
   better = {rival: found for rival, (found, _) in told.items()}
   worse = {rival: found for rival, (_, found) in told.items()}
+  guessing = [rival for rival in own if coverage[rival].guesses]
   few = len(own) <= _FEW_RIVALS
   if few:
     reasons = [
@@ -108,69 +116,79 @@ def _best(best, risks, comparisons, coverage, class_names):
     ]
     cautions = [d.sentence for found in worse.values() for d in found]
   else:
-    reasons = sentences.in_short(best, better, "better")
-    cautions = sentences.in_short(best, worse, "worse")
-  reasons += [
-    f"{rival} does not tell the images apart."
-    for rival in own
-    if coverage[rival].guesses
-  ]
+    reasons = sentences.in_short(best, better, "better", len(own))
+    cautions = sentences.in_short(best, worse, "worse", len(own))
+  reasons += [f"{rival} does not tell the images apart." for rival in guessing]
   for pair in own.values():
     cautions += classes_that_lose(pair, best, class_names, untold=few)
-  missed = coverage[best].never_right
+  by_risk = any(
+    found == [own[rival].overall] and rival not in guessing
+    for rival, found in better.items()
+  )
   return Recommendation(
     deploy=best,
-    sureness="sure on average, not for every class" if missed else "sure",
-    headline=f"Deploy {best} rather than {sentences.listed(list(own))}.",
+    sureness=_sureness(by_risk, coverage[best].never_right),
+    headline=sentences.deploy(best, better),
     reasons=[
       *reasons,
-      *sentences.chance(
-        max(_p_value(pair, better[rival]) for rival, pair in own.items())
-      ),
+      *sentences.chance(better.values()),
       sentences.loses(best, risks[best]),
     ],
     cautions=cautions + sentences.bugs({best: risks[best]}),
   )
 
 
-def _p_value(pair, better) -> float:
-  """Of what one model of a pair is preferred by; 0 where nothing is told."""
-  asked = [*pair.accuracies.values()] or [pair.overall]
-  return min((d.p_adjusted for d in better if d in asked), default=0.0)
+def _sureness(by_risk, never_right) -> Sureness:
+  if by_risk:
+    return "sure by overall risk alone"
+  return "sure on average, not for every class" if never_right else "sure"
 
 
-def _no_best(decision: Decision, risks, coverage):
-  left = decision.left or list(risks)
+def _no_best(decision: Decision, risks, comparisons, coverage):
+  left = decision.left
   among = [p for p in decision.open if p[0].a in left and p[0].b in left]
+  if len(left) == 1:  # those that it is not told to be better than
+    among = [p for p in decision.open if left[0] in (p[0].a, p[0].b)]
+  group = [n for n in risks if any(n in (p.a, p.b) for p, _ in among)]
   depends = [pair for pair, answer in among if answer == "depends"]
-  behind = [
-    f"{name} is worse than "
-    f"{sentences.listed([n for n in risks if name in decision.beaten[n]])}."
-    for name in risks
-    if name not in left
-  ]
+  neither = [pair for pair, answer in among if answer == "neither"]
+  sureness: Sureness = "depends on your images"
   if all(coverage[name].guesses for name in risks):
+    sureness = "not told from guessing"
     headline = "No model's answers are told from guessing: deploy none."
     reasons = []
-  elif len(left) == 1:
-    headline = f"{left[0]} is not worse than any other, nor better than all."
-    reasons = sentences.unresolved([p for p, _ in decision.open], risks)
+  elif not left:
+    headline = f"Each of {sentences.listed([*risks])} is worse than another."
+    reasons = []
   elif depends:
-    headline = (
-      f"It depends on your images: {sentences.listed(left)} are each better "
-      "in one respect."
-    )
-    reasons = sentences.trade_offs(depends, left, risks)
+    headline = undecided.it_depends(depends, group)
+    reasons = undecided.trade_offs(depends, group, risks)
   else:
-    headline = f"{sentences.listed(left)} cannot be told apart on these images."
+    sureness = undecided.sureness(neither)
+    headline = undecided.not_told_apart(neither, left)
     reasons = [
       "Choose by other criteria, such as speed, or test on more images.",
-      *sentences.unresolved([pair for pair, _ in among], risks),
+      *undecided.unresolved(neither, group),
     ]
   return Recommendation(
     deploy=None,
-    sureness="depends on your images" if depends else "not told apart",
+    sureness=sureness,
     headline=headline,
-    reasons=reasons + behind,
-    cautions=sentences.bugs({name: risks[name] for name in left}),
+    reasons=reasons + _behind(decision, comparisons, risks),
+    cautions=sentences.bugs({name: risks[name] for name in group or risks}),
   )
+
+
+def _behind(decision: Decision, comparisons, risks) -> list[str]:
+  """By which measures models are worse than others that are preferred."""
+  found = []
+  for name in risks:
+    rivals = [rival for rival in risks if name in decision.beaten[rival]]
+    worse = {
+      rival: sentences.told(pair, rival)[0]
+      for pair in comparisons
+      for rival in rivals
+      if {pair.a, pair.b} == {name, rival}
+    }
+    found += sentences.in_short(name, worse, "worse", len(risks) - 1)
+  return found

@@ -10,9 +10,8 @@ import rich.table
 
 from robust_jax.evaluation.answers import Answers
 from robust_jax.evaluation.ask_entrant import ask_classes, in_batches
-from robust_jax.evaluation.batch_size import batch_size
 from robust_jax.evaluation.catalogue import Case
-from robust_jax.evaluation.held_images import HeldImages
+from robust_jax.evaluation.held_images import HeldImages, batch_size
 
 SECTIONS = "evaluation.sections"
 """Where `lookup` finds them."""

@@ -9,7 +9,7 @@ import numpy as np
 from robust_jax import lookup
 from robust_jax.adapters.ask import Predict, ask
 from robust_jax.corruptions import draws
-from robust_jax.evaluation.batch_size import batch_size
+from robust_jax.evaluation.held_images import batch_size
 
 _BATCH = 16  # sequences at a time, where images are small
 _FRAMES = 41  # of the longest sequences

@@ -105,6 +105,11 @@ class Comparison:
     found = {name: getattr(self, name) for name in ACCURACIES}
     return {name: part for name, part in found.items() if part is not None}
 
+  @property
+  def measures(self) -> dict[str, Difference]:
+    """All that is asked to decide: accuracies, then overall risk."""
+    return self.accuracies | {"overall": self.overall}
+
 
 def compare_risks(
   a: Outcomes,

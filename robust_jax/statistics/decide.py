@@ -8,6 +8,9 @@ from robust_jax.statistics.class_coverage import ClassCoverage
 from robust_jax.statistics.compare_risks import Comparison
 
 Preference = Literal["a", "b", "depends", "neither"]
+_SIDE = {"A better": "a", "B better": "b", "not told apart": None}
+# Points by which equal accuracies may differ as floats.
+_ROUNDING = 1e-9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,36 +72,55 @@ def decide(
 def prefer(pair: Comparison, a: ClassCoverage, b: ClassCoverage) -> Preference:
   """Which of two models is better, beyond chance.
 
-  Four accuracies are asked: on images as they are and on changed ones, over all
-  images and as the mean over classes (`ACCURACIES`). A model is preferred if it
-  is told better in one of them and not told worse in any, unless it is barred.
-  It is barred where it is never right about a class that the other one is right
-  about, or where its answers are not told from guessing and the other one's
-  are: a constant is right about the largest class, loses nothing, and does
-  nothing. What is told for both sides, or for a barred one, depends on what
-  matters more. A model that does not guess is preferred to one that does where
-  no accuracy is told apart.
+  Three questions are asked in this order, and the first that has an answer
+  decides:
 
-  Risk is not asked: it is relative to what a model is right about, so that a
-  model may have less of it and be right less often, clean and changed. Without
-  labels there is nothing else, and the risk of a constant counts nothing.
+  1. Does one of them guess? A model whose answers are not told from guessing
+     loses against one whose are, unless one of its accuracies is told better.
+  2. Which one is right more often? Four accuracies are asked: on images as they
+     are and on changed ones, over all images and as the mean over classes
+     (`ACCURACIES`). A model is preferred if it is told better in one of them
+     and not told worse in any, unless it is barred: it guesses, or is never
+     right about a class that the other one is right about. A constant is right
+     about the largest class, loses nothing, and does nothing. What is told for
+     both sides, or for a barred one, depends on what matters more.
+  3. Which one loses less? Overall risk is relative to what a model is right
+     about, so that a worse model has less to lose. A model with less of it is
+     preferred only where nothing speaks against it: neither guesses, it is not
+     barred, and it was seen to be right at least as often in each of the four
+     accuracies. So risk prefers no model to one that was right more often in
+     any of them, and more images of the same kind cannot turn that round.
+
+  Without labels the third question is the only one that has an answer.
 
   Args:
     pair: models a and b.
     a: what the first one's answers say about classes.
     b: the second one's.
   """
-  told = {"A better": "a", "B better": "b"}
-  found = pair.accuracies or {"overall": pair.overall}
-  sides = {told[d.verdict] for d in found.values() if d.verdict in told}
+  sides = {_SIDE[d.verdict] for d in pair.accuracies.values()} - {None}
   guesser = None
   if a.guesses != b.guesses:
     guesser = "a" if a.guesses else "b"
-  if guesser is not None and not (pair.accuracies and guesser in sides):
+  if guesser is not None and guesser not in sides:
     return "b" if guesser == "a" else "a"
   if not sides:
-    return "neither"
+    return _by_risk(pair, a, b)
   (side, *more) = sides
-  own, other = (a, b) if side == "a" else (b, a)
-  barred = side == guesser or set(own.never_right) - set(other.never_right)
+  barred = side == guesser or _misses_a_class(side, a, b)
   return "depends" if more or barred else side
+
+
+def _by_risk(pair, a, b) -> Preference:
+  side = _SIDE[pair.overall.verdict]
+  if side is None or a.guesses or _misses_a_class(side, a, b):
+    return "neither"
+  sign = 1 if side == "a" else -1
+  ahead = [sign * d.difference.value for d in pair.accuracies.values()]
+  return side if all(points > -_ROUNDING for points in ahead) else "neither"
+
+
+def _misses_a_class(side, a, b) -> bool:
+  """Whether one is never right about a class that the other is right about."""
+  own, other = (a, b) if side == "a" else (b, a)
+  return bool(set(own.never_right) - set(other.never_right))

@@ -1,8 +1,8 @@
 """Models compared: what is asked, kept, counted, recommended and refused."""
 
 import functools
+import html
 import io
-import itertools
 import json
 import os
 import pathlib
@@ -18,9 +18,11 @@ import PIL.Image
 import pytest
 import rich.console
 
-from experiments.compare import Asked, compare
+from experiments.compare import compare
+from experiments.compare_gate import GateRequest
 from experiments.entrants import entrants
 from experiments.open_images import open_images
+from experiments.print_comparison import print_comparison
 from robust_jax.adapters.dataset import Sample
 from robust_jax.adapters.jax_predictor import jax_predictor
 from robust_jax.adapters.stored_answers import write_answers
@@ -31,17 +33,8 @@ from robust_jax.evaluation.collect import changed, collect
 from robust_jax.evaluation.comparison_table import comparison_table
 from robust_jax.evaluation.entrant import CLEAN, Entrant
 from robust_jax.evaluation.held_images import held_images
-from robust_jax.evaluation.recommendation import recommendation
 from robust_jax.evaluation.sections.sequences import Sequences
-from robust_jax.statistics.class_coverage import class_coverage
-from robust_jax.statistics.compare_risks import compare_risks
 from robust_jax.statistics.gate import Thresholds
-from robust_jax.statistics.outcomes import (
-  Condition,
-  Outcomes,
-  from_predictions,
-)
-from robust_jax.statistics.risk import risk
 from tests.unit.command_line import command_line
 from tests.unit.whole_page import check_page
 
@@ -352,7 +345,7 @@ class TestAsking:
       tmp_path,
       families=["pixel_shift"],
       sections=[Sequences(["translate"])] if section else [],
-      asked=Asked(Thresholds(max_overall=50.0)),
+      gate=GateRequest(Thresholds(max_overall=50.0)),
     )
     # Nothing but clean images was asked of the one that is found out by them.
     assert wrong.asked == 40
@@ -444,6 +437,21 @@ class TestReport:
     assert "<B & co>" not in page
     assert "&lt;B &amp; co&gt;" in page
 
+  def test_page_and_terminal_say_the_same(self, compared, capsys):
+    path, report = compared
+    print_comparison(report, (), path)
+    told = capsys.readouterr().out
+    page = html.unescape((path / "report.html").read_text(encoding="utf-8"))
+    page = page.replace("\u00a0%", " %")
+    advice = report["recommendation"]
+    for text in (advice["headline"], *advice["reasons"], *advice["cautions"]):
+      assert text in told
+      assert text in page
+    assert f"How sure: {advice['sureness']}." in told
+    assert f">{advice['sureness']}</span>" in page
+    saved = json.loads((path / "report.json").read_text(encoding="utf-8"))
+    assert saved["recommendation"] == advice
+
   @pytest.mark.parametrize("num_models", [2, 3, 7])
   def test_the_table_of_many_models_is_folded_and_not_cut(
     self, compared, num_models
@@ -482,147 +490,6 @@ class TestReport:
     assert sorted((path / "answers").iterdir()) == kept
     for name in ("models", "comparisons", "recommendation", "gallery"):
       assert again[name] == report[name]
-
-
-class TestRecommendation:
-  CONDITIONS = (Condition("noise", "n", 1), Condition("blur", "b", 1))
-
-  NAMES = ("cat", "dog", "elk", "fox", "hen", "owl", "pig", "rat", "sow", "yak")
-
-  def _models(self, **shares):
-    """Name -> (share right clean, of those kept under both families)."""
-    size, found = 1000, {}
-    labels = np.arange(size) % len(self.NAMES)
-    for name, (clean, kept) in shares.items():
-      right = np.arange(size) < clean * size
-      stays = np.arange(size) < kept * clean * size
-      found[name] = np.stack([right, right & stays, right & stays], axis=1)
-    # Where it is wrong, the next class is answered.
-    return labels, {
-      n: (labels[:, None] + ~r) % len(self.NAMES) for n, r in found.items()
-    }
-
-  def _recommend(self, **shares):
-    return self._of_answers(*self._models(**shares))
-
-  def _of_answers(self, labels, models):
-    outcomes = {
-      name: from_predictions(
-        range(len(labels)), a[:, 0], a[:, 1:], self.CONDITIONS, labels
-      )
-      for name, a in models.items()
-    }
-    return recommendation(
-      {n: risk(o, draws=200) for n, o in outcomes.items()},
-      [
-        compare_risks(outcomes[a], outcomes[b], (a, b), draws=200)
-        for a, b in itertools.combinations(outcomes, 2)
-      ],
-      {
-        n: class_coverage(o, models[n][:, 0], draws=200)
-        for n, o in outcomes.items()
-      },
-      self.NAMES,
-    )
-
-  def test_less_risk_at_equal_accuracy(self):
-    found = self._recommend(a=(0.9, 0.5), b=(0.9, 0.8))
-    assert (found.deploy, found.sureness) == ("b", "sure")
-    assert found.headline == "Deploy b rather than a."
-    assert any("1 in" in reason for reason in found.reasons)
-
-  def test_equal_models_are_not_told_apart(self):
-    found = self._recommend(a=(0.9, 0.8), b=(0.9, 0.8))
-    assert (found.deploy, found.sureness) == (None, "not told apart")
-
-  def test_more_accuracy_may_outweigh_more_risk(self):
-    # 0.9 x 0.7 > 0.6 x 0.8: a is right more often, clean and changed.
-    found = self._recommend(a=(0.9, 0.7), b=(0.6, 0.8))
-    assert found.deploy == "a"
-    assert any("risk of b is less" in caution for caution in found.cautions)
-
-  def test_otherwise_it_depends_on_how_often_images_are_degraded(self):
-    # a: 90 % and 45 %, b: 80 % and 64 %; equal where 10 (1 - p) = 19 p.
-    found = self._recommend(a=(0.9, 0.5), b=(0.8, 0.8))
-    assert (found.deploy, found.sureness) == (None, "depends on your images")
-    assert "up to about 34 %, a (90.0 % of clean" in found.reasons[0]
-    assert "beyond 34 %, b (80.0 % of clean" in found.reasons[0]
-
-  def test_the_best_of_three(self):
-    found = self._recommend(a=(0.9, 0.5), b=(0.9, 0.8), c=(0.7, 0.5))
-    assert found.deploy == "b"
-    found = self._recommend(a=(0.9, 0.8), b=(0.9, 0.8), c=(0.7, 0.5))
-    assert found.deploy is None
-    assert found.headline.startswith("a and b cannot be told apart")
-    assert "c is worse than a and b." in found.reasons
-
-  def test_many_models_take_few_sentences(self):
-    names = "abcdefg"
-    found = self._recommend(**{n: (0.9, 0.8) for n in names})
-    assert found.deploy is None
-    assert len(found.reasons) == 3
-    assert "21 pairs of a, b, c, d, e, f and g" in found.reasons[1]
-    found = self._recommend(**{n: (0.8, 0.7) for n in names}, z=(0.9, 0.9))
-    assert found.deploy == "z"
-    assert len(found.reasons) < 10
-    assert found.reasons[0].startswith(
-      "z is better than every other model in clean accuracy, accuracy on "
-    )
-
-  def test_a_model_that_hardly_knows_is_told(self):
-    found = self._recommend(a=(0.9, 0.5), b=(0.12, 1.0))
-    assert found.deploy == "a"
-    assert "b answers 12.0 %" in found.cautions[0]
-    assert (
-      "always answering cat would be right about 10.0 %" in (found.cautions[0])
-    )
-
-  def test_a_constant_is_told_and_loses(self):
-    labels, models = self._models(a=(0.9, 0.5))
-    models["b"] = np.full_like(models["a"], 3)
-    found = self._of_answers(labels, models)
-    assert (found.deploy, found.sureness) == ("a", "sure")
-    assert "b gives all 1,000 images as they are the same" in found.cautions[0]
-
-  def test_the_class_that_loses_is_named(self):
-    labels, models = self._models(a=(0.6, 0.5))
-    models["b"] = models["a"].copy()
-    cats = np.flatnonzero(labels == 0)
-    models["b"][labels > 0] = labels[labels > 0, None]
-    # Eleven more of a hundred cats are right before, and are not any more.
-    models["b"][cats[:60]] = 0
-    models["b"][cats[:11]] = 1
-    found = self._of_answers(labels, models)
-    assert (found.deploy, found.sureness) == ("b", "sure")
-    (told,) = [c for c in found.cautions if "cat" in c]
-    assert "less often than a about cat (as they are: 49.0 % against" in told
-    # All of them: the mean does not say that.
-    models["b"][cats] = 1
-    found = self._of_answers(labels, models)
-    assert found.deploy is None
-    models["a"][cats] = 1
-    found = self._of_answers(labels, models)
-    assert found.deploy == "b"
-    assert found.sureness == "sure on average, not for every class"
-    assert "b is right about no image of cat." in found.cautions
-
-  def test_a_bug_is_a_caution(self):
-    flaky = (
-      *self.CONDITIONS,
-      Condition("minimum functionality", "identity", 1),
-    )
-    right = np.ones(100, bool)
-    transformed = np.ones((100, 3), bool)
-    transformed[0, 2] = False
-    outcomes = Outcomes(tuple(range(100)), right, transformed, flaky)
-    found = recommendation(
-      {"a": risk(outcomes)},
-      [],
-      {"a": class_coverage(outcomes, np.arange(100))},
-      self.NAMES,
-    )
-    (caution,) = found.cautions
-    assert "answers go wrong for 1.0 % (a) of images" in caution
 
 
 class TestData:

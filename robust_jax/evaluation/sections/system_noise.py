@@ -12,8 +12,8 @@ from robust_jax import checks
 from robust_jax.adapters import decode as decoding
 from robust_jax.adapters import resize as resizing
 from robust_jax.adapters import resized
-from robust_jax.evaluation.batch_size import batch_size
 from robust_jax.evaluation.code_digest import code_digest
+from robust_jax.evaluation.held_images import batch_size
 from robust_jax.evaluation.section import Setting, Watched
 from robust_jax.evaluation.section_table import section_table
 from robust_jax.evaluation.system_noise import libraries, version
