@@ -34,12 +34,12 @@ from experiments.run_command import (
   ArgumentParser,
   run_command,
 )
-from robust_jax.data.feed import Feed
+from robust_jax.data.loader import Loader
 from robust_jax.evaluation.report import print_table, write_json
 from robust_jax.read_json import read_json
 
 # Of a config's data: for training, and for validation.
-Feeds = dict[str, tuple[Feed, Feed]]
+Loaders = dict[str, tuple[Loader, Loader]]
 
 _NUM_STEPS = "of each training but fine-tuning, instead of the config's"
 # What is tabulated of a report beside the target's accuracies, as it does.
@@ -54,11 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
   )
   writable(output, "--output")
   found = {method: [] for method in options.methods}
-  feeds: Feeds = {}
+  loaders: Loaders = {}
   for seed in options.seeds:
     for method in options.methods:
       config = _config(options, method, seed, output)
-      report = _report(config, output / method / str(seed), feeds)
+      report = _report(config, output / method / str(seed), loaders)
       if report is None:
         return INTERRUPTED
       found[method].append(report)
@@ -71,12 +71,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _report(
-  config: ConfigDict, path: pathlib.Path, feeds: Feeds
+  config: ConfigDict, path: pathlib.Path, loaders: Loaders
 ) -> dict[str, Any] | None:
   """Of the run in `path`, trained first if need be; None if interrupted."""
   file = path / "report.json"
   if file.exists():
-    workdir.refuse_another(path, config, _origin(config, feeds))
+    workdir.refuse_another(path, config, _origin(config, loaders))
   else:
     outcome = runs.train(config, path, f"{path.parent.name} {path.name} ")
     if outcome.status == "interrupted":
@@ -86,12 +86,12 @@ def _report(
   return model
 
 
-def _origin(config: ConfigDict, feeds: Feeds) -> dict[str, str]:
+def _origin(config: ConfigDict, loaders: Loaders) -> dict[str, str]:
   """As `origin`; the same data are read once for all runs."""
   data = config.data.to_json()
-  if data not in feeds:
-    feeds[data] = build.feeds(config)[:2]
-  return origin(config, *feeds[data])
+  if data not in loaders:
+    loaders[data] = build.loaders(config)[:2]
+  return origin(config, *loaders[data])
 
 
 def _config(options, method, seed, output):

@@ -23,7 +23,7 @@ from experiments.evaluate import one_accuracy
 from experiments.imports import named_modules
 from experiments.provenance import provenance
 from robust_jax import parallel
-from robust_jax.data.joined import joined
+from robust_jax.data.concatenate import concatenate
 from robust_jax.evaluation.a_distance import a_distance
 from robust_jax.evaluation.domain_curves import Curve, draw_domain_curves
 from robust_jax.evaluation.feature_map import draw_feature_maps
@@ -139,7 +139,7 @@ class _Tests:
 
   def __init__(self, config, most):
     sources, self.target = build.domains(config, "test")
-    parts = {"source": joined(sources), "target": self.target}
+    parts = {"source": concatenate(sources), "target": self.target}
     self._measures = {
       name: one_accuracy(
         source,

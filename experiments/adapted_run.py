@@ -11,8 +11,9 @@ import numpy as np
 
 from experiments import build, workdir
 from experiments.warm_start import began
-from robust_jax.data.joined import joined
-from robust_jax.data.source import Source
+from robust_jax.data.concatenate import concatenate
+from robust_jax.data.dataset import Dataset
+from robust_jax.data.images import image_shape
 from robust_jax.models.adapted import Adapted
 from robust_jax.training import log
 from robust_jax.training.checkpoint import Checkpoints
@@ -65,7 +66,7 @@ def adapted_run(
   config = began(workdir.read_config(path, allow_imports))
   _, target = build.domains(config, "validation")
   task = build.task(
-    config, build.model(config, target.num_classes), num_steps=1
+    config, build.model(config, target.fact("num_classes")), num_steps=1
   )
   with workdir.open_checkpoints(path) as checkpoints:
     if not checkpoints.measured():
@@ -74,7 +75,7 @@ def adapted_run(
         "training.evaluate_every_steps steps at least."
       )
     init = functools.partial(
-      task.init, jax.random.key(config.seed), _blank(target.image_shape)
+      task.init, jax.random.key(config.seed), _blank(image_shape(target))
     )
     yield AdaptedRun(
       task, init, jax.eval_shape(init), checkpoints, log.read(path)
@@ -88,16 +89,16 @@ class Examples(NamedTuple):
   y: np.ndarray
 
 
-def examples(sources: list[Source], most: int) -> Examples:
-  """At most so many, spread over all: sources follow one another."""
-  source = joined(sources)
-  count = min(most, len(source))
-  batch = source.read(np.linspace(0, len(source) - 1, count).astype(int))
+def examples(datasets: list[Dataset], most: int) -> Examples:
+  """At most so many, spread over all: the datasets follow one another."""
+  dataset = concatenate(datasets)
+  count = min(most, len(dataset))
+  batch = dataset.read(np.linspace(0, len(dataset) - 1, count).astype(int))
   return Examples(batch["x"].astype(np.float32) / 255, batch["y"])
 
 
-def _blank(image_shape):
-  x, ones = np.zeros((2, *image_shape), np.float32), np.ones(2, np.float32)
+def _blank(shape):
+  x, ones = np.zeros((2, *shape), np.float32), np.ones(2, np.float32)
   zeros = np.zeros(2, np.int32)
   return {
     "source": {"x": x, "y": zeros, "mask": ones, "domain": zeros},

@@ -19,7 +19,7 @@ from robust_jax.attacks import suite
 from robust_jax.attacks.autoattack import in_ball, stages
 from robust_jax.attacks.lp_ball import ball
 from robust_jax.attacks.suite import Outcome, Stage
-from robust_jax.data.feed import Feed, evaluation_feed
+from robust_jax.data.loader import Loader, evaluation_loader
 from robust_jax.evaluation import report
 from robust_jax.evaluation.masking import masking_checks
 from robust_jax.training.progress import StageProgress
@@ -61,16 +61,16 @@ def audit(
 
 
 def _audit(contender, config, attacks, path, num_examples, save_images):
-  source = build.source(config, "test")
-  feed = evaluation_feed(
-    source, config.evaluation.batch_size, num_examples=num_examples
+  dataset = build.dataset(config, "test")
+  loader = evaluation_loader(
+    dataset, config.evaluation.batch_size, num_examples=num_examples
   )
-  x, labels = _images(feed)
+  x, labels = _images(loader)
   threat = _threat(config)
   key_suite, key_checks = jax.random.split(jax.random.key(config.seed))
   with StageProgress() as bars:
     outcome = suite.run(
-      _stages(config, attacks, source.num_classes),
+      _stages(config, attacks, dataset.fact("num_classes")),
       key_suite,
       contender.logits_fn,
       x,
@@ -91,7 +91,7 @@ def _audit(contender, config, attacks, path, num_examples, save_images):
     searches=_searches(config.evaluation.attacks, attacks),
   )
   curves = measure_curves(
-    {path.name: contender}, config.evaluation, feed, key_checks
+    {path.name: contender}, config.evaluation, loader, key_checks
   )
   result = {
     "num_examples": len(x),
@@ -114,15 +114,17 @@ def _audit(contender, config, attacks, path, num_examples, save_images):
     )
   if save_images:
     _save_images(path / "adversarial.npz", x, labels, outcome)
-  report.print_table(_stage_table(outcome, f"{source.name}, {len(x)} images"))
+  report.print_table(_stage_table(outcome, f"{dataset.name}, {len(x)} images"))
   report.print_table(_finding_table(findings))
   return result
 
 
-def _images(feed: Feed) -> tuple[np.ndarray, np.ndarray]:
-  fetch = jax.jit(feed.fetch)
-  requests = feed.requests(0)
-  batches = [jax.device_get(fetch(feed.resident, r)) for r in requests]
+def _images(loader: Loader) -> tuple[np.ndarray, np.ndarray]:
+  decode = jax.jit(loader.decode)
+  batches = [
+    jax.device_get(decode(loader.device_data, indices))
+    for indices in loader.indices(0)
+  ]
   real = np.concatenate([b["mask"] for b in batches]) > 0
   x = np.concatenate([b["x"] for b in batches])[real]
   return x, np.concatenate([b["y"] for b in batches])[real]

@@ -47,10 +47,10 @@ def beside_control(
   """
   started = time.monotonic()
   judge = independent_judge(path, config)
-  test = build.source(config, "test")
+  test = build.dataset(config, "test")
   test = examples([test], num_examples or len(test))
   train = examples(
-    [build.source(config, "train")], config.evaluation.probe_examples
+    [build.dataset(config, "train")], config.evaluation.probe_examples
   )
   named = named_modules(config)
   subjects = {

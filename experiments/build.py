@@ -22,12 +22,15 @@ from experiments.warm_start import warm_start
 from robust_jax import checks, lookup
 from robust_jax.adaptation import Alignment
 from robust_jax.attacks.standalone import standalone
-from robust_jax.data.aligned import aligned
 from robust_jax.data.augmentation import perturb
-from robust_jax.data.feed import Feed, evaluation_feed, training_feed
+from robust_jax.data.dataset import Dataset
 from robust_jax.data.load import load
-from robust_jax.data.paired_feed import paired_evaluation_feed, paired_feed
-from robust_jax.data.source import Source
+from robust_jax.data.loader import Loader, evaluation_loader, training_loader
+from robust_jax.data.match_shapes import match_shapes
+from robust_jax.data.paired_loader import (
+  paired_evaluation_loader,
+  paired_loader,
+)
 from robust_jax.search import expectation_over_transformation
 from robust_jax.training.loop import Plan
 from robust_jax.training.optimiser import optimiser
@@ -43,8 +46,8 @@ class Experiment(NamedTuple):
   """All that training needs."""
 
   task: Task
-  training: Feed
-  validation: Feed
+  training: Loader
+  validation: Loader
   plan: Plan
 
 
@@ -57,7 +60,7 @@ def experiment(config: ConfigDict) -> Experiment:
   check_config(config)
   for section in config.evaluation.get("attacks", {}).values():
     attack(section)  # refused now, instead of after the training
-  training, validation, num_classes = feeds(config)
+  training, validation, num_classes = loaders(config)
   steps = plan(config.training, training.num_steps)
   return Experiment(
     task=task(config, model(config, num_classes), steps.num_steps),
@@ -67,23 +70,25 @@ def experiment(config: ConfigDict) -> Experiment:
   )
 
 
-def feeds(config: ConfigDict) -> tuple[Feed, Feed, int]:
+def loaders(config: ConfigDict) -> tuple[Loader, Loader, int]:
   """For training and for validation, and the number of classes."""
   if "sources" in config.data:
-    return _paired_feeds(config)
-  return _feeds(config)
+    return _paired_loaders(config)
+  return _loaders(config)
 
 
-def _feeds(config):
-  train = source(config, "train")
-  training = training_feed(train, config.training.batch_size, seed=config.seed)
-  validation = evaluation_feed(
-    source(config, "validation"), config.evaluation.batch_size
+def _loaders(config):
+  train = dataset(config, "train")
+  training = training_loader(
+    train, config.training.batch_size, seed=config.seed
   )
-  return training, validation, train.num_classes
+  validation = evaluation_loader(
+    dataset(config, "validation"), config.evaluation.batch_size
+  )
+  return training, validation, train.fact("num_classes")
 
 
-def _paired_feeds(config):
+def _paired_loaders(config):
   sources, target = domains(config, "train")
   half, odd = divmod(config.training.batch_size, 2)
   if odd:
@@ -91,45 +96,47 @@ def _paired_feeds(config):
       f"training.batch_size = {config.training.batch_size}: wanted an even "
       "number, half of it for the source and half for the target."
     )
-  training = paired_feed(sources, target, half, seed=config.seed)
-  validation = paired_evaluation_feed(
+  training = paired_loader(sources, target, half, seed=config.seed)
+  validation = paired_evaluation_loader(
     *domains(config, "validation"), config.evaluation.batch_size
   )
-  return training, validation, target.num_classes
+  return training, validation, target.fact("num_classes")
 
 
-def domains(config: ConfigDict, split: str) -> tuple[list[Source], Source]:
-  """The parts of all domains that `config.data` names `split`, aligned.
+def domains(config: ConfigDict, split: str) -> tuple[list[Dataset], Dataset]:
+  """The parts that `config.data` names `split`, images in one shape.
 
   `data.sources` holds a section for each source, by the name of its data set,
-  and `data.target` is a section with `name`.
+  and `data.target` is a section with `name`. Its labels may be unknown in the
+  part to train on.
 
   Raises:
     ValueError: a section does not name the part, or the domains do not fit
-      together, see `data.aligned`.
+      together, see `data.match_shapes`.
   """
   data = config.data
   sources = [
-    _load(name, section, split, data.get("data_dir"))
-    for name, section in data.sources.items()
+    _load(data, name, section, split) for name, section in data.sources.items()
   ]
-  target = _load(data.target.name, data.target, split, data.get("data_dir"))
-  return aligned(sources, target, data.get("image_shape"))
+  target = _load(
+    data, data.target.name, data.target, split, unknown_labels=split == "train"
+  )
+  return match_shapes(sources, target, data.get("image_shape"))
 
 
-def source(config: ConfigDict, split: str) -> Source:
+def dataset(config: ConfigDict, split: str) -> Dataset:
   """The part of the data that `config.data.<split>` names."""
   data = config.data
-  return _load(data.name, data, split, data.get("data_dir"))
+  return _load(data, data.name, data, split)
 
 
-def _load(name, section, split, data_dir):
+def _load(data, name, section, split, **options):
   if split not in section:
     raise ValueError(
       f"the config names no part '{split}' of the data set '{name}': wanted "
       f"one such as '{split}: train[:10%]' beside its other parts."
     )
-  return load(name, section[split], data_dir)
+  return load(name, section[split], data.get("data_dir"), **options)
 
 
 def first_images(
@@ -141,8 +148,8 @@ def first_images(
     ValueError: num_examples is below 1; of more than there are, all are read.
   """
   checks.at_least_one("num_examples", num_examples)
-  images = source(config, split)
-  batch = images.read(np.arange(min(num_examples, len(images))))
+  part = dataset(config, split)
+  batch = part.read(np.arange(min(num_examples, len(part))))
   return np.float32(batch["x"]) / 255, batch["y"]
 
 

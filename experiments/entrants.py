@@ -18,6 +18,7 @@ from robust_jax.adapters.http_predictor import http_predictor
 from robust_jax.adapters.jax_predictor import jax_predictor
 from robust_jax.adapters.read_answers import MEANING
 from robust_jax.adapters.stored_answers import StoredAnswers
+from robust_jax.data.images import image_shape
 from robust_jax.evaluation.code_digest import code_digest
 from robust_jax.evaluation.entrant import Entrant
 
@@ -131,7 +132,7 @@ def _run(name, source, path, allow_imports):
       "set, or a function of your own that asks the network."
     )
   config, contender = runs.from_run(path, allow_imports=allow_imports)
-  shape = build.source(config, "test").image_shape
+  shape = image_shape(build.dataset(config, "test"))
   images = jax.ShapeDtypeStruct((1, *shape), np.float32)
   predict = jax_predictor(contender.logits_fn)
   return Entrant(

@@ -14,8 +14,8 @@ from experiments.check_config import check_config
 from experiments.provenance import provenance
 from robust_jax import parallel
 from robust_jax.attacks.cost import passes
-from robust_jax.data.feed import Feed, evaluation_feed
-from robust_jax.data.source import Source
+from robust_jax.data.dataset import Dataset
+from robust_jax.data.loader import Loader, evaluation_loader
 from robust_jax.evaluation import report
 from robust_jax.evaluation.one_pass import one_pass
 from robust_jax.evaluation.robustness import robustness
@@ -46,16 +46,16 @@ def evaluate(
   started = time.monotonic()
   check_config(config)
   output.writable(workdir, "--workdir")
-  source = build.source(config, "test")
-  feed = evaluation_feed(
-    source, config.evaluation.batch_size, num_examples=num_examples
+  dataset = build.dataset(config, "test")
+  loader = evaluation_loader(
+    dataset, config.evaluation.batch_size, num_examples=num_examples
   )
   key = jax.random.key(config.seed)
   sections = config.evaluation.attacks
   attacks = {name: build.attack(section) for name, section in sections.items()}
-  accuracies = _accuracies(contenders, attacks, feed, key)
-  curves = measure_curves(contenders, config.evaluation, feed, key)
-  some = jax.jit(feed.fetch)(feed.resident, next(feed.requests(0)))
+  accuracies = _accuracies(contenders, attacks, loader, key)
+  curves = measure_curves(contenders, config.evaluation, loader, key)
+  some = jax.jit(loader.decode)(loader.device_data, next(loader.indices(0)))
   cost = {
     name: passes(
       attack, next(iter(contenders.values())).logits_fn, some["x"], some["y"]
@@ -67,7 +67,7 @@ def evaluate(
     "radii": list(config.evaluation.radii),
     "curve": curves,
     "passes_per_example": cost,
-    "num_examples": num_examples or len(source),
+    "num_examples": num_examples or len(dataset),
     "seconds": round(time.monotonic() - started, 1),
     **provenance(config),
   }
@@ -76,39 +76,39 @@ def evaluate(
     _draw(contenders, config, workdir, result, some, key)
     report.print_table(
       report.table(
-        accuracies, f"{source.name}, {result['num_examples']} images"
+        accuracies, f"{dataset.name}, {result['num_examples']} images"
       )
     )
   return result
 
 
 def one_accuracy(
-  source: Source, batch_size: int, num_examples: int | None = None
+  dataset: Dataset, batch_size: int, num_examples: int | None = None
 ) -> Callable[[LogitsFn], float]:
   """A function that gives the accuracy of a frozen model on a data set.
 
   Models of the same function and shapes share its program.
   """
-  feed = evaluation_feed(source, batch_size, num_examples=num_examples)
-  compiled = parallel.pmap_evaluate(robustness({}), feed.fetch)
-  resident = parallel.replicate(feed.resident)
+  loader = evaluation_loader(dataset, batch_size, num_examples=num_examples)
+  compiled = parallel.pmap_evaluate(robustness({}), loader.decode)
+  device_data = parallel.replicate(loader.device_data)
 
   def accuracy(logits_fn: LogitsFn) -> float:
     subject, key = parallel.replicate(logits_fn), jax.random.key(0)
-    return one_pass(compiled, subject, feed, resident, key)["accuracy"]
+    return one_pass(compiled, subject, loader, device_data, key)["accuracy"]
 
   return accuracy
 
 
-def _accuracies(contenders, attacks, feed, key):
+def _accuracies(contenders, attacks, loader, key):
   measure = robustness(attacks)
-  compiled = parallel.pmap_evaluate(measure, feed.fetch)
-  steps = len(contenders) * feed.num_steps
+  compiled = parallel.pmap_evaluate(measure, loader.decode)
+  steps = len(contenders) * loader.num_steps
   result = {}
   with Progress("attacking", steps) as bar:
     for i, (name, contender) in enumerate(contenders.items()):
       values = _one_pass(
-        compiled, contender.logits_fn, feed, key, bar, i * feed.num_steps
+        compiled, contender.logits_fn, loader, key, bar, i * loader.num_steps
       )
       result[name] = {_title(k): v for k, v in values.items() if k != "loss"}
   return result
@@ -117,7 +117,7 @@ def _accuracies(contenders, attacks, feed, key):
 def measure_curves(
   contenders: Mapping[str, Contender],
   evaluation: ConfigDict,
-  feed: Feed,
+  loader: Loader,
   key: Key,
 ) -> dict[str, list[float]]:
   """Accuracy of each model at each of `evaluation.radii`.
@@ -130,26 +130,28 @@ def measure_curves(
     attack = build.attack(evaluation.curve, eps=eps)
     return robustness({"curve": attack})(logits_fn, batch, key)
 
-  compiled = parallel.pmap_evaluate(measure, feed.fetch)
+  compiled = parallel.pmap_evaluate(measure, loader.decode)
   radii = evaluation.radii
   result = {name: [] for name in contenders}
-  with Progress("curve", len(contenders) * len(radii) * feed.num_steps) as bar:
+  with Progress(
+    "curve", len(contenders) * len(radii) * loader.num_steps
+  ) as bar:
     done = 0
     for name, contender in contenders.items():
       for eps in radii:
         subject = (contender.logits_fn, np.float32(eps))
-        values = _one_pass(compiled, subject, feed, key, bar, done)
+        values = _one_pass(compiled, subject, loader, key, bar, done)
         result[name].append(values["curve_accuracy"])
-        done += feed.num_steps
+        done += loader.num_steps
   return result
 
 
-def _one_pass(compiled, subject, feed: Feed, key, bar: Progress, done: int):
+def _one_pass(compiled, subject, loader: Loader, key, bar: Progress, done: int):
   return one_pass(
     compiled,
     parallel.replicate(subject),
-    feed,
-    parallel.replicate(feed.resident),
+    loader,
+    parallel.replicate(loader.device_data),
     key,
     lambda batches: bar.update(done + batches),
   )

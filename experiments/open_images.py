@@ -4,12 +4,12 @@ import pathlib
 from collections.abc import Sequence
 
 from robust_jax.adapters.dataset import Dataset
+from robust_jax.adapters.dataset_images import DatasetImages
 from robust_jax.adapters.image_folder import ImageFolder
 from robust_jax.adapters.in_order import InOrder
 from robust_jax.adapters.npz_images import NpzImages
 from robust_jax.adapters.resized import Resized
-from robust_jax.adapters.source_images import SourceImages
-from robust_jax.data.load import class_names, load
+from robust_jax.data.load import load
 
 
 def open_images(
@@ -48,7 +48,7 @@ def open_images(
 
 def _by_name(data, split):
   try:
-    return SourceImages(load(data, split), class_names(data))
+    return DatasetImages(load(data, split, unknown_labels=True))
   except ValueError as error:
     # Some names of TFDS have a slash in them too.
     if "/" in data:

@@ -7,11 +7,11 @@ from ml_collections import ConfigDict
 
 from experiments.warm_start import variables
 from robust_jax import identity
-from robust_jax.data.feed import Feed
+from robust_jax.data.loader import Loader
 
 
 def origin(
-  config: ConfigDict, training: Feed, validation: Feed
+  config: ConfigDict, training: Loader, validation: Loader
 ) -> dict[str, str]:
   """Digests of the data, and of the variables that the run begins with.
 
@@ -33,9 +33,9 @@ def origin(
   return parts
 
 
-def _digest(feed: Feed) -> str:
-  if jax.tree.leaves(feed.resident):
-    return identity.of_arrays(feed.resident)
-  request = next(iter(feed.requests(0)))
+def _digest(loader: Loader) -> str:
+  if jax.tree.leaves(loader.device_data):
+    return identity.of_arrays(loader.device_data)
+  streamed = next(iter(loader.indices(0)))
   # The first row is the same however many processes share the batch.
-  return identity.of_arrays(jax.tree.map(lambda rows: rows[:1], request))
+  return identity.of_arrays(jax.tree.map(lambda rows: rows[:1], streamed))

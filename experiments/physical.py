@@ -167,10 +167,10 @@ def _images(options):
   config, contender = runs.from_run(
     options.workdir, allow_imports=options.allow_imports
   )
-  source = build.source(config, "test")
+  dataset = build.dataset(config, "test")
   first, num_examples = options.first_example, options.num_examples
-  batch = source.read(
-    np.arange(first, min(first + 2 * num_examples, len(source)))
+  batch = dataset.read(
+    np.arange(first, min(first + 2 * num_examples, len(dataset)))
   )
   x = jnp.asarray(batch["x"] / 255, jnp.float32)
   labels = jnp.asarray(batch["y"])

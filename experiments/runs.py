@@ -18,7 +18,8 @@ from experiments.origin import origin
 from experiments.variant import variant
 from experiments.warm_start import began
 from robust_jax import lookup, parallel
-from robust_jax.data.source import Source
+from robust_jax.data.dataset import Dataset
+from robust_jax.data.images import image_shape
 from robust_jax.models.from_torch import from_torch, load_tensors
 from robust_jax.models.frozen import frozen
 from robust_jax.training import log, loop
@@ -102,7 +103,7 @@ def control(config: ConfigDict) -> ConfigDict:
 def _check_report(config):
   """What the report will ask for is refused before hours of training."""
   _find_report(config)
-  parts = build.domains if "sources" in config.data else build.source
+  parts = build.domains if "sources" in config.data else build.dataset
   parts(config, "test")
   if judge := config.evaluation.get("judge"):
     workdir.read_config(pathlib.Path(judge), named_modules(config))
@@ -148,10 +149,10 @@ def from_run(
   named = named_modules(config)
   trained = workdir.read_config(path, named.union(allow_imports))
   config = config or trained
-  source = build.source(config, "test")
-  model = build.model(config, source.num_classes)
+  dataset = build.dataset(config, "test")
+  model = build.model(config, dataset.fact("num_classes"))
   task = build.task(began(trained), model, num_steps=1)
-  template = jax.eval_shape(task.init, jax.random.key(0), _batch(source))
+  template = jax.eval_shape(task.init, jax.random.key(0), _batch(dataset))
   with workdir.open_checkpoints(path) as checkpoints:
     state = checkpoints.restore_best(template)
   return config, Contender(task.deployed(state), log.read(path))
@@ -167,9 +168,9 @@ def from_weights(
     weights: `.npz` or `.safetensors`.
     path: work directory, created for the report.
   """
-  source = build.source(config, "test")
-  model = build.model(config, source.num_classes)
-  shapes = jax.eval_shape(model.init, jax.random.key(0), _batch(source)["x"])
+  dataset = build.dataset(config, "test")
+  model = build.model(config, dataset.fact("num_classes"))
+  shapes = jax.eval_shape(model.init, jax.random.key(0), _batch(dataset)["x"])
   variables = from_torch(load_tensors(weights), shapes)
   workdir.open_run(path, config)
   return Contender(frozen(model, variables), [])
@@ -201,8 +202,8 @@ def demo(config: ConfigDict, path: pathlib.Path) -> int:
   return 0
 
 
-def _batch(source: Source) -> dict[str, Any]:
-  return {"x": jax.ShapeDtypeStruct((1, *source.image_shape), np.float32)}
+def _batch(dataset: Dataset) -> dict[str, Any]:
+  return {"x": jax.ShapeDtypeStruct((1, *image_shape(dataset)), np.float32)}
 
 
 def _say(message: str) -> None:

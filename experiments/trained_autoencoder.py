@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 
 from experiments import build, runs, workdir
 from experiments.imports import named_modules
+from robust_jax.data.images import image_shape
 from robust_jax.evaluation import stroke
 from robust_jax.models.frozen import frozen
 from robust_jax.on_host import on_host
@@ -47,11 +48,11 @@ def trained_autoencoder(
     ValueError: no run there, or no checkpoint yet.
   """
   config = workdir.read_config(path, allow_imports)
-  source = build.source(config, "test")
-  model = build.model(config, source.num_classes)
+  dataset = build.dataset(config, "test")
+  model = build.model(config, dataset.fact("num_classes"))
   task = build.task(config, model, num_steps=1)
   batch = {
-    "x": jax.ShapeDtypeStruct((1, *source.image_shape), np.float32),
+    "x": jax.ShapeDtypeStruct((1, *image_shape(dataset)), np.float32),
     "y": jax.ShapeDtypeStruct((1,), np.int32),
   }
   template = jax.eval_shape(task.init, jax.random.key(0), batch)

@@ -98,17 +98,17 @@ def _images(options, console):
   """Name, training and test images, and test images kept for substitutes."""
   name = options.dataset
   try:
-    sources = [load(name, split) for split in ("train", "test")]
+    datasets = [load(name, split) for split in ("train", "test")]
   except ValueError as error:
     console.print(f"{error}\nTaking the UCI digits instead.", style="yellow")
     name = "digits"
-    sources = [load(name, split) for split in ("train", "test")]
+    datasets = [load(name, split) for split in ("train", "test")]
   rng = np.random.default_rng(options.seed)
   wanted = (options.num_train, options.num_test + 100)
   pairs = []
-  for source, count in zip(sources, wanted, strict=True):
-    rows = rng.permutation(len(source))[:count]
-    batch = source.read(rows)
+  for dataset, count in zip(datasets, wanted, strict=True):
+    rows = rng.permutation(len(dataset))[:count]
+    batch = dataset.read(rows)
     x = batch["x"].astype(np.float32) / 255
     pairs.append((_smaller(x, options.side), batch["y"]))
   train, (x, y) = pairs

@@ -6,8 +6,8 @@ processes; `simulate_step` runs the very same body under `vmap` on one device,
 for debugging and as the oracle of the tests. State has no device axis: it goes
 in and comes out whole, so a checkpoint does not know how many devices wrote it.
 
-A request is the host's share of one batch (`data.feed`); `fetch` turns it and
-what is resident on the device into a batch inside the compiled program.
+What the host sends of one batch (`data.loader`), and the data that stay on the
+device, are made a batch by `decode` inside the compiled program.
 """
 
 import functools
@@ -21,13 +21,13 @@ from robust_jax.types import Batch, Key, Metrics, PyTree, State
 
 AXIS = "devices"
 
-Fetch = Callable[[PyTree, PyTree], Batch]
+Decode = Callable[[PyTree, PyTree], Batch]
 
 
-def fetch_request(resident: PyTree, request: PyTree) -> Batch:
-  """The fetch of a request that is a batch already."""
-  del resident
-  return request
+def decode_batch(device_data: PyTree, batch: Batch) -> Batch:
+  """The `decode` of what is a batch already."""
+  del device_data
+  return batch
 
 
 def mean(tree: PyTree) -> PyTree:
@@ -53,7 +53,7 @@ def gather(tree: PyTree) -> PyTree:
 
 def pmap_step(
   step: Callable[[State, Batch, Key], tuple[State, Metrics]],
-  fetch: Fetch = fetch_request,
+  decode: Decode = decode_batch,
   devices: Sequence[jax.Device] | None = None,
 ) -> Callable[[State, PyTree, PyTree, Key], tuple[State, Metrics]]:
   """Compiles a training step for all devices.
@@ -63,12 +63,12 @@ def pmap_step(
 
   Args:
     step: `(State, Batch, Key) -> (State, Metrics)`, as in `types.Task`.
-    fetch: `(resident, request) -> Batch`.
+    decode: `(device_data, indices) -> Batch`, as in `data.loader`.
     devices: of this process, to be used; all by default.
 
   Returns:
-    `(state, resident, request, key) -> (state, metrics)`. `request` leads with
-    this process's rows; `key` is folded with step and device; `state` is
+    `(state, device_data, indices, key) -> (state, metrics)`. `indices` lead
+    with this process's rows; `key` is folded with step and device; `state` is
     donated.
 
   Raises:
@@ -77,26 +77,26 @@ def pmap_step(
   """
 
   def body(state, inputs):
-    resident, request, key = inputs
-    return step(state, fetch(resident, request), _fold(key, state.step))
+    device_data, indices, key = inputs
+    return step(state, decode(device_data, indices), _fold(key, state.step))
 
   return _on_devices(body, (None, 0, None), devices, donate_argnums=0)
 
 
 def pmap_evaluate(
   evaluate: Callable[[PyTree, Batch, Key], Metrics],
-  fetch: Fetch = fetch_request,
+  decode: Decode = decode_batch,
 ) -> Callable[[PyTree, PyTree, PyTree, Key, int], Metrics]:
   """Compiles an evaluation for all devices; the metrics are summed over them.
 
   Returns:
-    `(state, resident, request, key, index) -> metrics`, where `index` is the
+    `(state, device_data, indices, key, index) -> metrics`, where `index` is the
     number of the batch, which the key is folded with.
   """
 
   def body(state, inputs):
-    resident, request, key, index = inputs
-    batch = fetch(resident, request)
+    device_data, indices, key, index = inputs
+    batch = decode(device_data, indices)
     return total(evaluate(state, batch, _fold(key, index)))
 
   return _on_devices(body, (None, 0, None, None))
@@ -105,18 +105,18 @@ def pmap_evaluate(
 def simulate_step(
   step: Callable[[State, Batch, Key], tuple[State, Metrics]],
   num_devices: int,
-  fetch: Fetch = fetch_request,
+  decode: Decode = decode_batch,
 ) -> Callable[[State, PyTree, PyTree, Key], tuple[State, Metrics]]:
   """`pmap_step` on `num_devices` imagined devices of this one."""
 
   def body(state, inputs):
-    resident, request, key = inputs
-    return step(state, fetch(resident, request), _fold(key, state.step))
+    device_data, indices, key = inputs
+    return step(state, decode(device_data, indices), _fold(key, state.step))
 
   mapped = jax.jit(_vmapped(body, (None, 0, None)))
 
-  def run(state, resident, request, key):
-    return mapped(state, (resident, _split(request, num_devices), key))
+  def run(state, device_data, indices, key):
+    return mapped(state, (device_data, _split(indices, num_devices), key))
 
   return run
 
@@ -149,9 +149,9 @@ def _on_devices(body, in_axes, devices=None, donate_argnums=()):
   )
   checked = False
 
-  def run(state, resident, request, *rest):
+  def run(state, device_data, indices, *rest):
     nonlocal checked
-    inputs = (resident, _split(request, len(devices)), *rest)
+    inputs = (device_data, _split(indices, len(devices)), *rest)
     if not checked:
       _check_replicated(_vmapped(body, in_axes), state, inputs)
       checked = True
@@ -173,7 +173,7 @@ def _check_replicated(vmapped, *args):
     ) from error
 
 
-def _split(request: PyTree, num_devices: int) -> PyTree:
+def _split(indices: PyTree, num_devices: int) -> PyTree:
   """Rows `[b, ...]` -> `[num_devices, b / num_devices, ...]`."""
 
   def split(rows):
@@ -184,7 +184,7 @@ def _split(request: PyTree, num_devices: int) -> PyTree:
       )
     return rows.reshape(num_devices, -1, *rows.shape[1:])
 
-  return jax.tree.map(split, request)
+  return jax.tree.map(split, indices)
 
 
 def replicate(tree: PyTree) -> PyTree:
@@ -212,7 +212,7 @@ def spread(tree: PyTree) -> PyTree:
 
 
 def local_rows(batch_size: int) -> slice:
-  """Which rows of a global batch this process feeds to its devices.
+  """Which rows of a global batch this process gives to its devices.
 
   Raises:
     ValueError: the batch size does not divide by the number of devices.

@@ -34,8 +34,10 @@ Mixing = Callable[[Key, Array, Array], tuple[Array, Array]]
 images."""
 
 Batch = Mapping[str, Any]
-"""`x [B, ...]` float32 in [0, 1], `y [B]` int32, `mask [B]` float32 (1 for a
-real example, 0 for padding). Domain adaptation nests one per domain."""
+"""`mask [B]` float32 (1 for a real example, 0 for padding), and the fields of a
+dataset (`data.dataset`): inputs `x` and targets `y`, pytrees that lead with B.
+Of images with a class, `x [B, H, W, C]` is float32 in [0, 1], `y [B]` int32.
+Domain adaptation nests one batch per domain."""
 
 Metrics = dict[str, tuple[Array, Array]]
 """name -> (sum, count): summed over examples, batches and devices, divided

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from robust_jax.data.in_memory import Examples, InMemory
-from robust_jax.data.raw import raw_file
+from robust_jax.data.raw_files import raw_file
 
 _SIZES = {"train": 15_000, "test": 10_000}
 _ARRAYS = {"train": "train_first15000.npz", "test": "test.npz"}

@@ -5,12 +5,19 @@ import shlex
 import numpy as np
 import tensorflow_datasets as tfds
 
+from robust_jax.data.dataset import Dataset
 from robust_jax.data.find_builder import find_builder, is_prepared, own_builder
+from robust_jax.data.images import image_dataset
 from robust_jax.data.prepare import check_readable, prepare
-from robust_jax.data.source import Source
 
 
-def load(name: str, split: str, data_dir: str | None = None) -> Source:
+def load(
+  name: str,
+  split: str,
+  data_dir: str | None = None,
+  *,
+  unknown_labels: bool = False,
+) -> Dataset:
   """The images and labels of one split of a data set.
 
   Our own data sets are prepared on first use.
@@ -19,6 +26,8 @@ def load(name: str, split: str, data_dir: str | None = None) -> Source:
     name: as `find_builder` takes it: "digits", "mnist", "cifar10", ...
     split: as TFDS writes it: "train", "test", "train[:90%]", "train+test".
     data_dir: as `find_builder` takes it.
+    unknown_labels: whether labels may be kept secret (-1), as of a target that
+      is adapted to.
 
   Raises:
     ValueError: the name or split is unknown or the split empty; the data set
@@ -37,23 +46,15 @@ def load(name: str, split: str, data_dir: str | None = None) -> Source:
     examples = records.__getitems__(indices)
     return ((e[image_key], e[label_key]) for e in examples)
 
-  return Source(name, image_shape, num_classes, num_examples, read_pairs)
-
-
-def class_names(name: str, data_dir: str | None = None) -> list[str]:
-  """The classes of a data set in the order of its labels, prepared or not.
-
-  Args:
-    name: as `load` takes it.
-    data_dir: as `load` takes it.
-
-  Raises:
-    ValueError: the name is unknown, or it has no classes.
-  """
-  builder = find_builder(name, data_dir)
-  _, label_key = _keys(builder)
-  _num_classes(builder, label_key)
-  return list(builder.info.features[label_key].names)
+  return image_dataset(
+    name,
+    image_shape,
+    num_classes,
+    num_examples,
+    read_pairs,
+    class_names=builder.info.features[label_key].names,
+    unknown_labels=unknown_labels,
+  )
 
 
 def prepared(

@@ -12,7 +12,7 @@ from robust_jax.data.blend import blend
 from robust_jax.data.find_builder import find_builder, is_prepared
 from robust_jax.data.in_memory import Examples, InMemory
 from robust_jax.data.load import load
-from robust_jax.data.raw import raw_file
+from robust_jax.data.raw_files import raw_file
 
 _MNIST = "mnist:3.0.1"
 _WHERE = (
@@ -79,8 +79,8 @@ class MnistM(InMemory, skip_registration=True):
   def _mnist(self, split):
     beside = str(self.data_path.parents[1])
     here = is_prepared(find_builder(_MNIST, beside))
-    source = load(_MNIST, split, beside if here else None)
-    examples = source.read(np.arange(len(source)))
+    dataset = load(_MNIST, split, beside if here else None)
+    examples = dataset.read(np.arange(len(dataset)))
     return examples["x"], examples["y"].astype(np.uint8)
 
 

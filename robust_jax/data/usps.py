@@ -3,7 +3,7 @@
 import numpy as np
 
 from robust_jax.data.in_memory import Examples, InMemory
-from robust_jax.data.raw import raw_file
+from robust_jax.data.raw_files import raw_file
 
 _WHERE = (
   "USPS is the data set 'ZIP code' of The Elements of Statistical Learning: "

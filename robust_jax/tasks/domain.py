@@ -50,7 +50,7 @@ def domain(
 ) -> Task:
   """min over the network of the source's loss + lam x distance of the domains.
 
-  Batches are `{"source": Batch, "target": Batch}` as `data.paired_feed` makes
+  Batches are `{"source": Batch, "target": Batch}` as `data.paired_loader` makes
   them: no label of the target is seen. lam = weight x ramp. With an adversary
   the distance is minus its loss, which it minimises at full strength whatever
   lam is: a saddle point.

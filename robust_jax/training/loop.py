@@ -5,6 +5,7 @@ import dataclasses
 import math
 import pathlib
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -12,7 +13,7 @@ import numpy as np
 
 from robust_jax import checks, parallel
 from robust_jax import metrics as masked
-from robust_jax.data.feed import Feed
+from robust_jax.data.loader import Loader
 from robust_jax.evaluation.one_pass import one_pass
 from robust_jax.training.checkpoint import Checkpoints
 from robust_jax.training.interrupt import interrupt
@@ -52,8 +53,8 @@ class Plan:
 
 def train(
   task: Task,
-  training: Feed,
-  validation: Feed,
+  training: Loader,
+  validation: Loader,
   plan: Plan,
   key: Key,
   workdir: pathlib.Path,
@@ -103,7 +104,9 @@ def train(
     return outcome
 
 
-def rehearse(task: Task, training: Feed, validation: Feed, plan: Plan) -> None:
+def rehearse(
+  task: Task, training: Loader, validation: Loader, plan: Plan
+) -> None:
   """Traces everything that a run will compute, and computes none of it.
 
   What is wrong with shapes, options or names comes out here, before anything
@@ -113,13 +116,13 @@ def rehearse(task: Task, training: Feed, validation: Feed, plan: Plan) -> None:
     ValueError: the evaluation does not report what the plan monitors.
   """
   key = jax.eval_shape(lambda: jax.random.key(0))
-  request = next(iter(training.requests(0)))
-  batch = jax.eval_shape(training.fetch, training.resident, request)
+  indices = next(iter(training.indices(0)))
+  batch = jax.eval_shape(training.decode, training.device_data, indices)
   state = jax.eval_shape(task.init, key, batch)
-  step = parallel.simulate_step(task.step, 1, training.fetch)
-  jax.eval_shape(step, state, training.resident, request, key)
-  request = next(iter(validation.requests(0)))
-  batch = jax.eval_shape(validation.fetch, validation.resident, request)
+  step = parallel.simulate_step(task.step, 1, training.decode)
+  jax.eval_shape(step, state, training.device_data, indices, key)
+  indices = next(iter(validation.indices(0)))
+  batch = jax.eval_shape(validation.decode, validation.device_data, indices)
   sums = jax.eval_shape(task.evaluate, state, batch, key)
   reported = task.summarise(
     {name: np.full(total.shape, 0.5) for name, (total, _) in sums.items()}
@@ -132,11 +135,11 @@ def rehearse(task: Task, training: Feed, validation: Feed, plan: Plan) -> None:
 
 
 def _start(
-  task: Task, training: Feed, checkpoints: Checkpoints, key: Key
+  task: Task, training: Loader, checkpoints: Checkpoints, key: Key
 ) -> State:
   """The newest checkpoint, or the initial state."""
-  first = next(iter(training.requests(0)))
-  batch = jax.jit(training.fetch)(training.resident, first)
+  first = next(iter(training.indices(0)))
+  batch = jax.jit(training.decode)(training.device_data, first)
   template = jax.eval_shape(task.init, key, batch)
   state = checkpoints.restore_latest(template)
   if state is None:
@@ -151,23 +154,25 @@ class _Run:
     self._training, self._validation = training, validation
     self._plan, self._checkpoints, self._log = plan, checkpoints, log
     self._key, self._key_evaluate = jax.random.split(key)
-    self._step = parallel.pmap_step(task.step, training.fetch)
-    self._evaluate = parallel.pmap_evaluate(task.evaluate, validation.fetch)
+    self._step = parallel.pmap_step(task.step, training.decode)
+    self._evaluate = parallel.pmap_evaluate(task.evaluate, validation.decode)
     self._summarise = task.summarise
-    self._resident = parallel.replicate(training.resident)
-    self._held_out = parallel.replicate(validation.resident)
+    self._device_data = parallel.replicate(training.device_data)
+    self._held_out = parallel.replicate(validation.device_data)
     self._shown: dict[str, float] = {}
 
   def __call__(self, state: State, bar: Progress) -> tuple[str, int]:
     plan, step = self._plan, int(state.step)
-    requests = self._training.requests(step)
+    stream = self._training.indices(step)
     window = _Window()
     with interrupt() as interrupted:
       while step < plan.num_steps:
-        request = next(requests)
-        state, metrics = self._step(state, self._resident, request, self._key)
+        indices = next(stream)
+        state, metrics = self._step(
+          state, self._device_data, indices, self._key
+        )
         step += 1
-        window.add(step, metrics, _num_rows(request))
+        window.add(step, metrics, _num_rows(indices))
         last = step == plan.num_steps
         due = step % plan.evaluate_every == 0 or last
         record = step % plan.log_every == 0 or due
@@ -268,11 +273,11 @@ class _Window:
     return values
 
 
-def _num_rows(request: Any) -> int:
-  """Rows of the global batch that `request` is this process's share of.
+def _num_rows(indices: Any) -> int:
+  """Rows of the global batch that `indices` are this process's share of.
 
-  All domains together: each batch in a request has a mask.
+  All domains together: each batch has a mask.
   """
-  leaves = jax.tree.leaves_with_path(request)
-  rows = sum(len(leaf) for path, leaf in leaves if path[-1].key == "mask")
-  return rows * parallel.num_processes()
+  is_batch = lambda node: isinstance(node, Mapping) and "mask" in node
+  batches = jax.tree.leaves(indices, is_leaf=is_batch)
+  return sum(len(b["mask"]) for b in batches) * parallel.num_processes()

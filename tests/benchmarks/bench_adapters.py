@@ -18,8 +18,8 @@ import numpy as np
 
 from experiments.compare import compare
 from robust_jax.adapters.ask import Predict
+from robust_jax.adapters.dataset_images import DatasetImages
 from robust_jax.adapters.jax_predictor import jax_predictor
-from robust_jax.adapters.source_images import SourceImages
 from robust_jax.data.load import load
 from robust_jax.evaluation.entrant import Entrant
 from robust_jax.models.frozen import frozen
@@ -65,7 +65,7 @@ def main(weights: str, name: str, num: str = "1000"):
     "jax": jax_predictor(frozen(model, variables)),
     "torch": torch_predictor(torch_network(name, variables["params"])),
   }
-  dataset = SourceImages(load("mnist", f"test[:{num}]"))
+  dataset = DatasetImages(load("mnist", f"test[:{num}]"))
   _timed(predicts, dataset)  # transformations are compiled
   seconds = {
     name: _timed({name: predict}, dataset)[0]

@@ -21,8 +21,8 @@ def _finished(path, accuracy):
     config.seed = int(seed)
     if "control" in config:  # as the program trains it
       del config.control
-  feeds = build.feeds(config)[:2]
-  workdir.open_run(path, config, origin(config, *feeds))
+  loaders = build.loaders(config)[:2]
+  workdir.open_run(path, config, origin(config, *loaders))
   model = {
     "target_accuracy": dict.fromkeys(RULES, accuracy),
     "source_accuracy": 0.9,

@@ -8,14 +8,14 @@ import scipy.special
 
 from robust_jax.adapters.ask import ask
 from robust_jax.adapters.dataset import Sample
+from robust_jax.adapters.dataset_images import DatasetImages
 from robust_jax.adapters.image_folder import ImageFolder
 from robust_jax.adapters.jax_predictor import jax_predictor
 from robust_jax.adapters.npz_images import NpzImages
 from robust_jax.adapters.read_answers import read_answers
-from robust_jax.adapters.source_images import SourceImages
 from robust_jax.adapters.stored_answers import StoredAnswers, write_answers
 from robust_jax.adapters.survey import survey
-from robust_jax.data.source import Source
+from robust_jax.data.images import image_dataset
 from robust_jax.statistics.outcomes import (
   MINIMUM_FUNCTIONALITY,
   Condition,
@@ -204,12 +204,13 @@ def test_a_file_that_is_none_of_arrays(tmp_path):
 
 
 def test_a_data_set_by_name():
-  source = Source("twos", (2, 3, 1), 3, 2, lambda rows: [(GREY, 2)] * len(rows))
-  found = survey(SourceImages(source))
+  read_pairs = lambda rows: [(GREY, 2)] * len(rows)
+  dataset = image_dataset("twos", (2, 3, 1), 3, 2, read_pairs)
+  found = survey(DatasetImages(dataset))
   assert found.ids == ("twos/0", "twos/1")
   assert found.labels.tolist() == [2, 2]
   with pytest.raises(ValueError, match="2 class names for 3 classes"):
-    SourceImages(source, ["a", "b"])
+    image_dataset("twos", (2, 3, 1), 3, 2, read_pairs, class_names=["a", "b"])
 
 
 def _brightness(images):

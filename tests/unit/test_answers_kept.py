@@ -14,6 +14,7 @@ from experiments import entrants as models
 from experiments.compare import compare
 from experiments.open_images import open_images
 from robust_jax.adapters.array_images import ArrayImages
+from robust_jax.data.images import image_dataset
 from robust_jax.evaluation import catalogue, code_digest, unfinished
 from robust_jax.evaluation.answers import Answers
 from robust_jax.evaluation.ask_entrant import ModelFailed
@@ -105,7 +106,7 @@ def test_answers_are_read_as_those_to_clean_images_are(tmp_path):
 
 def _run(monkeypatch, logits_fn):
   """The identity of a run that deploys this model."""
-  source = type("Source", (), {"image_shape": (9, 9, 1)})
+  dataset = image_dataset("bars", (9, 9, 1), 3, 0, lambda indices: [])
   config = type("Config", (), {"data": {"name": "bars"}})
   contender = type("Contender", (), {"logits_fn": logits_fn})
   options = {"raising": True}
@@ -115,7 +116,7 @@ def _run(monkeypatch, logits_fn):
   monkeypatch.setattr(
     models.runs, "from_run", lambda *_, **__: (config, contender), **options
   )
-  monkeypatch.setattr(models.build, "source", lambda *_: source, **options)
+  monkeypatch.setattr(models.build, "dataset", lambda *_: dataset, **options)
   return models.entrants(["A=."])["A"].identity
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from robust_jax.data.images import image_shape
 from robust_jax.data.load import load
 from robust_jax.data.prepare import prepare
 
@@ -28,8 +29,9 @@ def data_dir(tmp_path_factory):
 def test_mnist_is_the_official_one():
   train, test = load("mnist", "train"), load("mnist", "test")
   assert (len(train), len(test)) == (60_000, 10_000)
-  assert train.image_shape == test.image_shape == (28, 28, 1)
-  assert train.num_classes == test.num_classes == 10
+  assert image_shape(train) == image_shape(test) == (28, 28, 1)
+  assert train.info == test.info
+  assert train.fact("class_names") == tuple("0123456789")
   labels = test.read(np.arange(10_000))["y"]
   # The counts of 0..9 in the official test set.
   official = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
@@ -66,7 +68,7 @@ def test_splits_add_up(data_dir):
     ("mnst", "no data set 'mnst'; did you mean 'mnist'"),
     ("digit", "did you mean 'digits'"),
     # Modules beside the builders are none.
-    ("feed", "no data set 'feed'"),
+    ("loader", "no data set 'loader'"),
     ("qqqqqq", "all names are at https://www.tensorflow.org/datasets"),
     ("mnist:9.9.9", "no data set 'mnist:9.9.9'.*only: 3.0.1"),
     ("cifar10_corrupted/rain", "wanted NAME, NAME/CONFIG or NAME:VERSION"),

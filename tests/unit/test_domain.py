@@ -9,8 +9,8 @@ import optax
 import pytest
 
 from robust_jax import adaptation, losses, parallel
-from robust_jax.data.paired_feed import paired_feed
-from robust_jax.data.source import Source
+from robust_jax.data.images import image_dataset
+from robust_jax.data.paired_loader import paired_loader
 from robust_jax.models.batch_norm import batch_norm
 from robust_jax.models.domain_classifier import DomainClassifier
 from robust_jax.tasks.adda import PLAYERS, adda
@@ -156,18 +156,18 @@ def test_labels_of_the_target_never_reach_a_step():
   def data(seed, labels):
     x = np.random.default_rng(seed).integers(0, 256, (9, 2, 2, 1), np.uint8)
     pairs = lambda indices: [(x[i], int(labels[i])) for i in indices]
-    return Source("made up", (2, 2, 1), 3, 9, pairs)
+    return image_dataset("made up", (2, 2, 1), 3, 9, pairs)
 
   def trained(target_labels):
-    feed = paired_feed(
+    loader = paired_loader(
       [data(0, np.arange(9) % 3)], data(1, target_labels), ROWS, seed=0
     )
-    task, requests = make(), feed.requests(0)
-    first = next(requests)
-    state = jax.jit(task.init)(KEY, feed.fetch(feed.resident, first))
-    step = parallel.simulate_step(task.step, 1, feed.fetch)
+    task, stream = make(), loader.indices(0)
+    first = loader.decode(loader.device_data, next(stream))
+    state = jax.jit(task.init)(KEY, first)
+    step = parallel.simulate_step(task.step, 1, loader.decode)
     for _ in range(2):
-      state, _ = step(state, feed.resident, next(requests), KEY)
+      state, _ = step(state, loader.device_data, next(stream), KEY)
     return state
 
   chex.assert_trees_all_equal(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from robust_jax import parallel
-from robust_jax.data.feed import Feed
+from robust_jax.data.loader import Loader
 from robust_jax.training import log
 from robust_jax.training.checkpoint import Checkpoints
 from robust_jax.training.loop import Plan, rehearse, train
@@ -18,14 +18,14 @@ from robust_jax.types import State, Task
 KEY = jax.random.key(0)
 
 
-def feed(num_steps):
-  def requests(start):
+def loader(num_steps):
+  def indices(start):
     step = start
     while num_steps is None or step < num_steps:
       yield {"x": np.full((4, 1), step, np.float32), "mask": np.ones(4)}
       step += 1
 
-  return Feed((), requests, lambda _, request: request, num_steps or 10)
+  return Loader((), indices, parallel.decode_batch, num_steps or 10)
 
 
 def task(loss=lambda step: 1.0, score=lambda step: 0.5):
@@ -54,7 +54,7 @@ def plan(**changes):
 
 
 def run(task, workdir, **changes):
-  return train(task, feed(None), feed(1), plan(**changes), KEY, workdir)
+  return train(task, loader(None), loader(1), plan(**changes), KEY, workdir)
 
 
 def restored(workdir):
@@ -149,7 +149,7 @@ def test_an_unknown_mode_is_refused():
 
 def test_an_unknown_metric_to_monitor_is_refused_with_what_there_is():
   with pytest.raises(ValueError, match=r"'robust', but .* reports score"):
-    rehearse(task(), feed(None), feed(1), plan(monitor=Monitor("robust")))
+    rehearse(task(), loader(None), loader(1), plan(monitor=Monitor("robust")))
 
 
 @pytest.mark.parametrize("name", ["num_steps", "log_every", "evaluate_every"])

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from experiments import (
@@ -101,13 +102,14 @@ def test_a_run_on_other_data_is_refused(tmp_path, monkeypatch):
   read = build.load
 
   def relabelled(*arguments):
-    source = read(*arguments)
+    dataset = read(*arguments)
 
-    def read_pairs(rows):
-      pairs = zip(rows, source.read_pairs(rows), strict=True)
-      return [(x, y if row else 9 - y) for row, (x, y) in pairs]
+    def relabel(indices):
+      stored = dataset.read(indices)
+      y = np.where(indices == 0, 9 - stored["y"], stored["y"])
+      return stored | {"y": y}
 
-    return dataclasses.replace(source, read_pairs=read_pairs)
+    return dataclasses.replace(dataset, read=relabel)
 
   monkeypatch.setattr(build, "load", relabelled)
   with pytest.raises(ValueError, match="the training data, the validation"):
@@ -117,13 +119,13 @@ def test_a_run_on_other_data_is_refused(tmp_path, monkeypatch):
 def test_what_a_run_begins_with_is_part_of_it(tmp_path):
   """Fine-tuning from a run that was trained anew is another run."""
   config = common.finish(common.classifier("digits", "mlp", 0.1), "smoke")
-  feeds = build.feeds(config)[:2]
+  loaders = build.loaders(config)[:2]
   digests = []
   for seed in (0, 1):
     begun = tmp_path / str(seed)
     runs.train(variant(config, {"seed": seed}), begun)
     continued = variant(config, {"warm_start": {"run": str(begun)}})
     for _ in range(2):
-      parts = origin(continued, *feeds)
+      parts = origin(continued, *loaders)
       digests.append(parts[f"the warm start from {begun}"])
   assert digests[0] == digests[1] != digests[2] == digests[3]

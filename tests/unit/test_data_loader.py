@@ -1,5 +1,6 @@
-"""What holds for every feed: the order of the examples and where it starts."""
+"""Laws of every loader: the order of the examples and where it starts."""
 
+import dataclasses
 import itertools
 import os
 import signal
@@ -16,8 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robust_jax.data.feed import evaluation_feed, training_feed
-from robust_jax.data.source import Source
+from robust_jax.data.images import image_dataset
+from robust_jax.data.loader import evaluation_loader, training_loader
 
 STREAMED = 0  # bytes that may be resident
 RESIDENT = 2**20
@@ -28,23 +29,23 @@ sizes = st.tuples(
 )
 
 
-def toy(num_examples, name="toy"):
+def toy(num_examples, name="toy", num_classes=256):
   """Image i is of the value i all over, and so is its label."""
 
   def read_pairs(indices):
     return [(np.full((2, 3, 1), i, np.uint8), i) for i in indices]
 
-  return Source(name, (2, 3, 1), 256, num_examples, read_pairs)
+  return image_dataset(name, (2, 3, 1), num_classes, num_examples, read_pairs)
 
 
-def take(feed, start, count):
-  requests = itertools.islice(feed.requests(start), count)
-  batches = [feed.fetch(feed.resident, request) for request in requests]
+def take(loader, start, count):
+  rows = itertools.islice(loader.indices(start), count)
+  batches = [loader.decode(loader.device_data, indices) for indices in rows]
   return [jax.tree.map(np.asarray, batch) for batch in batches]
 
 
-def epoch_of(feed, epoch):
-  batches = take(feed, epoch * feed.num_steps, feed.num_steps)
+def epoch_of(loader, epoch):
+  batches = take(loader, epoch * loader.num_steps, loader.num_steps)
   return np.concatenate([batch["y"] for batch in batches])
 
 
@@ -58,13 +59,13 @@ def assert_same(batches, others):
 def test_a_streamed_training_batch_equals_the_resident_one(size, start):
   num_examples, batch_size = size[0] + 24, size[1]
   streamed, resident = (
-    training_feed(
+    training_loader(
       toy(num_examples), batch_size, seed=3, resident_limit_bytes=limit
     )
     for limit in (STREAMED, RESIDENT)
   )
-  assert streamed.resident == ()
-  assert resident.resident["x"].shape == (num_examples, 2, 3, 1)
+  assert streamed.device_data == ()
+  assert resident.device_data["x"].shape == (num_examples, 2, 3, 1)
   assert_same(take(streamed, start, 7), take(resident, start, 7))
 
 
@@ -72,7 +73,7 @@ def test_a_streamed_training_batch_equals_the_resident_one(size, start):
 @given(sizes)
 def test_a_streamed_evaluation_batch_equals_the_resident_one(size):
   streamed, resident = (
-    evaluation_feed(toy(size[0]), size[1], resident_limit_bytes=limit)
+    evaluation_loader(toy(size[0]), size[1], resident_limit_bytes=limit)
     for limit in (STREAMED, RESIDENT)
   )
   count = streamed.num_steps
@@ -81,8 +82,8 @@ def test_a_streamed_evaluation_batch_equals_the_resident_one(size):
 
 @pytest.mark.parametrize("limit", [STREAMED, RESIDENT])
 def test_images_become_floats_in_the_unit_interval(limit):
-  feed = training_feed(toy(256), 128, seed=0, resident_limit_bytes=limit)
-  for batch in take(feed, 0, 2):
+  loader = training_loader(toy(256), 128, seed=0, resident_limit_bytes=limit)
+  for batch in take(loader, 0, 2):
     assert batch["x"].dtype == np.float32
     assert batch["y"].dtype == np.int32
     assert batch["mask"].dtype == np.float32
@@ -93,8 +94,8 @@ def test_images_become_floats_in_the_unit_interval(limit):
 
 
 def test_both_ends_of_the_range_are_exact():
-  feed = evaluation_feed(toy(256), 256)
-  (batch,) = take(feed, 0, 1)
+  loader = evaluation_loader(toy(256), 256)
+  (batch,) = take(loader, 0, 1)
   assert batch["x"][0].max() == 0
   assert batch["x"][255].min() == 1
 
@@ -105,21 +106,23 @@ def test_an_epoch_visits_no_example_twice_and_skips_less_than_a_batch(
   size, epoch, seed
 ):
   num_examples, batch_size = size[0] + 24, size[1]
-  feed = training_feed(toy(num_examples), batch_size, seed=seed)
-  visited = epoch_of(feed, epoch)
+  loader = training_loader(toy(num_examples), batch_size, seed=seed)
+  visited = epoch_of(loader, epoch)
   assert len(set(visited)) == len(visited) > num_examples - batch_size
   assert set(visited) <= set(range(num_examples))
 
 
 def test_where_the_batch_divides_the_data_an_epoch_is_a_permutation():
-  feed = training_feed(toy(64), 16, seed=1)
+  loader = training_loader(toy(64), 16, seed=1)
   for epoch in range(3):
-    np.testing.assert_array_equal(np.sort(epoch_of(feed, epoch)), np.arange(64))
+    np.testing.assert_array_equal(
+      np.sort(epoch_of(loader, epoch)), np.arange(64)
+    )
 
 
 def test_epochs_and_seeds_differ_in_order():
   orders = [
-    tuple(epoch_of(training_feed(toy(64), 16, seed=seed), epoch))
+    tuple(epoch_of(training_loader(toy(64), 16, seed=seed), epoch))
     for seed in range(3)
     for epoch in range(3)
   ]
@@ -128,32 +131,31 @@ def test_epochs_and_seeds_differ_in_order():
 
 
 def test_leftovers_change_so_every_example_is_trained_on():
-  feed = training_feed(toy(23), 16, seed=0)
-  visited = np.concatenate([epoch_of(feed, epoch) for epoch in range(12)])
+  loader = training_loader(toy(23), 16, seed=0)
+  visited = np.concatenate([epoch_of(loader, epoch) for epoch in range(12)])
   assert set(visited) == set(range(23))
 
 
 @pytest.mark.parametrize("limit", [STREAMED, RESIDENT])
 @pytest.mark.parametrize("start", [1, 4, 5, 9])
 def test_a_restart_continues_as_if_never_interrupted(limit, start):
-  feed = training_feed(toy(70), 16, seed=5, resident_limit_bytes=limit)
-  again = training_feed(toy(70), 16, seed=5, resident_limit_bytes=limit)
-  assert_same(take(again, start, 6), take(feed, 0, start + 6)[start:])
+  loader = training_loader(toy(70), 16, seed=5, resident_limit_bytes=limit)
+  again = training_loader(toy(70), 16, seed=5, resident_limit_bytes=limit)
+  assert_same(take(again, start, 6), take(loader, 0, start + 6)[start:])
 
 
 @pytest.mark.parametrize("limit", [STREAMED, RESIDENT])
 def test_to_start_late_reads_nothing_of_what_came_before(limit):
-  source = toy(64)
+  dataset = toy(64)
   read = []
 
-  def read_pairs(indices):
+  def count(indices):
     read.extend(indices)
-    return source.read_pairs(indices)
+    return dataset.read(indices)
 
-  counting = Source("counting", (2, 3, 1), 256, 64, read_pairs)
-  feed = training_feed(counting, 16, seed=0, resident_limit_bytes=limit)
-  requests = feed.requests(10**12)
-  next(requests)
+  counting = dataclasses.replace(dataset, read=count)
+  loader = training_loader(counting, 16, seed=0, resident_limit_bytes=limit)
+  next(loader.indices(10**12))
   # What is resident is read once; streaming reads a few batches ahead.
   assert len(read) <= (64 if limit == RESIDENT else 16 * 16)
 
@@ -163,8 +165,8 @@ def test_to_start_late_reads_nothing_of_what_came_before(limit):
 def test_the_mask_covers_each_example_exactly_once(size, data):
   num_examples, batch_size = size
   wanted = data.draw(st.integers(1, num_examples))
-  feed = evaluation_feed(toy(num_examples), batch_size, num_examples=wanted)
-  batches = take(feed, 0, feed.num_steps)
+  loader = evaluation_loader(toy(num_examples), batch_size, num_examples=wanted)
+  batches = take(loader, 0, loader.num_steps)
   assert len(batches) == -(-wanted // batch_size)
   assert all(len(batch["y"]) == batch_size for batch in batches)
   labels = np.concatenate([batch["y"] for batch in batches])
@@ -175,31 +177,31 @@ def test_the_mask_covers_each_example_exactly_once(size, data):
 
 @pytest.mark.parametrize("limit", [STREAMED, RESIDENT])
 def test_evaluation_may_start_anywhere_and_then_ends(limit):
-  feed = evaluation_feed(toy(70), 16, resident_limit_bytes=limit)
-  assert feed.num_steps == 5
-  whole = take(feed, 0, None)
+  loader = evaluation_loader(toy(70), 16, resident_limit_bytes=limit)
+  assert loader.num_steps == 5
+  whole = take(loader, 0, None)
   for start in range(6):
-    assert_same(take(feed, start, None), whole[start:])
+    assert_same(take(loader, start, None), whole[start:])
 
 
-def test_fetch_compiles_and_is_the_same_function_for_every_resident_feed():
-  feed = training_feed(toy(64), 16, seed=0)
-  request = next(feed.requests(0))
-  plain = feed.fetch(feed.resident, request)
-  compiled = jax.jit(feed.fetch)(feed.resident, request)
+def test_decode_compiles_and_is_one_function_for_every_resident_dataset():
+  loader = training_loader(toy(64), 16, seed=0)
+  indices = next(loader.indices(0))
+  plain = loader.decode(loader.device_data, indices)
+  compiled = jax.jit(loader.decode)(loader.device_data, indices)
   jax.tree.map(np.testing.assert_array_equal, plain, compiled)
-  assert evaluation_feed(toy(64), 16).fetch is feed.fetch
+  assert evaluation_loader(toy(64), 16).decode is loader.decode
 
 
 def test_a_dropped_iterator_takes_its_threads_along():
   def readers():
     return [t for t in threading.enumerate() if "grain" in t.name]
 
-  feed = training_feed(toy(64), 16, seed=0, resident_limit_bytes=STREAMED)
-  requests = feed.requests(0)
-  next(requests)
+  loader = training_loader(toy(64), 16, seed=0, resident_limit_bytes=STREAMED)
+  stream = loader.indices(0)
+  next(stream)
   assert readers()
-  del requests
+  del stream
   deadline = time.monotonic() + 10
   while readers() and time.monotonic() < deadline:
     time.sleep(0.01)
@@ -207,14 +209,11 @@ def test_a_dropped_iterator_takes_its_threads_along():
 
 
 def test_an_error_while_reading_ahead_reaches_the_caller():
-  feed = training_feed(
-    Source("odd", (2, 3, 1), 5, 64, toy(64).read_pairs),
-    16,
-    seed=0,
-    resident_limit_bytes=STREAMED,
+  loader = training_loader(
+    toy(64, "odd", num_classes=5), 16, seed=0, resident_limit_bytes=STREAMED
   )
   with pytest.raises(ValueError, match=r"of 'odd' is \d+: wanted 0\.\.4"):
-    next(feed.requests(0))
+    next(loader.indices(0))
 
 
 def test_ctrl_c_ends_a_program_that_streams():
@@ -222,8 +221,8 @@ def test_ctrl_c_ends_a_program_that_streams():
     import signal
     import time
     import numpy as np
-    from robust_jax.data.feed import training_feed
-    from robust_jax.data.source import Source
+    from robust_jax.data.loader import training_loader
+    from robust_jax.data.images import image_dataset
 
     # What a shell starts in the background ignores Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -232,9 +231,9 @@ def test_ctrl_c_ends_a_program_that_streams():
       time.sleep(0.2)
       return [(np.zeros((1, 1, 1), np.uint8), 0) for _ in indices]
 
-    source = Source("slow", (1, 1, 1), 2, 64, read_pairs)
-    feed = training_feed(source, 64, seed=0, resident_limit_bytes=0)
-    for request in feed.requests(0):
+    dataset = image_dataset("slow", (1, 1, 1), 2, 64, read_pairs)
+    loader = training_loader(dataset, 64, seed=0, resident_limit_bytes=0)
+    for indices in loader.indices(0):
       print("reading", flush=True)
   """
   process = subprocess.Popen(
@@ -257,21 +256,21 @@ def test_ctrl_c_ends_a_program_that_streams():
 @pytest.mark.parametrize(
   ("make", "message"),
   [
-    (lambda: training_feed(toy(0), 8, seed=0), "'toy' is empty"),
-    (lambda: evaluation_feed(toy(0), 8), "'toy' is empty"),
-    (lambda: training_feed(toy(8), 0, seed=0), "batch_size = 0"),
-    (lambda: evaluation_feed(toy(8), -8), "batch_size = -8"),
+    (lambda: training_loader(toy(0), 8, seed=0), "'toy' is empty"),
+    (lambda: evaluation_loader(toy(0), 8), "'toy' is empty"),
+    (lambda: training_loader(toy(8), 0, seed=0), "batch_size = 0"),
+    (lambda: evaluation_loader(toy(8), -8), "batch_size = -8"),
     (
-      lambda: training_feed(toy(8), 16, seed=0),
+      lambda: training_loader(toy(8), 16, seed=0),
       "batch_size = 16, but 'toy' has 8 examples",
     ),
-    (lambda: training_feed(toy(8), 8, seed=-1), "seed = -1"),
+    (lambda: training_loader(toy(8), 8, seed=-1), "seed = -1"),
     (
-      lambda: evaluation_feed(toy(8), 8, num_examples=9),
+      lambda: evaluation_loader(toy(8), 8, num_examples=9),
       "num_examples = 9, but 'toy' has 8",
     ),
-    (lambda: evaluation_feed(toy(8), 8, num_examples=0), "num_examples = 0"),
-    (lambda: evaluation_feed(toy(8), 8).requests(-1), "start = -1"),
+    (lambda: evaluation_loader(toy(8), 8, num_examples=0), "num_examples = 0"),
+    (lambda: evaluation_loader(toy(8), 8).indices(-1), "start = -1"),
   ],
 )
 def test_bad_arguments_are_refused_before_anything_is_read(make, message):

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from robust_jax import parallel
-from robust_jax.data.paired_feed import paired_feed
-from robust_jax.data.source import Source
+from robust_jax.data.images import image_dataset
+from robust_jax.data.paired_loader import paired_loader
 from robust_jax.types import State
 
 
@@ -14,7 +14,7 @@ def toy(num_examples):
   def read_pairs(indices):
     return [(np.full((1, 1, 1), i, np.uint8), i) for i in indices]
 
-  return Source("toy", (1, 1, 1), 256, num_examples, read_pairs)
+  return image_dataset("toy", (1, 1, 1), 256, num_examples, read_pairs)
 
 
 def report(state, batch, key):
@@ -31,18 +31,18 @@ def report(state, batch, key):
 
 
 def test_eight_devices_share_both_domains_as_imagined_ones_do():
-  feed = paired_feed([toy(40), toy(30)], toy(50), 32, seed=0)
-  request = next(feed.requests(3))
+  loader = paired_loader([toy(40), toy(30)], toy(50), 32, seed=0)
+  indices = next(loader.indices(3))
   key = jax.random.key(0)
 
   def fresh():
     return State(jnp.int32(0), {}, {}, ())
 
-  resident = parallel.replicate(feed.resident)
-  step = parallel.pmap_step(report, feed.fetch)
-  _, real = step(fresh(), resident, request, key)
-  step = parallel.simulate_step(report, 8, feed.fetch)
-  _, imagined = step(fresh(), feed.resident, request, key)
+  resident = parallel.replicate(loader.device_data)
+  step = parallel.pmap_step(report, loader.decode)
+  _, real = step(fresh(), resident, indices, key)
+  step = parallel.simulate_step(report, 8, loader.decode)
+  _, imagined = step(fresh(), loader.device_data, indices, key)
   jax.tree.map(
     lambda a, b: np.testing.assert_allclose(a, b, 1e-6), real, imagined
   )

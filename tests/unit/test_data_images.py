@@ -1,15 +1,15 @@
-"""What a source promises about everything that is read from it."""
+"""Datasets of images: everything that is read is as they say."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robust_jax.data.source import Source
+from robust_jax.data.images import image_dataset
 
 
 def constant(image, label, num_classes=10):
-  return Source(
+  return image_dataset(
     "toy", (4, 4, 1), num_classes, 5, lambda i: [(image, label)] * len(i)
   )
 
@@ -23,8 +23,8 @@ def test_examples_come_in_the_order_asked_for(indices):
   def read_pairs(chunk):
     return [(np.full((1, 2, 1), i % 256, np.uint8), i) for i in chunk]
 
-  source = Source("toy", (1, 2, 1), 3000, 3000, read_pairs)
-  batch = source.read(np.array(indices, np.int32))
+  dataset = image_dataset("toy", (1, 2, 1), 3000, 3000, read_pairs)
+  batch = dataset.read(np.array(indices, np.int32))
   assert batch["x"].shape == (len(indices), 1, 2, 1)
   assert batch["x"].dtype == np.uint8
   assert batch["y"].dtype == np.int32
@@ -33,7 +33,7 @@ def test_examples_come_in_the_order_asked_for(indices):
 
 
 @pytest.mark.parametrize(
-  ("source", "message"),
+  ("dataset", "message"),
   [
     (constant(BLACK[:3], 0), r"image 2 of 'toy' is uint8 \(3, 4, 1\)"),
     (constant(BLACK / 1.0, 0), r"is float64 .* wanted uint8 \(4, 4, 1\)"),
@@ -42,6 +42,6 @@ def test_examples_come_in_the_order_asked_for(indices):
     (constant(BLACK, 1.5), r"label 2 of 'toy' is 1.5: wanted an integer"),
   ],
 )
-def test_what_breaks_the_promise_is_named(source, message):
+def test_what_breaks_the_promise_is_named(dataset, message):
   with pytest.raises(ValueError, match=message):
-    source.read(np.array([2]))
+    dataset.read(np.array([2]))

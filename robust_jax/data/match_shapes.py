@@ -3,9 +3,11 @@
 import dataclasses
 from collections.abc import Sequence
 
+import jax
 import numpy as np
 
-from robust_jax.data.source import Source
+from robust_jax.data import images
+from robust_jax.data.dataset import Dataset
 
 # Examples that are looked at to know a domain, spread over it.
 _SAMPLE = 2048
@@ -15,11 +17,11 @@ _SAMPLE = 2048
 _DARK = 127
 
 
-def aligned(
-  sources: Sequence[Source],
-  target: Source,
+def match_shapes(
+  sources: Sequence[Dataset],
+  target: Dataset,
   image_shape: tuple[int, int, int] | None = None,
-) -> tuple[list[Source], Source]:
+) -> tuple[list[Dataset], Dataset]:
   """The domains with all images in one shape, checked to fit together.
 
   Grey images become colour by repetition; another size is reached by bilinear
@@ -27,18 +29,18 @@ def aligned(
   converted as they are read.
 
   Args:
-    sources: one or several labelled domains.
-    target: what is adapted to. Its labels are looked at for unknown classes and
-      then forgotten; negative ones count as unknown, which training puts up
-      with and evaluation does not.
+    sources: one or several domains of images with classes.
+    target: what is adapted to. Its labels, if it has any, are looked at for
+      unknown classes and then forgotten; -1 is a label that is not known, which
+      training puts up with and evaluation does not.
     image_shape: `(H, W, C)`. None is the largest height, width and number of
       channels among the domains.
 
   Raises:
-    ValueError: no source is given; numbers of classes differ; the target has
-      examples of a class that no source has; a shape is none or cannot be
-      reached (colour to grey, other proportions); or a domain's values are not
-      in 0..255.
+    ValueError: no source is given; a domain has no images or a source no
+      classes; numbers of classes differ; the target has examples of a class
+      that no source has; a shape is none or cannot be reached (colour to grey,
+      other proportions); or a domain's values are not in 0..255.
   """
   if not sources:
     raise ValueError("no source domain is given: wanted one or more.")
@@ -48,7 +50,9 @@ def aligned(
     raise ValueError(f"image_shape = {shape}: wanted (H, W, C).")
   presented = [in_shape(domain, shape) for domain in domains]
   for source in sources:
-    _check_number_of_classes(source, target)
+    source.field("y")
+    if "y" in target.spec:
+      _check_number_of_classes(source, target)
   samples = [_sample(domain, _SAMPLE) for domain in domains]
   for domain, (brightest, _) in zip(domains, samples, strict=True):
     _check_range(domain, brightest)
@@ -57,24 +61,27 @@ def aligned(
   return presented[:-1], presented[-1]
 
 
-def in_shape(source: Source, image_shape: tuple[int, int, int]) -> Source:
+def in_shape(dataset: Dataset, image_shape: tuple[int, int, int]) -> Dataset:
   """The same examples, their images in another shape `(H, W, C)`.
 
   Raises:
-    ValueError: colour would become grey, or the proportions would change.
+    ValueError: they are no images, colour would become grey, or the proportions
+      would change.
   """
-  if source.image_shape == tuple(image_shape):
-    return source
-  _check_reachable(source, image_shape)
+  if images.image_shape(dataset) == tuple(image_shape):
+    return dataset
+  _check_reachable(dataset, image_shape)
   height, width, channels = image_shape
 
-  def read_pairs(indices):
-    for image, label in source.read_pairs(indices):
-      yield _repeat(_resize(image, height, width), channels), label
+  def read(indices):
+    stored = dataset.read(indices)
+    x = np.empty((len(indices), *image_shape), np.uint8)
+    for row, image in enumerate(stored["x"]):
+      x[row] = _repeat(_resize(image, height, width), channels)
+    return stored | {"x": x}
 
-  return dataclasses.replace(
-    source, image_shape=tuple(image_shape), read_pairs=read_pairs
-  )
+  x = jax.ShapeDtypeStruct(tuple(image_shape), np.uint8)
+  return dataclasses.replace(dataset, spec={**dataset.spec, "x": x}, read=read)
 
 
 def _resize(image, height, width):
@@ -94,30 +101,33 @@ def _repeat(image, channels):
 
 
 def _largest(domains):
-  return tuple(np.max([d.image_shape for d in domains], axis=0).tolist())
+  return tuple(
+    np.max([images.image_shape(d) for d in domains], axis=0).tolist()
+  )
 
 
-def _check_reachable(source, image_shape):
-  height, width, channels = source.image_shape
+def _check_reachable(dataset, image_shape):
+  height, width, channels = shape = images.image_shape(dataset)
   if channels not in (1, image_shape[2]):
     raise ValueError(
-      f"images of '{source.name}' have {channels} channels, wanted "
+      f"images of '{dataset.name}' have {channels} channels, wanted "
       f"{image_shape[2]}: only grey images can be given in another number. "
       "Choose domains that are grey or of equally many channels."
     )
   if height * image_shape[1] != width * image_shape[0]:
     raise ValueError(
-      f"images of '{source.name}' are {source.image_shape}, wanted "
+      f"images of '{dataset.name}' are {shape}, wanted "
       f"{tuple(image_shape)}: other proportions would distort them. Crop or "
       "pad them in a builder of your own."
     )
 
 
 def _check_number_of_classes(source, target):
-  if source.num_classes != target.num_classes:
+  ours, theirs = source.fact("num_classes"), target.fact("num_classes")
+  if ours != theirs:
     raise ValueError(
-      f"'{source.name}' has {source.num_classes} classes, the target "
-      f"'{target.name}' has {target.num_classes}: wanted the same ones. Choose "
+      f"'{source.name}' has {ours} classes, the target "
+      f"'{target.name}' has {theirs}: wanted the same ones. Choose "
       "domains of one task."
     )
 
@@ -145,13 +155,13 @@ def _check_classes(sources, target, unknown):
     )
 
 
-def _sample(source, count):
+def _sample(dataset, count):
   """The largest value and the known classes of examples spread over a set."""
-  count = min(count, len(source))
-  indices = np.linspace(0, len(source) - 1, count).astype(int).tolist()
+  count = min(count, len(dataset))
+  indices = np.linspace(0, len(dataset) - 1, count).astype(int)
   brightest, classes = 0, set()
   for start in range(0, count, _SAMPLE):  # all at once may be a lot of memory
-    for image, label in source.read_pairs(indices[start : start + _SAMPLE]):
-      brightest = max(brightest, int(image.max()))
-      classes.add(int(label))
+    stored = dataset.read(indices[start : start + _SAMPLE])
+    brightest = max(brightest, int(stored["x"].max()))
+    classes |= set(stored.get("y", np.array([], int)).tolist())
   return brightest, {label for label in classes if label >= 0}

@@ -4,9 +4,9 @@ import jax
 import numpy as np
 import pytest
 
-from robust_jax.data.aligned import aligned, in_shape
-from robust_jax.data.paired_feed import paired_feed
-from robust_jax.data.source import Source
+from robust_jax.data.images import image_dataset, image_shape
+from robust_jax.data.match_shapes import in_shape, match_shapes
+from robust_jax.data.paired_loader import paired_loader
 
 
 def images(shape, num_examples=40, name="toy", **fields):
@@ -17,7 +17,14 @@ def images(shape, num_examples=40, name="toy", **fields):
   def read_pairs(indices):
     return ((x[i], fields["label"](i)) for i in indices)
 
-  return Source(name, shape, fields["num_classes"], num_examples, read_pairs)
+  return image_dataset(
+    name,
+    shape,
+    fields["num_classes"],
+    num_examples,
+    read_pairs,
+    unknown_labels=True,
+  )
 
 
 def read(source):
@@ -54,36 +61,36 @@ def test_what_fits_already_is_left_alone():
 def test_the_common_shape_is_the_largest_and_can_be_fed():
   usps, mnist_m = images((16, 16, 1)), images((28, 28, 3))
   for domains in ((usps, mnist_m), (mnist_m, usps)):
-    (source,), target = aligned([domains[0]], domains[1])
-    assert source.image_shape == target.image_shape == (28, 28, 3)
-    feed = paired_feed([source], target, 8, seed=0)
-    batch = feed.fetch(feed.resident, next(feed.requests(0)))
+    (source,), target = match_shapes([domains[0]], domains[1])
+    assert image_shape(source) == image_shape(target) == (28, 28, 3)
+    loader = paired_loader([source], target, 8, seed=0)
+    batch = loader.decode(loader.device_data, next(loader.indices(0)))
     assert batch["source"]["x"].shape == batch["target"]["x"].shape
 
 
 def test_a_given_shape_goes_before_the_largest():
-  sources, target = aligned(
+  sources, target = match_shapes(
     [images((16, 16, 1)), images((32, 32, 1))], images((28, 28, 3)), (8, 8, 3)
   )
-  assert {s.image_shape for s in (*sources, target)} == {(8, 8, 3)}
+  assert {image_shape(d) for d in (*sources, target)} == {(8, 8, 3)}
 
 
 def test_a_rare_class_of_the_source_is_found():
   # One example in 5000, between those that are looked at first.
   source = images((1, 1, 1), 5000, label=lambda i: int(i == 2))
   target = images((1, 1, 1), label=lambda i: 1)
-  aligned([source], target)
+  match_shapes([source], target)
 
 
 def test_labels_of_the_target_may_be_unknown():
-  aligned([images((4, 4, 1))], images((4, 4, 1), label=lambda i: -1))
+  match_shapes([images((4, 4, 1))], images((4, 4, 1), label=lambda i: -1))
 
 
 def test_several_sources_share_the_classes():
   low, high = (
     images((4, 4, 1), label=lambda i, k=k: k + i % 5) for k in (0, 5)
   )
-  aligned([low, high], images((4, 4, 1)))
+  match_shapes([low, high], images((4, 4, 1)))
 
 
 GREY = images((4, 4, 1), name="grey")
@@ -113,9 +120,9 @@ GREY = images((4, 4, 1), name="grey")
 )
 def test_domains_that_do_not_fit_are_refused(source, target, shape, message):
   with pytest.raises(ValueError, match=message):
-    aligned([source], target, shape)
+    match_shapes([source], target, shape)
 
 
 def test_no_source_is_refused():
   with pytest.raises(ValueError, match="no source domain"):
-    aligned([], GREY)
+    match_shapes([], GREY)

@@ -1,4 +1,4 @@
-"""What holds for two streams of different length that are fed side by side."""
+"""Laws of two streams of different length that are loaded side by side."""
 
 import itertools
 import json
@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robust_jax import parallel
-from robust_jax.data.feed import Feed
-from robust_jax.data.paired_feed import paired_feed
-from robust_jax.data.source import Source
+from robust_jax.data.images import image_dataset
+from robust_jax.data.loader import Loader
+from robust_jax.data.paired_loader import paired_loader
 from robust_jax.training.loop import Plan, train
 from robust_jax.training.monitor import Monitor
 from robust_jax.types import State, Task
@@ -27,12 +27,14 @@ def toy(num_examples, name="toy", label=lambda i: i, shape=(1, 2, 1)):
   def read_pairs(indices):
     return [(np.full(shape, i, np.uint8), label(i)) for i in indices]
 
-  return Source(name, shape, 256, num_examples, read_pairs)
+  return image_dataset(
+    name, shape, 256, num_examples, read_pairs, unknown_labels=True
+  )
 
 
-def take(feed, start, count):
-  requests = itertools.islice(feed.requests(start), count)
-  batches = [feed.fetch(feed.resident, request) for request in requests]
+def take(loader, start, count):
+  rows = itertools.islice(loader.indices(start), count)
+  batches = [loader.decode(loader.device_data, indices) for indices in rows]
   return [jax.tree.map(np.asarray, batch) for batch in batches]
 
 
@@ -53,34 +55,34 @@ def stream(batches, domain):
 def test_each_stream_covers_its_data_once_per_epoch_of_its_own(
   limit, num_source, num_target
 ):
-  feed = paired_feed(
+  loader = paired_loader(
     [toy(num_source)], toy(num_target), 8, seed=0, resident_limit_bytes=limit
   )
-  batches = take(feed, 0, 12)
+  batches = take(loader, 0, 12)
   for domain, size in (("source", num_source), ("target", num_target)):
     seen = stream(batches, domain)
     for start in range(0, len(seen) - size + 1, size):
       epoch = np.sort(seen[start : start + size])
       np.testing.assert_array_equal(epoch, np.arange(size))
-  assert feed.num_steps == -(-max(num_source, num_target) // 8)
+  assert loader.num_steps == -(-max(num_source, num_target) // 8)
 
 
 @pytest.mark.parametrize("limit", [STREAMED, RESIDENT])
 @pytest.mark.parametrize("start", [1, 5, 11])
 def test_a_restart_continues_as_if_never_interrupted(limit, start):
-  feed, again = (
-    paired_feed(
+  loader, again = (
+    paired_loader(
       [toy(30), toy(13)], toy(21), 8, seed=5, resident_limit_bytes=limit
     )
     for _ in range(2)
   )
-  assert_same(take(again, start, 4), take(feed, 0, start + 4)[start:])
-  assert len(take(feed, 10**12, 1)) == 1
+  assert_same(take(again, start, 4), take(loader, 0, start + 4)[start:])
+  assert len(take(loader, 10**12, 1)) == 1
 
 
 def test_streamed_batches_equal_resident_ones():
   streamed, resident = (
-    paired_feed(
+    paired_loader(
       [toy(30), toy(13)], toy(21), 8, seed=5, resident_limit_bytes=limit
     )
     for limit in (STREAMED, RESIDENT)
@@ -89,42 +91,42 @@ def test_streamed_batches_equal_resident_ones():
 
 
 @pytest.mark.parametrize("limit", [STREAMED, RESIDENT])
-def test_the_targets_labels_change_nothing_that_is_fed(limit):
-  feeds = [
-    paired_feed(
+def test_the_targets_labels_change_nothing_that_is_loaded(limit):
+  loaders = [
+    paired_loader(
       [toy(30)], toy(21, label=label), 8, seed=1, resident_limit_bytes=limit
     )
     for label in (lambda i: i, lambda i: (7 * i) % 21, lambda i: -1)
   ]
-  assert_same(*(take(feed, 0, 6) for feed in feeds[:2]))
-  assert_same(*(take(feed, 0, 6) for feed in feeds[1:]))
-  for feed in feeds:
-    assert set(take(feed, 0, 1)[0]["target"]) == {"x", "mask", "domain"}
-    assert "y" not in next(feed.requests(0))["target"]
-    assert "y" not in (feed.resident["target"] or ())
+  assert_same(*(take(loader, 0, 6) for loader in loaders[:2]))
+  assert_same(*(take(loader, 0, 6) for loader in loaders[1:]))
+  for loader in loaders:
+    assert set(take(loader, 0, 1)[0]["target"]) == {"x", "mask", "domain"}
+    assert "y" not in next(loader.indices(0))["target"]
+    assert "y" not in (loader.device_data["target"] or ())
     jax.tree.map(
-      np.testing.assert_array_equal, feed.resident, feeds[0].resident
+      np.testing.assert_array_equal, loader.device_data, loaders[0].device_data
     )
 
 
 def test_domains_of_the_same_images_are_shuffled_apart():
-  feed = paired_feed([toy(64), toy(64)], toy(64), 16, seed=0)
-  batches = take(feed, 0, 4)
+  loader = paired_loader([toy(64), toy(64)], toy(64), 16, seed=0)
+  batches = take(loader, 0, 4)
   source, target = stream(batches, "source"), stream(batches, "target")
   domain = np.concatenate([batch["source"]["domain"] for batch in batches])
   first, second = source[domain == 0], source[domain == 1]
   assert (first == second).mean() < 0.2
   assert (source == target).mean() < 0.2
-  epochs = stream(take(feed, 0, 8), "target").reshape(2, 64)
+  epochs = stream(take(loader, 0, 8), "target").reshape(2, 64)
   assert (epochs[0] == epochs[1]).mean() < 0.2
-  other = paired_feed([toy(64), toy(64)], toy(64), 16, seed=1)
+  other = paired_loader([toy(64), toy(64)], toy(64), 16, seed=1)
   assert (stream(take(other, 0, 4), "target") == target).mean() < 0.2
 
 
 def test_sources_say_which_they_are_and_give_equally_many():
   sources = [toy(30, label=lambda i, d=d: d) for d in range(4)]
-  feed = paired_feed(sources, toy(9), 8, seed=0)
-  for batch in take(feed, 0, 3):
+  loader = paired_loader(sources, toy(9), 8, seed=0)
+  for batch in take(loader, 0, 3):
     source = batch["source"]
     assert source["domain"].dtype == np.int32
     assert np.bincount(source["domain"]).tolist() == [2, 2, 2, 2]
@@ -134,7 +136,7 @@ def test_sources_say_which_they_are_and_give_equally_many():
 
 
 def test_every_device_has_its_share_of_all_domains():
-  feed = paired_feed([toy(30), toy(30)], toy(9), 16, seed=0)
+  loader = paired_loader([toy(30), toy(30)], toy(9), 16, seed=0)
 
   def count(state, batch, key):
     del key
@@ -146,10 +148,10 @@ def test_every_device_has_its_share_of_all_domains():
       "spread": parallel.total(jnp.sum(source["domain"]) ** 2),
     }
 
-  step = parallel.simulate_step(count, 4, feed.fetch)
+  step = parallel.simulate_step(count, 4, loader.decode)
   state = State(jnp.int32(0), {}, {}, ())
-  request = next(feed.requests(0))
-  _, seen = step(state, feed.resident, request, jax.random.key(0))
+  indices = next(loader.indices(0))
+  _, seen = step(state, loader.device_data, indices, jax.random.key(0))
   assert seen["rows"].tolist() == [4, 4]
   assert seen["second"] == 2
   assert seen["spread"] == 4 * 2**2
@@ -178,43 +180,41 @@ def mean_gap():
 
 
 def test_the_loop_trains_on_pairs(tmp_path):
-  feed = paired_feed([toy(30)], toy(200), 8, seed=0)
-  validation = Feed(
-    (), lambda start: iter([{"mask": np.ones(8, np.float32)}]), _bare, 1
+  loader = paired_loader([toy(30)], toy(200), 8, seed=0)
+  validation = Loader(
+    (),
+    lambda start: iter([{"mask": np.ones(8, np.float32)}]),
+    parallel.decode_batch,
+    1,
   )
   plan = Plan(
     num_steps=6, log_every=2, evaluate_every=6, monitor=Monitor("accuracy")
   )
   key = jax.random.key(0)
-  outcome = train(mean_gap(), feed, validation, plan, key, tmp_path)
+  outcome = train(mean_gap(), loader, validation, plan, key, tmp_path)
   assert outcome.status == "finished"
   lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
   records = [json.loads(line) for line in lines]
   assert any(r.get("examples_per_second", 0) > 0 for r in records)
 
 
-def _bare(resident, request):
-  del resident
-  return request
-
-
 @pytest.mark.parametrize(
   ("make", "message"),
   [
-    (lambda: paired_feed([], toy(8), 8, seed=0), "no source domain"),
-    (lambda: paired_feed([toy(0)], toy(8), 8, seed=0), "'toy' is empty"),
-    (lambda: paired_feed([toy(8)], toy(0), 8, seed=0), "'toy' is empty"),
-    (lambda: paired_feed([toy(8)], toy(8), 0, seed=0), "batch_size = 0"),
-    (lambda: paired_feed([toy(8)], toy(8), 8, seed=-1), "seed = -1"),
+    (lambda: paired_loader([], toy(8), 8, seed=0), "no source domain"),
+    (lambda: paired_loader([toy(0)], toy(8), 8, seed=0), "'toy' is empty"),
+    (lambda: paired_loader([toy(8)], toy(0), 8, seed=0), "'toy' is empty"),
+    (lambda: paired_loader([toy(8)], toy(8), 0, seed=0), "batch_size = 0"),
+    (lambda: paired_loader([toy(8)], toy(8), 8, seed=-1), "seed = -1"),
     (
-      lambda: paired_feed([toy(8)] * 3, toy(8), 8, seed=0),
+      lambda: paired_loader([toy(8)] * 3, toy(8), 8, seed=0),
       "batch_size = 8 does not divide by 3 source domains",
     ),
     (
-      lambda: paired_feed(
+      lambda: paired_loader(
         [toy(8, "grey")], toy(8, "m", shape=(1, 2, 3)), 8, seed=0
       ),
-      r"'grey' are \(1, 2, 1\), those of the target 'm' \(1, 2, 3\)",
+      r"'grey' are uint8 \(1, 2, 1\), those of the target 'm' uint8 \(1, 2, 3",
     ),
   ],
 )

@@ -1,0 +1,65 @@
+"""Several datasets as one."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+
+from robust_jax.data.dataset import Dataset, allocate, describe
+
+
+def concatenate(datasets: Sequence[Dataset]) -> Dataset:
+  """All examples of the first dataset, then all of the second, and so on.
+
+  Of their facts those are kept on which all datasets agree.
+
+  Args:
+    datasets: one or more, of one spec, and decoded by one function.
+
+  Raises:
+    ValueError: their specs or their `decode` differ.
+  """
+  first = datasets[0]
+  if len(datasets) == 1:
+    return first
+  for other in datasets[1:]:
+    _check_alike(first, other)
+  starts = np.cumsum([0, *(len(dataset) for dataset in datasets)])
+
+  def read(indices):
+    indices = np.asarray(indices)
+    owners = np.searchsorted(starts, indices, side="right") - 1
+    stored = allocate(dict(first.spec), len(indices))
+    for number in np.unique(owners):
+      rows = owners == number
+      part = datasets[number].read(indices[rows] - starts[number])
+      leaves = zip(jax.tree.leaves(stored), jax.tree.leaves(part), strict=True)
+      for to, values in leaves:
+        to[rows] = values
+    return stored
+
+  return dataclasses.replace(
+    first,
+    name=" + ".join(dataset.name for dataset in datasets),
+    num_examples=int(starts[-1]),
+    read=read,
+    info={
+      name: fact
+      for name, fact in first.info.items()
+      if all(d.info.get(name) == fact for d in datasets)
+    },
+  )
+
+
+def _check_alike(first, other):
+  if dict(first.spec) != dict(other.spec):
+    raise ValueError(
+      f"examples of '{first.name}' are {describe(dict(first.spec))}, those of "
+      f"'{other.name}' {describe(dict(other.spec))}: expected one spec."
+    )
+  if first.decode is not other.decode:
+    raise ValueError(
+      f"'{first.name}' and '{other.name}' are decoded by different functions: "
+      "expected one function, so that the examples of both mean the same."
+    )

@@ -1,0 +1,115 @@
+"""Datasets of 8-bit images of one shape, each with a class."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from robust_jax.data.dataset import Dataset, allocate
+from robust_jax.types import Batch, PyTree
+
+# Records decoded at a time: all of them at once would hold the data set in
+# memory three times, as records, as images and as the array wanted.
+_CHUNK = 1024
+
+
+def image_dataset(
+  name: str,
+  image_shape: tuple[int, int, int],
+  num_classes: int,
+  num_examples: int,
+  read_pairs: Callable[[list[int]], Iterable[tuple[np.ndarray, int]]],
+  *,
+  class_names: Sequence[str] | None = None,
+  unknown_labels: bool = False,
+) -> Dataset:
+  """A dataset of images `x`, uint8 `[H, W, C]`, and classes `y`, int32.
+
+  `x` is decoded to float32 in [0, 1].
+
+  Args:
+    name: what error messages call it.
+    image_shape: `(H, W, C)`.
+    num_classes: `K`; labels lie in 0..K-1.
+    num_examples: how many there are.
+    read_pairs: `(list of indices) -> (image uint8 [H, W, C], label)` of each,
+      in that order. It may be called from several threads at once.
+    class_names: K names. None numbers the classes.
+    unknown_labels: whether a label may be -1, which says that it is not known.
+
+  Returns:
+    The dataset. Its `read` raises ValueError where an image is not uint8 of
+    `image_shape`, or a label is not an integer in its range.
+
+  Raises:
+    ValueError: another number of names than of classes.
+  """
+  class_names = tuple(class_names or map(str, range(num_classes)))
+  if len(class_names) != num_classes:
+    raise ValueError(
+      f"{len(class_names)} class names for {num_classes} classes of '{name}': "
+      "wanted one each."
+    )
+  spec = {
+    "x": jax.ShapeDtypeStruct(tuple(image_shape), np.uint8),
+    "y": jax.ShapeDtypeStruct((), np.int32),
+  }
+  lowest = -1 if unknown_labels else 0
+
+  def read(indices):
+    stored = allocate(spec, len(indices))
+    for start in range(0, len(indices), _CHUNK):
+      chunk = np.asarray(indices[start : start + _CHUNK]).tolist()
+      for row, (image, label) in enumerate(read_pairs(chunk), start):
+        _check_image(name, indices[row], image, spec["x"])
+        _check_label(name, indices[row], label, lowest, num_classes)
+        stored["x"][row], stored["y"][row] = image, label
+    return stored
+
+  info = {"num_classes": num_classes, "class_names": class_names}
+  return Dataset(name, spec, num_examples, read, decode_images, info)
+
+
+def decode_images(stored: dict[str, PyTree]) -> Batch:
+  """Makes images `x`, uint8 in 0..255, float32 in [0, 1]."""
+  # XLA makes this of a division, NumPy does not: said outright, all agree.
+  x = jnp.asarray(stored["x"], jnp.float32) * (1 / 255)
+  return {**stored, "x": x}
+
+
+def image_shape(dataset: Dataset) -> tuple[int, int, int]:
+  """`(H, W, C)` of a dataset of images.
+
+  Raises:
+    ValueError: its inputs are no images.
+  """
+  x = dataset.field("x")
+  if not hasattr(x, "shape") or len(x.shape) != 3 or x.dtype != np.uint8:
+    raise ValueError(
+      f"inputs `x` of dataset '{dataset.name}' are {x}: expected images, uint8 "
+      "[H, W, C]."
+    )
+  return x.shape
+
+
+def _check_image(name, index, image, spec):
+  if image.shape != spec.shape or image.dtype != spec.dtype:
+    raise ValueError(
+      f"image {index} of '{name}' is {image.dtype} {image.shape}: "
+      f"wanted uint8 {spec.shape}. Prepare the data set anew with "
+      "8-bit images of one size."
+    )
+
+
+def _check_label(name, index, label, lowest, num_classes):
+  if not np.issubdtype(np.asarray(label).dtype, np.integer):
+    raise ValueError(
+      f"label {index} of '{name}' is {label!r}: wanted an integer."
+    )
+  if not lowest <= label < num_classes:
+    raise ValueError(
+      f"label {index} of '{name}' is {label}: wanted "
+      f"{lowest}..{num_classes - 1}. A split whose labels are kept secret "
+      "(often -1) can be neither trained on nor evaluated."
+    )

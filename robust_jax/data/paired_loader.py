@@ -1,0 +1,208 @@
+"""Loaders for domain adaptation: labelled source batches, unlabelled targets.
+
+Domains are of different sizes, so each is an endless stream of its own. MNIST-M
+is made of MNIST's digits, so each stream has a shuffle of its own too: in the
+same order a batch would hold every digit in both domains.
+"""
+
+import dataclasses
+import functools
+import itertools
+import math
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from robust_jax import checks
+from robust_jax.data.concatenate import concatenate
+from robust_jax.data.dataset import Dataset, describe
+from robust_jax.data.loader import (
+  RESIDENT_LIMIT_BYTES,
+  Loader,
+  evaluation_loader,
+  ordered_loader,
+)
+from robust_jax.types import Batch, PyTree
+
+
+def paired_loader(
+  sources: Sequence[Dataset],
+  target: Dataset,
+  batch_size: int,
+  *,
+  seed: int,
+  resident_limit_bytes: int = RESIDENT_LIMIT_BYTES,
+) -> Loader:
+  """Batches `{"source": Batch, "target": Batch}` without end.
+
+  The source batch has `x`, `y`, `mask` and `domain` int32 `[B]`, the number of
+  the source that a row is from; each gives equally many, and each device has
+  its share of all. The target batch has `mask` and its own `domain`, the next
+  number, and what the target has but `y`: its labels are neither kept in the
+  loader nor reach a step.
+
+  Each stream is one permutation after another of its whole dataset, drawn from
+  (seed, number of the stream, its own epoch). Nothing is skipped: a batch may
+  end one epoch and begin the next.
+
+  Args:
+    sources: one or several, with labels; all inputs of one spec
+      (`match_shapes`).
+    target: with inputs of the same spec. Its labels, if it has any, may be
+      unknown.
+    batch_size: B, over all processes, of each of the two batches.
+    seed: of the orders.
+    resident_limit_bytes: of each stream; a larger one is streamed.
+
+  Returns:
+    The loader, whose `num_steps` is an epoch of the longest stream, rounded up.
+
+  Raises:
+    ValueError: there is no source, a domain is empty, a source has no labels,
+      inputs differ in their spec, the batch size does not divide by sources
+      and devices, or the seed is negative.
+  """
+  checks.non_negative("seed", seed)
+  checks.at_least_one("batch_size", batch_size)
+  _check_domains(sources, target, batch_size)
+  stream = functools.partial(
+    _stream, seed=seed, resident_limit=resident_limit_bytes
+  )
+  rows = batch_size // len(sources)
+  labelled = [stream(s, number, rows) for number, s in enumerate(sources, 1)]
+  unlabelled = stream(_without_labels(target), 0, batch_size)
+
+  def indices(start):
+    streams = zip(*(loader.indices(start) for loader in labelled), strict=True)
+    pairs = zip(streams, unlabelled.indices(start), strict=True)
+    return ({"source": s, "target": t} for s, t in pairs)
+
+  def decode(device_data: PyTree, indices: PyTree) -> Batch:
+    parts = [
+      loader.decode(kept, rows) | {"domain": _filled(number, rows)}
+      for number, (loader, kept, rows) in enumerate(
+        zip(labelled, device_data["source"], indices["source"], strict=True)
+      )
+    ]
+    target = unlabelled.decode(device_data["target"], indices["target"])
+    domain = _filled(len(labelled), indices["target"])
+    return {
+      "source": jax.tree.map(lambda *rows: jnp.concatenate(rows), *parts),
+      "target": target | {"domain": domain},
+    }
+
+  device_data = {
+    "source": tuple(loader.device_data for loader in labelled),
+    "target": unlabelled.device_data,
+  }
+  num_steps = max(loader.num_steps for loader in (*labelled, unlabelled))
+  return Loader(device_data, indices, decode, num_steps)
+
+
+def paired_evaluation_loader(
+  sources: Sequence[Dataset], target: Dataset, batch_size: int
+) -> Loader:
+  """Every example of both once, in order, with all labels.
+
+  The shorter of the two is followed by batches of padding (mask 0).
+
+  Args:
+    sources: one or several; one after the other.
+    target: with inputs of the same spec. Its labels are for measuring alone.
+    batch_size: B, over all processes, of each of the two batches.
+
+  Raises:
+    ValueError: as `evaluation_loader`, a domain has no labels, or inputs differ
+      in their spec.
+  """
+  _check_domains(sources, target, len(sources))
+  target.field("y")
+  loaders = {
+    "source": evaluation_loader(concatenate(sources), batch_size),
+    "target": evaluation_loader(target, batch_size),
+  }
+  num_steps = max(loader.num_steps for loader in loaders.values())
+
+  def indices(start):
+    streams = (_then_padding(one.indices(0)) for one in loaders.values())
+    pairs = itertools.islice(zip(*streams, strict=True), start, num_steps)
+    return (dict(zip(loaders, pair, strict=True)) for pair in pairs)
+
+  def decode(device_data: PyTree, indices: PyTree) -> Batch:
+    return {
+      name: one.decode(device_data[name], indices[name])
+      for name, one in loaders.items()
+    }
+
+  device_data = {name: one.device_data for name, one in loaders.items()}
+  return Loader(device_data, indices, decode, num_steps)
+
+
+def _then_padding(stream):
+  for rows in stream:
+    yield rows
+  while True:
+    yield rows | {"mask": np.zeros_like(rows["mask"])}
+
+
+def _check_domains(sources, target, batch_size):
+  if not sources:
+    raise ValueError("no source domain is given: wanted one or more.")
+  if batch_size % len(sources):
+    raise ValueError(
+      f"batch_size = {batch_size} does not divide by {len(sources)} source "
+      "domains: choose a multiple of their number."
+    )
+  for domain in (*sources, target):
+    if len(domain) == 0:
+      raise ValueError(f"'{domain.name}' is empty: wanted some examples.")
+    if domain.field("x") != target.field("x"):
+      raise ValueError(
+        f"inputs of '{domain.name}' are {describe(domain.field('x'))}, those "
+        f"of the target '{target.name}' {describe(target.field('x'))}: wanted "
+        "one spec. Present images in a common shape "
+        "(robust_jax.data.match_shapes)."
+      )
+  for source in sources:
+    source.field("y")
+
+
+def _stream(dataset, number, batch_size, *, seed, resident_limit):
+  num_examples = len(dataset)
+
+  # A batch spans two epochs where one ends, more of a small data set.
+  @functools.lru_cache(maxsize=2 + batch_size // num_examples)
+  def permutation(epoch):
+    draw = np.random.default_rng((seed, number, epoch))
+    return draw.permutation(num_examples).astype(np.int32)
+
+  def order(step):
+    places = range(step * batch_size, (step + 1) * batch_size)
+    index = [permutation(p // num_examples)[p % num_examples] for p in places]
+    return np.array(index, np.int32), np.ones(batch_size, np.float32)
+
+  return ordered_loader(
+    dataset,
+    order,
+    num_examples=num_examples,
+    batch_size=batch_size,
+    num_steps=math.ceil(num_examples / batch_size),
+    resident_limit=resident_limit,
+  )
+
+
+def _without_labels(dataset: Dataset) -> Dataset:
+  def without(fields):
+    return {name: field for name, field in fields.items() if name != "y"}
+
+  return dataclasses.replace(
+    dataset,
+    spec=without(dataset.spec),
+    read=lambda indices: without(dataset.read(indices)),
+  )
+
+
+def _filled(number, rows):
+  return jnp.full(rows["mask"].shape, number, jnp.int32)
