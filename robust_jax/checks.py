@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from robust_jax.types import Array
+from robust_jax.types import Array, Objective, PyTree
 
 
 def images(x: Array) -> None:
@@ -44,6 +44,55 @@ def activations(x: Array) -> None:
       )
 
 
+def leading_axis(what: str, tree: PyTree, batch_size: int) -> None:
+  """All leaves are arrays that lead with the batch."""
+  for leaf in jax.tree.leaves(tree):
+    if leaf.shape[:1] != (batch_size,):
+      raise ValueError(
+        f"{what} of shape {leaf.shape}: expected [{batch_size}, ...], one for "
+        "each example."
+      )
+
+
+def classification(outputs: Any, targets: Any) -> None:
+  """outputs are logits `[B, K]`, or their shape, and targets labels `[B]`."""
+  if not (_is_array(targets) and targets.shape):
+    raise ValueError(
+      f"labels {_described(targets)}: expected one array [B] of class indices."
+    )
+  logits(outputs, targets.shape[0])
+  labels(targets, *outputs.shape)
+
+
+def same_classes(outputs: Any, reference: Any) -> None:
+  """outputs and reference are logits `[B, K]` of the same examples, classes."""
+  if not (_is_array(reference) and reference.shape):
+    raise ValueError(
+      f"reference logits {_described(reference)}: expected one array [B, K]."
+    )
+  logits(outputs, reference.shape[0])
+  if reference.shape != outputs.shape or not _is_floating(reference):
+    raise ValueError(
+      f"reference logits {_described(reference)}, {reference.dtype}: expected "
+      f"floats {list(outputs.shape)}, as the model returns."
+    )
+
+
+def objective(fn: Objective, outputs: PyTree, targets: PyTree) -> None:
+  """The objective takes such outputs and these targets, and returns `[B]`.
+
+  It is traced with no more than the shapes of the outputs, but with the targets
+  as they are: what it refuses of them, it refuses here.
+  """
+  value = jax.eval_shape(lambda outputs: fn(outputs, targets), outputs)
+  batch_size = jax.tree.leaves((targets, outputs))[0].shape[0]
+  if not (_is_array(value) and value.shape == (batch_size,)):
+    raise ValueError(
+      f"the objective returned {_described(value)}: expected one number for "
+      f"each example, [{batch_size}]."
+    )
+
+
 def labels(labels: Array, batch_size: int, num_classes: int) -> None:
   """labels is `[B]`, integer, in [0, num_classes)."""
   if labels.shape != (batch_size,):
@@ -71,7 +120,7 @@ def logits(logits: Any, batch_size: int) -> None:
     batch_size: B.
   """
   wanted = f"wanted logits, one array [{batch_size}, K]"
-  if not (hasattr(logits, "shape") and hasattr(logits, "dtype")):
+  if not _is_array(logits):
     raise ValueError(
       f"the model returned a {type(logits).__name__}: {wanted}. Pass a "
       "function that picks the logits, such as lambda x: model(x)[0]."
@@ -141,7 +190,19 @@ def _is_number(value: Any) -> bool:
   return isinstance(value, int | float | np.number)
 
 
+def _is_array(value: Any) -> bool:
+  return hasattr(value, "shape") and hasattr(value, "dtype")
+
+
+def _described(value: Any) -> str:
+  if _is_array(value):
+    return f"of shape {value.shape}"
+  return f"of type {type(value).__name__}"
+
+
 def _batch(what: str, x: Array) -> None:
+  if not _is_array(x):
+    raise ValueError(f"{what} of type {type(x).__name__}: expected one array.")
   if x.ndim < 2 or x.shape[0] == 0:
     raise ValueError(
       f"{what} of shape {x.shape}: wanted a batch [B, ...] of at least one "

@@ -1,7 +1,9 @@
 """Losses per example: logits `[B, K]`, labels `[B]` int -> `[B]` float32.
 
 Each is an `Objective`: it grows as the model gets worse on the label, and a
-search maximises it. Training minimises the mean of the same function.
+search maximises it. Training minimises the mean of the same function. Each
+refuses, in prose, what is no logits or no labels of theirs: shapes always,
+labels out of range where their values are known.
 
 A model may exclude a class by a logit of -inf, or of the smallest finite
 number: losses and gradients are then as if there were no such class.
@@ -13,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from robust_jax import checks
 from robust_jax.objective import Climbed, made_of
 from robust_jax.types import Array, Objective
 
@@ -30,7 +33,7 @@ def soft_margin(logits: Array, labels: Array) -> Array:
   it changes with logits that are all but equal, and with those that are so far
   apart that the softmax saturates.
   """
-  logits = logits.astype(jnp.float32)
+  logits, labels = _classification(logits, labels)
   is_label = jax.nn.one_hot(labels, logits.shape[-1], dtype=bool)
   best = jax.lax.stop_gradient(_best_other(logits, labels))
   origin = jnp.where(jnp.isfinite(best), best, 0.0)
@@ -46,7 +49,7 @@ def soft_margin(logits: Array, labels: Array) -> Array:
 def cross_entropy(logits: Array, labels: Array) -> Array:
   """`-log softmax(logits)[label]`; a search climbs the `soft_margin`."""
   return optax.softmax_cross_entropy_with_integer_labels(
-    logits.astype(jnp.float32), _index(labels)
+    *_classification(logits, labels)
   )
 
 
@@ -56,7 +59,7 @@ def margin(logits: Array, labels: Array) -> Array:
   Source: Carlini and Wagner 2017, "Towards Evaluating the Robustness of Neural
   Networks", f_6 with its sign reversed and without the cut at kappa.
   """
-  logits = logits.astype(jnp.float32)
+  logits, labels = _classification(logits, labels)
   return _best_other(logits, labels) - _of_label(logits, labels)
 
 
@@ -73,12 +76,12 @@ def dlr(logits: Array, labels: Array) -> Array:
   Source: Croce and Hein 2020, "Reliable evaluation of adversarial robustness
   with an ensemble of diverse parameter-free attacks", eq. 6.
   """
+  logits, labels = _classification(logits, labels)
   if logits.shape[-1] < 3:
     raise ValueError(
       f"the DLR loss needs 3 classes or more, got {logits.shape[-1]}: use "
       "losses.margin."
     )
-  logits = logits.astype(jnp.float32)
   top = jax.lax.top_k(logits, 3)[0]
   return _ratio(margin(logits, labels), top[:, 0] - top[:, 2], top[:, 2])
 
@@ -97,12 +100,13 @@ def targeted_dlr(target: Array) -> Objective:
   """
 
   def loss(logits: Array, labels: Array) -> Array:
+    logits, labels = _classification(logits, labels)
     if logits.shape[-1] < 4:
       raise ValueError(
         f"the targeted DLR loss needs 4 classes or more, got "
         f"{logits.shape[-1]}: use the difference of two logits."
       )
-    top = jax.lax.top_k(logits.astype(jnp.float32), 4)[0]
+    top = jax.lax.top_k(logits, 4)[0]
     # Not the mean of the two: the sum of large logits overflows.
     spread = top[:, 0] - top[:, 2] + 0.5 * (top[:, 2] - top[:, 3])
     return _ratio(towards(target)(logits, labels), spread, top[:, 3])
@@ -114,8 +118,9 @@ def towards(target: Array) -> Objective:
   """`z_t - z_y`, for `target [B]`: positive where it is above the label."""
 
   def loss(logits: Array, labels: Array) -> Array:
-    logits = logits.astype(jnp.float32)
-    return _of_label(logits, target) - _of_label(logits, labels)
+    logits, labels = _classification(logits, labels)
+    index = jnp.asarray(target, jnp.int32)
+    return _of_label(logits, index) - _of_label(logits, labels)
 
   return loss
 
@@ -125,7 +130,11 @@ def kl(logits: Array, reference: Array) -> Array:
 
   The place of the labels is taken by the logits that the answer should keep,
   as in TRADES (Zhang et al. 2019, eq. 5).
+
+  Raises:
+    ValueError: either is no logits, or of other classes than the other.
   """
+  checks.same_classes(logits, reference)
   log_p = jax.nn.log_softmax(reference.astype(jnp.float32))
   log_q = jax.nn.log_softmax(logits.astype(jnp.float32))
   return _relative_entropy(log_p, log_q)
@@ -180,8 +189,8 @@ def fooled_first(objective: Objective) -> Objective:
   def lift(objective: Objective) -> Objective:
     @functools.wraps(objective)
     def lifted(logits: Array, labels: Array) -> Array:
-      wrong = logits.argmax(axis=-1) != labels
       value = objective(logits, labels)
+      wrong = logits.argmax(axis=-1) != labels
       short = jnp.minimum(jax.lax.stop_gradient(value) + _ABOVE_ALL / 2, 0.0)
       return value + jnp.where(wrong, _ABOVE_ALL - short, 0.0)
 
@@ -207,16 +216,19 @@ def _ratio(margin: Array, spread: Array, smallest: Array) -> Array:
   return margin / jnp.where(usable, spread, 1.0)
 
 
-def _index(labels: Array) -> Array:
-  """Labels of 8 bits would be compared with classes modulo 256."""
-  return labels.astype(jnp.int32)
+def _classification(logits: Array, labels: Array) -> tuple[Array, Array]:
+  """Both, checked: float32 `[B, K]`, int32 `[B]`.
+
+  Labels of 8 bits would be compared with classes modulo 256.
+  """
+  checks.classification(logits, labels)
+  return jnp.asarray(logits, jnp.float32), jnp.asarray(labels, jnp.int32)
 
 
 def _of_label(logits: Array, labels: Array) -> Array:
-  index = _index(labels)[:, None]
-  return jnp.take_along_axis(logits, index, axis=-1)[:, 0]
+  return jnp.take_along_axis(logits, labels[:, None], axis=-1)[:, 0]
 
 
 def _best_other(logits: Array, labels: Array) -> Array:
-  is_label = jax.nn.one_hot(_index(labels), logits.shape[-1], dtype=bool)
+  is_label = jax.nn.one_hot(labels, logits.shape[-1], dtype=bool)
   return jnp.max(jnp.where(is_label, -jnp.inf, logits), axis=-1)

@@ -9,7 +9,7 @@ and another function of the same order keeps its digits.
 import functools
 from collections.abc import Callable
 
-from robust_jax.types import Array, LogitsFn, Objective
+from robust_jax.types import Array, Model, Objective, PyTree
 
 
 class Climbed:
@@ -50,7 +50,7 @@ def made_of(objective: Objective, make: Callable) -> Objective:
 
 
 def of_model(
-  objective: Objective, model: LogitsFn, labels: Array
-) -> Callable[[Array], Array]:
-  """x' `[B, ...]` -> `objective(model(x'), labels)`, for a search."""
-  return made_of(objective, lambda loss: lambda x: loss(model(x), labels))
+  objective: Objective, model: Model, targets: PyTree
+) -> Callable[[PyTree], Array]:
+  """x' -> `objective(model(x'), targets)` `[B]`, for a search."""
+  return made_of(objective, lambda loss: lambda x: loss(model(x), targets))

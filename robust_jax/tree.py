@@ -16,6 +16,11 @@ def expand(values: Array, like: Array) -> Array:
   return values.reshape(values.shape + (1,) * (like.ndim - values.ndim))
 
 
+def batch_size(tree: PyTree) -> int:
+  """The length of the axis that all leaves lead with."""
+  return jax.tree.leaves(tree)[0].shape[0]
+
+
 def where(mask: Array, a: PyTree, b: PyTree) -> PyTree:
   """Example i from `a` where `mask[i]`, from `b` elsewhere; `mask [B]`."""
   return jax.tree.map(

@@ -14,17 +14,28 @@ Array = jax.Array
 PyTree = Any
 Key = jax.Array  # a typed key: `jax.random.key(0)`
 
-LogitsFn = Callable[[Array], Array]
-"""x `[B, ...]` float in [0, 1] -> logits `[B, K]`; parameters closed over.
+Model = Callable[[PyTree], PyTree]
+"""x -> outputs: frozen inference, parameters closed over.
+
+Leaves of x lead with `B`: images `[B, ...]` in [0, 1], activations, or text as
+`{"tokens": [B, T], "mask": [B, T]}`. Outputs are the model's own: logits
+`[B, K]` of a classifier, boxes and scores of a detector.
 
 Pass `jax.tree_util.Partial(apply, params)` through `jit` and new parameters of
 the same shape do not recompile."""
 
-Objective = Callable[[Array, Array], Array]
-"""logits `[B, K]`, labels `[B]` -> `[B]`. Searches always maximise it."""
+LogitsFn = Model
+"""A `Model` that is a classifier: its outputs are logits `[B, K]`."""
 
-Attack = Callable[[Key, LogitsFn, Array, Array], Array]
-"""(key, logits_fn, x `[B, ...]`, labels `[B]`) -> x_adv `[B, ...]`."""
+Objective = Callable[[PyTree, PyTree], Array]
+"""(outputs, targets) -> `[B]`. Searches always maximise it.
+
+Leaves of targets lead with `B`: labels `[B]`, the clean logits `[B, K]`, padded
+boxes `[B, N, 4]` with their mask. An objective refuses what it is not for; see
+`attacks.compose` for when."""
+
+Attack = Callable[[Key, Model, PyTree, PyTree], PyTree]
+"""(key, model, x, targets) -> x_adv, like x in structure, shapes and dtypes."""
 
 Augmentation = Callable[[Key, Array], Array]
 """(key, x `[B, H, W, C]` in [0, 1]) -> x' like x; labels stay what they are."""
@@ -69,10 +80,11 @@ class PerturbationSet(NamedTuple):
       maximises `<grad, theta>`: the radius is included, so step sizes are
       fractions of it and no search knows a unit.
     apply: `(x, theta) -> x'`, a valid model input, differentiable in theta.
+    check: `(x)` raises ValueError on inputs that the set is not for, x' being
+      one that it is for: `checks.images`, `checks.activations`. Shapes are
+      checked always, values where they are concrete.
     grid: `(x, n) -> Grid` with n values of each parameter, or a number for each
       where n is a sequence; None where the set cannot be enumerated.
-    check: `(x)` raises ValueError on inputs that the set is not for; None is
-      for images in [0, 1].
     step: `(x, theta, grad, size) -> theta`, feasible, about `size` radii from
       theta and of larger `<grad, theta>`. The maximum over set and box is one
       step of size 1 away from `zero(x)`, and some steps of any size from
@@ -80,14 +92,14 @@ class PerturbationSet(NamedTuple):
       which this is true where every coordinate has a range of its own.
   """
 
-  zero: Callable[[Array], PyTree]
-  sample: Callable[[Key, Array], PyTree]
-  project: Callable[[Array, PyTree], PyTree]
-  steepest: Callable[[Array, PyTree], PyTree]
-  apply: Callable[[Array, PyTree], Array]
-  grid: Callable[[Array, int | Sequence[int]], Grid] | None = None
-  check: Callable[[Array], None] | None = None
-  step: Callable[[Array, PyTree, PyTree, Array | float], PyTree] | None = None
+  zero: Callable[[PyTree], PyTree]
+  sample: Callable[[Key, PyTree], PyTree]
+  project: Callable[[PyTree, PyTree], PyTree]
+  steepest: Callable[[PyTree, PyTree], PyTree]
+  apply: Callable[[PyTree, PyTree], PyTree]
+  check: Callable[[PyTree], None]
+  grid: Callable[[PyTree, int | Sequence[int]], Grid] | None = None
+  step: Callable[[PyTree, PyTree, PyTree, Array | float], PyTree] | None = None
 
 
 class SearchResult(NamedTuple):
@@ -103,13 +115,13 @@ class Search(Protocol):
   def __call__(
     self,
     key: Key,
-    objective: Callable[[Array], Array],
+    objective: Callable[[PyTree], Array],
     pset: PerturbationSet,
-    x: Array,
+    x: PyTree,
     /,
     **hyper: Any,
   ) -> SearchResult:
-    """Maximises `objective` (x' `[B, ...]` -> `[B]`) over `pset` around `x`."""
+    """Maximises `objective` (x' -> `[B]`) over `pset` around `x`."""
 
 
 class State(NamedTuple):

@@ -1,8 +1,7 @@
-"""Complete attacks: `(key, logits_fn, x, labels) -> x_adv`."""
+"""Complete attacks: `(key, model, x, targets) -> x_adv`."""
 
 from robust_jax.attacks.adversarial_patch import adversarial_patch
 from robust_jax.attacks.apgd_l1 import apgd_l1
-from robust_jax.attacks.at_features import at_features
 from robust_jax.attacks.autoattack import autoattack
 from robust_jax.attacks.bisect_eps import bisect_eps
 from robust_jax.attacks.carlini_wagner_l2 import carlini_wagner_l2
@@ -24,7 +23,6 @@ from robust_jax.attacks.worst_of_k import worst_of_k
 __all__ = [
   "adversarial_patch",
   "apgd_l1",
-  "at_features",
   "autoattack",
   "bisect_eps",
   "carlini_wagner_l2",

@@ -81,7 +81,7 @@ def autoattack(
     if version == "rand":
       key, key_draws = jax.random.split(key)
       logits_fn = jax.tree_util.Partial(_draw, key_draws, logits_fn)
-    num_classes = check_call(logits_fn, x, labels)
+    num_classes = check_call(logits_fn, x, labels).shape[1]
     outcome = suite.run(
       stages(norm, eps, version, num_classes),
       key,

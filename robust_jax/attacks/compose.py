@@ -10,12 +10,12 @@ from robust_jax.attacks.standalone import standalone
 from robust_jax.objective import of_model
 from robust_jax.on_cpu import canonicalize_on_cpu
 from robust_jax.types import (
-  Array,
   Attack,
   Key,
-  LogitsFn,
+  Model,
   Objective,
   PerturbationSet,
+  PyTree,
   Search,
 )
 
@@ -33,23 +33,34 @@ def compose(
                        losses.cross_entropy, num_steps=40)
       x_adv = attack(key, frozen(model, variables), x, labels)
 
+  Inputs are what the set is for, targets what the objective takes: with
+  `losses.kl` the targets are the clean logits, as in the inner problem of
+  TRADES; with an objective of yours they are any pytree, such as padded boxes
+  for a detector. Activations are attacked by the same function, as inputs of
+  the layers above them: see `perturbations.feature`.
+
   Args:
     search: how to look; see `robust_jax.search`.
-    pset: where to look; see `robust_jax.perturbations`.
-    objective: what to maximise; see `robust_jax.losses`. With
+    pset: where to look; see `robust_jax.perturbations`. Its `check` refuses x.
+    objective: what to maximise; see `robust_jax.losses`. Before anything is
+      computed it is traced once with the shapes of the model's outputs and
+      with the targets as they are, and refuses those it is not for. With
       `losses.targeted(...)` the labels are those that the adversary wants.
     **hyper: the search's own keyword arguments.
 
   Returns:
-    `(key, logits_fn, x, labels) -> x_adv`, x_adv `[B, ...]` in [0, 1] with x's
-    dtype. It raises ValueError on images, labels or a model's answer that
-    cannot be meant.
+    `(key, model, x, targets) -> x_adv`, of the structure, shapes and dtypes of
+    x. It raises ValueError on inputs, outputs or targets that cannot be meant.
   """
 
-  @functools.partial(standalone, check=pset.check or checks.images)
-  def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
-    model = canonicalize_on_cpu(logits_fn)
-    objective_of_x = of_model(objective, model, labels)
+  @functools.partial(
+    standalone,
+    check_input=pset.check,
+    check_outputs=functools.partial(checks.objective, objective),
+  )
+  def attack(key: Key, model: Model, x: PyTree, targets: PyTree) -> PyTree:
+    model = canonicalize_on_cpu(model)
+    objective_of_x = of_model(objective, model, targets)
     result = search(key, objective_of_x, pset, x, **hyper)
     return jax.lax.stop_gradient(pset.apply(x, result.theta))
 

@@ -7,21 +7,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from robust_jax import bounded_jit, checks
-from robust_jax.types import Array, Attack, Key, LogitsFn
+from robust_jax import bounded_jit, checks, tree
+from robust_jax.types import Array, Attack, Key, Model, PyTree
 
 
 def standalone(
-  attack: Attack, *, check: Callable[[Array], None] = checks.images
+  attack: Attack,
+  *,
+  check_input: Callable[[PyTree], None] = checks.images,
+  check_outputs: Callable[[PyTree, PyTree], None] = checks.classification,
 ) -> Attack:
   """The same attack, which checks what it is given and compiles itself.
 
       attack = standalone(my_attack)
-      x_adv = attack(key, logits_fn, x, labels)
+      x_adv = attack(key, model, x, labels)
 
-  Called with arrays, it refuses inputs and labels whose values cannot be meant,
-  and runs as one compiled program. The programs of the last few models are
-  kept. A model that is a pytree of its parameters, as `models.frozen` and
+  Called with arrays, it refuses inputs and targets whose values cannot be
+  meant, and runs as one compiled program. The programs of the last few models
+  are kept. A model that is a pytree of its parameters, as `models.frozen` and
   `jax.tree_util.Partial(apply, params)` make it, does not compile again for new
   parameters; a closure made anew does.
 
@@ -30,21 +33,25 @@ def standalone(
   are checked.
 
   Args:
-    attack: a pure function `(key, logits_fn, x, labels) -> x_adv`. It is given
-      labels as int32, whatever integers they were.
-    check: `(x)` raises ValueError where the attack is not for such inputs.
+    attack: a pure function `(key, model, x, targets) -> x_adv`. It is given
+      integer targets as int32, whatever integers they were.
+    check_input: `(x)` raises ValueError where the attack is not for such
+      inputs. By default they are images.
+    check_outputs: `(outputs, targets)` raises ValueError where it is not for
+      such outputs, of which it is given the shapes, or such targets. By default
+      the model is a classifier: logits `[B, K]`, two classes or more, and
+      labels `[B]` in 0..K-1.
 
   Returns:
-    the attack. It raises ValueError where `check` does; where the model does
-    not answer logits `[B, K]` of two classes or more; and on labels that are
-    not `[B]` integers in 0..K-1.
+    the attack. It raises ValueError where one of the checks does, and on
+    targets whose leaves do not lead with as many examples as x has.
   """
 
   @functools.wraps(attack)
-  def checked(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
-    x, labels = map(_as_array, (x, labels))
-    check_call(logits_fn, x, labels, check)
-    args = key, logits_fn, jnp.asarray(x), jnp.asarray(labels, jnp.int32)
+  def checked(key: Key, model: Model, x: PyTree, targets: PyTree) -> PyTree:
+    x, targets = map(_as_arrays, (x, targets))
+    check_call(model, x, targets, check_input, check_outputs)
+    args = key, model, _on_device(x), jax.tree.map(_in_32_bits, targets)
     if _is_traced(args):
       return attack(*args)
     return bounded_jit.call(attack, *args)
@@ -53,38 +60,54 @@ def standalone(
 
 
 def check_call(
-  logits_fn: LogitsFn,
-  x: Array,
-  labels: Array,
-  check: Callable[[Array], None] = checks.images,
-) -> int:
+  model: Model,
+  x: PyTree,
+  targets: PyTree,
+  check_input: Callable[[PyTree], None] = checks.images,
+  check_outputs: Callable[[PyTree, PyTree], None] = checks.classification,
+) -> PyTree:
   """Refuses what no attack can be called with, before anything is computed.
 
   Args:
-    logits_fn: the model.
-    x: inputs, refused by `check`.
-    labels: to be `[B]` integers in 0..K-1.
-    check: `(x)` raises ValueError where the attack is not for such inputs.
+    model: the model.
+    x: inputs.
+    targets: of each.
+    check_input: as for `standalone`.
+    check_outputs: likewise.
 
   Returns:
-    K, the number of classes.
+    the shapes of the model's outputs.
   """
-  check(x)
-  if _is_traced((logits_fn, x)):
-    answer = jax.eval_shape(logits_fn, x)
+  check_input(x)
+  checks.leading_axis("targets", targets, tree.batch_size(x))
+  if _is_traced((model, x)):
+    outputs = jax.eval_shape(model, x)
   else:
-    answer = bounded_jit.eval_shape(_ask, logits_fn, x)
-  checks.logits(answer, len(x))
-  checks.labels(labels, *answer.shape)
-  return answer.shape[1]
+    outputs = bounded_jit.eval_shape(_call, model, x)
+  check_outputs(outputs, targets)
+  return outputs
 
 
-def _ask(logits_fn: LogitsFn, x: Array) -> Array:
-  return logits_fn(x)
+def _call(model: Model, x: PyTree) -> PyTree:
+  return model(x)
 
 
-def _as_array(value) -> Array | np.ndarray:
-  return value if isinstance(value, jax.Array) else np.asarray(value)
+def _as_arrays(values: PyTree) -> PyTree:
+  """Lists become arrays, as numpy reads them; the rest of a pytree stays."""
+  return jax.tree.map(
+    lambda v: v if isinstance(v, jax.Array) else np.asarray(v),
+    values,
+    is_leaf=lambda v: isinstance(v, list),
+  )
+
+
+def _on_device(values: PyTree) -> PyTree:
+  return jax.tree.map(jnp.asarray, values)
+
+
+def _in_32_bits(values: Array) -> Array:
+  is_integer = np.issubdtype(values.dtype, np.integer)
+  return jnp.asarray(values, jnp.int32 if is_integer else None)
 
 
 def _is_traced(args) -> bool:

@@ -112,6 +112,7 @@ def affine(
       lambda g, r: r * jnp.sign(g), grad, ranges(x)
     ),
     apply=lambda x, theta: bilinear.warp(x, *_origins(x, theta), padding),
+    check=checks.images,
     grid=grid,
   )
 

@@ -1,4 +1,4 @@
-"""Noise in a hidden layer: a ball that knows no box."""
+"""A ball of perturbations of activations, without a box."""
 
 from typing import Literal
 
@@ -29,9 +29,13 @@ def feature(
 ) -> PerturbationSet:
   """Perturbations of activations, `||theta|| <= eps`, without a box.
 
-  x is here what a hidden layer answers, `[B, ...]`, and the victim the rest of
-  the model, so that `attacks.compose` attacks it as it does images;
-  `attacks.at_features` starts from images.
+  x is here what a hidden layer answers, `[B, ...]`, and the model attacked is
+  the rest of it:
+
+      model = split(SmallCNN(), variables)
+      attack = compose(search.pgd, feature(1.0), losses.cross_entropy)
+      h_adv = attack(key, model.head, model.features(x), labels)
+      logits = model.head(h_adv)
 
   Args:
     eps: radius in units of the activations, which have no scale of their own:

@@ -41,9 +41,6 @@ def flow(
   if nodes < 4:
     raise ValueError(f"nodes = {nodes}: a cubic spline has 4 or more.")
 
-  def zero(x):
-    return jnp.zeros((x.shape[0], nodes, nodes, 2), jnp.float32)
-
   def project(x, theta):
     limit = tree.expand(eps, theta)
     unit = _unit(theta)
@@ -77,6 +74,7 @@ def flow(
     project=project,
     steepest=lambda x, grad: tree.expand(eps, grad) * _unit(grad),
     apply=apply,
+    check=checks.images,
   )
 
 

@@ -83,5 +83,6 @@ def l0(
     project=project,
     steepest=lambda x, grad: keep(jnp.sign(grad), per_pixel(jnp.abs(grad))),
     apply=box.apply,
+    check=checks.images,
     step=step,
   )

@@ -61,6 +61,7 @@ def l1(eps: Array | float) -> PerturbationSet:
     project=project,
     steepest=steepest,
     apply=box.apply,
+    check=checks.images,
     step=lambda x, theta, grad, size: balls.toward_l1(
       theta, grad, box.radius(eps, x, 1), box.room(x, grad), size
     ),

@@ -55,5 +55,6 @@ def l2(eps: Array | float, *, exact: bool = True) -> PerturbationSet:
     project=project,
     steepest=steepest,
     apply=box.apply,
+    check=checks.images,
     step=step if exact else None,
   )

@@ -37,4 +37,5 @@ def linf(eps: Array | float) -> PerturbationSet:
     project=lambda x, theta: box.into(x, balls.onto_linf(theta, eps)),
     steepest=steepest,
     apply=box.apply,
+    check=checks.images,
   )

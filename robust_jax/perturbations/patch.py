@@ -83,7 +83,7 @@ def patch(
     corner = jax.lax.stop_gradient(jnp.round(theta["corner"]))
     return box.apply(x, theta["change"] * inside(x, corner))
 
-  return PerturbationSet(zero, sample, project, steepest, apply)
+  return PerturbationSet(zero, sample, project, steepest, apply, checks.images)
 
 
 def _allowed(size_name, size, image, name, given):

@@ -76,12 +76,17 @@ def photometric(
     cube = lattice.cube((n, n, colours, colours))
     return Grid(cube.size, lambda index: cube.at(index) * limit(x))
 
+  def check(x):
+    checks.images(x)
+    _check(x)
+
   return PerturbationSet(
     zero=lambda x: jnp.zeros_like(limit(x)),
     sample=sample,
     project=lambda x, theta: jnp.clip(theta, -limit(x), limit(x)),
     steepest=lambda x, grad: limit(x) * jnp.sign(grad),
     apply=_apply,
+    check=check,
     grid=grid,
   )
 

@@ -33,14 +33,18 @@ def product(a: PerturbationSet, b: PerturbationSet) -> PerturbationSet:
     between = a.apply(x, first)
     return first, first_order.step(b, between, theta[1], grad[1], size)
 
+  def check(x):
+    a.check(x)
+    b.check(x)
+
   return PerturbationSet(
     zero=lambda x: (a.zero(x), b.zero(x)),
     sample=sample,
     project=project,
     steepest=lambda x, grad: (a.steepest(x, grad[0]), b.steepest(x, grad[1])),
     apply=lambda x, theta: b.apply(a.apply(x, theta[0]), theta[1]),
+    check=check,
     grid=_grid(a, b) if a.grid and b.grid else None,
-    check=a.check,
     step=step,
   )
 

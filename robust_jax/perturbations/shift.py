@@ -100,6 +100,7 @@ def shift(
     project=project,
     steepest=steepest,
     apply=lambda x, theta: bilinear.warp(x, *_origins(x, theta), padding),
+    check=checks.images,
     grid=grid,
   )
 

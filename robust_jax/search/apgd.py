@@ -68,7 +68,7 @@ def apgd(
   windows = jnp.asarray(_windows(num_steps), jnp.float32)
   theta = pset.sample(key, x) if start is None else start
   best, grad = ascent.score_and_gradient(objective, pset, x, theta)
-  batch = jnp.zeros(x.shape[:1], jnp.float32)
+  batch = jnp.zeros(tree.batch_size(x), jnp.float32)
   state = _Step(
     theta=theta,
     previous=theta,

@@ -57,7 +57,7 @@ def clean_and_gradient(
   def unless_none_lost(i, carry):
     return jax.lax.cond(carry[3].any(), ask, lambda i, c: c, i, carry)
 
-  batch = x.shape[:1]
+  batch = (tree.batch_size(x),)
   start = clean, jnp.zeros(batch), clean, jnp.ones(batch, bool)
   _, value, grad, _ = jax.lax.fori_loop(0, 2, unless_none_lost, start)
   return SearchResult(clean, value), usable(grad)
@@ -76,7 +76,7 @@ def usable(grad: PyTree) -> PyTree:
 
 def nothing(pset: PerturbationSet, x: Array) -> SearchResult:
   """A result that any finite value beats."""
-  return SearchResult(pset.zero(x), jnp.full(x.shape[:1], -jnp.inf))
+  return SearchResult(pset.zero(x), jnp.full(tree.batch_size(x), -jnp.inf))
 
 
 def _score_and_raw_gradient(objective, pset, x, theta):

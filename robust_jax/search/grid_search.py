@@ -54,7 +54,7 @@ def grid_search(
     found = jax.vmap(lambda j: ascent.score(objective, pset, x, at(j)))(indices)
     value = jnp.where(jnp.isnan(found.value), -jnp.inf, found.value)
     winner = value.argmax(axis=0)
-    rows = jnp.arange(x.shape[0])
+    rows = jnp.arange(tree.batch_size(x))
     return tree.better(best, jax.tree.map(lambda t: t[winner, rows], found))
 
   clean = ascent.score(objective, pset, x, pset.zero(x))

@@ -1,7 +1,8 @@
 """The members that the contracts are held against, found, not listed.
 
-What a member can be held to is found out as well: whether a set adds theta to
-x, is convex, has a gradient; whether a search makes backward passes.
+What a member can be held to is found out as well: what inputs a set is for,
+whether it adds its perturbation to x, is convex, has a gradient; whether a
+search makes backward passes.
 """
 
 import functools
@@ -14,16 +15,19 @@ import jax.numpy as jnp
 from robust_jax import attacks, lookup, losses, perturbations, search
 from robust_jax.attacks.adversarial_patch import anywhere
 from robust_jax.attacks.cost import passes
-from robust_jax.types import Array, Attack, PerturbationSet
+from robust_jax.types import Array, Attack, PerturbationSet, PyTree
 
 SETS = lookup.members("perturbations")
 SEARCHES = lookup.members("search")
 ATTACKS = lookup.members("attacks")
 
-# Sets of hidden activations, which need not lie in [0, 1].
-UNBOXED = {"feature"}
 # What factories ask for and have no default of.
-REQUIRED = {"eps": 0.1, "k": 5, "height": 3, "width": 4}
+REQUIRED = {
+  "eps": 0.1,
+  "k": 5,
+  "height": 3,
+  "width": 4,
+}
 _PARTS = {"a": "l2", "b": "linf"}
 # A few steps, rounds, queries are as lawful as many.
 _FEW = 3
@@ -68,7 +72,7 @@ def make_attack(
       there is one.
   """
   factory = lookup.find("attacks", name)
-  ball = make_set("feature" if name == "at_features" else norm, scale)
+  ball = make_set(norm, scale)
   required = {
     "norm": norm,
     "eps": REQUIRED["eps"] * scale,
@@ -98,10 +102,10 @@ def make_attack(
   return factory(**options)
 
 
-def _plain_attack(key, logits_fn, x, labels):
+def _plain_attack(key, model, x, labels):
   """As a user writes one, who does not think of rounding or of checks."""
   del key
-  loss = lambda x_adv: losses.margin(logits_fn(x_adv), labels).sum()
+  loss = lambda x_adv: losses.margin(model(x_adv), labels).sum()
   step = REQUIRED["eps"] * jnp.sign(jax.grad(loss)(x))
   return jnp.clip(x + step, 0, 1).astype(x.dtype)
 
@@ -112,6 +116,35 @@ def scales(name: str) -> list[float]:
   if "eps" in inspect.signature(factory).parameters:
     return [0.0, 0.1, 1.0, 5.0, 20.0]
   return [0.0, 0.3, 1.0]
+
+
+def inputs(name: str, **options) -> PyTree:
+  """Six examples of the kind that the set of that name is for.
+
+  Args:
+    name: of the set.
+    **options: as for `images`; of no meaning for other kinds.
+  """
+  return _KINDS[kind_of(name)](**options)
+
+
+@functools.cache
+def kind_of(name: str) -> str:
+  """The first kind of input that the set's own check accepts."""
+
+  def accepts(sample):
+    try:
+      make_set(name).check(sample())
+    except ValueError:
+      return False
+    return True
+
+  return next(kind for kind, sample in _KINDS.items() if accepts(sample))
+
+
+def channels_of(name: str) -> list[int]:
+  """Numbers of channels to test the set with."""
+  return [1, 3] if kind_of(name) == "images" else [3]
 
 
 @functools.cache
@@ -126,9 +159,31 @@ def images(*, channels=3, low=0.0, high=1.0, edges=False):
   return low + (high - low) * unit
 
 
+def _activations(**options):
+  return 4 * images(**options) - 2
+
+
+# The widest first: whatever accepts activations accepts images too.
+_KINDS = {
+  "activations": _activations,
+  "images": images,
+}
+
+
+def random_like(seed, like, size=1.0):
+  """Normal random floats of the structure and shapes of a pytree."""
+  leaves, treedef = jax.tree.flatten(like)
+  keys = jax.random.split(jax.random.key(seed), len(leaves))
+  return treedef.unflatten(
+    size * jax.random.normal(key, leaf.shape)
+    for key, leaf in zip(keys, leaves, strict=True)
+  )
+
+
 def bumpy(x):
   """A smooth objective with many maxima, `[B, ...]` -> `[B]`."""
-  flat = x.reshape(x.shape[0], -1)
+  leaves = [leaf.reshape(len(leaf), -1) for leaf in jax.tree.leaves(x)]
+  flat = jnp.concatenate(leaves, axis=1).astype(jnp.float32)
   phase = jnp.arange(flat.shape[1])
   return jnp.sum(jnp.sin(9 * flat + phase) * jnp.cos(phase), axis=1)
 
@@ -136,7 +191,7 @@ def bumpy(x):
 @functools.cache
 def is_additive(name: str) -> bool:
   """apply(x, theta) is x + theta, as far as the box lets it."""
-  x, pset = images(low=0.4, high=0.6), make_set(name)
+  x, pset = inputs(name, low=0.4, high=0.6), make_set(name)
   theta = jax.jit(functools.partial(_feasible, name, 0))(x)
   if jax.tree.structure(theta) != jax.tree.structure(x):
     return False
@@ -153,7 +208,7 @@ def is_convex(name: str) -> bool:
     theta = jax.tree.map(lambda a, b: (a + b) / 2, *ends)
     return theta, make_set(name).project(x, theta)
 
-  theta, projected = middle(images(low=0.4, high=0.6))
+  theta, projected = middle(inputs(name, low=0.4, high=0.6))
   pairs = jax.tree.map(_close, theta, projected)
   return all(jax.tree.leaves(pairs))
 
@@ -161,7 +216,7 @@ def is_convex(name: str) -> bool:
 @functools.cache
 def has_gradient(name: str) -> bool:
   """A set without one is discrete: first-order searches have no say there."""
-  x, pset = images(), make_set(name)
+  x, pset = inputs(name), make_set(name)
   pull = jax.grad(lambda t: bumpy(pset.apply(x, t)).sum())
   grads = jax.tree.leaves(jax.jit(pull)(pset.zero(x)))
   return any(bool(jnp.any(grad != 0)) for grad in grads)

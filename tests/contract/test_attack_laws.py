@@ -21,9 +21,9 @@ from tests.contract.members import (
   ATTACKS,
   SEARCHES,
   SETS,
-  UNBOXED,
   images,
   is_additive,
+  kind_of,
   make_attack,
   make_set,
 )
@@ -82,11 +82,8 @@ def white_box():
   for name in ATTACKS:
     signature = inspect.signature(lookup.find("attacks", name))
     names = set(signature.parameters)
-    # Of features there is one search, that of `compose`; a user's attack is
-    # the user's.
-    if signature.return_annotation is not Attack or name == "at_features":
-      continue
-    if "attack" in names:
+    # A user's attack is the user's.
+    if signature.return_annotation is not Attack or "attack" in names:
       continue
     yield name, "linf"
     if "norm" in names and name != "autoattack":
@@ -161,7 +158,7 @@ BALLS = [
   name
   for name in SETS
   if "eps" in inspect.signature(lookup.find("perturbations", name)).parameters
-  and name not in UNBOXED
+  and kind_of(name) == "images"
 ]
 
 

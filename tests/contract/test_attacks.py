@@ -1,8 +1,7 @@
 """What every attack must refuse, accept and return.
 
 Each is called as a user calls it, with arrays and without `jax.jit`. The model
-answers more classes than eight bits count, in two parts for those attacks that
-ask for a hidden layer.
+answers more classes than eight bits count.
 """
 
 import functools
@@ -16,7 +15,6 @@ import pytest
 from jax.extend import core
 
 from robust_jax import bounded_jit, lookup
-from robust_jax.models.split import SplitModel
 from robust_jax.types import Attack
 from tests.contract.members import ATTACKS, make_attack
 
@@ -28,20 +26,14 @@ TRACES = []
 each_attack = pytest.mark.parametrize("name", ATTACKS)
 
 
-def flat(x):
-  return x.reshape(len(x), -1)
-
-
-def affine(weights, h):
+def affine(weights, x):
   TRACES.append(1)
-  return (h - 0.5).astype(jnp.float32) @ weights
+  return (x.reshape(len(x), -1) - 0.5).astype(jnp.float32) @ weights
 
 
 def model(seed=0):
   weights = jax.random.normal(jax.random.key(seed), (30, K))
-  return SplitModel(
-    jax.tree_util.Partial(flat), jax.tree_util.Partial(affine, weights)
-  )
+  return jax.tree_util.Partial(affine, weights)
 
 
 MODEL = model()
@@ -70,6 +62,8 @@ BAD = {
   "negative": (X, jnp.array([-1, 2, 3]), "labels from -1 to 3"),
   "one-hot": (X, jax.nn.one_hot(LABELS, K), r"shape \(3, 300\): wanted \[3\]"),
   "floats": (X, LABELS.astype(float), "dtype float32: wanted integers"),
+  "too few": (X, LABELS[:2], r"shape \(2,\): expected \[3, ...\]"),
+  "a dict": (X, {"label": LABELS}, "labels of type dict: expected one array"),
 }
 NO_CLASSIFIER = {
   "a tuple": (lambda x: (MODEL(x), {}), r"returned a tuple: .* lambda x"),
@@ -95,7 +89,7 @@ def test_bad_images_and_labels_are_refused(name, kind, nothing_runs):
   with pytest.raises(ValueError, match=message):
     attack_of(name)(KEY, MODEL, x, labels)
   with pytest.raises(ValueError, match=message):
-    attack_of(name)(KEY, MODEL, np.asarray(x), np.asarray(labels))
+    attack_of(name)(KEY, MODEL, *jax.tree.map(np.asarray, (x, labels)))
 
 
 @each_attack
@@ -150,7 +144,7 @@ def test_half_precision_stays_in_the_box_and_radius(name, dtype, batch_size):
   x = X[:batch_size].astype(dtype)
   result = attack_of(name)(KEY, MODEL, x, LABELS[:batch_size])
   if result.shape != x.shape:
-    return  # a patch, or activations
+    return  # a patch
   assert result.dtype == x.dtype
   x_adv, x = (np.asarray(a, np.float64) for a in (result, x))
   assert x_adv.min() >= 0

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from robust_jax import first_order, tree
 from tests.contract.members import (
   SETS,
-  UNBOXED,
+  channels_of,
   has_gradient,
-  images,
+  inputs,
   is_additive,
   is_convex,
   make_set,
+  random_like,
   scales,
 )
 
@@ -25,7 +26,9 @@ from tests.contract.members import (
 ROUNDING = 2e-6
 
 each_set = pytest.mark.parametrize("name", SETS)
-grey_and_colour = pytest.mark.parametrize("channels", [1, 3])
+each_set_grey_and_in_colour = pytest.mark.parametrize(
+  ("name", "channels"), [(n, c) for n in SETS for c in channels_of(n)]
+)
 seeds = st.integers(0, 2**16)
 few_examples = settings(deadline=None, max_examples=8)
 
@@ -72,46 +75,60 @@ def maximizer(name):
   return jax.jit(run)
 
 
-def random_like(seed, like, size=1.0):
-  leaves, treedef = jax.tree.flatten(like)
-  keys = jax.random.split(jax.random.key(seed), len(leaves))
-  return treedef.unflatten(
-    size * jax.random.normal(key, leaf.shape)
-    for key, leaf in zip(keys, leaves, strict=True)
-  )
+def of_floats(change, x):
+  """x, its floating leaves changed."""
+  floating = lambda t: jnp.issubdtype(t.dtype, jnp.floating)
+  return jax.tree.map(lambda t: change(t) if floating(t) else t, x)
+
+
+def is_like(x_adv, x):
+  """The same structure, shapes and dtypes."""
+  kinds = [jax.tree.map(lambda t: (t.shape, t.dtype), t) for t in (x_adv, x)]
+  return kinds[0] == kinds[1]
+
+
+def slope(name, x):
+  """The gradient to theta of some linear function of x', or any direction.
+
+  The latter in a set that has no gradient.
+  """
+  zero = function_of(name, "zero")(1.0, x)
+  if not has_gradient(name):
+    return random_like(1, zero)
+  return pull(name)(zero, 1.0, x, random_like(1, x))
 
 
 def close(a, b, atol=ROUNDING):
   jax.tree.map(lambda u, v: np.testing.assert_allclose(u, v, atol=atol), a, b)
 
 
-@each_set
-@grey_and_colour
+@each_set_grey_and_in_colour
 def test_zero_changes_nothing_and_is_feasible(name, channels):
-  x, apply = images(channels=channels), function_of(name, "apply")
+  x, apply = inputs(name, channels=channels), function_of(name, "apply")
   zero = function_of(name, "zero")(1.0, x)
-  np.testing.assert_array_equal(apply(1.0, x, zero), x)
   projected = function_of(name, "project")(1.0, x, zero)
-  np.testing.assert_array_equal(apply(1.0, x, projected), x)
+  for theta in (zero, projected):
+    x_adv = apply(1.0, x, theta)
+    jax.tree.map(np.testing.assert_array_equal, x_adv, x)
 
 
-@each_set
-@grey_and_colour
+@each_set_grey_and_in_colour
 @few_examples
 @given(data=st.data(), seed=seeds)
 def test_projection_is_idempotent(name, channels, data, seed):
-  x, scale = images(channels=channels), data.draw(st.sampled_from(scales(name)))
+  x = inputs(name, channels=channels)
+  scale = data.draw(st.sampled_from(scales(name)))
   project = function_of(name, "project")
   once = project(scale, x, wild(name)(seed, x))
   close(project(scale, x, once), once)
 
 
-@each_set
-@grey_and_colour
+@each_set_grey_and_in_colour
 @few_examples
 @given(data=st.data(), seed=seeds)
 def test_samples_are_feasible(name, channels, data, seed):
-  x, scale = images(channels=channels), data.draw(st.sampled_from(scales(name)))
+  x = inputs(name, channels=channels)
+  scale = data.draw(st.sampled_from(scales(name)))
   theta = function_of(name, "sample")(scale, jax.random.key(seed), x)
   projected = function_of(name, "project")(scale, x, theta)
   apply = function_of(name, "apply")
@@ -120,25 +137,21 @@ def test_samples_are_feasible(name, channels, data, seed):
 
 @each_set
 def test_samples_differ(name):
-  x, sample = images(), function_of(name, "sample")
+  x, sample = inputs(name), function_of(name, "sample")
   a, b = (sample(1.0, jax.random.key(seed), x) for seed in (0, 1))
   assert any(jax.tree.leaves(jax.tree.map(lambda u, v: (u != v).any(), a, b)))
 
 
-@each_set
-@grey_and_colour
+@each_set_grey_and_in_colour
 @few_examples
 @given(data=st.data(), seed=seeds)
 def test_result_is_a_valid_input(name, channels, data, seed):
-  x, scale = images(channels=channels), data.draw(st.sampled_from(scales(name)))
+  x = inputs(name, channels=channels)
+  scale = data.draw(st.sampled_from(scales(name)))
   theta = function_of(name, "project")(scale, x, wild(name)(seed, x))
   x_adv = function_of(name, "apply")(scale, x, theta)
-  assert x_adv.shape == x.shape
-  assert x_adv.dtype == x.dtype
-  assert jnp.isfinite(x_adv).all()
-  if name not in UNBOXED:
-    assert x_adv.min() >= 0
-    assert x_adv.max() <= 1
+  assert is_like(x_adv, x)
+  make_set(name).check(x_adv)
 
 
 @each_set
@@ -150,34 +163,31 @@ def test_bfloat16_input_keeps_its_dtype_and_theta_is_float32(name):
     thetas = pset.zero(x), sample, pset.project(x, sample)
     return thetas, pset.apply(x, sample)
 
-  x = images().astype(jnp.bfloat16)
+  x = of_floats(lambda t: t.astype(jnp.bfloat16), inputs(name))
   thetas, x_adv = jax.eval_shape(thetas_and_input, x)
   for theta in jax.tree.leaves(thetas):
     assert theta.dtype == jnp.float32
-    assert len(theta) == len(x)
-  assert x_adv.dtype == jnp.bfloat16
+    assert len(theta) == tree.batch_size(x)
+  assert is_like(x_adv, x)
 
 
 @each_set
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_half_precision_changes_no_coordinate_by_more_than_theta(name, dtype):
-  x, project = images().astype(dtype), function_of(name, "project")
-  theta = project(1.0, x, wild(name)(0, images()))
+  x = of_floats(lambda t: t.astype(dtype), inputs(name))
+  theta = function_of(name, "project")(1.0, x, wild(name)(0, inputs(name)))
   x_adv = function_of(name, "apply")(1.0, x, theta)
-  assert x_adv.dtype == x.dtype
-  assert name in UNBOXED or (x_adv.min() >= 0 and x_adv.max() <= 1)
+  assert is_like(x_adv, x)
+  make_set(name).check(x_adv)
   if is_additive(name):
     change = np.float64(x_adv) - np.float64(x)
     assert np.all(np.abs(change) <= np.abs(np.float64(theta)) + 1e-7)
 
 
-@each_set
-@grey_and_colour
+@each_set_grey_and_in_colour
 def test_no_feasible_theta_beats_the_steepest_or_the_maximizer(name, channels):
-  x = images(channels=channels, edges=True)
-  project = function_of(name, "project")
-  zero = function_of(name, "zero")(1.0, x)
-  grad = pull(name)(zero, 1.0, x, random_like(1, x))
+  x = inputs(name, channels=channels, edges=True)
+  project, grad = function_of(name, "project"), slope(name, x)
   steepest = tree.dot(grad, function_of(name, "steepest")(1.0, x, grad))
   theta = maximizer(name)(1.0, x, grad)
   close(project(1.0, x, theta), theta)
@@ -194,9 +204,8 @@ def test_no_feasible_theta_beats_the_steepest_or_the_maximizer(name, channels):
 def test_projection_of_something_huge_is_the_best_in_its_direction(name, size):
   if not is_convex(name):
     pytest.skip("the nearest point of a set that is not convex may be another")
-  x = images(edges=True)
-  zero = function_of(name, "zero")(1.0, x)
-  grad = pull(name)(zero, 1.0, x, random_like(1, x))
+  x = inputs(name, edges=True)
+  zero, grad = function_of(name, "zero")(1.0, x), slope(name, x)
   theta = function_of(name, "project")(1.0, x, tree.add(zero, size, grad))
   best = tree.dot(grad, maximizer(name)(1.0, x, grad))
   np.testing.assert_allclose(tree.dot(grad, theta), best, rtol=1e-5, atol=1e-5)
@@ -204,7 +213,7 @@ def test_projection_of_something_huge_is_the_best_in_its_direction(name, size):
 
 @each_set
 def test_projection_has_its_derivatives_in_both_modes(name):
-  x, step = images(edges=True), 3e-4
+  x, step = inputs(name, edges=True), 3e-4
   theta = wild(name)(0, x)
   along, across = (random_like(seed, theta) for seed in (1, 2))
 
@@ -222,10 +231,9 @@ def test_projection_has_its_derivatives_in_both_modes(name):
   close(forward, secant, atol=5e-3)  # rounding over twice the step
 
 
-@each_set
-@grey_and_colour
+@each_set_grey_and_in_colour
 def test_steepest_of_no_gradient_is_finite(name, channels):
-  x = images(channels=channels)
+  x = inputs(name, channels=channels)
   still = jax.tree.map(jnp.zeros_like, function_of(name, "zero")(1.0, x))
   steepest = function_of(name, "steepest")(1.0, x, still)
   assert all(jnp.isfinite(t).all() for t in jax.tree.leaves(steepest))
@@ -234,17 +242,16 @@ def test_steepest_of_no_gradient_is_finite(name, channels):
 @each_set
 def test_steepest_ignores_the_scale_of_the_gradient(name):
   # A tiny gradient must not be swallowed by a constant in a denominator.
-  x, steepest = images(), function_of(name, "steepest")
+  x, steepest = inputs(name), function_of(name, "steepest")
   grad = random_like(2, function_of(name, "zero")(1.0, x))
   tiny = jax.tree.map(lambda g: 1e-25 * g, grad)
   close(steepest(1.0, x, tiny), steepest(1.0, x, grad))
 
 
-@each_set
-@grey_and_colour
+@each_set_grey_and_in_colour
 def test_apply_is_differentiable(name, channels):
   # Black and white pixels too, at the very edge of the box.
-  x = images(channels=channels).round()
+  x = of_floats(jnp.round, inputs(name, channels=channels))
   zero = function_of(name, "zero")(1.0, x)
   sample = function_of(name, "sample")(1.0, jax.random.key(3), x)
   for theta in (zero, sample):
@@ -262,18 +269,18 @@ def test_what_has_no_gradient_can_be_enumerated(name):
   assert has_gradient(name) or make_set(name).grid is not None
 
 
-@each_set
-@grey_and_colour
+@each_set_grey_and_in_colour
 def test_grid_is_feasible(name, channels):
   pset = make_set(name)
   if pset.grid is None:
     pytest.skip("cannot be enumerated")
-  x = images(channels=channels)
+  x = inputs(name, channels=channels)
   size, at = pset.grid(x, 3)
   # Sixteen points of it, to keep this short.
   points = jax.jit(jax.vmap(at))(jnp.arange(0, size, max(1, size // 16)))
   assert all(t.dtype == jnp.float32 for t in jax.tree.leaves(points))
-  assert all(t.shape[1] == len(x) for t in jax.tree.leaves(points))
+  batch_sizes = {t.shape[1] for t in jax.tree.leaves(points)}
+  assert batch_sizes == {tree.batch_size(x)}
   apply = jax.jit(jax.vmap(lambda t: pset.apply(x, t)))
   project = jax.jit(jax.vmap(lambda t: pset.project(x, t)))
   close(apply(project(points)), apply(points))
@@ -281,7 +288,7 @@ def test_grid_is_feasible(name, channels):
 
 @each_set
 def test_one_radius_per_example_acts_on_each_alone(name):
-  x, project = images(), function_of(name, "project")
+  x, project = inputs(name), function_of(name, "project")
   theta = wild(name)(4, x)
   of_each = [0.0, 0.5, 1.0, 1.0, 0.5, 0.0]
   together = project(jnp.array(of_each), x, theta)

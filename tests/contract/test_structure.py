@@ -11,6 +11,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 LAYERS = [
   ["types"],
   [
+    "checks",
     "computed_once",
     "fast_convolution",
     "objective",
@@ -19,7 +20,6 @@ LAYERS = [
     "shorten_messages",
   ],
   [
-    "checks",
     "identity",
     "joining",
     "lookup",

@@ -12,7 +12,7 @@ from PIL import Image
 
 from experiments import runs
 from experiments.configs.adversarial import digits_pgd
-from robust_jax import attacks, lookup
+from robust_jax import attacks, lookup, perturbations, search
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -23,7 +23,7 @@ def _code_blocks(name):
 
 
 def test_the_attack_of_the_walk_through(tmp_path, monkeypatch):
-  attack, section, call = _code_blocks("docs/adding_an_attack.md")
+  attack, section, call, _ = _code_blocks("docs/adding_an_attack.md")
   assert len(attack.strip().splitlines()) < 30
   (tmp_path / "my_attacks.py").write_text(attack)
   monkeypatch.syspath_prepend(tmp_path)
@@ -53,6 +53,26 @@ def test_the_attack_of_the_walk_through(tmp_path, monkeypatch):
   assert jnp.allclose(known["x_adv"], expected, atol=1e-6)
   with pytest.raises(ValueError, match="labels from 2 to 2"):
     exec(call, known | {"labels": jnp.full(3, 2)})
+
+
+def test_the_objective_of_the_walk_through():
+  *_, objective = _code_blocks("docs/adding_an_attack.md")
+  x = jnp.full((2, 4, 4, 1), 0.5)
+  known = {
+    "jnp": jnp,
+    "attacks": attacks,
+    "search": search,
+    "perturbations": perturbations,
+    "key": jax.random.key(0),
+    "detector": lambda x: {"boxes": x[:, :2, :, 0]},
+    "x": x,
+    "boxes": x[:, :2, :, 0],
+    "mask": jnp.array([[1, 1], [1, 0]]),
+  }
+  exec(objective, known)
+  moved = jnp.abs(known["x_adv"] - x)[..., 0] > 7 / 255
+  assert moved[0, :2].all()
+  assert moved[1, 0].all()
 
 
 def test_the_robustness_tests_run():

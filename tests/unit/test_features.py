@@ -1,4 +1,4 @@
-"""Attacks on a hidden layer, and two sets at once."""
+"""Attacks on activations, and two sets at once."""
 
 import flax.linen as nn
 import jax
@@ -63,11 +63,12 @@ def test_a_model_is_its_head_of_its_features(model):
 def test_noise_before_a_linear_head_gains_eps_times_the_dual_norm(norm, dual):
   model, outer = two_layers()
   eps = jnp.array([0.0, 0.1, 0.5, 2.0])
-  attack = attacks.at_features(
+  attack = attacks.compose(
     search.pgd, perturbations.feature(eps, norm), losses.margin
   )
-  h_adv = jax.jit(attack)(KEY, model, X, Y)
-  noise = h_adv - model.features(X)
+  features = model.features(X)
+  h_adv = jax.jit(attack)(KEY, model.head, features, Y)
+  noise = h_adv - features
   # Against each rival class the best gain is known; the worst rival counts.
   gaps = outer.T[None] - outer.T[Y][:, None]
   margins = model(X) - model(X)[jnp.arange(4), Y][:, None]
@@ -86,23 +87,6 @@ def test_noise_before_a_linear_head_gains_eps_times_the_dual_norm(norm, dual):
   assert jnp.all(tree.norm(noise, ord_of_norm) <= eps + 1e-5)
 
 
-def test_the_hidden_layer_is_asked_once():
-  model, _ = two_layers()
-  asked = []
-
-  def features(x):
-    jax.debug.callback(lambda: asked.append(1))
-    return model.features(x)
-
-  attack = attacks.at_features(
-    search.pgd, perturbations.feature(0.1), losses.margin, num_steps=5
-  )
-  run = jax.jit(lambda x: attack(KEY, SplitModel(features, model.head), x, Y))
-  run(X)
-  jax.effects_barrier()
-  assert len(asked) == 1
-
-
 def test_new_parameters_do_not_recompile():
   traces = []
 
@@ -111,22 +95,25 @@ def test_new_parameters_do_not_recompile():
     return losses.margin(logits, labels)
 
   attack = jax.jit(
-    attacks.at_features(search.fgsm, perturbations.feature(0.1), objective)
+    attacks.compose(search.fgsm, perturbations.feature(0.1), objective)
   )
   counts = []
   for seed in range(2):
     variables = jax.jit(MODELS[0].init)(jax.random.key(seed), X)
-    attack(KEY, split(MODELS[0], variables), X, Y)
+    model = split(MODELS[0], variables)
+    attack(KEY, model.head, model.features(X), Y)
     counts.append(len(traces))
   assert counts[0] == counts[1]
 
 
-def test_a_model_in_one_piece_is_refused():
-  attack = attacks.at_features(
+def test_what_cannot_be_meant_is_refused():
+  model, _ = two_layers()
+  attack = attacks.compose(
     search.pgd, perturbations.feature(0.1), losses.margin
   )
-  with pytest.raises(ValueError, match="in one piece: wanted one"):
-    attack(KEY, lambda x: x[:, 0, :3, 0], X, Y)
+  features = model.features(X).at[0, 0].set(jnp.nan)
+  with pytest.raises(ValueError, match="activations with values from nan"):
+    attack(KEY, model.head, features, Y)
   with pytest.raises(ValueError, match="Dense has no method 'features'"):
     split(nn.Dense(3), {})
   with pytest.raises(ValueError, match="norm = 'l3': wanted 'l1', 'l2'"):

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from robust_jax import attacks, losses
+from robust_jax import attacks, checks, losses
 from robust_jax import perturbations as sets
 from robust_jax.attacks.cost import passes
 from robust_jax.search.random_search import random_search
@@ -24,6 +24,7 @@ def line() -> PerturbationSet:
     project=lambda x, theta: jnp.clip(theta, -1, 1),
     steepest=lambda x, grad: jnp.sign(grad),
     apply=jnp.add,
+    check=checks.activations,
   )
 
 
