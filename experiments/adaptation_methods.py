@@ -25,10 +25,10 @@ import rich.table
 from ml_collections import ConfigDict
 
 from experiments import build, runs, workdir
-from experiments.adaptation_report import HEADINGS, RULES
 from experiments.configs import adaptation, domain
 from experiments.origin import origin
 from experiments.output import writable
+from experiments.reports.adaptation_report import HEADINGS, RULES
 from experiments.run_command import (
   INTERRUPTED,
   ArgumentParser,

@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from experiments import build, output
 from experiments.check_config import check_config
-from experiments.evaluate import Contender, measure_curves
+from experiments.evaluate import measure_curves
 from experiments.provenance import provenance
 from robust_jax import lookup
 from robust_jax.attacks import suite
@@ -23,13 +23,14 @@ from robust_jax.data.loader import Loader, evaluation_loader
 from robust_jax.evaluation import report
 from robust_jax.evaluation.masking import masking_checks
 from robust_jax.training.progress import StageProgress
+from robust_jax.types import LogitsFn
 from robust_jax.whole_file import whole_file
 
 _NUM_CHECKED = 200  # images that the gradient-masking checks look at
 
 
 def audit(
-  contender: Contender,
+  model: LogitsFn,
   config: ConfigDict,
   attacks: Sequence[str],
   path: pathlib.Path,
@@ -43,7 +44,7 @@ def audit(
   goes on where it was (`audit_state.npz`).
 
   Args:
-    contender: the model.
+    model: a frozen classifier.
     config: names data, seed and, in its section evaluation, the attacks.
     attacks: names of `config.evaluation.attacks`, "autoattack", whose norm, eps
       and version `config.evaluation.autoattack` gives, or attacks of the user's
@@ -57,10 +58,10 @@ def audit(
   """
   check_config(config)
   with output.locked(path, "--workdir"):
-    return _audit(contender, config, attacks, path, num_examples, save_images)
+    return _audit(model, config, attacks, path, num_examples, save_images)
 
 
-def _audit(contender, config, attacks, path, num_examples, save_images):
+def _audit(model, config, attacks, path, num_examples, save_images):
   dataset = build.dataset(config, "test")
   loader = evaluation_loader(
     dataset, config.evaluation.batch_size, num_examples=num_examples
@@ -72,7 +73,7 @@ def _audit(contender, config, attacks, path, num_examples, save_images):
     outcome = suite.run(
       _stages(config, attacks, dataset.fact("num_classes")),
       key_suite,
-      contender.logits_fn,
+      model,
       x,
       labels,
       check=in_ball(threat.norm, threat.eps)
@@ -83,7 +84,7 @@ def _audit(contender, config, attacks, path, num_examples, save_images):
     )
   findings = masking_checks(
     key_checks,
-    contender.logits_fn,
+    model,
     x[:_NUM_CHECKED],
     labels[:_NUM_CHECKED],
     lambda eps: ball(threat.norm, eps),
@@ -91,7 +92,7 @@ def _audit(contender, config, attacks, path, num_examples, save_images):
     searches=_searches(config.evaluation.attacks, attacks),
   )
   curves = measure_curves(
-    {path.name: contender}, config.evaluation, loader, key_checks
+    {path.name: model}, config.evaluation, loader, key_checks
   )
   result = {
     "num_examples": len(x),

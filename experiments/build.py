@@ -2,10 +2,11 @@
 
 import functools
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import flax.linen as nn
+import jax
 import numpy as np
 from ml_collections import ConfigDict
 
@@ -18,12 +19,11 @@ from experiments.sections import (
   mixing,
   perturbation_set,
 )
-from experiments.warm_start import warm_start
-from robust_jax import checks, lookup
+from robust_jax import lookup
 from robust_jax.adaptation import Alignment
 from robust_jax.attacks.standalone import standalone
 from robust_jax.data.augmentation import perturb
-from robust_jax.data.dataset import Dataset
+from robust_jax.data.dataset import Dataset, spec_of_batch
 from robust_jax.data.load import load
 from robust_jax.data.loader import Loader, evaluation_loader, training_loader
 from robust_jax.data.match_shapes import match_shapes
@@ -34,7 +34,7 @@ from robust_jax.data.paired_loader import (
 from robust_jax.search import expectation_over_transformation
 from robust_jax.training.loop import Plan
 from robust_jax.training.optimiser import optimiser
-from robust_jax.types import Attack, Task
+from robust_jax.types import Attack, Batch, PyTree, Task
 
 # Arguments of an attack, and of a search, before its options.
 _CALLED_WITH = 4
@@ -51,8 +51,15 @@ class Experiment(NamedTuple):
   plan: Plan
 
 
-def experiment(config: ConfigDict) -> Experiment:
+def experiment(
+  config: ConfigDict, warm_start: Callable[[PyTree], PyTree] | None = None
+) -> Experiment:
   """Everything that a config's training needs; fails before it starts.
+
+  Args:
+    config: of the run.
+    warm_start: what the model's initial variables become, as
+      `warm_start.warm_start_of` makes it of the section of that name.
 
   Raises:
     ValueError: a name or an option is unknown, or does not fit the others.
@@ -63,7 +70,7 @@ def experiment(config: ConfigDict) -> Experiment:
   training, validation, num_classes = loaders(config)
   steps = plan(config.training, training.num_steps)
   return Experiment(
-    task=task(config, model(config, num_classes), steps.num_steps),
+    task=task(config, model(config, num_classes), steps.num_steps, warm_start),
     training=training,
     validation=validation,
     plan=steps,
@@ -72,18 +79,29 @@ def experiment(config: ConfigDict) -> Experiment:
 
 def loaders(config: ConfigDict) -> tuple[Loader, Loader, int]:
   """For training and for validation, and the number of classes."""
-  if "sources" in config.data:
-    return _paired_loaders(config)
-  return _loaders(config)
+  return _kind(config).loaders(config)
+
+
+def dataset(config: ConfigDict, split: str) -> Dataset:
+  """The part `split` of the data that a trained model is for.
+
+  Of data between domains that is the target's.
+  """
+  return _kind(config).dataset(config, split)
+
+
+def batch_spec(config: ConfigDict) -> Batch:
+  """Shapes and dtypes of a batch as the training sees it, of two examples."""
+  return _kind(config).batch_spec(config)
 
 
 def _loaders(config):
-  train = dataset(config, "train")
+  train = _dataset(config, "train")
   training = training_loader(
     train, config.training.batch_size, seed=config.seed
   )
   validation = evaluation_loader(
-    dataset(config, "validation"), config.evaluation.batch_size
+    _dataset(config, "validation"), config.evaluation.batch_size
   )
   return training, validation, train.fact("num_classes")
 
@@ -111,10 +129,15 @@ def domains(config: ConfigDict, split: str) -> tuple[list[Dataset], Dataset]:
   part to train on.
 
   Raises:
-    ValueError: a section does not name the part, or the domains do not fit
-      together, see `data.match_shapes`.
+    ValueError: the data are none of domains, a section does not name the part,
+      or the domains do not fit together, see `data.match_shapes`.
   """
   data = config.data
+  if data.kind != "domains":
+    raise ValueError(
+      f"config.data.kind = '{data.kind}': wanted 'domains', which have sources "
+      "and a target."
+    )
   sources = [
     _load(data, name, section, split) for name, section in data.sources.items()
   ]
@@ -124,10 +147,46 @@ def domains(config: ConfigDict, split: str) -> tuple[list[Dataset], Dataset]:
   return match_shapes(sources, target, data.get("image_shape"))
 
 
-def dataset(config: ConfigDict, split: str) -> Dataset:
-  """The part of the data that `config.data.<split>` names."""
+def _target(config, split):
+  return domains(config, split)[1]
+
+
+def _dataset(config, split):
   data = config.data
   return _load(data, data.name, data, split)
+
+
+def _paired_spec(config):
+  sources, target = domains(config, "test")
+  domain = {"domain": jax.ShapeDtypeStruct((2,), np.int32)}
+  labelled, unlabelled = spec_of_batch(sources[0]), spec_of_batch(target)
+  del unlabelled["y"]
+  return {"source": labelled | domain, "target": unlabelled | domain}
+
+
+class _Kind(NamedTuple):
+  """What `config.data.kind` names: functions of the config."""
+
+  loaders: Callable[[ConfigDict], tuple[Loader, Loader, int]]
+  dataset: Callable[[ConfigDict, str], Dataset]
+  batch_spec: Callable[[ConfigDict], Batch]
+
+
+_KINDS = {
+  "dataset": _Kind(
+    _loaders, _dataset, lambda config: spec_of_batch(_dataset(config, "test"))
+  ),
+  "domains": _Kind(_paired_loaders, _target, _paired_spec),
+}
+
+
+def _kind(config) -> _Kind:
+  kind = config.data.get("kind")
+  if kind not in _KINDS:
+    raise ValueError(
+      f"config.data.kind = '{kind}': wanted one of {', '.join(_KINDS)}."
+    )
+  return _KINDS[kind]
 
 
 def _load(data, name, section, split, **options):
@@ -137,20 +196,6 @@ def _load(data, name, section, split, **options):
       f"one such as '{split}: train[:10%]' beside its other parts."
     )
   return load(name, section[split], data.get("data_dir"), **options)
-
-
-def first_images(
-  config: ConfigDict, split: str, num_examples: int
-) -> tuple[np.ndarray, np.ndarray]:
-  """The first images of a part, float32 `[N, H, W, C]` in [0, 1], and labels.
-
-  Raises:
-    ValueError: num_examples is below 1; of more than there are, all are read.
-  """
-  checks.at_least_one("num_examples", num_examples)
-  part = dataset(config, split)
-  batch = part.read(np.arange(min(num_examples, len(part))))
-  return np.float32(batch["x"]) / 255, batch["y"]
 
 
 def model(config: ConfigDict, num_classes: int) -> nn.Module:
@@ -170,7 +215,12 @@ def model(config: ConfigDict, num_classes: int) -> nn.Module:
   return call(make, num_classes=num_classes, **options)
 
 
-def task(config: ConfigDict, model: nn.Module, num_steps: int) -> Task:
+def task(
+  config: ConfigDict,
+  model: nn.Module,
+  num_steps: int,
+  warm_start: Callable[[PyTree], PyTree] | None = None,
+) -> Task:
   """The task of a config, with those of the config's parts that it takes."""
   options = dict(config.task)
   make = lookup.find("tasks", options.pop("name"))
@@ -186,7 +236,7 @@ def task(config: ConfigDict, model: nn.Module, num_steps: int) -> Task:
     },
     "alignment": lambda: alignment(config),
     "num_steps": lambda: num_steps,
-    "warm_start": lambda: call(warm_start, **config.warm_start),
+    "warm_start": lambda: warm_start,
     "augment": lambda: augmentation(config.augment),
     "mix": lambda: mixing(config.mix),
     "consistency": lambda: augmentation(config.consistency),

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from experiments import build, runs, workdir
 from experiments.per_model import per_model
+from experiments.run import load_run
 from robust_jax import identity, lookup
 from robust_jax.adapters.http_predictor import http_predictor
 from robust_jax.adapters.jax_predictor import jax_predictor
@@ -126,34 +126,26 @@ def _entrant(name, source, allow_imports, asking, variable):
 
 
 def _run(name, source, path, allow_imports):
-  if "name" not in workdir.read_config(path, allow_imports).data:
-    raise ValueError(
-      f"model '{name}': {path} is a run between domains. Wanted one on a data "
-      "set, or a function of your own that asks the network."
-    )
-  config, contender = runs.from_run(path, allow_imports=allow_imports)
-  shape = image_shape(build.dataset(config, "test"))
+  run = load_run(path, "best", allow_imports)
+  model = run.classifier()
+  shape = image_shape(run.dataset("test"))
   images = jax.ShapeDtypeStruct((1, *shape), np.float32)
-  predict = jax_predictor(contender.logits_fn)
+  predict = jax_predictor(model)
   return Entrant(
     name,
     source,
     "run",
-    identity.of_function(contender.logits_fn, images),
+    identity.of_function(model, images),
     lambda case, ids, images: predict(images),
-    contender.logits_fn,
-    parameters=_num_parameters(contender.logits_fn),
+    model,
+    parameters=_num_parameters(run.variables),
     declared="logits",
   )
 
 
-def _num_parameters(logits_fn) -> int:
-  """Of the collection "params": running statistics are not learned."""
-  return sum(
-    np.size(leaf)
-    for path, leaf in jax.tree_util.tree_leaves_with_path(logits_fn)
-    if any(getattr(key, "key", None) == "params" for key in path)
-  )
+def _num_parameters(variables) -> int:
+  """Running statistics are not learned."""
+  return sum(np.size(leaf) for leaf in jax.tree.leaves(variables["params"]))
 
 
 def _service(name, source, asking, variable):

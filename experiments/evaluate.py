@@ -3,7 +3,8 @@
 import pathlib
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any
 
 import jax
 import numpy as np
@@ -25,23 +26,25 @@ from robust_jax.types import Key, LogitsFn
 _NUM_SHOWN = 8
 
 
-class Contender(NamedTuple):
-  """A model to be evaluated: its frozen function, and its training records."""
-
-  logits_fn: LogitsFn
-  records: list[dict[str, Any]]
-
-
 def evaluate(
-  contenders: Mapping[str, Contender],
+  models: Mapping[str, LogitsFn],
   config: ConfigDict,
   workdir: pathlib.Path,
   num_examples: int | None = None,
+  records: Mapping[str, list[dict[str, Any]]] = MappingProxyType({}),
 ) -> dict[str, Any]:
   """Clean accuracy, accuracy under each attack, and a curve over the radius.
 
   Every model meets the same images with the same keys. Writes `report.json` and
   pictures to `workdir`, prints the table, and returns the report.
+
+  Args:
+    models: frozen classifiers by name.
+    config: names the data, the seed and, in its section evaluation, the
+      attacks.
+    workdir: where the report goes.
+    num_examples: of the test set's first images; all by default.
+    records: of the training of those models of which there are any, to draw.
   """
   started = time.monotonic()
   check_config(config)
@@ -53,12 +56,12 @@ def evaluate(
   key = jax.random.key(config.seed)
   sections = config.evaluation.attacks
   attacks = {name: build.attack(section) for name, section in sections.items()}
-  accuracies = _accuracies(contenders, attacks, loader, key)
-  curves = measure_curves(contenders, config.evaluation, loader, key)
+  accuracies = _accuracies(models, attacks, loader, key)
+  curves = measure_curves(models, config.evaluation, loader, key)
   some = jax.jit(loader.decode)(loader.device_data, next(loader.indices(0)))
   cost = {
     name: passes(
-      attack, next(iter(contenders.values())).logits_fn, some["x"], some["y"]
+      attack, next(iter(models.values())), some["x"], some["y"]
     )._asdict()
     for name, attack in attacks.items()
   }
@@ -73,7 +76,9 @@ def evaluate(
   }
   if parallel.is_lead():
     report.write_json(workdir / "report.json", result)
-    _draw(contenders, config, workdir, result, some, key)
+    _draw(models, config, workdir, result, some, key)
+    if records:
+      report.draw_training(workdir / "training.png", records)
     report.print_table(
       report.table(
         accuracies, f"{dataset.name}, {result['num_examples']} images"
@@ -100,22 +105,21 @@ def one_accuracy(
   return accuracy
 
 
-def _accuracies(contenders, attacks, loader, key):
+def _accuracies(models, attacks, loader, key):
   measure = robustness(attacks)
   compiled = parallel.pmap_evaluate(measure, loader.decode)
-  steps = len(contenders) * loader.num_steps
+  steps = len(models) * loader.num_steps
   result = {}
   with Progress("attacking", steps) as bar:
-    for i, (name, contender) in enumerate(contenders.items()):
-      values = _one_pass(
-        compiled, contender.logits_fn, loader, key, bar, i * loader.num_steps
-      )
+    for i, (name, model) in enumerate(models.items()):
+      done = i * loader.num_steps
+      values = _one_pass(compiled, model, loader, key, bar, done)
       result[name] = {_title(k): v for k, v in values.items() if k != "loss"}
   return result
 
 
 def measure_curves(
-  contenders: Mapping[str, Contender],
+  models: Mapping[str, LogitsFn],
   evaluation: ConfigDict,
   loader: Loader,
   key: Key,
@@ -132,14 +136,12 @@ def measure_curves(
 
   compiled = parallel.pmap_evaluate(measure, loader.decode)
   radii = evaluation.radii
-  result = {name: [] for name in contenders}
-  with Progress(
-    "curve", len(contenders) * len(radii) * loader.num_steps
-  ) as bar:
+  result = {name: [] for name in models}
+  with Progress("curve", len(models) * len(radii) * loader.num_steps) as bar:
     done = 0
-    for name, contender in contenders.items():
+    for name, model in models.items():
       for eps in radii:
-        subject = (contender.logits_fn, np.float32(eps))
+        subject = (model, np.float32(eps))
         values = _one_pass(compiled, subject, loader, key, bar, done)
         result[name].append(values["curve_accuracy"])
         done += loader.num_steps
@@ -163,12 +165,12 @@ def _title(metric: str) -> str:
   return metric.removesuffix("_accuracy").replace("_", " ")
 
 
-def _draw(contenders, config, workdir, result, batch, key):
+def _draw(models, config, workdir, result, batch, key):
   attack = build.attack(config.evaluation.curve)
   attacked = {}
-  for name, contender in contenders.items():
-    x_adv = attack(key, contender.logits_fn, batch["x"], batch["y"])
-    answers = jax.jit(contender.logits_fn)(x_adv).argmax(axis=-1)
+  for name, model in models.items():
+    x_adv = attack(key, model, batch["x"], batch["y"])
+    answers = jax.jit(model)(x_adv).argmax(axis=-1)
     attacked[name] = (
       np.asarray(x_adv[:_NUM_SHOWN]),
       np.asarray(answers[:_NUM_SHOWN]),
@@ -187,6 +189,3 @@ def _draw(contenders, config, workdir, result, batch, key):
     config.evaluation.curve.set.eps,
     f"{search.name.upper()}-{search.num_steps}",
   )
-  records = {n: c.records for n, c in contenders.items() if c.records}
-  if records:
-    report.draw_training(workdir / "training.png", records)

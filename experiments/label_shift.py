@@ -18,9 +18,10 @@ import rich.box
 import rich.table
 from jax.nn import softmax
 
-from experiments import build, workdir
-from experiments.adapted_run import Examples, adapted_run, examples
+from experiments import build
+from experiments.examples import Examples, spread_examples
 from experiments.imports import add_flag
+from experiments.run import load_run
 from experiments.run_command import ArgumentParser, run_command
 from robust_jax.evaluation import report
 from robust_jax.evaluation.label_shift import LabelShift
@@ -33,17 +34,16 @@ def main(arguments: list[str] | None = None) -> int:
   """Prints the table and the flag."""
   options = _parser().parse_args(arguments)
   allowed = options.allow_imports
-  config = workdir.read_config(options.workdir, allowed)
+  run = load_run(options.workdir, "last", allowed)
   most = options.num_examples
-  sources, _ = build.domains(config, "validation")
-  _, target = build.domains(config, "train")
-  with adapted_run(options.workdir, allowed) as run:
-    shift = label_shift(
-      run.last(),
-      examples(sources, most),
-      examples([target], most).x,
-      soft=options.soft,
-    )
+  sources, _ = build.domains(run.config, "validation")
+  _, target = build.domains(run.config, "train")
+  shift = label_shift(
+    run.deployed,
+    spread_examples(sources, most),
+    spread_examples([target], most).x,
+    soft=options.soft,
+  )
   _print(shift)
   return 0
 
@@ -54,7 +54,7 @@ def label_shift(
   """Class weights and proportions by what a network answers.
 
   Args:
-    network: as `experiments.adapted_run` finds it.
+    network: what a run between domains deploys.
     source: held out of training, with labels.
     target: images `[M, H, W, C]`, of unknown labels.
     soft: as `evaluation.label_shift` takes it.

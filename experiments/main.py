@@ -29,12 +29,13 @@ import sys
 from collections.abc import Sequence
 
 from absl import flags
-from ml_collections import config_flags
+from ml_collections import ConfigDict, config_flags
 
 from experiments import compare_command, imports, processes, runs, workdir
 from experiments.configs.adversarial import digits_pgd
 from experiments.parse_flags import parse_flags
 from experiments.prepare_data import prepare_data
+from experiments.run import Run, load_run
 from experiments.run_command import ERROR, INTERRUPTED, run_command
 from robust_jax import joining
 
@@ -106,7 +107,7 @@ def _evaluate(arguments: Sequence[str]) -> int:
   checkpoint = _checkpoint()
   if _WEIGHTS.value is not None:
     config = _config()
-    contender = runs.from_weights(config, _WEIGHTS.value, checkpoint)
+    model, records = runs.from_weights(config, _WEIGHTS.value, checkpoint), []
   else:
     config = _CONFIG.value or workdir.read_config(
       checkpoint, _ALLOW_IMPORTS.value
@@ -119,13 +120,15 @@ def _evaluate(arguments: Sequence[str]) -> int:
         )
       runs.report(checkpoint, config, _NUM_EXAMPLES.value)
       return 0
-    config, contender = _from_run(checkpoint, _CONFIG.value)
+    run = _load_run(checkpoint)
+    _refuse_another_model(run, config)
+    model, records = run.classifier(), run.records
   if _ATTACK.value is not None:
     path = checkpoint / "audit"
     if _CHECKPOINT.value is not None and _WORKDIR.value is not None:
       path = _workdir()
     runs.audit(
-      contender,
+      model,
       config,
       _ATTACK.value,
       path,
@@ -133,12 +136,17 @@ def _evaluate(arguments: Sequence[str]) -> int:
       _SAVE_IMAGES.value,
     )
     return 0
-  contenders = {}
+  found = {_workdir().name: (model, records)}
   if _BASELINE.value is not None:
-    baseline = pathlib.Path(_BASELINE.value)
-    contenders[baseline.name] = _from_run(baseline)[1]
-  contenders[_workdir().name] = contender
-  runs.evaluate(contenders, config, _workdir(), _NUM_EXAMPLES.value)
+    run = _load_run(pathlib.Path(_BASELINE.value))
+    found = {run.path.name: (run.classifier(), run.records)} | found
+  runs.evaluate(
+    {name: model for name, (model, _) in found.items()},
+    config,
+    _workdir(),
+    _NUM_EXAMPLES.value,
+    {name: records for name, (_, records) in found.items() if records},
+  )
   return 0
 
 
@@ -199,8 +207,20 @@ def _config():
   return _CONFIG.value
 
 
-def _from_run(path, config=None):
-  return runs.from_run(path, config, _ALLOW_IMPORTS.value)
+def _load_run(path: pathlib.Path) -> Run:
+  """Modules that the person's own config names are allowed, too."""
+  allowed = imports.named_modules(_CONFIG.value or {})
+  return load_run(path, "best", allowed.union(_ALLOW_IMPORTS.value))
+
+
+def _refuse_another_model(run: Run, config: ConfigDict) -> None:
+  """The model is the run's, whatever else the config changes."""
+  if config.model != run.config.model:
+    here, there = (dict(one.model) for one in (config, run.config))
+    raise ValueError(
+      f"--config has the model {here}, but the run in {run.path} has {there}: "
+      "give a config of that model, or none."
+    )
 
 
 def _workdir() -> pathlib.Path:

@@ -18,8 +18,9 @@ import numpy as np
 from absl import flags
 
 from experiments import imports, output, runs
-from experiments.build import first_images
+from experiments.examples import first_examples
 from experiments.parse_flags import parse_flags
+from experiments.run import load_run
 from experiments.run_command import run_command
 from robust_jax import attacks, losses, perturbations, pixels, search
 from robust_jax.evaluation import report
@@ -90,20 +91,18 @@ def _unit(norm: str, x: np.ndarray) -> str:
 def main(_: Sequence[str]) -> None:
   path = pathlib.Path(_OUTPUT.value)
   output.writable(path, "--output")
-  config, trained = runs.from_run(
-    pathlib.Path(_RUN.value), allow_imports=_ALLOW_IMPORTS.value
-  )
-  models = {"trained": trained}
+  run = load_run(pathlib.Path(_RUN.value), "best", _ALLOW_IMPORTS.value)
+  models = {"trained": run.classifier()}
   if _WEIGHTS.value is not None:
-    models["weights"] = runs.from_weights(config, _WEIGHTS.value, path)
-  x, labels = first_images(config, "test", _NUM_EXAMPLES.value)
+    models["weights"] = runs.from_weights(run.config, _WEIGHTS.value, path)
+  x, labels = first_examples(run.dataset("test"), _NUM_EXAMPLES.value)
   distances, summary = {}, []
   for norm in _NORMS.value:
     for name, attack in _attacks()[norm].items():
       measure = jax.jit(minimal_eps({name: attack}, _NAMES[norm]))
-      for model, contender in models.items():
+      for model, logits_fn in models.items():
         started = time.monotonic()
-        found = measure(jax.random.key(0), contender.logits_fn, x, labels)
+        found = measure(jax.random.key(0), logits_fn, x, labels)
         found = np.asarray(found["nearest"])
         distances[f"{model}/{norm}/{name}"] = found
         row = {

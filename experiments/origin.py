@@ -5,7 +5,8 @@ import pathlib
 import jax
 from ml_collections import ConfigDict
 
-from experiments.warm_start import variables
+from experiments.imports import named_modules
+from experiments.run import load_run
 from robust_jax import identity
 from robust_jax.data.loader import Loader
 
@@ -28,8 +29,9 @@ def origin(
     "the validation data": _digest(validation),
   }
   if run := config.get("warm_start", {}).get("run"):
-    begun_with = variables(pathlib.Path(run))
-    parts[f"the warm start from {run}"] = identity.of_arrays(begun_with)
+    begun_with = load_run(pathlib.Path(run), "best", named_modules(config))
+    digest = identity.of_arrays(begun_with.variables)
+    parts[f"the warm start from {run}"] = digest
   return parts
 
 

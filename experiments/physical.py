@@ -19,7 +19,8 @@ import matplotlib.figure
 import numpy as np
 import rich.table
 
-from experiments import build, imports, output, runs
+from experiments import imports, output
+from experiments.run import load_run
 from experiments.run_command import ArgumentParser, run_command
 from robust_jax import attacks, losses, perturbations, search
 from robust_jax.evaluation import report
@@ -164,19 +165,17 @@ def _share(mask) -> float:
 
 def _images(options):
   """The model, and test images that it answers right, from the first on."""
-  config, contender = runs.from_run(
-    options.workdir, allow_imports=options.allow_imports
-  )
-  dataset = build.dataset(config, "test")
+  run = load_run(options.workdir, "best", options.allow_imports)
+  model, dataset = run.classifier(), run.dataset("test")
   first, num_examples = options.first_example, options.num_examples
   batch = dataset.read(
     np.arange(first, min(first + 2 * num_examples, len(dataset)))
   )
   x = jnp.asarray(batch["x"] / 255, jnp.float32)
   labels = jnp.asarray(batch["y"])
-  right = contender.logits_fn(x).argmax(axis=-1) == labels
+  right = model(x).argmax(axis=-1) == labels
   rows = jnp.flatnonzero(right)[:num_examples]
-  return contender.logits_fn, x[rows], labels[rows]
+  return model, x[rows], labels[rows]
 
 
 def _draw(path, logits_fn, images, labels, target, key):

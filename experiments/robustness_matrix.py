@@ -20,9 +20,11 @@ import numpy as np
 import rich.console
 from absl import flags
 
-from experiments import build, imports, output, runs
+from experiments import imports, output
+from experiments.examples import first_examples
 from experiments.named_runs import named_runs
 from experiments.parse_flags import parse_flags
+from experiments.run import load_run
 from experiments.run_command import run_command
 from robust_jax import attacks, checks, losses, perturbations, search
 from robust_jax.attacks import suite
@@ -51,13 +53,12 @@ def main(_: Sequence[str]) -> None:
   output.writable(path, "--output")
   measures, rows, seconds = _measures(), {}, {}
   for name, workdir in workdirs.items():
-    config, contender = runs.from_run(
-      workdir, allow_imports=_ALLOW_IMPORTS.value
-    )
-    x, labels = build.first_images(config, "test", _NUM_EXAMPLES.value)
+    run = load_run(workdir, "best", _ALLOW_IMPORTS.value)
+    model = run.classifier()
+    x, labels = first_examples(run.dataset("test"), _NUM_EXAMPLES.value)
     started = time.monotonic()
     stands = {
-      column: measure(f"{name}, {column}", contender.logits_fn, x, labels)
+      column: measure(f"{name}, {column}", model, x, labels)
       for column, measure in measures.items()
     }
     stands["all of them"] = np.all(list(stands.values()), axis=0)

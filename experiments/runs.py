@@ -1,35 +1,31 @@
 """Runs and what is made of them: train, evaluate, and the demonstration."""
 
 import pathlib
-import pkgutil
-from collections.abc import Iterable
 from typing import Any
 
 import jax
-import numpy as np
 from ml_collections import ConfigDict
 
-import experiments
-from experiments import build, output, workdir
+from experiments import build, output, reports, workdir
 from experiments.audit import audit
-from experiments.evaluate import Contender, evaluate
+from experiments.evaluate import evaluate
 from experiments.imports import named_modules
 from experiments.origin import origin
+from experiments.run import load_run
 from experiments.variant import variant
-from experiments.warm_start import began
+from experiments.warm_start import warm_start_of
 from robust_jax import lookup, parallel
-from robust_jax.data.dataset import Dataset
-from robust_jax.data.images import image_shape
+from robust_jax.data.dataset import spec_of_batch
 from robust_jax.models.from_torch import from_torch, load_tensors
 from robust_jax.models.frozen import frozen
-from robust_jax.training import log, loop
+from robust_jax.training import loop
+from robust_jax.types import LogitsFn
 
 __all__ = [
   "audit",
   "control",
   "demo",
   "evaluate",
-  "from_run",
   "from_weights",
   "report",
   "train",
@@ -41,14 +37,16 @@ def train(
 ) -> loop.Outcome:
   """Trains the run in `path`, or goes on with it, and says how it ended.
 
-  A config with a section `control` is trained twice: with what that section
-  changes, in `path/control`, and as it is. One that names a `report`, a
-  function `(path, config, num_examples)`, ends with it.
+  What the run will be compared with is trained first, each a run of its own: by
+  the section `control`, what it changes in this config, in `path/control`; by
+  the section `independent_classifier`, a whole config, in a folder of that
+  name, unless `evaluation.independent_classifier` names a run. A config that
+  names a `report`, a function `(path, config, num_examples)`, ends with it.
   """
   if "report" in config:
     _check_report(config)
-  if "control" in config:
-    outcome = _train(control(config), path / "control", "control ")
+  for name, other in _beside(config).items():
+    outcome = _train(other, path / name, f"{name:8}")
     if outcome.status == "interrupted":
       return outcome
   outcome = _train(config, path, title)
@@ -62,32 +60,15 @@ def report(
 ) -> dict[str, Any]:
   """What the config's own report makes of the run in `path`.
 
-  `report` is a module of `experiments` that ends in "_report", named after its
-  function, or anything importable as "package.module:function".
+  `report` is a member of `experiments.reports`, or anything importable as
+  "package.module:function".
 
   Raises:
     ValueError: there is no such report.
   """
-  make = _find_report(config)
+  make = lookup.find(reports, config.report)
   output.writable(path, "--workdir")
   return make(path, config, num_examples)
-
-
-def _find_report(config):
-  name = config.report
-  own = sorted(
-    module.name
-    for module in pkgutil.iter_modules(experiments.__path__)
-    if module.name.endswith("_report")
-  )
-  if name in own:
-    name = f"experiments.{name}:{name}"
-  elif not lookup.imported_module(name):
-    raise ValueError(
-      f"report = '{name}': wanted {', '.join(own)} or "
-      "'package.module:function'."
-    )
-  return lookup.find("experiments", name)
 
 
 def control(config: ConfigDict) -> ConfigDict:
@@ -100,17 +81,27 @@ def control(config: ConfigDict) -> ConfigDict:
   return changed
 
 
+def _beside(config) -> dict[str, ConfigDict]:
+  """Folder in the run's own -> the config of a run that is trained first."""
+  found = {}
+  if "control" in config:
+    found["control"] = control(config)
+  named = config.evaluation.get("independent_classifier")
+  if "independent_classifier" in config and not named:
+    found["independent_classifier"] = config.independent_classifier
+  return found
+
+
 def _check_report(config):
   """What the report will ask for is refused before hours of training."""
-  _find_report(config)
-  parts = build.domains if "sources" in config.data else build.dataset
-  parts(config, "test")
-  if judge := config.evaluation.get("judge"):
-    workdir.read_config(pathlib.Path(judge), named_modules(config))
+  lookup.find(reports, config.report)
+  build.dataset(config, "test")
+  if classifier := config.evaluation.get("independent_classifier"):
+    workdir.read_config(pathlib.Path(classifier), named_modules(config))
 
 
 def _train(config, path, title):
-  experiment = build.experiment(config)
+  experiment = build.experiment(config, warm_start_of(config))
   loop.rehearse(*experiment)
   with output.locked(path, "--workdir"):
     began_with = origin(config, experiment.training, experiment.validation)
@@ -129,38 +120,9 @@ def _train(config, path, title):
   return outcome
 
 
-def from_run(
-  path: pathlib.Path,
-  config: ConfigDict | None = None,
-  allow_imports: Iterable[str] = (),
-) -> tuple[ConfigDict, Contender]:
-  """The best model of a run, and the config to evaluate it by.
-
-  Args:
-    path: work directory of the run.
-    config: replaces the run's own, to evaluate it otherwise.
-    allow_imports: modules whose functions the run's config may name, beside
-      those that `config` names.
-
-  Raises:
-    ValueError: no run there, no checkpoint yet, one of another model, or its
-      config names a function of another module.
-  """
-  named = named_modules(config)
-  trained = workdir.read_config(path, named.union(allow_imports))
-  config = config or trained
-  dataset = build.dataset(config, "test")
-  model = build.model(config, dataset.fact("num_classes"))
-  task = build.task(began(trained), model, num_steps=1)
-  template = jax.eval_shape(task.init, jax.random.key(0), _batch(dataset))
-  with workdir.open_checkpoints(path) as checkpoints:
-    state = checkpoints.restore_best(template)
-  return config, Contender(task.deployed(state), log.read(path))
-
-
 def from_weights(
   config: ConfigDict, weights: str, path: pathlib.Path
-) -> Contender:
+) -> LogitsFn:
   """The config's model with PyTorch-layout tensors from a file.
 
   Args:
@@ -170,10 +132,11 @@ def from_weights(
   """
   dataset = build.dataset(config, "test")
   model = build.model(config, dataset.fact("num_classes"))
-  shapes = jax.eval_shape(model.init, jax.random.key(0), _batch(dataset)["x"])
+  x = spec_of_batch(dataset)["x"]
+  shapes = jax.eval_shape(model.init, jax.random.key(0), x)
   variables = from_torch(load_tensors(weights), shapes)
   workdir.open_run(path, config)
-  return Contender(frozen(model, variables), [])
+  return frozen(model, variables)
 
 
 def demo(config: ConfigDict, path: pathlib.Path) -> int:
@@ -187,23 +150,20 @@ def demo(config: ConfigDict, path: pathlib.Path) -> int:
   )
   with standard.unlocked():
     del standard.attack
-  contenders = {}
+  models, records = {}, {}
   for name, one in (("standard", standard), ("robust", config)):
     outcome = train(one, path / name, title=f"{name:8}")
     if outcome.status == "interrupted":
       return 130
-    contenders[name] = from_run(path / name, one)[1]
-  evaluate(contenders, config, path)
+    run = load_run(path / name, "best", named_modules(config))
+    models[name], records[name] = run.classifier(), run.records
+  evaluate(models, config, path, records=records)
   _say(
     f"\nIn {path}: report.json, training.png, robust_accuracy.png, "
     "examples.png; checkpoints, metrics.jsonl and TensorBoard events of each "
     "model in standard/ and robust/."
   )
   return 0
-
-
-def _batch(dataset: Dataset) -> dict[str, Any]:
-  return {"x": jax.ShapeDtypeStruct((1, *image_shape(dataset)), np.float32)}
 
 
 def _say(message: str) -> None:

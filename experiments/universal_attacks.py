@@ -19,8 +19,10 @@ import jax
 import jax.numpy as jnp
 import matplotlib.figure
 
-from experiments import build, imports, output, runs
+from experiments import imports, output
+from experiments.examples import first_examples
 from experiments.named_runs import named_runs
+from experiments.run import load_run
 from experiments.run_command import ArgumentParser, run_command
 from robust_jax import attacks, losses, perturbations
 from robust_jax.attacks.adversarial_patch import anywhere, place
@@ -58,14 +60,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
   output.writable(options.output, "--output")
   rows, found = {}, {}
   for name, workdir in named_runs(options.model).items():
-    config, contender = runs.from_run(
-      workdir, allow_imports=options.allow_imports
-    )
-    x_train, y_train = build.first_images(config, "train", options.num_train)
-    x, labels = build.first_images(config, "test", options.num_examples)
+    run = load_run(workdir, "best", options.allow_imports)
+    train, test = run.dataset("train"), run.dataset("test")
+    x_train, y_train = first_examples(train, options.num_train)
+    x, labels = first_examples(test, options.num_examples)
     # On the device, where loops pick rows of them.
     seen = map(jnp.asarray, (x_train, y_train, x))
-    found[name] = attacked(contender.logits_fn, *seen, options)
+    found[name] = attacked(run.classifier(), *seen, options)
     rows[name] = _shares(found[name].answers, labels, options.target)
   report.print_table(report.table(rows, f"{len(labels)} test images"))
   _draw(options.output / "universal_attacks.png", found)

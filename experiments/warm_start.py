@@ -1,24 +1,40 @@
 """Training that begins with what another run has learnt."""
 
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from experiments import workdir
-from experiments.variant import variant
+from experiments.imports import named_modules
+from experiments.run import load_run
+from experiments.sections import call
 from robust_jax.types import PyTree
+
+WarmStart = Callable[[PyTree], PyTree]
+"""A model's initial variables -> those that training begins with."""
+
+
+def warm_start_of(config: ConfigDict) -> WarmStart | None:
+  """The `warm_start` whose options are the section of that name, if any.
+
+  Raises:
+    ValueError: there is no run, or no checkpoint in it.
+  """
+  if "warm_start" not in config:
+    return None
+  return call(warm_start, named_modules(config), **config.warm_start)
 
 
 def warm_start(
-  run: str, fresh: Sequence[str] = ()
-) -> Callable[[PyTree], PyTree]:
-  """What a model's initial variables become: those of a run's best checkpoint.
+  allow_imports: Iterable[str], /, run: str, fresh: Sequence[str] = ()
+) -> WarmStart:
+  """Begins with the model that another run deploys, at its best checkpoint.
 
   Args:
-    run: its work directory; "" leaves them as they were initialised.
+    allow_imports: as `load_run` takes it.
+    run: its work directory.
     fresh: top-level names of parameters that stay as they were initialised,
       such as those of the layers behind the features. What else the variables
       hold, such as BatchNorm's statistics, is the run's.
@@ -30,9 +46,8 @@ def warm_start(
   Raises:
     ValueError: there is no run, or no checkpoint in it.
   """
-  if not run:
-    return lambda variables: variables
-  trained = variables(pathlib.Path(run))
+  path = pathlib.Path(run)
+  trained = load_run(path, allow_imports=allow_imports).variables
 
   def begin(initial: PyTree) -> PyTree:
     params = dict(initial["params"])
@@ -51,31 +66,11 @@ def warm_start(
   return begin
 
 
-def began(config: ConfigDict) -> ConfigDict:
-  """The config of a run that has begun: what it began with may be gone."""
-  if "warm_start" not in config:
-    return config
-  return variant(config, {"warm_start": {"run": ""}})
-
-
-def variables(run: pathlib.Path) -> PyTree:
-  """Those of the model at the run's best checkpoint.
-
-  Raises:
-    ValueError: there is no run, or no checkpoint in it.
-  """
-  with workdir.open_checkpoints(run) as checkpoints:
-    state = checkpoints.read_best()
-  # Where there is an adversary as well, the model is one of the players.
-  params = state["params"].get("model", state["params"])
-  return {"params": params, **(state.get("model_state") or {})}
-
-
 def _check(run, theirs, ours):
   shapes = [
     {
       jax.tree_util.keystr(p, simple=True, separator="."): leaf.shape
-      for p, leaf in _leaves(variables)
+      for p, leaf in jax.tree_util.tree_leaves_with_path(variables)
     }
     for variables in (theirs, ours)
   ]
@@ -87,7 +82,3 @@ def _check(run, theirs, ours):
         f"there and {here} here. Give a run of the same model, or name what "
         "differs in warm_start.fresh."
       )
-
-
-def _leaves(variables):
-  return jax.tree_util.tree_leaves_with_path(variables)

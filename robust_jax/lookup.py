@@ -4,18 +4,20 @@ import difflib
 import importlib
 import importlib.util
 import pkgutil
+import types
 from typing import Any
 
 
-def find(kind: str, name: str) -> Any:
-  """The public thing of module `robust_jax/<kind>/<name>.py`.
+def find(kind: str | types.ModuleType, name: str) -> Any:
+  """The public thing of the module `name` in a package of such things.
 
   A module is named after its one public function or class, up to case and
   underscores (`small_cnn.py` holds `SmallCNN`), so nothing is registered.
 
   Args:
     kind: a package of robust_jax: "search", "perturbations", "models", ...;
-      or a module of functions such as "losses".
+      or a module of functions such as "losses"; or any package or module
+      itself.
     name: a member's name, or `"package.module:function"` for anything
       importable.
 
@@ -24,14 +26,13 @@ def find(kind: str, name: str) -> Any:
   """
   if imported_module(name):
     return _import_path(name)
-  if importlib.util.find_spec(f"robust_jax.{kind}") is None:
-    raise ValueError(f"robust_jax has no part named '{kind}'.")
-  home = importlib.import_module(f"robust_jax.{kind}")
+  home = _home(kind)
+  known = members(home)
   if not hasattr(home, "__path__"):
-    return _attribute(home, name, members(kind), f"robust_jax.{kind}")
-  if name not in members(kind):
-    raise ValueError(_unknown(name, members(kind), f"robust_jax.{kind}"))
-  module = importlib.import_module(f"robust_jax.{kind}.{name}")
+    return _attribute(home, name, known, home.__name__)
+  if name not in known:
+    raise ValueError(_unknown(name, known, home.__name__))
+  module = importlib.import_module(f"{home.__name__}.{name}")
   return next(
     value
     for attr, value in vars(module).items()
@@ -46,9 +47,9 @@ def imported_module(name: str) -> str | None:
   return module if all(part.isidentifier() for part in parts) else None
 
 
-def members(kind: str) -> list[str]:
+def members(kind: str | types.ModuleType) -> list[str]:
   """Every name that `find(kind, ...)` knows, sorted."""
-  home = importlib.import_module(f"robust_jax.{kind}")
+  home = _home(kind)
   if not hasattr(home, "__path__"):
     return sorted(
       attribute
@@ -59,8 +60,16 @@ def members(kind: str) -> list[str]:
   return sorted(
     name
     for _, name, _ in pkgutil.iter_modules(home.__path__)
-    if _names_its_content(home, name)
+    if not name.startswith("_") and _names_its_content(home, name)
   )
+
+
+def _home(kind: str | types.ModuleType) -> types.ModuleType:
+  if isinstance(kind, types.ModuleType):
+    return kind
+  if importlib.util.find_spec(f"robust_jax.{kind}") is None:
+    raise ValueError(f"robust_jax has no part named '{kind}'.")
+  return importlib.import_module(f"robust_jax.{kind}")
 
 
 def _names_its_content(home: Any, name: str) -> bool:

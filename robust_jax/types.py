@@ -152,9 +152,12 @@ class Task(NamedTuple):
     init: `(key, batch) -> State`.
     step: `(State, batch, key) -> (State, Metrics)`.
     evaluate: `(State, batch, key) -> Metrics`.
-    deployed: `(State) -> ` the frozen function that a user would deploy: a
-      `LogitsFn` where the model is a classifier, a `models.adapted.Adapted`
-      where it is one between two domains.
+    deployed: `(State) -> ` what a user would deploy, frozen: a `LogitsFn` where
+      the model is a classifier (between two domains a
+      `models.adapted.Adapted`), else a record of functions that cannot itself
+      be called, such as `models.autoencoder.Autoencoder`.
+    variables: `(State) -> ` the variables of the model that is deployed, as its
+      `init` makes them: "params" and its other collections.
     summarise: what the averages over a whole evaluation become before they are
       recorded, for scores that are no averages themselves.
   """
@@ -162,5 +165,6 @@ class Task(NamedTuple):
   init: Callable[[Key, Batch], State]
   step: Callable[[State, Batch, Key], tuple[State, Metrics]]
   evaluate: Callable[[State, Batch, Key], Metrics]
-  deployed: Callable[[State], Callable[..., Any]]
+  deployed: Callable[[State], Any]
+  variables: Callable[[State], PyTree]
   summarise: Callable[[dict[str, Any]], dict[str, float]] = dict

@@ -68,6 +68,7 @@ def adaptation(
       "seed": 0,
       "report": "adaptation_report",
       "data": {
+        "kind": "domains",
         "sources": {source: dict(common.PARTS)},
         "target": {"name": target} | common.PARTS,
       },
@@ -171,6 +172,7 @@ def _smoke(config: ConfigDict) -> ConfigDict:
   }
   with config.unlocked():
     config.data = {
+      "kind": "domains",
       "sources": {"digits": dict(parts)},
       "target": {"name": "digits_m"} | parts,
     }

@@ -8,7 +8,8 @@ from experiments.configs import common
 
 
 def autoencoder(data: str, image_shape: tuple[int, int, int]) -> ConfigDict:
-  """A config of a Fader autoencoder of ten classes, its control and its judge.
+  """A config of a Fader autoencoder of ten classes, its control and its
+  independent classifier.
 
   Args:
     data: name of a data set.
@@ -17,7 +18,7 @@ def autoencoder(data: str, image_shape: tuple[int, int, int]) -> ConfigDict:
   return ConfigDict(
     {
       "seed": 0,
-      "data": {"name": data} | common.PARTS,
+      "data": {"kind": "dataset", "name": data} | common.PARTS,
       "model": {
         "name": "fader_autoencoder",
         "image_shape": image_shape,
@@ -67,10 +68,11 @@ def autoencoder(data: str, image_shape: tuple[int, int, int]) -> ConfigDict:
         # How many codes a fresh probe is trained on.
         "probe_examples": 20000,
         # The run of an independent classifier, which says what digit a redrawn
-        # image shows; "" trains the one below in <workdir>/judge.
-        "judge": "",
+        # image shows; "" trains the one below.
+        "independent_classifier": "",
       },
-      "judge": judge(data).to_dict(),
+      # Trained in <workdir>/independent_classifier.
+      "independent_classifier": independent_classifier(data).to_dict(),
     }
   )
 
@@ -85,7 +87,7 @@ def measured_attributes(
   return config
 
 
-def judge(data: str) -> ConfigDict:
+def independent_classifier(data: str) -> ConfigDict:
   """A config of a classifier that is right on 99 % of MNIST's test images."""
   config = common.classifier(data, "dann_mnist", eps=0.3)
   config.model.update(batch_norm="per_device", dropout=0.5)
@@ -105,8 +107,9 @@ def finish(config: ConfigDict, arg: str) -> ConfigDict:
     raise ValueError(f"config argument '{arg}': wanted none or 'smoke'.")
   if arg == "smoke":
     common.smoke_data(config)
-    common.smoke_data(config.judge)
-    config.judge.model = {"name": "small_cnn"}  # compiles in no time
+    common.smoke_data(config.independent_classifier)
+    # Compiles in no time.
+    config.independent_classifier.model = {"name": "small_cnn"}
     config.model.update(image_shape=(8, 8, 1), decoder_widths=(8, 4))
     config.task.update(hidden=(8,), classifier_steps=1)
     config.evaluation.probe_examples = 32

@@ -31,7 +31,7 @@ def classifier(
   return ConfigDict(
     {
       "seed": 0,
-      "data": {"name": data} | PARTS,
+      "data": {"kind": "dataset", "name": data} | PARTS,
       "model": {"name": model},
       "task": {"name": "supervised", "ema_decay": 0.0},
       # What validation measures beside clean accuracy, to choose the best

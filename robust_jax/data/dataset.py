@@ -132,6 +132,13 @@ def from_arrays(
   )
 
 
+def spec_of_batch(dataset: Dataset) -> dict[str, PyTree]:
+  """Shapes and dtypes of a batch of two examples, mask included."""
+  rows = lambda leaf: jax.ShapeDtypeStruct((2, *leaf.shape), leaf.dtype)
+  batch = jax.eval_shape(dataset.decode, jax.tree.map(rows, dict(dataset.spec)))
+  return {**batch, "mask": jax.ShapeDtypeStruct((2,), np.float32)}
+
+
 def describe(spec: PyTree) -> str:
   """A spec in words, such as "uint8 (28, 28, 1)"."""
   words = jax.tree.map(lambda leaf: f"{leaf.dtype} {leaf.shape}", spec)

@@ -195,18 +195,19 @@ def adda(
     ), parallel.total(report)
 
   def deployed(state: State) -> Adapted:
-    first = state.params["source"]
-    second = {**first, **state.params["target"]}
-    return Adapted(
-      split(model, {"params": first, **state.model_state["source"]}),
-      split(model, {"params": second, **state.model_state["target"]}),
-    )
+    first = {"params": state.params["source"], **state.model_state["source"]}
+    return Adapted(split(model, first), split(model, variables(state)))
+
+  def variables(state: State) -> PyTree:
+    """The network with the encoder of the target."""
+    params = {**state.params["source"], **state.params["target"]}
+    return {"params": params, **state.model_state["target"]}
 
   def evaluate(state: State, batch: Batch, key: Key):
     del key
     return adaptation(deployed(state), batch)
 
-  return Task(init, step, evaluate, deployed, summarise)
+  return Task(init, step, evaluate, deployed, variables, summarise)
 
 
 def _check(optimizers, shares, alignment, batch_norm):

@@ -19,6 +19,7 @@ from robust_jax.tasks.two_domains import (
   both_domains,
   initialise,
   label_loss,
+  of_target,
   one_domain,
   one_view,
 )
@@ -201,7 +202,10 @@ def domain(
   def deployed(state: State) -> Adapted:
     return adapted(model, batch_norm, state.params["model"], state.model_state)
 
-  return Task(init, step, evaluate, deployed, summarise)
+  def variables(state: State) -> PyTree:
+    return of_target(batch_norm, state.params["model"], state.model_state)
+
+  return Task(init, step, evaluate, deployed, variables, summarise)
 
 
 def _reversed(view: View, lam: Array) -> View:

@@ -9,12 +9,13 @@ import optax
 from robust_jax import checks, metrics, parallel
 from robust_jax.games import GameState, at_step, turn
 from robust_jax.games.players import same_names
+from robust_jax.models.autoencoder import Autoencoder
 from robust_jax.models.fader_autoencoder import FaderAutoencoder
 from robust_jax.models.frozen import frozen
 from robust_jax.models.mlp import MLP
 from robust_jax.ramp import ramp as ramp_at
 from robust_jax.tasks import label_kinds
-from robust_jax.types import Batch, Key, State, Task
+from robust_jax.types import Batch, Key, PyTree, State, Task
 
 _PLAYERS = ("autoencoder", "classifier")
 _OBJECTIVES = ("confuse", "mislead")
@@ -67,7 +68,7 @@ def fader(
     the autoencoder minimises. `evaluate` reports
     "reconstruction", "psnr" in dB, and "co_trained_accuracy", which says how
     the game stands and nothing about what is left in the code: ask a fresh
-    classifier. `deployed` is `(x, label vectors) -> x redrawn`.
+    classifier. `deployed` is a `models.autoencoder.Autoencoder`.
 
   Raises:
     ValueError: an option is out of range or unknown; from `init`, images or
@@ -146,7 +147,7 @@ def fader(
   def step(state: State, batch: Batch, key: Key):
     key, *keys = jax.random.split(key, 1 + classifier_steps)
     weight = beta * ramp_at(ramp, state.step, num_steps)
-    code = _encoder(model, state)(batch["x"])
+    code = deployed(state).encode(batch["x"])
     game = GameState(state.params, at_step(state.opt_state, state.step))
     for key_move in keys:
       game, _ = classifier_move(game, code, kind.of(batch), key_move)
@@ -171,17 +172,26 @@ def fader(
   def evaluate(state: State, batch: Batch, key: Key):
     del key
     x, y, mask = batch["x"], kind.of(batch), batch["mask"]
-    error = _squared_error(deployed(state)(x, kind.vector(y)), x)
-    logits = classify(state.params, _encoder(model, state)(x))
+    autoencoder = deployed(state)
+    code = autoencoder.encode(x)
+    error = _squared_error(autoencoder.decode(code, kind.vector(y)), x)
+    logits = classify(state.params, code)
     return {
       "reconstruction": metrics.average(error, mask),
       "co_trained_accuracy": metrics.average(kind.correct(logits, y), mask),
     }
 
-  def deployed(state: State):
-    return frozen(model, _variables(state))
+  def deployed(state: State) -> Autoencoder:
+    encode, decode = (
+      frozen(model, variables(state), method=name)
+      for name in ("encode", "decode")
+    )
+    return Autoencoder(encode, decode)
 
-  return Task(init, step, evaluate, deployed, _summarise)
+  def variables(state: State) -> PyTree:
+    return {"params": state.params["autoencoder"], **state.model_state}
+
+  return Task(init, step, evaluate, deployed, variables, _summarise)
 
 
 def _kind(model, attributes):
@@ -200,14 +210,6 @@ def _kind(model, attributes):
       f"{model.num_attributes}: wanted as many."
     )
   return label_kinds.measured(attributes)
-
-
-def _encoder(model, state):
-  return frozen(model, _variables(state), method="encode")
-
-
-def _variables(state):
-  return {"params": state.params["autoencoder"], **state.model_state}
 
 
 def _squared_error(a, b):

@@ -17,6 +17,7 @@ from robust_jax.tasks.two_domains import (
   feature_layers,
   initialise,
   label_loss,
+  of_target,
   one_domain,
 )
 from robust_jax.types import Array, Batch, Key, PyTree, State, Task
@@ -162,7 +163,12 @@ def mcd(
     del key
     return adaptation(deployed(state), batch)
 
-  return Task(init, step, evaluate, deployed, summarise)
+  def variables(state: State) -> PyTree:
+    """With the first of the two heads."""
+    params = _whole(state.params, "first")
+    return of_target(batch_norm, params, state.model_state)
+
+  return Task(init, step, evaluate, deployed, variables, summarise)
 
 
 def _disagreement(pair: tuple[Array, Array]) -> Array:

@@ -142,11 +142,14 @@ def supervised(
     return measure(deployed(state), batch, key)
 
   def deployed(state: State) -> LogitsFn:
+    return frozen(model, variables(state))
+
+  def variables(state: State) -> PyTree:
     """Averaged parameters where they are kept."""
     params = state.params if state.ema is None else state.ema
-    return frozen(model, {"params": params, **state.model_state})
+    return {"params": params, **state.model_state}
 
-  return Task(init, step, evaluate, deployed)
+  return Task(init, step, evaluate, deployed, variables)
 
 
 def _cross_entropy(logits: Array, labels: Array) -> Array:

@@ -119,10 +119,14 @@ def adapted(
   """The frozen network, with the running statistics of either domain."""
 
   def for_domain(name):
-    own = state[name] if batch_norm == "separate" else state
-    return split(model, {"params": params, **own})
+    return split(model, _variables(batch_norm, params, state, name))
 
   return Adapted(for_domain("source"), for_domain("target"))
+
+
+def of_target(batch_norm: str, params: PyTree, state: PyTree) -> PyTree:
+  """The model's variables, with the running statistics of the target."""
+  return _variables(batch_norm, params, state, "target")
 
 
 def one_view(
@@ -140,6 +144,11 @@ def feature_layers(model: nn.Module, batch: Batch) -> list[str]:
   make = functools.partial(model.init, method="features")
   x = batch["source"]["x"][:1]
   return sorted(jax.eval_shape(make, jax.random.key(0), x)["params"])
+
+
+def _variables(batch_norm, params, state, domain):
+  own = state[domain] if batch_norm == "separate" else state
+  return {"params": params, **own}
 
 
 def _check_batch_norm(batch_norm, has_state):

@@ -118,48 +118,39 @@ class Checkpoints:
       newest, lambda step: self._restore(step, template)
     )
 
-  def restore_best(self, template: State) -> State:
-    """The best checkpoint that can be read; the newest where none was measured.
+  def restore(self, which: str | int, template: State) -> State:
+    """The "best" checkpoint that can be read, the "last" one, or a step's.
 
-    One that cannot be read is set aside as in `restore_latest`.
-
-    Raises:
-      ValueError: there is no checkpoint, or it is of another model.
-    """
-    return self._best(lambda step: self._restore(step, template))
-
-  def restore(self, step: int, template: State) -> State:
-    """The checkpoint of a step, one of `measured`.
+    The best is the newest where none was measured. One that cannot be read is
+    set aside as in `restore_latest`; the one of a step is refused.
 
     Raises:
-      ValueError: it is of another model or optimiser, or cannot be read.
+      ValueError: there is no such checkpoint, or it is of another model or
+        optimiser.
     """
+    if which == "last":
+      return self._required(self.restore_latest(template))
+    if which == "best":
+      read = lambda step: self._restore(step, template)
+      return self._required(self._first_readable(self.best_step, read))
+    if which not in (known := self.metrics()):
+      raise ValueError(
+        f"there is no checkpoint of step {which} in {self._directory}: wanted "
+        f"'best', 'last' or one of {', '.join(map(str, known)) or 'none'}."
+      )
     try:
-      return self._restore(step, template)
+      return self._restore(which, template)
     except DamagedError as error:
       raise ValueError(
-        f"checkpoint {self._directory / str(step)} cannot be read ({error}): "
+        f"checkpoint {self._directory / str(which)} cannot be read ({error}): "
         "delete it, or train again."
       ) from error
 
-  def read_best(self) -> dict[str, PyTree]:
-    """`restore_best` as nested dicts, whatever model it is of.
-
-    Raises:
-      ValueError: there is no checkpoint.
-    """
-
-    def read(step):
-      with reading():
-        return self._manager.restore(step, args=ocp.args.StandardRestore())
-
-    return self._best(read)
-
-  def measured(self) -> dict[int, dict[str, float]]:
-    """Steps of the checkpoints that have metrics, in order, and these."""
+  def metrics(self) -> dict[int, dict[str, float]]:
+    """Step -> metrics of every checkpoint, in order; {} if not measured."""
     self.wait()
-    found = {s: self._manager.metrics(s) for s in self._manager.all_steps()}
-    return {step: dict(found[step]) for step in sorted(found) if found[step]}
+    steps = sorted(self._manager.all_steps())
+    return {step: dict(self._manager.metrics(step) or {}) for step in steps}
 
   def best_step(self) -> int | None:
     """The step of the best checkpoint, the newest if none was measured."""
@@ -195,8 +186,7 @@ class Checkpoints:
         "the last one that is whole."
       ) from error
 
-  def _best(self, read: Callable[[int], PyTree]) -> PyTree:
-    found = self._first_readable(self.best_step, read)
+  def _required(self, found: State | None) -> State:
     if found is None:
       raise ValueError(
         f"there is no checkpoint in {self._directory}: train first, or give "

@@ -7,6 +7,7 @@ import pathlib
 import pytest
 
 from experiments import build, runs
+from experiments.run import load_run
 from robust_jax.training import log, loop
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -41,12 +42,16 @@ def test_smoke_trains_two_steps_and_evaluates(name, tmp_path):
 
   steps = [r["step"] for r in log.read(tmp_path) if r["split"] == "train"]
   assert steps == [1, 2]
+  for file in tmp_path.rglob("config.json"):  # what is beside it as well
+    assert load_run(file.parent, "last").step == 2
   _CHECKS[config.get("report", "attacks")](config, tmp_path)
 
 
 def _attacks(config, path):
-  contenders = {"model": runs.from_run(path)[1]}
-  report = runs.evaluate(contenders, config, path)
+  run = load_run(path)
+  report = runs.evaluate(
+    {"model": run.classifier()}, config, path, records={"model": run.records}
+  )
   assert report == json.loads((path / "report.json").read_text())
   accuracy = report["accuracy"]["model"]
   assert set(accuracy) == {"clean", *config.evaluation.attacks, "worst case"}
@@ -58,6 +63,7 @@ def _attacks(config, path):
 
 def _adaptation(config, path):
   """Training ended with the config's own report."""
+  assert load_run(path).classifier() is not None
   report = json.loads((path / "report.json").read_text())
   assert len(report["models"]) == 1 + ("control" in config)
   assert all(len(m["checkpoints"]) == 2 for m in report["models"].values())
@@ -67,6 +73,8 @@ def _adaptation(config, path):
 
 def _fader(config, path):
   """Training began with a control and ended with the config's own report."""
+  with pytest.raises(ValueError, match="task 'fader', which deploys no class"):
+    load_run(path).classifier()
   report = json.loads((path / "report.json").read_text())
   control = json.loads((path / "control" / "config.json").read_text())
   assert control["task"]["beta"] == 0 < config.task.beta

@@ -1,6 +1,9 @@
 """The layout keeps its promises: imports point down, modules stay small."""
 
 import ast
+import functools
+import graphlib
+import importlib
 import pathlib
 
 import pytest
@@ -45,38 +48,76 @@ LAYERS = [
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 FILES = sorted((ROOT / "robust_jax").rglob("*.py"))
+COMMANDS = sorted((ROOT / "experiments").rglob("*.py"))
 
 
 def _parts(path: pathlib.Path) -> tuple[str, ...]:
   return path.relative_to(ROOT / "robust_jax").with_suffix("").parts
 
 
-def _imports(path: pathlib.Path) -> set[str]:
-  """Parts of robust_jax that a file imports."""
+@functools.cache
+def _imports(path: pathlib.Path) -> frozenset[str]:
+  """What a file imports, `lookup` by a string included: a.b.c, or more."""
   found = set()
   for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
     if isinstance(node, ast.Import):
-      names = [alias.name for alias in node.names]
-    elif isinstance(node, ast.ImportFrom) and node.module == "robust_jax":
-      names = [f"robust_jax.{alias.name}" for alias in node.names]
+      found |= {alias.name for alias in node.names}
     elif isinstance(node, ast.ImportFrom):
-      names = [node.module]
-    else:
-      continue
-    found |= {n.split(".")[1] for n in names if n.startswith("robust_jax.")}
-    assert not any(n.split(".")[0] == "experiments" for n in names)
-  return found
+      found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    elif isinstance(node, ast.Call) and _is_lookup(node.func):
+      found |= _looked_up(node.args[0], path)
+  return frozenset(found)
+
+
+def _is_lookup(called: ast.expr) -> bool:
+  return ast.unparse(called) in ("lookup.find", "lookup.members")
+
+
+def _looked_up(kind: ast.expr, path: pathlib.Path) -> set[str]:
+  if isinstance(kind, ast.Constant):
+    return {f"robust_jax.{kind.value}"}
+  module = importlib.import_module(_name(path))
+  value = getattr(module, ast.unparse(kind), None)
+  if isinstance(value, str):
+    return {f"robust_jax.{value}"}
+  # A package is imported as well; `experiments` may look up anything else.
+  is_above = path in COMMANDS
+  assert is_above, f"{path}: lookup of {ast.unparse(kind)}, wanted a constant"
+  return set()
+
+
+def _name(path: pathlib.Path) -> str:
+  return ".".join(path.relative_to(ROOT).with_suffix("").parts)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: "/".join(_parts(p)))
 def test_imports_point_downward(path):
   own = _parts(path)[0]
+  imported = [name.split(".") for name in _imports(path)]
+  assert not any(parts[0] == "experiments" for parts in imported)
   if own == "__init__":
     return
-  for other in _imports(path) - {own}:
+  others = {p[1] for p in imported if p[0] == "robust_jax" and len(p) > 1}
+  for other in others - {own}:
     same_layer = RANK[other] == RANK[own]
     assert RANK[other] <= RANK[own], f"{own} imports {other}"
     assert not (same_layer and RANK[own] >= 2), f"{own} imports {other}"
+
+
+def test_commands_import_each_other_in_no_circle():
+  """A package counts as all of its modules: they may be looked up by name."""
+  names = {_name(path): path for path in COMMANDS if path.stem != "__init__"}
+  needs = {
+    name: {
+      other
+      for imported in _imports(path)
+      for other in names
+      if f"{imported}.".startswith(f"{other}.")
+      or f"{other}.".startswith(f"{imported}.")
+    }
+    for name, path in names.items()
+  }
+  graphlib.TopologicalSorter(needs).prepare()
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: "/".join(_parts(p)))

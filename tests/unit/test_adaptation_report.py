@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 
 from experiments import build, runs
-from experiments.adaptation_report import adaptation_report
-from experiments.adapted_run import Examples, adapted_run
 from experiments.configs.domain import digits_dann
+from experiments.examples import Examples
 from experiments.label_shift import label_shift, main
+from experiments.reports.adaptation_report import adaptation_report
+from experiments.run import load_run
 from robust_jax.models.dann_mnist import DannMnist
 from robust_jax.tasks.two_domains import adapted
+from robust_jax.training.checkpoint import Checkpoints
+from robust_jax.training.monitor import Monitor
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +36,7 @@ def run(tmp_path_factory):
   with config.unlocked():
     del config.report
     config.data = {
+      "kind": "domains",
       "sources": {"digits": source},
       "target": {"name": "digits", **target},
     }
@@ -68,8 +72,8 @@ def test_accuracies_are_of_the_test_parts(run, report):
   path, config = run
   target = build.domains(config, "test")[1]
   test = target.read(np.arange(80))
-  with adapted_run(path) as opened:
-    answers = opened.last()(test["x"] / np.float32(255)).argmax(-1)
+  network = load_run(path, "last").deployed
+  answers = network(test["x"] / np.float32(255)).argmax(-1)
   (model,) = report["models"].values()
   wanted = np.mean(answers == test["y"])
   assert model["target_accuracy"]["last step"] == pytest.approx(wanted)
@@ -97,6 +101,11 @@ def test_files_are_left(run, report):
 def test_a_run_without_an_evaluation_is_refused(run, tmp_path):
   path, config = run
   (tmp_path / "config.json").write_text((path / "config.json").read_text())
+  with pytest.raises(ValueError, match="there is no checkpoint in"):
+    adaptation_report(tmp_path, config)
+  checkpoints = Checkpoints(tmp_path / "checkpoints", 1, Monitor("x"))
+  checkpoints.save(load_run(path).state, {})
+  checkpoints.close()
   with pytest.raises(ValueError, match="has no evaluated checkpoint"):
     adaptation_report(tmp_path, config)
 
@@ -126,12 +135,11 @@ def test_a_skew_of_the_target_is_found(run):
   skewed = (y < 5) | (np.arange(len(y)) % 4 == 0)
   held_out = build.domains(config, "validation")[0][0]
   source = held_out.read(np.arange(len(held_out)))
-  with adapted_run(path) as opened:
-    shift = label_shift(
-      opened.last(),
-      Examples(source["x"] / np.float32(255), source["y"]),
-      x[skewed],
-    )
+  shift = label_shift(
+    load_run(path, "last").deployed,
+    Examples(source["x"] / np.float32(255), source["y"]),
+    x[skewed],
+  )
   true = np.bincount(y[skewed], minlength=10) / skewed.sum()
   # Unweighted proportions are wrong by 0.06 and more for each class.
   np.testing.assert_allclose(shift.target, true, atol=0.03)

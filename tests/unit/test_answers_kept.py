@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 import sys
+import types
 
 import jax
 import jax.numpy as jnp
@@ -107,16 +108,12 @@ def test_answers_are_read_as_those_to_clean_images_are(tmp_path):
 def _run(monkeypatch, logits_fn):
   """The identity of a run that deploys this model."""
   dataset = image_dataset("bars", (9, 9, 1), 3, 0, lambda indices: [])
-  config = type("Config", (), {"data": {"name": "bars"}})
-  contender = type("Contender", (), {"logits_fn": logits_fn})
-  options = {"raising": True}
-  monkeypatch.setattr(
-    models.workdir, "read_config", lambda *_: config, **options
+  run = types.SimpleNamespace(
+    classifier=lambda: logits_fn,
+    variables={"params": logits_fn},
+    dataset=lambda split: dataset,
   )
-  monkeypatch.setattr(
-    models.runs, "from_run", lambda *_, **__: (config, contender), **options
-  )
-  monkeypatch.setattr(models.build, "dataset", lambda *_: dataset, **options)
+  monkeypatch.setattr(models, "load_run", lambda *_: run)
   return models.entrants(["A=."])["A"].identity
 
 

@@ -9,7 +9,6 @@ import pytest
 from experiments import audit as module
 from experiments import build
 from experiments.configs import common
-from experiments.evaluate import Contender
 from robust_jax.models.frozen import frozen
 
 
@@ -25,14 +24,14 @@ def attack(
   config.update_from_flattened_dict(dict(changes))
   model = build.model(config, 10)
   variables = model.init(jax.random.key(weights), jnp.zeros((1, 8, 8, 1)))
-  contender = Contender(frozen(model, variables), [])
+  logits_fn = frozen(model, variables)
 
   def stop(*_, **__):
     raise Attacked
 
   with pytest.MonkeyPatch.context() as patch, contextlib.suppress(Attacked):
     patch.setattr(module, "masking_checks", stop)
-    module.audit(contender, config, attacks, path, num_examples)
+    module.audit(logits_fn, config, attacks, path, num_examples)
 
 
 @pytest.fixture(scope="module")

@@ -64,7 +64,7 @@ def test_the_newest_and_the_best_are_kept(opened):
   again = opened()
   assert again.best_step() == 2
   assert again.best_score == 0.9
-  assert again.restore_best(state(0)).step == 2
+  assert again.restore("best", state(0)).step == 2
   assert again.restore_latest(state(0)).step == 5
 
 
@@ -76,7 +76,7 @@ def test_the_best_is_the_smallest_where_less_is_better(opened):
   checkpoints.wait()
   again = opened(mode="min")
   assert (again.best_step(), again.best_score) == (2, -0.1)
-  assert again.restore_best(state(0)).step == 2
+  assert again.restore("best", state(0)).step == 2
 
 
 def test_an_unmeasured_checkpoint_is_never_the_best(opened):
@@ -92,19 +92,23 @@ def test_any_measured_step_comes_back(opened):
   checkpoints = opened(keep_last=3)
   for step, metrics in ((1, {"score": 0.9}), (2, {}), (3, {"score": 0.4})):
     checkpoints.save(state(step), metrics)
-  assert checkpoints.measured() == {1: {"score": 0.9}, 3: {"score": 0.4}}
+  assert checkpoints.metrics() == {1: {"score": 0.9}, 2: {}, 3: {"score": 0.4}}
   restored = checkpoints.restore(3, state(0))
   chex.assert_trees_all_equal(restored, jax.device_get(state(3)))
-  nested = checkpoints.read_best()
-  chex.assert_trees_all_equal(nested["params"], state(1).params)
+  best = checkpoints.restore("best", state(0))
+  chex.assert_trees_all_equal(best, jax.device_get(state(1)))
+  assert checkpoints.restore("last", state(0)).step == 3
+  with pytest.raises(ValueError, match=r"step 4 in .*'last' or one of 1, 2, 3"):
+    checkpoints.restore(4, state(0))
 
 
 def test_without_checkpoints(opened):
   assert opened().restore_latest(state(0)) is None
-  with pytest.raises(ValueError, match="no checkpoint in"):
-    opened().restore_best(state(0))
-  with pytest.raises(ValueError, match="no checkpoint in"):
-    opened().read_best()
+  for which in ("best", "last"):
+    with pytest.raises(ValueError, match="no checkpoint in"):
+      opened().restore(which, state(0))
+  with pytest.raises(ValueError, match=r"step 1 in .* 'last' or one of none"):
+    opened().restore(1, state(0))
 
 
 @pytest.fixture
@@ -195,9 +199,8 @@ def test_no_file_of_a_checkpoint_is_unpickled(opened, tmp_path):
 @damaging
 @pytest.mark.parametrize("read_only", [True, False])
 @pytest.mark.parametrize("part", ["default", "metrics"])
-@pytest.mark.parametrize("reading", ["restore_best", "read_best"])
 def test_a_damaged_best_falls_back_to_the_next_best(
-  opened, tmp_path, caplog, reading, part, read_only
+  opened, tmp_path, caplog, part, read_only
 ):
   checkpoints = opened()
   for step, score in ((1, 0.9), (2, 0.3), (3, 0.5)):
@@ -208,10 +211,8 @@ def test_a_damaged_best_falls_back_to_the_next_best(
     os.truncate(path, os.path.getsize(path) // 2)
 
   again = opened(read_only=read_only)
-  arguments = (state(0),) if reading == "restore_best" else ()
-  restored = getattr(again, reading)(*arguments)
-  params = restored.params if arguments else restored["params"]
-  chex.assert_trees_all_equal(params, jax.device_get(state(3).params))
+  restored = again.restore("best", state(0))
+  chex.assert_trees_all_equal(restored, jax.device_get(state(3)))
   assert f"{best} cannot be read" in caplog.text
   assert f"moved to {tmp_path}/unreadable_checkpoint_1." in caplog.text
   assert (tmp_path / "unreadable_checkpoint_1").exists()
@@ -227,7 +228,7 @@ def test_of_a_run_whose_only_checkpoint_is_damaged_nothing_is_read(
     checkpoints.wait()
     shutil.rmtree(tmp_path / "checkpoints" / "1" / "default")
     with pytest.raises(ValueError, match="no checkpoint in"):
-      opened(read_only=True).restore_best(state(0))
+      opened(read_only=True).restore("best", state(0))
     assert (tmp_path / f"unreadable_checkpoint_1{number}").exists()
 
 
@@ -237,9 +238,9 @@ def test_reading_leaves_alone_what_is_being_written(opened, tmp_path):
   checkpoints.wait()
   unfinished = tmp_path / "checkpoints" / "2.orbax-checkpoint-tmp"
   unfinished.mkdir()
-  assert opened(read_only=True).restore_best(state(0)).step == 1
+  assert opened(read_only=True).restore("best", state(0)).step == 1
   assert unfinished.exists()
-  assert opened().restore_best(state(0)).step == 1
+  assert opened().restore("best", state(0)).step == 1
   assert not unfinished.exists()
 
 

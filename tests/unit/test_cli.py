@@ -194,7 +194,10 @@ def test_two_processes_are_one_program(tmp_path):
       ],
       "judged by 'fader_report', which attacks nothing",
     ),
-    (["train", FADER, "--config.evaluation.judge=/nowhere"], "holds no run"),
+    (
+      ["train", FADER, "--config.evaluation.independent_classifier=/nowhere"],
+      "holds no run",
+    ),
     (["train", DANN, "--config.data.target.test=tset"], "'tset'"),
     (["data", "mnst"], "did you mean 'mnist'"),
   ],

@@ -12,6 +12,7 @@ from PIL import Image
 
 from experiments import runs
 from experiments.configs.adversarial import digits_pgd
+from experiments.run import load_run
 from robust_jax import attacks, lookup, perturbations, search
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -33,7 +34,7 @@ def test_the_attack_of_the_walk_through(tmp_path, monkeypatch):
     exec(section, {"config": config})
   assert runs.train(config, tmp_path / "run").status == "finished"
   report = runs.evaluate(
-    {"model": runs.from_run(tmp_path / "run", config)[1]},
+    {"model": load_run(tmp_path / "run", "best", ["my_attacks"]).classifier()},
     config,
     tmp_path / "run",
   )

@@ -10,8 +10,9 @@ import tarfile
 import numpy as np
 import pytest
 
-from experiments import imports, runs, workdir
+from experiments import imports, workdir
 from experiments.configs.adversarial import digits_pgd
+from experiments.run import load_run
 from robust_jax.adapters import shift_folders
 from robust_jax.adapters.load_npz import load_npz
 from robust_jax.attacks import survivors
@@ -52,7 +53,10 @@ def test_a_report_that_would_delete_the_directory(tmp_path, capsys, config):
 def test_a_report_is_not_just_any_function_of_ours(tmp_path, capsys, name):
   path = handed_over(tmp_path / "run", lambda c: c.update(report=name))
   assert command_line("evaluate", f"--workdir={path}") == 2
-  assert "wanted adaptation_report, fader_" in capsys.readouterr().err
+  assert (
+    "in experiments.reports; it has adaptation_report, fader_"
+    in capsys.readouterr().err
+  )
 
 
 TRAP = "trap_module:act"
@@ -95,15 +99,31 @@ def test_what_a_person_allows_or_names_may_be_imported(tmp_path):
   for others in ([], ["trap"], ["trap_module.act"], ["trap_module:act"]):
     with pytest.raises(ValueError, match="--allow_imports=trap_module"):
       workdir.read_config(run, others)
-  # A package with all in it; and what the person's own config names.
+  # A package with all in it.
   imports.refuse_imports({"name": "a.b:c"}, ["a"], run)
-  own = digits_pgd.get_config("smoke")
-  own.attack = {"name": TRAP}
   with pytest.raises(ValueError, match="no module named 'trap_module'"):
-    runs.from_run(run, own)
+    load_run(run, allow_imports=["trap_module"])
+  with pytest.raises(ValueError, match="--allow_imports=trap_module"):
+    load_run(run)
   # These only look like it.
   data = {"train": "train[:10%]", "name": "mnist:3.0.1", "run": "C:\\runs"}
   imports.refuse_imports(data, [], run)
+
+
+# ml_collections imports configs by a method that is to go.
+@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
+def test_what_a_persons_own_config_names_may_be_imported(tmp_path, capsys):
+  run = handed_over(tmp_path / "run", PLACES["attack"])
+  own = tmp_path / "own.py"
+  own.write_text(
+    "from experiments.configs.adversarial import digits_pgd\n"
+    "def get_config():\n"
+    "  config = digits_pgd.get_config('smoke')\n"
+    f"  config.attack = {{'name': '{TRAP}'}}\n"
+    "  return config\n"
+  )
+  assert command_line("evaluate", f"--workdir={run}", f"--config={own}") == 2
+  assert "no module named 'trap_module'" in capsys.readouterr().err
 
 
 READERS = {

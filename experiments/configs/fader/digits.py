@@ -2,9 +2,10 @@
 
 Paper: Lample et al. 2017, "Fader Networks: Manipulating Images by Sliding
 Attributes"; fader/mnist.py in small.
-Minutes on two CPU cores, control and judge included. Expected, fresh probes of
-the code: 14 % linear, 14 % nonlinear (control 58 and 68 %, chance 10 %);
-squared error 1.15 times the control's; 99 % of swapped images recognised.
+Minutes on two CPU cores, control and independent classifier included. Expected,
+fresh probes of the code: 14 % linear, 14 % nonlinear (control 58 and 68 %,
+chance 10 %); squared error 1.15 times the control's; 99 % of swapped images
+recognised.
 
 Command:
   ./launch.sh train --config=experiments/configs/fader/digits.py
@@ -20,5 +21,5 @@ def get_config(arg=""):
   config.training.update(
     num_epochs=80.0, batch_size=64, evaluate_every_epochs=10.0
   )
-  config.judge.training.update(num_epochs=30.0, batch_size=64)
+  config.independent_classifier.training.update(num_epochs=30.0, batch_size=64)
   return autoencoder.finish(config, arg)

@@ -1,5 +1,6 @@
 """What a Fader autoencoder forgot, kept and can redraw, beside its control."""
 
+import functools
 import pathlib
 from typing import Any
 
@@ -8,19 +9,16 @@ import rich.box
 import rich.table
 from ml_collections import ConfigDict
 
-from experiments.adapted_run import Examples
-from experiments.beside_control import beside_control
-from experiments.trained_autoencoder import (
-  MEASURES,
-  Autoencoder,
-  decode_all,
-  of_many_styles,
-)
+from experiments import build
+from experiments.examples import Examples
+from experiments.reports._beside_control import beside_control
+from experiments.reports._redraw import MEASURES, decode_all, of_many_styles
 from robust_jax.evaluation import report
 from robust_jax.evaluation.draw_redrawings import draw_redrawings
 from robust_jax.evaluation.linear_probe import linear_probe
 from robust_jax.evaluation.mlp_probe import mlp_probe
 from robust_jax.evaluation.redrawing import redrawing
+from robust_jax.models.autoencoder import Autoencoder
 
 # Label vectors between one class (0) and another (1), and beyond both.
 _WEIGHTS = np.round(np.arange(-0.5, 1.75, 0.25), 2)
@@ -29,7 +27,7 @@ _ROWS = {
   "mlp_probe": "fresh nonlinear probe of the code",
   "co_trained_accuracy": "its own classifier (no evidence)",
   "reconstruction": "squared error of a pixel",
-  "swap_accuracy": "swapped images the judge agrees with",
+  "swap_accuracy": "swapped images recognised",
   "width_kept": "correlation of thickness across a row",
   "slant_kept": "correlation of slant across a row",
 }
@@ -43,9 +41,9 @@ def fader_report(
   Fresh probes, linear and not, are trained on frozen codes of training images
   and judged on codes of test images; reconstruction is compared with the
   control's; every test image is redrawn as every other class, and an
-  independent classifier, trained now if the config names no run of one, says
-  what it sees; thickness and slant of strokes are correlated across a row.
-  Writes `report.json`, `grid.png` and `interpolation.png` to `path`.
+  independent classifier says what it sees; thickness and slant of strokes are
+  correlated across a row. Writes `report.json`, `grid.png` and
+  `interpolation.png` to `path`.
 
   Args:
     path: of a finished run.
@@ -58,15 +56,17 @@ def fader_report(
   Raises:
     ValueError: a run is missing or has no checkpoint.
   """
-  result, run, test = beside_control(path, config, num_examples, _measure)
+  num_classes = build.dataset(config, "test").fact("num_classes")
+  measure = functools.partial(_measure, num_classes)
+  result, run, test = beside_control(path, config, num_examples, measure)
   result["chance"] = float(np.bincount(test.y).max() / len(test.y))
   report.write_json(path / "report.json", result)
-  _draw(path, run, test)
+  _draw(path, run, num_classes, test)
   report.print_table(_table(result))
   return result
 
 
-def _measure(subject: Autoencoder, train, test, judge) -> dict[str, Any]:
+def _measure(num_classes, subject, train, test, classify) -> dict[str, Any]:
   """Everything that is said of one autoencoder."""
   codes = {
     "features": subject.encode(train.x),
@@ -74,43 +74,44 @@ def _measure(subject: Autoencoder, train, test, judge) -> dict[str, Any]:
     "held_out_features": subject.encode(test.x),
     "held_out_labels": test.y,
   }
-  vectors = np.eye(subject.num_labels, dtype=np.float32)
+  vectors = np.eye(num_classes, dtype=np.float32)
   own = subject.decode(codes["held_out_features"], vectors[test.y])
   swaps = redrawing(
     lambda x, y: subject.decode(subject.encode(x), vectors[y]),
     test.x,
     test.y,
-    subject.num_labels,
-    judge,
+    num_classes,
+    classify,
     MEASURES,
   )
   most = len(train.y)
   return {
     "linear_probe": linear_probe(**codes, most=most),
     "mlp_probe": mlp_probe(**codes, most=most),
-    "co_trained_accuracy": subject.co_trained,
     "reconstruction": float(np.square(own - test.x).mean()),
     "swap_accuracy": float(swaps.agreement.mean()),
     "swap_accuracy_by_class": swaps.agreement.tolist(),
   } | {f"{name}_kept": float(v.mean()) for name, v in swaps.style.items()}
 
 
-def _draw(path: pathlib.Path, subject: Autoencoder, test: Examples) -> None:
+def _draw(
+  path: pathlib.Path, subject: Autoencoder, num_classes: int, test: Examples
+) -> None:
   """An image of each class there is: redrawn as all, faded into the next."""
   chosen = of_many_styles(test.x, test.y)
   x, labels = test.x[chosen], test.y[chosen]
-  eye = np.eye(subject.num_labels, dtype=np.float32)
+  eye = np.eye(num_classes, dtype=np.float32)
   as_all = decode_all(subject, x, np.tile(eye, (len(x), 1, 1)))
   as_all[np.arange(len(x)), labels] = x
   draw_redrawings(
     path / "grid.png",
     as_all,
     [f"{label}" for label in labels],
-    [f"{label}" for label in range(subject.num_labels)],
+    [f"{label}" for label in range(num_classes)],
     originals=list(enumerate(labels)),
     axes_labels=("the style of", "redrawn as"),
   )
-  following = (labels + 1) % subject.num_labels
+  following = (labels + 1) % num_classes
   step = eye[following] - eye[labels]
   between = eye[labels][:, None] + _WEIGHTS[:, None] * step[:, None]
   faded = decode_all(subject, x, between)
@@ -127,8 +128,8 @@ def _draw(path: pathlib.Path, subject: Autoencoder, test: Examples) -> None:
 def _table(result: dict[str, Any]) -> rich.table.Table:
   table = rich.table.Table(
     title=f"{result['num_examples']} test images, chance "
-    f"{100 * result['chance']:.1f} %; the judge is right on "
-    f"{100 * result['judge_accuracy']:.2f} %",
+    f"{100 * result['chance']:.1f} %; the classifier is "
+    f"right on {100 * result['independent_classifier_accuracy']:.2f} %",
     box=rich.box.SIMPLE_HEAD,
   )
   table.add_column("")

@@ -6,7 +6,6 @@ validators without labels would have chosen, and of what labels would have
 chosen: the last is an oracle, and says only what was there to be found.
 """
 
-import contextlib
 import pathlib
 import time
 from collections.abc import Mapping
@@ -17,11 +16,12 @@ import rich.box
 import rich.table
 from ml_collections import ConfigDict
 
-from experiments import build, workdir
-from experiments.adapted_run import AdaptedRun, adapted_run, examples
+from experiments import build
 from experiments.evaluate import one_accuracy
+from experiments.examples import spread_examples
 from experiments.imports import named_modules
 from experiments.provenance import provenance
+from experiments.run import Run, load_run
 from robust_jax import parallel
 from robust_jax.data.concatenate import concatenate
 from robust_jax.evaluation.a_distance import a_distance
@@ -72,16 +72,11 @@ def adaptation_report(
     ValueError: a run has no evaluated checkpoint, or one of another model.
   """
   started = time.monotonic()
-  named = named_modules(config)
-  with contextlib.ExitStack() as stack:
-    runs = {
-      title: stack.enter_context(adapted_run(where, named))
-      for title, where in _titles(path, named).items()
-    }
-    held_out = _held_out(config, num_examples or _NUM_PROBED)
-    # Each checkpoint, the tests and the probe of each run, and a picture.
-    total = sum(len(r.checkpoints.measured()) + 2 for r in runs.values()) + 1
-    bar = stack.enter_context(Progress("report", total))
+  runs = _runs(path, named_modules(config))
+  held_out = _held_out(config, num_examples or _NUM_PROBED)
+  # Each checkpoint, the tests and the probe of each run, and a picture.
+  total = sum(len(_evaluated(run)) + 2 for run in runs.values()) + 1
+  with Progress("report", total) as bar:
     advance = iter(range(1, total + 1))
     on_done = lambda: bar.update(next(advance))
     tests = _Tests(config, num_examples)
@@ -110,27 +105,41 @@ def adaptation_report(
   return result
 
 
-def _titles(path, named):
-  """The control first, as it stands for "before"."""
-  if not (path / "control" / "config.json").exists():
-    return {_title(path, named): path}
-  control, run = _title(path / "control", named), _title(path, named)
-  if control == run:
-    control += " (control)"
-  return {control: path / "control", run: path}
+def _runs(path, allow_imports) -> dict[str, Run]:
+  """By title: the control first, if any, as it stands for "before"."""
+  run = _at_its_end(path, allow_imports)
+  if "control" not in run.config:
+    return {_title(run): run}
+  control = _at_its_end(path / "control", allow_imports)
+  same = _title(control) == _title(run)
+  title = f"{_title(control)} (control)" if same else _title(control)
+  return {title: control, _title(run): run}
 
 
-def _title(path, named):
-  config = workdir.read_config(path, named)
-  section = config.alignment if config.task.name == "domain" else config.task
-  return section.name
+def _at_its_end(path, allow_imports) -> Run:
+  run = load_run(path, "last", allow_imports)
+  if not _evaluated(run):
+    raise ValueError(
+      f"{path} has no evaluated checkpoint: train it first, for "
+      "training.evaluate_every_steps steps at least."
+    )
+  return run.at(max(_evaluated(run)))
+
+
+def _evaluated(run) -> dict[int, dict[str, float]]:
+  return {step: dict(m) for step, m in run.checkpoints.items() if m}
+
+
+def _title(run):
+  task = run.config.task
+  return (run.config.alignment if task.name == "domain" else task).name
 
 
 def _held_out(config, most):
   sources, target = build.domains(config, "validation")
   return {
-    "source": examples(sources, most),
-    "target": examples([target], most),
+    "source": spread_examples(sources, most),
+    "target": spread_examples([target], most),
   }
 
 
@@ -160,18 +169,18 @@ class _Tests:
     return self._measures["target"](network.target)
 
 
-def _judge(run: AdaptedRun, held_out, tests: _Tests, on_done) -> dict[str, Any]:
+def _judge(run: Run, held_out, tests: _Tests, on_done) -> dict[str, Any]:
   """A row of the table, and the scores of every checkpoint."""
   scores = {}
-  for step, metrics in run.checkpoints.measured().items():
-    way_back = _reverse_validation(run.network(step), held_out)
+  for step, metrics in _evaluated(run).items():
+    way_back = _reverse_validation(run.at(step).deployed, held_out)
     scores[step] = {"step": step, "reverse_validation": way_back, **metrics}
     on_done()
   chosen = {
     rule: max(scores, key=lambda step: (scores[step][score], step))
     for rule, score in RULES.items()
   }
-  last = run.network(chosen["last step"])
+  last = run.at(chosen["last step"]).deployed
   result = {
     "source_accuracy": tests.source_accuracy(last),
     "target_accuracy": _of_chosen(run, chosen, tests),
@@ -190,7 +199,7 @@ def _judge(run: AdaptedRun, held_out, tests: _Tests, on_done) -> dict[str, Any]:
 def _of_chosen(run, chosen, tests):
   """Rule -> target test accuracy; a checkpoint chosen twice is tested once."""
   tested = {
-    step: tests.target_accuracy(run.network(step))
+    step: tests.target_accuracy(run.at(step).deployed)
     for step in set(chosen.values())
   }
   return {rule: tested[step] for rule, step in chosen.items()}
@@ -224,10 +233,10 @@ def _draw(path, runs, held_out, config):
     {title: run.records for title, run in runs.items()},
     [c for c in _curves(len(config.data.sources)) if _is_recorded(c, runs)],
   )
-  networks = {title: run.last() for title, run in runs.items()}
+  networks = {title: run.deployed for title, run in runs.items()}
   if len(networks) == 1:
     (run,) = runs.values()
-    networks = {"untrained": run.untrained()} | networks
+    networks = {"untrained": run.untrained().deployed} | networks
   labels = tuple(part.y for part in held_out.values())
   drawn = 2 * min(_NUM_DRAWN, *map(len, labels))
   names = zip(("before", "after"), networks.items(), strict=True)

@@ -9,18 +9,14 @@ import rich.box
 import rich.table
 from ml_collections import ConfigDict
 
-from experiments.adapted_run import Examples
-from experiments.beside_control import beside_control
-from experiments.trained_autoencoder import (
-  MEASURES,
-  Autoencoder,
-  decode_all,
-  of_many_styles,
-)
+from experiments.examples import Examples
+from experiments.reports._beside_control import beside_control
+from experiments.reports._redraw import MEASURES, decode_all, of_many_styles
 from robust_jax.evaluation import report
 from robust_jax.evaluation.draw_redrawings import draw_redrawings
 from robust_jax.evaluation.linear_probe import linear_probe
 from robust_jax.evaluation.mlp_probe import mlp_probe
+from robust_jax.models.autoencoder import Autoencoder
 
 # An attribute from absent (0) to present (1), and beyond both.
 _LEVELS = np.round(np.arange(-0.5, 1.75, 0.25), 2)
@@ -67,12 +63,12 @@ def fader_attributes_report(
   return result
 
 
-def _measure(thresholds, subject, train, test, judge) -> dict[str, Any]:
+def _measure(thresholds, subject, train, test, classify) -> dict[str, Any]:
   """Everything that is said of one autoencoder."""
   codes = [subject.encode(part.x) for part in (train, test)]
   has = [_attributes(thresholds, part.x) for part in (train, test)]
   drawn = subject.decode(codes[1], has[1].astype(np.float32))
-  shown = judge(test.x)
+  shown = classify(test.x)
   attributes = {}
   for i, name in enumerate(thresholds):
     wanted = np.copy(has[1])
@@ -89,11 +85,10 @@ def _measure(thresholds, subject, train, test, judge) -> dict[str, Any]:
       "chance": float(max(share, 1 - share)),
       "flipped": float(np.mean((value > limit) == wanted[:, i])),
       "moved": float(np.mean(towards * (value - own)) / own.std()),
-      "digit_kept": float(np.mean(judge(redrawn) == shown)),
+      "digit_kept": float(np.mean(classify(redrawn) == shown)),
     }
   return {
     "attributes": attributes,
-    "co_trained_accuracy": subject.co_trained,
     "reconstruction": float(np.square(drawn - test.x).mean()),
   }
 

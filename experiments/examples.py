@@ -1,0 +1,39 @@
+"""Examples of a dataset of images on the host, in numpy."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from robust_jax import checks
+from robust_jax.data.concatenate import concatenate
+from robust_jax.data.dataset import Dataset
+
+
+class Examples(NamedTuple):
+  """Images x `[N, H, W, C]`, float32 in [0, 1], and their classes y `[N]`."""
+
+  x: np.ndarray
+  y: np.ndarray
+
+
+def first_examples(dataset: Dataset, num_examples: int) -> Examples:
+  """The first ones; all where there are fewer.
+
+  Raises:
+    ValueError: num_examples is below 1.
+  """
+  checks.at_least_one("num_examples", num_examples)
+  return _read(dataset, np.arange(min(num_examples, len(dataset))))
+
+
+def spread_examples(datasets: Sequence[Dataset], num_examples: int) -> Examples:
+  """So many, spread evenly over all datasets; all where there are fewer."""
+  dataset = concatenate(datasets)
+  count = min(num_examples, len(dataset))
+  return _read(dataset, np.linspace(0, len(dataset) - 1, count).astype(int))
+
+
+def _read(dataset, indices):
+  batch = dataset.read(indices)
+  return Examples(np.float32(batch["x"]) / 255, batch["y"])
