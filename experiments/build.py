@@ -20,7 +20,7 @@ from experiments.sections import (
   perturbation_set,
 )
 from robust_jax import lookup
-from robust_jax.adaptation import Alignment
+from robust_jax.adaptation.records import Alignment
 from robust_jax.attacks.standalone import standalone
 from robust_jax.data.augmentation import perturb
 from robust_jax.data.dataset import Dataset, spec_of_batch
@@ -31,7 +31,7 @@ from robust_jax.data.paired_loader import (
   paired_evaluation_loader,
   paired_loader,
 )
-from robust_jax.search import expectation_over_transformation
+from robust_jax.search.transformations import expectation_over_transformation
 from robust_jax.training.loop import Plan
 from robust_jax.training.optimiser import optimiser
 from robust_jax.types import Attack, Batch, PyTree, Task

@@ -24,6 +24,8 @@ from experiments.run import load_run
 from experiments.run_command import ArgumentParser, run_command
 from robust_jax import attacks, losses, perturbations, search
 from robust_jax.evaluation import report
+from robust_jax.search.combine import restarts
+from robust_jax.search.transformations import expectation_over_transformation
 from robust_jax.types import Array, Attack, Key, LogitsFn
 from robust_jax.whole_file import whole_file
 
@@ -91,10 +93,8 @@ def make_attacks(
   wanted = losses.targeted(losses.cross_entropy)
   searches = {
     "PGD": search.pgd,
-    "PGD, as many passes": search.restarts(search.pgd, num_samples),
-    "EOT": search.expectation_over_transformation(
-      search.pgd, views, num_samples
-    ),
+    "PGD, as many passes": restarts(search.pgd, num_samples),
+    "EOT": expectation_over_transformation(search.pgd, views, num_samples),
   }
   return {
     name: attacks.compose(

@@ -33,7 +33,7 @@ from experiments.output import writable
 from experiments.run_command import ArgumentParser, run_command
 from robust_jax import attacks, losses
 from robust_jax.attacks.trees import nearest_leaf
-from robust_jax.black_box import on_host, train_substitute
+from robust_jax.black_box import train_substitute
 from robust_jax.black_box.queries import Predict, labels_of
 from robust_jax.data.load import load
 from robust_jax.evaluation import heat_map
@@ -43,6 +43,7 @@ from robust_jax.models.mlp import MLP
 from robust_jax.models.small_cnn import SmallCNN
 from robust_jax.models.twins import linear_twin, soft_neighbours
 from robust_jax.on_cpu import canonicalize_on_cpu
+from robust_jax.on_host import on_host
 
 _CLASSES = 10
 _AT_ONCE = 250  # images attacked

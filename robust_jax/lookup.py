@@ -3,41 +3,32 @@
 import difflib
 import importlib
 import importlib.util
-import pkgutil
 import types
 from typing import Any
 
 
 def find(kind: str | types.ModuleType, name: str) -> Any:
-  """The public thing of the module `name` in a package of such things.
+  """The member of a package that a config names.
 
-  A module is named after its one public function or class, up to case and
-  underscores (`small_cnn.py` holds `SmallCNN`), so nothing is registered.
+  The members of a package, or of a module of functions, are what its `__all__`
+  lists: that is the one registry.
 
   Args:
     kind: a package of robust_jax: "search", "perturbations", "models", ...;
-      or a module of functions such as "losses"; or any package or module
-      itself.
-    name: a member's name, or `"package.module:function"` for anything
-      importable.
+      or a module of functions such as "losses"; or a package or module itself.
+    name: a member's name, up to case and underscores ("small_cnn" is
+      SmallCNN), or `"package.module:function"` for anything importable.
 
   Raises:
-    ValueError: there is no such thing; the nearest names are given.
+    ValueError: there is no such member; the nearest names are given.
   """
   if imported_module(name):
     return _import_path(name)
   home = _home(kind)
-  known = members(home)
-  if not hasattr(home, "__path__"):
-    return _attribute(home, name, known, home.__name__)
-  if name not in known:
-    raise ValueError(_unknown(name, known, home.__name__))
-  module = importlib.import_module(f"{home.__name__}.{name}")
-  return next(
-    value
-    for attr, value in vars(module).items()
-    if _plain(attr) == _plain(name)
-  )
+  for value in _registered(home):
+    if _plain(value.__name__) == _plain(name):
+      return value
+  raise ValueError(_unknown(name, members(home), home.__name__))
 
 
 def imported_module(name: str) -> str | None:
@@ -48,20 +39,11 @@ def imported_module(name: str) -> str | None:
 
 
 def members(kind: str | types.ModuleType) -> list[str]:
-  """Every name that `find(kind, ...)` knows, sorted."""
-  home = _home(kind)
-  if not hasattr(home, "__path__"):
-    return sorted(
-      attribute
-      for attribute, value in vars(home).items()
-      if getattr(value, "__module__", None) == home.__name__
-      and not attribute.startswith("_")
-    )
-  return sorted(
-    name
-    for _, name, _ in pkgutil.iter_modules(home.__path__)
-    if not name.startswith("_") and _names_its_content(home, name)
-  )
+  """Every name that `find(kind, ...)` knows, sorted.
+
+  A function goes by its own name, a class by that of its module.
+  """
+  return sorted(map(_config_name, _registered(_home(kind))))
 
 
 def _home(kind: str | types.ModuleType) -> types.ModuleType:
@@ -72,13 +54,14 @@ def _home(kind: str | types.ModuleType) -> types.ModuleType:
   return importlib.import_module(f"robust_jax.{kind}")
 
 
-def _names_its_content(home: Any, name: str) -> bool:
-  module = importlib.import_module(f"{home.__name__}.{name}")
-  return any(
-    _plain(attribute) == _plain(name)
-    and getattr(value, "__module__", None) == module.__name__
-    for attribute, value in vars(module).items()
-  )
+def _registered(home: types.ModuleType) -> list[Any]:
+  return [getattr(home, name) for name in home.__all__]
+
+
+def _config_name(value: Any) -> str:
+  if isinstance(value, type):
+    return value.__module__.rpartition(".")[2]
+  return value.__name__
 
 
 def _import_path(path: str) -> Any:

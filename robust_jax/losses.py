@@ -19,6 +19,8 @@ from robust_jax import checks
 from robust_jax.objective import Climbed, made_of
 from robust_jax.types import Array, Objective
 
+__all__ = ["cross_entropy", "dlr", "kl", "margin", "soft_margin"]
+
 # Real losses are far smaller, and float32 keeps 1e-3 of them beside it.
 _ABOVE_ALL = 1e4
 # Smaller logits exclude their class.

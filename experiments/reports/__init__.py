@@ -1,1 +1,7 @@
 """What a config names as its `report`: (path, config, num_examples) -> dict."""
+
+from experiments.reports.adaptation_report import adaptation_report
+from experiments.reports.fader_attributes_report import fader_attributes_report
+from experiments.reports.fader_report import fader_report
+
+__all__ = ["adaptation_report", "fader_attributes_report", "fader_report"]

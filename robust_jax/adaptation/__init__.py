@@ -10,12 +10,9 @@ from robust_jax.adaptation.cdan import cdan
 from robust_jax.adaptation.coral import coral
 from robust_jax.adaptation.dann import dann
 from robust_jax.adaptation.mmd import mmd
-from robust_jax.adaptation.records import Alignment, View
 from robust_jax.adaptation.source_only import source_only
 
 __all__ = [
-  "Alignment",
-  "View",
   "cdan",
   "coral",
   "dann",

@@ -6,17 +6,13 @@ Like an attack on a JAX model, with a function from numpy to numpy in its place:
 
 from robust_jax.black_box.boundary import boundary
 from robust_jax.black_box.hop_skip_jump import hop_skip_jump
-from robust_jax.black_box.queries import QueryResult
 from robust_jax.black_box.spsa import spsa
 from robust_jax.black_box.square import square
 from robust_jax.black_box.train_substitute import train_substitute
-from robust_jax.on_host import on_host
 
 __all__ = [
-  "QueryResult",
   "boundary",
   "hop_skip_jump",
-  "on_host",
   "spsa",
   "square",
   "train_substitute",

@@ -1,8 +1,73 @@
-"""What may happen to an image without an adversary: common corruptions.
+"""Common corruptions: what may happen to an image without an adversary.
 
-A corruption is one module with one function, `(keys, x, severity) -> x'`, as
-`signature.corruption` says, compiled once for all severities.
-`draws.image_keys` makes the keys, and `suites` names the corruptions of
-ImageNet-C and MNIST-C. Modules that hold no function of their own name are what
-several corruptions share.
+A corruption is a function `(keys, x, severity) -> x'` made by
+`base.corruption`, compiled once for all severities. To add one, write it into
+the file of its theme and its name into `__all__` below.
+`random.image_keys` makes the keys, `suites` names the corruptions of ImageNet-C
+and MNIST-C, and `sequences` holds images that change little by little.
 """
+
+from robust_jax.corruptions.blur import (
+  defocus_blur,
+  gaussian_blur,
+  motion_blur,
+  zoom_blur,
+)
+from robust_jax.corruptions.digital import (
+  contrast,
+  elastic_transform,
+  pixelate,
+  saturate,
+)
+from robust_jax.corruptions.glass_blur import glass_blur
+from robust_jax.corruptions.jpeg_compression import jpeg_compression
+from robust_jax.corruptions.mnist_c import (
+  canny_edges,
+  dotted_line,
+  identity,
+  rotate,
+  scale,
+  shear,
+  stripe,
+  translate,
+  zigzag,
+)
+from robust_jax.corruptions.noise import (
+  gaussian_noise,
+  impulse_noise,
+  shot_noise,
+  speckle_noise,
+)
+from robust_jax.corruptions.spatter import spatter
+from robust_jax.corruptions.weather import brightness, fog, frost, snow
+
+__all__ = [
+  "brightness",
+  "canny_edges",
+  "contrast",
+  "defocus_blur",
+  "dotted_line",
+  "elastic_transform",
+  "fog",
+  "frost",
+  "gaussian_blur",
+  "gaussian_noise",
+  "glass_blur",
+  "identity",
+  "impulse_noise",
+  "jpeg_compression",
+  "motion_blur",
+  "pixelate",
+  "rotate",
+  "saturate",
+  "scale",
+  "shear",
+  "shot_noise",
+  "snow",
+  "spatter",
+  "speckle_noise",
+  "stripe",
+  "translate",
+  "zigzag",
+  "zoom_blur",
+]

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.ndimage import map_coordinates
 
-from robust_jax.corruptions import draws
+from robust_jax.corruptions import random
 from robust_jax.types import Array, Key
 
 
@@ -43,4 +43,4 @@ def read(x: Array, places: Array) -> Array:
 
 def signs(keys: Key, shape: tuple[int, ...] = ()) -> Array:
   """`[B, *shape]`, -1 or 1."""
-  return 2.0 * draws.below(keys, shape, 2) - 1.0
+  return 2.0 * random.below(keys, shape, 2) - 1.0

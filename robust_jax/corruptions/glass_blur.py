@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from robust_jax.corruptions import constants, draws, matrices
-from robust_jax.corruptions.signature import corruption, eight_bits
+from robust_jax.corruptions import _matrices, constants, random
+from robust_jax.corruptions.base import corruption, eight_bits
 from robust_jax.types import Array, Key
 
 # Standard deviation of the blurs, reach of the shuffle, passes.
@@ -37,7 +37,7 @@ def glass_blur(
   nothing is written into the other place; its images are made by this.
 
   Args:
-    keys: `[B]`, as of all corruptions (`signature.corruption`).
+    keys: `[B]`, as of all corruptions (`base.corruption`).
     x: images `[B, H, W, C]`.
     severity: 1 to 5.
     size: whose constants are taken.
@@ -52,11 +52,11 @@ def glass_blur(
   reach, passes = reach.astype(jnp.int32), passes.astype(jnp.int32)
   offsets = draw(keys, x, int(table[:, 2].max()), reach)
   blur = functools.partial(
-    matrices.gaussian_blur, sigma=sigma, max_sigma=table[:, 0].max()
+    _matrices.gaussian_blur, sigma=sigma, max_sigma=table[:, 0].max()
   )
   blurred = eight_bits(blur(x))
   if swap:
-    chosen = draws.bits(keys, offsets.shape[1:4], stream=1) % 2 == 0
+    chosen = random.bits(keys, offsets.shape[1:4], stream=1) % 2 == 0
     return blur(swapped(blurred, offsets, chosen, reach, passes))
   return blur(shuffled(blurred, offsets, reach, passes))
 
@@ -64,7 +64,7 @@ def glass_blur(
 def draw(keys: Key, x: Array, max_passes: int, reach: Array) -> Array:
   """Offsets `[B, passes, H, W, 2]` down and right, from -reach to reach - 1."""
   shape = (max_passes, *x.shape[1:3], 2)
-  return draws.below(keys, shape, 2 * reach) - reach
+  return random.below(keys, shape, 2 * reach) - reach
 
 
 def shuffled(x: Array, offsets: Array, reach: Array, passes: Array) -> Array:

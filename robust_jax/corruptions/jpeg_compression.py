@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from robust_jax.corruptions import constants
-from robust_jax.corruptions.signature import corruption, levels
+from robust_jax.corruptions.base import corruption, levels
 from robust_jax.types import Array, Key
 
 _QUALITY = {
@@ -64,7 +64,7 @@ def jpeg_compression(
   and the triangle filter that enlarges the colours. A coefficient now and then
   is still rounded to the other side: on a photograph of 224 pixels more than 99
   % of all values are Pillow's. All of them are, on the host, with `on_host`.
-  Arguments and result as `signature.corruption` says; nothing is random.
+  Arguments and result as `base.corruption` says; nothing is random.
 
   Source: Hendrycks and Dietterich 2019; ITU-T T.81.
   """

@@ -4,8 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from robust_jax.corruptions import canny, constants, draws, matrices
-from robust_jax.corruptions.signature import corruption, levels
+from robust_jax.corruptions import _canny, _matrices, constants, random
+from robust_jax.corruptions.base import corruption, levels
 from robust_jax.corruptions.windows import neighbours
 from robust_jax.types import Array, Key
 
@@ -59,7 +59,7 @@ def spatter(
 
   Drops are the peaks of blurred noise. Grey images take the first channel of
   the liquid's colour, as MNIST-C does. Arguments and result as
-  `signature.corruption` says. One of the four extra corruptions of ImageNet-C.
+  `base.corruption` says. One of the four extra corruptions of ImageNet-C.
 
   Source: Hendrycks and Dietterich 2019. Edges of drops and distances from them
   are those of OpenCV, which the authors use.
@@ -67,7 +67,7 @@ def spatter(
   table = constants.rows(_LIQUID, x, size)
   mean, deviation, sigma, threshold, last = constants.pick(table, severity)
   layer = (mean + deviation * draw(keys, x))[..., None]
-  layer = matrices.gaussian_blur(layer, sigma, table[:, 2].max())
+  layer = _matrices.gaussian_blur(layer, sigma, table[:, 2].max())
   layer = jnp.where(layer < threshold, 0.0, layer)
   max_sigma = table[3:, 4].max()
   return lax.cond(
@@ -79,7 +79,7 @@ def spatter(
 
 def draw(keys: Key, x: Array) -> Array:
   """Standard normal noise `[B, H, W]`."""
-  return draws.normal(keys, x.shape[1:3])
+  return random.normal(keys, x.shape[1:3])
 
 
 def watered(x: Array, layer: Array, strength: Array | float) -> Array:
@@ -89,7 +89,7 @@ def watered(x: Array, layer: Array, strength: Array | float) -> Array:
 
 
 def _muddied(x: Array, drops: Array, sigma: Array, max_sigma: float) -> Array:
-  mud = matrices.gaussian_blur(drops.astype(jnp.float32), sigma, max_sigma)
+  mud = _matrices.gaussian_blur(drops.astype(jnp.float32), sigma, max_sigma)
   mud = jnp.where(mud < 0.8, 0.0, mud)
   return x * (1 - mud) + mud * _colour(_MUD, x)
 
@@ -97,10 +97,10 @@ def _muddied(x: Array, drops: Array, sigma: Array, max_sigma: float) -> Array:
 def _glitter(layer: Array) -> Array:
   """How bright water is, from 0 to 1 where it is brightest, `[B, H, W]`."""
   layer = levels(layer)
-  down, right = canny.sobel(layer, "edge")
+  down, right = _canny.sobel(layer, "edge")
   steepness = jnp.abs(down) + jnp.abs(right)
-  thin = (steepness > 50) & canny.steeper_than_beside(down, right)
-  apart = _sum_of_nine(_distance(canny.edges(thin, steepness > 150)))
+  thin = (steepness > 50) & _canny.steeper_than_beside(down, right)
+  apart = _sum_of_nine(_distance(_canny.edges(thin, steepness > 150)))
   relief = _equalised(apart // (9 * _UNIT))
   near = neighbours(relief, "reflect")
   relief = sum(weight * near(i, j) for (i, j), weight in _EMBOSS.items())

@@ -8,7 +8,7 @@ import numpy as np
 
 from robust_jax import lookup
 from robust_jax.adapters.ask import Predict, ask
-from robust_jax.corruptions import draws
+from robust_jax.corruptions import random
 from robust_jax.evaluation.held_images import batch_size
 
 _BATCH = 16  # sequences at a time, where images are small
@@ -33,7 +33,7 @@ def sequence_answers(
   Args:
     predict: the model, on 8-bit images.
     images: uint8 `[N, H, W, C]`.
-    sequence: a member of `robust_jax.sequences`.
+    sequence: a member of `robust_jax.corruptions.sequences`.
     num_classes: K.
     ids: of the images, which their randomness is keyed by; their places by
       default.
@@ -68,7 +68,7 @@ def sequence_frames(
       f"images are {images.dtype} of shape {images.shape}: wanted at least one "
       "in uint8 [N, H, W, C]."
     )
-  make = lookup.find("sequences", sequence)
+  make = lookup.find("corruptions.sequences", sequence)
   frames_of = jax.jit(lambda keys, x: make(keys, x, **options))
   ids = np.arange(len(images)) if ids is None else np.asarray(ids)
   size = batch_size((_FRAMES, *images.shape[1:]), _BATCH)
@@ -76,7 +76,7 @@ def sequence_frames(
     count = len(images[start : start + size])
     # The last batch is filled up: another size would compile another program.
     rows = np.minimum(np.arange(start, start + size), len(images) - 1)
-    keys = draws.image_keys(seed, ids[rows], sequence, 1)
+    keys = random.image_keys(seed, ids[rows], sequence, 1)
     x = jnp.asarray(images[rows], jnp.float32) / 255
     frames = np.asarray(frames_of(keys, x))[:count]
     yield np.rint(255 * frames).astype(np.uint8)

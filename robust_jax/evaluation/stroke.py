@@ -10,6 +10,8 @@ import jax.numpy as jnp
 
 from robust_jax.types import Array
 
+__all__ = ["slant", "width"]
+
 # Below this an image is blank: 8-bit images have no value between.
 _BLANK = 1e-3
 

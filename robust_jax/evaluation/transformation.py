@@ -10,12 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from robust_jax.corruptions.draws import image_keys
+from robust_jax.corruptions.random import image_keys
 from robust_jax.types import LogitsFn
 
 Change = Callable[..., Any]
 """On devices `(keys [B], x [B, H, W, C] in [0, 1], level) -> x'` like x, in
-multiples of 1/255, as `corruptions.signature` says; on the host
+multiples of 1/255, as `corruptions.base` says; on the host
 `(images [B, H, W, C], level) -> images'`, uint8. Against a model
 `(logits_fn, x, labels [B], level) -> x'`, without randomness."""
 

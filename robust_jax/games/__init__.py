@@ -7,28 +7,17 @@ that needs no solver; `at_step` keeps schedules in step with the run.
 """
 
 from robust_jax.games.alternating import alternating
-from robust_jax.games.at_step import at_step
 from robust_jax.games.consensus import consensus
 from robust_jax.games.extragradient import extragradient
-from robust_jax.games.grad_reverse import grad_reverse
-from robust_jax.games.joint import joint
 from robust_jax.games.optimistic import optimistic
 from robust_jax.games.past_extragradient import past_extragradient
-from robust_jax.games.players import GameState, Solver
 from robust_jax.games.simultaneous import simultaneous
-from robust_jax.games.turn import turn
 
 __all__ = [
-  "GameState",
-  "Solver",
   "alternating",
-  "at_step",
   "consensus",
   "extragradient",
-  "grad_reverse",
-  "joint",
   "optimistic",
   "past_extragradient",
   "simultaneous",
-  "turn",
 ]

@@ -4,3 +4,25 @@ Each is called as `model.apply(variables, x, train=False)` with x
 `[B, H, W, C]` and returns float32 logits `[B, K]`; what data sets need, from
 pixel statistics to channel counts, is a field of the module.
 """
+
+from robust_jax.models.dann_mnist import DannMnist
+from robust_jax.models.dann_svhn import DannSvhn
+from robust_jax.models.domain_classifier import DomainClassifier
+from robust_jax.models.fader_autoencoder import FaderAutoencoder
+from robust_jax.models.madry_cnn import MadryCNN
+from robust_jax.models.mlp import MLP
+from robust_jax.models.preact_resnet import PreActResNet
+from robust_jax.models.small_cnn import SmallCNN
+from robust_jax.models.wide_resnet import WideResNet
+
+__all__ = [
+  "MLP",
+  "DannMnist",
+  "DannSvhn",
+  "DomainClassifier",
+  "FaderAutoencoder",
+  "MadryCNN",
+  "PreActResNet",
+  "SmallCNN",
+  "WideResNet",
+]

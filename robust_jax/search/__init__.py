@@ -7,7 +7,6 @@ the theta returned.
 """
 
 from robust_jax.search.apgd import apgd
-from robust_jax.search.combine import best_of, restarts
 from robust_jax.search.fgsm import fgsm
 from robust_jax.search.frank_wolfe import frank_wolfe
 from robust_jax.search.grid_search import grid_search
@@ -16,19 +15,15 @@ from robust_jax.search.pgd import pgd
 from robust_jax.search.random_search import random_search
 from robust_jax.search.spsa import spsa
 from robust_jax.search.square import square
-from robust_jax.search.transformations import expectation_over_transformation
 
 __all__ = [
   "apgd",
-  "best_of",
-  "expectation_over_transformation",
   "fgsm",
   "frank_wolfe",
   "grid_search",
   "nes",
   "pgd",
   "random_search",
-  "restarts",
   "spsa",
   "square",
 ]

@@ -8,10 +8,12 @@ import jax.numpy as jnp
 import optax
 
 from robust_jax import parallel
-from robust_jax.adaptation import Alignment, View
+from robust_jax.adaptation.records import Alignment, View
 from robust_jax.evaluation.adaptation import adaptation, summarise
-from robust_jax.games import GameState, alternating, at_step, turn
-from robust_jax.games.players import same_names
+from robust_jax.games import alternating
+from robust_jax.games.at_step import at_step
+from robust_jax.games.players import GameState, same_names
+from robust_jax.games.turn import turn
 from robust_jax.models.adapted import Adapted
 from robust_jax.models.split import split
 from robust_jax.tasks.two_domains import (

@@ -9,9 +9,12 @@ import jax.numpy as jnp
 import optax
 
 from robust_jax import checks, lookup, parallel
-from robust_jax.adaptation import Alignment, View
+from robust_jax.adaptation.records import Alignment, View
 from robust_jax.evaluation.adaptation import adaptation, summarise
-from robust_jax.games import GameState, at_step, grad_reverse, joint
+from robust_jax.games.at_step import at_step
+from robust_jax.games.grad_reverse import grad_reverse
+from robust_jax.games.joint import joint
+from robust_jax.games.players import GameState
 from robust_jax.models.adapted import Adapted
 from robust_jax.ramp import ramp as ramp_at
 from robust_jax.tasks.two_domains import (

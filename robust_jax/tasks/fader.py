@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import optax
 
 from robust_jax import checks, metrics, parallel
-from robust_jax.games import GameState, at_step, turn
-from robust_jax.games.players import same_names
+from robust_jax.games.at_step import at_step
+from robust_jax.games.players import GameState, same_names
+from robust_jax.games.turn import turn
 from robust_jax.models.autoencoder import Autoencoder
 from robust_jax.models.fader_autoencoder import FaderAutoencoder
 from robust_jax.models.frozen import frozen

@@ -7,7 +7,10 @@ import optax
 
 from robust_jax import checks, parallel
 from robust_jax.evaluation.adaptation import adaptation, summarise
-from robust_jax.games import GameState, at_step, joint, turn
+from robust_jax.games.at_step import at_step
+from robust_jax.games.joint import joint
+from robust_jax.games.players import GameState
+from robust_jax.games.turn import turn
 from robust_jax.models.adapted import Adapted
 from robust_jax.models.split import SplitModel
 from robust_jax.tasks.two_domains import (

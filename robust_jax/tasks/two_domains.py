@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import losses, metrics
-from robust_jax.adaptation import View
+from robust_jax.adaptation.records import View
 from robust_jax.models.adapted import Adapted
 from robust_jax.models.split import split
 from robust_jax.types import Array, Batch, Key, Metrics, PyTree

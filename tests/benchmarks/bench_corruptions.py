@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from robust_jax import lookup
-from robust_jax.corruptions import draws, suites
+from robust_jax.corruptions import random, suites
 from tests.benchmarks.clock import least_seconds
 
 SEVERITIES = (1, 3, 5)
@@ -43,7 +43,7 @@ def milliseconds(
   x, program = images(side, batch), jax.jit(lookup.find("corruptions", name))
   total = np.zeros(2)
   for severity in SEVERITIES:
-    keys = draws.image_keys(0, jnp.arange(batch), name, severity)
+    keys = random.image_keys(0, jnp.arange(batch), name, severity)
     programs, answers = {}, [np.nan]
     programs["ours"] = functools.partial(program, keys, x, severity)
     if peer is not None:

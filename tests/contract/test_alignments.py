@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from robust_jax import lookup, parallel
-from robust_jax.adaptation import Alignment, View
+from robust_jax.adaptation.records import Alignment, View
 
 KEY = jax.random.key(0)
 NUM_ROWS = 8  # of each domain

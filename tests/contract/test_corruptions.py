@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from robust_jax import lookup
-from robust_jax.corruptions import draws, suites
+from robust_jax.corruptions import random, suites
 
 NAMES = lookup.members("corruptions")
 IDS = np.array([7, 3, 2**32 - 1])
@@ -41,7 +41,7 @@ def _compiled(name):
 
 def _corrupted(name, severity, order=(0, 1, 2)):
   order = list(order)
-  keys = draws.image_keys(0, IDS[order], name, severity)
+  keys = random.image_keys(0, IDS[order], name, severity)
   return _compiled(name)[0](keys, _images()[order], severity)
 
 
@@ -66,7 +66,7 @@ class TestCorruption:
     corrupt = lookup.find("corruptions", name)
     for shape, dtype in (((2, 28, 28, 1), jnp.bfloat16), ((1, 2, 1, 3), "f4")):
       x = jax.ShapeDtypeStruct(shape, dtype)
-      keys = draws.image_keys(0, IDS[: shape[0]], name, 1)
+      keys = random.image_keys(0, IDS[: shape[0]], name, 1)
       y = jax.eval_shape(corrupt, keys, x, jnp.int32(1))
       assert (y.shape, y.dtype) == (x.shape, x.dtype)
 
@@ -94,7 +94,7 @@ class TestCorruption:
 
   def test_bad_input_is_refused(self, name):
     corrupt = lookup.find("corruptions", name)
-    keys, x = draws.image_keys(0, IDS, name, 1), _images()
+    keys, x = random.image_keys(0, IDS, name, 1), _images()
     for severity in (0, 6, 2.5):
       with pytest.raises(ValueError, match=r"severity = .*from 1 to 5"):
         corrupt(keys, x, severity)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from robust_jax import lookup
-from robust_jax.corruptions import draws
-from robust_jax.sequences import suites
+from robust_jax.corruptions import random
+from robust_jax.corruptions.sequences import suites
 
-NAMES = lookup.members("sequences")
+NAMES = lookup.members("corruptions.sequences")
 IDS = np.array([7, 2**32 - 1])
 # Where each frame is the image itself.
 UNCHANGED = {
@@ -39,12 +39,12 @@ def images():
 
 @functools.cache
 def compiled(name):
-  return jax.jit(lookup.find("sequences", name))
+  return jax.jit(lookup.find("corruptions.sequences", name))
 
 
 def frames(name, order=(0, 1)):
   order = list(order)
-  keys = draws.image_keys(0, IDS[order], name, 1)
+  keys = random.image_keys(0, IDS[order], name, 1)
   return np.asarray(compiled(name)(keys, images()[order]))
 
 
@@ -81,14 +81,14 @@ class TestSequence:
     self, name
   ):
     x = jax.ShapeDtypeStruct((2, 200, 210, 1), jnp.bfloat16)
-    keys = draws.image_keys(0, IDS, name, 1)
-    y = jax.eval_shape(lookup.find("sequences", name), keys, x)
+    keys = random.image_keys(0, IDS, name, 1)
+    y = jax.eval_shape(lookup.find("corruptions.sequences", name), keys, x)
     count = 41 if name == "translate" else 31
     assert (y.shape, y.dtype) == ((2, count, 200, 210, 1), x.dtype)
 
   def test_bad_input_is_refused(self, name):
-    make = lookup.find("sequences", name)
-    keys = draws.image_keys(0, IDS, name, 1)
+    make = lookup.find("corruptions.sequences", name)
+    keys = random.image_keys(0, IDS, name, 1)
     with pytest.raises(ValueError, match=r"wanted \[0, 1\]"):
       make(keys, 255 * images())
     with pytest.raises(ValueError, match="one typed key per image"):

@@ -38,7 +38,7 @@ LAYERS = [
   ["bounded_jit", "first_order", "on_cpu", "kth_largest", "pixels"],
   ["on_host"],
   ["corruptions"],
-  ["games", "models", "perturbations", "search", "sequences"],
+  ["games", "models", "perturbations", "search"],
   ["data"],
   ["adaptation", "attacks", "black_box", "defenses"],
   ["adapters", "statistics"],

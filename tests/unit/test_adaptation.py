@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from robust_jax import adaptation, metrics, parallel
-from robust_jax.adaptation import View
+from robust_jax.adaptation.records import View
 
 KEY = jax.random.key(0)
 NUM_CLASSES, WIDTH = 3, 4

@@ -10,7 +10,11 @@ import pytest
 from robust_jax import attacks, losses, search, tree
 from robust_jax import perturbations as sets
 from robust_jax.attacks.cost import passes
-from robust_jax.search.transformations import keys_of_images
+from robust_jax.search.combine import best_of, restarts
+from robust_jax.search.transformations import (
+  expectation_over_transformation,
+  keys_of_images,
+)
 from robust_jax.types import SearchResult
 from tests.contract import members
 from tests.contract.members import bumpy
@@ -30,7 +34,7 @@ def start(key, objective, pset, x):
 
 def test_best_of_is_the_best_of_each_for_every_example():
   x, keys = images(), jax.random.split(KEY, 2)
-  both = search.best_of(start, search.fgsm)(KEY, bumpy, PSET, x)
+  both = best_of(start, search.fgsm)(KEY, bumpy, PSET, x)
   a = start(keys[0], bumpy, PSET, x)
   b = search.fgsm(keys[1], bumpy, PSET, x)
   np.testing.assert_array_equal(both.value, jnp.maximum(a.value, b.value))
@@ -45,14 +49,14 @@ def test_best_of_one_is_that_one_and_nan_never_wins():
   def lost(key, objective, pset, x):
     return SearchResult(pset.zero(x), jnp.full(len(x), jnp.nan))
 
-  found = search.best_of(lost, search.fgsm, lost)(KEY, bumpy, PSET, x)
+  found = best_of(lost, search.fgsm, lost)(KEY, bumpy, PSET, x)
   alone = search.fgsm(KEY, bumpy, PSET, x)
   np.testing.assert_array_equal(found.value, alone.value)
 
 
 def test_restarts_take_the_best_of_each_key():
   x = images()
-  best = search.restarts(start, 5)(KEY, bumpy, PSET, x)
+  best = restarts(start, 5)(KEY, bumpy, PSET, x)
   each = [start(k, bumpy, PSET, x).value for k in jax.random.split(KEY, 5)]
   # The compiled loop may round the sum over pixels in another order.
   np.testing.assert_allclose(best.value, jnp.stack(each).max(0), rtol=1e-5)
@@ -60,7 +64,7 @@ def test_restarts_take_the_best_of_each_key():
 
 
 def test_combinations_nest_and_pass_hyperparameters_on():
-  nested = search.restarts(search.best_of(short, search.frank_wolfe), 2)
+  nested = restarts(best_of(short, search.frank_wolfe), 2)
   attack = attacks.compose(nested, PSET, losses.margin)
   x, y = images(), jnp.zeros(6, int)
 
@@ -69,18 +73,18 @@ def test_combinations_nest_and_pass_hyperparameters_on():
 
   assert passes(attack, linear, x, y) == (2 * (6 + 42), 2 * (4 + 40))
   hyper = attacks.compose(
-    search.restarts(search.pgd, 2), PSET, losses.margin, num_steps=3
+    restarts(search.pgd, 2), PSET, losses.margin, num_steps=3
   )
   assert passes(hyper, linear, x, y) == (2 * 5, 2 * 3)
 
 
 def test_nothing_to_combine_is_refused():
   with pytest.raises(ValueError, match="best_of\\(\\) of no searches"):
-    search.best_of()
+    best_of()
   with pytest.raises(ValueError, match="n = 0: wanted a whole number"):
-    search.restarts(search.pgd, 0)
+    restarts(search.pgd, 0)
   with pytest.raises(ValueError, match="num_samples = 0"):
-    search.expectation_over_transformation(search.pgd, noise, 0)
+    expectation_over_transformation(search.pgd, noise, 0)
 
 
 def noise(key, x, size=1.0):
@@ -89,9 +93,7 @@ def noise(key, x, size=1.0):
 
 def test_without_randomness_the_expectation_is_the_search_itself():
   x = images()
-  still = search.expectation_over_transformation(
-    search.fgsm, lambda key, x: x, 3
-  )
+  still = expectation_over_transformation(search.fgsm, lambda key, x: x, 3)
   plain = search.fgsm(KEY, bumpy, PSET, x)
   result = still(KEY, bumpy, PSET, x)
   np.testing.assert_allclose(result.value, plain.value, rtol=1e-6)
@@ -101,7 +103,7 @@ def test_without_randomness_the_expectation_is_the_search_itself():
 def test_the_expectation_of_a_quadratic_is_known():
   # E |x + sigma z|^2 = |x|^2 + d sigma^2; gradient-based steps see 2 x.
   x = images(low=0.2, high=0.8)
-  found = search.expectation_over_transformation(
+  found = expectation_over_transformation(
     search.fgsm, functools.partial(noise, size=0.3), 4000
   )(KEY, lambda x: jnp.sum(x**2, axis=(1, 2, 3)), PSET, x)
   at = PSET.apply(x, found.theta)
@@ -130,7 +132,7 @@ def test_draws_are_new_at_a_new_point_and_the_same_at_the_same(fresh):
   def drawn(key, x):  # says what was drawn, whatever the image
     return x * 0 + jax.random.normal(key, x.shape)
 
-  search.expectation_over_transformation(record(seen), drawn, 2, fresh=fresh)(
+  expectation_over_transformation(record(seen), drawn, 2, fresh=fresh)(
     KEY, lambda x: x.sum(axis=(1, 2, 3)), PSET, x
   )
   first, again, elsewhere = seen
@@ -144,7 +146,7 @@ def test_draws_are_new_at_a_new_point_and_the_same_at_the_same(fresh):
 
 def test_an_example_meets_its_own_draws_wherever_it_stands():
   x = images()
-  run = search.expectation_over_transformation(
+  run = expectation_over_transformation(
     functools.partial(short, random_start=False), noise, 2
   )
   both = jax.jit(lambda x: run(KEY, bumpy, PSET, x))
@@ -171,7 +173,7 @@ def test_the_cost_is_that_of_the_search_times_the_samples():
     return x.reshape(len(x), -1) @ jnp.ones((36, 3))
 
   attack = attacks.compose(
-    search.expectation_over_transformation(short, noise, 7),
+    expectation_over_transformation(short, noise, 7),
     PSET,
     losses.margin,
   )

@@ -15,6 +15,7 @@ from robust_jax.adapters.decode import DECODERS
 from robust_jax.adapters.imagenet_subsets import IMAGENET_A, IMAGENET_O
 from robust_jax.adapters.resize import RESIZERS
 from robust_jax.adapters.stored_answers import write_answers
+from robust_jax.corruptions.sequences.suites import IMAGENET_P, NOISE
 from robust_jax.data.cifar10_15k import Cifar10_15k
 from robust_jax.evaluation.entrant import CLEAN, Entrant
 from robust_jax.evaluation.held_images import held_images
@@ -22,7 +23,6 @@ from robust_jax.evaluation.sections.natural_shifts import NaturalShifts
 from robust_jax.evaluation.sections.sequences import Sequences
 from robust_jax.evaluation.sections.system_noise import SystemNoise
 from robust_jax.evaluation.sequence_answers import sequence_answers
-from robust_jax.sequences.suites import IMAGENET_P, NOISE
 from robust_jax.statistics.flip_probability import flip_probability
 from tests.unit.command_line import command_line
 

@@ -12,11 +12,12 @@ from PIL import Image
 from scipy import stats
 from sklearn.datasets import load_sample_image
 
+from robust_jax import lookup
 from robust_jax.corruptions import (
-  canny,
+  _canny,
   constants,
-  draws,
   frost_pictures,
+  random,
   suites,
 )
 from tests.unit import corruption_references as reference
@@ -31,12 +32,18 @@ NEARLY = {"spatter", "jpeg_compression"}
 NAMES = [*suites.IMAGENET_C, *suites.IMAGENET_C_EXTRA]
 
 
-def _module(name):
-  return importlib.import_module(f"robust_jax.corruptions.{name}")
-
-
 def _function(name):
-  return getattr(_module(name), name)
+  return lookup.find("corruptions", name)
+
+
+def _module(name):
+  return importlib.import_module(_function(name).__module__)
+
+
+def _draw_function(name):
+  """What draws a corruption's random numbers; None where nothing is random."""
+  module = _module(name)
+  return getattr(module, f"draw_{name}", getattr(module, "draw", None))
 
 
 @functools.cache
@@ -71,7 +78,7 @@ def _row(name, severity, size):
 @functools.cache
 def _draw(name, size):
   """The random numbers that a corruption draws, compiled: each `[B, ...]`."""
-  draw, table = _module(name).draw, reference.CONSTANTS[size].get(name)
+  draw, table = _draw_function(name), reference.CONSTANTS[size].get(name)
 
   def drawn(keys, x, severity):
     if name == "glass_blur":
@@ -88,7 +95,7 @@ def _draw(name, size):
 
 
 def _drawn(name, keys, x, severity, size):
-  if not hasattr(_module(name), "draw"):
+  if _draw_function(name) is None:
     return ()
   drawn = _draw(name, size)(keys, x, severity)
   drawn = drawn if name in ("snow", "elastic_transform") else (drawn,)
@@ -130,7 +137,7 @@ CASES = [(32, name) for name in NAMES] + [
 def test_agrees_with_the_reference(size, name):
   x = _photographs(*SIZES[size])
   for severity in range(1, 6):
-    keys = draws.image_keys(0, IDS, name, severity)
+    keys = random.image_keys(0, IDS, name, severity)
     y = _program(name, size=size)(keys, x, severity)
     drawn = _drawn(name, keys, x, severity, size)
     row = _row(name, severity, size)
@@ -149,19 +156,19 @@ def test_agrees_with_the_reference(size, name):
 @pytest.mark.parametrize("name", suites.MNIST_C)
 def test_agrees_with_the_reference_of_mnist_c(name):
   x, (severity, options) = _digits(), suites.MNIST_C[name]
-  keys = draws.image_keys(0, IDS, name, severity)
+  keys = random.image_keys(0, IDS, name, severity)
   y = _program(name, **options)(keys, x, severity)
   if "size" in options:
     row = (_row(name, severity, options["size"]),)
     drawn = _drawn(name, keys, x, severity, options["size"])
   else:
     row = tuple(reference.MNIST_C[name])
-    module = _module(name)
-    drawn = jax.jit(module.draw)(keys, x) if hasattr(module, "draw") else ()
+    draw = _draw_function(name)
+    drawn = () if draw is None else jax.jit(draw)(keys, x)
     drawn = drawn if isinstance(drawn, tuple) else (drawn,)
   if name == "glass_blur":
     shape = drawn[0].shape[1:4]
-    drawn = (*drawn, draws.bits(keys, shape, stream=1) % 2 == 0)
+    drawn = (*drawn, random.bits(keys, shape, stream=1) % 2 == 0)
   corrupt = getattr(reference, name)
   apart = np.abs(
     y - _each(lambda image, *d: corrupt(image, *row, *d), x, *drawn)
@@ -201,7 +208,7 @@ class TestNoise:
 
   def _noise(self, name, level, severity, size=224):
     x = jnp.full((1, 200, 200, 3), level / 255, jnp.float32)
-    keys = draws.image_keys(0, IDS[:1], name, severity)
+    keys = random.image_keys(0, IDS[:1], name, severity)
     return np.asarray(_program(name, size=size)(keys, x, severity)) - x
 
   def test_gaussian(self):
@@ -230,7 +237,7 @@ class TestNoise:
   def test_photons_are_poisson(self, level, severity):
     photons = tuple(reference.CONSTANTS[32]["shot_noise"])
     x = jnp.full((1, 200, 200, 3), level / 255, jnp.float32)
-    keys = draws.image_keys(0, IDS[:1], "shot_noise", severity)
+    keys = random.image_keys(0, IDS[:1], "shot_noise", severity)
     counts = _draw("shot_noise", 32)(keys, x, severity)
     counts = np.asarray(counts).astype(int).ravel()
     law = stats.poisson(photons[severity - 1] * level / 255)
@@ -246,15 +253,15 @@ class TestDraws:
     base = (0, IDS, "fog", 1)
     others = [(1, *base[1:]), (0, IDS + 1, *base[2:])]
     others += [(0, IDS, "snow", 1), (0, IDS, "fog", 2)]
-    rows = [jax.random.key_data(draws.image_keys(*a)) for a in (base, *others)]
+    rows = [jax.random.key_data(random.image_keys(*a)) for a in (base, *others)]
     assert len({tuple(r.tolist()) for keys in rows for r in keys}) == 10
 
   def test_uniform_and_normal(self):
-    keys = draws.image_keys(0, IDS, "fog", 1)
+    keys = random.image_keys(0, IDS, "fog", 1)
     drawn = [
-      np.asarray(draws.uniform(keys, (30000,), stream=i)) for i in (0, 1)
+      np.asarray(random.uniform(keys, (30000,), stream=i)) for i in (0, 1)
     ]
-    drawn += [np.asarray(draws.normal(keys, (30000,), stream=2))]
+    drawn += [np.asarray(random.normal(keys, (30000,), stream=2))]
     for values, law in zip(drawn, ["uniform", "uniform", "norm"], strict=True):
       for image in values:
         assert stats.kstest(image, law).pvalue > 0.01
@@ -265,8 +272,8 @@ class TestDraws:
     assert np.abs(apart).max() < 5 / np.sqrt(30000)
 
   def test_below(self):
-    keys = draws.image_keys(0, IDS, "fog", 1)
-    drawn = np.asarray(draws.below(keys, (30000,), 7))
+    keys = random.image_keys(0, IDS, "fog", 1)
+    drawn = np.asarray(random.below(keys, (30000,), 7))
     assert stats.chisquare(np.bincount(drawn[0], minlength=7)).pvalue > 0.01
     assert drawn.min() == 0
     assert drawn.max() == 6
@@ -285,7 +292,7 @@ def test_constants_are_those_of_the_nearest_size():
 
 def test_every_grey_level_is_itself():
   x = (np.arange(256) / 255).astype(np.float32).reshape(1, 16, 16, 1)
-  y = _program("identity")(draws.image_keys(0, IDS[:1], "identity", 1), x, 1)
+  y = _program("identity")(random.image_keys(0, IDS[:1], "identity", 1), x, 1)
   np.testing.assert_array_equal(np.round(255 * y), np.round(255 * x))
 
 
@@ -307,7 +314,7 @@ class TestFrost:
     pictures = frost_pictures.photographs(tmp_path, scale=0.9)
     assert (pictures.heights, pictures.widths) == ((36, 36), (54, 54))
     x = np.zeros((20, 24, 37, 1), np.float32)
-    keys = draws.image_keys(0, np.arange(20), "frost", 5)
+    keys = random.image_keys(0, np.arange(20), "frost", 5)
     frost = functools.partial(_function("frost"), pictures=pictures, size=224)
     y = np.asarray(jax.jit(frost)(keys, x, 5))
     # Black under 0.75 of frost: one of both pictures, both are met.
@@ -318,7 +325,7 @@ class TestFrost:
     with pytest.raises(ValueError, match="no photographs in"):
       frost_pictures.photographs(tmp_path)
     pictures = frost_pictures.drawn(4, 4)
-    keys = draws.image_keys(0, IDS, "frost", 1)
+    keys = random.image_keys(0, IDS, "frost", 1)
     with pytest.raises(ValueError, match=r"8 x 8 pixels for images of 24 x 37"):
       _function("frost")(keys, _photographs(24, 37), 1, pictures=pictures)
 
@@ -340,13 +347,13 @@ def test_water_glitters_as_in_opencv():
 def test_a_drop_of_four_pixels_has_no_rim():
   layer = np.zeros((1, 8, 8), np.float32)
   layer[0, 3:5, 3:5] = 180
-  down, right = canny.sobel(layer, "edge")
+  down, right = _canny.sobel(layer, "edge")
   strong = np.abs(down) + np.abs(right) > 150
   assert strong.sum() > 0
-  assert not canny.edges(canny.steeper_than_beside(down, right), strong).any()
+  assert not _canny.edges(_canny.steeper_than_beside(down, right), strong).any()
   # An edge between two pixels is that of one, where scikit-image has both.
   step = np.zeros((1, 8, 8), np.float32)
   step[..., 4:] = 180
-  down, right = canny.sobel(step, "edge")
-  thin = canny.steeper_than_beside(down, right)
+  down, right = _canny.sobel(step, "edge")
+  thin = _canny.steeper_than_beside(down, right)
   assert thin[0].sum(axis=1).tolist() == [1] * 8

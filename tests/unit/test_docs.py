@@ -108,7 +108,7 @@ def _jpeg(image):
     "black_box",
     "adaptation",
     "corruptions",
-    "sequences",
+    "corruptions.sequences",
     "data.augmentation",
     "data.mixing",
     "evaluation.families",

@@ -10,6 +10,8 @@ import optax
 import pytest
 
 from robust_jax import games, lookup, parallel
+from robust_jax.games.at_step import at_step
+from robust_jax.games.turn import turn
 
 STEP, STEPS = 0.1, 500
 SOLVERS = [
@@ -260,7 +262,7 @@ def test_turns_in_a_scan_hand_on_what_a_loss_returns():
     return params["d"] * x, 0.5 * average + 0.5 * x
 
   optimiser = optax.sgd(0.1)
-  move = games.turn("d", loss, optimiser)
+  move = turn("d", loss, optimiser)
   init = games.alternating({"d": loss}, {"d": optimiser}).init
 
   @jax.jit
@@ -431,7 +433,7 @@ def test_a_schedule_is_set_to_the_step_and_nothing_else():
   adam = optax.adam(lambda count: 0.1 / (1 + count))
   start = adam.init(jnp.ones(2))
   _, moved = adam.update(jnp.ones(2), start)
-  moments, schedule = games.at_step({"player": moved}, 7)["player"]
+  moments, schedule = at_step({"player": moved}, 7)["player"]
   chex.assert_trees_all_equal(moments, moved[0])
   assert moments.count == 1
   assert schedule.count == 7

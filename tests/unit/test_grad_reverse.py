@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from robust_jax.games import grad_reverse
+from robust_jax.games.grad_reverse import grad_reverse
 
 
 def _tree():

@@ -1,3 +1,5 @@
+import importlib
+
 import pytest
 
 from robust_jax import lookup, losses
@@ -5,7 +7,7 @@ from robust_jax.models.small_cnn import SmallCNN
 from robust_jax.search import pgd
 
 
-def test_a_module_is_found_by_its_one_public_thing():
+def test_a_member_is_found_by_its_name():
   assert lookup.find("search", "pgd") is pgd
   assert lookup.find("models", "small_cnn") is SmallCNN
   assert lookup.find("losses", "margin") is losses.margin
@@ -28,6 +30,36 @@ def test_a_path_finds_anything_importable():
 def test_an_unknown_name_is_answered_with_the_nearest(kind, name, message):
   with pytest.raises(ValueError, match=message):
     lookup.find(kind, name)
+
+
+PACKAGES = [
+  "adaptation",
+  "attacks",
+  "black_box",
+  "corruptions",
+  "corruptions.sequences",
+  "data.augmentation",
+  "data.mixing",
+  "defenses",
+  "evaluation.families",
+  "evaluation.sections",
+  "evaluation.stroke",
+  "games",
+  "losses",
+  "models",
+  "perturbations",
+  "search",
+  "tasks",
+]
+
+
+@pytest.mark.parametrize("kind", PACKAGES)
+def test_the_registry_is_all(kind):
+  """Each name in `__all__` finds the very thing that has it."""
+  home = importlib.import_module(f"robust_jax.{kind}")
+  found = [lookup.find(kind, name) for name in lookup.members(kind)]
+  assert {thing.__name__ for thing in found} == set(home.__all__)
+  assert all(getattr(home, thing.__name__) is thing for thing in found)
 
 
 def test_members_leave_out_helpers():

@@ -10,10 +10,10 @@ import scipy.ndimage
 from scipy.spatial.transform import Rotation
 
 from robust_jax import lookup
-from robust_jax.corruptions import draws
+from robust_jax.corruptions import random
+from robust_jax.corruptions.sequences import suites
 from robust_jax.evaluation.sequence_answers import sequence_answers
 from robust_jax.evaluation.shift_map import shift_map
-from robust_jax.sequences import suites
 from robust_jax.statistics.flip_probability import flip_probability
 from robust_jax.statistics.shift_consistency import shift_consistency
 from robust_jax.statistics.top5_distance import top5_distance
@@ -23,12 +23,12 @@ LEVEL = 1.01 / 255  # what truncation takes away
 
 @functools.cache
 def made(name, size=32, **options):
-  make = lookup.find("sequences", name)
+  make = lookup.find("corruptions.sequences", name)
   return jax.jit(lambda keys, x: make(keys, x, size=size, **options))
 
 
 def frames(name, x, **options):
-  keys = draws.image_keys(0, np.arange(len(x)), name, 1)
+  keys = random.image_keys(0, np.arange(len(x)), name, 1)
   x = jnp.asarray(x, jnp.float32)
   return np.asarray(made(name, **options)(keys, x), np.float64)
 

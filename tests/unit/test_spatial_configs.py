@@ -10,6 +10,7 @@ from experiments.configs import common
 from experiments.configs.spatial import mnist_worst_of_10
 from robust_jax import attacks, losses, search
 from robust_jax import perturbations as sets
+from robust_jax.search.transformations import expectation_over_transformation
 
 KEY = jax.random.key(0)
 X = jax.random.uniform(jax.random.key(1), (3, 6, 6, 1))
@@ -49,7 +50,7 @@ def test_a_section_has_the_search_expect_transformations():
   turned = {"name": "affine", "rotation": 90.0, "translation": 0.0}
   expected = {**section, "expectation": {**turned, "num_samples": 3}}
   pset = sets.affine(90.0, 0.0)
-  robust = search.expectation_over_transformation(
+  robust = expectation_over_transformation(
     search.pgd, lambda key, x: pset.apply(x, pset.sample(key, x)), 3
   )
   wanted = attacks.compose(

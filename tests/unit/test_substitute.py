@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from robust_jax import attacks
-from robust_jax.black_box import on_host, train_substitute
+from robust_jax.black_box import train_substitute
 from robust_jax.models.mlp import MLP
+from robust_jax.on_host import on_host
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)

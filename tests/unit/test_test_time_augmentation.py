@@ -11,13 +11,14 @@ from robust_jax import losses, perturbations
 from robust_jax.adapters.averaged_predictor import averaged_predictor
 from robust_jax.attacks.cost import passes
 from robust_jax.data import augmentation
-from robust_jax.defenses import test_time_augmentation as module
+from robust_jax.defenses.test_time_augmentation import (
+  test_time_augmentation as average,
+)
 from robust_jax.defenses.views import Drawn, Every
 from robust_jax.evaluation.robustness import robustness
 from robust_jax.models.frozen import frozen
 from robust_jax.models.small_cnn import SmallCNN
 
-average = module.test_time_augmentation
 FLIPS = Every(perturbations.shift(0, flip="horizontal"), 1)
 SHIFTS = Every(perturbations.shift(1), 3)
 NET = SmallCNN(num_classes=4)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import lookup
-from robust_jax.corruptions.signature import SEVERITIES
+from robust_jax.corruptions.base import SEVERITIES
 from robust_jax.data.augmentation.grouped import grouped
 from robust_jax.types import Array, Augmentation, Key
 

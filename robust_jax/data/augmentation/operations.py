@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from robust_jax import tree
-from robust_jax.corruptions.signature import levels
+from robust_jax.corruptions.base import levels
 from robust_jax.corruptions.windows import neighbours
 from robust_jax.perturbations import affine
 from robust_jax.perturbations.affine import Transform

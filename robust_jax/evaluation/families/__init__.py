@@ -1,6 +1,34 @@
 """What models are compared under: a family of transformations per module.
 
-A module holds one function of its own name, `(shapes) -> Family`, where
-`shapes` are those of the images, (H, W, C) each. A new module is a new family:
-`evaluation.catalogue` finds it by its name.
+A family is a function `(shapes) -> Family`, where `shapes` are those of the
+images, (H, W, C) each. To add one, write a module and its name into `__all__`
+below: `evaluation.catalogue` reads it.
 """
+
+from robust_jax.evaluation.families.adversarial import adversarial
+from robust_jax.evaluation.families.blur import blur
+from robust_jax.evaluation.families.digital import digital
+from robust_jax.evaluation.families.flips import flips
+from robust_jax.evaluation.families.geometry import geometry
+from robust_jax.evaluation.families.minimum_functionality import (
+  minimum_functionality,
+)
+from robust_jax.evaluation.families.mnist_c import mnist_c
+from robust_jax.evaluation.families.noise import noise
+from robust_jax.evaluation.families.photometric import photometric
+from robust_jax.evaluation.families.pixel_shift import pixel_shift
+from robust_jax.evaluation.families.weather import weather
+
+__all__ = [
+  "adversarial",
+  "blur",
+  "digital",
+  "flips",
+  "geometry",
+  "minimum_functionality",
+  "mnist_c",
+  "noise",
+  "photometric",
+  "pixel_shift",
+  "weather",
+]

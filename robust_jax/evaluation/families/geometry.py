@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from robust_jax.corruptions import affine_maps, constants
-from robust_jax.corruptions.signature import corruption
+from robust_jax.corruptions.base import corruption
 from robust_jax.evaluation.transformation import Family, Shapes, Transformation
 
 _DEGREES = (5, 10, 15, 20, 30)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from robust_jax.corruptions import jpeg_compression
+from robust_jax.corruptions.jpeg_compression import on_host
 from robust_jax.evaluation.families.pixel_shift import (
   a_pixel_matters,
   shifted,
@@ -49,5 +49,5 @@ def _basic(name, change, label):
 
 def _jpeg_95(images, level):
   del level
-  stored = jpeg_compression.on_host(images.astype(np.float32) / 255, 95)
+  stored = on_host(images.astype(np.float32) / 255, 95)
   return np.round(255 * stored).astype(np.uint8)

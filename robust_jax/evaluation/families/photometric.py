@@ -3,7 +3,7 @@
 import numpy as np
 
 from robust_jax.corruptions import constants
-from robust_jax.corruptions.signature import corruption
+from robust_jax.corruptions.base import corruption
 from robust_jax.evaluation.transformation import Family, Shapes, Transformation
 
 _LESS = (10, 20, 30, 45, 60)  # percent

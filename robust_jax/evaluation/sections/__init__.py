@@ -2,3 +2,13 @@
 
 A module holds one class of its own name, as `evaluation.section.Section` says.
 """
+
+from robust_jax.evaluation.sections.natural_shifts import NaturalShifts
+from robust_jax.evaluation.sections.sequences import Sequences
+from robust_jax.evaluation.sections.system_noise import SystemNoise
+
+__all__ = [
+  "NaturalShifts",
+  "Sequences",
+  "SystemNoise",
+]

@@ -9,13 +9,13 @@ import numpy as np
 import rich.table
 
 from robust_jax import lookup
+from robust_jax.corruptions.sequences.suites import IMAGENET_P, NOISE
 from robust_jax.evaluation.code_digest import code_digest
 from robust_jax.evaluation.held_images import Group
 from robust_jax.evaluation.section import Setting, Watched
 from robust_jax.evaluation.section_table import section_table
 from robust_jax.evaluation.sequence_answers import sequence_frames
 from robust_jax.evaluation.sequence_results import sequence_results
-from robust_jax.sequences.suites import IMAGENET_P, NOISE
 from robust_jax.statistics.flip_probability import flip_probability
 
 _HOME = "sequences"
@@ -38,7 +38,8 @@ class Sequences:
     """Notes which.
 
     Args:
-      names: members of `robust_jax.sequences`, or "imagenet_p" for its ten.
+      names: members of `robust_jax.corruptions.sequences`, or "imagenet_p" for
+        its ten.
 
     Raises:
       ValueError: there is no such sequence.

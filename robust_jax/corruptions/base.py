@@ -24,7 +24,7 @@ def corruption(change: Callable[..., Array]) -> Corruption:
   """Makes a corruption of `change`, which sees float32 and may leave [0, 1].
 
   The result takes `(keys, x, severity, *, size=None)`: one typed key per image,
-  as `draws.image_keys` makes them; images `[B, H, W, C]` in [0, 1], grey (C =
+  as `random.image_keys` makes them; images `[B, H, W, C]` in [0, 1], grey (C =
   1) or RGB (C = 3); a whole number from 1 to 5, maybe traced, so that one
   program serves all severities; and the image size whose constants are taken,
   where it is not the nearest (`constants.rows`).
@@ -76,7 +76,7 @@ def check_images(keys: Key, x: Array) -> None:
   if not is_key or keys.shape != x.shape[:1]:
     raise ValueError(
       f"keys {keys.dtype}{list(keys.shape)} for {x.shape[0]} images: wanted "
-      "one typed key per image; draws.image_keys makes them of image ids."
+      "one typed key per image; random.image_keys makes them of image ids."
     )
 
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from robust_jax.corruptions import constants
-from robust_jax.corruptions.signature import check_images, eight_bits
+from robust_jax.corruptions.base import check_images, eight_bits
 from robust_jax.types import Array, Key
 
 Sequence = Callable[..., Array]

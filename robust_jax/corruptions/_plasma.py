@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jax import lax
 
-from robust_jax.corruptions import draws
+from robust_jax.corruptions import random
 from robust_jax.types import Array, Key
 
 
@@ -15,7 +15,7 @@ def draw(keys: Key, side: int) -> tuple[Array, ...]:
   """
   levels = range(side.bit_length() - 1)
   return tuple(
-    draws.uniform(keys, (3, 1 << level, 1 << level), -1.0, 1.0, stream=level)
+    random.uniform(keys, (3, 1 << level, 1 << level), -1.0, 1.0, stream=level)
     for level in levels
   )
 

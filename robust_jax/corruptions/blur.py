@@ -1,0 +1,212 @@
+"""Blur: out of focus, by motion, by a zoom, Gaussian."""
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from robust_jax.corruptions import _matrices, _motion, _zooms, constants, random
+from robust_jax.corruptions.base import corruption
+from robust_jax.types import Array, Key
+
+# Radius of the disk and standard deviation of the blur of its rim.
+_DISK = {
+  299: ((4, 0.1), (5, 0.5), (7, 0.5), (10, 0.5), (12, 0.5)),
+  224: ((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5)),
+  64: ((0.5, 0.6), (1, 0.1), (1.5, 0.1), (2.5, 0.01), (3, 0.1)),
+  32: ((0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1, 0.2), (1.5, 0.1)),
+}
+_DEFOCUS_BLUR_SMALL = (
+  8  # the largest radius on a grid of 17 x 17, its rim blurred by 3 x 3
+)
+
+
+@corruption
+def defocus_blur(
+  keys: Key, x: Array, severity: int | Array, *, size: int | None = None
+) -> Array:
+  """A convolution with a disk of soft rim; the border is a mirror.
+
+  Arguments and result as `base.corruption` says; nothing is random.
+
+  Source: Hendrycks and Dietterich 2019.
+  """
+  del keys
+  disks = constants.rows(_DISK, x, size)
+  reach = int(max(disks[:, 0])) + 2  # nothing of any kernel is beyond
+  kernels = np.stack([_kernel(*disk, reach) for disk in disks])
+  return _convolved(x, constants.pick(kernels, severity))
+
+
+def _kernel(radius: float, sigma: float, reach: int) -> np.ndarray:
+  """The disk with its rim blurred, `[2 reach + 1, 2 reach + 1]`."""
+  extent = _DEFOCUS_BLUR_SMALL if radius <= _DEFOCUS_BLUR_SMALL else int(radius)
+  grid = np.arange(-extent, extent + 1)
+  disk = (grid[:, None] ** 2 + grid**2 <= radius**2).astype(np.float64)
+  taps = np.arange(-1, 2) if radius <= _DEFOCUS_BLUR_SMALL else np.arange(-2, 3)
+  rim = np.exp(-0.5 * (taps / sigma) ** 2)
+  rim /= rim.sum()
+  # The grid is mirrored as the image is: nothing leaves it.
+  source = np.pad(np.arange(len(grid)), len(taps) // 2, "reflect")
+  blur = np.zeros((len(grid), len(grid)))
+  for offset, weight in enumerate(rim):
+    np.add.at(
+      blur, (np.arange(len(grid)), source[offset:][: len(grid)]), weight
+    )
+  kernel = blur @ (disk / disk.sum()) @ blur.T
+  spare = max(reach - extent, 0)
+  middle = slice(max(extent - reach, 0), extent + min(reach, extent) + 1)
+  return np.pad(kernel[middle, middle], spare)
+
+
+def _convolved(x: Array, kernel: Array) -> Array:
+  """x `[B, H, W, C]` with a kernel `[K, K]`, K odd, by Fourier transforms.
+
+  A disk is no product of a row and a column, and direct sums take longer. Two
+  channels are the parts of one complex plane, which halves the work.
+  """
+  height, width = x.shape[1:3]
+  reach = kernel.shape[0] // 2
+  down, across = (
+    np.pad(np.arange(n), reach, "reflect") for n in (height, width)
+  )
+  planes = x[:, down][:, :, across].transpose(0, 3, 1, 2)
+  real, imaginary = planes[:, 0::2], planes[:, 1::2]
+  missing = real.shape[1] - imaginary.shape[1]
+  imaginary = jnp.pad(imaginary, ((0, 0), (0, missing), (0, 0), (0, 0)))
+  shape = tuple(_fast_length(n + 2 * reach) for n in (height, width))
+  spectrum = jnp.fft.fft2(lax.complex(real, imaginary), shape)
+  blurred = jnp.fft.ifft2(spectrum * jnp.fft.fft2(kernel, shape))
+  # The first 2 reach rows and columns saw the other end of the image.
+  blurred = blurred[:, :, 2 * reach :, 2 * reach :][:, :, :height, :width]
+  parts = jnp.stack([blurred.real, blurred.imag], axis=2)
+  parts = parts.reshape(x.shape[0], -1, height, width)[:, : x.shape[3]]
+  return parts.transpose(0, 2, 3, 1)
+
+
+def _fast_length(n: int) -> int:
+  """The next product of powers of 2, 3 and 5."""
+  while True:
+    rest = n
+    for prime in (2, 3, 5):
+      while rest % prime == 0:
+        rest //= prime
+    if rest == 1:
+      return n
+    n += 1
+
+
+# Radius and standard deviation.
+_BLUR = {
+  299: ((12, 4), (17, 6), (17, 9), (17, 13), (22, 16)),
+  224: ((10, 3), (15, 5), (15, 8), (15, 12), (20, 15)),
+  64: ((10, 1), (10, 1.5), (10, 2), (10, 2.5), (12, 3)),
+  32: ((6, 1), (6, 1.5), (6, 2), (8, 2), (9, 2.5)),
+}
+
+
+@corruption
+def motion_blur(
+  keys: Key, x: Array, severity: int | Array, *, size: int | None = None
+) -> Array:
+  """A one-sided Gaussian along a line at -45 to 45 degrees.
+
+  Arguments and result as `base.corruption` says.
+
+  Source: Hendrycks and Dietterich 2019, and ImageMagick's motion blur, which
+  they call. Deviation: it is not rounded before the result is truncated.
+  """
+  table = constants.rows(_BLUR, x, size)
+  radius, sigma = constants.pick(table, severity)
+  return _motion.blurred(
+    x, radius, sigma, draw_motion_blur(keys, x), int(table[:, 0].max())
+  )
+
+
+def draw_motion_blur(keys: Key, x: Array) -> Array:
+  """Angles `[B]` in degrees."""
+  del x
+  return random.uniform(keys, (), -45.0, 45.0)
+
+
+# Last zoom and step. Zooms are what arange makes of them in float64: 1.11 is
+# among the first ones, the last of the others is not.
+_IMAGENET = (
+  (1.11, 0.01),
+  (1.16, 0.01),
+  (1.21, 0.02),
+  (1.26, 0.02),
+  (1.31, 0.03),
+)
+_ZOOM_BLUR_SMALL = (
+  (1.06, 0.01),
+  (1.11, 0.01),
+  (1.16, 0.01),
+  (1.21, 0.01),
+  (1.26, 0.01),
+)
+_ZOOMS = {
+  299: _IMAGENET,
+  224: _IMAGENET,
+  64: _ZOOM_BLUR_SMALL,
+  32: _ZOOM_BLUR_SMALL,
+}
+
+
+@corruption
+def zoom_blur(
+  keys: Key, x: Array, severity: int | Array, *, size: int | None = None
+) -> Array:
+  """The mean of the image and of its middle, enlarged more and more.
+
+  Arguments and result as `base.corruption` says; nothing is random.
+
+  Source: Hendrycks and Dietterich 2019.
+  """
+  del keys
+  zoom_sets = [
+    np.arange(1, *bounds) for bounds in constants.rows(_ZOOMS, x, size)
+  ]
+  rows, columns = (_places(n, zoom_sets) for n in x.shape[1:3])
+  rows, columns = (constants.pick(t, severity) for t in (rows, columns))
+  count = jnp.array([len(zoom_set) for zoom_set in zoom_sets])[severity - 1]
+
+  def one(image):
+    add = lambda i, total: total + _zooms.read(image, rows[i], columns[i])
+    return lax.fori_loop(0, count, add, image) / (count + 1)
+
+  # Image by image: one stays in the cache for all of its zooms.
+  return lax.map(one, x)
+
+
+def _places(n: int, zoom_sets: list[np.ndarray]) -> np.ndarray:
+  """`[5, zooms, n]`, filled up with zeros."""
+  most = max(map(len, zoom_sets))
+  table = np.zeros((len(zoom_sets), most, n))
+  for row, zoom_set in zip(table, zoom_sets, strict=True):
+    row[: len(zoom_set)] = [_zooms.places(n, zoom) for zoom in zoom_set]
+  return table
+
+
+_SIGMA = {
+  299: (1.5, 2.5, 3.5, 4.5, 6.5),
+  224: (1, 2, 3, 4, 6),
+  64: (0.5, 0.75, 1, 1.25, 1.5),
+  32: (0.4, 0.6, 0.7, 0.8, 1),
+}
+
+
+@corruption
+def gaussian_blur(
+  keys: Key, x: Array, severity: int | Array, *, size: int | None = None
+) -> Array:
+  """A Gaussian blur, cut off at four deviations, the border repeated.
+
+  Arguments and result as `base.corruption` says; nothing is random. One of
+  the four extra corruptions of ImageNet-C.
+
+  Source: Hendrycks and Dietterich 2019.
+  """
+  del keys
+  sigmas = constants.rows(_SIGMA, x, size)
+  sigma = constants.pick(sigmas, severity)
+  return _matrices.gaussian_blur(x, sigma, sigmas.max())

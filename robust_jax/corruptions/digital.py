@@ -1,0 +1,218 @@
+"""Digital changes: contrast, saturation, elastic distortion, large pixels."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.ndimage import map_coordinates
+
+from robust_jax.corruptions import _matrices, constants, random
+from robust_jax.corruptions.base import corruption, levels
+from robust_jax.types import Array, Key
+
+_CONTRAST_IMAGENET = (0.4, 0.3, 0.2, 0.1, 0.05)
+_KEPT = {
+  299: _CONTRAST_IMAGENET,
+  224: _CONTRAST_IMAGENET,
+  64: _CONTRAST_IMAGENET,
+  32: (0.75, 0.5, 0.4, 0.3, 0.15),
+}
+
+
+@corruption
+def contrast(
+  keys: Key, x: Array, severity: int | Array, *, size: int | None = None
+) -> Array:
+  """Each channel is pulled towards its mean over the image.
+
+  Arguments and result as `base.corruption` says; nothing is random.
+
+  Source: Hendrycks and Dietterich 2019.
+  """
+  del keys
+  kept = constants.pick(constants.rows(_KEPT, x, size), severity)
+  mean = x.mean(axis=(1, 2), keepdims=True)
+  return (x - mean) * kept + mean
+
+
+# Factor and addend.
+_SATURATE_IMAGENET = ((0.3, 0), (0.1, 0), (2, 0), (5, 0.1), (20, 0.2))
+_CHANGE = {
+  299: _SATURATE_IMAGENET,
+  224: _SATURATE_IMAGENET,
+  64: (*_SATURATE_IMAGENET[:4], (30, 0.2)),
+  32: ((0.3, 0), (0.1, 0), (1.5, 0), (2, 0.1), (2.5, 0.2)),
+}
+_RED = np.array([1.0, 0.0, 0.0], np.float32)
+
+
+@corruption
+def saturate(
+  keys: Key, x: Array, severity: int | Array, *, size: int | None = None
+) -> Array:
+  """The saturation of HSV is scaled and shifted; hue and value stay.
+
+  Arguments and result as `base.corruption` says; nothing is random. At a
+  fixed hue and value, what a channel lacks to the value is proportional to the
+  saturation. Grey pixels are red of saturation 0, and turn reddish where
+  saturation is added; grey images are left as they are. One of the four extra
+  corruptions of ImageNet-C.
+
+  Source: Hendrycks and Dietterich 2019.
+  """
+  del keys
+  if x.shape[-1] == 1:
+    return x
+  factor, addend = constants.pick(constants.rows(_CHANGE, x, size), severity)
+  value = x.max(axis=-1, keepdims=True)
+  lack = value - x
+  depth = lack.max(axis=-1, keepdims=True)
+  grey = depth == 0
+  saturation = depth / jnp.where(value == 0, 1, value)
+  wanted = jnp.clip(factor * saturation + addend, 0.0, 1.0)
+  # What each channel lacks at full saturation, a share of the value.
+  shape = jnp.where(grey, 1 - _RED, lack / jnp.where(grey, 1, depth))
+  return value * (1 - wanted * shape)
+
+
+# Displacement, its smoothness and the jitter of three points, in units of the
+# image size; and what the published code takes for that size.
+_ELASTIC_TRANSFORM_IMAGENET = (
+  (2, 0.7, 0.1),
+  (2, 0.08, 0.2),
+  (0.05, 0.01, 0.02),
+  (0.07, 0.01, 0.02),
+  (0.12, 0.01, 0.02),
+)
+_ELASTIC = {
+  299: np.multiply(_ELASTIC_TRANSFORM_IMAGENET, 360 / 299),
+  224: np.multiply(_ELASTIC_TRANSFORM_IMAGENET, 244 / 224),
+  64: (
+    (0, 0, 0.08),
+    (0.05, 0.3, 0.06),
+    (0.1, 0.08, 0.06),
+    (0.1, 0.03, 0.03),
+    (0.16, 0.03, 0.02),
+  ),
+  32: (
+    (0, 0, 0.08),
+    (0.05, 0.2, 0.07),
+    (0.08, 0.06, 0.06),
+    (0.1, 0.04, 0.05),
+    (0.1, 0.03, 0.03),
+  ),
+}
+
+
+@corruption
+def elastic_transform(
+  keys: Key, x: Array, severity: int | Array, *, size: int | None = None
+) -> Array:
+  """A random affine map, then a smooth random displacement of each pixel.
+
+  Both bilinear. The affine map moves three points of the middle by up to a
+  jitter in each direction, the border a mirror; the displacement is uniform
+  noise, blurred and scaled. All three grow with the shorter side of the image.
+  Arguments and result as `base.corruption` says.
+
+  Source: Hendrycks and Dietterich 2019, after Simard et al. 2003. Deviation:
+  places are not rounded to 1/32 pixel, as OpenCV does in the affine map.
+  """
+  table = constants.rows(_ELASTIC, x, size) * min(x.shape[1:3])
+  strength, sigma, jitter = constants.pick(table, severity)
+  moved, noise = draw_elastic_transform(keys, x)
+  x = _read(x, *_affine_places(x, jitter * moved), "mirror")
+  field = strength * _matrices.gaussian_blur(
+    noise, sigma, table[:, 1].max(), truncate=3.0, border="symmetric"
+  )
+  rows, columns = np.indices(x.shape[1:3])
+  return _read(x, rows + field[..., 1], columns + field[..., 0], "reflect")
+
+
+def draw_elastic_transform(keys: Key, x: Array) -> tuple[Array, Array]:
+  """Uniform in [-1, 1): of the points `[B, 3, 2]`, of the field `[B, H, W, 2]`.
+
+  The last axis is the way to the right, and down.
+  """
+  points = random.uniform(keys, (3, 2), -1.0, 1.0)
+  return points, random.uniform(keys, (*x.shape[1:3], 2), -1.0, 1.0, stream=1)
+
+
+def _affine_places(x: Array, moved: Array) -> tuple[Array, Array]:
+  """Rows and columns `[B, H, W]` that the map takes to each pixel."""
+  height, width = x.shape[1:3]
+  centre = np.array([width // 2, height // 2], np.float32)
+  side = max(min(height, width) // 3, 1)
+  points = centre + side * np.array([[1, 1], [1, -1], [-1, -1]], np.float32)
+  now = points + moved
+  # Edges of the triangle as columns: before = linear @ after.
+  before = np.stack([points[0] - points[1], points[2] - points[1]], axis=1)
+  after = jnp.stack([now[:, 0] - now[:, 1], now[:, 2] - now[:, 1]], axis=2)
+  (a, b), (c, d) = jnp.moveaxis(after, 0, 2)
+  inverse = jnp.stack([jnp.stack([d, -b], -1), jnp.stack([-c, a], -1)], -2)
+  linear = before @ (inverse / (a * d - b * c)[:, None, None])
+  rows, columns = np.indices((height, width), np.float32)
+  from_corner = jnp.stack([columns, rows]) - now[:, 1, :, None, None]
+  places = jnp.einsum(
+    "bij,bjhw->bihw", linear, from_corner, precision="highest"
+  )
+  return places[:, 1] + points[1, 1], places[:, 0] + points[1, 0]
+
+
+def _read(x: Array, rows: Array, columns: Array, mode: str) -> Array:
+  of_plane = lambda plane, r, c: map_coordinates(plane, [r, c], 1, mode)
+  of_image = jax.vmap(of_plane, in_axes=(-1, None, None), out_axes=-1)
+  return jax.vmap(of_image)(x, rows, columns)
+
+
+_SHARE = {
+  299: (0.5, 0.4, 0.3, 0.25, 0.2),
+  224: (0.6, 0.5, 0.4, 0.3, 0.25),
+  64: (0.9, 0.8, 0.7, 0.6, 0.5),
+  32: (0.95, 0.9, 0.85, 0.75, 0.65),
+}
+
+
+@corruption
+def pixelate(
+  keys: Key, x: Array, severity: int | Array, *, size: int | None = None
+) -> Array:
+  """Reduced to a share of its height and width, and enlarged again.
+
+  A pixel of the small image is the mean of those that it covers, rounded along
+  rows and then along columns, as Pillow's box filter does. Arguments and result
+  as `base.corruption` says; nothing is random.
+
+  Source: Hendrycks and Dietterich 2019.
+  """
+  del keys
+  shares = constants.rows(_SHARE, x, size)
+  across, down = (
+    [constants.pick(np.stack(table), severity) for table in tables]
+    for tables in (_boxes(n, shares) for n in (x.shape[2], x.shape[1]))
+  )
+  y = _averaged(levels(x), *across, axis=2)
+  return _averaged(y, *down, axis=1) / 255
+
+
+def _averaged(y: Array, first: Array, end: Array, axis: int) -> Array:
+  """The rounded mean of y from first to end along the axis, at each place."""
+  # Sums of grey levels are exact in float32, and their differences too.
+  shape = [n if i == axis else 1 for i, n in enumerate(y.shape)]
+  total = jnp.pad(jnp.cumsum(y, axis), [(int(i == axis), 0) for i in range(4)])
+  at = lambda place: jnp.take(total, place.astype(jnp.int32), axis, mode="clip")
+  count = (end - first).reshape(shape)
+  return jnp.floor((at(end) - at(first)) / count + 0.5)
+
+
+def _boxes(n: int, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """`[5, n]` each: of every pixel, where its box begins and ends."""
+  firsts, ends = [], []
+  for share in shares:
+    small = max(int(n * share), 1)
+    scale = n / small
+    # As Pillow multiplies, or a tie may round to the other side.
+    box = np.floor((np.arange(n) + 0.5) * (small / n) - 0.5 + 0.5)
+    centre = (box + 0.5) * scale
+    firsts.append(np.floor(np.maximum(centre - scale / 2 + 0.5, 0)))
+    ends.append(np.floor(np.minimum(centre + scale / 2 + 0.5, n)))
+  return np.stack(firsts), np.stack(ends)

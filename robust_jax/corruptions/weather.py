@@ -1,0 +1,247 @@
+"""Weather: snow, frost, fog and more light."""
+
+import functools
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from robust_jax.corruptions import (
+  _motion,
+  _plasma,
+  _zooms,
+  constants,
+  frost_pictures,
+  random,
+)
+from robust_jax.corruptions.base import corruption, eight_bits
+from robust_jax.corruptions.frost_pictures import Pictures
+from robust_jax.types import Array, Key
+
+# Mean and deviation of the noise that flakes are made of, their zoom and
+# threshold, radius and deviation of their motion, share of the image's colours.
+_SNOW_IMAGENET = (
+  (0.1, 0.3, 3, 0.5, 10, 4, 0.8),
+  (0.2, 0.3, 2, 0.5, 12, 4, 0.7),
+  (0.55, 0.3, 4, 0.9, 12, 8, 0.7),
+  (0.55, 0.3, 4.5, 0.85, 12, 8, 0.65),
+  (0.55, 0.3, 2.5, 0.85, 12, 12, 0.55),
+)
+_FLAKES = {
+  299: _SNOW_IMAGENET,
+  224: _SNOW_IMAGENET,
+  64: (
+    (0.1, 0.2, 1, 0.6, 8, 3, 0.8),
+    (0.1, 0.2, 1, 0.5, 10, 4, 0.8),
+    (0.15, 0.3, 1.75, 0.55, 10, 4, 0.7),
+    (0.25, 0.3, 2.25, 0.6, 12, 6, 0.65),
+    (0.3, 0.3, 1.25, 0.65, 14, 12, 0.6),
+  ),
+  32: (
+    (0.1, 0.2, 1, 0.6, 8, 3, 0.95),
+    (0.1, 0.2, 1, 0.5, 10, 4, 0.9),
+    (0.15, 0.3, 1.75, 0.55, 10, 4, 0.9),
+    (0.25, 0.3, 2.25, 0.6, 12, 6, 0.85),
+    (0.3, 0.3, 1.25, 0.65, 14, 12, 0.8),
+  ),
+}
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # Rec. 601
+
+
+@corruption
+def snow(
+  keys: Key, x: Array, severity: int | Array, *, size: int | None = None
+) -> Array:
+  """Colours turn pale, and flakes fall twice, the second time upside down.
+
+  Flakes are the peaks of enlarged noise, blurred along a line at -135 to -45
+  degrees. Arguments and result as `base.corruption` says.
+
+  Source: Hendrycks and Dietterich 2019, and ImageMagick's motion blur, which
+  they call.
+  """
+  table = constants.rows(_FLAKES, x, size)
+  fallen = flakes(*draw_snow(keys, x), table, severity)
+  return covered(x, fallen, constants.pick(table[:, 6], severity))
+
+
+def covered(x: Array, fallen: Array, colours: Array | float) -> Array:
+  """x with a share of its colours left, below flakes `[B, H, W, 1]`."""
+  grey = x if x.shape[-1] == 1 else (x * _LUMA).sum(-1, keepdims=True)
+  pale = jnp.maximum(x, 1.5 * grey + 0.5)
+  x = colours * x + (1 - colours) * pale
+  return x + fallen + fallen[:, ::-1, ::-1]
+
+
+def draw_snow(keys: Key, x: Array) -> tuple[Array, Array]:
+  """Standard normal noise `[B, H, W]`, and angles `[B]` in degrees."""
+  noise = random.normal(keys, x.shape[1:3])
+  return noise, random.uniform(keys, (), -135.0, -45.0, stream=1)
+
+
+def flakes(
+  noise: Array, angles: Array, table: np.ndarray, severity: int | Array
+) -> Array:
+  """`[B, H, W, 1]`, in 8 bits before and after the blur.
+
+  Args:
+    noise: standard normal `[B, H, W]`.
+    angles: of the blur, `[B]`, degrees.
+    table: rows like those of `_FLAKES`.
+    severity: which of its rows, from 1.
+  """
+  pick = functools.partial(constants.pick, severity=severity)
+  mean, deviation, _, threshold, radius, sigma, _ = pick(table)
+  rows, columns = (
+    pick(np.stack([_zooms.places(n, zoom) for zoom in table[:, 2]]))
+    for n in noise.shape[1:3]
+  )
+  noise = (mean + deviation * noise)[..., None]
+  noise = lax.map(lambda one: _zooms.read(one, rows, columns), noise)
+  peaks = eight_bits(jnp.where(noise < threshold, 0.0, noise))
+  reach = int(table[:, 4].max())
+  return (
+    jnp.round(_motion.blurred(peaks, radius, sigma, angles, reach) * 255) / 255
+  )
+
+
+# Shares of the image and of the frost.
+_FROST_IMAGENET = ((1, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75))
+_SHARES = {
+  299: _FROST_IMAGENET,
+  224: _FROST_IMAGENET,
+  64: ((1, 0.3), (0.9, 0.4), (0.8, 0.45), (0.75, 0.5), (0.7, 0.55)),
+  32: ((1, 0.2), (1, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45)),
+}
+
+
+@corruption
+def frost(
+  keys: Key,
+  x: Array,
+  severity: int | Array,
+  *,
+  size: int | None = None,
+  pictures: Pictures | None = None,
+) -> Array:
+  """Image and a random cut-out of a picture of frost are added.
+
+  Arguments and result as `base.corruption` says.
+
+  Args:
+    keys: `[B]`.
+    x: images `[B, H, W, C]`.
+    severity: 1 to 5.
+    size: whose constants are taken.
+    pictures: of frost, no smaller than the images; by default five that are
+      *drawn by a program*, not photographed. `frost_pictures.photographs` reads
+      those of ImageNet-C, or others, from a directory: only with them are
+      numbers those of the benchmark.
+
+  Raises:
+    ValueError: pictures are smaller than the images.
+
+  Source: Hendrycks and Dietterich 2019.
+  """
+  if pictures is None:
+    pictures = frost_pictures.drawn(*x.shape[1:3])
+  image, cover = constants.pick(constants.rows(_SHARES, x, size), severity)
+  return image * x + cover * _cut_outs(x, pictures, draw_frost(keys, x))
+
+
+def draw_frost(keys: Key, x: Array) -> Array:
+  """Uniform in [0, 1), `[B, 3]`: which picture, and from where."""
+  del x
+  return random.uniform(keys, (3,))
+
+
+def _cut_outs(x: Array, pictures: Pictures, where: Array) -> Array:
+  """`[B, H, W, C]` in [0, 1]."""
+  height, width, channels = x.shape[1:]
+  if min(pictures.heights) < height or min(pictures.widths) < width:
+    raise ValueError(
+      f"pictures of frost of {min(pictures.heights)} x {min(pictures.widths)} "
+      f"pixels for images of {height} x {width}: wanted larger ones."
+    )
+  pixels = jnp.asarray(pictures.pixels)
+  sizes = jnp.array([pictures.heights, pictures.widths]).T
+
+  def one(place):
+    which = (place[0] * len(sizes)).astype(jnp.int32)
+    room = sizes[which] - jnp.array([height, width]) + 1
+    first = (place[1:] * room).astype(jnp.int32)
+    start = (which, first[0], first[1], 0)
+    cut = lax.dynamic_slice(pixels, start, (1, height, width, 3))
+    return cut[0].astype(jnp.float32) / 255
+
+  frost = lax.map(one, where)
+  return frost if channels == 3 else frost.mean(-1, keepdims=True)
+
+
+# Thickness, and by how much finer clouds are fainter.
+_CLOUD = {
+  299: ((1.5, 2), (2, 2), (2.5, 1.8), (2.5, 1.6), (3, 1.5)),
+  224: ((1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4)),
+  64: ((0.4, 3), (0.7, 3), (1, 2.5), (1.5, 2), (2, 1.75)),
+  32: ((0.2, 3), (0.5, 3), (0.75, 2.5), (1, 2), (1.5, 1.75)),
+}
+
+
+@corruption
+def fog(
+  keys: Key, x: Array, severity: int | Array, *, size: int | None = None
+) -> Array:
+  """A cloud is added, and everything dimmed until white is as white as before.
+
+  `(x + c cloud) m / (m + c)`, m the largest value of the image and c by
+  severity. The cloud is the corner of a square whose side is a power of two,
+  and at least the size whose constants are used. Arguments and result as
+  `base.corruption` says.
+
+  Source: Hendrycks and Dietterich 2019.
+  """
+  thickness, decay = constants.pick(constants.rows(_CLOUD, x, size), severity)
+  cloud = _plasma.cloud(draw_fog(keys, x, size), decay)
+  cloud = cloud[:, : x.shape[1], : x.shape[2], None]
+  brightest = x.max(axis=(1, 2, 3), keepdims=True)
+  return (x + thickness * cloud) * brightest / (brightest + thickness)
+
+
+def draw_fog(keys: Key, x: Array, size: int | None) -> tuple[Array, ...]:
+  """What `plasma.cloud` makes the cloud of."""
+  side = max(*x.shape[1:3], 2, size or 0)
+  return _plasma.draw(keys, 1 << (side - 1).bit_length())
+
+
+_BRIGHTNESS_IMAGENET = (0.1, 0.2, 0.3, 0.4, 0.5)
+_MORE = {
+  299: _BRIGHTNESS_IMAGENET,
+  224: _BRIGHTNESS_IMAGENET,
+  64: _BRIGHTNESS_IMAGENET,
+  32: (0.05, 0.1, 0.15, 0.2, 0.3),
+}
+
+
+@corruption
+def brightness(
+  keys: Key, x: Array, severity: int | Array, *, size: int | None = None
+) -> Array:
+  """A number is added to the value of HSV; hue and saturation stay.
+
+  Arguments and result as `base.corruption` says; nothing is random. At a
+  fixed hue and saturation a colour is proportional to its value, the largest of
+  its channels, and so no angle is computed.
+
+  Source: Hendrycks and Dietterich 2019.
+  """
+  del keys
+  more = constants.pick(constants.rows(_MORE, x, size), severity)
+  return brightened(x, more)
+
+
+def brightened(x: Array, more: Array) -> Array:
+  """x with `more` added to its values, which stay in [0, 1]; a scalar."""
+  value = x.max(axis=-1, keepdims=True)
+  brighter = jnp.clip(value + more, 0.0, 1.0)
+  black = value == 0
+  return jnp.where(black, brighter, x * brighter / jnp.where(black, 1, value))
