@@ -18,7 +18,7 @@ from robust_jax.evaluation.sequence_answers import sequence_frames
 from robust_jax.evaluation.sequence_results import sequence_results
 from robust_jax.statistics.flip_probability import flip_probability
 
-_HOME = "sequences"
+_HOME = "corruptions.sequences"
 _SUITES = {"imagenet_p": IMAGENET_P}
 
 
@@ -144,7 +144,7 @@ def _views(name: str, group: Group, seed: int):
 
 def _step(name: str, group: Group) -> str:
   shape = "x".join(map(str, group.pixels.shape[1:]))
-  return f"{_HOME}/{name}/{shape}/{_version()}"
+  return f"sequences/{name}/{shape}/{_version()}"
 
 
 @functools.cache
