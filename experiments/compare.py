@@ -12,7 +12,7 @@ from experiments.compare_gate import GateRequest
 from experiments.milliseconds import milliseconds
 from experiments.print_comparison import print_comparison
 from experiments.provenance import machine
-from robust_jax.adapters.dataset import Dataset
+from robust_jax.adapters.image_reader import ImageReader
 from robust_jax.evaluation import report
 from robust_jax.evaluation.answers import Answers
 from robust_jax.evaluation.ask_entrant import ModelFailed
@@ -36,7 +36,7 @@ _LEVEL = 0.95
 
 def compare(
   entrants: Mapping[str, Entrant],
-  dataset: Dataset,
+  dataset: ImageReader,
   out: pathlib.Path,
   *,
   name: str = "data",

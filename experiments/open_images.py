@@ -3,9 +3,9 @@
 import pathlib
 from collections.abc import Sequence
 
-from robust_jax.adapters.dataset import Dataset
 from robust_jax.adapters.dataset_images import DatasetImages
 from robust_jax.adapters.image_folder import ImageFolder
+from robust_jax.adapters.image_reader import ImageReader
 from robust_jax.adapters.in_order import InOrder
 from robust_jax.adapters.npz_images import NpzImages
 from robust_jax.adapters.resized import Resized
@@ -17,7 +17,7 @@ def open_images(
   split: str = "test",
   size: int | None = None,
   names: Sequence[str] | None = None,
-) -> Dataset:
+) -> ImageReader:
   """A folder of class folders, an `.npz`, or a data set by name.
 
   Pictures of a folder are grey if all of them are.

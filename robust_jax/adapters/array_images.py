@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from robust_jax.adapters.dataset import Sample
+from robust_jax.adapters.image_reader import Sample
 
 
 class ArrayImages:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from robust_jax.adapters.dataset import Sample
+from robust_jax.adapters.image_reader import Sample
 from robust_jax.data.dataset import Dataset
 from robust_jax.data.images import image_shape
 

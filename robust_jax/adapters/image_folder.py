@@ -3,7 +3,7 @@
 import pathlib
 from collections.abc import Sequence
 
-from robust_jax.adapters.dataset import Problem, Sample
+from robust_jax.adapters.image_reader import Problem, Sample
 from robust_jax.adapters.list_pictures import is_hidden, list_pictures
 from robust_jax.adapters.read_picture import (
   Mode,

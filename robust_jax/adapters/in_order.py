@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Sequence
 
-from robust_jax.adapters.dataset import Dataset, Sample
+from robust_jax.adapters.image_reader import ImageReader, Sample
 
 
 class InOrder:
@@ -16,7 +16,7 @@ class InOrder:
     left_out: as before.
   """
 
-  def __init__(self, dataset: Dataset, class_names: Sequence[str]):
+  def __init__(self, dataset: ImageReader, class_names: Sequence[str]):
     """Finds each class of the data set.
 
     Args:

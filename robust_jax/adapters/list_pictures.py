@@ -4,7 +4,7 @@ import os
 import pathlib
 from collections.abc import Iterator
 
-from robust_jax.adapters.dataset import Problem
+from robust_jax.adapters.image_reader import Problem
 from robust_jax.adapters.read_picture import open_picture
 
 HIDDEN = "hidden name"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from robust_jax.adapters import imagenet_subsets, shift_folders
-from robust_jax.adapters.dataset import Dataset
+from robust_jax.adapters.image_reader import ImageReader
 from robust_jax.adapters.tfds_images import TfdsImages
 
 
@@ -22,7 +22,7 @@ class NaturalShift(NamedTuple):
     frames: images that are one sequence, one after the other; 1 if none are.
   """
 
-  dataset: Dataset
+  dataset: ImageReader
   classes: tuple[int, ...] | None = None
   label_sets: tuple[frozenset[int], ...] | None = None
   frames: int = 1

@@ -3,7 +3,7 @@
 import numpy as np
 
 from robust_jax import checks
-from robust_jax.adapters.dataset import Dataset, Sample
+from robust_jax.adapters.image_reader import ImageReader, Sample
 from robust_jax.adapters.resize import resize
 
 
@@ -18,7 +18,7 @@ class Resized:
     left_out: likewise.
   """
 
-  def __init__(self, dataset: Dataset, size: int):
+  def __init__(self, dataset: ImageReader, size: int):
     checks.at_least_one("size", size)
     self.class_names = dataset.class_names
     self.left_out = getattr(dataset, "left_out", ())

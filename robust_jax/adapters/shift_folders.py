@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from robust_jax.adapters.array_images import ArrayImages
-from robust_jax.adapters.dataset import Dataset, Sample
 from robust_jax.adapters.image_folder import ImageFolder, class_folders
+from robust_jax.adapters.image_reader import ImageReader, Sample
 from robust_jax.adapters.list_pictures import list_pictures
 from robust_jax.adapters.read_picture import read_picture
 from robust_jax.data.cifar10_15k import Cifar10_15k
@@ -23,7 +23,7 @@ _VALIDATION = re.compile(r"ILSVRC2012_val_(\d+)")
 
 def wordnet_folders(
   path: pathlib.Path, classes: Sequence[int] | None
-) -> Dataset:
+) -> ImageReader:
   """One folder per class, named by its WordNet id; labels are ImageNet's.
 
   Classes of ImageNet are in the order of these ids, so that of the folders of a
@@ -46,12 +46,12 @@ def wordnet_folders(
   return _Relabelled(ImageFolder(path, names), dict(enumerate(indices)))
 
 
-def unlabelled_folders(path: pathlib.Path) -> Dataset:
+def unlabelled_folders(path: pathlib.Path) -> ImageReader:
   """Folders of pictures of which no class of the model's is right."""
   return _Relabelled(ImageFolder(path), {})
 
 
-def numbered_folders(path: pathlib.Path) -> Dataset:
+def numbered_folders(path: pathlib.Path) -> ImageReader:
   """One folder per class, named by its index from 0 to 999."""
   return ImageFolder(path, NUMBERS)
 
@@ -106,7 +106,7 @@ class RealImages:
     return Sample(file.name, image, None, changed)
 
 
-def cifar10_c(path: pathlib.Path, part: str) -> Dataset:
+def cifar10_c(path: pathlib.Path, part: str) -> ImageReader:
   """`<corruption>.npy` and `labels.npy`, five severities one after the other.
 
   Args:
@@ -137,7 +137,7 @@ def cifar10_c(path: pathlib.Path, part: str) -> Dataset:
   )
 
 
-def cifar10_p(path: pathlib.Path, part: str) -> tuple[Dataset, int]:
+def cifar10_p(path: pathlib.Path, part: str) -> tuple[ImageReader, int]:
   """`<perturbation>.npy` `[N, T, 32, 32, 3]` as N T images, and T.
 
   Frames follow each other, so that answers `[N T, ...]`, reshaped to
@@ -166,7 +166,7 @@ def cifar10_p(path: pathlib.Path, part: str) -> tuple[Dataset, int]:
   return images, length
 
 
-def cifar10_1(path: pathlib.Path, part: str) -> Dataset:
+def cifar10_1(path: pathlib.Path, part: str) -> ImageReader:
   """`cifar10.1_<part>_data.npy` and its labels; part is "v4" or "v6"."""
   return ArrayImages(
     _npy(path, f"cifar10.1_{part}_data.npy"),
@@ -176,7 +176,7 @@ def cifar10_1(path: pathlib.Path, part: str) -> Dataset:
   )
 
 
-def mnist_c(path: pathlib.Path, part: str) -> Dataset:
+def mnist_c(path: pathlib.Path, part: str) -> ImageReader:
   """`<part>/test_images.npy` and `<part>/test_labels.npy`."""
   return ArrayImages(
     _npy(path / part, "test_images.npy"),
@@ -189,7 +189,7 @@ def mnist_c(path: pathlib.Path, part: str) -> Dataset:
 class _Relabelled:
   """A data set of ImageNet's classes with other labels than its own."""
 
-  def __init__(self, dataset: Dataset, labels: dict[int, int]):
+  def __init__(self, dataset: ImageReader, labels: dict[int, int]):
     self.class_names = NUMBERS
     self.left_out = getattr(dataset, "left_out", ())
     self._dataset, self._labels = dataset, labels

@@ -6,7 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from robust_jax.adapters.dataset import Change, Dataset, Problem, Sample
+from robust_jax.adapters.image_reader import (
+  Change,
+  ImageReader,
+  Problem,
+  Sample,
+)
 
 UNREADABLE = "unreadable image"
 NO_IMAGE = "not an image"
@@ -40,7 +45,7 @@ class Survey:
     return dict(collections.Counter(p.kind for p in self.problems))
 
 
-def survey(dataset: Dataset) -> Survey:
+def survey(dataset: ImageReader) -> Survey:
   """Reads every example once, and keeps all but its image.
 
   What cannot be used is left out by name: an image that `get` fails on, one
@@ -94,7 +99,9 @@ class _Row(NamedTuple):
   changed: tuple[str, ...]
 
 
-def _read(dataset: Dataset, index: int, seen: dict[str, int]) -> _Row | Problem:
+def _read(
+  dataset: ImageReader, index: int, seen: dict[str, int]
+) -> _Row | Problem:
   try:
     name, image, label, changed = Sample(*dataset.get(index))
   except Exception as error:  # whatever the user's code may raise

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow_datasets as tfds
 
-from robust_jax.adapters.dataset import Sample
+from robust_jax.adapters.image_reader import Sample
 from robust_jax.data.find_builder import find_builder
 from robust_jax.data.load import prepared
 

@@ -8,7 +8,12 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from robust_jax.adapters.dataset import Change, Dataset, Problem, Sample
+from robust_jax.adapters.image_reader import (
+  Change,
+  ImageReader,
+  Problem,
+  Sample,
+)
 from robust_jax.adapters.survey import survey
 from robust_jax.evaluation.transformation import image_number
 
@@ -104,7 +109,7 @@ def counts(kinds: Iterable[str]) -> dict[str, int]:
 
 
 def held_images(
-  dataset: Dataset, num_examples: int | None = None, seed: int = 0
+  dataset: ImageReader, num_examples: int | None = None, seed: int = 0
 ) -> HeldImages:
   """Reads a data set, or some of it, once.
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from robust_jax.adapters.dataset import Dataset, Sample
+from robust_jax.adapters.image_reader import ImageReader, Sample
 from robust_jax.adapters.natural_shift import NAMES, natural_shift
 from robust_jax.adapters.resized import Resized
 from robust_jax.evaluation.held_images import HeldImages, held_images
@@ -118,7 +118,7 @@ def _whole(available, frames, num_examples, seed):
 class _Read:
   """Some examples of a data set, and where each was found in it."""
 
-  def __init__(self, dataset: Dataset, rows: Sequence[int]):
+  def __init__(self, dataset: ImageReader, rows: Sequence[int]):
     self.class_names = dataset.class_names
     self.left_out = getattr(dataset, "left_out", ())
     self.places: dict[str, int] = {}

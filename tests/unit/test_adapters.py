@@ -7,9 +7,9 @@ import pytest
 import scipy.special
 
 from robust_jax.adapters.ask import ask
-from robust_jax.adapters.dataset import Sample
 from robust_jax.adapters.dataset_images import DatasetImages
 from robust_jax.adapters.image_folder import ImageFolder
+from robust_jax.adapters.image_reader import Sample
 from robust_jax.adapters.jax_predictor import jax_predictor
 from robust_jax.adapters.npz_images import NpzImages
 from robust_jax.adapters.read_answers import read_answers

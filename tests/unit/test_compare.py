@@ -23,7 +23,7 @@ from experiments.compare_gate import GateRequest
 from experiments.entrants import entrants
 from experiments.open_images import open_images
 from experiments.print_comparison import print_comparison
-from robust_jax.adapters.dataset import Sample
+from robust_jax.adapters.image_reader import Sample
 from robust_jax.adapters.jax_predictor import jax_predictor
 from robust_jax.adapters.stored_answers import write_answers
 from robust_jax.evaluation.answers import Answers

@@ -5,7 +5,7 @@ import PIL.Image
 import pytest
 
 from experiments.compare import compare
-from robust_jax.adapters.dataset import Sample
+from robust_jax.adapters.image_reader import Sample
 from robust_jax.data.cifar10_15k import Cifar10_15k
 from robust_jax.evaluation.entrant import Entrant
 from robust_jax.evaluation.html_report import COLOURS, axis_end

@@ -10,8 +10,8 @@ import pytest
 
 from experiments.compare import compare
 from experiments.open_images import open_images
-from robust_jax.adapters.dataset import Sample
 from robust_jax.adapters.decode import DECODERS
+from robust_jax.adapters.image_reader import Sample
 from robust_jax.adapters.imagenet_subsets import IMAGENET_A, IMAGENET_O
 from robust_jax.adapters.resize import RESIZERS
 from robust_jax.adapters.stored_answers import write_answers

@@ -11,7 +11,7 @@ from experiments.compare import compare
 from experiments.open_images import open_images
 from robust_jax import black_box, lookup
 from robust_jax.adapters.ask import ask
-from robust_jax.adapters.dataset import Sample
+from robust_jax.adapters.image_reader import Sample
 from robust_jax.evaluation.entrant import Entrant
 from robust_jax.evaluation.held_images import held_images
 from robust_jax.evaluation.sections.natural_shifts import NaturalShifts

@@ -1,4 +1,4 @@
-"""What an evaluation asks of a data set; anything that answers it is one."""
+"""Images of any sizes, read one by one: what a comparison takes as data."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
@@ -51,8 +51,12 @@ class Change(NamedTuple):
   kind: str
 
 
-class Dataset(Protocol):
+class ImageReader(Protocol):
   """Images of any sizes; write one of your own, or see the modules beside.
+
+  Unlike examples of a `data.dataset.Dataset`, which become batches of a
+  compiled step, images have names, need not have one shape or a label, and may
+  fail to be read, one by one.
 
   It may have `left_out` too, a sequence of `Problem`: what lies beside the
   examples and is none.
