@@ -103,6 +103,7 @@ def from_arrays(
     ValueError: there are no arrays, or their numbers of examples differ.
 
   Example:
+    >>> import numpy as np
     >>> tokens = np.array([[4, 7, 2, 0], [4, 9, 0, 0]], np.int32)
     >>> dataset = from_arrays(
     ...   "two sentences",

@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from robust_jax.data.dataset import Dataset, allocate
-from robust_jax.types import Batch, PyTree
+from robust_jax.data.dataset import Dataset, allocate, describe
+from robust_jax.types import Array, Batch, PyTree
 
 # Records decoded at a time: all of them at once would hold the data set in
 # memory three times, as records, as images and as the array wanted.
@@ -72,10 +72,14 @@ def image_dataset(
 
 
 def decode_images(stored: dict[str, PyTree]) -> Batch:
-  """Makes images `x`, uint8 in 0..255, float32 in [0, 1]."""
+  """Makes images `x` float32 in [0, 1]; other fields stay as they are."""
+  return {**stored, "x": unit_interval(stored["x"])}
+
+
+def unit_interval(images: Array) -> Array:
+  """Images uint8 in 0..255 as float32 in [0, 1]."""
   # XLA makes this of a division, NumPy does not: said outright, all agree.
-  x = jnp.asarray(stored["x"], jnp.float32) * (1 / 255)
-  return {**stored, "x": x}
+  return jnp.asarray(images, jnp.float32) * (1 / 255)
 
 
 def image_shape(dataset: Dataset) -> tuple[int, int, int]:
@@ -87,8 +91,8 @@ def image_shape(dataset: Dataset) -> tuple[int, int, int]:
   x = dataset.field("x")
   if not hasattr(x, "shape") or len(x.shape) != 3 or x.dtype != np.uint8:
     raise ValueError(
-      f"inputs `x` of dataset '{dataset.name}' are {x}: expected images, uint8 "
-      "[H, W, C]."
+      f"inputs `x` of dataset '{dataset.name}' are {describe(x)}: expected "
+      "images, uint8 [H, W, C]."
     )
   return x.shape
 

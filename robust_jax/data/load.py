@@ -32,9 +32,11 @@ def load(
   Raises:
     ValueError: the name or split is unknown or the split empty; the data set
       is not prepared (the command that does it is given); or it does not
-      consist of 8-bit images of one shape with one class each.
+      consist of 8-bit images of one shape with one class each, and what text or
+      boxes would need is said.
   """
   builder = find_builder(name, data_dir)
+  _check_kind(builder)
   image_key, label_key = _keys(builder)
   image_shape = _image_shape(builder, image_key)
   num_classes = _num_classes(builder, label_key)
@@ -82,6 +84,45 @@ def prepared(
   raise ValueError(
     f"data set '{name}' is not prepared in {builder.data_dir}: run `{command}`."
   )
+
+
+def _check_kind(builder):
+  features = builder.info.features or {}
+  kinds = list(_kinds(features))
+  texts = [path for path, kind in kinds if issubclass(kind, tfds.features.Text)]
+  boxes = [
+    path for path, kind in kinds if issubclass(kind, tfds.features.BBoxFeature)
+  ]
+  has_images = any(issubclass(kind, tfds.features.Image) for _, kind in kinds)
+  has_class = any(
+    isinstance(feature, tfds.features.ClassLabel)
+    for feature in dict(features).values()
+  )
+  if texts and not has_images:
+    raise ValueError(
+      f"data set '{builder.name}' holds text in {', '.join(texts)}: expected "
+      "images with a class. Text needs a tokenizer, which makes token ids of "
+      "one length with a mask: make a dataset of those arrays by "
+      "robust_jax.data.dataset.from_arrays."
+    )
+  if boxes and not has_class:
+    raise ValueError(
+      f"data set '{builder.name}' holds boxes in {', '.join(boxes)}: expected "
+      "images with one class each. Boxes need images of one size and padding "
+      "to one number of boxes with a mask: make a dataset of those arrays by "
+      "robust_jax.data.dataset.from_arrays."
+    )
+
+
+def _kinds(features, path=""):
+  """Each feature's place, such as objects/bbox, and its class."""
+  for name, feature in features.items():
+    where = f"{path}{name}"
+    feature = getattr(feature, "feature", feature)  # of a sequence
+    if hasattr(feature, "items"):
+      yield from _kinds(feature, f"{where}/")
+    else:
+      yield where, type(feature)
 
 
 def _keys(builder):

@@ -75,6 +75,8 @@ def test_splits_add_up(data_dir):
     ("", "no data set ''"),
     ("tf_flowers", r"shape \(None, None, 3\): wanted images of one fixed"),
     ("dsprites", "wanted an image and a label"),
+    ("imdb_reviews", "holds text in text: .* needs a tokenizer"),
+    ("voc", "holds boxes in objects/bbox: .* padding to one number of boxes"),
     ("lfw", r"has the shape \(\): wanted images"),
   ],
 )
