@@ -7,7 +7,7 @@ here runs for long, so that programs are compiled without optimisation.
 
 import collections
 import gc
-import itertools
+import importlib.metadata
 import os
 import pathlib
 
@@ -17,6 +17,9 @@ _CACHE = pathlib.Path(__file__).resolve().parents[1] / ".pytest_cache" / "xla"
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_CACHE))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
 _FAST = "--xla_backend_optimization_level=0"
+if importlib.metadata.version("jaxlib").startswith("0.10."):
+  # Half the time of compiling; XLA aborts where it does not know a flag.
+  _FAST += " --xla_cpu_use_fusion_emitters=false"
 if _FAST not in os.environ.get("XLA_FLAGS", ""):
   os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_FAST}"
 
@@ -40,24 +43,35 @@ def pytest_terminal_summary(terminalreporter):
 
 
 def _reason(report):
-  """Of reports of one kind the same: what is beside a colon differs."""
   _, _, text = report.longrepr
-  kind, _, more = text.removeprefix("Skipped: ").partition(": ")
-  file = report.nodeid.partition("::")[0]
-  return file, f"{kind}: ..." if more and kind == "refused" else text[9:89]
+  return report.nodeid.partition("::")[0], text.removeprefix("Skipped: ")[:80]
 
 
-_files = itertools.count(1)
+@pytest.fixture(scope="session")
+def _compiled():
+  """A list that grows with each program that is compiled or read."""
+  import jax  # not before the environment above is set
+
+  events = []
+
+  def listen(event, duration, **_):
+    if event.endswith("backend_compile_duration"):
+      events.append(duration)
+
+  jax.monitoring.register_event_duration_secs_listener(listen)
+  return events
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _programs_are_dropped_now_and_then():
-  """After every tenth file: JAX keeps all that it compiled, gigabytes in a run.
+def _programs_are_dropped_now_and_then(_compiled):
+  """JAX keeps all that it compiled: 1.5 MB for each, gigabytes in a run.
 
-  Not after each: what every file needs anew takes a second to compile.
+  Not after each file: what every file needs anew takes a second to compile.
   """
   yield
-  if next(_files) % 10 == 0:
-    import jax  # not before the environment above is set
+  if len(_compiled) > 300:
+    import jax
 
     jax.clear_caches()
+    gc.collect()
+    _compiled.clear()

@@ -240,5 +240,29 @@ def is_first_order(name: str) -> bool:
     return False
 
 
+class _Accepted(Exception):
+  """The search went on to use the set."""
+
+
+@functools.cache
+def needs_grid(name: str) -> bool:
+  """The search refuses what cannot be enumerated, before it looks at it."""
+
+  def use(*args):
+    raise _Accepted
+
+  search = lookup.find("search", name)
+  pset = make_set("linf")._replace(zero=use, sample=use)
+  try:
+    jax.eval_shape(
+      lambda x: search(jax.random.key(0), bumpy, pset, x), images()
+    )
+  except _Accepted:
+    return False
+  except ValueError:
+    return True
+  raise AssertionError(f"{name} does not use the set")
+
+
 def _close(a, b) -> bool:
   return bool(jnp.allclose(a, b, atol=1e-6))

@@ -26,6 +26,7 @@ from tests.contract.members import (
   kind_of,
   make_attack,
   make_set,
+  needs_grid,
 )
 
 KEY = jax.random.key(0)
@@ -105,16 +106,14 @@ def attack_of(name, norm):
 def misled(name, norm, change=None):
   """`[B]`, which images are answered wrongly in the end."""
   changed = victim(**CHANGES.get(change, {}))
-  try:
-    x_adv = attack_of(name, norm)(KEY, changed, X, LABELS)
-  except ValueError as error:
-    pytest.skip(f"refused: {error}")
+  x_adv = attack_of(name, norm)(KEY, changed, X, LABELS)
   assert jnp.isfinite(x_adv).all()
   return np.asarray(changed(x_adv).argmax(axis=1) != LABELS)
 
 
 @pytest.mark.parametrize(
-  ("name", "norm"), [*white_box(), *((name, "linf") for name in SEARCHES)]
+  ("name", "norm"),
+  [*white_box(), *((s, "linf") for s in SEARCHES if not needs_grid(s))],
 )
 def test_logits_that_say_the_same_are_attacked_the_same(name, norm):
   assert misled(name, norm).all()

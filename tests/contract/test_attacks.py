@@ -23,7 +23,11 @@ K = 300
 X = jax.random.uniform(jax.random.key(1), (3, 5, 6, 1)).at[0, :2].set(0.0)
 TRACES = []
 
-each_attack = pytest.mark.parametrize("name", ATTACKS)
+
+@pytest.fixture(params=ATTACKS, scope="module")
+def name(request):
+  """All laws are held against one attack before the next: few programs stay."""
+  return request.param
 
 
 def affine(weights, x):
@@ -82,7 +86,6 @@ def nothing_runs(monkeypatch):
   monkeypatch.setattr(bounded_jit, "call", run)
 
 
-@each_attack
 @pytest.mark.parametrize("kind", BAD)
 def test_bad_images_and_labels_are_refused(name, kind, nothing_runs):
   x, labels, message = BAD[kind]
@@ -92,7 +95,6 @@ def test_bad_images_and_labels_are_refused(name, kind, nothing_runs):
     attack_of(name)(KEY, MODEL, *jax.tree.map(np.asarray, (x, labels)))
 
 
-@each_attack
 @pytest.mark.parametrize("kind", NO_CLASSIFIER)
 def test_models_that_answer_no_logits_are_refused(name, kind, nothing_runs):
   logits_fn, message = NO_CLASSIFIER[kind]
@@ -100,19 +102,16 @@ def test_models_that_answer_no_logits_are_refused(name, kind, nothing_runs):
     attack_of(name)(KEY, logits_fn, X, LABELS)
 
 
-@each_attack
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "uint32"])
 def test_the_type_of_labels_does_not_matter(name, dtype):
   jax.tree.map(np.testing.assert_array_equal, answer(name, dtype), answer(name))
 
 
-@each_attack
 def test_the_same_key_gives_the_same_answer(name):
   again = answer.__wrapped__(name)
   jax.tree.map(np.testing.assert_array_equal, again, answer(name))
 
 
-@each_attack
 def test_new_parameters_do_not_compile_again(name):
   labels = jnp.asarray(LABELS % 250, jnp.int32)
   answer(name)
@@ -155,7 +154,6 @@ def test_half_precision_stays_in_the_box_and_radius(name, dtype, batch_size):
     assert (change <= 0.1 * (1 + 1e-5)).all()
 
 
-@each_attack
 def test_calls_with_the_same_shapes_keep_nothing(name):
   answer(name)
   counts = []

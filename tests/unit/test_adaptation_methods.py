@@ -1,9 +1,11 @@
 """The table of methods, from runs that are already there."""
 
+import functools
 import json
 import re
 
 import pytest
+from ml_collections import ConfigDict
 
 from experiments import build, runs, workdir
 from experiments.adaptation_methods import main
@@ -81,6 +83,12 @@ def test_a_report_that_is_damaged_is_named(tmp_path, text):
     main([*arguments, "--methods", "dann", "--seeds", "0"])
 
 
+@functools.cache
+def _rehearsed(config):
+  """Methods share their controls, which are rehearsed once."""
+  loop.rehearse(*build.experiment(ConfigDict(json.loads(config))))
+
+
 @pytest.mark.parametrize("method", adaptation.METHODS)
 def test_every_method_can_be_trained_and_has_a_fair_control(method):
   """The source alone, with the BatchNorm of the method; itself has none."""
@@ -94,7 +102,7 @@ def test_every_method_can_be_trained_and_has_a_fair_control(method):
     assert control.task.name == "domain"
     assert control.task.batch_norm == config.task.batch_norm
     assert control.model == config.model
-    loop.rehearse(*build.experiment(control))
+    _rehearsed(control.to_json(sort_keys=True))
 
 
 def test_an_unknown_method_is_refused():
