@@ -1,1 +1,1 @@
-"""Data sets by name through TFDS, and the batches that the steps are fed."""
+"""Datasets with a spec, by name through TFDS or of arrays; their loaders."""

@@ -12,7 +12,7 @@ else to save.
 import contextlib
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import grain
@@ -219,6 +219,18 @@ def ordered_loader(
     return iterate(range(start, end))
 
   return Loader(device_data, indices, decode, num_steps)
+
+
+def num_rows(indices: PyTree) -> int:
+  """Rows of a batch that this process gives, of all domains together.
+
+  Args:
+    indices: of one step, as a loader yields them: of each batch there is a
+      mask.
+  """
+  is_batch = lambda node: isinstance(node, Mapping) and "mask" in node
+  batches = jax.tree.leaves(indices, is_leaf=is_batch)
+  return sum(len(batch["mask"]) for batch in batches)
 
 
 def _bytes_per_example(spec):

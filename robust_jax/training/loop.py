@@ -5,15 +5,13 @@ import dataclasses
 import math
 import pathlib
 import time
-from collections.abc import Mapping
-from typing import Any
 
 import jax
 import numpy as np
 
 from robust_jax import checks, parallel
 from robust_jax import metrics as masked
-from robust_jax.data.loader import Loader
+from robust_jax.data.loader import Loader, num_rows
 from robust_jax.evaluation.one_pass import one_pass
 from robust_jax.training.checkpoint import Checkpoints
 from robust_jax.training.interrupt import interrupt
@@ -172,7 +170,8 @@ class _Run:
           state, self._device_data, indices, self._key
         )
         step += 1
-        window.add(step, metrics, _num_rows(indices))
+        rows = num_rows(indices) * parallel.num_processes()
+        window.add(step, metrics, rows)
         last = step == plan.num_steps
         due = step % plan.evaluate_every == 0 or last
         record = step % plan.log_every == 0 or due
@@ -271,13 +270,3 @@ class _Window:
     self._metrics = []
     self.restart_clock()
     return values
-
-
-def _num_rows(indices: Any) -> int:
-  """Rows of the global batch that `indices` are this process's share of.
-
-  All domains together: each batch has a mask.
-  """
-  is_batch = lambda node: isinstance(node, Mapping) and "mask" in node
-  batches = jax.tree.leaves(indices, is_leaf=is_batch)
-  return sum(len(b["mask"]) for b in batches) * parallel.num_processes()

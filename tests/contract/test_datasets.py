@@ -10,7 +10,7 @@ import pytest
 
 from robust_jax.data.concatenate import concatenate
 from robust_jax.data.dataset import Dataset, spec_of_batch
-from robust_jax.data.loader import evaluation_loader, training_loader
+from robust_jax.data.loader import evaluation_loader, num_rows, training_loader
 from tests.contract.kinds_of_data import KINDS
 
 STREAMED, RESIDENT = 0, 2**20
@@ -103,8 +103,9 @@ def test_streamed_resident_and_restarted_batches_are_one(dataset):
   steps = 2 * resident.num_steps
   batches = take(resident, 0, steps)
   chex.assert_trees_all_equal(take(streamed, 0, steps), batches)
-  for start in (1, resident.num_steps, steps - 1):
-    for loader in (streamed, resident):
+  for loader in (streamed, resident):
+    assert num_rows(next(loader.indices(0))) == BATCH_SIZE
+    for start in (1, resident.num_steps, steps - 1):
       chex.assert_trees_all_equal(
         take(loader, start, steps - start), batches[start:]
       )

@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 from robust_jax.data.images import image_dataset
 
 
-def constant(image, label, num_classes=10):
-  return image_dataset(
-    "toy", (4, 4, 1), num_classes, 5, lambda i: [(image, label)] * len(i)
-  )
+def constant(image, label, num_classes=10, **options):
+  read_pairs = lambda indices: [(image, label)] * len(indices)
+  return image_dataset("toy", (4, 4, 1), num_classes, 5, read_pairs, **options)
 
 
 BLACK = np.zeros((4, 4, 1), np.uint8)
@@ -30,6 +29,13 @@ def test_examples_come_in_the_order_asked_for(indices):
   assert batch["y"].dtype == np.int32
   np.testing.assert_array_equal(batch["y"], indices)
   np.testing.assert_array_equal(batch["x"][:, 0, 0, 0], batch["y"] % 256)
+
+
+def test_a_label_may_be_unknown_only_where_that_is_said():
+  dataset = constant(BLACK, -1, unknown_labels=True)
+  assert dataset.read(np.arange(3))["y"].tolist() == [-1, -1, -1]
+  with pytest.raises(ValueError, match=r"is -2: wanted -1\.\.9"):
+    constant(BLACK, -2, unknown_labels=True).read(np.arange(3))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from robust_jax import parallel
 from robust_jax.data.images import image_dataset
-from robust_jax.data.loader import Loader
+from robust_jax.data.loader import Loader, num_rows
 from robust_jax.data.paired_loader import paired_loader
 from robust_jax.training.loop import Plan, train
 from robust_jax.training.monitor import Monitor
@@ -133,6 +133,7 @@ def test_sources_say_which_they_are_and_give_equally_many():
     np.testing.assert_array_equal(source["domain"], source["y"])
     assert source["x"].shape == batch["target"]["x"].shape == (8, 1, 2, 1)
     assert batch["target"]["mask"].tolist() == [1] * 8
+  assert num_rows(next(loader.indices(0))) == 16
 
 
 def test_every_device_has_its_share_of_all_domains():
