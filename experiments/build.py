@@ -42,6 +42,11 @@ _CALLED_WITH = 4
 _OPTIONAL = ("warm_start", "augment", "mix", "consistency")
 
 
+Facts = Mapping[str, Any]
+"""What the data say, by the names that models and others give to options:
+`num_classes`, `image_shape`, `num_domains`, ..."""
+
+
 class Experiment(NamedTuple):
   """All that training needs."""
 
@@ -67,18 +72,19 @@ def experiment(
   check_config(config)
   for section in config.evaluation.get("attacks", {}).values():
     attack(section)  # refused now, instead of after the training
-  training, validation, num_classes = loaders(config)
+  training, validation, facts = loaders(config)
   steps = plan(config.training, training.num_steps)
+  own = model(config, facts["num_classes"])
   return Experiment(
-    task=task(config, model(config, num_classes), steps.num_steps, warm_start),
+    task=task(config, own, steps.num_steps, warm_start),
     training=training,
     validation=validation,
     plan=steps,
   )
 
 
-def loaders(config: ConfigDict) -> tuple[Loader, Loader, int]:
-  """For training and for validation, and the number of classes."""
+def loaders(config: ConfigDict) -> tuple[Loader, Loader, Facts]:
+  """For training, for validation, and facts of the data."""
   return _kind(config).loaders(config)
 
 
@@ -90,20 +96,9 @@ def dataset(config: ConfigDict, split: str) -> Dataset:
   return _kind(config).dataset(config, split)
 
 
-def batch_spec(config: ConfigDict) -> Batch:
-  """Shapes and dtypes of a batch as the training sees it, of two examples."""
-  return _kind(config).batch_spec(config)
-
-
-def _loaders(config):
-  train = _dataset(config, "train")
-  training = training_loader(
-    train, config.training.batch_size, seed=config.seed
-  )
-  validation = evaluation_loader(
-    _dataset(config, "validation"), config.evaluation.batch_size
-  )
-  return training, validation, train.fact("num_classes")
+def describe(config: ConfigDict) -> tuple[Batch, Facts]:
+  """A batch of two examples as training sees it, shapes and dtypes; facts."""
+  return _kind(config).describe(config)
 
 
 def _paired_loaders(config):
@@ -118,7 +113,7 @@ def _paired_loaders(config):
   validation = paired_evaluation_loader(
     *domains(config, "validation"), config.evaluation.batch_size
   )
-  return training, validation, target.fact("num_classes")
+  return training, validation, _facts(sources, target)
 
 
 def domains(config: ConfigDict, split: str) -> tuple[list[Dataset], Dataset]:
@@ -151,32 +146,62 @@ def _target(config, split):
   return domains(config, split)[1]
 
 
-def _dataset(config, split):
-  data = config.data
-  return _load(data, data.name, data, split)
-
-
-def _paired_spec(config):
+def _describe_pair(config):
   sources, target = domains(config, "test")
   domain = {"domain": jax.ShapeDtypeStruct((2,), np.int32)}
   labelled, unlabelled = spec_of_batch(sources[0]), spec_of_batch(target)
   del unlabelled["y"]
-  return {"source": labelled | domain, "target": unlabelled | domain}
+  batch = {"source": labelled | domain, "target": unlabelled | domain}
+  return batch, _facts(sources, target)
+
+
+def _facts(sources, target) -> Facts:
+  return {**target.info, "num_domains": len(sources) + 1}
+
+
+def _stored(config, split):
+  data = config.data
+  return _load(data, data.name, data, split)
+
+
+def _synthetic(config, split):
+  options = config.data.to_dict()
+  make = lookup.find("data.synthetic", options.pop("name"))
+  parts = {k: v for k, v in options.items() if isinstance(v, dict)}
+  shared = {k: v for k, v in options.items() if k not in ("kind", *parts)}
+  return call(make, **shared, **_part_of(parts, config.data.name, split))
 
 
 class _Kind(NamedTuple):
   """What `config.data.kind` names: functions of the config."""
 
-  loaders: Callable[[ConfigDict], tuple[Loader, Loader, int]]
+  loaders: Callable[[ConfigDict], tuple[Loader, Loader, Facts]]
   dataset: Callable[[ConfigDict, str], Dataset]
-  batch_spec: Callable[[ConfigDict], Batch]
+  describe: Callable[[ConfigDict], tuple[Batch, Facts]]
+
+
+def _of_one(dataset: Callable[[ConfigDict, str], Dataset]) -> _Kind:
+  """Data that are one dataset, in parts."""
+
+  def loaders(config):
+    train, validation = (dataset(config, s) for s in ("train", "validation"))
+    return (
+      training_loader(train, config.training.batch_size, seed=config.seed),
+      evaluation_loader(validation, config.evaluation.batch_size),
+      train.info,
+    )
+
+  def describe(config):
+    test = dataset(config, "test")
+    return spec_of_batch(test), test.info
+
+  return _Kind(loaders, dataset, describe)
 
 
 _KINDS = {
-  "dataset": _Kind(
-    _loaders, _dataset, lambda config: spec_of_batch(_dataset(config, "test"))
-  ),
-  "domains": _Kind(_paired_loaders, _target, _paired_spec),
+  "dataset": _of_one(_stored),
+  "domains": _Kind(_paired_loaders, _target, _describe_pair),
+  "synthetic": _of_one(_synthetic),
 }
 
 
@@ -190,12 +215,17 @@ def _kind(config) -> _Kind:
 
 
 def _load(data, name, section, split, **options):
+  part = _part_of(section, name, split)
+  return load(name, part, data.get("data_dir"), **options)
+
+
+def _part_of(section, name, split):
   if split not in section:
     raise ValueError(
       f"the config names no part '{split}' of the data set '{name}': wanted "
       f"one such as '{split}: train[:10%]' beside its other parts."
     )
-  return load(name, section[split], data.get("data_dir"), **options)
+  return section[split]
 
 
 def model(config: ConfigDict, num_classes: int) -> nn.Module:

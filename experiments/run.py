@@ -80,10 +80,8 @@ class Run:
 
   def untrained(self) -> "Run":
     """The same run before its first step, without its warm start."""
-    zeros = jax.tree.map(
-      lambda leaf: jnp.zeros(leaf.shape, leaf.dtype),
-      build.batch_spec(self.config),
-    )
+    batch, _ = build.describe(self.config)
+    zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), batch)
     state = jax.jit(self.task.init)(jax.random.key(self.config.seed), zeros)
     return dataclasses.replace(self, state=state)
 
@@ -106,12 +104,10 @@ def load_run(
       its data are not there, or its config names a function of another module.
   """
   config = workdir.read_config(path, allow_imports)
-  dataset = build.dataset(config, "test")
-  model = build.model(config, dataset.fact("num_classes"))
+  batch, facts = build.describe(config)
+  model = build.model(config, facts["num_classes"])
   task = build.task(config, model, num_steps=1)
-  template = jax.eval_shape(
-    task.init, jax.random.key(0), build.batch_spec(config)
-  )
+  template = jax.eval_shape(task.init, jax.random.key(0), batch)
   with workdir.open_checkpoints(path) as checkpoints:
     state = checkpoints.restore(which, template)
     metrics = checkpoints.metrics()

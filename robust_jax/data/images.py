@@ -67,7 +67,11 @@ def image_dataset(
         stored["x"][row], stored["y"][row] = image, label
     return stored
 
-  info = {"num_classes": num_classes, "class_names": class_names}
+  info = {
+    "num_classes": num_classes,
+    "class_names": class_names,
+    "image_shape": tuple(image_shape),
+  }
   return Dataset(name, spec, num_examples, read, decode_images, info)
 
 

@@ -80,8 +80,14 @@ def in_shape(dataset: Dataset, image_shape: tuple[int, int, int]) -> Dataset:
       x[row] = _repeat(_resize(image, height, width), channels)
     return stored | {"x": x}
 
-  x = jax.ShapeDtypeStruct(tuple(image_shape), np.uint8)
-  return dataclasses.replace(dataset, spec={**dataset.spec, "x": x}, read=read)
+  shape = tuple(image_shape)
+  x = jax.ShapeDtypeStruct(shape, np.uint8)
+  return dataclasses.replace(
+    dataset,
+    spec={**dataset.spec, "x": x},
+    read=read,
+    info={**dataset.info, "image_shape": shape},
+  )
 
 
 def _resize(image, height, width):

@@ -1,6 +1,6 @@
-"""Classifiers: linen modules from images in [0, 1] to logits.
+"""Models: linen modules, most of them from images in [0, 1] to logits.
 
-Each is called as `model.apply(variables, x, train=False)` with x
+A classifier is called as `model.apply(variables, x, train=False)` with x
 `[B, H, W, C]` and returns float32 logits `[B, K]`; what data sets need, from
 pixel statistics to channel counts, is a field of the module.
 """
@@ -13,6 +13,8 @@ from robust_jax.models.madry_cnn import MadryCNN
 from robust_jax.models.mlp import MLP
 from robust_jax.models.preact_resnet import PreActResNet
 from robust_jax.models.small_cnn import SmallCNN
+from robust_jax.models.vector_discriminator import VectorDiscriminator
+from robust_jax.models.vector_generator import VectorGenerator
 from robust_jax.models.wide_resnet import WideResNet
 
 __all__ = [
@@ -24,5 +26,7 @@ __all__ = [
   "MadryCNN",
   "PreActResNet",
   "SmallCNN",
+  "VectorDiscriminator",
+  "VectorGenerator",
   "WideResNet",
 ]

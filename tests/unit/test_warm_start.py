@@ -32,9 +32,8 @@ def classifier():
 def finished(path, config, **changes):
   """A run that ended with a state of which this is changed."""
   workdir.open_run(path, config)
-  blank = jax.tree.map(
-    lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), build.batch_spec(config)
-  )
+  batch, _ = build.describe(config)
+  blank = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), batch)
   state = jax.jit(build.experiment(config).task.init)(KEY, blank)
   state = state._replace(step=jnp.int32(3), **changes)
   metric = monitor(config.training)

@@ -1,0 +1,56 @@
+"""A mixture of Gaussians on a ring, on whose modes a generator may collapse."""
+
+import numpy as np
+
+from robust_jax import checks
+from robust_jax.data.dataset import Dataset, from_arrays
+
+
+def gaussian_ring(
+  num_examples: int,
+  seed: int = 0,
+  num_modes: int = 8,
+  radius: float = 2.0,
+  std: float = 0.02,
+) -> Dataset:
+  """A dataset of points `x [2]`, float32, without labels.
+
+  A point is the center of a mode, drawn evenly from `num_modes` that are spread
+  evenly over a circle around the origin, plus Gaussian noise.
+
+  Args:
+    num_examples: how many points.
+    seed: of the draw.
+    num_modes: how many Gaussians.
+    radius: of the circle.
+    std: of each Gaussian, in each direction.
+
+  Raises:
+    ValueError: there are no examples or modes, or a number is negative.
+
+  Source: Metz et al. 2017, "Unrolled generative adversarial networks", section
+  3.1: 8 modes, radius 2, standard deviation 0.02.
+
+  Example:
+    >>> ring = gaussian_ring(1000)
+    >>> points = ring.read(np.arange(1000))["x"]
+    >>> bool(np.all(np.abs(np.linalg.norm(points, axis=1) - 2) < 0.1))
+    True
+  """
+  checks.at_least_one("num_examples", num_examples)
+  checks.at_least_one("num_modes", num_modes)
+  checks.non_negative("seed", seed)
+  checks.non_negative("std", std)
+  draw = np.random.default_rng(seed)
+  modes = draw.integers(num_modes, size=num_examples)
+  noise = std * draw.standard_normal((num_examples, 2))
+  points = centers(num_modes, radius)[modes] + noise
+  return from_arrays(
+    "gaussian_ring", {"x": points.astype(np.float32)}, info={"num_features": 2}
+  )
+
+
+def centers(num_modes: int = 8, radius: float = 2.0) -> np.ndarray:
+  """The centers of the modes, `[num_modes, 2]`."""
+  angles = 2 * np.pi * np.arange(num_modes) / num_modes
+  return radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)

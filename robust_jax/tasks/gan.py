@@ -1,0 +1,142 @@
+"""Generative adversarial network (GAN), with the non-saturating loss."""
+
+from collections.abc import Mapping
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+
+from robust_jax import checks, metrics, parallel
+from robust_jax.games import alternating
+from robust_jax.games.at_step import at_step
+from robust_jax.games.players import GameState, same_names
+from robust_jax.models.frozen import frozen
+from robust_jax.models.generator import Generator
+from robust_jax.types import Array, Batch, Key, PyTree, State, Task
+
+PLAYERS = ("discriminator", "generator")
+
+
+def gan(
+  models: Mapping[str, nn.Module],
+  optimizers: Mapping[str, optax.GradientTransformation],
+  *,
+  latent_size: int,
+) -> Task:
+  """Generative adversarial network (GAN), with the non-saturating loss.
+
+      discriminator: minimize  E softplus(-D(x)) + E softplus(D(G(z)))
+      generator:     minimize  E softplus(-D(G(z)))
+
+  where z is standard normal and D answers a logit. A step is a move of the
+  discriminator, then one of the generator against what it has become, each on
+  latents of its own. Where G draws the data's distribution the best D is 0
+  everywhere, and the losses are 2 log 2 and log 2.
+
+  Args:
+    models: the "generator", z `[B, Z]` -> x, and the "discriminator",
+      x -> logits `[B]`. Both have parameters alone, no BatchNorm.
+    optimizers: of both players, by the same names.
+    latent_size: Z.
+
+  Returns:
+    The task. `step` reports "loss", the generator's, and "discriminator_loss"
+    of each move; `evaluate` both on held-out data, and "real" and "generated",
+    the fractions of either that D takes for real. `deployed` is a
+    `models.generator.Generator`.
+
+  Raises:
+    ValueError: models or optimizers are not those of the two players, or
+      latent_size is below 1; from `init`, a model has other variables than
+      parameters.
+
+  Source: Goodfellow et al. 2014, "Generative adversarial networks", algorithm 1
+  with k = 1, and section 3 for the generator's loss.
+  """
+  same_names("models", models, PLAYERS)
+  same_names("optimizers", optimizers, PLAYERS)
+  checks.at_least_one("latent_size", latent_size)
+
+  def generated(params: PyTree, key: Key, like: Array) -> Array:
+    z = jax.random.normal(key, (len(like), latent_size))
+    return models["generator"].apply({"params": params["generator"]}, z)
+
+  def logits(params: PyTree, x: Array) -> Array:
+    variables = {"params": params["discriminator"]}
+    return models["discriminator"].apply(variables, x)
+
+  def discriminator_loss(params: PyTree, x: Array, keys: Array):
+    real, fake = (
+      logits(params, x),
+      logits(params, generated(params, keys[0], x)),
+    )
+    each = jax.nn.softplus(-real) + jax.nn.softplus(fake)
+    return each.mean(), each
+
+  def generator_loss(params: PyTree, x: Array, keys: Array):
+    fake = logits(params, generated(params, keys[1], x))
+    each = jax.nn.softplus(-fake)
+    return each.mean(), each
+
+  losses = {"discriminator": discriminator_loss, "generator": generator_loss}
+  play = alternating(losses, optimizers, reduce=parallel.mean)
+
+  def init(key: Key, batch: Batch) -> State:
+    keys = dict(zip(PLAYERS, jax.random.split(key), strict=True))
+    inputs = {
+      "discriminator": batch["x"][:1],
+      "generator": jnp.zeros((1, latent_size)),
+    }
+    variables = {
+      name: dict(models[name].init(keys[name], inputs[name]))
+      for name in PLAYERS
+    }
+    _check_variables(variables)
+    game = play.init({name: variables[name]["params"] for name in PLAYERS})
+    return State(jnp.zeros((), jnp.int32), game.params, {}, game.opt_state)
+
+  def step(state: State, batch: Batch, key: Key):
+    game = GameState(state.params, at_step(state.opt_state, state.step))
+    game, each = play.step(game, batch["x"], jax.random.split(key))
+    return State(
+      step=state.step + 1,
+      params=game.params,
+      model_state={},
+      opt_state=game.opt_state,
+    ), parallel.total(_report(each, batch["mask"]))
+
+  def evaluate(state: State, batch: Batch, key: Key):
+    x, mask, keys = batch["x"], batch["mask"], jax.random.split(key)
+    each = {
+      name: loss(state.params, x, keys)[1] for name, loss in losses.items()
+    }
+    fake = generated(state.params, keys[1], x)
+    return _report(each, mask) | {
+      "real": metrics.average(logits(state.params, x) > 0, mask),
+      "generated": metrics.average(logits(state.params, fake) > 0, mask),
+    }
+
+  def deployed(state: State) -> Generator:
+    return Generator(frozen(models["generator"], variables(state)), latent_size)
+
+  def variables(state: State) -> PyTree:
+    return {"params": state.params["generator"]}
+
+  return Task(init, step, evaluate, deployed, variables)
+
+
+def _report(each: Mapping[str, Array], mask: Array):
+  return {
+    "loss": metrics.average(each["generator"], mask),
+    "discriminator_loss": metrics.average(each["discriminator"], mask),
+  }
+
+
+def _check_variables(variables):
+  for name, own in variables.items():
+    if others := sorted(set(own) - {"params"}):
+      raise ValueError(
+        f"the {name} has variables of {', '.join(others)}: wanted parameters "
+        "alone, so a model without BatchNorm."
+      )
