@@ -65,9 +65,9 @@ def carlini_wagner_l2(
 
   @standalone
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
-    goal = goal_of(logits_fn, x, labels, targeted, 2)
+    goal = goal_of(logits_fn, x, labels, targeted)
 
-    def run(start, weight, best):
+    def run(goal, start, weight, best):
       def loss(w):
         x_adv = from_tanh_space(w)
         logits = goal.logits(x_adv)
@@ -88,11 +88,11 @@ def carlini_wagner_l2(
       best = minimal.nearer(best, goal, x_adv, logits, 2)
       return best, goal.hit(logits)
 
-    def search(start, best):
-      attempt = functools.partial(run, start)
+    def search(goal, start, best):
+      attempt = functools.partial(run, goal, start)
       return smallest_weight(attempt, initial_weight, num_rounds, best)
 
-    best = minimal.from_several_starts(search, key, goal, restarts, noise)
+    best = minimal.from_several_starts(search, key, goal, 2, restarts, noise)
     return minimal.returned(goal, minimal.pulled_back(goal, best, 2))
 
   return attack

@@ -76,10 +76,10 @@ def carlini_wagner_linf(
 
   @standalone
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
-    goal = goal_of(logits_fn, x, labels, targeted, jnp.inf)
+    goal = goal_of(logits_fn, x, labels, targeted)
     num_coordinates = x.size // len(x)
 
-    def run(start, tau, best):
+    def run(goal, start, tau, best):
       def step(_, carry):
         w, state, best = carry
         x_adv = from_tanh_space(w)
@@ -107,18 +107,18 @@ def carlini_wagner_linf(
       shrink, best = carry
       return (shrink < _CLOSE) & (best.distance > 0)
 
-    def round_(start, carry):
+    def round_(goal, start, carry):
       shrink, best = carry
       tau = jnp.minimum(shrink * best.distance, 1.0)
-      found = run(start, tau, best)
+      found = run(goal, start, tau, best)
       nearer = found.distance < best.distance
       # No hit at all, even without a limit: it is given up.
       less = jnp.where(jnp.isinf(found.distance), 1.0, (1 + shrink) / 2)
       after = jnp.where(nearer, shrink, less), found
       return tree.where(unfinished(carry), after, carry)
 
-    def search(start, best):
-      attempt = functools.partial(round_, start)
+    def search(goal, start, best):
+      attempt = functools.partial(round_, goal, start)
 
       def unless_done(_, carry):
         done = ~unfinished(carry).any()
@@ -127,7 +127,9 @@ def carlini_wagner_linf(
       carry = (jnp.full(len(x), 0.5), best)
       return jax.lax.fori_loop(0, num_rounds, unless_done, carry)[-1]
 
-    best = minimal.from_several_starts(search, key, goal, restarts, noise)
+    best = minimal.from_several_starts(
+      search, key, goal, jnp.inf, restarts, noise
+    )
     return minimal.returned(goal, minimal.pulled_back(goal, best, jnp.inf))
 
   return attack

@@ -65,9 +65,9 @@ def ead(
 
   @standalone
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
-    goal = goal_of(logits_fn, x, labels, targeted, 1)
+    goal = goal_of(logits_fn, x, labels, targeted)
 
-    def run(start, weight, best):
+    def run(goal, start, weight, best):
       def smooth(y):
         size = jnp.square(y - goal.x).reshape(len(x), -1).sum(axis=1)
         short = weight * goal.shortfall(goal.logits(y))
@@ -87,11 +87,11 @@ def ead(
       *_, best, reached = jax.lax.fori_loop(0, num_steps, step, carry)
       return best, reached
 
-    def search(start, best):
-      attempt = functools.partial(run, start)
+    def search(goal, start, best):
+      attempt = functools.partial(run, goal, start)
       return smallest_weight(attempt, initial_weight, num_rounds, best)
 
-    best = minimal.from_several_starts(search, key, goal, restarts, noise)
+    best = minimal.from_several_starts(search, key, goal, 1, restarts, noise)
     return minimal.returned(goal, minimal.pulled_back(goal, best, 1))
 
   return attack

@@ -1,5 +1,6 @@
 """FMN, fast minimum-norm attacks in L0, L1, L2 and Linf."""
 
+import functools
 from collections.abc import Sequence
 
 import jax
@@ -68,12 +69,12 @@ def fmn(
 
   @standalone
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
-    goal = goal_of(logits_fn, x, labels, targeted, norm)
+    goal = goal_of(logits_fn, x, labels, targeted)
     goal = goal._replace(pixel_axes=pixel_axes)
     room = jnp.maximum(goal.x, 1 - goal.x)
     farthest = minimal.distance(room, norm, pixel_axes)
 
-    def step(i, carry):
+    def step(goal, i, carry):
       theta, eps, best = carry
       cosine = (1 + jnp.cos(jnp.pi * i / num_steps)) / 2
       x_adv = goal.x + theta
@@ -92,17 +93,18 @@ def fmn(
       theta = _onto_ball(theta, eps, norm, pixel_axes)
       return jnp.clip(goal.x + theta, 0.0, 1.0) - goal.x, eps, best
 
-    def run(start, best):
+    def run(goal, start, best):
       theta, eps = start - goal.x, jnp.full(len(x), jnp.inf)
       if norm == 0:
         eps = minimal.distance(theta, 0, pixel_axes)
         eps = jnp.maximum(eps, 1.0)
+      ascend = functools.partial(step, goal)
       carry = (theta, eps, best)
-      theta, _, best = jax.lax.fori_loop(0, num_steps, step, carry)
+      theta, _, best = jax.lax.fori_loop(0, num_steps, ascend, carry)
       logits = goal.logits(goal.x + theta)
       return minimal.nearer(best, goal, goal.x + theta, logits, norm)
 
-    best = minimal.from_several_starts(run, key, goal, restarts, noise)
+    best = minimal.from_several_starts(run, key, goal, norm, restarts, noise)
     return minimal.returned(goal, best)
 
   return attack

@@ -42,7 +42,7 @@ class Goal(NamedTuple):
     rounding: two roundings, relative, of the model's numbers.
     clean_logits: `[B, K]`, of x.
     slopes: `[B, K]`, how fast the difference between the logits of each class
-      and of the label can change where x is, by a change of unit norm.
+      and of the label can change by a change of unit norm; 1 until `measured`.
     spread: `[B]`, how far the largest clean logit is above the middle one: the
       size of logits whose offset means nothing.
     pixel_axes: the axes of x that one pixel spans, where the norm counts them;
@@ -120,11 +120,7 @@ class Goal(NamedTuple):
 
 
 def goal_of(
-  logits_fn: LogitsFn,
-  x: Array,
-  labels: Array,
-  targeted: bool,
-  norm: float | None = None,
+  logits_fn: LogitsFn, x: Array, labels: Array, targeted: bool
 ) -> Goal:
   """The goal.
 
@@ -133,9 +129,6 @@ def goal_of(
     x: clean images `[B, ...]`.
     labels: `[B]`.
     targeted: whether `labels` are to be reached.
-    norm: of the distance, for `Goal.slopes`: 0, 1, 2 or inf, or None where
-      they are not needed, and are 1. They cost a backward pass for each of the
-      nine strongest rivals.
   """
   model = canonicalize_on_cpu(logits_fn)
 
@@ -149,9 +142,9 @@ def goal_of(
   answer = jax.eval_shape(logits_fn, x).dtype
   coarsest = max(float(jnp.finfo(t).eps) for t in (x.dtype, answer))
   x32 = x.astype(jnp.float32)
-  at_x, pullback = jax.vjp(logits, x32)
+  at_x = logits(x32)
   in_order = jnp.sort(at_x, axis=-1)
-  goal = Goal(
+  return Goal(
     x=x32,
     labels=labels,
     targeted=targeted,
@@ -162,15 +155,28 @@ def goal_of(
     slopes=jnp.ones_like(at_x),
     spread=in_order[:, -1] - in_order[:, (at_x.shape[-1] - 1) // 2],
   )
-  if norm is None:
-    return goal
-  return goal._replace(slopes=_slopes(goal, pullback, norm))
 
 
-def _slopes(goal: Goal, pullback: Callable, norm: float) -> Array:
+def measured(goal: Goal, start: Array, norm: float) -> Goal:
+  """`goal` with the slopes of the model at `start`.
+
+  Each run of an attack has those of its own start: where training made a model
+  flat, the slopes at the clean image name a class that is not the nearest.
+  Costs a backward pass for each of the nine strongest rivals.
+
+  Args:
+    goal: the goal.
+    start: `[B, ...]`, where a run starts.
+    norm: of the distance: 0, 1, 2 or inf.
+  """
+  return goal._replace(slopes=_slopes(goal, start, norm))
+
+
+def _slopes(goal: Goal, start: Array, norm: float) -> Array:
   """`Goal.slopes`; what is small or unknown is a tenth of the largest."""
-  num_classes = goal.clean_logits.shape[-1]
-  rivals = goal.nearest_classes(goal.clean_logits, _NUM_RIVALS)
+  logits, pullback = jax.vjp(goal.logits, start)
+  num_classes = logits.shape[-1]
+  rivals = goal.nearest_classes(logits, _NUM_RIVALS)
   own = jax.nn.one_hot(goal.labels, num_classes)
 
   def measure(i, slopes):
@@ -179,7 +185,7 @@ def _slopes(goal: Goal, pullback: Callable, norm: float) -> Array:
     known = (towards > 0) & jnp.isfinite(slope)[:, None]
     return jnp.where(known, slope[:, None], slopes)
 
-  none = jnp.zeros_like(goal.clean_logits)
+  none = jnp.zeros_like(logits)
   slopes = jax.lax.fori_loop(0, rivals.shape[1], measure, none)
   largest = slopes.max(axis=-1, keepdims=True)
   return jnp.where(largest > 0, jnp.maximum(slopes, 0.1 * largest), 1.0)

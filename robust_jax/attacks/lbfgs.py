@@ -1,7 +1,5 @@
 """The box-constrained L-BFGS attack, the first of all."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 
@@ -69,19 +67,17 @@ def lbfgs(
 
   @standalone
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
-    goal = goal_of(logits_fn, x, labels, targeted, 2)
-    wanted = labels[:, None]
-    if not targeted:
-      wanted = goal.nearest_classes(goal.clean_logits, num_targets)
-    sharpness = _SHARPNESS / goal.clean_gap
+    goal = goal_of(logits_fn, x, labels, targeted)
 
-    def towards(start, i, best):
+    def towards(goal, start, wanted, best):
+      sharpness = _SHARPNESS / goal.clean_gap
+
       def run(weight, best):
         def loss(x_adv):
           logits = goal.logits(x_adv)
           size = jnp.square(x_adv - goal.x).reshape(len(x), -1).sum(axis=1)
           sharp = sharpness[:, None] * logits
-          misses = losses.cross_entropy(sharp, wanted[:, i])
+          misses = losses.cross_entropy(sharp, wanted)
           return size + weight * misses, logits
 
         def visit(seen, x_adv, logits):
@@ -93,11 +89,17 @@ def lbfgs(
 
       return smallest_weight(run, initial_weight, num_rounds, best)
 
-    def search(start, best):
-      attempt = functools.partial(towards, start)
+    def search(goal, start, best):
+      wanted = labels[:, None]
+      if not targeted:
+        wanted = goal.nearest_classes(goal.clean_logits, num_targets)
+
+      def attempt(i, best):
+        return towards(goal, start, wanted[:, i], best)
+
       return jax.lax.fori_loop(0, wanted.shape[1], attempt, best)
 
-    best = minimal.from_several_starts(search, key, goal, restarts, noise)
+    best = minimal.from_several_starts(search, key, goal, 2, restarts, noise)
     return minimal.returned(goal, minimal.pulled_back(goal, best, 2))
 
   return attack

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import pixels, tree
-from robust_jax.attacks.goals import Goal
+from robust_jax.attacks.goals import Goal, measured
 from robust_jax.perturbations import balls
 from robust_jax.types import Array, Key
 
@@ -99,21 +99,24 @@ def free(x_adv: Array, grad: Array) -> Array:
 
 
 def from_several_starts(
-  run: Callable[[Array, Nearest], Nearest],
+  run: Callable[[Goal, Array, Nearest], Nearest],
   key: Key,
   goal: Goal,
+  norm: float,
   restarts: int,
   noise: Array | float,
 ) -> Nearest:
-  """The nearest hit of `run(start, clean)` from x, and from noisy starts.
+  """The nearest hit of `run(goal, start, clean)` from x, and from noisy starts.
 
   The methods start at x, as published. But gradients at the data mislead where
   training made the model flat there, and a start elsewhere comes far nearer.
 
   Args:
-    run: `(start [B, ...], nearest hit of the clean image) -> nearest hit`.
+    run: `(goal, start [B, ...], nearest hit of the clean image) -> nearest
+      hit`. Its goal has the slopes at its start.
     key: consumed by the noise.
     goal: the goal.
+    norm: of the distance: 0, 1, 2 or inf.
     restarts: runs; all but the first start at x + noise, cut to the box.
     noise: its standard deviation in each coordinate, in input units.
   """
@@ -123,7 +126,8 @@ def from_several_starts(
   def body(i, best):
     change = noise * jax.random.normal(keys[i], goal.x.shape)
     start = jnp.where(i > 0, jnp.clip(goal.x + change, 0.0, 1.0), goal.x)
-    new = run(with_gradient(lambda x: ascend_margin(goal, x)[2], start), first)
+    start = with_gradient(lambda x: ascend_margin(goal, x)[2], start)
+    new = run(measured(goal, start, norm), start, first)
     return tree.where(new.distance < best.distance, new, best)
 
   return jax.lax.fori_loop(0, restarts, body, first)

@@ -1,5 +1,6 @@
 """Sigma-zero: few changed pixels, by a smooth stand-in for the L0 norm."""
 
+import functools
 from collections.abc import Sequence
 
 import jax
@@ -64,19 +65,19 @@ def sigma_zero(
 
   @standalone
   def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
-    goal = goal_of(logits_fn, x, labels, targeted, 0)
+    goal = goal_of(logits_fn, x, labels, targeted)
     goal = goal._replace(pixel_axes=pixel_axes)
     adam = optax.scale_by_adam()
 
-    def loss(theta):
+    def loss(goal, theta):
       logits = goal.logits(goal.x + theta)
       return goal.shortfall(logits) + _soft_share(
         theta, sigma, pixel_axes
       ), logits
 
-    def step(i, carry):
+    def step(goal, i, carry):
       theta, state, tau, best = carry
-      _, logits, grad = minimal.gradient(loss, theta)
+      _, logits, grad = minimal.gradient(functools.partial(loss, goal), theta)
       best = minimal.nearer(best, goal, goal.x + theta, logits, 0)
       update, state = adam.update(tree.normalise(grad, jnp.inf), state)
       cosine = (1 + jnp.cos(jnp.pi * i / num_steps)) / 2
@@ -89,15 +90,17 @@ def sigma_zero(
       small = size < tree.expand(tau, theta)
       return jnp.where(small, 0.0, theta), state, tau, best
 
-    def run(start, best):
+    def run(goal, start, best):
       theta = start - goal.x
       tau = jnp.broadcast_to(jnp.float32(threshold), len(x))
       carry = (theta, adam.init(theta), tau, best)
-      theta, _, _, best = jax.lax.fori_loop(0, num_steps, step, carry)
+      theta, _, _, best = jax.lax.fori_loop(
+        0, num_steps, functools.partial(step, goal), carry
+      )
       logits = goal.logits(goal.x + theta)
       return minimal.nearer(best, goal, goal.x + theta, logits, 0)
 
-    best = minimal.from_several_starts(run, key, goal, restarts, noise)
+    best = minimal.from_several_starts(run, key, goal, 0, restarts, noise)
     return minimal.returned(goal, best)
 
   return attack

@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
+from robust_jax import attacks
 from robust_jax.attacks import minimal
 from tests.unit.minimal_norm_cases import (
   ATTACKS,
@@ -45,3 +46,17 @@ def test_a_single_vector_is_as_near(name):
   norm = ATTACKS[name][1]
   optimum = nearest_error(weights, x[0], labels[0], norm)
   assert minimal.distance(x_adv - x, norm)[0] <= BOUND * optimum
+
+
+def test_slopes_at_the_image_alone_do_not_hide_a_nearer_class():
+  """Class 2 is the farther one, but its logit jumps by 0.02 at the image."""
+
+  def model(x):
+    d = x - 0.5
+    jump = 0.02 * jnp.tanh(d[:, 1] / 1e-3)
+    z = [0 * d[:, 0], d[:, 0] - 0.3, d[:, 1] - 0.48 + jump]
+    return jnp.stack(z, axis=1)
+
+  x, labels = jnp.full((4, 16), 0.5), jnp.zeros(4, int)
+  x_adv = attacks.fmn(2, restarts=4)(KEY, model, x, labels)
+  assert (minimal.distance(x_adv - x, 2) <= BOUND * 0.3).all()
