@@ -30,14 +30,20 @@ def passes(attack: Attack, logits_fn: LogitsFn, x: Array, labels: Array):
   Returns:
     `Passes`; evaluating twice the batch once counts as two.
   """
-
-  def marked(x, *others):
-    return _mark(logits_fn(x, *others))
-
   key = jax.eval_shape(lambda: jax.random.key(0))
-  program = jax.make_jaxpr(lambda key, x, y: attack(key, marked, x, y))
-  rows = _count(program(key, x, labels).jaxpr)
-  return Passes(*(rows / x.shape[0]))
+  model = marked(logits_fn)
+  program = jax.make_jaxpr(lambda key, x, y: attack(key, model, x, y))
+  return passes_in(program(key, x, labels), len(x))
+
+
+def marked(logits_fn: LogitsFn) -> LogitsFn:
+  """The model, its answers marked for `passes_in`."""
+  return lambda x, *others: _mark(logits_fn(x, *others))
+
+
+def passes_in(program: core.ClosedJaxpr, num_examples: int) -> Passes:
+  """Counts the passes through the `marked` model in a traced program."""
+  return Passes(*(_count(program.jaxpr) / num_examples))
 
 
 @jax.jit

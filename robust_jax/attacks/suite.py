@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from robust_jax import bounded_jit, checks, parallel
-from robust_jax.attacks.cost import Passes, passes
+from robust_jax.attacks.cost import Passes, marked, passes_in
 from robust_jax.attacks.stage_identity import identity_of
 from robust_jax.attacks.standalone import check_call
 from robust_jax.attacks.survivors import State
@@ -225,12 +225,20 @@ def _expanded(stage: Stage, num_examples: int) -> Stage:
 def _cost(stage: Stage, logits_fn, x, labels) -> Passes:
   """What one image costs; also tells whether the stage is for such images."""
   one = slice(1)
+  program = bounded_jit.jaxpr(
+    _attack_marked,
+    stage.attack,
+    logits_fn,
+    x[one],
+    labels[one],
+    _rows(stage, one),
+  )
+  return passes_in(program, 1)
 
-  def attack(key, model, x, y):
-    per_example = _rows(stage, one)
-    return _attack_once(stage.attack, key, model, 0, x, y, x, per_example)
 
-  return passes(attack, logits_fn, x[one], labels[one])
+def _attack_marked(attack, logits_fn, x, labels, per_example):
+  key, model = jax.random.key(0), marked(logits_fn)
+  return _attack_once(attack, key, model, 0, x, labels, x, per_example)
 
 
 def _report(state: State, stages, costs) -> list[dict[str, Any]]:

@@ -127,6 +127,7 @@ def test_another_radius_and_other_parameters_compile_nothing_new():
   for eps, weights in ((0.01, w), (0.03, w), (0.03, -w)):
     victim = jax.tree_util.Partial(model, weights)
     labels = np.asarray(victim(X).argmax(axis=1))
+    traces.clear()
     suite.run(
       stages("linf", eps, "standard", 4)[:1],
       KEY,
@@ -136,9 +137,8 @@ def test_another_radius_and_other_parameters_compile_nothing_new():
       batch_size=40,
     )
     counts.append(len(traces))
-    traces.clear()
-  # Outside of the compiled program the model is called to count its passes.
-  assert counts[1] == counts[2] < counts[0]
+  assert counts[0] > 0
+  assert counts[1:] == [0, 0]
 
 
 def _saved(path, **changes):
