@@ -7,8 +7,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from robust_jax import checks, losses
+from robust_jax import checks, losses, tree
 from robust_jax.attacks.standalone import standalone
+from robust_jax.attacks.universal import mean_gradient
+from robust_jax.objective import climbed
 from robust_jax.on_cpu import canonicalize_on_cpu
 from robust_jax.types import Array, Key, LogitsFn, Objective
 
@@ -57,7 +59,7 @@ def adversarial_patch(
   Args:
     draw: `(key, x) -> Placement`, the distribution of placements: see
       `anywhere`.
-    objective: what to maximise on average; `losses.targeted(...)` with labels
+    objective: what to maximise for all; `losses.targeted(...)` with labels
       that are all the target makes every image that class.
     resolution: side of the patch in pixels of its own.
     num_steps: steps.
@@ -72,7 +74,8 @@ def adversarial_patch(
     ValueError: zero steps, images or pixels.
 
   Source: Brown, Mane, Roy, Abadi and Gilmer 2017, "Adversarial Patch", eq. 1.
-  Deviations: Adam; it starts grey; bilinear sampling.
+  Deviations: Adam, of gradients of unit L1 norm; of the cross-entropy the
+  `soft_margin` is climbed; it starts grey; bilinear sampling.
   """
   checks.at_least_one("num_steps", num_steps)
   checks.at_least_one("batch_size", batch_size)
@@ -83,20 +86,27 @@ def adversarial_patch(
     model = canonicalize_on_cpu(logits_fn)
     adam = optax.scale_by_adam()
 
-    def mean_loss(patch, key):
+    climb = climbed(objective)
+
+    def gradient(patch, key):
       key_rows, key_draw = jax.random.split(key)
       rows = jax.random.randint(key_rows, (batch_size,), 0, len(x))
-      x_adv = place(patch, x[rows], draw(key_draw, x[rows]))
-      return objective(model(x_adv), labels[rows]).mean()
+      placement = draw(key_draw, x[rows])
+
+      def loss(each):
+        x_adv = jax.vmap(_place_one)(each, x[rows], placement)
+        return climb(model(x_adv), labels[rows])
+
+      return mean_gradient(loss, patch, batch_size)
 
     def step(i, carry):
       patch, moments = carry
-      grad = jax.grad(mean_loss)(patch, jax.random.fold_in(key, i))
-      update, moments = adam.update(grad, moments)
+      grad = gradient(patch, jax.random.fold_in(key, i))
+      update, moments = adam.update(tree.normalise(grad, 1), moments)
       return jnp.clip(patch + learning_rate * update, 0.0, 1.0), moments
 
-    grey = jnp.full((resolution, resolution, x.shape[-1]), 0.5)
-    return jax.lax.fori_loop(0, num_steps, step, (grey, adam.init(grey)))[0]
+    grey = jnp.full((1, resolution, resolution, x.shape[-1]), 0.5)
+    return jax.lax.fori_loop(0, num_steps, step, (grey, adam.init(grey)))[0][0]
 
   return find
 

@@ -20,6 +20,10 @@ def linear(x):
   return x.reshape(len(x), -1) @ WEIGHTS
 
 
+def scaled(scale, x):
+  return scale * linear(x)
+
+
 def find(pset, **hyper):
   return jax.jit(
     attacks.universal(pset, batch_size=16, **hyper), static_argnums=1
@@ -35,6 +39,19 @@ def test_on_a_linear_model_it_is_the_best_for_every_single_image():
   np.testing.assert_allclose(
     theta, 0.3 * difference / jnp.linalg.norm(difference), atol=1e-6
   )
+
+
+def test_the_scale_of_the_logits_does_not_matter():
+  pset = sets.linf(0.02)
+  attack = attacks.universal(pset, batch_size=16)
+  best = attack(KEY, jax.tree_util.Partial(scaled, jnp.float32(1)), X, Y)
+  reached = linear(applied(pset, best, X)).argmax(axis=1) != Y
+  assert 0 < reached.sum() < len(X)
+  for scale in (1e-8, 1e8):
+    model = jax.tree_util.Partial(scaled, jnp.float32(scale))
+    theta = attack(KEY, model, X, Y)
+    wrong = linear(applied(pset, theta, X)).argmax(axis=1) != Y
+    np.testing.assert_array_equal(wrong, reached)
 
 
 def test_it_fits_unseen_images_and_stays_in_the_set_and_the_box():
@@ -158,11 +175,13 @@ def test_placements_stay_within_the_image():
 
 
 @pytest.mark.parametrize("target", [None, 1])
-def test_the_patch_for_a_model_of_brightness_is_all_white(target):
-  # Class 1 is the bright one: white wherever a pixel can be seen.
-  def bright(x):
-    mean = x.mean(axis=(1, 2, 3))
-    return 20 * jnp.stack([1.5 - mean, mean], axis=1)
+def test_the_patch_for_a_model_of_brightness_is_all_white_at_any_scale(target):
+  # Class 1 is the bright one: white wherever a pixel can be seen. Where the
+  # corner is black, as in one image, the gradient is NaN.
+  def bright(scale, x):
+    corner = (jnp.arange(64) == 0) * x.reshape(len(x), -1)
+    mean = x.mean(axis=(1, 2, 3)) + 1e-9 * jnp.linalg.norm(corner, axis=1)
+    return scale * jnp.stack([1.5 - mean, mean], axis=1)
 
   objective = losses.cross_entropy
   labels = Y
@@ -172,8 +191,12 @@ def test_the_patch_for_a_model_of_brightness_is_all_white(target):
   search = attacks.adversarial_patch(
     draw, objective, resolution=6, num_steps=60, batch_size=16
   )
-  patch = jax.jit(search, static_argnums=1)(KEY, bright, X, labels)
-  assert patch.shape == (6, 6, 1)
-  np.testing.assert_allclose(patch[1:5, 1:5], 1.0, atol=1e-6)
+  x = X.at[0, 0, 0].set(0.0)
+  assert jnp.isnan(jax.grad(lambda x: bright(1, x).sum())(x)[0]).all()
+  for scale in (20, 1e-8, 1e8):
+    model = jax.tree_util.Partial(bright, jnp.float32(scale))
+    patch = search(KEY, model, x, labels)
+    assert patch.shape == (6, 6, 1)
+    np.testing.assert_allclose(patch[1:5, 1:5], 1.0, atol=1e-6)
   seen = place(patch, X, draw(jax.random.key(9), X))
   assert jnp.all(seen.mean(axis=(1, 2, 3)) > X.mean(axis=(1, 2, 3)))
