@@ -10,6 +10,8 @@ from robust_jax.perturbations import box
 from robust_jax.perturbations.ranking import largest_mask
 from robust_jax.types import Array, Key, PerturbationSet
 
+_LEAST_STEP = 0.25
+
 
 def l0(
   k: Array | int, *, pixel_axes: Sequence[int] | None = None
@@ -24,9 +26,9 @@ def l0(
   Euclidean norm. `steepest` moves the k pixels of largest gradient, in the L1
   norm, by the width of the box. The set is not convex, so `step` does not move
   all pixels a little: it takes `size * k` of those that have most to gain in
-  the box (one at least) all the way to its edge, and of the others keeps
-  those that contribute most. On a model that is far from linear PGD with
-  `step_size=1` visits other pixels at every step, and finds more.
+  the box all the way to its edge, and of the others keeps those that contribute
+  most. It takes a quarter of k at least, however small the size: steps of fewer
+  pixels keep to the first ones that were found, and are weaker on networks.
 
   Args:
     k: number of pixels: an int, a tracer or `[B]`, one per example.
@@ -69,7 +71,8 @@ def l0(
     edge = jnp.sign(grad) * box.room(x, grad)
     gain = per_pixel(grad * edge)
     part = per_pixel(grad * theta)
-    number = jnp.maximum(jnp.round(size * jnp.asarray(k)), 1)
+    number = jnp.round(jnp.maximum(size, _LEAST_STEP) * jnp.asarray(k))
+    number = jnp.maximum(number, 1)
     missing = jnp.where(largest(gain, k), jnp.maximum(gain - part, 0.0), 0.0)
     taken = (missing > 0) & largest(missing, number)
     # Scores are not negative; a change that does harm is below none.
