@@ -84,9 +84,7 @@ def adversarial_patch(
   @standalone
   def find(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
     model = canonicalize_on_cpu(logits_fn)
-    adam = optax.scale_by_adam()
-
-    climb = climbed(objective)
+    adam, climb = optax.scale_by_adam(), climbed(objective)
 
     def gradient(patch, key):
       key_rows, key_draw = jax.random.split(key)

@@ -178,7 +178,7 @@ def test_other_scales_compile_nothing_and_gain_what_set_and_box_allow(pair):
     gain = np.asarray(result["value"] - result["clean"])
     best = linear_optimum(pair.pset, images(edges=True), W, scale)
     # 2.5 %: 2.5 radii of steps go that near to an L2 optimum.
-    assert np.all(gain >= 0.975 * best)
+    assert np.all(gain >= 0.98 * best), (gain / best).min()
     assert np.all(gain <= 1.00001 * best + 1e-4)
   if is_convex(pair.pset):
     for smaller, larger in itertools.pairwise(results):

@@ -64,7 +64,7 @@ def test_noise_before_a_linear_head_gains_eps_times_the_dual_norm(norm, dual):
   model, outer = two_layers()
   eps = jnp.array([0.0, 0.1, 0.5, 2.0])
   attack = attacks.compose(
-    search.pgd, perturbations.feature(eps, norm), losses.margin
+    search.pgd, perturbations.feature(eps, norm), losses.margin, step_size=0.1
   )
   features = model.features(X)
   h_adv = jax.jit(attack)(KEY, model.head, features, Y)
@@ -78,10 +78,10 @@ def test_noise_before_a_linear_head_gains_eps_times_the_dual_norm(norm, dual):
   )
   found = losses.margin(model.head(h_adv), Y)
   assert jnp.all(found <= reachable.max(1) + 1e-4)
-  # PGD follows one rival, whichever leads; 3 % for its step size.
+  # PGD follows one rival, whichever leads; 2 % for its step size.
   clean = losses.margin(model(X), Y)
   least = jnp.where(jax.nn.one_hot(Y, 3) > 0, jnp.inf, lengths).min(1)
-  assert jnp.all(found - clean >= 0.97 * eps * least - 1e-4)
+  assert jnp.all(found - clean >= 0.98 * eps * least - 1e-4)
   ord_of_norm = {"l1": 1, "l2": 2, "linf": jnp.inf}[norm]
   # Activations are near 1, and their differences round there.
   assert jnp.all(tree.norm(noise, ord_of_norm) <= eps + 1e-5)
