@@ -127,7 +127,8 @@ _MAX_REGRESSION = flags.DEFINE_float(
 _MAX_FUNCTIONALITY = flags.DEFINE_multi_string(
   "max_functionality",
   [],
-  "compare, gate: CHANGE=PERCENT of what must not matter, as in identity=0.",
+  "compare, gate: CHANGE=PERCENT of a change that should not matter, as in "
+  "identity=0.",
 )
 _MIN_SAMPLES = flags.DEFINE_integer(
   "min_samples",

@@ -1,4 +1,4 @@
-"""What two models agree and differ on."""
+"""The images and conditions on which two models agree and differ."""
 
 import dataclasses
 

@@ -2,13 +2,17 @@
 
 import dataclasses
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from robust_jax.evaluation.recommendation_sentences import listed
 from robust_jax.statistics.bonferroni import bonferroni
 from robust_jax.statistics.shares import compare_shares
+
+# Pairs of which each has a sentence of its own.
+_FEW_PAIRS = 3
 
 
 def compare_pairs(
@@ -45,3 +49,42 @@ def compare_pairs(
     )
     found.append({"a": a, "b": b} | dataclasses.asdict(difference))
   return found
+
+
+def told_apart(pairs: Sequence[Mapping[str, Any]]) -> list[str]:
+  """Which models are better than which others, and whether any two are left.
+
+  Args:
+    pairs: of `compare_pairs`, at least one.
+  """
+  if len(pairs) == 1:
+    return [pairs[0]["sentence"]]
+  told = [pair for pair in pairs if pair["verdict"] != "not told apart"]
+  found = [pair["sentence"] for pair in told]
+  if len(pairs) > _FEW_PAIRS:
+    found = _by_winner(told)
+  if len(told) < len(pairs):
+    no = "No other two" if told else "No two"
+    found.append(f"{no} models are told apart by {pairs[0]['what']}.")
+  return found
+
+
+def _by_winner(told):
+  rivals: dict[str, list[str]] = {}
+  points: dict[str, list[float]] = {}
+  for pair in told:
+    winner, rival = pair["a"], pair["b"]
+    if pair["verdict"] == "B better":
+      winner, rival = rival, winner
+    rivals.setdefault(winner, []).append(rival)
+    points.setdefault(winner, []).append(abs(pair["difference"]["value"]))
+  return [
+    f"{winner} is better than {listed(others)} in {told[0]['what']}, by "
+    f"{_range(points[winner])} points."
+    for winner, others in rivals.items()
+  ]
+
+
+def _range(points) -> str:
+  least, most = min(points), max(points)
+  return f"{least:.2f}" if len(points) == 1 else f"{least:.2f} to {most:.2f}"

@@ -49,7 +49,7 @@ def comparison_table(report: Mapping[str, Any]) -> rich.table.Table:
     cells = (interval(r["families"][family]) for r in risks)
     table.add_row(f"  {family}", *cells)
   table.add_section()
-  table.add_row("what must not matter", *("" for _ in risks))
+  table.add_row("should not matter", *("" for _ in risks))
   for basic in risks[0]["minimum_functionality"]:
     cells = (
       f"{r['minimum_functionality'][basic]['risk']['value']:.1f} %"

@@ -9,6 +9,7 @@ from typing import Any
 from robust_jax import lookup
 from robust_jax.evaluation.answers import Read
 from robust_jax.evaluation.catalogue import Case
+from robust_jax.evaluation.compare_pairs import told_apart
 from robust_jax.evaluation.entrant import Entrant
 from robust_jax.evaluation.families.pixel_shift import LARGEST_FRACTION
 from robust_jax.evaluation.gallery import Failure
@@ -69,6 +70,7 @@ def html_report(
   environment.filters["words"] = lambda text: str(text).replace("_", " ")
   environment.filters["shares"] = lambda value: f"{value:z.1f}"
   environment.filters["axis_end"] = axis_end
+  environment.filters["told_apart"] = told_apart
   environment.filters["milliseconds"] = _milliseconds
   seed = report["seed"]
   page = environment.get_template("compare.html").render(

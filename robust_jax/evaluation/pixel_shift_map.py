@@ -35,7 +35,7 @@ def pixel_shift_map(
         table[i, j] = 100 * np.mean(answers[case] != answers[CLEAN])
     tables[name] = table.tolist()
   return {
-    "title": "How often the answer changes when the image is moved",
+    "title": "Answers that change when the image is moved",
     "about": "Share of images (%) whose answer is not the one to the image as "
     "it is, right or wrong",
     "dx": ways,

@@ -1,4 +1,4 @@
-"""What a recommendation says about classes."""
+"""Sentences of a recommendation about classes."""
 
 from collections.abc import Mapping, Sequence
 
@@ -21,14 +21,16 @@ def coverage_weaknesses(
 ) -> list[str]:
   """Models that guess or hardly do more, and classes that they never meet."""
   found = []
+  missed: dict[tuple[int, ...], list[str]] = {}
   for name, one in coverage.items():
     found += _guessing(name, risks[name], one, class_names)
     if one.never_right and one.answered > 1:
-      found.append(
-        f"{name} is right about no image of "
-        f"{_some([class_names[label] for label in one.never_right])}."
-      )
-  return found
+      missed.setdefault(tuple(one.never_right), []).append(name)
+  return found + [
+    f"{listed(names)} {'is' if len(names) == 1 else 'are'} right about no "
+    f"image of {_some([class_names[label] for label in labels])}."
+    for labels, names in missed.items()
+  ]
 
 
 def _guessing(name, risk, one, class_names):

@@ -150,13 +150,14 @@ def unresolved(pairs: Sequence[Comparison], names: Sequence[str]) -> list[str]:
   if not untold:
     return reasons
   far = max(untold, key=lambda pair: abs(pair.overall.difference.value))
-  if len(untold) > 1:
-    among = [n for n in names if any(n in (p.a, p.b) for p in untold)]
-    reasons.append(
-      f"{len(untold)} pairs of {listed(among)} are not told apart by overall "
-      "risk. The two that lie furthest apart:"
-    )
-  return [*reasons, _how_many(far)]
+  if len(untold) == 1:
+    return [*reasons, _how_many(far)]
+  among = [n for n in names if any(n in (p.a, p.b) for p in untold)]
+  return [
+    *reasons,
+    f"{len(untold)} pairs of {listed(among)} are not told apart by overall "
+    f"risk. The two that lie furthest apart: {_how_many(far)}",
+  ]
 
 
 def _of_less_risk(pairs):

@@ -33,9 +33,10 @@ def section_table(
     padding=(0, 1),
     collapse_padding=True,
   )
-  table.add_column("")
+  table.add_column("", no_wrap=True)
   for name in models:
-    table.add_column(name, justify="right", no_wrap=True)
+    # Folded where there is no room: cut off, it could not be read at all.
+    table.add_column(name, justify="right", overflow="fold")
   spacious = len(models) <= WITH_INTERVALS
   for name, cells in rows:
     table.add_row(name, *(_text(cell, spacious) for cell in cells))

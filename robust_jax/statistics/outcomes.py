@@ -7,7 +7,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 MINIMUM_FUNCTIONALITY = "minimum functionality"
-"""The family of what must not matter: the identity, a shift by one pixel.
+"""The family of changes that should not matter: identity, a shift by a pixel.
 
 Failing there is a bug, not a hard image: it enters no risk, and each of its
 transformations is judged by itself."""

@@ -102,7 +102,7 @@ class Risk:
     overall: mean over families.
     worst_family: the family of the largest risk.
     families: by name.
-    minimum_functionality: transformations that must not matter, by name.
+    minimum_functionality: transformations that should not matter, by name.
     tolerance: share of failures, in percent, beyond which it "breaks".
     level: of the intervals.
     draws: of the bootstrap.

@@ -41,8 +41,8 @@ from tests.unit.whole_page import check_page
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NUM_CLASSES = 3
 FAMILIES = ["photometric", "pixel_shift"]
-# Clean, four that must not matter (a pixel of nine does), 4 x 5 photometric and
-# 24 shifts.
+# Clean, four that should not matter (a pixel of nine does), 4 x 5 photometric
+# and 24 shifts.
 NUM_CASES = 1 + 4 + 20 + 24
 
 

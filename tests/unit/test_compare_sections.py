@@ -1,12 +1,15 @@
 """Sections of a comparison: other images, sequences, image libraries."""
 
+import io
 import json
 import os
+import re
 import signal
 
 import numpy as np
 import PIL.Image
 import pytest
+import rich.console
 
 from experiments.compare import compare
 from experiments.open_images import open_images
@@ -17,8 +20,10 @@ from robust_jax.adapters.resize import RESIZERS
 from robust_jax.adapters.stored_answers import write_answers
 from robust_jax.corruptions.sequences.suites import IMAGENET_P, NOISE
 from robust_jax.data.cifar10_15k import Cifar10_15k
+from robust_jax.evaluation.compare_pairs import compare_pairs, told_apart
 from robust_jax.evaluation.entrant import CLEAN, Entrant
 from robust_jax.evaluation.held_images import held_images
+from robust_jax.evaluation.section_table import section_table
 from robust_jax.evaluation.sections.natural_shifts import NaturalShifts
 from robust_jax.evaluation.sections.sequences import Sequences
 from robust_jax.evaluation.sections.system_noise import SystemNoise
@@ -528,3 +533,43 @@ def test_one_clear_error_before_anything_is_asked(here, capsys, more, message):
   assert run(here, *more) == 2
   (line,) = capsys.readouterr().err.splitlines()
   assert message in line
+
+
+@pytest.mark.parametrize("num_models", [1, 2, 3, 7])
+def test_sentences_tell_each_difference_once(num_models):
+  rng = np.random.default_rng(num_models)
+  values = {
+    name: rng.random(300) < flips
+    for name, flips in zip(
+      "abcdefg"[:num_models], [0.1, 0.3, 0.3, 0.5, 0.5, 0.5, 0.9], strict=False
+    )
+  }
+  pairs = compare_pairs(
+    values, "flip rate", less_is_better=True, level=0.95, seed=0
+  )
+  said = told_apart(pairs) if pairs else []
+  assert len(said) <= max(4, num_models)
+  told = set()
+  for said_of in said:
+    if found := re.match(r"(\w) is better than (.+) in flip rate", said_of):
+      told |= {(found[1], name) for name in re.split(", | and ", found[2])}
+    elif found := re.match(r"The .+ of (\w) is less than .+ of (\w),", said_of):
+      told |= {(found[1], found[2])}
+    else:
+      assert "told apart by flip rate" in said_of or len(pairs) == 1
+  won = [p for p in pairs if p["verdict"] == "A better"]
+  lost = [p for p in pairs if p["verdict"] == "B better"]
+  assert told == {(p["a"], p["b"]) for p in won} | {
+    (p["b"], p["a"]) for p in lost
+  }
+
+
+def test_a_table_of_many_models_is_folded_and_not_cut():
+  names = [f"a model called {i}" for i in range(7)]
+  cells = [{"value": 10.0 + i, "low": 0.0, "high": 99.0} for i in range(7)]
+  table = section_table("title", "caption", names, [("mean flip rate", cells)])
+  with io.StringIO() as text:
+    rich.console.Console(file=text, width=80).print(table)
+    shown = text.getvalue()
+  assert "…" not in shown
+  assert all(f"{cell['value']:.1f}" in shown for cell in cells)

@@ -1,4 +1,4 @@
-"""What must not matter to any model."""
+"""Changes that should not matter to any model."""
 
 import numpy as np
 
@@ -23,8 +23,8 @@ def minimum_functionality(shapes: Shapes) -> Family:
     "one pixel to the right",
   )
   return Family(
-    "What must not matter: each row is judged by itself and is part of no "
-    "risk. A model that fails here has a bug.",
+    "Changes that should not matter: each row is judged by itself and is part "
+    "of no risk. A model that fails here has a bug.",
     [
       _basic("identity", lambda x, _: x, "the same image, asked again"),
       *([] if a_pixel_matters(shapes) else [shift]),
