@@ -1,8 +1,11 @@
 """A small dataset of each kind, and of each way to make one of others."""
 
+import functools
+
 import jax.numpy as jnp
 import numpy as np
 
+from robust_jax import lookup
 from robust_jax.data.concatenate import concatenate
 from robust_jax.data.dataset import Dataset, from_arrays
 from robust_jax.data.images import decode_images, image_dataset, unit_interval
@@ -105,5 +108,8 @@ KINDS = {
   "images in another shape": lambda: in_shape(images(), (4, 4, 3)),
   "images after images": lambda: concatenate([images(15), images(25)]),
   "sentences after sentences": lambda: concatenate([sentences()] * 3),
+} | {
+  name: functools.partial(lookup.find("data.synthetic", name), 40)
+  for name in lookup.members("data.synthetic")
 }
 """Name -> a function that makes it; each example of it is read anew."""
