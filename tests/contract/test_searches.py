@@ -168,12 +168,13 @@ def test_the_same_key_gives_the_same_answer(pair):
 
 
 def test_other_scales_compile_nothing_and_gain_what_set_and_box_allow(pair):
+  reaches_optimum = is_first_order(pair.search) and is_additive(pair.pset)
   # From nothing and a few pixels to more than the box holds.
-  scales = (0.0, 0.5, 1.0, 3.0, 10.0, 100.0)
+  scales = (0.0, 0.5, 1.0, 3.0, *((10.0, 100.0) if reaches_optimum else ()))
   results = [pair(linear=True, scale=scale) for scale in scales]
   assert pair.num_traces == 1
-  if not (is_first_order(pair.search) and is_additive(pair.pset)):
-    return  # no optimum is known to be reached
+  if not reaches_optimum:
+    return
   for scale, result in zip(scales, results, strict=True):
     gain = np.asarray(result["value"] - result["clean"])
     best = linear_optimum(pair.pset, images(edges=True), W, scale)
