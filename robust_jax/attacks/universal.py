@@ -21,6 +21,8 @@ from robust_jax.types import (
 
 Transform = Callable[[Key, Array], Array]
 
+_LEAST_STEP = 0.1  # radii, by default
+
 
 def universal(
   pset: PerturbationSet,
@@ -51,7 +53,9 @@ def universal(
     num_epochs: passes over the images, each in a new order. What does not fill
       a batch is left out of that epoch.
     batch_size: images per step; at most N.
-    step_size: fraction of the radius; by default 2.5 over the number of steps.
+    step_size: fraction of the radius; by default 2.5 over the number of steps,
+      but 0.1 at least: gradients of different batches partly cancel, so that
+      many short steps get nowhere.
     clip: of the objective: an image whose value is above it has no say, so
       that a few very wrong ones do not outweigh all others.
     transform: `(key, x) -> x'`, a random transformation of the perturbed images
@@ -83,7 +87,10 @@ def universal(
       )
     climb = climbed(objective)
     grey = jnp.full_like(x[:1], 0.5)
-    size = across(num_epochs * num_batches) if step_size is None else step_size
+    if step_size is None:
+      size = max(across(num_epochs * num_batches), _LEAST_STEP)
+    else:
+      size = step_size
 
     def gradient(theta, key, x, labels):
       def loss(each):

@@ -41,6 +41,16 @@ def test_on_a_linear_model_it_is_the_best_for_every_single_image():
   )
 
 
+def test_batches_that_disagree_are_followed_to_where_most_of_them_lead():
+  """Two images in five pull the other way: the mean of 500 steps is a fifth."""
+  labels = jnp.arange(50) % 5 < 2
+  x = jnp.full((50, 8, 8, 1), 0.5)
+  attack = attacks.universal(sets.linf(0.1), losses.margin, batch_size=1)
+  theta = attack(KEY, linear, x, labels.astype(int))
+  difference = (WEIGHTS[:, 1] - WEIGHTS[:, 0]).reshape(theta.shape)
+  assert jnp.mean(theta * jnp.sign(difference)) > 0.7 * 0.1
+
+
 def test_the_scale_of_the_logits_does_not_matter():
   pset = sets.linf(0.02)
   attack = attacks.universal(pset, batch_size=16)
