@@ -4,6 +4,7 @@ Shapes and dtypes are checked always, even while tracing; values only where
 they are concrete, since a traced value is not there yet to be looked at.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -41,6 +42,47 @@ def activations(x: Array) -> None:
     if not np.isfinite([low, high]).all():
       raise ValueError(
         f"activations with values from {low:g} to {high:g}: wanted finite ones."
+      )
+
+
+def text(x: Any, vocabulary_size: int) -> None:
+  """x is `{"tokens": [B, T], "mask": [B, T]}`, tokens from the vocabulary.
+
+  The mask is 1 at tokens and 0 at padding. Other entries may stand beside.
+  """
+  if not (isinstance(x, Mapping) and {"tokens", "mask"} <= x.keys()):
+    raise ValueError(
+      f"text {_described(x)}: expected a dict of 'tokens' [B, T] and 'mask' "
+      "[B, T]."
+    )
+  tokens, mask = x["tokens"], x["mask"]
+  if tokens.ndim != 2 or tokens.size == 0 or mask.shape != tokens.shape:
+    raise ValueError(
+      f"tokens of shape {tokens.shape} and a mask of shape {mask.shape}: "
+      "expected both [B, T], of at least one example."
+    )
+  _in_vocabulary("tokens", tokens, vocabulary_size)
+
+
+def token_table(name: str, table: Array) -> None:
+  """table is `[V, S]`: for each token of a vocabulary, S tokens from it."""
+  if table.ndim != 2 or table.size == 0:
+    raise ValueError(
+      f"{name} of shape {table.shape}: expected [V, S], S tokens for each of "
+      "the vocabulary's."
+    )
+  _in_vocabulary(name, table, len(table))
+
+
+def _in_vocabulary(what: str, tokens: Array, vocabulary_size: int) -> None:
+  if not np.issubdtype(tokens.dtype, np.integer):
+    raise ValueError(f"{what} of dtype {tokens.dtype}: expected integers.")
+  if _concrete(tokens):
+    low, high = map(int, _range(tokens))
+    if low < 0 or high >= vocabulary_size:
+      raise ValueError(
+        f"{what} from {low} to {high}: expected 0..{vocabulary_size - 1}, a "
+        f"vocabulary of {vocabulary_size}."
       )
 
 

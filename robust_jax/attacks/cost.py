@@ -12,7 +12,8 @@ import jax
 import numpy as np
 from jax.extend import core
 
-from robust_jax.types import Array, Attack, LogitsFn
+from robust_jax import tree
+from robust_jax.types import Array, Attack, LogitsFn, PyTree
 
 
 class Passes(NamedTuple):
@@ -22,7 +23,7 @@ class Passes(NamedTuple):
   backward: float
 
 
-def passes(attack: Attack, logits_fn: LogitsFn, x: Array, labels: Array):
+def passes(attack: Attack, logits_fn: LogitsFn, x: PyTree, labels: Array):
   """Counts the passes that `attack` makes over each example of x.
 
   Traces, and computes nothing. NaN where a loop's length depends on the data.
@@ -33,7 +34,7 @@ def passes(attack: Attack, logits_fn: LogitsFn, x: Array, labels: Array):
   key = jax.eval_shape(lambda: jax.random.key(0))
   model = marked(logits_fn)
   program = jax.make_jaxpr(lambda key, x, y: attack(key, model, x, y))
-  return passes_in(program(key, x, labels), len(x))
+  return passes_in(program(key, x, labels), tree.batch_size(x))
 
 
 def marked(logits_fn: LogitsFn) -> LogitsFn:

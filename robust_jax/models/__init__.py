@@ -1,10 +1,12 @@
-"""Models: linen modules, most of them from images in [0, 1] to logits.
+"""Models: linen modules, most of them classifiers of images in [0, 1].
 
 A classifier is called as `model.apply(variables, x, train=False)` with x
-`[B, H, W, C]` and returns float32 logits `[B, K]`; what data sets need, from
-pixel statistics to channel counts, is a field of the module.
+`[B, H, W, C]`, or text as its tokens and their mask, and returns float32 logits
+`[B, K]`; what data sets need, from pixel statistics to channel counts, is a
+field of the module.
 """
 
+from robust_jax.models.bag_of_words import BagOfWords
 from robust_jax.models.dann_mnist import DannMnist
 from robust_jax.models.dann_svhn import DannSvhn
 from robust_jax.models.domain_classifier import DomainClassifier
@@ -19,6 +21,7 @@ from robust_jax.models.wide_resnet import WideResNet
 
 __all__ = [
   "MLP",
+  "BagOfWords",
   "DannMnist",
   "DannSvhn",
   "DomainClassifier",

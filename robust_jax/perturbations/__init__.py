@@ -11,6 +11,7 @@ from robust_jax.perturbations.patch import patch
 from robust_jax.perturbations.photometric import photometric
 from robust_jax.perturbations.product import product
 from robust_jax.perturbations.shift import shift
+from robust_jax.perturbations.substitutions import substitutions
 
 __all__ = [
   "affine",
@@ -24,4 +25,5 @@ __all__ = [
   "photometric",
   "product",
   "shift",
+  "substitutions",
 ]

@@ -27,6 +27,8 @@ REQUIRED = {
   "k": 5,
   "height": 3,
   "width": 4,
+  "candidates": (jnp.arange(7)[:, None] + jnp.array([1, 3])) % 7,
+  "max_changes": 2,
 }
 _PARTS = {"a": "l2", "b": "linf"}
 # A few steps, rounds, queries are as lawful as many.
@@ -163,10 +165,18 @@ def _activations(**options):
   return 4 * images(**options) - 2
 
 
+@functools.cache
+def _text():
+  """Six texts of one to six tokens, out of seven."""
+  tokens = jax.random.randint(jax.random.key(7), (6, 6), 0, 7)
+  return {"tokens": tokens, "mask": jnp.arange(6) <= jnp.arange(6)[:, None]}
+
+
 # The widest first: whatever accepts activations accepts images too.
 _KINDS = {
   "activations": _activations,
   "images": images,
+  "text": lambda **_: _text(),
 }
 
 
@@ -262,6 +272,17 @@ def needs_grid(name: str) -> bool:
   except ValueError:
     return True
   raise AssertionError(f"{name} does not use the set")
+
+
+@functools.cache
+def uses_key(name: str) -> bool:
+  """The search does not do without a key."""
+  search, pset = lookup.find("search", name), make_set("shift")
+  try:
+    jax.eval_shape(lambda x: search(None, bumpy, pset, x), images())
+  except TypeError:
+    return True
+  return False
 
 
 def _close(a, b) -> bool:
