@@ -10,7 +10,7 @@ import rich.box
 import rich.table
 from ml_collections import ConfigDict
 
-from experiments import build, output
+from experiments import build, output, sections
 from experiments.check_config import check_config
 from experiments.evaluate import measure_curves
 from experiments.provenance import provenance
@@ -153,7 +153,7 @@ def _stages(config, attacks, num_classes) -> list[Stage]:
       found += stages(threat.norm, threat.eps, threat.version, num_classes)
     elif name in known or lookup.imported_module(name):
       section = known.get(name, {"name": name})
-      found.append(suite.stage_of(name, build.attack(section)))
+      found.append(suite.stage_of(name, sections.attack(section)))
     else:
       raise ValueError(
         f"there is no attack '{name}': wanted autoattack, one of the "

@@ -1,6 +1,5 @@
 """From a config's plain values to the objects they name."""
 
-import functools
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -10,19 +9,10 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from experiments import sections
 from experiments.check_config import check_config
 from experiments.plan import plan
-from experiments.sections import (
-  augmentation,
-  call,
-  check_options,
-  mixing,
-  perturbation_set,
-)
 from robust_jax import lookup
-from robust_jax.adaptation.records import Alignment
-from robust_jax.attacks.standalone import standalone
-from robust_jax.data.augmentation import perturb
 from robust_jax.data.dataset import Dataset, spec_of_batch
 from robust_jax.data.load import load
 from robust_jax.data.loader import Loader, evaluation_loader, training_loader
@@ -31,15 +21,20 @@ from robust_jax.data.paired_loader import (
   paired_evaluation_loader,
   paired_loader,
 )
-from robust_jax.search.transformations import expectation_over_transformation
 from robust_jax.training.loop import Plan
-from robust_jax.training.optimiser import optimiser
-from robust_jax.types import Attack, Batch, PyTree, Task
+from robust_jax.types import Batch, PyTree, Task
 
-# Arguments of an attack, and of a search, before its options.
-_CALLED_WITH = 4
-# Sections that a config need not have, though the task takes them.
-_OPTIONAL = ("warm_start", "augment", "mix", "consistency")
+# What a config need not have; it is an error where the task has no use for it.
+_OPTIONAL = (
+  "augment",
+  "evaluator",
+  "gradient",
+  "loss",
+  "mix",
+  "score",
+  "warm_start",
+)
+_PARTS = (*_OPTIONAL, "alignment", "optimizer", "optimizers")
 
 
 Facts = Mapping[str, Any]
@@ -71,7 +66,7 @@ def experiment(
   """
   check_config(config)
   for section in config.evaluation.get("attacks", {}).values():
-    attack(section)  # refused now, instead of after the training
+    sections.attack(section)  # refused now, instead of after the training
   training, validation, facts = loaders(config)
   steps = plan(config.training, training.num_steps)
   own = model(config, facts["num_classes"])
@@ -169,7 +164,9 @@ def _synthetic(config, split):
   make = lookup.find("data.synthetic", options.pop("name"))
   parts = {k: v for k, v in options.items() if isinstance(v, dict)}
   shared = {k: v for k, v in options.items() if k not in ("kind", *parts)}
-  return call(make, **shared, **_part_of(parts, config.data.name, split))
+  return sections.call(
+    make, **shared, **_part_of(parts, config.data.name, split)
+  )
 
 
 class _Kind(NamedTuple):
@@ -235,14 +232,12 @@ def model(config: ConfigDict, num_classes: int) -> nn.Module:
     ValueError: there is no such model, it has no such option, or the section
       tells the number of classes, which the data does.
   """
-  options = dict(config.model)
-  if "num_classes" in options:
+  if "num_classes" in config.model:
     raise ValueError(
-      f"model.num_classes = {options['num_classes']}: wanted none, the data "
+      f"model.num_classes = {config.model.num_classes}: wanted none, the data "
       f"has {num_classes} classes. Leave it out, or choose other data."
     )
-  make = lookup.find("models", options.pop("name"))
-  return call(make, num_classes=num_classes, **options)
+  return sections.build("model", config.model, {"num_classes": num_classes})
 
 
 def task(
@@ -251,26 +246,14 @@ def task(
   num_steps: int,
   warm_start: Callable[[PyTree], PyTree] | None = None,
 ) -> Task:
-  """The task of a config, with those of the config's parts that it takes."""
+  """The task of a config, with those of the config's parts that it takes.
+
+  A part is the section of the name of the task's parameter. A section `average`
+  keeps an average of the weights, whatever the task.
+  """
   options = dict(config.task)
   make = lookup.find("tasks", options.pop("name"))
-  parts = {
-    "optimizer": lambda: optimiser(config.optimizer, num_steps),
-    "optimizers": lambda: {
-      player: optimiser(section, num_steps)
-      for player, section in config.optimizers.items()
-    },
-    "attack": lambda: attack(config.attack),
-    "probes": lambda: {
-      name: attack(section) for name, section in config.probes.items()
-    },
-    "alignment": lambda: alignment(config),
-    "num_steps": lambda: num_steps,
-    "warm_start": lambda: warm_start,
-    "augment": lambda: augmentation(config.augment),
-    "mix": lambda: mixing(config.mix),
-    "consistency": lambda: augmentation(config.consistency),
-  }
+  facts = {"num_steps": num_steps, "num_domains": _num_domains(config)}
   taken = inspect.signature(make).parameters
   for name in _OPTIONAL:
     if name in config and name not in taken:
@@ -278,88 +261,25 @@ def task(
         f"task '{config.task.name}' has no use for the section `{name}` of "
         "the config: leave it out, or choose a task that takes it."
       )
-  for name in taken:
-    if name in parts and not (name in _OPTIONAL and name not in config):
-      options[name] = _part(config, name, parts[name])
-  return call(make, model, **options)
+  for name, parameter in taken.items():
+    if name in facts:
+      options[name] = facts[name]
+    elif name not in _PARTS:
+      continue
+    elif name == "warm_start":
+      options[name] = warm_start
+    elif name in config:
+      options[name] = sections.build(name, config[name], facts)
+    elif parameter.default is parameter.empty:
+      raise ValueError(
+        f"task '{config.task.name}' needs a section `{name}` in the config, as "
+        "other configs of its family have: see experiments/configs."
+      )
+  built = sections.call(make, model, **options)
+  if "average" in config:
+    return sections.build("average", config.average, facts)(built)
+  return built
 
 
-def _part(config, name, make):
-  if name != "num_steps" and name not in config:
-    raise ValueError(
-      f"task '{config.task.name}' needs a section `{name}` in the config, as "
-      "other configs of its family have: see experiments/configs."
-    )
-  return make()
-
-
-def alignment(config: ConfigDict) -> Alignment:
-  """What the section `alignment` describes, for this many domains."""
-  options = dict(config.alignment)
-  make = lookup.find("adaptation", options.pop("name"))
-  if "num_domains" in inspect.signature(make).parameters:
-    options["num_domains"] = len(config.data.sources) + 1
-  return call(make, **options)
-
-
-def attack(section: Mapping[str, Any], **override: Any) -> Attack:
-  """The attack that a config section describes.
-
-  `name` is a factory of `robust_jax.attacks`, which gets the other entries, and
-  the set that the entry `set` describes as `pset`; or it is
-  `"package.module:function"`, an attack itself, which gets them as keywords.
-
-  Args:
-    section: the config section.
-    **override: options of the perturbation set that replace the section's.
-  """
-  options = {k: v for k, v in section.items() if k != "name"}
-  name = section["name"]
-  if name == "compose":
-    return compose(options, override)
-  if ":" in name:
-    make = lookup.find("attacks", name)
-    check_options(make, options, _CALLED_WITH)
-    return standalone(functools.partial(make, **options))
-  if "set" in options:
-    options["pset"] = perturbation_set(options.pop("set"), override)
-    override = {}
-  return call(lookup.find("attacks", name), **options | override)
-
-
-def compose(options: Mapping[str, Any], override: Mapping[str, Any]) -> Attack:
-  """`attacks.compose` of what the sections search, set and objective name.
-
-  A section `expectation`, a perturbation set and `num_samples`, has the search
-  maximise the mean over that many random transformations from the set.
-  """
-  _check_sections(options)
-  search = dict(options["search"])
-  find_search = lookup.find("search", search.pop("name"))
-  check_options(find_search, search, _CALLED_WITH)
-  if "expectation" in options:
-    section = dict(options["expectation"])
-    num_samples = section.pop("num_samples")
-    find_search = expectation_over_transformation(
-      find_search, perturb(perturbation_set(section, {})), num_samples
-    )
-  return lookup.find("attacks", "compose")(
-    find_search,
-    perturbation_set(options["set"], override),
-    lookup.find("losses", options["objective"]),
-    **search,
-  )
-
-
-def _check_sections(options: Mapping[str, Any]) -> None:
-  wanted = {"search", "set", "objective"}
-  if set(options) - {"expectation"} != wanted:
-    raise ValueError(
-      f"an attack named 'compose' has the sections {sorted(options)}: wanted "
-      f"{sorted(wanted)}, and at will 'expectation'."
-    )
-  if "num_samples" not in options.get("expectation", {"num_samples": 1}):
-    raise ValueError(
-      "the section 'expectation' has no num_samples: wanted how many "
-      "transformations are drawn at each point."
-    )
+def _num_domains(config):
+  return len(config.data.get("sources", ())) + 1

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from experiments import build, output
+from experiments import build, output, sections
 from experiments.check_config import check_config
 from experiments.provenance import provenance
 from robust_jax import parallel
@@ -18,8 +18,8 @@ from robust_jax.attacks.cost import passes
 from robust_jax.data.dataset import Dataset
 from robust_jax.data.loader import Loader, evaluation_loader
 from robust_jax.evaluation import report
-from robust_jax.evaluation.one_pass import one_pass
-from robust_jax.evaluation.robustness import robustness
+from robust_jax.evaluators.robustness import robustness
+from robust_jax.training.one_pass import one_pass
 from robust_jax.training.progress import Progress
 from robust_jax.types import Key, LogitsFn
 
@@ -54,8 +54,7 @@ def evaluate(
     dataset, config.evaluation.batch_size, num_examples=num_examples
   )
   key = jax.random.key(config.seed)
-  sections = config.evaluation.attacks
-  attacks = {name: build.attack(section) for name, section in sections.items()}
+  attacks = sections.build("attacks", config.evaluation.attacks)
   accuracies = _accuracies(models, attacks, loader, key)
   curves = measure_curves(models, config.evaluation, loader, key)
   some = jax.jit(loader.decode)(loader.device_data, next(loader.indices(0)))
@@ -95,7 +94,7 @@ def one_accuracy(
   Models of the same function and shapes share its program.
   """
   loader = evaluation_loader(dataset, batch_size, num_examples=num_examples)
-  compiled = parallel.pmap_evaluate(robustness({}), loader.decode)
+  compiled = parallel.pmap_evaluate(robustness().measure, loader.decode)
   device_data = parallel.replicate(loader.device_data)
 
   def accuracy(logits_fn: LogitsFn) -> float:
@@ -106,7 +105,7 @@ def one_accuracy(
 
 
 def _accuracies(models, attacks, loader, key):
-  measure = robustness(attacks)
+  measure = robustness(attacks).measure
   compiled = parallel.pmap_evaluate(measure, loader.decode)
   steps = len(models) * loader.num_steps
   result = {}
@@ -131,8 +130,8 @@ def measure_curves(
 
   def measure(subject, batch, key):
     logits_fn, eps = subject
-    attack = build.attack(evaluation.curve, eps=eps)
-    return robustness({"curve": attack})(logits_fn, batch, key)
+    attack = sections.attack(evaluation.curve, eps=eps)
+    return robustness({"curve": attack}).measure(logits_fn, batch, key)
 
   compiled = parallel.pmap_evaluate(measure, loader.decode)
   radii = evaluation.radii
@@ -166,7 +165,7 @@ def _title(metric: str) -> str:
 
 
 def _draw(models, config, workdir, result, batch, key):
-  attack = build.attack(config.evaluation.curve)
+  attack = sections.attack(config.evaluation.curve)
   attacked = {}
   for name, model in models.items():
     x_adv = attack(key, model, batch["x"], batch["y"])

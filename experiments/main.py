@@ -4,7 +4,7 @@
   ./launch.sh train --config=experiments/configs/adversarial/mnist_pgd.py
   ./launch.sh train --config=experiments/configs/adversarial/mnist_pgd.py:smoke
   ./launch.sh train --config=experiments/configs/adversarial/mnist_pgd.py \\
-      --config.attack.search.num_steps=20 --workdir=runs/mnist_pgd20
+      --config.loss.attack.search.num_steps=20 --workdir=runs/mnist_pgd20
   ./launch.sh evaluate --workdir=runs/mnist_pgd20 --baseline=runs/mnist_standard
   ./launch.sh evaluate --weights=model.npz --workdir=runs/model \\
       --config=experiments/configs/adversarial/mnist_pgd.py

@@ -6,39 +6,13 @@ defaults, and knows nothing of those that another name has.
 """
 
 import ast
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
-import optax
 from ml_collections import ConfigDict
 from ml_collections.config_flags import config_path
 
-from experiments.sections import own_options
-from robust_jax import lookup
-
-# By the name of the section, or of the section of sections that it is in.
-_KINDS = {
-  "alignment": "adaptation",
-  "attack": "attacks",
-  "augment": "data.augmentation",
-  "augmentation": "data.augmentation",
-  "consistency": "data.augmentation",
-  "curve": "attacks",
-  "expectation": "perturbations",
-  "mix": "data.mixing",
-  "model": "models",
-  "optimizer": "optax",
-  "search": "search",
-  "set": "perturbations",
-  "task": "tasks",
-}
-_GROUPS = {"attacks": "attacks", "optimizers": "optax", "probes": "attacks"}
-# What a search or an attack of the user's own is called with, first of all.
-_CALLED_WITH = 4
-_COMPOSED = ("search", "set", "objective", "expectation")
-_OF_OPTIMISERS = ("schedule", "clip_norm", "weight_decay")
-_REQUIRED = inspect.Parameter.empty
+from experiments import sections
 
 
 def complete(config: ConfigDict, typed: Mapping[str, str | None]) -> list[str]:
@@ -85,28 +59,15 @@ def options_of(
   Raises:
     ValueError: there is no such thing.
   """
-  kind = _kind(path)
-  if kind is None or "name" not in section:
-    return {}
-  name = section["name"]
-  if kind == "attacks" and name == "compose":
-    return dict.fromkeys(_COMPOSED, _REQUIRED)
-  make = getattr(optax, name, None) if kind == "optax" else None
-  make = make or lookup.find(kind, name)
-  called_with = kind == "search" or lookup.imported_module(name)
-  found = own_options(make, _CALLED_WITH if called_with else 0)
-  if kind == "optax":
-    found |= dict.fromkeys(_OF_OPTIMISERS, _REQUIRED)
-  if kind == "perturbations" and path[-1] == "expectation":
-    found["num_samples"] = _REQUIRED
-  return found
+  return sections.options_of(_field(path), section)
 
 
-def _kind(path) -> str | None:
+def _field(path) -> str:
+  """The field that the section stands in, or could stand in alone."""
   names = [part for part in path if isinstance(part, str)]
-  if len(names) > 1 and names[-2] in _GROUPS:
-    return _GROUPS[names[-2]]
-  return _KINDS.get(names[-1]) if names else None
+  if len(names) > 1 and names[-2] in sections.GROUPS:
+    return sections.GROUPS[names[-2]]
+  return names[-1] if names else ""
 
 
 def _section(config, path) -> ConfigDict | None:
@@ -121,7 +82,7 @@ def _section(config, path) -> ConfigDict | None:
 def _rename(config, path, name) -> list[str]:
   """Has the section name it; a section that may be there is made."""
   above, section = _section(config, path[:-1]), _section(config, path)
-  if _kind(path) is None or above is None:
+  if _field(path) not in sections.KINDS or above is None:
     return []
   if section is None:
     above[path[-1]] = ConfigDict()

@@ -144,12 +144,10 @@ def demo(config: ConfigDict, path: pathlib.Path) -> int:
   standard = variant(
     config,
     {
-      "task": config.task.to_dict() | {"name": "supervised"},
+      "loss": {"name": "erm"},
       "training": {"monitor": "accuracy"},
     },
   )
-  with standard.unlocked():
-    del standard.attack
   models, records = {}, {}
   for name, one in (("standard", standard), ("robust", config)):
     outcome = train(one, path / name, title=f"{name:8}")

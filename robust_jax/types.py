@@ -132,14 +132,15 @@ class State(NamedTuple):
     params: pytree of the trained parameters.
     model_state: the model's other collections (BatchNorm's running statistics).
     opt_state: of the optax optimiser.
-    ema: exponential moving average of `params`, or None if not kept.
+    average: of `params` over the steps, or None if not kept; see
+      `training.averages`.
   """
 
   step: Array
   params: PyTree
   model_state: PyTree
   opt_state: PyTree
-  ema: PyTree | None = None
+  average: PyTree | None = None
 
 
 class Task(NamedTuple):
@@ -168,3 +169,77 @@ class Task(NamedTuple):
   deployed: Callable[[State], Any]
   variables: Callable[[State], PyTree]
   summarise: Callable[[dict[str, Any]], dict[str, float]] = dict
+
+
+# Training losses, their gradients, and what is measured
+
+
+Score = Callable[[PyTree, PyTree], Array]
+"""(model outputs, targets) -> `[B]`. Like an `Objective` per example, but
+larger is better: see `robust_jax.scores`."""
+
+
+class Evaluator(NamedTuple):
+  """What is measured of a model; see `robust_jax.evaluators`.
+
+  Attributes:
+    measure: `(model, batch, key) -> Metrics`; it runs inside
+      `parallel.pmap_evaluate`. The model is what a task's `deployed` returns.
+    summarise: what the averages over a whole evaluation become before they are
+      recorded, for scores that are no averages themselves.
+  """
+
+  measure: Callable[[Callable[..., Any], Batch, Key], Metrics]
+  summarise: Callable[[dict[str, Any]], dict[str, float]] = dict
+
+
+class Forward(NamedTuple):
+  """The model as a training loss calls it; gradients flow through `train`.
+
+  Attributes:
+    train: `(key, x, model_state=None) -> (outputs, model_state)`, a training
+      pass: BatchNorm normalises by the statistics of x, `key` is that of
+      dropout. `model_state` is what the pass begins with and returns changed,
+      such as BatchNorm's running statistics; None is the state of the step. A
+      loss of several passes decides by it whose statistics are kept: those of
+      both, one after the other, where it hands the state that the first pass
+      returned to the second, or those of one, where it does not.
+    inference: x -> outputs, the frozen model that attacks see: running
+      statistics, no dropout, and the parameters that the step began with, also
+      where a `GradientTransform` asks for the loss at others. No gradient flows
+      through it.
+    step: int32 scalar, the number of completed steps, for schedules.
+  """
+
+  train: Callable[..., tuple[PyTree, PyTree]]
+  inference: Model
+  step: Array
+
+
+class LossOutput(NamedTuple):
+  """What a training loss finds on a batch.
+
+  Attributes:
+    per_example: `[B]` float32; its mean over the real examples is minimised.
+    outputs: of the model, which the step's score is reported of.
+    metrics: further things to report.
+    model_state: the model's other collections after this step.
+  """
+
+  per_example: Array
+  outputs: PyTree
+  metrics: Metrics
+  model_state: PyTree
+
+
+TrainingLoss = Callable[[Forward, Batch, Key], LossOutput]
+"""What training minimises; see `robust_jax.training_losses`."""
+
+ValueAndGrad = Callable[[PyTree], tuple[tuple[Array, LossOutput], PyTree]]
+"""params -> ((loss, LossOutput), gradient), on one batch with one key."""
+
+GradientTransform = Callable[[ValueAndGrad], ValueAndGrad]
+"""How the gradient of a training loss is taken; see `robust_jax.gradients`.
+
+It works on any loss: what it may do is ask for value and gradient at several
+parameters."""

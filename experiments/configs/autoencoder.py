@@ -91,7 +91,7 @@ def independent_classifier(data: str) -> ConfigDict:
   """A config of a classifier that is right on 99 % of MNIST's test images."""
   config = common.classifier(data, "dann_mnist", eps=0.3)
   config.model.update(batch_norm="per_device", dropout=0.5)
-  config.probes = {}
+  config.evaluator.validation_attacks = {}
   config.optimizer.update(learning_rate=3e-3, schedule="triangle")
   config.training.update(num_epochs=5.0)
   return config

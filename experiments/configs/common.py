@@ -25,7 +25,7 @@ def classifier(
   Args:
     data: name of a data set.
     model: name of a model.
-    eps: radius that the probe and the evaluation use, in input units.
+    eps: radius that validation and evaluation use, in input units.
     norm: "linf", "l2" or "l1".
   """
   return ConfigDict(
@@ -33,10 +33,16 @@ def classifier(
       "seed": 0,
       "data": {"kind": "dataset", "name": data} | PARTS,
       "model": {"name": model},
-      "task": {"name": "supervised", "ema_decay": 0.0},
-      # What validation measures beside clean accuracy, to choose the best
-      # checkpoint and to notice catastrophic overfitting.
-      "probes": {"robust": pgd(norm, eps, num_steps=10, step_size=0.25)},
+      "task": {"name": "supervised"},
+      "loss": {"name": "erm"},
+      # What validation measures, to choose the best checkpoint and to notice
+      # catastrophic overfitting: accuracy, clean and under these attacks.
+      "evaluator": {
+        "name": "robustness",
+        "validation_attacks": {
+          "robust": pgd(norm, eps, num_steps=10, step_size=0.25)
+        },
+      },
       "optimizer": {
         "name": "adam",
         "learning_rate": 1e-3,
@@ -73,10 +79,17 @@ def classifier(
   )
 
 
-def adversarial(config: ConfigDict, attack: dict[str, Any]) -> ConfigDict:
-  """The config with adversarial training against `attack`."""
-  config.task.name = "adversarial"
-  config.attack = attack
+def adversarial(
+  config: ConfigDict, attack: dict[str, Any], **options: Any
+) -> ConfigDict:
+  """The config with adversarial training against `attack`.
+
+  Args:
+    config: edited.
+    attack: its section.
+    **options: others of `training_losses.pgd_at`.
+  """
+  config.loss = {"name": "pgd_at", "attack": attack, **options}
   config.training.monitor = "robust_accuracy"
   return config
 
@@ -97,10 +110,10 @@ def spatial(config: ConfigDict) -> ConfigDict:
   """The config with rotations and translations as the threat; `classifier` has
   an Linf ball there, of which the curve is left.
 
-  Probe and evaluation are those of Engstrom et al. 2019, 30 degrees and 3
+  Validation and evaluation are those of Engstrom et al. 2019, 30 degrees and 3
   pixels: one random transform of each image, and the worst of a grid of 775.
   """
-  config.probes = {"robust": worst_of_k(10)}
+  config.evaluator.validation_attacks = {"robust": worst_of_k(10)}
   config.evaluation.attacks = {
     "random": worst_of_k(1),
     "grid": {
@@ -142,11 +155,13 @@ def finish(config: ConfigDict, arg: str) -> ConfigDict:
   if arg == "smoke":
     smoke_data(config)
     config.evaluation.radii = config.evaluation.radii[:2]
-    for section in [config.probes.robust, *config.evaluation.attacks.values()]:
+    for section in (
+      *config.evaluator.validation_attacks.values(),
+      *config.evaluation.attacks.values(),
+      config.evaluation.curve,
+      config.loss.get("attack", {}),
+    ):
       _shorten(section)
-    _shorten(config.evaluation.curve)
-    if "attack" in config:
-      _shorten(config.attack)
   return config
 
 

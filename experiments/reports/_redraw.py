@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from robust_jax.evaluation import stroke
+from robust_jax.data import stroke
 from robust_jax.models.autoencoder import Autoencoder
 from robust_jax.on_host import on_host
 

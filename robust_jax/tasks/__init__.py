@@ -1,7 +1,6 @@
 """Training problems, each three pure functions: init, step, evaluate."""
 
 from robust_jax.tasks.adda import adda
-from robust_jax.tasks.adversarial import adversarial
 from robust_jax.tasks.domain import domain
 from robust_jax.tasks.fader import fader
 from robust_jax.tasks.mcd import mcd
@@ -9,7 +8,6 @@ from robust_jax.tasks.supervised import supervised
 
 __all__ = [
   "adda",
-  "adversarial",
   "domain",
   "fader",
   "mcd",

@@ -9,7 +9,7 @@ import optax
 
 from robust_jax import parallel
 from robust_jax.adaptation.records import Alignment, View
-from robust_jax.evaluation.adaptation import adaptation, summarise
+from robust_jax.evaluators.adaptation import adaptation
 from robust_jax.games import alternating
 from robust_jax.games.at_step import at_step
 from robust_jax.games.players import GameState, same_names
@@ -71,6 +71,7 @@ def adda(
   equations 7 to 9: labels are flipped, no gradient is reversed.
   """
   _check(optimizers, (pretrained, warm_up), alignment, batch_norm)
+  evaluator = adaptation()
   # Player -> when its part of the run begins, and what share of it that is.
   parts = {
     "source": (0.0, pretrained),
@@ -206,10 +207,9 @@ def adda(
     return {"params": params, **state.model_state["target"]}
 
   def evaluate(state: State, batch: Batch, key: Key):
-    del key
-    return adaptation(deployed(state), batch)
+    return evaluator.measure(deployed(state), batch, key)
 
-  return Task(init, step, evaluate, deployed, variables, summarise)
+  return Task(init, step, evaluate, deployed, variables, evaluator.summarise)
 
 
 def _check(optimizers, shares, alignment, batch_norm):

@@ -10,7 +10,7 @@ import optax
 
 from robust_jax import checks, lookup, parallel
 from robust_jax.adaptation.records import Alignment, View
-from robust_jax.evaluation.adaptation import adaptation, summarise
+from robust_jax.evaluators.adaptation import adaptation
 from robust_jax.games.at_step import at_step
 from robust_jax.games.grad_reverse import grad_reverse
 from robust_jax.games.joint import joint
@@ -78,7 +78,7 @@ def domain(
 
   Returns:
     The task. `step` reports "loss" and "accuracy" on the source, "lam" and what
-    the alignment reports; `evaluate` what `evaluation.adaptation` does.
+    the alignment reports; `evaluate` what `evaluators.adaptation` does.
 
   Raises:
     ValueError: the solver is unknown or the weight negative; from `init`,
@@ -87,6 +87,7 @@ def domain(
   Source: Ganin et al. 2016, "Domain-adversarial training of neural networks",
   equations 9 to 15.
   """
+  evaluator = adaptation()
   checks.non_negative("weight", weight)
   if solver not in SOLVERS:
     raise ValueError(
@@ -199,8 +200,7 @@ def domain(
     ), parallel.total(report | {"lam": (lam * ones, ones)})
 
   def evaluate(state: State, batch: Batch, key: Key):
-    del key
-    return adaptation(deployed(state), batch)
+    return evaluator.measure(deployed(state), batch, key)
 
   def deployed(state: State) -> Adapted:
     return adapted(model, batch_norm, state.params["model"], state.model_state)
@@ -208,7 +208,7 @@ def domain(
   def variables(state: State) -> PyTree:
     return of_target(batch_norm, state.params["model"], state.model_state)
 
-  return Task(init, step, evaluate, deployed, variables, summarise)
+  return Task(init, step, evaluate, deployed, variables, evaluator.summarise)
 
 
 def _reversed(view: View, lam: Array) -> View:

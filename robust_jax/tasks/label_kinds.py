@@ -98,14 +98,12 @@ def measured(thresholds: Mapping[str, float]) -> LabelKind:
 
   Args:
     thresholds: of each attribute, by the name of a measure in
-      `evaluation.stroke`, the value above which an image has it.
+      `data.stroke`, the value above which an image has it.
 
   Raises:
     ValueError: there is no such measure.
   """
-  measures = {
-    name: lookup.find("evaluation.stroke", name) for name in thresholds
-  }
+  measures = {name: lookup.find("data.stroke", name) for name in thresholds}
 
   def of(batch):
     has = [m(batch["x"]) > thresholds[name] for name, m in measures.items()]

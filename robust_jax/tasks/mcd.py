@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import optax
 
 from robust_jax import checks, parallel
-from robust_jax.evaluation.adaptation import adaptation, summarise
+from robust_jax.evaluators.adaptation import adaptation
 from robust_jax.games.at_step import at_step
 from robust_jax.games.joint import joint
 from robust_jax.games.players import GameState
@@ -61,6 +61,7 @@ def mcd(
   loss.
   """
   checks.at_least_one("num_updates", num_updates)
+  evaluator = adaptation()
 
   def source_loss(params: PyTree, model_state, batch: Batch, key: Key):
     if batch_norm == "none":  # the target's statistics need no pass
@@ -163,15 +164,14 @@ def mcd(
     )
 
   def evaluate(state: State, batch: Batch, key: Key):
-    del key
-    return adaptation(deployed(state), batch)
+    return evaluator.measure(deployed(state), batch, key)
 
   def variables(state: State) -> PyTree:
     """With the first of the two heads."""
     params = _whole(state.params, "first")
     return of_target(batch_norm, params, state.model_state)
 
-  return Task(init, step, evaluate, deployed, variables, summarise)
+  return Task(init, step, evaluate, deployed, variables, evaluator.summarise)
 
 
 def _disagreement(pair: tuple[Array, Array]) -> Array:

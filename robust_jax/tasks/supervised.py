@@ -1,81 +1,80 @@
-"""Classification: minimise the mean cross-entropy."""
+"""Supervised learning: minimize a training loss of one model."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
 
-from robust_jax import losses, metrics, parallel
-from robust_jax.evaluation.robustness import robustness
+from robust_jax import metrics, parallel, scores
+from robust_jax.gradients.identity import identity
 from robust_jax.models.frozen import frozen
-from robust_jax.on_cpu import canonicalize_on_cpu
+from robust_jax.training_losses._forward import model_forward
 from robust_jax.types import (
-  Array,
-  Attack,
   Augmentation,
   Batch,
+  Evaluator,
+  GradientTransform,
   Key,
-  LogitsFn,
+  LossOutput,
   Mixing,
+  Model,
   PyTree,
+  Score,
   State,
   Task,
+  TrainingLoss,
 )
+
+_PLAIN_GRADIENT = identity()
 
 
 def supervised(
   model: nn.Module,
   optimizer: optax.GradientTransformation,
   *,
-  probes: Mapping[str, Attack] | None = None,
-  ema_decay: float = 0.0,
+  loss: TrainingLoss,
+  evaluator: Evaluator,
+  gradient: GradientTransform = _PLAIN_GRADIENT,
+  score: Score = scores.accuracy,
   warm_start: Callable[[PyTree], PyTree] | None = None,
   augment: Augmentation | None = None,
   mix: Mixing | None = None,
-  consistency: Augmentation | None = None,
-  consistency_weight: float = 12.0,
 ) -> Task:
-  """Empirical risk minimisation of a classifier.
+  """Supervised learning: minimize a training loss of one model.
 
-  With `consistency`, the loss of AugMix: a step sees each image and two views
-  of it, and adds `consistency_weight` times the Jensen-Shannon divergence of
-  the three answers to the cross-entropy of the first. It costs two more images.
+      minimize over params: the mean of loss(model at params, batch).per_example
+
+  over the real examples of the batches of all devices together.
 
   Args:
-    model: takes x in [0, 1] and `train`, answers logits.
+    model: takes x and `train`, returns logits or other outputs.
     optimizer: any optax transformation.
-    probes: attacks that `evaluate` measures the frozen model by.
-    ema_decay: decay per step of the averaged parameters that `evaluate` and
-      deployment use; 0 keeps no average.
+    loss: what is minimized, see `robust_jax.training_losses`.
+    evaluator: what `evaluate` measures of the frozen model, see
+      `robust_jax.evaluators`.
+    gradient: how the gradient is taken, see `robust_jax.gradients`.
+    score: what `step` reports of the model's outputs beside the loss, see
+      `robust_jax.scores`.
     warm_start: what the model's initial variables become, such as those that
       were trained on other data.
-    augment: changes the images of each training step; evaluation sees them as
+    augment: changes the inputs of each training step; evaluation sees them as
       they are.
-    mix: mixes images and labels of the step thereafter; "accuracy" then counts
-      the label with the largest share. The model has a `num_classes`.
-    consistency: makes the views, such as `data.augmentation.augmix`, of what
-      `augment` made.
-    consistency_weight: 12 in the paper.
+    mix: mixes images and labels of the step thereafter, the labels being
+      probabilities from there on. The model has a `num_classes`.
 
   Returns:
-    The task; `step` reports "loss" and "accuracy" on its batch, `evaluate` what
-    `evaluation.robustness` reports.
+    The task; `step` reports "loss", the score by its name ("accuracy"), and
+    what the training loss reports.
 
   Raises:
-    ValueError: ema_decay is not in [0, 1), or views of mixed images are wanted.
-
-  Source: Hendrycks et al. 2020, "AugMix", eq. 1, for `consistency`.
+    ValueError: from `step`, the training loss is not one number per example.
   """
-  if not 0 <= ema_decay < 1:
-    raise ValueError(f"ema_decay = {ema_decay}: wanted 0 <= decay < 1.")
-  if mix is not None and consistency is not None:
-    raise ValueError("mix and consistency: wanted one of both.")
-  measure = robustness(probes or {})
 
   def init(key: Key, batch: Batch) -> State:
-    variables = model.init(key, batch["x"][:1])
+    row = jax.tree.map(lambda leaf: leaf[:1], batch["x"])
+    variables = model.init(key, row)
     if warm_start is not None:
       variables = warm_start(variables)
     model_state, params = _pop_params(variables)
@@ -84,83 +83,57 @@ def supervised(
       params=params,
       model_state=model_state,
       opt_state=optimizer.init(params),
-      # A copy, because a step is given the memory of both.
-      ema=jax.tree.map(jnp.copy, params) if ema_decay else None,
     )
 
   def step(state: State, batch: Batch, key: Key):
-    x, labels, key = prepared(batch, key)
+    batch, key = prepared(batch, key)
 
-    def loss_fn(params, x):
-      logits, model_state = model.apply(
-        {"params": params, **state.model_state},
-        x,
-        train=True,
-        mutable=list(state.model_state),
-        rngs={"dropout": key},
-      )
-      views = logits.reshape(-1, *batch["y"].shape, logits.shape[-1])
-      loss = _cross_entropy(views[0], labels)
-      if len(views) > 1:
-        loss += consistency_weight * losses.jensen_shannon(views)
-      return loss.mean(), (loss, views[0], model_state)
+    def mean_loss(params: PyTree) -> tuple[jax.Array, LossOutput]:
+      out = loss(model_forward(model, params, state), batch, key)
+      _check_per_example(out, batch)
+      total, count = metrics.average(out.per_example, batch["mask"])
+      # Devices may have unequally many real examples.
+      return total / parallel.mean(count), out
 
-    (_, (loss, logits, model_state)), grads = jax.value_and_grad(
-      canonicalize_on_cpu(loss_fn), has_aux=True
-    )(state.params, x)
-    grads, model_state = parallel.mean((grads, model_state))
+    value_and_grad = jax.value_and_grad(mean_loss, has_aux=True)
+    (_, out), grads = gradient(value_and_grad)(state.params)
+    grads, model_state = parallel.mean((grads, out.model_state))
     updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
-    params = optax.apply_updates(state.params, updates)
+    scored = score(out.outputs, batch["y"])
     report = {
-      "loss": metrics.average(loss, batch["mask"]),
-      "accuracy": metrics.accuracy(logits, _classes(labels), batch["mask"]),
+      "loss": metrics.average(out.per_example, batch["mask"]),
+      score.__name__: metrics.average(scored, batch["mask"]),
+      **out.metrics,
     }
     return State(
       step=state.step + 1,
-      params=params,
+      params=optax.apply_updates(state.params, updates),
       model_state=model_state,
       opt_state=opt_state,
-      ema=_averaged(state.ema, params, ema_decay),
     ), parallel.total(report)
 
-  def prepared(batch: Batch, key: Key) -> tuple[Array, Array, Key]:
-    """What a step sees: images, V views of B, their labels; and its key."""
-    x, labels = batch["x"], batch["y"]
+  def prepared(batch: Batch, key: Key) -> tuple[Batch, Key]:
+    """The batch augmented and mixed, and the key for what comes next."""
     if augment is not None:
       key, key_augment = jax.random.split(key)
-      x = augment(key_augment, x)
+      batch = {**batch, "x": augment(key_augment, batch["x"])}
     if mix is not None:
       key, key_mix = jax.random.split(key)
-      one_hot = jax.nn.one_hot(labels, model.num_classes)
-      x, labels = mix(key_mix, x, one_hot)
-    if consistency is not None:
-      key, *keys = jax.random.split(key, 3)
-      x = jnp.concatenate([x, *(consistency(k, x) for k in keys)])
-    return x, labels, key
+      one_hot = jax.nn.one_hot(batch["y"], model.num_classes)
+      x, labels = mix(key_mix, batch["x"], one_hot)
+      batch = {**batch, "x": x, "y": labels}
+    return batch, key
 
   def evaluate(state: State, batch: Batch, key: Key):
-    return measure(deployed(state), batch, key)
+    return evaluator.measure(deployed(state), batch, key)
 
-  def deployed(state: State) -> LogitsFn:
+  def deployed(state: State) -> Model:
     return frozen(model, variables(state))
 
   def variables(state: State) -> PyTree:
-    """Averaged parameters where they are kept."""
-    params = state.params if state.ema is None else state.ema
-    return {"params": params, **state.model_state}
+    return {"params": state.params, **state.model_state}
 
-  return Task(init, step, evaluate, deployed, variables)
-
-
-def _cross_entropy(logits: Array, labels: Array) -> Array:
-  """Labels are classes `[B]` or probabilities `[B, K]`."""
-  if labels.ndim == 1:
-    return losses.cross_entropy(logits, labels)
-  return optax.softmax_cross_entropy(logits.astype(jnp.float32), labels)
-
-
-def _classes(labels: Array) -> Array:
-  return labels if labels.ndim == 1 else labels.argmax(axis=-1)
+  return Task(init, step, evaluate, deployed, variables, evaluator.summarise)
 
 
 def _pop_params(variables):
@@ -169,7 +142,9 @@ def _pop_params(variables):
   return variables, params
 
 
-def _averaged(ema, params, decay):
-  if ema is None:
-    return None
-  return jax.tree.map(lambda a, p: decay * a + (1 - decay) * p, ema, params)
+def _check_per_example(out: LossOutput, batch: Batch) -> None:
+  if out.per_example.shape != batch["mask"].shape:
+    raise ValueError(
+      f"the training loss returned per_example {out.per_example.shape}: wanted "
+      f"{batch['mask'].shape}, one number for each example of the batch."
+    )

@@ -12,7 +12,9 @@ import numpy as np
 import optax
 
 from robust_jax import attacks, lookup, losses, parallel, perturbations, search
-from robust_jax.tasks.adversarial import adversarial
+from robust_jax.evaluators.robustness import robustness
+from robust_jax.tasks.supervised import supervised
+from robust_jax.training_losses.pgd_at import pgd_at
 from tests.benchmarks.bench_pgd import BATCH, EPS, MULTIPLY_ADDS
 from tests.benchmarks.clock import least_seconds, report, report_rate
 
@@ -33,7 +35,9 @@ def main(name: str = "madry_cnn", num_steps: str = "10") -> None:
     step_size=0.25,
     keep="last",
   )
-  task = adversarial(model, optax.adam(1e-3), attack=attack)
+  task = supervised(
+    model, optax.adam(1e-3), loss=pgd_at(attack), evaluator=robustness()
+  )
   key = jax.random.key(0)
   state = parallel.replicate(jax.jit(task.init)(key, batch))
   step = parallel.pmap_step(task.step)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from experiments import build, runs
+from experiments import build, runs, sections
 from experiments.run import load_run
 from robust_jax.data.images import image_shape
 from robust_jax.models.frozen import frozen
@@ -45,12 +45,12 @@ def _rehearse_attacks(config):
   """Traces what the evaluation computes, on two images of the test data."""
   dataset = build.dataset(config, "test")
   model = build.model(config, dataset.fact("num_classes"))
-  sections = config.evaluation.attacks.values()
+  described = config.evaluation.attacks.values()
 
   def attacked(key, x, labels, eps):
     logits_fn = frozen(model, model.init(key, x))
-    attacks = [build.attack(section) for section in sections]
-    attacks += [build.attack(config.evaluation.curve, eps=eps)]
+    attacks = [sections.attack(section) for section in described]
+    attacks += [sections.attack(config.evaluation.curve, eps=eps)]
     return [attack(key, logits_fn, x, labels) for attack in attacks]
 
   x, labels = jnp.zeros((2, *image_shape(dataset))), jnp.zeros(2, jnp.int32)

@@ -30,6 +30,7 @@ LAYERS = [
     "metrics",
     "parallel",
     "ramp",
+    "scores",
     "tree",
     "canonical",
     "read_json",
@@ -41,10 +42,10 @@ LAYERS = [
   ["games", "models", "perturbations", "search"],
   ["data"],
   ["adaptation", "attacks", "black_box", "defenses"],
-  ["adapters", "statistics"],
-  ["evaluation"],
+  ["adapters", "evaluators", "gradients", "statistics", "training_losses"],
   ["tasks"],
   ["training"],
+  ["evaluation"],
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 FILES = sorted((ROOT / "robust_jax").rglob("*.py"))

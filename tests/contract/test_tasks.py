@@ -14,10 +14,11 @@ import pytest
 from robust_jax import attacks, lookup, losses, metrics, parallel, search
 from robust_jax import perturbations as sets
 from robust_jax.adaptation import dann
+from robust_jax.evaluators.robustness import robustness
 from robust_jax.models.batch_norm import batch_norm
 from robust_jax.models.fader_autoencoder import FaderAutoencoder
-from robust_jax.tasks.adversarial import adversarial
-from robust_jax.tasks.supervised import supervised
+from robust_jax.training import averages
+from robust_jax.training_losses.erm import erm
 
 KEY = jax.random.key(0)
 SGD = optax.sgd(0.1)
@@ -87,8 +88,8 @@ def parts(name):
   offered = {
     "optimizer": SGD,
     "optimizers": dict.fromkeys(PLAYERS.get(name, ()), SGD),
-    "attack": ATTACK,
-    "probes": {"robust": ATTACK},
+    "loss": erm(),
+    "evaluator": robustness({"robust": ATTACK}),
     "alignment": dann(hidden=(4,)),
     "num_steps": 2,
     "batch_norm": "separate",
@@ -133,9 +134,6 @@ def trained(name):
 
 TASKS = lookup.members("tasks")
 each_task = pytest.mark.parametrize("name", TASKS)
-each_average = pytest.mark.parametrize(
-  "name", [name for name in TASKS if takes(name, "ema_decay")]
-)
 
 
 @each_task
@@ -171,7 +169,7 @@ def test_padding_has_no_influence_on_evaluation(name):
   assert all(count == 5 for _, count in results[0].values())
   reported = task.summarise(metrics.result(results[0]))
   assert all(np.isfinite(value) for value in reported.values())
-  assert ("robust_accuracy" in reported) == takes(name, "probes")
+  assert ("robust_accuracy" in reported) == takes(name, "evaluator")
 
 
 @pytest.mark.parametrize("name", [n for n in TASKS if n not in MODELS])
@@ -185,22 +183,32 @@ def test_what_is_deployed_answers_each_image_for_itself(name):
   np.testing.assert_allclose(deployed(x)[:1], alone, rtol=1e-5, atol=1e-6)
 
 
-@each_average
-def test_the_average_of_parameters_follows_them(name):
-  task = make(name, ema_decay=0.9)
-  start = jax.jit(task.init)(KEY, batch())
-  state, _ = steps(task, 1, batch())
-  expected = jax.tree.map(
-    lambda a, b: 0.9 * a + 0.1 * b, start.params, state.params
+@each_task
+def test_an_average_of_the_weights_changes_nothing_but_what_is_measured(name):
+  task, _, (start, first, second), _ = trained(name)
+  rows, averaged = batch(name), averages.ema(task, 0.25)
+  began, step = started(averaged, rows)
+  chex.assert_trees_all_equal(began.average, start.params)
+  after, _ = step(began, (), rows, KEY)
+  after, _ = step(after, (), rows, KEY)
+  average = jax.tree.map(
+    lambda a, b, c: 0.0625 * a + 0.1875 * b + 0.75 * c,
+    *(state.params for state in (start, first, second)),
   )
-  chex.assert_trees_all_close(state.ema, expected, rtol=1e-6)
-
-
-@each_average
-@pytest.mark.parametrize("decay", [-0.1, 1.0])
-def test_a_decay_that_averages_nothing_is_refused(name, decay):
-  with pytest.raises(ValueError, match=f"ema_decay = {decay}: wanted 0 <="):
-    make(name, ema_decay=decay)
+  chex.assert_trees_all_close(after.average, average, rtol=1e-5, atol=1e-6)
+  close = functools.partial(chex.assert_trees_all_close, rtol=1e-5, atol=1e-6)
+  close(after._replace(average=None), second)
+  # Measured and deployed is the average, with the statistics of the last step.
+  plain = second._replace(params=average)
+  measured = [
+    parallel.pmap_evaluate(one.evaluate)(state, (), rows, KEY, 0)
+    for one, state in ((averaged, after), (task, plain))
+  ]
+  chex.assert_trees_all_close(*measured, rtol=1e-3)
+  close(
+    jax.tree.leaves(averaged.deployed(after)),
+    jax.tree.leaves(task.deployed(plain)),
+  )
 
 
 def test_supervised_step_is_gradient_descent_on_the_mean_loss():
@@ -218,48 +226,3 @@ def test_supervised_step_is_gradient_descent_on_the_mean_loss():
   expected = jax.tree.map(lambda p, g: p - 0.1 * g, state.params, gradient)
   after, _ = steps(task, 1, rows)
   chex.assert_trees_all_close(after.params, expected, rtol=1e-5, atol=1e-7)
-
-
-def test_adversarial_step_is_a_supervised_step_on_the_attacked_batch():
-  rows = batch()
-  seen = {}
-
-  def blacken(key, logits_fn, x, labels):
-    # The attack sees running statistics: each row answers for itself alone.
-    rowwise = jnp.concatenate([logits_fn(x[i : i + 1]) for i in range(len(x))])
-    seen["difference"] = jnp.abs(rowwise - logits_fn(x)).max()
-    return jnp.zeros_like(x) + 0 * seen["difference"]
-
-  task = adversarial(Net(), SGD, attack=blacken)
-  black = rows | {"x": jnp.zeros_like(rows["x"])}
-  attacked, _ = steps(task, 1, rows)
-  plain, _ = steps(supervised(Net(), SGD), 1, black)
-  chex.assert_trees_all_close(attacked, plain, rtol=1e-5, atol=1e-6)
-
-
-def test_the_cost_of_the_attack_is_reported():
-  _, report = steps(make("adversarial"), 1, batch())
-  assert metrics.result(report)["attack_passes"] == 4.0  # 2 forward, 2 back
-
-
-def test_the_change_grows_over_the_warm_up():
-  white = lambda key, logits_fn, x, labels: (
-    jnp.ones_like(x) + 0 * logits_fn(x)[0, 0]
-  )
-  seen = []
-
-  class Watching(nn.Module):
-    @nn.compact
-    def __call__(self, x, *, train=False):
-      if train:
-        jax.debug.callback(lambda m: seen.append(float(m)), x.mean())
-      return nn.Dense(3)(x.reshape(len(x), -1))
-
-  task = adversarial(Watching(), SGD, attack=white, warmup_steps=4)
-  rows = batch() | {"x": jnp.zeros((8, 4, 4, 1))}
-  state = jax.jit(task.init)(KEY, rows)
-  step = parallel.simulate_step(task.step, 1)
-  for _ in range(5):
-    state, _ = step(state, (), rows, KEY)
-  jax.effects_barrier()
-  np.testing.assert_allclose(seen, [0.25, 0.5, 0.75, 1, 1], rtol=1e-6)

@@ -11,9 +11,12 @@ import pytest
 from robust_jax import attacks, losses, metrics, parallel, search
 from robust_jax import perturbations as sets
 from robust_jax.attacks import suite
+from robust_jax.evaluators.robustness import robustness
 from robust_jax.models.batch_norm import batch_norm
-from robust_jax.tasks.adversarial import adversarial
 from robust_jax.tasks.supervised import supervised
+from robust_jax.training.averages import ema
+from robust_jax.training_losses.erm import erm
+from robust_jax.training_losses.pgd_at import pgd_at
 
 KEY = jax.random.key(0)
 NUM_STEPS = 2
@@ -41,13 +44,17 @@ def batch():
   }
 
 
-def task(synchronise="per_device"):
-  attack = attacks.compose(
-    search.pgd, sets.linf(0.1), losses.cross_entropy, num_steps=2, keep="last"
-  )
-  return adversarial(
-    Net(synchronise), optax.sgd(0.1, momentum=0.9), attack=attack, ema_decay=0.5
-  )
+ATTACK = attacks.compose(
+  search.pgd, sets.linf(0.1), losses.cross_entropy, num_steps=2, keep="last"
+)
+
+
+PGD_AT = pgd_at(ATTACK)
+
+
+def task(synchronise="per_device", loss=PGD_AT):
+  net, optimizer = Net(synchronise), optax.sgd(0.1, momentum=0.9)
+  return ema(supervised(net, optimizer, loss=loss, evaluator=robustness()), 0.5)
 
 
 def run(step, task):
@@ -74,9 +81,7 @@ def test_pmap_is_the_simulated_step(num_devices, synchronise):
 def test_synchronised_statistics_do_not_depend_on_the_number_of_devices():
   one = task("synchronised")
   # Without the attack, whose random start differs with the shard.
-  step = supervised(
-    Net("synchronised"), optax.sgd(0.1, momentum=0.9), ema_decay=0.5
-  ).step
+  step = task("synchronised", erm()).step
   results = [run(parallel.simulate_step(step, n), one) for n in (1, 8)]
   for result in results[1:]:
     chex.assert_trees_all_close(result, results[0], rtol=1e-4, atol=1e-5)

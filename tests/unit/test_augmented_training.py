@@ -14,9 +14,11 @@ from ml_collections import ConfigDict
 from experiments import build, sections
 from experiments.configs.standard import cifar10_15k
 from robust_jax import losses, metrics, parallel
-from robust_jax.data import augmentation, mixing
-from robust_jax.tasks.adversarial import adversarial
+from robust_jax.evaluators.robustness import robustness
 from robust_jax.tasks.supervised import supervised
+from robust_jax.training_losses.augmix import augmix
+from robust_jax.training_losses.erm import erm
+from robust_jax.training_losses.pgd_at import pgd_at
 
 KEY = jax.random.key(0)
 
@@ -48,8 +50,13 @@ def stepped(task, rows=None, num_steps=1, num_devices=1):
   return state, metrics.result(report)
 
 
-def make(**options):
-  return supervised(Linear(), optax.sgd(0.5), **options)
+ERM = erm()
+
+
+def make(loss=ERM, **options):
+  return supervised(
+    Linear(), optax.sgd(0.5), loss=loss, evaluator=robustness(), **options
+  )
 
 
 def invert(key, x):
@@ -78,7 +85,7 @@ def test_a_step_sees_the_augmented_batch_and_evaluation_does_not():
 
 def test_an_attack_sees_the_augmented_batch():
   seen = lambda key, logits_fn, x, labels: x + 0 * logits_fn(x)[0, 0]
-  task = adversarial(Linear(), optax.sgd(0.5), attack=seen, augment=invert)
+  task = make(pgd_at(seen), augment=invert)
   close(stepped(task)[0], stepped(make(), INVERTED)[0])
 
 
@@ -108,9 +115,9 @@ def test_the_loss_of_mixed_labels_is_the_mixture_of_losses():
   assert report["accuracy"] == right
 
 
-def test_consistency_adds_the_divergence_of_three_views():
+def test_augmix_adds_the_divergence_of_three_views():
   rows = batch()
-  _, report = stepped(make(consistency=invert, consistency_weight=3.0))
+  _, report = stepped(make(augmix(invert, weight=3.0)))
   params = make().init(KEY, rows).params
   views = jnp.stack(
     [
@@ -122,7 +129,7 @@ def test_consistency_adds_the_divergence_of_three_views():
   loss += 3 * losses.jensen_shannon(views)
   np.testing.assert_allclose(report["loss"], loss.mean(), rtol=1e-5)
   # Of equal views nothing is left but the plain step.
-  close(stepped(make(consistency=lambda key, x: x))[0], stepped(make())[0])
+  close(stepped(make(augmix(lambda key, x: x)))[0], stepped(make())[0])
 
 
 def test_the_divergence_is_scipys():
@@ -132,11 +139,6 @@ def test_the_divergence_is_scipys():
   np.testing.assert_allclose(losses.jensen_shannon(logits), expected, rtol=1e-4)
   apart = 50 * jnp.eye(4)[:, None]  # four views, each sure of another class
   np.testing.assert_allclose(losses.jensen_shannon(apart), np.log(4), rtol=1e-5)
-
-
-def test_views_of_mixed_images_are_refused():
-  with pytest.raises(ValueError, match="mix and consistency: wanted one"):
-    make(mix=mixing.mixup(), consistency=augmentation.augmix())
 
 
 def test_sections_mean_augmentations():
@@ -153,14 +155,14 @@ def test_sections_mean_augmentations():
     },
   )
   x = jnp.broadcast_to(jnp.linspace(0, 1, 4)[:, None, None], (16, 4, 4, 1))
-  y = jax.jit(sections.augmentation(ConfigDict({"a": section}).a))(KEY, x)
+  y = jax.jit(sections.build("augment", ConfigDict({"a": section}).a))(KEY, x)
   y = np.asarray(y)
   hidden = y == 0.5
   assert hidden.any(axis=(1, 2, 3)).all()
   mirrored = np.asarray(x[:, ::-1])
   assert np.all(hidden | (y == x) | (y == mirrored))
   # Read back from a run's config.json, tuples are lists.
-  again = jax.eval_shape(sections.augmentation(list(section)), KEY, x)
+  again = jax.eval_shape(sections.build("augment", list(section)), KEY, x)
   assert again.shape == x.shape
 
 

@@ -69,8 +69,7 @@ def refused(tmp_path, capsys, monkeypatch):
     ("optimizer.learning_rate=inf", "optimizer.learning_rate = inf"),
     ("seed=100000000000000000000", "config.seed = 100000000000000000000"),
     ("seed=-1", "config.seed = -1"),
-    ("task.ema_decay=2.0", "ema_decay = 2.0"),
-    ("attack.set.eps=nan", "config.attack.set.eps = nan"),
+    ("loss.attack.set.eps=nan", "config.loss.attack.set.eps = nan"),
   ],
 )
 def test_a_field_that_is_not_there_or_a_value_that_it_cannot_have(

@@ -20,6 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONFIG = "--config=experiments/configs/adversarial/digits_pgd.py"
 FADER = "--config=experiments/configs/fader/digits.py"
 DANN = "--config=experiments/configs/domain/digits_dann.py"
+ATTACK = "--config.loss.attack"
 # Three epochs of a few small batches, with checkpoints on the way.
 SHORT = [
   CONFIG,
@@ -29,8 +30,8 @@ SHORT = [
   "--config.training.batch_size=32",
   "--config.training.log_every=1",
   "--config.evaluation.batch_size=64",
-  "--config.attack.search.num_steps=2",
-  "--config.probes.robust.search.num_steps=2",
+  f"{ATTACK}.search.num_steps=2",
+  "--config.evaluator.validation_attacks.robust.search.num_steps=2",
   "--config.optimizer.schedule=constant",
 ]
 
@@ -172,13 +173,19 @@ def test_two_processes_are_one_program(tmp_path):
     (["trian", CONFIG], "no command 'trian'; did you mean 'train'"),
     (["train"], "a --config is needed"),
     (
-      ["train", CONFIG, "--config.atack.set.eps=1.0"],
-      "config has no field 'atack'; did you mean 'attack'",
+      ["train", CONFIG, "--config.loss.atack.set.eps=1.0"],
+      "config.loss has no field 'atack'; did you mean 'attack'",
     ),
     (["train", CONFIG + ":smok"], "'smok': wanted none or 'smoke'"),
-    (["train", CONFIG, "--config.attack.set.name=linff"], "mean 'linf'?"),
-    (["train", CONFIG, "--config.attack.set.eps=-1.0"], "eps = -1.0: wanted 0"),
-    (["train", CONFIG, "--config.attack.search.num_steps=0"], "num_steps = 0"),
+    (["train", CONFIG, f"{ATTACK}.set.name=linff"], "mean 'linf'?"),
+    (
+      ["train", CONFIG, f"{ATTACK}.set.eps=-1.0"],
+      "eps = -1.0: wanted 0",
+    ),
+    (
+      ["train", CONFIG, f"{ATTACK}.search.num_steps=0"],
+      "num_steps = 0",
+    ),
     (["train", CONFIG, "--config.task.name=nothing"], "no 'nothing' in"),
     (["train", CONFIG, "--workdir=/proc/nothing"], "cannot be written"),
     (["train", CONFIG, "--process-id=1"], "give all three"),

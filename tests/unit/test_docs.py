@@ -113,7 +113,11 @@ def _jpeg(image):
     "data.mixing",
     "evaluation.families",
     "defenses",
+    "evaluators",
+    "gradients",
     "tasks",
+    "training.averages",
+    "training_losses",
   ],
 )
 def test_the_catalogue_lists_what_there_is(kind):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from robust_jax import metrics
-from robust_jax.evaluation.information import information, information_sums
+from robust_jax.evaluators._information import information, information_sums
 
 SUMS = jax.jit(information_sums)
 

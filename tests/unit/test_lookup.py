@@ -40,16 +40,21 @@ PACKAGES = [
   "corruptions.sequences",
   "data.augmentation",
   "data.mixing",
+  "data.stroke",
   "defenses",
   "evaluation.families",
   "evaluation.sections",
-  "evaluation.stroke",
+  "evaluators",
   "games",
+  "gradients",
   "losses",
   "models",
   "perturbations",
+  "scores",
   "search",
   "tasks",
+  "training.averages",
+  "training_losses",
 ]
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import pytest
 from absl.testing import flagsaver
 
-from experiments import audit, build, main
+from experiments import audit, main, sections
 from experiments.configs.adversarial import digits_pgd
 from experiments.sections import check_options, own_options
 from robust_jax import lookup
@@ -44,27 +44,27 @@ def config(monkeypatch, *overrides):
 def test_an_attack_of_ones_own_gets_its_options(monkeypatch, capsys):
   made = config(
     monkeypatch,
-    f"attack.name={NOISY}",
-    "attack.eps=0.25",
-    "attack.num_steps=2",
-    "attack.start=[1]",
+    f"loss.attack.name={NOISY}",
+    "loss.attack.eps=0.25",
+    "loss.attack.num_steps=2",
+    "loss.attack.start=[1]",
   )
   expected = {"name": NOISY, "eps": 0.25, "num_steps": 2, "start": (1,)}
-  assert made.attack.to_dict() == expected
-  attack = build.attack(made.attack)
+  assert made.loss.attack.to_dict() == expected
+  attack = sections.attack(made.loss.attack)
   x = jnp.full((1, 2, 2, 1), 0.5)
   logits_fn = lambda x: x.reshape(len(x), -1)
   moved = attack(None, logits_fn, x, jnp.zeros(1, jnp.int32))
   assert jnp.allclose(moved, 0.75)
   said = capsys.readouterr().err
-  assert f"attack is {NOISY} now, without the options of compose" in said
+  assert f"loss.attack is {NOISY} now, without the options of compose" in said
   assert all(section in said for section in ("search", "set", "objective"))
 
 
 def test_of_several_processes_one_says_what_was_left_out(monkeypatch, capsys):
   for one in ("--process-id=0", "--process-id=1", "--processes=2"):
     argv = ["main", f"--config={digits_pgd.__file__}", one]
-    argv.append("--config.attack.search.name=fgsm")
+    argv.append("--config.loss.attack.search.name=fgsm")
     monkeypatch.setattr(sys, "argv", argv)
     with flagsaver.flagsaver():
       main.parse_flags(argv)
@@ -86,18 +86,27 @@ def test_an_attack_of_ones_own_may_be_added_and_asked_for(monkeypatch):
 @pytest.mark.parametrize(
   ("overrides", "message"),
   [
-    (["attack.eps=0.2"], "config.attack has no field 'eps'"),
+    (["loss.attack.eps=0.2"], "config.loss.attack has no field 'eps'"),
     (
-      [f"attack.name={NOISY}", "attack.epsilon=1.0"],
+      [f"loss.attack.name={NOISY}", "loss.attack.epsilon=1.0"],
       "has no field 'epsilon'; did you mean 'eps'? It has name, eps, num_steps",
     ),
-    ([f"attack.name={NOISY}", "attack.eps=big"], "config.attack.eps=big"),
-    ([f"attack.name={NOISY}", "attack.num_steps=1.5"], "attack.num_steps=1.5"),
     (
-      ["attack.search.name=fgsm", "attack.search.num_steps=3"],
-      "config.attack.search has no field 'num_steps'",
+      [f"loss.attack.name={NOISY}", "loss.attack.eps=big"],
+      "config.loss.attack.eps=big",
     ),
-    (["attack.search.name=pgdd"], "no 'pgdd' in robust_jax.search; did you"),
+    (
+      [f"loss.attack.name={NOISY}", "loss.attack.num_steps=1.5"],
+      "loss.attack.num_steps=1.5",
+    ),
+    (
+      ["loss.attack.search.name=fgsm", "loss.attack.search.num_steps=3"],
+      "config.loss.attack.search has no field 'num_steps'",
+    ),
+    (
+      ["loss.attack.search.name=pgdd"],
+      "no 'pgdd' in robust_jax.search; did",
+    ),
     (["nothing.name=pgd"], "config has no field 'nothing'"),
   ],
 )
@@ -111,7 +120,7 @@ def test_a_missing_option_is_asked_for():
   with pytest.raises(
     ValueError, match="needy needs the option 'eps'; it takes"
   ):
-    build.attack({"name": "own_attacks:needy"})
+    sections.attack({"name": "own_attacks:needy"})
 
 
 def test_defaults_that_a_config_leaves_out_can_be_set(monkeypatch):
@@ -119,19 +128,19 @@ def test_defaults_that_a_config_leaves_out_can_be_set(monkeypatch):
     monkeypatch,
     "model.mean=(0.5,)",
     "optimizer.b1=0.5",
-    "attack.search.direction=adam",
+    "loss.attack.search.direction=adam",
     "training.num_epochs=2",
   )
   assert made.model.to_dict() == {"name": "small_cnn", "mean": (0.5,)}
   assert made.optimizer.b1 == 0.5
-  assert made.attack.search.direction == "adam"
+  assert made.loss.attack.search.direction == "adam"
   assert made.training.num_epochs == 2.0
 
 
 @pytest.mark.parametrize("search", SEARCHES)
 def test_any_search_takes_anothers_place(monkeypatch, search):
-  made = config(monkeypatch, f"attack.search.name={search}")
-  options = made.attack.search.to_dict()
+  made = config(monkeypatch, f"loss.attack.search.name={search}")
+  options = made.loss.attack.search.to_dict()
   assert options.pop("name") == search
   taken = own_options(lookup.find("search", search), 4)
   assert options.keys() <= taken.keys()
@@ -139,12 +148,14 @@ def test_any_search_takes_anothers_place(monkeypatch, search):
   assert options.get("num_steps") == (7 if "num_steps" in taken else None)
   needed = [n for n, d in taken.items() if d is inspect.Parameter.empty]
   if options.keys() >= set(needed):
-    build.attack(made.attack)
+    sections.attack(made.loss.attack)
 
 
 @pytest.mark.parametrize("name", SETS)
 def test_any_set_takes_anothers_place(monkeypatch, name):
-  options = config(monkeypatch, f"attack.set.name={name}").attack.set.to_dict()
+  options = config(
+    monkeypatch, f"loss.attack.set.name={name}"
+  ).loss.attack.set.to_dict()
   assert options.pop("name") == name
   assert (
     options.keys() <= own_options(lookup.find("perturbations", name)).keys()

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import build
+from experiments import sections
 from experiments.configs import common
 from experiments.configs.spatial import mnist_worst_of_10
 from robust_jax import attacks, losses, search
@@ -26,10 +26,10 @@ def attacked(attack):
 
 
 def test_an_attack_gets_the_set_that_its_section_describes():
-  built = build.attack(common.worst_of_k(2))
+  built = sections.attack(common.worst_of_k(2))
   wanted = attacks.worst_of_k(sets.affine(30, 3), k=2)
   np.testing.assert_array_equal(attacked(built), attacked(wanted))
-  swept = build.attack(common.worst_of_k(2), eps=0.0)
+  swept = sections.attack(common.worst_of_k(2), eps=0.0)
   np.testing.assert_array_equal(attacked(swept), X)
 
 
@@ -37,7 +37,7 @@ def test_a_wrong_option_of_the_set_is_refused():
   section = common.worst_of_k(2)
   section["set"]["rotatoin"] = 3
   with pytest.raises(ValueError, match="did you mean 'rotation'"):
-    build.attack(section)
+    sections.attack(section)
 
 
 def test_a_section_has_the_search_expect_transformations():
@@ -56,11 +56,11 @@ def test_a_section_has_the_search_expect_transformations():
   wanted = attacks.compose(
     robust, sets.linf(0.3), losses.cross_entropy, num_steps=2
   )
-  found = attacked(build.attack(expected))
+  found = attacked(sections.attack(expected))
   np.testing.assert_array_equal(found, attacked(wanted))
-  assert (found != attacked(build.attack(section))).any()
+  assert (found != attacked(sections.attack(section))).any()
   with pytest.raises(ValueError, match="'expectation' has no num_samples"):
-    build.attack({**section, "expectation": turned})
+    sections.attack({**section, "expectation": turned})
 
 
 def test_evaluation_is_the_published_one_and_smoke_is_short():
@@ -68,5 +68,5 @@ def test_evaluation_is_the_published_one_and_smoke_is_short():
     config = mnist_worst_of_10.get_config(arg)
     assert config.evaluation.attacks.grid.search.num_points == num_points
     assert config.evaluation.attacks.random.k == 1
-    assert config.attack.k == k
-    assert config.probes.robust.k == k
+    assert config.loss.attack.k == k
+    assert config.evaluator.validation_attacks.robust.k == k

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from robust_jax.evaluation import stroke
+from robust_jax.data import stroke
 
 SIZE = 48
 

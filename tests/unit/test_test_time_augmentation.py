@@ -15,7 +15,7 @@ from robust_jax.defenses.test_time_augmentation import (
   test_time_augmentation as average,
 )
 from robust_jax.defenses.views import Drawn, Every
-from robust_jax.evaluation.robustness import robustness
+from robust_jax.evaluators.robustness import robustness
 from robust_jax.models.frozen import frozen
 from robust_jax.models.small_cnn import SmallCNN
 
@@ -86,7 +86,7 @@ def test_it_is_evaluated_like_a_model_and_compiled_once():
   @jax.jit
   def measure(model):
     traces.append(1)
-    return robustness({})(model, batch, jax.random.key(0))
+    return robustness().measure(model, batch, jax.random.key(0))
 
   values = [
     measure(average(frozen(NET, variables(seed)), FLIPS)) for seed in (0, 1)

@@ -61,13 +61,13 @@ def test_a_report_is_not_just_any_function_of_ours(tmp_path, capsys, name):
 
 TRAP = "trap_module:act"
 PLACES = {
-  "attack": lambda c: c.update(attack={"name": TRAP}),
-  "search": lambda c: c["attack"]["search"].update(name=TRAP),
-  "set": lambda c: c["attack"]["set"].update(name=TRAP),
-  "objective": lambda c: c["attack"].update(objective=TRAP),
+  "attack": lambda c: c["loss"].update(attack={"name": TRAP}),
+  "search": lambda c: c["loss"]["attack"]["search"].update(name=TRAP),
+  "set": lambda c: c["loss"]["attack"]["set"].update(name=TRAP),
+  "objective": lambda c: c["loss"]["attack"].update(objective=TRAP),
   "model": lambda c: c["model"].update(name=TRAP),
   "task": lambda c: c["task"].update(name=TRAP),
-  "probe": lambda c: c["probes"].update(robust={"name": TRAP}),
+  "evaluator": lambda c: c["evaluator"].update(name=TRAP),
   "evaluation": lambda c: c["evaluation"]["attacks"].update(a={"name": TRAP}),
   "in a list": lambda c: c.update(augment=[{"name": "flip"}, {"name": TRAP}]),
   "a key": lambda c: c.update(thresholds={TRAP: 0.5}),
@@ -95,7 +95,7 @@ def test_no_name_in_a_config_is_imported(
 
 def test_what_a_person_allows_or_names_may_be_imported(tmp_path):
   run = handed_over(tmp_path / "run", PLACES["attack"])
-  assert workdir.read_config(run, ["trap_module"]).attack.name == TRAP
+  assert workdir.read_config(run, ["trap_module"]).loss.attack.name == TRAP
   for others in ([], ["trap"], ["trap_module.act"], ["trap_module:act"]):
     with pytest.raises(ValueError, match="--allow_imports=trap_module"):
       workdir.read_config(run, others)
@@ -119,7 +119,7 @@ def test_what_a_persons_own_config_names_may_be_imported(tmp_path, capsys):
     "from experiments.configs.adversarial import digits_pgd\n"
     "def get_config():\n"
     "  config = digits_pgd.get_config('smoke')\n"
-    f"  config.attack = {{'name': '{TRAP}'}}\n"
+    f"  config.loss.attack = {{'name': '{TRAP}'}}\n"
     "  return config\n"
   )
   assert command_line("evaluate", f"--workdir={run}", f"--config={own}") == 2

@@ -25,7 +25,7 @@ TRAINED = MLP((4,), 10).init(jax.random.key(1), X)["params"]
 
 def classifier():
   config = common.finish(common.classifier("digits", "mlp", 0.1), "smoke")
-  config.probes = {}
+  config.evaluator.validation_attacks = {}
   return variant(config, {"model": {"name": "mlp", "features": (4,)}})
 
 

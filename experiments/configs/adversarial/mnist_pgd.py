@@ -17,7 +17,8 @@ def get_config(arg=""):
   config = common.classifier("mnist", "small_cnn", eps=0.3)
   common.wong_recipe(config)
   common.adversarial(
-    config, common.pgd("linf", 0.3, num_steps=10, step_size=1 / 3, keep="last")
+    config,
+    common.pgd("linf", 0.3, num_steps=10, step_size=1 / 3, keep="last"),
+    warmup_steps=1160,
   )
-  config.task.warmup_steps = 1160
   return common.finish(config, arg)

@@ -81,8 +81,9 @@ def _plain(arg):
     "nesterov": True,
     "weight_decay": 5e-4,
   }
-  # A longer probe would take longer than the training.
-  config.probes.robust = config.evaluation.attacks.fgsm.to_dict()
+  # A longer attack would take longer than the training.
+  fgsm = config.evaluation.attacks.fgsm.to_dict()
+  config.evaluator.validation_attacks.robust = fgsm
   config.training.update(
     num_epochs=15.0, batch_size=128, log_every=20, evaluate_every_epochs=3.0
   )

@@ -26,8 +26,7 @@ def augmix(
   rotate, solarize, shear and translate along both axes) is in ImageNet-C, so
   its errors remain a test.
 
-  With its loss, `config.consistency` in place of `config.augment`: see
-  `tasks.supervised`.
+  Its loss, which compares three views, is `training_losses.augmix`.
 
   Args:
     width: how many chains.

@@ -1,27 +1,29 @@
-"""What is measured of a network between two domains."""
+"""Scores of a network between two domains, with and without labels."""
 
 from collections.abc import Mapping
 
 import numpy as np
 
 from robust_jax import losses, metrics
-from robust_jax.evaluation.information import information, information_sums
+from robust_jax.evaluators._information import information, information_sums
 from robust_jax.models.adapted import Adapted
-from robust_jax.types import Batch, Metrics
+from robust_jax.types import Batch, Evaluator, Key, Metrics
 
 
-def adaptation(network: Adapted, batch: Batch) -> Metrics:
-  """Measures a batch; runs inside `parallel.pmap_evaluate`.
-
-  Args:
-    network: frozen, as it answers either domain.
-    batch: `{"source": Batch, "target": Batch}`, both with labels.
+def adaptation() -> Evaluator:
+  """Scores of a network between two domains, with and without labels.
 
   Returns:
-    "loss" and "source_accuracy" on the source, what `information` needs of the
-    target, and "target_accuracy", which nobody without labels of the target
-    can know: an oracle.
+    The evaluator of a `models.adapted.Adapted` on batches `{"source": Batch,
+    "target": Batch}`, both with labels. It reports "loss" and "source_accuracy"
+    on the source; "information", a validator that knows no label of the target;
+    and "target_accuracy", which nobody without such labels can know: an oracle.
   """
+  return Evaluator(_measure, _summarise)
+
+
+def _measure(network: Adapted, batch: Batch, key: Key) -> Metrics:
+  del key
   source, target = batch["source"], batch["target"]
   logits = network.source(source["x"])
   answers = network.target(target["x"])
@@ -34,7 +36,7 @@ def adaptation(network: Adapted, batch: Batch) -> Metrics:
   }
 
 
-def summarise(averages: Mapping[str, float | np.ndarray]) -> dict[str, float]:
+def _summarise(averages: Mapping[str, float | np.ndarray]) -> dict[str, float]:
   """The averages of a whole evaluation, with "information" for its parts."""
   parts = ("mean_prediction", "prediction_entropy")
   kept = {name: v for name, v in averages.items() if name not in parts}

@@ -1,0 +1,6 @@
+"""How the gradient of a training loss is taken."""
+
+from robust_jax.gradients.identity import identity
+from robust_jax.gradients.sam import sam
+
+__all__ = ["identity", "sam"]

@@ -1,0 +1,9 @@
+"""What training minimizes: `(forward, batch, key) -> LossOutput`."""
+
+from robust_jax.training_losses.augmix import augmix
+from robust_jax.training_losses.erm import erm
+from robust_jax.training_losses.mart import mart
+from robust_jax.training_losses.pgd_at import pgd_at
+from robust_jax.training_losses.trades import trades
+
+__all__ = ["augmix", "erm", "mart", "pgd_at", "trades"]

@@ -1,0 +1,34 @@
+"""The model of a training step, as a training loss calls it."""
+
+import flax.linen as nn
+
+from robust_jax.models.frozen import frozen
+from robust_jax.on_cpu import canonicalize_on_cpu
+from robust_jax.types import Forward, Key, PyTree, State
+
+
+def model_forward(model: nn.Module, params: PyTree, state: State) -> Forward:
+  """The model at `params`, with everything else as `state` has it.
+
+  Args:
+    model: takes inputs and `train`.
+    params: the parameters that the loss is differentiated in.
+    state: at the beginning of the step; `inference` has its parameters.
+  """
+
+  def train(key: Key, x: PyTree, model_state: PyTree = None):
+    model_state = state.model_state if model_state is None else model_state
+
+    def apply(params: PyTree, x: PyTree) -> tuple[PyTree, PyTree]:
+      return model.apply(
+        {"params": params, **model_state},
+        x,
+        train=True,
+        mutable=list(model_state),
+        rngs={"dropout": key},
+      )
+
+    return canonicalize_on_cpu(apply)(params, x)
+
+  inference = frozen(model, {"params": state.params, **state.model_state})
+  return Forward(train, inference, state.step)

@@ -1,0 +1,79 @@
+"""What every way of taking a gradient keeps; they are discovered."""
+
+import inspect
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from robust_jax import lookup
+
+TRANSFORMS = lookup.members("gradients")
+each_transform = pytest.mark.parametrize("name", TRANSFORMS)
+RADII = [
+  name
+  for name in TRANSFORMS
+  if "rho" in inspect.signature(lookup.find("gradients", name)).parameters
+]
+CURVATURE = jnp.float32([[3.0, 1.0], [1.0, 2.0]])
+PARAMS = {"w": jnp.float32([1.0, -2.0]), "b": jnp.float32(0.5)}
+
+
+def quadratic(params):
+  """`w^T A w / 2 + 2 b^2`, whose gradient is `A w` and `4 b`."""
+  w, b = params["w"], params["b"]
+  return w @ CURVATURE @ w / 2 + 2 * b**2, {"at": params}
+
+
+def taken(transform, params=PARAMS):
+  value_and_grad = jax.value_and_grad(quadratic, has_aux=True)
+  return jax.jit(transform(value_and_grad))(params)
+
+
+@each_transform
+def test_value_and_what_else_is_found_are_those_at_the_parameters(name):
+  (value, aux), grads = taken(lookup.find("gradients", name)())
+  np.testing.assert_allclose(value, quadratic(PARAMS)[0])
+  chex.assert_trees_all_equal(aux["at"], PARAMS)
+  chex.assert_trees_all_equal_shapes_and_dtypes(grads, PARAMS)
+
+
+@each_transform
+def test_it_descends_near_the_parameters(name):
+  """The gradient of a small radius is not far from that of the loss."""
+  _, grads = taken(lookup.find("gradients", name)())
+  _, plain = taken(lambda value_and_grad: value_and_grad)
+  chex.assert_trees_all_close(grads, plain, atol=0.5)
+
+
+@each_transform
+def test_a_gradient_of_zero_stays_finite(name):
+  at_rest = jax.tree.map(jnp.zeros_like, PARAMS)
+  _, grads = taken(lookup.find("gradients", name)(), at_rest)
+  chex.assert_tree_all_finite(grads)
+
+
+@pytest.mark.parametrize("name", RADII)
+def test_a_radius_of_zero_is_the_plain_gradient_bit_for_bit(name):
+  found = taken(lookup.find("gradients", name)(0.0))
+  chex.assert_trees_all_equal(found, taken(lambda plain: plain))
+
+
+@pytest.mark.parametrize("name", RADII)
+@pytest.mark.parametrize("radius", [-0.1, float("nan")])
+def test_a_radius_below_zero_is_refused(name, radius):
+  with pytest.raises(ValueError, match=f"rho = {radius}: wanted 0 or more"):
+    lookup.find("gradients", name)(radius)
+
+
+def test_sam_is_the_gradient_at_the_end_of_one_step_of_ascent():
+  rho, w, b = 0.3, np.asarray(PARAMS["w"]), 0.5
+  ascent = np.asarray([*(np.asarray(CURVATURE) @ w), 4 * b])
+  step = rho * ascent / np.linalg.norm(ascent)
+  _, grads = taken(lookup.find("gradients", "sam")(rho))
+  np.testing.assert_allclose(
+    grads["w"], np.asarray(CURVATURE) @ (w + step[:2]), rtol=1e-6
+  )
+  np.testing.assert_allclose(grads["b"], 4 * (b + step[2]), rtol=1e-6)

@@ -1,0 +1,248 @@
+"""Training losses against formulas in NumPy, and on the digits."""
+
+import chex
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from scipy.special import log_softmax
+
+from robust_jax import attacks, losses, metrics, parallel, search
+from robust_jax import perturbations as sets
+from robust_jax.data.load import load
+from robust_jax.evaluators.robustness import robustness
+from robust_jax.gradients.sam import sam
+from robust_jax.models.batch_norm import batch_norm
+from robust_jax.models.mlp import MLP
+from robust_jax.tasks.supervised import supervised
+from robust_jax.training_losses._forward import model_forward
+from robust_jax.training_losses.erm import erm
+from robust_jax.training_losses.mart import mart
+from robust_jax.training_losses.pgd_at import pgd_at
+from robust_jax.training_losses.trades import trades
+from robust_jax.types import State
+
+KEY = jax.random.key(0)
+LABELS = jnp.array([0, 2, 1, 1, 0, 2])
+BATCH = {
+  "x": jax.random.uniform(KEY, (6, 2, 2, 1)),
+  "y": LABELS,
+  "mask": jnp.ones(6),
+}
+
+
+class Linear(nn.Module):
+  @nn.compact
+  def __call__(self, x, *, train=False):
+    del train
+    return nn.Dense(3, kernel_init=nn.initializers.normal(2.0))(
+      x.reshape(len(x), -1)
+    )
+
+
+class Normalised(nn.Module):
+  @nn.compact
+  def __call__(self, x, *, train=False):
+    x = batch_norm("per_device", train=train, name="bn")(x.reshape(len(x), -1))
+    return nn.Dense(3)(x)
+
+
+def invert(key, model, x, targets):
+  del key, model, targets
+  return 1 - x
+
+
+def step_of(loss, model=None, rows=BATCH, **options):
+  """The state before a step of gradient descent, after it, and its report."""
+  task = supervised(
+    model or Linear(),
+    optax.sgd(0.5),
+    loss=loss,
+    evaluator=robustness(),
+    **options,
+  )
+  start = jax.jit(task.init)(KEY, rows)
+  after, report = parallel.simulate_step(task.step, 1)(start, (), rows, KEY)
+  return start, after, metrics.result(report)
+
+
+def log_probabilities(params):
+  """Of the clean images, and of the inverted, in float64."""
+  kernel, bias = (
+    np.float64(params["Dense_0"][name]) for name in ("kernel", "bias")
+  )
+  return [
+    log_softmax(np.float64(x).reshape(6, -1) @ kernel + bias, axis=-1)
+    for x in (BATCH["x"], 1 - BATCH["x"])
+  ]
+
+
+def test_trades_is_the_cross_entropy_and_the_divergence():
+  start, _, report = step_of(trades(invert, beta=3.0))
+  clean, moved = log_probabilities(start.params)
+  divergence = (np.exp(clean) * (clean - moved)).sum(axis=-1)
+  natural = -clean[np.arange(6), LABELS]
+  np.testing.assert_allclose(report["kl"], divergence.mean(), rtol=1e-5)
+  np.testing.assert_allclose(
+    report["loss"], (natural + 3 * divergence).mean(), rtol=1e-5
+  )
+  assert report["accuracy"] == (clean.argmax(-1) == LABELS).mean()
+
+
+def test_mart_is_the_boosted_cross_entropy_and_the_weighed_divergence():
+  start, _, report = step_of(mart(invert, beta=5.0))
+  clean, moved = log_probabilities(start.params)
+  expected = []
+  for label, log_p, log_q in zip(np.asarray(LABELS), clean, moved, strict=True):
+    p, q = np.exp(log_p), np.exp(log_q)
+    boosted = -np.log(q[label]) - np.log(1.0001 - np.delete(q, label).max())
+    expected.append(boosted + 5 * np.sum(p * (log_p - log_q)) * (1 - p[label]))
+  np.testing.assert_allclose(report["loss"], np.mean(expected), rtol=1e-4)
+  assert report["accuracy"] == (moved.argmax(-1) == LABELS).mean()
+
+
+@pytest.mark.parametrize(
+  ("loss", "objective"),
+  [(trades, losses.kl), (mart, losses.cross_entropy)],
+)
+def test_an_attack_that_cannot_move_leaves_the_clean_loss(loss, objective):
+  """Of TRADES the cross-entropy, of MART the boosted one of the image."""
+  pinned = attacks.compose(search.pgd, sets.linf(0.0), objective, num_steps=1)
+  _, _, report = step_of(loss(pinned))
+  assert report["kl"] == 0
+  _, _, plain = step_of(erm() if loss is trades else mart(unmoved))
+  np.testing.assert_allclose(report["loss"], plain["loss"], rtol=1e-6)
+
+
+def unmoved(key, model, x, targets):
+  del key, model, targets
+  return x
+
+
+def test_the_inner_problem_of_trades_is_the_divergence():
+  attack = attacks.compose(
+    search.pgd, sets.linf(0.2), losses.kl, num_steps=5, random_start=True
+  )
+  _, _, random = step_of(trades(lambda key, model, x, _: x + 0.01))
+  _, _, found = step_of(trades(attack))
+  assert found["kl"] > 3 * random["kl"]
+  # Five gradients, the scores of the start, of the clean point and of the end.
+  assert found["attack_passes"] == 5 + 5 + 2
+
+
+@pytest.mark.parametrize("loss", [trades, mart])
+def test_running_statistics_see_the_clean_pass_then_the_attacked(loss):
+  model = Normalised()
+  start, after, _ = step_of(loss(invert), model)
+  variables = {"params": start.params, **start.model_state}
+  for x in (BATCH["x"], 1 - BATCH["x"]):
+    _, changed = model.apply(variables, x, train=True, mutable=["batch_stats"])
+    variables |= changed
+  chex.assert_trees_all_close(
+    after.model_state["batch_stats"], variables["batch_stats"], rtol=1e-6
+  )
+
+
+def test_pgd_at_is_a_step_on_the_attacked_batch():
+  _, attacked, _ = step_of(pgd_at(invert), Normalised())
+  rows = BATCH | {"x": 1 - BATCH["x"]}
+  _, plain, _ = step_of(erm(), Normalised(), rows)
+  chex.assert_trees_all_close(attacked, plain, rtol=1e-5, atol=1e-6)
+
+
+def test_an_attack_sees_running_statistics():
+  """Each row is answered for itself alone."""
+  seen = []
+
+  def compare(key, model, x, targets):
+    del key, targets
+    rowwise = jnp.concatenate([model(x[i : i + 1]) for i in range(len(x))])
+    difference = jnp.abs(rowwise - model(x)).max()
+    jax.debug.callback(lambda value: seen.append(float(value)), difference)
+    return x
+
+  step_of(pgd_at(compare), Normalised())
+  jax.effects_barrier()
+  assert seen
+  assert max(seen) < 1e-6
+
+
+def test_the_change_grows_over_the_warm_up():
+  whiten = lambda key, model, x, targets: jnp.ones_like(x)
+  loss = pgd_at(whiten, warmup_steps=4)
+  rows = BATCH | {"x": jnp.zeros((6, 2, 2, 1))}
+  seen = lambda key, x, state=None: (x.mean() * jnp.ones((6, 3)), {})
+  for step, fraction in enumerate([0.25, 0.5, 0.75, 1, 1]):
+    forward = model_forward(Linear(), {}, State(jnp.int32(step), {}, {}, ()))
+    out = loss(forward._replace(train=seen, inference=_logits), rows, KEY)
+    np.testing.assert_allclose(out.outputs, fraction, rtol=1e-6)
+
+
+def _logits(x):
+  return x.reshape(len(x), -1)[:, :3]
+
+
+def test_a_loss_that_is_not_one_number_for_each_example_is_refused():
+  with pytest.raises(ValueError, match=r"per_example \(6, 3\): wanted \(6,\)"):
+    step_of(erm(lambda logits, labels: logits))
+
+
+def test_sam_keeps_what_the_first_pass_finds():
+  """The statistics, and the adversarial examples of the parameters there."""
+
+  def climb(key, model, x, targets):
+    del key
+    loss = lambda x: losses.cross_entropy(model(x), targets).sum()
+    return jnp.clip(x + 0.2 * jnp.sign(jax.grad(loss)(x)), 0, 1)
+
+  plain = step_of(pgd_at(climb), Normalised())
+  sharp = step_of(pgd_at(climb), Normalised(), gradient=sam(0.5))
+  chex.assert_trees_all_close(
+    plain[1].model_state, sharp[1].model_state, rtol=1e-6
+  )
+  start = plain[0]
+  frozen = jax.tree_util.Partial(
+    Normalised().apply, {"params": start.params, **start.model_state}
+  )
+  rows = BATCH | {"x": climb(None, frozen, BATCH["x"], BATCH["y"])}
+  fixed = step_of(erm(), Normalised(), rows, gradient=sam(0.5))
+  chex.assert_trees_all_close(sharp[1], fixed[1], rtol=1e-4, atol=1e-6)
+
+
+DIGITS_PGD = {"num_steps": 2, "step_size": 0.5, "keep": "last"}
+
+
+@pytest.mark.parametrize(
+  ("loss", "objective", "options"),
+  [
+    (trades, losses.kl, {}),
+    (mart, losses.cross_entropy, {}),
+    (trades, losses.kl, {"gradient": sam(0.05)}),
+  ],
+)
+def test_an_epoch_on_the_digits_lowers_the_loss(loss, objective, options):
+  attack = attacks.compose(search.pgd, sets.linf(0.1), objective, **DIGITS_PGD)
+  task = supervised(
+    MLP((32,), 10),
+    optax.adam(2e-2),
+    loss=loss(attack),
+    evaluator=robustness(),
+    **options,
+  )
+  digits = load("digits", "train[:1280]").read(np.arange(1280))
+  epoch = {
+    "x": np.float32(digits["x"]).reshape(40, 32, 8, 8, 1) / 255,
+    "y": digits["y"].reshape(40, 32).astype(np.int32),
+    "mask": np.ones((40, 32), np.float32),
+  }
+  batches = [jax.tree.map(lambda rows, i=i: rows[i], epoch) for i in range(40)]
+  state = jax.jit(task.init)(KEY, batches[0])
+  step, reports = parallel.simulate_step(task.step, 1), []
+  for rows in batches:
+    state, report = step(state, (), rows, KEY)
+    reports.append(metrics.result(report))
+  mean = lambda name, part: np.mean([report[name] for report in part])
+  assert mean("loss", reports[-5:]) < 0.8 * mean("loss", reports[:5])
+  assert mean("accuracy", reports[-5:]) > mean("accuracy", reports[:5]) + 0.2
