@@ -131,7 +131,8 @@ def compare_risks(
     a: of the first model.
     b: of the second, for the same images, conditions and keys.
     names: of the two, unlike each other, for the sentences.
-    draws: as `bootstrap`; level, method and seed too.
+    draws: as `bootstrap`; level, method and seed too. Of signs there are as
+      many, or more where many families are tested at a high level.
     level: of the intervals, and 1 - level of all tests of families together.
     method: "bca" or "percentile".
     seed: of the draws.
@@ -150,7 +151,9 @@ def compare_risks(
   both = a.clean & b.clean
   num_images = min(int(a.clean.sum()), int(b.clean.sum()))
   result = widen_if_flat(result, (-100.0, 100.0), num_images, level)
-  p_values = sign_flip_test(_per_image(*tables), draws=draws, seed=seed)
+  # The smallest p-value has to be below 1 - level after Holm's correction.
+  signs = max(draws, round(4 * len(a.families) / (1 - level)))
+  p_values = sign_flip_test(_per_image(*tables), draws=signs, seed=seed)
   adjusted = [p_values[0], *holm(p_values[1:])]
   differences = [
     verdict(

@@ -278,6 +278,20 @@ def test_a_model_that_lost_is_told_apart_where_it_lost():
   assert (identity.only_a_lost, identity.only_b_lost) == (0, 0)
 
 
+@pytest.mark.parametrize("level", [0.95, 0.995, 0.9999])
+def test_families_are_told_apart_at_any_level(level):
+  """The test of random signs is fine enough for what Holm multiplies it by."""
+  rng = np.random.default_rng(0)
+  answers = rng.random((400, 12)) < 0.95
+  worse = answers & (rng.random((400, 12)) < 0.7)
+  conditions = [Condition(f"family {i}", "change", 1) for i in range(12)]
+  a, b = (
+    _outcomes(np.ones(400, bool), one, conditions) for one in (answers, worse)
+  )
+  found = compare_risks(a, b, level=level, draws=500)
+  assert {d.verdict for d in found.families.values()} == {"A better"}
+
+
 def test_a_comparison_turned_round_is_its_own_negative():
   a, b = _random(150, 7), _random(150, 8, right=0.7)
   there, back = compare_risks(a, b, draws=400), compare_risks(b, a, draws=400)
