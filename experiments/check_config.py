@@ -8,7 +8,7 @@ from ml_collections import ConfigDict
 
 from robust_jax import checks
 
-_SECTIONS = ("data", "model", "task", "training", "evaluation")
+_SECTIONS = ("data", "task", "training", "evaluation")
 
 
 def check_config(config: ConfigDict) -> None:

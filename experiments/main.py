@@ -215,11 +215,12 @@ def _load_run(path: pathlib.Path) -> Run:
 
 def _refuse_another_model(run: Run, config: ConfigDict) -> None:
   """The model is the run's, whatever else the config changes."""
-  if config.model != run.config.model:
-    here, there = (dict(one.model) for one in (config, run.config))
+  here, there = (one.get("model") for one in (config, run.config))
+  if here != there:
     raise ValueError(
-      f"--config has the model {here}, but the run in {run.path} has {there}: "
-      "give a config of that model, or none."
+      f"--config has the model {here and dict(here)}, but the run in "
+      f"{run.path} has {there and dict(there)}: give a config of that model, "
+      "or none."
     )
 
 

@@ -105,8 +105,7 @@ def load_run(
   """
   config = workdir.read_config(path, allow_imports)
   batch, facts = build.describe(config)
-  model = build.model(config, facts["num_classes"])
-  task = build.task(config, model, num_steps=1)
+  task = build.task(config, facts, num_steps=1)
   template = jax.eval_shape(task.init, jax.random.key(0), batch)
   with workdir.open_checkpoints(path) as checkpoints:
     state = checkpoints.restore(which, template)

@@ -131,7 +131,7 @@ def from_weights(
     path: work directory, created for the report.
   """
   dataset = build.dataset(config, "test")
-  model = build.model(config, dataset.fact("num_classes"))
+  model = build.model(config, dataset.info)
   x = spec_of_batch(dataset)["x"]
   shapes = jax.eval_shape(model.init, jax.random.key(0), x)
   variables = from_torch(load_tensors(weights), shapes)

@@ -46,6 +46,7 @@ KINDS = {
 GROUPS = {
   "attacks": "attack",
   "augmentations": "augmentation",
+  "models": "model",
   "optimizers": "optimizer",
   "validation_attacks": "attack",
 }
@@ -57,8 +58,16 @@ _REST = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _REQUIRED = inspect.Parameter.empty
 
 
+def is_known(field: str) -> bool:
+  """Whether a config field of that name holds a section, or several."""
+  return field in KINDS or field in GROUPS
+
+
 def build(
-  field: str, value: Any, facts: Mapping[str, Any] | None = None
+  field: str,
+  value: Any,
+  facts: Mapping[str, Any] | None = None,
+  num_steps: int | None = None,
 ) -> Any:
   """The object that the value of a config field describes.
 
@@ -67,16 +76,17 @@ def build(
     value: a section; for an objective or a score the name alone; for a group a
       mapping or a sequence of sections; for augmentations a sequence that is
       applied one after the other, too.
-    facts: what no section says, such as the run's `num_steps`. The factory is
-      given those that it has a parameter for; those inside it are given none,
-      as an attack's `num_steps` are its own.
+    facts: of the data, such as the number of classes. The factory is given
+      those that it has a parameter for; those inside it are given none.
+    num_steps: of the run, over which the schedules of optimizers are stretched.
 
   Raises:
-    ValueError: a name or an option is unknown, or an option is missing.
+    ValueError: a name or an option is unknown, an option is missing, or the
+      section says what is a fact of the data.
   """
   facts = facts or {}
   if field in GROUPS:
-    return _build_each(GROUPS[field], value, facts)
+    return _build_each(GROUPS[field], value, facts, num_steps)
   kind = KINDS.get(field)
   if kind in _FUNCTIONS:
     return lookup.find(kind, value)
@@ -85,7 +95,7 @@ def build(
   if kind is None or not _is_section(value):
     return value
   if kind == "optax":
-    return optimiser(value, facts["num_steps"])
+    return optimiser(value, num_steps)
   options = {
     "pset" if name == "set" else name: build(name, option)
     for name, option in value.items()
@@ -93,6 +103,7 @@ def build(
   }
   if "expectation" in value:
     options["search"] = _expected(options.get("search"), value["expectation"])
+  _refuse_facts(field, options, facts)
   return _make(kind, value["name"], options, facts)
 
 
@@ -212,10 +223,19 @@ def check_options(
       raise ValueError(f"{make.__name__} needs the option '{name}'; it {takes}")
 
 
-def _build_each(field, value, facts):
+def _build_each(field, value, *facts):
   if isinstance(value, Sequence):
-    return [build(field, one, facts) for one in value]
-  return {name: build(field, one, facts) for name, one in value.items()}
+    return [build(field, one, *facts) for one in value]
+  return {name: build(field, one, *facts) for name, one in value.items()}
+
+
+def _refuse_facts(field, options, facts):
+  for name in options:
+    if name in facts:
+      raise ValueError(
+        f"{field}.{name} = {options[name]}: wanted none, the data has "
+        f"{facts[name]}. Leave it out, or choose other data."
+      )
 
 
 def _make(kind, name, options, facts):

@@ -11,11 +11,15 @@ def variant(config: ConfigDict, changes: Mapping[str, Any]) -> ConfigDict:
 
   A section that names something (`name`) replaces the one that stood there, as
   the options of the old would not be those of the new; any other is merged.
+  Of a field that becomes None nothing is left.
   """
   copy = config.copy_and_resolve_references().unlock()
   for name, value in changes.items():
     old = copy.get(name)
-    if isinstance(old, ConfigDict) and "name" not in value:
+    if value is None:
+      if name in copy:
+        del copy[name]
+    elif isinstance(old, ConfigDict) and "name" not in value:
       copy[name] = variant(old, value)
     else:
       copy[name] = value

@@ -1,19 +1,17 @@
 """Training that begins with what another run has learnt."""
 
 import pathlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from experiments.build import WarmStart
 from experiments.imports import named_modules
 from experiments.run import load_run
 from experiments.sections import call
 from robust_jax.types import PyTree
-
-WarmStart = Callable[[PyTree], PyTree]
-"""A model's initial variables -> those that training begins with."""
 
 
 def warm_start_of(config: ConfigDict) -> WarmStart | None:

@@ -32,9 +32,13 @@ METHODS = {
   "cdan_e": {"alignment": {"name": "cdan"}},
   "mmd": {"alignment": {"name": "mmd"}},
   "coral": {"alignment": {"name": "coral"}},
-  "mcd": {"task": {"name": "mcd", "num_updates": 4, "batch_norm": "none"}},
+  "mcd": {
+    "task": {"name": "mcd", "num_updates": 4, "batch_norm": "none"},
+    "alignment": None,
+  },
   "adda": {
     "task": {"name": "adda", "pretrained": 0.5, "batch_norm": "none"},
+    "optimizer": None,
     "optimizers": {
       "source": _SGD,
       "adversary": {"name": "adam", "learning_rate": 2e-4, "b1": 0.5},
@@ -136,12 +140,13 @@ def beside_source_only(config: ConfigDict, arg: str, name: str) -> ConfigDict:
   A method that aligns nothing has no control. BatchNorm's statistics, which
   align by themselves, are the method's in its control too.
   """
-  recipe = config.task.to_dict()
+  recipe = {name: config[name].to_dict() for name in ("task", "optimizer")}
   config = finish(config, arg, name)
-  if config.alignment.name != "source_only":
-    task = recipe | {"batch_norm": config.task.batch_norm}
+  if config.get("alignment", {}).get("name") != "source_only":
+    recipe["task"]["batch_norm"] = config.task.batch_norm
+    dropped = {"optimizers": None} if "optimizers" in config else {}
     with config.unlocked():
-      config.control = _SOURCE_ONLY | {"task": task}
+      config.control = _SOURCE_ONLY | recipe | dropped
   return config
 
 

@@ -7,13 +7,12 @@ from ml_collections import ConfigDict
 from experiments.configs import common
 
 
-def autoencoder(data: str, image_shape: tuple[int, int, int]) -> ConfigDict:
+def autoencoder(data: str) -> ConfigDict:
   """A config of a Fader autoencoder of ten classes, its control and its
   independent classifier.
 
   Args:
     data: name of a data set.
-    image_shape: of its images.
   """
   return ConfigDict(
     {
@@ -21,7 +20,6 @@ def autoencoder(data: str, image_shape: tuple[int, int, int]) -> ConfigDict:
       "data": {"kind": "dataset", "name": data} | common.PARTS,
       "model": {
         "name": "fader_autoencoder",
-        "image_shape": image_shape,
         "code_size": 6,
         "label_planes": False,
       },
@@ -110,7 +108,7 @@ def finish(config: ConfigDict, arg: str) -> ConfigDict:
     common.smoke_data(config.independent_classifier)
     # Compiles in no time.
     config.independent_classifier.model = {"name": "small_cnn"}
-    config.model.update(image_shape=(8, 8, 1), decoder_widths=(8, 4))
+    config.model.decoder_widths = (8, 4)
     config.task.update(hidden=(8,), classifier_steps=1)
     config.evaluation.probe_examples = 32
   return config

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from robust_jax import parallel
+from robust_jax.adaptation import dann
 from robust_jax.adaptation.records import Alignment, View
 from robust_jax.evaluators.adaptation import adaptation
 from robust_jax.games import alternating
@@ -16,6 +17,7 @@ from robust_jax.games.players import GameState, same_names
 from robust_jax.games.turn import turn
 from robust_jax.models.adapted import Adapted
 from robust_jax.models.split import split
+from robust_jax.tasks._example import Example, TinyNet, two_domains
 from robust_jax.tasks.two_domains import (
   feature_layers,
   initialise,
@@ -210,6 +212,18 @@ def adda(
     return evaluator.measure(deployed(state), batch, key)
 
   return Task(init, step, evaluate, deployed, variables, evaluator.summarise)
+
+
+def example() -> Example:
+  """A tiny instance, for the tests of all tasks."""
+  task = adda(
+    TinyNet(),
+    dict.fromkeys(PLAYERS, optax.sgd(0.1)),
+    alignment=dann(hidden=(4,)),
+    num_steps=2,
+    batch_norm="separate",
+  )
+  return Example(task, two_domains())
 
 
 def _check(optimizers, shares, alignment, batch_norm):

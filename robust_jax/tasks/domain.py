@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from robust_jax import checks, lookup, parallel
+from robust_jax.adaptation import dann
 from robust_jax.adaptation.records import Alignment, View
 from robust_jax.evaluators.adaptation import adaptation
 from robust_jax.games.at_step import at_step
@@ -17,6 +18,7 @@ from robust_jax.games.joint import joint
 from robust_jax.games.players import GameState
 from robust_jax.models.adapted import Adapted
 from robust_jax.ramp import ramp as ramp_at
+from robust_jax.tasks._example import Example, TinyNet, two_domains
 from robust_jax.tasks.two_domains import (
   adapted,
   both_domains,
@@ -209,6 +211,19 @@ def domain(
     return of_target(batch_norm, state.params["model"], state.model_state)
 
   return Task(init, step, evaluate, deployed, variables, evaluator.summarise)
+
+
+def example() -> Example:
+  """A tiny instance, for the tests of all tasks."""
+  task = domain(
+    TinyNet(),
+    optax.sgd(0.1),
+    alignment=dann(hidden=(4,)),
+    num_steps=2,
+    ramp="constant",
+    batch_norm="separate",
+  )
+  return Example(task, two_domains())
 
 
 def _reversed(view: View, lam: Array) -> View:

@@ -16,6 +16,12 @@ from robust_jax.models.frozen import frozen
 from robust_jax.models.mlp import MLP
 from robust_jax.ramp import ramp as ramp_at
 from robust_jax.tasks import label_kinds
+from robust_jax.tasks._example import (
+  IMAGE_SHAPE,
+  NUM_CLASSES,
+  Example,
+  one_domain,
+)
 from robust_jax.types import Batch, Key, PyTree, State, Task
 
 _PLAYERS = ("autoencoder", "classifier")
@@ -193,6 +199,20 @@ def fader(
     return {"params": state.params["autoencoder"], **state.model_state}
 
   return Task(init, step, evaluate, deployed, variables, _summarise)
+
+
+def example() -> Example:
+  """A tiny instance, for the tests of all tasks."""
+  model = FaderAutoencoder(
+    num_classes=NUM_CLASSES,
+    image_shape=IMAGE_SHAPE,
+    code_size=2,
+    widths=(4,),
+    decoder_widths=(4,),
+  )
+  optimizers = dict.fromkeys(_PLAYERS, optax.sgd(0.1))
+  task = fader(model, optimizers, num_steps=2, beta=0.1, ramp="constant")
+  return Example(task, one_domain())
 
 
 def _kind(model, attributes):

@@ -13,6 +13,9 @@ from robust_jax.games.at_step import at_step
 from robust_jax.games.players import GameState, same_names
 from robust_jax.models.frozen import frozen
 from robust_jax.models.generator import Generator
+from robust_jax.models.vector_discriminator import VectorDiscriminator
+from robust_jax.models.vector_generator import VectorGenerator
+from robust_jax.tasks._example import Example
 from robust_jax.types import Array, Batch, Key, PyTree, State, Task
 
 PLAYERS = ("discriminator", "generator")
@@ -124,6 +127,18 @@ def gan(
     return {"params": state.params["generator"]}
 
   return Task(init, step, evaluate, deployed, variables)
+
+
+def example() -> Example:
+  """A tiny instance, for the tests of all tasks."""
+  models = {
+    "generator": VectorGenerator(2, hidden=(4,)),
+    "discriminator": VectorDiscriminator(hidden=(4,)),
+  }
+  optimizers = dict.fromkeys(PLAYERS, optax.sgd(0.1))
+  points = jax.random.normal(jax.random.key(0), (8, 2))
+  batch = {"x": points, "mask": jnp.ones(8)}
+  return Example(gan(models, optimizers, latent_size=2), batch)
 
 
 def _report(each: Mapping[str, Array], mask: Array):

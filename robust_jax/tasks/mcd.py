@@ -13,6 +13,7 @@ from robust_jax.games.players import GameState
 from robust_jax.games.turn import turn
 from robust_jax.models.adapted import Adapted
 from robust_jax.models.split import SplitModel
+from robust_jax.tasks._example import Example, TinyNet, two_domains
 from robust_jax.tasks.two_domains import (
   Pass,
   adapted,
@@ -172,6 +173,12 @@ def mcd(
     return of_target(batch_norm, params, state.model_state)
 
   return Task(init, step, evaluate, deployed, variables, evaluator.summarise)
+
+
+def example() -> Example:
+  """A tiny instance, for the tests of all tasks."""
+  task = mcd(TinyNet(), optax.sgd(0.1), batch_norm="separate")
+  return Example(task, two_domains())
 
 
 def _disagreement(pair: tuple[Array, Array]) -> Array:

@@ -8,9 +8,12 @@ import jax.numpy as jnp
 import optax
 
 from robust_jax import metrics, parallel, scores
+from robust_jax.evaluators.robustness import robustness
 from robust_jax.gradients.identity import identity
 from robust_jax.models.frozen import frozen
+from robust_jax.tasks._example import Example, TinyNet, one_domain
 from robust_jax.training_losses._forward import model_forward
+from robust_jax.training_losses.erm import erm
 from robust_jax.types import (
   Augmentation,
   Batch,
@@ -134,6 +137,14 @@ def supervised(
     return {"params": state.params, **state.model_state}
 
   return Task(init, step, evaluate, deployed, variables, evaluator.summarise)
+
+
+def example() -> Example:
+  """A tiny instance, for the tests of all tasks."""
+  task = supervised(
+    TinyNet(), optax.sgd(0.1), loss=erm(), evaluator=robustness()
+  )
+  return Example(task, one_domain())
 
 
 def _pop_params(variables):

@@ -22,7 +22,7 @@ def attack(
   """The attacks of an audit in `path`, and nothing after them."""
   config = common.finish(common.classifier("digits", "mlp", 0.01), "smoke")
   config.update_from_flattened_dict(dict(changes))
-  model = build.model(config, 10)
+  model = build.model(config, {"num_classes": 10})
   variables = model.init(jax.random.key(weights), jnp.zeros((1, 8, 8, 1)))
   logits_fn = frozen(model, variables)
 

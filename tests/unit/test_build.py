@@ -2,8 +2,9 @@
 
 import pytest
 
-from experiments import build
+from experiments import build, sections
 from experiments.configs import common
+from experiments.configs.gan import gaussian_ring
 
 
 @pytest.mark.parametrize(
@@ -25,3 +26,34 @@ def test_a_config_that_does_not_fit_is_refused(edit, message):
     edit(config)
   with pytest.raises(ValueError, match=message):
     build.experiment(config)
+
+
+@pytest.mark.parametrize(
+  ("edit", "message"),
+  [
+    (
+      lambda c: c.models.generator.update(num_features=3),
+      "model.num_features = 3: wanted none, the data has 2",
+    ),
+    (lambda c: c.models.__delitem__("generator"), "models of .'discriminator'"),
+    (lambda c: c.__delitem__("models"), "task 'gan' needs a section `models`"),
+    (
+      lambda c: c.update(optimizer={"name": "sgd", "learning_rate": 0.1}),
+      "task 'gan' has no use for the section `optimizer`",
+    ),
+    (lambda c: c.data.update(kind="pairs"), "data.kind = 'pairs': wanted one"),
+  ],
+)
+def test_a_config_of_several_models_that_does_not_fit_is_refused(edit, message):
+  config = gaussian_ring.get_config("smoke")
+  with config.unlocked():
+    edit(config)
+  with pytest.raises(ValueError, match=message):
+    build.experiment(config)
+
+
+def test_a_model_gets_what_it_asks_for_of_the_data():
+  config = gaussian_ring.get_config("smoke")
+  facts = build.dataset(config, "test").info
+  generator = sections.build("models", config.models, facts)["generator"]
+  assert generator.num_features == facts["num_features"] == 2

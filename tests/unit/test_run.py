@@ -5,7 +5,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import build, runs
+from experiments import build, main, runs
 from experiments.configs.domain import digits_dann
 from experiments.run import load_run
 from experiments.variant import variant
@@ -50,7 +50,7 @@ def test_the_best_is_the_best(path):
 def test_the_variables_are_those_of_what_is_deployed(path):
   run = load_run(path)
   x = run.dataset("test").read(np.arange(3))["x"] / np.float32(255)
-  model = build.model(run.config, 10)
+  model = build.model(run.config, {"num_classes": 10})
   np.testing.assert_allclose(
     run.classifier()(x), model.apply(run.variables, x), rtol=1e-5, atol=1e-6
   )
@@ -77,3 +77,11 @@ def test_data_of_no_kind_are_refused(path):
     config.data.kind = "pairs"
   with pytest.raises(ValueError, match="'pairs': wanted one of dataset, dom"):
     build.loaders(config)
+
+
+def test_a_config_to_evaluate_by_is_of_the_same_model(path):
+  run = load_run(path)
+  main._refuse_another_model(run, run.config)
+  other = variant(run.config, {"model": {"name": "mlp"}})
+  with pytest.raises(ValueError, match=r"model .*'mlp'.* has .*'dann_mnist'"):
+    main._refuse_another_model(run, other)

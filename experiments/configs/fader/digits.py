@@ -15,7 +15,7 @@ from experiments.configs import autoencoder
 
 
 def get_config(arg=""):
-  config = autoencoder.autoencoder("digits", (8, 8, 1))
+  config = autoencoder.autoencoder("digits")
   config.model.code_size = 4
   config.task.beta = 0.01
   config.training.update(

@@ -16,5 +16,5 @@ from experiments.configs import autoencoder
 
 
 def get_config(arg=""):
-  config = autoencoder.autoencoder("mnist", (28, 28, 1))
+  config = autoencoder.autoencoder("mnist")
   return autoencoder.finish(config, arg)

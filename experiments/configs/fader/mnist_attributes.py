@@ -12,6 +12,6 @@ from experiments.configs import autoencoder
 
 
 def get_config(arg=""):
-  config = autoencoder.autoencoder("mnist", (28, 28, 1))
+  config = autoencoder.autoencoder("mnist")
   autoencoder.measured_attributes(config, {"width": 2.7, "slant": 0.1})
   return autoencoder.finish(config, arg)

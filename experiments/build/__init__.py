@@ -1,0 +1,145 @@
+"""From a config's plain values to the objects they name.
+
+`sections.build` resolves one section. Here a run is put together of all of
+them: a task is given what its signature asks for, each argument by the section
+of its name, and facts by their names.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from ml_collections import ConfigDict
+
+from experiments import sections
+from experiments.build.data import (
+  Facts,
+  dataset,
+  describe,
+  domains,
+  loaders,
+)
+from experiments.check_config import check_config
+from experiments.plan import plan
+from robust_jax import lookup
+from robust_jax.data.loader import Loader
+from robust_jax.training.loop import Plan
+from robust_jax.types import PyTree, Task
+
+__all__ = [
+  "Experiment",
+  "Facts",
+  "dataset",
+  "describe",
+  "domains",
+  "experiment",
+  "loaders",
+  "model",
+  "task",
+]
+
+WarmStart = Callable[[PyTree], PyTree]
+"""A model's initial variables -> those that training begins with."""
+
+# Sections of a config that are none of its task's arguments, but wrap it.
+_AROUND_THE_TASK = ("task", "average")
+
+
+class Experiment(NamedTuple):
+  """All that training needs."""
+
+  task: Task
+  training: Loader
+  validation: Loader
+  plan: Plan
+
+
+def experiment(
+  config: ConfigDict, warm_start: WarmStart | None = None
+) -> Experiment:
+  """Everything that a config's training needs; fails before it starts.
+
+  Args:
+    config: of the run.
+    warm_start: of the section of that name, see `warm_start.warm_start_of`.
+
+  Raises:
+    ValueError: a name or an option is unknown, or does not fit the others.
+  """
+  check_config(config)
+  for section in config.evaluation.get("attacks", {}).values():
+    sections.attack(section)  # refused now, instead of after the training
+  training, validation, facts = loaders(config)
+  steps = plan(config.training, training.num_steps)
+  return Experiment(
+    task=task(config, facts, steps.num_steps, warm_start),
+    training=training,
+    validation=validation,
+    plan=steps,
+  )
+
+
+def model(config: ConfigDict, facts: Facts) -> Any:
+  """The model of the section `model`.
+
+  Raises:
+    ValueError: there is no such model, it has no such option, or the section
+      says what the data do, such as the number of classes.
+  """
+  return sections.build("model", config.model, facts)
+
+
+def task(
+  config: ConfigDict,
+  facts: Facts,
+  num_steps: int,
+  warm_start: WarmStart | None = None,
+) -> Task:
+  """The task of a config.
+
+  Its factory is called with the options of the section `task`; with what the
+  sections describe that are named as its arguments (`model` or `models`,
+  `optimizer` or `optimizers`, `loss`, ...); and with those of the facts of the
+  data, `num_steps` and `warm_start` that it has arguments for. A section
+  `average` keeps an average of the weights, whatever the task.
+
+  Args:
+    config: of the run.
+    facts: of its data.
+    num_steps: of the run.
+    warm_start: as in `experiment`.
+
+  Raises:
+    ValueError: the task lacks a section, or has no use for one.
+  """
+  options = dict(config.task)
+  make = lookup.find("tasks", options.pop("name"))
+  asked = inspect.signature(make).parameters
+  _refuse_unused(config, asked)
+  given = {**facts, "num_steps": num_steps, "warm_start": warm_start}
+  for name, parameter in asked.items():
+    if name in options:
+      continue
+    if sections.is_known(name) and name in config:
+      options[name] = sections.build(name, config[name], facts, num_steps)
+    elif name in given:
+      options[name] = given[name]
+    elif sections.is_known(name) and parameter.default is parameter.empty:
+      raise ValueError(
+        f"task '{config.task.name}' needs a section `{name}` in the config, as "
+        "other configs of its family have: see experiments/configs."
+      )
+  made = sections.call(make, **options)
+  if "average" in config:
+    return sections.build("average", config.average)(made)
+  return made
+
+
+def _refuse_unused(config, asked):
+  for name in config:
+    is_part = sections.is_known(name) or name == "warm_start"
+    if is_part and name not in asked and name not in _AROUND_THE_TASK:
+      raise ValueError(
+        f"task '{config.task.name}' has no use for the section `{name}` of "
+        "the config: leave it out, or choose a task that takes it."
+      )

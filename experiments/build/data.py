@@ -1,0 +1,171 @@
+"""The data of a config: what kind they are of, and what is built of them."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from experiments import sections
+from robust_jax import lookup
+from robust_jax.data.dataset import Dataset, spec_of_batch
+from robust_jax.data.load import load
+from robust_jax.data.loader import Loader, evaluation_loader, training_loader
+from robust_jax.data.match_shapes import match_shapes
+from robust_jax.data.paired_loader import (
+  paired_evaluation_loader,
+  paired_loader,
+)
+from robust_jax.types import Batch
+
+Facts = Mapping[str, Any]
+"""What the data say, by the names that models and others give to options:
+`num_classes`, `image_shape`, `num_domains`, ..."""
+
+
+def loaders(config: ConfigDict) -> tuple[Loader, Loader, Facts]:
+  """For training, for validation, and facts of the data."""
+  return _kind(config).loaders(config)
+
+
+def dataset(config: ConfigDict, split: str) -> Dataset:
+  """The part `split` of the data that a trained model is for.
+
+  Of data between domains that is the target's.
+  """
+  return _kind(config).dataset(config, split)
+
+
+def describe(config: ConfigDict) -> tuple[Batch, Facts]:
+  """A batch of two examples as training sees it, shapes and dtypes; facts."""
+  return _kind(config).describe(config)
+
+
+def domains(config: ConfigDict, split: str) -> tuple[list[Dataset], Dataset]:
+  """The parts that `config.data` names `split`, images in one shape.
+
+  `data.sources` holds a section for each source, by the name of its data set,
+  and `data.target` is a section with `name`. Its labels may be unknown in the
+  part to train on.
+
+  Raises:
+    ValueError: the data are none of domains, a section does not name the part,
+      or the domains do not fit together, see `data.match_shapes`.
+  """
+  data = config.data
+  if data.kind != "domains":
+    raise ValueError(
+      f"config.data.kind = '{data.kind}': wanted 'domains', which have sources "
+      "and a target."
+    )
+  sources = [
+    _load(data, name, section, split) for name, section in data.sources.items()
+  ]
+  target = _load(
+    data, data.target.name, data.target, split, unknown_labels=split == "train"
+  )
+  return match_shapes(sources, target, data.get("image_shape"))
+
+
+def _stored(config, split):
+  data = config.data
+  return _load(data, data.name, data, split)
+
+
+def _synthetic(config, split):
+  options = config.data.to_dict()
+  make = lookup.find("data.synthetic", options.pop("name"))
+  parts = {k: v for k, v in options.items() if isinstance(v, dict)}
+  shared = {k: v for k, v in options.items() if k not in ("kind", *parts)}
+  return sections.call(
+    make, **shared, **_part_of(parts, config.data.name, split)
+  )
+
+
+def _target(config, split):
+  return domains(config, split)[1]
+
+
+def _paired_loaders(config):
+  sources, target = domains(config, "train")
+  half, odd = divmod(config.training.batch_size, 2)
+  if odd:
+    raise ValueError(
+      f"training.batch_size = {config.training.batch_size}: wanted an even "
+      "number, half of it for the source and half for the target."
+    )
+  training = paired_loader(sources, target, half, seed=config.seed)
+  validation = paired_evaluation_loader(
+    *domains(config, "validation"), config.evaluation.batch_size
+  )
+  return training, validation, _facts(sources, target)
+
+
+def _describe_pair(config):
+  sources, target = domains(config, "test")
+  domain = {"domain": jax.ShapeDtypeStruct((2,), np.int32)}
+  labelled, unlabelled = spec_of_batch(sources[0]), spec_of_batch(target)
+  del unlabelled["y"]
+  batch = {"source": labelled | domain, "target": unlabelled | domain}
+  return batch, _facts(sources, target)
+
+
+def _facts(sources, target) -> Facts:
+  return {**target.info, "num_domains": len(sources) + 1}
+
+
+class _Kind(NamedTuple):
+  """What `config.data.kind` names: functions of the config."""
+
+  loaders: Callable[[ConfigDict], tuple[Loader, Loader, Facts]]
+  dataset: Callable[[ConfigDict, str], Dataset]
+  describe: Callable[[ConfigDict], tuple[Batch, Facts]]
+
+
+def _of_one(dataset: Callable[[ConfigDict, str], Dataset]) -> _Kind:
+  """Data that are one dataset, in parts."""
+
+  def loaders(config):
+    train, validation = (dataset(config, s) for s in ("train", "validation"))
+    return (
+      training_loader(train, config.training.batch_size, seed=config.seed),
+      evaluation_loader(validation, config.evaluation.batch_size),
+      train.info,
+    )
+
+  def describe(config):
+    test = dataset(config, "test")
+    return spec_of_batch(test), test.info
+
+  return _Kind(loaders, dataset, describe)
+
+
+_KINDS = {
+  "dataset": _of_one(_stored),
+  "domains": _Kind(_paired_loaders, _target, _describe_pair),
+  "synthetic": _of_one(_synthetic),
+}
+
+
+def _kind(config) -> _Kind:
+  kind = config.data.get("kind")
+  if kind not in _KINDS:
+    raise ValueError(
+      f"config.data.kind = '{kind}': wanted one of {', '.join(_KINDS)}."
+    )
+  return _KINDS[kind]
+
+
+def _load(data, name, section, split, **options):
+  part = _part_of(section, name, split)
+  return load(name, part, data.get("data_dir"), **options)
+
+
+def _part_of(section, name, split):
+  if split not in section:
+    raise ValueError(
+      f"the config names no part '{split}' of the data set '{name}': wanted "
+      f"one such as '{split}: train[:10%]' beside its other parts."
+    )
+  return section[split]

@@ -1,0 +1,55 @@
+"""A GAN of points on a ring of eight Gaussians: does it draw all of them?
+
+Paper: Goodfellow et al. 2014, "Generative adversarial networks", with the
+non-saturating loss; data of Metz et al. 2017 with wider modes.
+
+Command:
+  ./launch.sh train --config=experiments/configs/gan/gaussian_ring.py
+"""
+
+from ml_collections import ConfigDict
+
+_ADAM = {"name": "adam", "learning_rate": 1e-3, "b1": 0.5}
+
+
+def get_config(arg=""):
+  if arg not in ("", "smoke"):
+    raise ValueError(f"config argument '{arg}': wanted none or 'smoke'.")
+  config = ConfigDict(
+    {
+      "seed": 0,
+      "data": {
+        "kind": "synthetic",
+        "name": "gaussian_ring",
+        "std": 0.1,
+        "train": {"num_examples": 16384, "seed": 0},
+        "validation": {"num_examples": 2048, "seed": 1},
+        "test": {"num_examples": 2048, "seed": 2},
+      },
+      "models": {
+        "generator": {"name": "vector_generator", "hidden": (64, 64)},
+        "discriminator": {"name": "vector_discriminator", "hidden": (64, 64)},
+      },
+      "task": {"name": "gan", "latent_size": 8},
+      "optimizers": {"generator": dict(_ADAM), "discriminator": dict(_ADAM)},
+      "training": {
+        "num_steps": 3000,
+        "batch_size": 128,
+        "log_every": 100,
+        "evaluate_every_steps": 500,
+        "keep_last": 2,
+        # Neither player's loss says how good the samples are.
+        "monitor": "discriminator_loss",
+        "monitor_mode": "max",
+        "max_drop": float("inf"),
+      },
+      "evaluation": {"batch_size": 512},
+    }
+  )
+  if arg == "smoke":
+    config.data.train.num_examples = 32
+    config.data.validation.num_examples = 16
+    config.training.update(
+      num_steps=2, batch_size=16, log_every=1, evaluate_every_steps=1
+    )
+  return config

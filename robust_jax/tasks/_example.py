@@ -1,0 +1,64 @@
+"""What tasks make their examples of: a tiny network, and batches for it."""
+
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from robust_jax.models.batch_norm import batch_norm
+from robust_jax.types import Array, Batch, Task
+
+NUM_CLASSES = 3
+IMAGE_SHAPE = (4, 4, 1)
+
+
+class Example(NamedTuple):
+  """A tiny instance of a task, by which its contracts are tested.
+
+  Attributes:
+    task: it takes milliseconds to train.
+    batch: as its steps and, with labels, its evaluations are given it.
+  """
+
+  task: Task
+  batch: Batch
+
+
+class TinyNet(nn.Module):
+  """A classifier with `features`, BatchNorm in them, and a `head`."""
+
+  def setup(self):
+    self.last = nn.Dense(NUM_CLASSES)
+
+  def __call__(self, x: Array, *, train: bool = False) -> Array:
+    return self.head(self.features(x, train=train), train=train)
+
+  def head(self, h: Array, *, train: bool = False) -> Array:
+    del train
+    return self.last(h)
+
+  @nn.compact
+  def features(self, x: Array, *, train: bool = False) -> Array:
+    x = nn.Dense(8)(x.reshape(len(x), -1))
+    return nn.relu(batch_norm("per_device", train=train, name="bn")(x))
+
+
+def one_domain(num_examples: int = 8) -> Batch:
+  """Images of noise and classes, all real examples."""
+  keys = jax.random.split(jax.random.key(0))
+  return {
+    "x": jax.random.uniform(keys[0], (num_examples, *IMAGE_SHAPE)),
+    "y": jax.random.randint(keys[1], (num_examples,), 0, NUM_CLASSES),
+    "mask": jnp.ones(num_examples),
+  }
+
+
+def two_domains(num_examples: int = 8) -> Batch:
+  """As many of a source, and their negatives as the target."""
+  rows = one_domain(num_examples)
+  number = lambda n: {"domain": jnp.full(num_examples, n)}
+  return {
+    "source": rows | number(0),
+    "target": rows | {"x": 1 - rows["x"]} | number(1),
+  }
