@@ -2,6 +2,8 @@
 
 Paper: Goodfellow et al. 2014, "Generative adversarial networks", with the
 non-saturating loss; data of Metz et al. 2017 with wider modes.
+Expected after 3,000 steps: 89 % of 2,000 samples within four deviations of a
+mode, nearly all of them at four of the eight modes. 20 seconds of one CPU core.
 
 Command:
   ./launch.sh train --config=experiments/configs/gan/gaussian_ring.py
