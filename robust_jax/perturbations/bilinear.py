@@ -4,6 +4,7 @@ from typing import Literal
 
 import jax.numpy as jnp
 
+from robust_jax.perturbations import box
 from robust_jax.types import Array
 
 Padding = Literal["zero", "edge"]
@@ -51,7 +52,7 @@ def warp(x: Array, rows: Array, columns: Array, padding: Padding) -> Array:
     padding: what stands outside of the image.
 
   Returns:
-    Images of x's shape and dtype, with no value beyond those around it.
+    Images of x's shape and dtype, in [0, 1].
   """
   batch, height, width, channels = x.shape
   flat = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), _MODES[padding])
@@ -67,7 +68,8 @@ def warp(x: Array, rows: Array, columns: Array, padding: Padding) -> Array:
 
   upper = _between(read(0), read(1), right)
   lower = _between(read(stride), read(stride + 1), right)
-  return _between(upper, lower, down).astype(x.dtype)
+  # Rounding may lead out of the range of the pixels by a last bit.
+  return box.cut(_between(upper, lower, down)).astype(x.dtype)
 
 
 def _split(places: Array, size: int) -> tuple[Array, Array]:
@@ -78,6 +80,5 @@ def _split(places: Array, size: int) -> tuple[Array, Array]:
 
 
 def _between(a: Array, b: Array, share: Array) -> Array:
-  # In this form, rounding included, nothing leaves the range from a to b by
-  # enough to leave [0, 1], and share = 0 is a itself.
+  # In this form share = 0 is a itself.
   return a + share * (b - a)

@@ -14,7 +14,7 @@ def apply(x: Array, theta: Array) -> Array:
   ends. Many pixels are exactly black or white, and an attack that sees no
   gradient there is a weak one. `into` is what keeps theta in the box.
   """
-  return tree.rounded_towards(x, _cut(x + theta))
+  return tree.rounded_towards(x, cut(x + theta))
 
 
 def into(x: Array, theta: Array) -> Array:
@@ -39,8 +39,9 @@ def radius(eps: Array | float, x: Array, ord: float) -> Array:
 
 
 @jax.custom_jvp
-def _cut(x):
+def cut(x: Array) -> Array:
+  """x cut to [0, 1]; the derivative is that of x itself."""
   return jnp.clip(x, 0.0, 1.0)
 
 
-_cut.defjvp(lambda primals, tangents: (_cut(*primals), *tangents))
+cut.defjvp(lambda primals, tangents: (cut(*primals), *tangents))

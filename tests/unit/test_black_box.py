@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from robust_jax import black_box as bb
+from robust_jax.on_host import on_host
 
 KEY = jax.random.key(0)
 SHAPE = (6, 6, 1)
@@ -290,7 +291,7 @@ def test_a_jax_model_is_a_victim():
     return jnp.stack([jnp.zeros_like(height), height], axis=1)
 
   attack = bb.hop_skip_jump(max_queries=1000)
-  result = attack(KEY, bb.on_host(logits_fn), jnp.asarray(X), jnp.asarray(Y))
+  result = attack(KEY, on_host(logits_fn), jnp.asarray(X), jnp.asarray(Y))
   assert result.success.all()
   assert (result.l2 <= 1.1 * NEAREST["l2"]).all()
 

@@ -129,11 +129,16 @@ def test_more_moves_of_the_classifier_leave_the_autoencoder_alone(run):
   three, _ = Run(classifier_steps=3).step()
   for part in ("autoencoder", "classifier"):
     same = jax.tree.map(
-      lambda a, b: bool(jnp.all(a == b)), one.params[part], three.params[part]
+      # Two programs round differently.
+      lambda a, b: bool(jnp.allclose(a, b, rtol=1e-5, atol=1e-6)),
+      one.params[part],
+      three.params[part],
     )
     assert all(jax.tree.leaves(same)) == (part == "autoencoder")
   # The running statistics advance once a step, by the autoencoder's own pass.
-  chex.assert_trees_all_equal(one.model_state, three.model_state)
+  chex.assert_trees_all_close(
+    one.model_state, three.model_state, rtol=1e-5, atol=1e-6
+  )
 
 
 def test_confusion_adds_minus_beta_times_the_gradient_of_the_classifier(run):
