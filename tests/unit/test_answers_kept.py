@@ -186,7 +186,7 @@ def test_code_of_ours_that_makes_images_is_followed(monkeypatch):
 
   monkeypatch.setattr(pathlib.Path, "read_bytes", noted)
   code_digest.code_digest("robust_jax.evaluation.transformation")
-  assert {"transformation.py", "draws.py", "types.py"} <= seen
+  assert {"transformation.py", "random.py", "types.py"} <= seen
   assert "compare.py" not in seen
 
 
