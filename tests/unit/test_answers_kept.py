@@ -151,7 +151,9 @@ def beside(tmp_path, monkeypatch):
     "from . import net\nfrom tests.unit.darker import darker\n"
   )
   monkeypatch.syspath_prepend(tmp_path)
-  monkeypatch.setattr(sys, "modules", dict(sys.modules))
+  # Another test may have imported a module of that name.
+  others = {k: v for k, v in sys.modules.items() if k != "my_models"}
+  monkeypatch.setattr(sys, "modules", others)
   return tmp_path
 
 

@@ -16,6 +16,7 @@ from experiments import (
   transfer_matrix,
   universal_attacks,
 )
+from experiments.build import data
 from experiments.configs import common
 from experiments.configs.adversarial import digits_pgd
 from experiments.origin import origin
@@ -99,7 +100,7 @@ def test_a_run_on_other_data_is_refused(tmp_path, monkeypatch):
   runs.train(config, tmp_path)
   assert runs.train(config, tmp_path).status == "finished"
 
-  read = build.load
+  read = data.load
 
   def relabelled(*arguments):
     dataset = read(*arguments)
@@ -111,7 +112,7 @@ def test_a_run_on_other_data_is_refused(tmp_path, monkeypatch):
 
     return dataclasses.replace(dataset, read=relabel)
 
-  monkeypatch.setattr(build, "load", relabelled)
+  monkeypatch.setattr(data, "load", relabelled)
   with pytest.raises(ValueError, match="the training data, the validation"):
     runs.train(config, tmp_path)
 
