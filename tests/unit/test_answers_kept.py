@@ -152,8 +152,8 @@ def beside(tmp_path, monkeypatch):
   )
   monkeypatch.syspath_prepend(tmp_path)
   # Another test may have imported a module of that name.
-  others = {k: v for k, v in sys.modules.items() if k != "my_models"}
-  monkeypatch.setattr(sys, "modules", others)
+  monkeypatch.delitem(sys.modules, "my_models", raising=False)
+  monkeypatch.setattr(sys, "modules", dict(sys.modules))
   return tmp_path
 
 
