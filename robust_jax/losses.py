@@ -10,6 +10,7 @@ number: losses and gradients are then as if there were no such class.
 """
 
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +28,17 @@ _ABOVE_ALL = 1e4
 _EXCLUDED = float(jnp.finfo(jnp.float32).min) / 2
 
 
+def _takes(check: Callable) -> Callable[[Objective], Objective]:
+  """Names the check of what a loss takes, which is known without tracing it."""
+
+  def mark(loss: Objective) -> Objective:
+    loss.check = check
+    return loss
+
+  return mark
+
+
+@_takes(checks.classification)
 def soft_margin(logits: Array, labels: Array) -> Array:
   """`log mean_{i != y} exp(z_i) - z_y`, a margin that hears of all classes.
 
@@ -48,6 +60,7 @@ def soft_margin(logits: Array, labels: Array) -> Array:
 
 
 @functools.partial(Climbed, climbed=soft_margin)
+@_takes(checks.classification)
 def cross_entropy(logits: Array, labels: Array) -> Array:
   """`-log softmax(logits)[label]`; a search climbs the `soft_margin`."""
   return optax.softmax_cross_entropy_with_integer_labels(
@@ -55,6 +68,7 @@ def cross_entropy(logits: Array, labels: Array) -> Array:
   )
 
 
+@_takes(checks.classification)
 def margin(logits: Array, labels: Array) -> Array:
   """`max_{i != y} z_i - z_y`: positive exactly where the answer is wrong.
 
@@ -127,6 +141,7 @@ def towards(target: Array) -> Objective:
   return loss
 
 
+@_takes(checks.same_classes)
 def kl(logits: Array, reference: Array) -> Array:
   """`KL(softmax(reference) || softmax(logits))`, reference logits `[B, K]`.
 

@@ -43,8 +43,8 @@ def compose(
     search: how to look; see `robust_jax.search`.
     pset: where to look; see `robust_jax.perturbations`. Its `check` refuses x.
     objective: what to maximise; see `robust_jax.losses`. Before anything is
-      computed it is traced once with the shapes of the model's outputs and
-      with the targets as they are, and refuses those it is not for. With
+      computed it is given the shapes of the model's outputs and the targets as
+      they are (`checks.objective`), and refuses those it is not for. With
       `losses.targeted(...)` the labels are those that the adversary wants.
     **hyper: the search's own keyword arguments.
 
