@@ -43,7 +43,7 @@ class Run:
 
   @property
   def deployed(self) -> Any:
-    """What a user would deploy, see `Task.deployed`."""
+    """The deployed model, see `Task.deployed`."""
     return self.task.deployed(self.state)
 
   @property
@@ -56,7 +56,7 @@ class Run:
     return build.dataset(self.config, split)
 
   def classifier(self) -> LogitsFn:
-    """What is deployed, where that is a classifier.
+    """The deployed model, if it is a classifier.
 
     Raises:
       ValueError: it is something else.

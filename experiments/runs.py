@@ -37,11 +37,11 @@ def train(
 ) -> loop.Outcome:
   """Trains the run in `path`, or goes on with it, and says how it ended.
 
-  What the run will be compared with is trained first, each a run of its own: by
-  the section `control`, what it changes in this config, in `path/control`; by
-  the section `independent_classifier`, a whole config, in a folder of that
-  name, unless `evaluation.independent_classifier` names a run. A config that
-  names a `report`, a function `(path, config, num_examples)`, ends with it.
+  Runs that it will be compared with are trained first, in folders of `path`. A
+  section `control` lists changes of this config, which are trained in
+  `path/control`. A section `independent_classifier` is a whole config, trained
+  in a folder of that name unless `evaluation.independent_classifier` names a
+  run. If the config names a `report`, that is made at the end.
   """
   if "report" in config:
     _check_report(config)

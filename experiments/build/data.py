@@ -20,7 +20,7 @@ from robust_jax.data.paired_loader import (
 from robust_jax.types import Batch
 
 Facts = Mapping[str, Any]
-"""What the data say, by the names that models and others give to options:
+"""Facts of the data, by the names of the options that they stand for:
 `num_classes`, `image_shape`, `num_domains`, ..."""
 
 
@@ -116,7 +116,7 @@ def _facts(sources, target) -> Facts:
 
 
 class _Kind(NamedTuple):
-  """What `config.data.kind` names: functions of the config."""
+  """One kind of data, a value of `config.data.kind`: functions of a config."""
 
   loaders: Callable[[ConfigDict], tuple[Loader, Loader, Facts]]
   dataset: Callable[[ConfigDict, str], Dataset]

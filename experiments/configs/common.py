@@ -35,8 +35,8 @@ def classifier(
       "model": {"name": model},
       "task": {"name": "supervised"},
       "loss": {"name": "erm"},
-      # What validation measures, to choose the best checkpoint and to notice
-      # catastrophic overfitting: accuracy, clean and under these attacks.
+      # Validation measures accuracy, clean and under these attacks, to choose
+      # the best checkpoint and to notice catastrophic overfitting.
       "evaluator": {
         "name": "robustness",
         "validation_attacks": {

@@ -1,4 +1,7 @@
-"""What a config names as its `report`: (path, config, num_examples) -> dict."""
+"""Reports of trained runs: (path, config, num_examples) -> dict.
+
+A config names one as its `report`.
+"""
 
 from experiments.reports.adaptation_report import adaptation_report
 from experiments.reports.fader_attributes_report import fader_attributes_report

@@ -15,9 +15,8 @@ _DISK = {
   64: ((0.5, 0.6), (1, 0.1), (1.5, 0.1), (2.5, 0.01), (3, 0.1)),
   32: ((0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1, 0.2), (1.5, 0.1)),
 }
-_DEFOCUS_BLUR_SMALL = (
-  8  # the largest radius on a grid of 17 x 17, its rim blurred by 3 x 3
-)
+# The largest radius on a grid of 17 x 17, its rim blurred by 3 x 3.
+_SMALL_RADIUS = 8
 
 
 @corruption
@@ -39,10 +38,10 @@ def defocus_blur(
 
 def _kernel(radius: float, sigma: float, reach: int) -> np.ndarray:
   """The disk with its rim blurred, `[2 reach + 1, 2 reach + 1]`."""
-  extent = _DEFOCUS_BLUR_SMALL if radius <= _DEFOCUS_BLUR_SMALL else int(radius)
+  extent = _SMALL_RADIUS if radius <= _SMALL_RADIUS else int(radius)
   grid = np.arange(-extent, extent + 1)
   disk = (grid[:, None] ** 2 + grid**2 <= radius**2).astype(np.float64)
-  taps = np.arange(-1, 2) if radius <= _DEFOCUS_BLUR_SMALL else np.arange(-2, 3)
+  taps = np.arange(-1, 2) if radius <= _SMALL_RADIUS else np.arange(-2, 3)
   rim = np.exp(-0.5 * (taps / sigma) ** 2)
   rim /= rim.sum()
   # The grid is mirrored as the image is: nothing leaves it.
@@ -137,7 +136,7 @@ _IMAGENET = (
   (1.26, 0.02),
   (1.31, 0.03),
 )
-_ZOOM_BLUR_SMALL = (
+_ZOOMS_OF_SMALL_IMAGES = (
   (1.06, 0.01),
   (1.11, 0.01),
   (1.16, 0.01),
@@ -147,8 +146,8 @@ _ZOOM_BLUR_SMALL = (
 _ZOOMS = {
   299: _IMAGENET,
   224: _IMAGENET,
-  64: _ZOOM_BLUR_SMALL,
-  32: _ZOOM_BLUR_SMALL,
+  64: _ZOOMS_OF_SMALL_IMAGES,
+  32: _ZOOMS_OF_SMALL_IMAGES,
 }
 
 

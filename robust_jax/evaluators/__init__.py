@@ -1,4 +1,4 @@
-"""What is measured of a model, during training and after it."""
+"""Evaluators: measurements of a model, during training and after it."""
 
 from robust_jax.evaluators.adaptation import adaptation
 from robust_jax.evaluators.robustness import robustness

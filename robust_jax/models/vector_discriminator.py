@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from flax import linen as nn
 
+from robust_jax.models.mlp import MLP
 from robust_jax.types import Array
 
 
@@ -16,10 +17,10 @@ class VectorDiscriminator(nn.Module):
 
   hidden: Sequence[int] = (128, 128)
 
-  @nn.compact
+  def setup(self):
+    self.mlp = MLP(self.hidden, 1)
+    nn.share_scope(self, self.mlp)
+
   def __call__(self, x: Array, *, train: bool = False) -> Array:
     """x `[B, F]` -> logits `[B]`, above 0 where x is taken for real."""
-    del train  # no layer of it differs
-    for width in self.hidden:
-      x = nn.relu(nn.Dense(width)(x))
-    return nn.Dense(1)(x)[:, 0]
+    return self.mlp(x, train=train)[:, 0]

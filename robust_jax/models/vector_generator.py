@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from flax import linen as nn
 
+from robust_jax.models.mlp import MLP
 from robust_jax.types import Array
 
 
@@ -18,10 +19,10 @@ class VectorGenerator(nn.Module):
   num_features: int
   hidden: Sequence[int] = (128, 128)
 
-  @nn.compact
+  def setup(self):
+    self.mlp = MLP(self.hidden, self.num_features)
+    nn.share_scope(self, self.mlp)
+
   def __call__(self, z: Array, *, train: bool = False) -> Array:
     """z `[B, Z]` -> x `[B, F]`."""
-    del train  # no layer of it differs
-    for width in self.hidden:
-      z = nn.relu(nn.Dense(width)(z))
-    return nn.Dense(self.num_features)(z)
+    return self.mlp(z, train=train)

@@ -12,8 +12,8 @@ from robust_jax.evaluators.robustness import robustness
 from robust_jax.gradients.identity import identity
 from robust_jax.models.frozen import frozen
 from robust_jax.tasks._example import Example, TinyNet, one_domain
-from robust_jax.training_losses._forward import model_forward
 from robust_jax.training_losses.erm import erm
+from robust_jax.training_losses.forward import model_forward
 from robust_jax.types import (
   Augmentation,
   Batch,

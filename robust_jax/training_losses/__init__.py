@@ -1,4 +1,4 @@
-"""What training minimizes: `(forward, batch, key) -> LossOutput`."""
+"""Training losses: `(forward, batch, key) -> LossOutput`."""
 
 from robust_jax.training_losses.augmix import augmix
 from robust_jax.training_losses.erm import erm

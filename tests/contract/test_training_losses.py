@@ -16,7 +16,7 @@ from robust_jax.evaluators.robustness import robustness
 from robust_jax.gradients.identity import identity
 from robust_jax.gradients.sam import sam
 from robust_jax.tasks.supervised import supervised
-from robust_jax.training_losses._forward import model_forward
+from robust_jax.training_losses.forward import model_forward
 from robust_jax.types import LossOutput, State
 
 KEY = jax.random.key(0)

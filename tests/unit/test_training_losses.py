@@ -17,8 +17,8 @@ from robust_jax.gradients.sam import sam
 from robust_jax.models.batch_norm import batch_norm
 from robust_jax.models.mlp import MLP
 from robust_jax.tasks.supervised import supervised
-from robust_jax.training_losses._forward import model_forward
 from robust_jax.training_losses.erm import erm
+from robust_jax.training_losses.forward import model_forward
 from robust_jax.training_losses.mart import mart
 from robust_jax.training_losses.pgd_at import pgd_at
 from robust_jax.training_losses.trades import trades
