@@ -1,0 +1,57 @@
+"""Members that are called with samples of what they ask for."""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+
+def called(factory: Callable, samples: Mapping[str, Any]) -> Any:
+  """What the factory makes of the samples and, beside them, its defaults.
+
+  Args:
+    factory: a function or class.
+    samples: value of each parameter of that name; others are left out.
+
+  Raises:
+    AssertionError: a parameter has neither a default nor a sample.
+  """
+  given = {}
+  for name, parameter in inspect.signature(factory).parameters.items():
+    variadic = (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+    if name in samples:
+      given[name] = samples[name]
+    elif (
+      parameter.default is parameter.empty and parameter.kind not in variadic
+    ):
+      raise AssertionError(
+        f"{factory.__name__} asks for '{name}': add a sample of it to those "
+        "of its contract."
+      )
+  return factory(**given)
+
+
+def first_accepted(
+  what: str, accepts: Callable[[Any], Any], samples: Iterable[Any]
+) -> Any:
+  """The first sample that a member takes, found by trying.
+
+  Args:
+    what: the member, for the message.
+    accepts: raises where a sample is not for the member.
+    samples: to try.
+
+  Raises:
+    AssertionError: it takes none of them.
+  """
+  refusals = []
+  for sample in samples:
+    try:
+      accepts(sample)
+    except Exception as error:  # whatever it makes of what is not for it
+      refusals.append(f"{type(error).__name__}: {error}"[:120])
+    else:
+      return sample
+  raise AssertionError(
+    f"{what} takes none of the samples: add one of its kind to those of its "
+    f"contract. It says {refusals}"
+  )
