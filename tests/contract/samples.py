@@ -4,6 +4,12 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import flax.linen as nn
+import jax
+import numpy as np
+
+from robust_jax.types import PyTree
+
 
 def called(factory: Callable, samples: Mapping[str, Any]) -> Any:
   """What the factory makes of the samples and, beside them, its defaults.
@@ -55,3 +61,18 @@ def first_accepted(
     f"{what} takes none of the samples: add one of its kind to those of its "
     f"contract. It says {refusals}"
   )
+
+
+def random_variables(model: nn.Module, *inputs: PyTree) -> PyTree:
+  """Of trained models: no two channels alike, activations of order one."""
+  rng = np.random.default_rng(2)
+  centre = {"scale": 1.0, "var": 1.0}
+
+  def draw(path, leaf):
+    name = path[-1].key
+    reach = 0.1 if name == "kernel" else 0.3
+    values = rng.uniform(-reach, reach, leaf.shape)
+    return np.float32(values + centre.get(name, 0.0))
+
+  shapes = jax.eval_shape(model.init, jax.random.key(0), *inputs)
+  return jax.tree_util.tree_map_with_path(draw, shapes)

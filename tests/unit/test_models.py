@@ -1,4 +1,4 @@
-"""Laws that every model keeps, and what sets each apart."""
+"""What sets each model apart."""
 
 import itertools
 
@@ -19,10 +19,9 @@ from robust_jax.models.preact_resnet import PreActResNet
 from robust_jax.models.small_cnn import SmallCNN
 from robust_jax.models.wide_resnet import WideResNet
 from robust_jax.parallel import AXIS
+from tests.contract.samples import random_variables
 
 TINY = {
-  "small": SmallCNN(num_classes=5),
-  "madry": MadryCNN(num_classes=5),
   "preact": PreActResNet(num_classes=5, num_blocks=(1, 1), width=4),
   "wide": WideResNet(num_classes=5, depth=10, widen=1),
   "dann_mnist": DannMnist(num_classes=5),
@@ -37,28 +36,12 @@ def images(batch=4, size=8, channels=3, seed=0):
   return rng.random((batch, size, size, channels), np.float32)
 
 
-def random_variables(model, x):
-  """Of trained models: no two channels alike, activations of order one."""
-  rng = np.random.default_rng(2)
-  scale = {"kernel": 0.1, "bias": 0.3, "mean": 0.3, "scale": 0.3, "var": 0.3}
-  centre = {"scale": 1.0, "var": 1.0}
-
-  def draw(path, leaf):
-    name = path[-1].key
-    values = rng.uniform(-scale[name], scale[name], leaf.shape)
-    return np.float32(values + centre.get(name, 0.0))
-
-  shapes = jax.eval_shape(model.init, jax.random.key(0), x)
-  return jax.tree_util.tree_map_with_path(draw, shapes)
-
-
 class Trained:
-  """A tiny model with variables; each of its functions is compiled once."""
+  """A tiny model with variables, and its training pass, compiled once."""
 
   def __init__(self, model):
     self.model = model
     self.variables = random_variables(model, images())
-    self.logits = jax.jit(model.apply)
     self.step = jax.jit(train_step(model))
 
 
@@ -72,11 +55,6 @@ def train_step(model):
     return logits, updated.get("batch_stats")
 
   return step
-
-
-@pytest.fixture(params=TINY, scope="module")
-def trained(request):
-  return Trained(TINY[request.param])
 
 
 @pytest.fixture(params=RESIDUAL, scope="module")
@@ -149,53 +127,6 @@ def test_dann_svhn_has_as_many_parameters_as_derived():
   assert num_parameters(DannSvhn(), shape) == 31_795_146
   normed = DannSvhn(batch_norm="synchronised")
   assert num_parameters(normed, shape) == 31_795_146 + 2 * (64 + 64 + 128)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float16, jnp.bfloat16])
-def test_logits_are_float32_one_row_per_image(trained, dtype):
-  x = jax.ShapeDtypeStruct((4, 8, 8, 3), dtype)
-  logits = jax.eval_shape(trained.model.apply, trained.variables, x)
-  assert logits.shape == (4, 5)
-  assert logits.dtype == jnp.float32
-
-
-def test_frozen_logits_do_not_depend_on_the_rest_of_the_batch(trained):
-  x, other = images(), 1 - images()
-  other[0] = x[0]
-  logits = trained.logits(trained.variables, x)
-  np.testing.assert_array_equal(
-    logits[0], trained.logits(trained.variables, other)[0]
-  )
-  np.testing.assert_array_equal(
-    logits[::-1], trained.logits(trained.variables, x[::-1])
-  )
-
-
-def test_input_gradients_are_finite_and_reach_every_channel(trained):
-  @jax.jit
-  @jax.grad
-  def gradient(x):
-    return trained.model.apply(trained.variables, x).max(1).sum()
-
-  # Without any contrast there is nothing to divide a deviation by.
-  assert np.isfinite(gradient(np.zeros_like(images()))).all()
-  grads = gradient(images())
-  assert np.isfinite(grads).all()
-  assert (np.abs(grads).max((0, 1, 2)) > 0).all()
-
-
-def test_pixel_statistics_act_before_the_first_layer(trained):
-  mean, std = (0.1, 0.2, 0.3), (0.5, 0.25, 2.0)
-  x = images()
-  inside = jax.jit(trained.model.copy(mean=mean, std=std).apply)
-  outside = (x - np.float32(mean)) / np.float32(std)
-  # One compiler may multiply by 1 / std where the other divides.
-  np.testing.assert_allclose(
-    inside(trained.variables, x),
-    trained.logits(trained.variables, outside),
-    rtol=1e-4,
-    atol=1e-5,
-  )
 
 
 def test_normalise_is_its_formula():
@@ -434,10 +365,3 @@ def test_residual_convolutions_start_in_he_initialisation():
   kernel = layer.init(jax.random.key(0), x)["params"]["kernel"]
   # 5 % is 5 standard errors and more of the deviation of 9,216 normal draws.
   np.testing.assert_allclose(np.std(kernel), (2 / (9 * 64)) ** 0.5, rtol=0.05)
-
-
-@pytest.mark.parametrize("name", TINY)
-def test_a_model_lives_in_the_module_of_its_name(name):
-  cls = type(TINY[name])
-  module = cls.__module__.rpartition(".")[2]
-  assert module.replace("_", "") == cls.__name__.lower()

@@ -1,0 +1,231 @@
+"""What every model keeps; they are discovered, not listed."""
+
+import functools
+import inspect
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from robust_jax import lookup
+from tests.contract.samples import called, first_accepted, random_variables
+
+PACKAGE = "models"
+NAMES = lookup.members(PACKAGE)
+KEY, OTHER = jax.random.key(0), jax.random.key(1)
+B, K, V = 4, 5, 7
+# Small ones, with all that there is to switch on; what a model does not ask for
+# is not used.
+SAMPLES = {
+  "batch_norm": "per_device",
+  "depth": 10,
+  "dropout": 0.5,
+  "hidden": (6,),
+  "image_shape": (8, 8, 3),
+  "num_blocks": (1, 1),
+  "num_classes": K,
+  "num_features": K,
+  "vocabulary_size": V,
+  "width": 4,
+  "widen": 1,
+}
+
+
+def kinds_of_input(seed):
+  """The arguments of a call, of B examples of each kind."""
+  rng = np.random.default_rng(seed)
+  x = rng.random((B, 8, 8, 3), np.float32)
+  labels = np.eye(K, dtype=np.float32)[rng.integers(0, K, B)]
+  text = {
+    "tokens": rng.integers(0, V, (B, 6)),
+    "mask": np.arange(6) < rng.integers(1, 7, B)[:, None],
+  }
+  return {"images": (x,), "labelled images": (x, labels), "text": (text,)}
+
+
+def fields(name):
+  return inspect.signature(lookup.find(PACKAGE, name)).parameters
+
+
+def is_split(name):
+  cls = lookup.find(PACKAGE, name)
+  parts = (getattr(cls, part, None) for part in ("features", "head"))
+  return all(map(callable, parts))
+
+
+def make(name, **options):
+  return called(lookup.find(PACKAGE, name), SAMPLES | options)
+
+
+@functools.cache
+def kind_of(name):
+  """The first kind of input that it can be called with."""
+  call = functools.partial(jax.eval_shape, make(name).init, KEY)
+  return first_accepted(
+    name, lambda kind: call(*kinds_of_input(0)[kind]), kinds_of_input(0)
+  )
+
+
+def inputs(name, seed=0):
+  return kinds_of_input(seed)[kind_of(name)]
+
+
+def variables_of(name):
+  return random_variables(make(name), *inputs(name))
+
+
+class Trained:
+  """A small model with variables; each of its functions is compiled once."""
+
+  def __init__(self, name):
+    self.name, self.model = name, make(name)
+    self.variables = variables_of(name)
+    state = [kind for kind in self.variables if kind != "params"]
+    run = functools.partial(self.model.apply, mutable=state)
+    self._infer = jax.jit(run)
+    self._train = jax.jit(
+      lambda variables, key, *x: run(
+        variables, *x, train=True, rngs={"dropout": key}
+      )
+    )
+
+  def infer(self, x):
+    """(outputs, what else the model returns of its variables)."""
+    return self._infer(self.variables, *x)
+
+  def outputs(self, x):
+    return self.infer(x)[0]
+
+  def train(self, key):
+    """As `infer`, of a training pass on the first inputs."""
+    return self._train(self.variables, key, *inputs(self.name))
+
+
+@pytest.fixture(params=NAMES, scope="module")
+def trained(request):
+  """All laws are held against one model before the next."""
+  return Trained(request.param)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_lives_in_the_module_of_its_name(name):
+  assert name.replace("_", "") == lookup.find(PACKAGE, name).__name__.lower()
+
+
+def test_outputs_are_float32_and_finite(trained):
+  outputs = trained.outputs(inputs(trained.name))
+  assert outputs.shape[0] == B
+  assert outputs.dtype == jnp.float32
+  assert np.isfinite(outputs).all()
+  assert len(np.unique(outputs, axis=0)) == B  # it looks at its inputs
+
+
+def test_neighbours_change_nothing_in_inference(trained):
+  x, other = inputs(trained.name), inputs(trained.name, seed=1)
+  stay = np.array([0, 3])
+  mixed = jax.tree.map(np.array, other)
+  for leaf, kept in zip(
+    jax.tree.leaves(mixed), jax.tree.leaves(x), strict=True
+  ):
+    leaf[stay] = kept[stay]
+  outputs = trained.outputs(x)
+  np.testing.assert_array_equal(outputs[stay], trained.outputs(mixed)[stay])
+  np.testing.assert_array_equal(outputs, trained.outputs(x))
+  backwards = jax.tree.map(lambda leaf: leaf[::-1], x)
+  np.testing.assert_array_equal(outputs[::-1], trained.outputs(backwards))
+
+
+def test_one_example_has_the_outputs_that_it_has_in_a_batch(trained):
+  x = inputs(trained.name)
+  alone = trained.outputs(jax.tree.map(lambda leaf: leaf[:1], x))
+  together = trained.outputs(x)[:1]
+  np.testing.assert_allclose(alone, together, rtol=1e-5, atol=1e-5)
+
+
+def test_only_training_has_statistics_of_the_batch_and_dropout(trained):
+  outputs, same = trained.infer(inputs(trained.name))
+  before = trained.variables.get("batch_stats", {})
+  jax.tree.map(
+    np.testing.assert_array_equal, same.get("batch_stats", {}), before
+  )
+  after, state = trained.train(KEY)
+  np.testing.assert_array_equal(trained.train(KEY)[0], after)
+  if "dropout" in fields(trained.name):
+    assert not np.array_equal(trained.train(OTHER)[0], after)
+  if "batch_norm" in fields(trained.name):
+    assert before
+    moved = jax.tree.map(
+      lambda a, b: (a != b).all(), state["batch_stats"], before
+    )
+    assert all(jax.tree.leaves(moved))
+  if not {"dropout", "batch_norm"} & set(fields(trained.name)):
+    np.testing.assert_array_equal(after, outputs)
+
+
+def test_gradients_are_finite_and_reach_every_channel(trained):
+  """Of images without any contrast too: no deviation is divided by."""
+  x, *others = inputs(trained.name)
+  if not isinstance(x, np.ndarray):
+    pytest.skip("tokens have no gradient")
+
+  def uneven(x, variables):
+    outputs = trained.model.apply(variables, x, *others).reshape(B, -1)
+    return jnp.sum(outputs * jnp.cos(jnp.arange(outputs.shape[1])))
+
+  gradient = jax.jit(jax.grad(uneven))
+  assert np.isfinite(gradient(np.zeros_like(x), trained.variables)).all()
+  grads = gradient(x, trained.variables)
+  assert np.isfinite(grads).all()
+  assert (np.abs(grads).max((0, 1, 2)) > 0).all()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_inputs_have_float32_outputs(trained, dtype):
+  halved = jax.tree.map(
+    lambda leaf: leaf.astype(dtype) if leaf.dtype == np.float32 else leaf,
+    inputs(trained.name),
+  )
+  outputs, _ = jax.eval_shape(trained.infer, halved)
+  assert outputs.dtype == jnp.float32
+
+
+@pytest.mark.parametrize(
+  "name", [n for n in NAMES if "num_classes" in fields(n)]
+)
+def test_as_many_classes_as_are_asked_for(name):
+  """They are what it tells, or what it is told."""
+  shape = lambda model, x: (
+    jax.eval_shape(lambda *x: model.init_with_output(KEY, *x)[0], *x).shape
+  )
+  x, more = inputs(name), make(name, num_classes=K + 1)
+  if kind_of(name) == "labelled images":
+    with pytest.raises(ValueError, match=str(K + 1)):
+      shape(more, x)
+  else:
+    assert [shape(m, x) for m in (make(name), more)] == [(B, K), (B, K + 1)]
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if "mean" in fields(n)])
+def test_pixel_statistics_act_before_the_first_layer(name):
+  mean, std = (0.1, 0.2, 0.3), (0.5, 0.25, 2.0)
+  (x,), variables = inputs(name), variables_of(name)
+  outside = (x - np.float32(mean)) / np.float32(std)
+  inside, plain = (
+    jax.jit(model.apply)(variables, x)
+    for model, x in ((make(name, mean=mean, std=std), x), (make(name), outside))
+  )
+  # One compiler may multiply by 1 / std where the other divides.
+  np.testing.assert_allclose(inside, plain, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if is_split(n)])
+def test_its_head_answers_its_features(name):
+  model, variables, x = make(name), variables_of(name), inputs(name)
+
+  @jax.jit
+  def both(variables, *x):
+    h = model.apply(variables, *x, method="features")
+    return model.apply(variables, *x), model.apply(variables, h, method="head")
+
+  np.testing.assert_allclose(*both(variables, *x), rtol=1e-6, atol=1e-6)
