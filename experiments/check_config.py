@@ -6,7 +6,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from robust_jax import checks
+from robust_jax import checks, precision
 
 _SECTIONS = ("data", "task", "training", "evaluation")
 
@@ -30,6 +30,7 @@ def check_config(config: ConfigDict) -> None:
   for name, value in _leaves(config.to_dict(), "config"):
     checks.plain_value(name, value)
   checks.non_negative("config.seed", config.get("seed"))
+  precision.compute_dtype(config.get("precision", "float32"))
   for name in ("training", "evaluation"):
     batch_size = config[name].get("batch_size")
     checks.at_least_one(f"config.{name}.batch_size", batch_size)

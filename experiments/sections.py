@@ -233,9 +233,14 @@ def _refuse_facts(field, options, facts):
   for name in options:
     if name in facts:
       raise ValueError(
-        f"{field}.{name} = {options[name]}: wanted none, the data has "
-        f"{facts[name]}. Leave it out, or choose other data."
+        f"{field}.{name} = {options[name]}: wanted none, {_said(name, facts)}"
       )
+
+
+def _said(name, facts):
+  if name == "dtype":
+    return "config.precision says it for all models. Leave it out."
+  return f"the data has {facts[name]}. Leave it out, or choose other data."
 
 
 def _make(kind, name, options, facts):

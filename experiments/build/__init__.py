@@ -2,13 +2,15 @@
 
 `sections.build` resolves one section. Here a run is put together of all of
 them: a task is given what its signature asks for, each argument by the section
-of its name, and facts by their names.
+of its name, and facts by their names: those of the data, and as `dtype` the
+precision of the config.
 """
 
 import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from experiments import sections
@@ -21,7 +23,7 @@ from experiments.build.data import (
 )
 from experiments.check_config import check_config
 from experiments.plan import plan
-from robust_jax import lookup
+from robust_jax import lookup, precision
 from robust_jax.data.loader import Loader
 from robust_jax.training.loop import Plan
 from robust_jax.types import PyTree, Task
@@ -83,10 +85,11 @@ def model(config: ConfigDict, facts: Facts) -> Any:
   """The model of the section `model`.
 
   Raises:
-    ValueError: there is no such model, it has no such option, or the section
-      says what the data do, such as the number of classes.
+    ValueError: there is no such model, it has no such option, it does not take
+      the config's precision, or the section says what the data do, such as the
+      number of classes.
   """
-  return sections.build("model", config.model, facts)
+  return sections.build("model", config.model, _with_dtype(config, facts))
 
 
 def task(
@@ -110,8 +113,10 @@ def task(
     warm_start: as in `experiment`.
 
   Raises:
-    ValueError: the task lacks a section, or has no use for one.
+    ValueError: the task lacks a section, or has no use for one, or a model
+      does not take the config's precision.
   """
+  facts = _with_dtype(config, facts)
   options = dict(config.task)
   make = lookup.find("tasks", options.pop("name"))
   asked = inspect.signature(make).parameters
@@ -133,6 +138,22 @@ def task(
   if "average" in config:
     return sections.build("average", config.average)(made)
   return made
+
+
+def _with_dtype(config: ConfigDict, facts: Facts) -> Facts:
+  """The facts, and the dtype that every model is to compute in."""
+  name = config.get("precision", "float32")
+  dtype = precision.compute_dtype(name)
+  models = [*config.get("models", {}).values()]
+  models += [config.model] if "model" in config else []
+  for section in models:
+    takes_dtype = "dtype" in sections.options_of("model", section)
+    if dtype != jnp.float32 and not takes_dtype:
+      raise ValueError(
+        f"model '{section.name}' has no option dtype, so it cannot compute in "
+        f"config.precision = '{name}': give it one, or choose float32."
+      )
+  return {**facts, "dtype": dtype}
 
 
 def _refuse_unused(config, asked):

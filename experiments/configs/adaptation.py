@@ -70,6 +70,7 @@ def adaptation(
   return ConfigDict(
     {
       "seed": 0,
+      "precision": "float32",
       "report": "adaptation_report",
       "data": {
         "kind": "domains",

@@ -17,6 +17,7 @@ def autoencoder(data: str) -> ConfigDict:
   return ConfigDict(
     {
       "seed": 0,
+      "precision": "float32",
       "data": {"kind": "dataset", "name": data} | common.PARTS,
       "model": {
         "name": "fader_autoencoder",

@@ -31,6 +31,7 @@ def classifier(
   return ConfigDict(
     {
       "seed": 0,
+      "precision": "float32",
       "data": {"kind": "dataset", "name": data} | PARTS,
       "model": {"name": model},
       "task": {"name": "supervised"},

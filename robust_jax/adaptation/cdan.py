@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from robust_jax.adaptation.adversary import domain_game
 from robust_jax.adaptation.records import Alignment, Gather, View
@@ -15,6 +16,7 @@ def cdan(
   dropout: float = 0.0,
   entropy: bool = True,
   num_domains: int = 2,
+  dtype: DTypeLike = jnp.float32,
 ) -> Alignment:
   """Conditional adversarial adaptation: the adversary sees features x classes.
 
@@ -27,6 +29,7 @@ def cdan(
     entropy: examples that are classified surely matter more (CDAN+E), by
       1 + exp(-entropy), averaging 1 in each domain.
     num_domains: sources and target.
+    dtype: that the classifier computes in, see `robust_jax.precision`.
 
   Source: Long et al. 2018, "Conditional adversarial domain adaptation",
   equations 5 and 9. The product is never replaced by random projections, which
@@ -46,7 +49,7 @@ def cdan(
     sure = 1 + jnp.exp(-jax.scipy.special.entr(chances).sum(axis=-1))
     return sure / gather(sure).mean()
 
-  classifier = DomainClassifier(num_domains, tuple(hidden), dropout)
+  classifier = DomainClassifier(num_domains, tuple(hidden), dropout, dtype)
   return domain_game(classifier, shown, importance)
 
 

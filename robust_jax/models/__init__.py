@@ -3,7 +3,8 @@
 A classifier is called as `model.apply(variables, x, train=False)` with x
 `[B, H, W, C]`, or text as its tokens and their mask, and returns float32 logits
 `[B, K]`; what data sets need, from pixel statistics to channel counts, is a
-field of the module.
+field of the module. Layers compute in the module's `dtype`, all but the last,
+whose input and output are float32: logits keep their digits.
 """
 
 from robust_jax.models.bag_of_words import BagOfWords

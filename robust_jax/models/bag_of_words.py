@@ -2,6 +2,7 @@
 
 from flax import linen as nn
 from jax import numpy as jnp
+from jax.typing import DTypeLike
 
 from robust_jax.types import Array, PyTree
 
@@ -16,6 +17,7 @@ class BagOfWords(nn.Module):
     vocabulary_size: V; tokens are from 0 to V - 1.
     num_classes: K.
     width: of an embedding.
+    dtype: of the computation, see `robust_jax.precision`.
 
   Source: Joulin, Grave, Bojanowski and Mikolov 2017, "Bag of Tricks for
   Efficient Text Classification" (fastText), without its n-grams.
@@ -24,9 +26,12 @@ class BagOfWords(nn.Module):
   vocabulary_size: int
   num_classes: int = 2
   width: int = 16
+  dtype: DTypeLike = jnp.float32
 
   def setup(self):
-    self.embedding = nn.Embed(self.vocabulary_size, self.width)
+    self.embedding = nn.Embed(
+      self.vocabulary_size, self.width, dtype=self.dtype
+    )
     self.dense = nn.Dense(self.num_classes)
 
   def __call__(self, x: PyTree, *, train: bool = False) -> Array:

@@ -18,6 +18,7 @@ def batch_norm(
   Running averages live in the collection "batch_stats" and move by a tenth
   per training step. With `train=False` they are frozen and are what
   normalises: the model that an attack sees does not depend on the batch.
+  Statistics, arithmetic and result are float32, whatever the model computes in.
 
   Args:
     statistics: what a training step normalises with: "per_device", each

@@ -1,6 +1,8 @@
 """The network for MNIST of domain-adversarial training."""
 
+import jax.numpy as jnp
 from flax import linen as nn
+from jax.typing import DTypeLike
 
 from robust_jax.models.batch_norm import batch_norm
 from robust_jax.models.mlp import MLP
@@ -22,6 +24,7 @@ class DannMnist(nn.Module):
     batch_norm: after each convolution, before its relu: "none" as in the
       paper, "per_device" or "synchronised", see `batch_norm`.
     dropout: of the head's hidden layers; 0 in the paper.
+    dtype: of the computation, see `robust_jax.precision`.
 
   Source: Ganin and Lempitsky, "Unsupervised Domain Adaptation by
   Backpropagation", 2015, figure 4a. It tells neither padding nor initial
@@ -34,9 +37,12 @@ class DannMnist(nn.Module):
   std: tuple[float, ...] = (1.0,)
   batch_norm: str = "none"
   dropout: float = 0.0
+  dtype: DTypeLike = jnp.float32
 
   def setup(self):
-    self.label_predictor = MLP((100, 100), self.num_classes, self.dropout)
+    self.label_predictor = MLP(
+      (100, 100), self.num_classes, self.dropout, self.dtype
+    )
 
   def __call__(self, x: Array, *, train: bool = False) -> Array:
     """x `[B, H, W, C]` in [0, 1] -> logits `[B, K]`.
@@ -54,7 +60,7 @@ class DannMnist(nn.Module):
     """x `[B, H, W, C]` in [0, 1] -> flattened maps `[B, D]`, 0 or more."""
     x = normalise(x, self.mean, self.std)
     for i, width in enumerate((32, 48), start=1):
-      x = nn.Conv(width, (5, 5), name=f"conv{i}")(x)
+      x = nn.Conv(width, (5, 5), dtype=self.dtype, name=f"conv{i}")(x)
       x = batch_norm(self.batch_norm, train=train, name=f"bn{i}")(x)
       x = nn.max_pool(nn.relu(x), (2, 2), strides=(2, 2))
-    return x.reshape(x.shape[0], -1)
+    return x.reshape(x.shape[0], -1).astype(jnp.float32)

@@ -1,6 +1,8 @@
 """The network for SVHN of domain-adversarial training."""
 
+import jax.numpy as jnp
 from flax import linen as nn
+from jax.typing import DTypeLike
 
 from robust_jax.models.batch_norm import batch_norm
 from robust_jax.models.mlp import MLP
@@ -21,6 +23,7 @@ class DannSvhn(nn.Module):
     batch_norm: after each convolution, before its relu: "none" as in the
       paper, "per_device" or "synchronised", see `batch_norm`.
     dropout: of the head's hidden layers. The paper leaves its rate open.
+    dtype: of the computation, see `robust_jax.precision`.
 
   Source: Ganin and Lempitsky, "Unsupervised Domain Adaptation by
   Backpropagation", 2015, figure 4b: 3x3 windows, two pixels apart, are pooled
@@ -34,9 +37,12 @@ class DannSvhn(nn.Module):
   std: tuple[float, ...] = (1.0,)
   batch_norm: str = "none"
   dropout: float = 0.0
+  dtype: DTypeLike = jnp.float32
 
   def setup(self):
-    self.label_predictor = MLP((3072, 2048), self.num_classes, self.dropout)
+    self.label_predictor = MLP(
+      (3072, 2048), self.num_classes, self.dropout, self.dtype
+    )
 
   def __call__(self, x: Array, *, train: bool = False) -> Array:
     """x `[B, H, W, C]` in [0, 1] -> logits `[B, K]`.
@@ -54,8 +60,8 @@ class DannSvhn(nn.Module):
     """x `[B, H, W, C]` in [0, 1] -> flattened maps `[B, D]`, 0 or more."""
     x = normalise(x, self.mean, self.std)
     for i, width in enumerate((64, 64, 128), start=1):
-      x = nn.Conv(width, (5, 5), name=f"conv{i}")(x)
+      x = nn.Conv(width, (5, 5), dtype=self.dtype, name=f"conv{i}")(x)
       x = nn.relu(batch_norm(self.batch_norm, train=train, name=f"bn{i}")(x))
       if i < 3:
         x = nn.max_pool(x, (3, 3), strides=(2, 2), padding="SAME")
-    return x.reshape(x.shape[0], -1)
+    return x.reshape(x.shape[0], -1).astype(jnp.float32)

@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 from flax import linen as nn
+from jax.typing import DTypeLike
 
 from robust_jax.models.mlp import MLP
 from robust_jax.types import Array
@@ -19,6 +20,7 @@ class DomainClassifier(nn.Module):
     hidden: width of each hidden layer; (100,) for the paper's digits, (1024,
       1024) for its SVHN.
     dropout: the share of each hidden layer that a training step leaves out.
+    dtype: of the computation, see `robust_jax.precision`.
 
   Source: Ganin and Lempitsky, "Unsupervised Domain Adaptation by
   Backpropagation", 2015, figure 4; several sources as in Zhao et al.,
@@ -29,6 +31,7 @@ class DomainClassifier(nn.Module):
   num_domains: int = 2
   hidden: tuple[int, ...] = (100,)
   dropout: float = 0.0
+  dtype: DTypeLike = jnp.float32
 
   @nn.compact
   def __call__(self, h: Array, *, train: bool = False) -> Array:
@@ -42,5 +45,7 @@ class DomainClassifier(nn.Module):
         f"num_domains = {self.num_domains}: wanted 2 or more, a source and the "
         "target at least."
       )
-    dense = MLP(self.hidden, self.num_domains - 1, self.dropout, name="mlp")
+    dense = MLP(
+      self.hidden, self.num_domains - 1, self.dropout, self.dtype, name="mlp"
+    )
     return jnp.pad(dense(h, train=train), ((0, 0), (0, 1)))

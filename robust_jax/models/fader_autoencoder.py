@@ -4,6 +4,7 @@ import math
 
 import jax.numpy as jnp
 from flax import linen as nn
+from jax.typing import DTypeLike
 
 from robust_jax.models.batch_norm import batch_norm
 from robust_jax.models.normalise import normalise
@@ -35,6 +36,7 @@ class FaderAutoencoder(nn.Module):
     label_planes: the label as constant planes at the input of every transposed
       convolution, beside the maps; False shows it to the dense layer alone.
     batch_norm: "per_device", "synchronised" or "none", see `batch_norm`.
+    dtype: of the computation, see `robust_jax.precision`.
 
   Source: Lample et al., "Fader Networks: Manipulating Images by Sliding
   Attributes", 2017, appendix, reduced to two layers; its code is a map of
@@ -50,6 +52,7 @@ class FaderAutoencoder(nn.Module):
   dropout: float = 0.1
   label_planes: bool = False
   batch_norm: str = "per_device"
+  dtype: DTypeLike = jnp.float32
 
   @property
   def num_labels(self) -> int:
@@ -59,10 +62,14 @@ class FaderAutoencoder(nn.Module):
   def setup(self):
     self._check()
     self.encoder = _Encoder(
-      self.widths, self.code_size, self.dropout, self.batch_norm
+      self.widths, self.code_size, self.dropout, self.batch_norm, self.dtype
     )
     self.decoder = _Decoder(
-      self.image_shape, self.decoder_widths, self.label_planes, self.batch_norm
+      self.image_shape,
+      self.decoder_widths,
+      self.label_planes,
+      self.batch_norm,
+      self.dtype,
     )
 
   def __call__(self, x: Array, labels: Array, *, train: bool = False) -> Array:
@@ -116,12 +123,13 @@ class _Encoder(nn.Module):
   code_size: int
   dropout: float
   batch_norm: str
+  dtype: DTypeLike
 
   @nn.compact
   def __call__(self, x: Array, *, train: bool) -> Array:
     x = normalise(x)
     for i, width in enumerate(self.widths, start=1):
-      x = nn.Conv(width, (3, 3), name=f"conv{i}")(x)
+      x = nn.Conv(width, (3, 3), dtype=self.dtype, name=f"conv{i}")(x)
       x = nn.max_pool(x, (2, 2), strides=(2, 2))
       x = nn.relu(batch_norm(self.batch_norm, train=train, name=f"bn{i}")(x))
     x = nn.Dropout(self.dropout, deterministic=not train)(x)
@@ -134,6 +142,7 @@ class _Decoder(nn.Module):
   widths: tuple[int, ...]
   label_planes: bool
   batch_norm: str
+  dtype: DTypeLike
 
   @nn.compact
   def __call__(self, code: Array, labels: Array, *, train: bool) -> Array:
@@ -141,7 +150,8 @@ class _Decoder(nn.Module):
     scale = 2 ** len(self.widths)
     shape = height // scale, width // scale, self.widths[0]
     x = jnp.concatenate([code, labels], axis=-1)
-    x = nn.Dense(math.prod(shape), name="dense")(x).reshape(-1, *shape)
+    dense = nn.Dense(math.prod(shape), dtype=self.dtype, name="dense")
+    x = dense(x).reshape(-1, *shape)
     outputs = (*self.widths[1:], channels)
     for i, features in enumerate(outputs, start=1):
       x = nn.relu(batch_norm(self.batch_norm, train=train, name=f"bn{i}")(x))
@@ -151,6 +161,10 @@ class _Decoder(nn.Module):
         )
         x = jnp.concatenate([x, planes], axis=-1)
       x = nn.ConvTranspose(
-        features, (4, 4), strides=(2, 2), name=f"transposed{i}"
+        features,
+        (4, 4),
+        strides=(2, 2),
+        dtype=self.dtype if i < len(outputs) else jnp.float32,
+        name=f"transposed{i}",
       )(x)
     return (nn.tanh(x) + 1) / 2

@@ -1,9 +1,12 @@
 """The convolution of the residual networks."""
 
 from flax import linen as nn
+from jax.typing import DTypeLike
 
 
-def he_conv(features: int, size: int, stride: int, *, name: str) -> nn.Conv:
+def he_conv(
+  features: int, size: int, stride: int, dtype: DTypeLike, *, name: str
+) -> nn.Conv:
   """A `size` x `size` convolution without bias, in He initialisation.
 
   `size // 2` zeros on every side, as PyTorch pads: "SAME" would put the odd
@@ -20,5 +23,6 @@ def he_conv(features: int, size: int, stride: int, *, name: str) -> nn.Conv:
     padding=((size // 2, size // 2),) * 2,
     use_bias=False,
     kernel_init=nn.initializers.variance_scaling(2.0, "fan_out", "normal"),
+    dtype=dtype,
     name=name,
   )

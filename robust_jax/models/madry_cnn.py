@@ -1,6 +1,8 @@
 """The network of the MNIST adversarial-examples challenge."""
 
+import jax.numpy as jnp
 from flax import linen as nn
+from jax.typing import DTypeLike
 
 from robust_jax.models.normalise import normalise
 from robust_jax.types import Array
@@ -21,6 +23,7 @@ class MadryCNN(nn.Module):
     num_classes: K.
     mean: of the pixels, per channel, in [0, 1].
     std: of the pixels, likewise.
+    dtype: of the computation, see `robust_jax.precision`.
 
   Source: Madry, Makelov, Schmidt, Tsipras, Vladu, "Towards Deep Learning Models
   Resistant to Adversarial Attacks", 2018; layers and initial values as in the
@@ -31,6 +34,7 @@ class MadryCNN(nn.Module):
   num_classes: int = 10
   mean: tuple[float, ...] = (0.0,)
   std: tuple[float, ...] = (1.0,)
+  dtype: DTypeLike = jnp.float32
 
   def setup(self):
     self.fc2 = nn.Dense(self.num_classes, **_INIT)
@@ -49,10 +53,12 @@ class MadryCNN(nn.Module):
     """x `[B, H, W, C]` in [0, 1] -> `[B, 1024]`, 0 or more."""
     del train
     x = normalise(x, self.mean, self.std)
-    x = _pool(nn.relu(nn.Conv(32, (5, 5), name="conv1", **_INIT)(x)))
-    x = _pool(nn.relu(nn.Conv(64, (5, 5), name="conv2", **_INIT)(x)))
+    options = {"dtype": self.dtype, **_INIT}
+    x = _pool(nn.relu(nn.Conv(32, (5, 5), name="conv1", **options)(x)))
+    x = _pool(nn.relu(nn.Conv(64, (5, 5), name="conv2", **options)(x)))
     x = x.reshape(x.shape[0], -1)
-    return nn.relu(nn.Dense(1024, name="fc1", **_INIT)(x))
+    x = nn.relu(nn.Dense(1024, name="fc1", **options)(x))
+    return x.astype(jnp.float32)
 
 
 def _pool(x: Array) -> Array:

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+import jax.numpy as jnp
 from flax import linen as nn
+from jax.typing import DTypeLike
 
 from robust_jax.types import Array
 
@@ -15,11 +17,13 @@ class MLP(nn.Module):
     features: width of each hidden layer.
     num_classes: K.
     dropout: the share of each hidden layer that a training step leaves out.
+    dtype: of the computation, see `robust_jax.precision`.
   """
 
   features: Sequence[int] = (200, 200)
   num_classes: int = 10
   dropout: float = 0.0
+  dtype: DTypeLike = jnp.float32
 
   @nn.compact
   def __call__(self, x: Array, *, train: bool = False) -> Array:
@@ -29,6 +33,6 @@ class MLP(nn.Module):
     """
     x = x.reshape(x.shape[0], -1)
     for width in self.features:
-      x = nn.relu(nn.Dense(width)(x))
+      x = nn.relu(nn.Dense(width, dtype=self.dtype)(x))
       x = nn.Dropout(self.dropout, deterministic=not train)(x)
     return nn.Dense(self.num_classes)(x)

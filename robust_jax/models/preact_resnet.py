@@ -1,6 +1,8 @@
 """Pre-activation ResNet for 32x32 images; 18 layers by default."""
 
+import jax.numpy as jnp
 from flax import linen as nn
+from jax.typing import DTypeLike
 
 from robust_jax.models.batch_norm import batch_norm
 from robust_jax.models.blur_pool import blur_pool
@@ -34,6 +36,7 @@ class PreActResNet(nn.Module):
       anti-aliased network of Zhang 2019, with the same parameters.
     mean: of the pixels, per channel, in [0, 1].
     std: of the pixels, likewise.
+    dtype: of the computation, see `robust_jax.precision`.
 
   Source: He, Zhang, Ren, Sun, "Identity Mappings in Deep Residual Networks",
   2016, with the 64 to 512 channels and 3x3 stem customary for 18 layers on
@@ -50,6 +53,7 @@ class PreActResNet(nn.Module):
   blur_pool: bool = False
   mean: tuple[float, ...] = (0.0,)
   std: tuple[float, ...] = (1.0,)
+  dtype: DTypeLike = jnp.float32
 
   def setup(self):
     self.linear = nn.Dense(self.num_classes)
@@ -71,20 +75,21 @@ class PreActResNet(nn.Module):
   def features(self, x: Array, *, train: bool = False) -> Array:
     """x `[B, H, W, C]` in [0, 1] -> pooled channels `[B, D]`."""
     x = normalise(x, self.mean, self.std)
-    x = he_conv(self.width, 3, 1, name="conv1")(x)
+    x = he_conv(self.width, 3, 1, self.dtype, name="conv1")(x)
     for stage, blocks in enumerate(self.num_blocks):
       for block in range(blocks):
         x = _Block(
           features=self.width * 2**stage,
           stride=2 if stage > 0 and block == 0 else 1,
           batch_norm=self.batch_norm,
+          dtype=self.dtype,
           preactivated_shortcut=self.preactivated_shortcut,
           blur_pool=self.blur_pool,
           name=f"layer{stage + 1}_{block}",
         )(x, train)
     if self.final_norm:
       x = nn.relu(batch_norm(self.batch_norm, train=train, name="bn")(x))
-    return x.mean((1, 2))
+    return x.mean((1, 2), dtype=jnp.float32)
 
 
 class _Block(nn.Module):
@@ -93,6 +98,7 @@ class _Block(nn.Module):
   batch_norm: str
   preactivated_shortcut: bool
   blur_pool: bool
+  dtype: DTypeLike
 
   @nn.compact
   def __call__(self, x: Array, train: bool) -> Array:
@@ -103,8 +109,9 @@ class _Block(nn.Module):
     out = nn.relu(bn1(x))
     shortcut = x
     if self.stride != 1 or x.shape[-1] != self.features:
-      project = he_conv(self.features, 1, stride, name="shortcut_0")
+      project = he_conv(self.features, 1, stride, self.dtype, name="shortcut_0")
       shortcut = project(pool(out if self.preactivated_shortcut else x))
-    out = he_conv(self.features, 3, stride, name="conv1")(out)
+    out = he_conv(self.features, 3, stride, self.dtype, name="conv1")(out)
     out = pool(nn.relu(bn2(out)))
-    return he_conv(self.features, 3, 1, name="conv2")(out) + shortcut
+    out = he_conv(self.features, 3, 1, self.dtype, name="conv2")(out)
+    return out + shortcut

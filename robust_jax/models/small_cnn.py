@@ -1,6 +1,8 @@
 """Two strided convolutions: small enough to train robustly on a CPU."""
 
+import jax.numpy as jnp
 from flax import linen as nn
+from jax.typing import DTypeLike
 
 from robust_jax.models.normalise import normalise
 from robust_jax.types import Array
@@ -18,6 +20,7 @@ class SmallCNN(nn.Module):
     num_classes: K.
     mean: of the pixels, per channel, in [0, 1].
     std: of the pixels, likewise.
+    dtype: of the computation, see `robust_jax.precision`.
 
   Source: Wong and Kolter, "Provable Defenses via the Convex Outer Adversarial
   Polytope", 2018, and Wong, Rice, Kolter, "Fast is Better than Free", 2020.
@@ -28,6 +31,7 @@ class SmallCNN(nn.Module):
   num_classes: int = 10
   mean: tuple[float, ...] = (0.0,)
   std: tuple[float, ...] = (1.0,)
+  dtype: DTypeLike = jnp.float32
 
   def setup(self):
     self.fc2 = nn.Dense(self.num_classes, kernel_init=_KERNEL_INIT)
@@ -46,18 +50,20 @@ class SmallCNN(nn.Module):
     """x `[B, H, W, C]` in [0, 1] -> `[B, 100]`, 0 or more."""
     del train
     x = normalise(x, self.mean, self.std)
-    x = nn.relu(_conv(16, name="conv1")(x))
-    x = nn.relu(_conv(32, name="conv2")(x))
+    x = nn.relu(_conv(16, self.dtype, name="conv1")(x))
+    x = nn.relu(_conv(32, self.dtype, name="conv2")(x))
     x = x.reshape(x.shape[0], -1)
-    return nn.relu(nn.Dense(100, kernel_init=_KERNEL_INIT, name="fc1")(x))
+    fc1 = nn.Dense(100, dtype=self.dtype, kernel_init=_KERNEL_INIT, name="fc1")
+    return nn.relu(fc1(x)).astype(jnp.float32)
 
 
-def _conv(features: int, name: str) -> nn.Conv:
+def _conv(features: int, dtype: DTypeLike, name: str) -> nn.Conv:
   return nn.Conv(
     features,
     (4, 4),
     strides=(2, 2),
     padding=((1, 1), (1, 1)),
+    dtype=dtype,
     kernel_init=_KERNEL_INIT,
     name=name,
   )

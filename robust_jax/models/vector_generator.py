@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+import jax.numpy as jnp
 from flax import linen as nn
+from jax.typing import DTypeLike
 
 from robust_jax.models.mlp import MLP
 from robust_jax.types import Array
@@ -14,13 +16,15 @@ class VectorGenerator(nn.Module):
   Attributes:
     num_features: F, the length of a vector.
     hidden: width of each hidden layer.
+    dtype: of the computation, see `robust_jax.precision`.
   """
 
   num_features: int
   hidden: Sequence[int] = (128, 128)
+  dtype: DTypeLike = jnp.float32
 
   def setup(self):
-    self.mlp = MLP(self.hidden, self.num_features)
+    self.mlp = MLP(self.hidden, self.num_features, dtype=self.dtype)
     nn.share_scope(self, self.mlp)
 
   def __call__(self, z: Array, *, train: bool = False) -> Array:

@@ -1,6 +1,8 @@
 """Wide residual network for 32x32 images; WRN-28-10 by default."""
 
+import jax.numpy as jnp
 from flax import linen as nn
+from jax.typing import DTypeLike
 
 from robust_jax.models.batch_norm import batch_norm
 from robust_jax.models.he_conv import he_conv
@@ -21,6 +23,7 @@ class WideResNet(nn.Module):
     batch_norm: "per_device" or "synchronised", see `batch_norm`.
     mean: of the pixels, per channel, in [0, 1].
     std: of the pixels, likewise.
+    dtype: of the computation, see `robust_jax.precision`.
 
   Source: Zagoruyko and Komodakis, "Wide Residual Networks", 2016. Convolutions
   in He initialisation (fan out) as in their code, the last layer in LeCun's.
@@ -33,6 +36,7 @@ class WideResNet(nn.Module):
   batch_norm: str = "per_device"
   mean: tuple[float, ...] = (0.0,)
   std: tuple[float, ...] = (1.0,)
+  dtype: DTypeLike = jnp.float32
 
   def setup(self):
     self.fc = nn.Dense(self.num_classes)
@@ -63,13 +67,14 @@ class WideResNet(nn.Module):
         "as 10, 16, 28, 34 or 70."
       )
     x = normalise(x, self.mean, self.std)
-    x = he_conv(16, 3, 1, name="conv1")(x)
+    x = he_conv(16, 3, 1, self.dtype, name="conv1")(x)
     for group in range(3):
       for block in range(blocks):
         x = _Block(
           features=16 * self.widen * 2**group,
           stride=2 if group > 0 and block == 0 else 1,
           batch_norm=self.batch_norm,
+          dtype=self.dtype,
           name=f"block{group + 1}_layer_{block}",
         )(x, train)
     x = nn.relu(batch_norm(self.batch_norm, train=train, name="bn1")(x))
@@ -80,6 +85,7 @@ class _Block(nn.Module):
   features: int
   stride: int
   batch_norm: str
+  dtype: DTypeLike
 
   @nn.compact
   def __call__(self, x: Array, train: bool) -> Array:
@@ -88,8 +94,11 @@ class _Block(nn.Module):
     out = nn.relu(bn1(x))
     shortcut = x
     if x.shape[-1] != self.features:
-      project = he_conv(self.features, 1, self.stride, name="convShortcut")
+      project = he_conv(
+        self.features, 1, self.stride, self.dtype, name="convShortcut"
+      )
       shortcut = project(out)
-    out = he_conv(self.features, 3, self.stride, name="conv1")(out)
-    out = he_conv(self.features, 3, 1, name="conv2")(nn.relu(bn2(out)))
+    out = he_conv(self.features, 3, self.stride, self.dtype, name="conv1")(out)
+    out = nn.relu(bn2(out))
+    out = he_conv(self.features, 3, 1, self.dtype, name="conv2")(out)
     return out + shortcut

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 import optax
+from jax.typing import DTypeLike
 
 from robust_jax import checks, metrics, parallel
 from robust_jax.games.at_step import at_step
@@ -40,6 +41,7 @@ def fader(
   hidden: tuple[int, ...] = (512,),
   dropout: float = 0.3,
   attributes: Mapping[str, float] | None = None,
+  dtype: DTypeLike = jnp.float32,
 ) -> Task:
   """A game: a classifier reads the label off the code, and is to fail.
 
@@ -67,6 +69,7 @@ def fader(
     dropout: of the classifier's hidden layers.
     attributes: measured on the images, instead of labels that come with them,
       see `label_kinds.measured`.
+    dtype: that the classifier computes in, see `robust_jax.precision`.
 
   Returns:
     The task. `step` reports "reconstruction" (the mean squared error of a
@@ -91,7 +94,7 @@ def fader(
   checks.non_negative("dropout", dropout)
   checks.at_most("dropout", dropout, 1)
   kind = _kind(model, attributes)
-  classifier = MLP(hidden, model.num_labels, dropout)
+  classifier = MLP(hidden, model.num_labels, dropout, dtype)
 
   def init(key: Key, batch: Batch) -> State:
     y = kind.of(batch)

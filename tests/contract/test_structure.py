@@ -18,6 +18,7 @@ LAYERS = [
     "computed_once",
     "fast_convolution",
     "objective",
+    "precision",
     "rendezvous",
     "rows",
     "shorten_messages",

@@ -361,7 +361,7 @@ def test_madry_cnn_starts_as_the_challenges_code_does():
 
 def test_residual_convolutions_start_in_he_initialisation():
   x = jnp.zeros((1, 8, 8, 16))
-  layer = he_conv(64, 3, 2, name="conv")
+  layer = he_conv(64, 3, 2, jnp.float32, name="conv")
   kernel = layer.init(jax.random.key(0), x)["params"]["kernel"]
   # 5 % is 5 standard errors and more of the deviation of 9,216 normal draws.
   np.testing.assert_allclose(np.std(kernel), (2 / (9 * 64)) ** 0.5, rtol=0.05)

@@ -20,6 +20,7 @@ def get_config(arg=""):
   config = ConfigDict(
     {
       "seed": 0,
+      "precision": "float32",
       "data": {
         "kind": "synthetic",
         "name": "gaussian_ring",

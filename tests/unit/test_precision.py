@@ -1,0 +1,100 @@
+"""One choice of precision, from the config to the report."""
+
+import importlib
+
+import jax
+import jax.numpy as jnp
+import pytest
+from flax import linen as nn
+
+from experiments import build
+from experiments.check_config import check_config
+from experiments.configs import common
+from robust_jax import parallel, precision
+
+
+class Flat(nn.Module):
+  """A model of somebody's who thought of no precision."""
+
+  num_classes: int = 10
+
+  @nn.compact
+  def __call__(self, x, *, train=False):
+    del train
+    return nn.Dense(self.num_classes)(x.reshape(len(x), -1))
+
+
+def products_of_a_step(config):
+  """Their dtypes, of one training step."""
+  task, training, *_ = build.experiment(config)
+  indices = next(iter(training.indices(0)))
+  batch = jax.eval_shape(training.decode, training.device_data, indices)
+  state = jax.eval_shape(task.init, jax.random.key(0), batch)
+  step = parallel.simulate_step(task.step, 1, training.decode)
+  args = state, training.device_data, indices, jax.random.key(0)
+  return precision.products(step, *args)
+
+
+# How often a step uses the last layer of one of its models, which is a product
+# and those for its two gradients. Each of them has hidden layers too.
+@pytest.mark.parametrize(
+  ("name", "last_layers"),
+  [("gan.gaussian_ring", 4), ("fader.digits", 4), ("domain.digits_dann", 2)],
+)
+def test_all_models_of_a_task_compute_in_the_precision_of_the_config(
+  name, last_layers
+):
+  module = importlib.import_module(f"experiments.configs.{name}")
+  config = module.get_config("smoke")
+  exact = products_of_a_step(config)
+  assert set(exact) == {"float32"}
+  config.precision = "bfloat16"
+  found = products_of_a_step(config)
+  assert len(found) == len(exact)
+  assert found.count("float32") == 3 * last_layers
+  assert set(found) == {"float32", "bfloat16"}
+
+
+def test_an_unknown_precision_is_refused():
+  config = common.classifier("digits", "mlp", 0.1)
+  config.precision = "float16"
+  with pytest.raises(ValueError, match="'float16': expected one of float32, b"):
+    check_config(config)
+
+
+def test_a_model_that_takes_no_dtype_is_of_float32():
+  config = common.classifier("digits", f"{__name__}:Flat", 0.1)
+  build.experiment(config)
+  config.precision = "bfloat16"
+  with pytest.raises(ValueError, match="test_precision:Flat' has no option dt"):
+    build.experiment(config)
+
+
+def test_a_section_does_not_say_what_the_config_says():
+  config = common.classifier("digits", "mlp", 0.1)
+  with config.unlocked():
+    config.model.dtype = "bfloat16"
+  with pytest.raises(ValueError, match=r"dtype = bfloat16: .*config\.precis"):
+    build.experiment(config)
+
+
+def precision_of_product():
+  """Of a product that is traced here."""
+  x = jnp.ones((2, 2))
+  (eqn,) = jax.make_jaxpr(jnp.dot)(x, x).jaxpr.eqns
+  used = eqn.params["precision"]
+  return None if used is None else used[0].name
+
+
+def test_evaluation_multiplies_at_the_highest_precision_unless_told():
+  assert precision_of_product() is None
+  assert precision.matmul_precision() == "default"
+  evaluate = precision.evaluation()(precision_of_product)
+  for _ in range(2):
+    assert evaluate() == "HIGHEST"
+  with jax.default_matmul_precision("high"), precision.evaluation():
+    assert precision_of_product() == "HIGH"
+    assert precision.matmul_precision() == "high"
+  with jax.default_matmul_precision("default"):
+    assert evaluate() == "DEFAULT"
+  assert precision_of_product() is None
