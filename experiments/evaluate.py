@@ -10,16 +10,18 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from experiments import build, output, sections
-from experiments.check_config import check_config
-from experiments.provenance import provenance
+from experiments import build
+from experiments.build import sections
+from experiments.build.check_config import check_config
+from experiments.cli import output
+from experiments.cli.provenance import provenance
 from robust_jax import parallel
 from robust_jax.attacks.cost import passes
 from robust_jax.data.dataset import Dataset
 from robust_jax.data.loader import Loader, evaluation_loader
-from robust_jax.evaluation import report
 from robust_jax.evaluators.robustness import robustness
-from robust_jax.training.one_pass import one_pass
+from robust_jax.plotting import evaluation as report
+from robust_jax.training.evaluate import one_pass
 from robust_jax.training.progress import Progress
 from robust_jax.types import Key, LogitsFn
 

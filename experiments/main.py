@@ -31,13 +31,16 @@ from collections.abc import Sequence
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
-from experiments import compare_command, imports, processes, runs, workdir
+from experiments import runs, workdir
+from experiments.build import imports
+from experiments.cli import processes
+from experiments.cli.parse_flags import parse_flags
+from experiments.cli.prepare_data import prepare_data
+from experiments.cli.run_command import ERROR, INTERRUPTED, run_command
+from experiments.compare import command as compare_command
 from experiments.configs.adversarial import digits_pgd
-from experiments.parse_flags import parse_flags
-from experiments.prepare_data import prepare_data
 from experiments.run import Run, load_run
-from experiments.run_command import ERROR, INTERRUPTED, run_command
-from robust_jax import joining
+from robust_jax.distributed import join
 
 # --help shows them too.
 flags.adopt_module_key_flags(compare_command)
@@ -188,13 +191,13 @@ def main(argv: Sequence[str]) -> int:
     raise ValueError(f"there is no command '{command}'; {hint}")
   if _PROCESSES.value is not None:
     return processes.spawn(_PROCESSES.value, _without_processes(sys.argv[1:]))
-  joining.join(
+  join.join(
     _COORDINATOR.value,
     _NUM_PROCESSES.value,
     _PROCESS_ID.value,
     _COORDINATOR_TIMEOUT.value,
   )
-  with joining.telling_of_lost_processes():
+  with join.telling_of_lost_processes():
     return _COMMANDS[command](arguments)
 
 
@@ -277,7 +280,7 @@ def command(argv: Sequence[str] | None = None) -> int:
     lambda: main(parse_flags(argv)), show_traceback="--traceback" in argv
   )
   if status == ERROR:
-    joining.leave(status)
+    join.leave(status)
   return status
 
 

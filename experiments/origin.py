@@ -5,9 +5,9 @@ import pathlib
 import jax
 from ml_collections import ConfigDict
 
-from experiments.imports import named_modules
+from experiments.build.imports import named_modules
 from experiments.run import load_run
-from robust_jax import identity
+from robust_jax import fingerprint
 from robust_jax.data.loader import Loader
 
 
@@ -30,14 +30,14 @@ def origin(
   }
   if run := config.get("warm_start", {}).get("run"):
     begun_with = load_run(pathlib.Path(run), "best", named_modules(config))
-    digest = identity.of_arrays(begun_with.variables)
+    digest = fingerprint.of_arrays(begun_with.variables)
     parts[f"the warm start from {run}"] = digest
   return parts
 
 
 def _digest(loader: Loader) -> str:
   if jax.tree.leaves(loader.device_data):
-    return identity.of_arrays(loader.device_data)
+    return fingerprint.of_arrays(loader.device_data)
   streamed = next(iter(loader.indices(0)))
   # The first row is the same however many processes share the batch.
-  return identity.of_arrays(jax.tree.map(lambda rows: rows[:1], streamed))
+  return fingerprint.of_arrays(jax.tree.map(lambda rows: rows[:1], streamed))

@@ -6,18 +6,19 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from experiments import build, output, reports, workdir
-from experiments.audit import audit
+from experiments import build, reports, workdir
+from experiments.build.imports import named_modules
+from experiments.build.variant import variant
+from experiments.cli import output
 from experiments.evaluate import evaluate
-from experiments.imports import named_modules
+from experiments.evaluate_attacks import audit
 from experiments.origin import origin
 from experiments.run import load_run
-from experiments.variant import variant
 from experiments.warm_start import warm_start_of
 from robust_jax import lookup, parallel
 from robust_jax.data.dataset import spec_of_batch
 from robust_jax.models.from_torch import from_torch, load_tensors
-from robust_jax.models.frozen import frozen
+from robust_jax.models.inference import frozen
 from robust_jax.training import loop
 from robust_jax.types import LogitsFn
 

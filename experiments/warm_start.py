@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from experiments.build import WarmStart
-from experiments.imports import named_modules
+from experiments.build.imports import named_modules
+from experiments.build.sections import call
 from experiments.run import load_run
-from experiments.sections import call
 from robust_jax.types import PyTree
 
 

@@ -8,14 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from ml_collections import ConfigDict
 
-from experiments import output
-from experiments.check_config import check_config
-from experiments.imports import refuse_imports
-from experiments.plan import monitor
-from robust_jax import identity, parallel
-from robust_jax.read_json import read_json
+from experiments.build.check_config import check_config
+from experiments.build.imports import refuse_imports
+from experiments.build.plan import monitor
+from experiments.cli import output
+from robust_jax import fingerprint, parallel
+from robust_jax.files import read_json, whole_file
 from robust_jax.training.checkpoint import Checkpoints
-from robust_jax.whole_file import whole_file
 
 EMPTY: Mapping[str, str] = types.MappingProxyType({})
 _REMEDY = "Put back the file as it was, or give another --workdir."
@@ -62,7 +61,7 @@ def refuse_another(
   _refuse_another_config(workdir, config)
   path = workdir / "origin.json"
   if origin and path.exists():
-    identity.refuse_other(
+    fingerprint.refuse_other(
       read_json(path, _REMEDY),
       origin,
       f"work directory {workdir}",

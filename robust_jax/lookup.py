@@ -23,7 +23,7 @@ def find(kind: str | types.ModuleType, name: str) -> Any:
     ValueError: there is no such member; the nearest names are given.
   """
   if imported_module(name):
-    return _import_path(name)
+    return import_function(name)
   home = _home(kind)
   for value in _registered(home):
     if _plain(value.__name__) == _plain(name):
@@ -64,7 +64,12 @@ def _config_name(value: Any) -> str:
   return value.__name__
 
 
-def _import_path(path: str) -> Any:
+def import_function(path: str) -> Any:
+  """The function that `"package.module:function"` names.
+
+  Raises:
+    ValueError: there is no such module, or no such function in it.
+  """
   module_name, _, attribute = path.partition(":")
   try:
     module = importlib.import_module(module_name)

@@ -6,8 +6,8 @@ Everything here is per example: an operation never mixes two rows.
 import jax
 import jax.numpy as jnp
 
-from robust_jax.rows import row_max, row_sum
 from robust_jax.types import Array, PyTree, SearchResult
+from robust_jax.xla_cpu.reductions import row_max, row_sum
 
 
 def expand(values: Array, like: Array) -> Array:

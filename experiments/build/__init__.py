@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from experiments import sections
+from experiments.build import sections
+from experiments.build.check_config import check_config
 from experiments.build.data import (
   Facts,
   dataset,
@@ -21,8 +22,7 @@ from experiments.build.data import (
   domains,
   loaders,
 )
-from experiments.check_config import check_config
-from experiments.plan import plan
+from experiments.build.plan import plan
 from robust_jax import lookup, precision
 from robust_jax.data.loader import Loader
 from robust_jax.training.loop import Plan

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from experiments import sections
+from experiments.build import sections
 from robust_jax import lookup
 from robust_jax.data.dataset import Dataset, spec_of_batch
 from robust_jax.data.load import load

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from ml_collections import ConfigDict
 
+from experiments.build.variant import variant
 from experiments.configs import common
-from experiments.variant import variant
 
 _SGD = {
   "name": "sgd",

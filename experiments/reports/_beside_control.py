@@ -9,12 +9,12 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from experiments import build
+from experiments.build.imports import named_modules
+from experiments.cli.provenance import provenance
 from experiments.examples import Examples, spread_examples
-from experiments.imports import named_modules
-from experiments.provenance import provenance
 from experiments.run import Run, load_run
-from robust_jax.models.autoencoder import Autoencoder
-from robust_jax.on_host import on_host
+from robust_jax.as_numpy_fn import on_host
+from robust_jax.models.inference import Autoencoder
 
 # (autoencoder on the host, training examples, test examples, classify) -> what
 # is said of it.

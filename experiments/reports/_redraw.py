@@ -2,11 +2,14 @@
 
 import numpy as np
 
-from robust_jax.data import stroke
-from robust_jax.models.autoencoder import Autoencoder
-from robust_jax.on_host import on_host
+from robust_jax.as_numpy_fn import on_host
+from robust_jax.data import handwriting
+from robust_jax.models.inference import Autoencoder
 
-MEASURES = {"width": on_host(stroke.width), "slant": on_host(stroke.slant)}
+MEASURES = {
+  "width": on_host(handwriting.width),
+  "slant": on_host(handwriting.slant),
+}
 
 
 def decode_all(

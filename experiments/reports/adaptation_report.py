@@ -17,20 +17,20 @@ import rich.table
 from ml_collections import ConfigDict
 
 from experiments import build
+from experiments.build.imports import named_modules
+from experiments.cli.provenance import provenance
 from experiments.evaluate import one_accuracy
 from experiments.examples import spread_examples
-from experiments.imports import named_modules
-from experiments.provenance import provenance
 from experiments.run import Run, load_run
 from robust_jax import parallel
+from robust_jax.as_numpy_fn import on_host
 from robust_jax.data.concatenate import concatenate
-from robust_jax.evaluation.a_distance import a_distance
-from robust_jax.evaluation.domain_curves import Curve, draw_domain_curves
-from robust_jax.evaluation.feature_map import draw_feature_maps
-from robust_jax.evaluation.report import print_table, write_json
-from robust_jax.evaluation.reverse_validation import reverse_validation
-from robust_jax.models.adapted import Adapted
-from robust_jax.on_host import on_host
+from robust_jax.models.inference import Adapted
+from robust_jax.plotting.domain_curves import Curve, draw_domain_curves
+from robust_jax.plotting.evaluation import print_table, write_json
+from robust_jax.plotting.feature_map import draw_feature_maps
+from robust_jax.probes.a_distance import a_distance
+from robust_jax.probes.reverse_validation import reverse_validation
 from robust_jax.training.progress import Progress
 
 _NUM_PROBED = 2000

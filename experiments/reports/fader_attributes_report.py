@@ -12,11 +12,11 @@ from ml_collections import ConfigDict
 from experiments.examples import Examples
 from experiments.reports._beside_control import beside_control
 from experiments.reports._redraw import MEASURES, decode_all, of_many_styles
-from robust_jax.evaluation import report
-from robust_jax.evaluation.draw_redrawings import draw_redrawings
-from robust_jax.evaluation.linear_probe import linear_probe
-from robust_jax.evaluation.mlp_probe import mlp_probe
-from robust_jax.models.autoencoder import Autoencoder
+from robust_jax.models.inference import Autoencoder
+from robust_jax.plotting import evaluation
+from robust_jax.plotting.attribute_swaps import draw_redrawings
+from robust_jax.probes.linear_probe import linear_probe
+from robust_jax.probes.mlp_probe import mlp_probe
 
 # An attribute from absent (0) to present (1), and beyond both.
 _LEVELS = np.round(np.arange(-0.5, 1.75, 0.25), 2)
@@ -57,9 +57,9 @@ def fader_attributes_report(
   thresholds = config.task.attributes.to_dict()
   measure = functools.partial(_measure, thresholds)
   result, run, test = beside_control(path, config, num_examples, measure)
-  report.write_json(path / "report.json", result)
+  evaluation.write_json(path / "report.json", result)
   _draw(path, run, thresholds, test)
-  report.print_table(_table(result))
+  evaluation.print_table(_table(result))
   return result
 
 

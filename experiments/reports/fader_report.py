@@ -13,12 +13,12 @@ from experiments import build
 from experiments.examples import Examples
 from experiments.reports._beside_control import beside_control
 from experiments.reports._redraw import MEASURES, decode_all, of_many_styles
-from robust_jax.evaluation import report
-from robust_jax.evaluation.draw_redrawings import draw_redrawings
-from robust_jax.evaluation.linear_probe import linear_probe
-from robust_jax.evaluation.mlp_probe import mlp_probe
-from robust_jax.evaluation.redrawing import redrawing
-from robust_jax.models.autoencoder import Autoencoder
+from robust_jax.models.inference import Autoencoder
+from robust_jax.plotting import evaluation
+from robust_jax.plotting.attribute_swaps import draw_redrawings
+from robust_jax.probes.attribute_swap import redrawing
+from robust_jax.probes.linear_probe import linear_probe
+from robust_jax.probes.mlp_probe import mlp_probe
 
 # Label vectors between one class (0) and another (1), and beyond both.
 _WEIGHTS = np.round(np.arange(-0.5, 1.75, 0.25), 2)
@@ -60,9 +60,9 @@ def fader_report(
   measure = functools.partial(_measure, num_classes)
   result, run, test = beside_control(path, config, num_examples, measure)
   result["chance"] = float(np.bincount(test.y).max() / len(test.y))
-  report.write_json(path / "report.json", result)
+  evaluation.write_json(path / "report.json", result)
   _draw(path, run, num_classes, test)
-  report.print_table(_table(result))
+  evaluation.print_table(_table(result))
   return result
 
 

@@ -5,7 +5,7 @@ from jax.typing import DTypeLike
 
 from robust_jax.adaptation.adversary import domain_game
 from robust_jax.adaptation.records import Alignment
-from robust_jax.models.domain_classifier import DomainClassifier
+from robust_jax.models.dann.domain_classifier import DomainClassifier
 
 
 def dann(

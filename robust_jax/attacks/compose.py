@@ -8,7 +8,6 @@ import jax
 from robust_jax import checks
 from robust_jax.attacks.standalone import standalone
 from robust_jax.objective import of_model
-from robust_jax.on_cpu import canonicalize_on_cpu
 from robust_jax.types import (
   Attack,
   Key,
@@ -18,6 +17,7 @@ from robust_jax.types import (
   PyTree,
   Search,
 )
+from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 
 
 def compose(

@@ -5,7 +5,7 @@ import jax
 from robust_jax import losses, search
 from robust_jax.attacks.compose import compose
 from robust_jax.attacks.standalone import standalone
-from robust_jax.attacks.surrogates import diverse
+from robust_jax.models.surrogates import diverse
 from robust_jax.perturbations.linf import linf
 from robust_jax.types import Array, Attack, Key, LogitsFn, Objective
 

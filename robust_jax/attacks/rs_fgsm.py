@@ -4,10 +4,10 @@ import jax
 
 from robust_jax import losses
 from robust_jax.attacks.standalone import standalone
-from robust_jax.on_cpu import canonicalize_on_cpu
 from robust_jax.perturbations.linf import linf
 from robust_jax.search import ascent
 from robust_jax.types import Array, Attack, Key, LogitsFn
+from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 
 
 def rs_fgsm(eps: Array | float, *, step_size: Array | float = 1.25) -> Attack:

@@ -12,9 +12,9 @@ import optax
 
 from robust_jax import checks, losses
 from robust_jax.black_box.queries import Predict, labels_of
-from robust_jax.models.frozen import frozen
-from robust_jax.on_cpu import canonicalize_on_cpu
+from robust_jax.models.inference import frozen
 from robust_jax.types import Key, LogitsFn
+from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 
 
 class Substitute(NamedTuple):

@@ -6,9 +6,9 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from robust_jax.data.dataset import Dataset
-from robust_jax.data.find_builder import find_builder, is_prepared, own_builder
 from robust_jax.data.images import image_dataset
 from robust_jax.data.prepare import check_readable, prepare
+from robust_jax.data.tfds import find_builder, is_prepared, own_builder
 
 
 def load(

@@ -6,7 +6,7 @@ import io
 
 import tensorflow_datasets as tfds
 
-from robust_jax.data.find_builder import find_builder, is_prepared, own_builder
+from robust_jax.data.tfds import find_builder, is_prepared, own_builder
 
 # What TFDS writes its own data sets with; it does not say that it needs the
 # second.

@@ -6,7 +6,7 @@ import numpy as np
 
 from robust_jax import losses, metrics
 from robust_jax.evaluators._information import information, information_sums
-from robust_jax.models.adapted import Adapted
+from robust_jax.models.inference import Adapted
 from robust_jax.types import Batch, Evaluator, Key, Metrics
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 
 from robust_jax import checks
+from robust_jax.games.player_step import turn
 from robust_jax.games.players import (
   GameState,
   Losses,
@@ -17,7 +18,6 @@ from robust_jax.games.players import (
   same_names,
   stacked,
 )
-from robust_jax.games.turn import turn
 
 
 def alternating(

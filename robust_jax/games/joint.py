@@ -14,7 +14,7 @@ from robust_jax.games.players import (
   identity,
   initialiser,
 )
-from robust_jax.on_cpu import canonicalize_on_cpu
+from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 
 
 def joint(

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from robust_jax.on_cpu import canonicalize_on_cpu
 from robust_jax.types import Array, PyTree
+from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 
 Params = dict[str, PyTree]
 """The parameters of all players, by name."""

@@ -7,18 +7,17 @@ field of the module. Layers compute in the module's `dtype`, all but the last,
 whose input and output are float32: logits keep their digits.
 """
 
-from robust_jax.models.bag_of_words import BagOfWords
-from robust_jax.models.dann_mnist import DannMnist
-from robust_jax.models.dann_svhn import DannSvhn
-from robust_jax.models.domain_classifier import DomainClassifier
-from robust_jax.models.fader_autoencoder import FaderAutoencoder
-from robust_jax.models.madry_cnn import MadryCNN
-from robust_jax.models.mlp import MLP
-from robust_jax.models.preact_resnet import PreActResNet
-from robust_jax.models.small_cnn import SmallCNN
-from robust_jax.models.vector_discriminator import VectorDiscriminator
-from robust_jax.models.vector_generator import VectorGenerator
-from robust_jax.models.wide_resnet import WideResNet
+from robust_jax.models.autoencoders.fader_autoencoder import FaderAutoencoder
+from robust_jax.models.classifiers.madry_cnn import MadryCNN
+from robust_jax.models.classifiers.mlp import MLP
+from robust_jax.models.classifiers.preact_resnet import PreActResNet
+from robust_jax.models.classifiers.small_cnn import SmallCNN
+from robust_jax.models.classifiers.wide_resnet import WideResNet
+from robust_jax.models.dann.dann_mnist import DannMnist
+from robust_jax.models.dann.dann_svhn import DannSvhn
+from robust_jax.models.dann.domain_classifier import DomainClassifier
+from robust_jax.models.gan.vectors import VectorDiscriminator, VectorGenerator
+from robust_jax.models.text.bag_of_words import BagOfWords
 
 __all__ = [
   "MLP",

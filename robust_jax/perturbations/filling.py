@@ -7,9 +7,8 @@ that XLA's CPU backend is slow at.
 import jax
 import jax.numpy as jnp
 
-from robust_jax.kth_largest import needed
-from robust_jax.rows import row_sum
 from robust_jax.types import Array
+from robust_jax.xla_cpu.reductions import needed, row_sum
 
 # A level at which everything that can be filled is full.
 _FULL = 1e30

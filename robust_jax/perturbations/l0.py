@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from robust_jax import checks, pixels
-from robust_jax.perturbations import box
+from robust_jax import checks
+from robust_jax.perturbations import box, pixels
 from robust_jax.perturbations.ranking import largest_mask
 from robust_jax.types import Array, Key, PerturbationSet
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from robust_jax import checks
-from robust_jax.perturbations import lattice
+from robust_jax.perturbations import _grid as lattice
 from robust_jax.types import Array, Grid, Key, PerturbationSet
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # Rec. 601

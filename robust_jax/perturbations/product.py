@@ -2,7 +2,7 @@
 
 import jax
 
-from robust_jax import first_order
+from robust_jax.perturbations import first_order
 from robust_jax.types import Array, Grid, Key, PerturbationSet, PyTree
 
 

@@ -3,9 +3,8 @@
 import jax
 import jax.numpy as jnp
 
-from robust_jax.kth_largest import kth_largest
-from robust_jax.rows import row_sum
 from robust_jax.types import Array
+from robust_jax.xla_cpu.reductions import kth_largest, row_sum
 
 
 def largest_mask(scores: Array, k: Array | int) -> Array:

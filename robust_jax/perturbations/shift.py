@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from robust_jax import checks
-from robust_jax.perturbations import bilinear, lattice
+from robust_jax.perturbations import _grid as lattice
+from robust_jax.perturbations import bilinear
 from robust_jax.types import Array, Grid, Key, PerturbationSet
 
 _AXES = {

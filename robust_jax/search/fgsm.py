@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from robust_jax import first_order, tree
+from robust_jax import tree
+from robust_jax.perturbations import first_order
 from robust_jax.search import ascent
 from robust_jax.types import Array, Key, PerturbationSet, SearchResult
 

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import jax
 
-from robust_jax import checks, first_order, tree
+from robust_jax import checks, tree
+from robust_jax.perturbations import first_order
 from robust_jax.search import ascent
 from robust_jax.types import Array, Key, PerturbationSet, PyTree, SearchResult
 

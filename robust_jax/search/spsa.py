@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import jax
 
-from robust_jax.search.finite_differences import ascend
+from robust_jax.search._finite_differences import ascend
 from robust_jax.search.steps import Direction
 from robust_jax.types import Array, Key, PerturbationSet, SearchResult
 

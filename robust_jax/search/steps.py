@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from robust_jax import first_order, tree
+from robust_jax import tree
+from robust_jax.perturbations import first_order
 from robust_jax.types import Array, PerturbationSet, PyTree
 
 Direction = Literal["steepest", "normalised", "adam"]

@@ -4,11 +4,9 @@ import dataclasses
 
 import numpy as np
 
-from robust_jax.statistics.holm import holm
-from robust_jax.statistics.mcnemar import mcnemar
-from robust_jax.statistics.mixtures import OVERALL, mixtures
+from robust_jax.statistics.hypothesis_tests import holm, mcnemar, sign_flip_test
 from robust_jax.statistics.outcomes import Outcomes
-from robust_jax.statistics.sign_flip_test import sign_flip_test
+from robust_jax.statistics.weighted_averages import OVERALL, mixtures
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,24 +4,21 @@ import dataclasses
 
 import numpy as np
 
-from robust_jax.statistics.bootstrap import Method, bootstrap
+from robust_jax.statistics.bootstrap import Method, bootstrap, widen_if_flat
 from robust_jax.statistics.compare_classes import (
   ClassDifference,
   compare_classes,
 )
-from robust_jax.statistics.holm import holm
-from robust_jax.statistics.mcnemar import mcnemar
-from robust_jax.statistics.mixtures import (
+from robust_jax.statistics.hypothesis_tests import holm, mcnemar, sign_flip_test
+from robust_jax.statistics.outcomes import Outcomes
+from robust_jax.statistics.proportions import compare_shares
+from robust_jax.statistics.verdict import Difference, verdict
+from robust_jax.statistics.weighted_averages import (
   OVERALL,
   lost_share,
   lost_table,
   mixtures,
 )
-from robust_jax.statistics.outcomes import Outcomes
-from robust_jax.statistics.shares import compare_shares
-from robust_jax.statistics.sign_flip_test import sign_flip_test
-from robust_jax.statistics.verdict import Difference, verdict
-from robust_jax.statistics.widen_if_flat import widen_if_flat
 
 ACCURACIES = {
   "clean": "clean accuracy",

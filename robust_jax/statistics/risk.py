@@ -11,8 +11,10 @@ from robust_jax.statistics.bootstrap import (
   Estimate,
   Method,
   bootstrap,
+  widen_if_flat,
 )
-from robust_jax.statistics.mixtures import (
+from robust_jax.statistics.outcomes import MINIMUM_FUNCTIONALITY, Outcomes
+from robust_jax.statistics.weighted_averages import (
   OVERALL,
   Key,
   Mixtures,
@@ -20,8 +22,6 @@ from robust_jax.statistics.mixtures import (
   lost_table,
   mixtures,
 )
-from robust_jax.statistics.outcomes import MINIMUM_FUNCTIONALITY, Outcomes
-from robust_jax.statistics.widen_if_flat import widen_if_flat
 
 
 @dataclasses.dataclass(frozen=True)

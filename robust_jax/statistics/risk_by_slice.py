@@ -5,15 +5,19 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from robust_jax.statistics.bootstrap import Estimate, Method, bootstrap
-from robust_jax.statistics.mixtures import (
+from robust_jax.statistics.bootstrap import (
+  Estimate,
+  Method,
+  bootstrap,
+  widen_if_flat,
+)
+from robust_jax.statistics.outcomes import Outcomes
+from robust_jax.statistics.weighted_averages import (
   OVERALL,
   lost_share,
   lost_table,
   mixtures,
 )
-from robust_jax.statistics.outcomes import Outcomes
-from robust_jax.statistics.widen_if_flat import widen_if_flat
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from robust_jax.models.batch_norm import batch_norm
+from robust_jax.models.layers import batch_norm
 from robust_jax.types import Array, Batch, Task
 
 NUM_CLASSES = 3

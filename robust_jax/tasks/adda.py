@@ -12,11 +12,10 @@ from robust_jax.adaptation import dann
 from robust_jax.adaptation.records import Alignment, View
 from robust_jax.evaluators.adaptation import adaptation
 from robust_jax.games import alternating
-from robust_jax.games.at_step import at_step
+from robust_jax.games.player_step import turn
 from robust_jax.games.players import GameState, same_names
-from robust_jax.games.turn import turn
-from robust_jax.models.adapted import Adapted
-from robust_jax.models.split import split
+from robust_jax.games.schedules import at_step
+from robust_jax.models.inference import Adapted, split
 from robust_jax.tasks._example import Example, TinyNet, two_domains
 from robust_jax.tasks.two_domains import (
   feature_layers,

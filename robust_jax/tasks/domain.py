@@ -12,12 +12,12 @@ from robust_jax import checks, lookup, parallel
 from robust_jax.adaptation import dann
 from robust_jax.adaptation.records import Alignment, View
 from robust_jax.evaluators.adaptation import adaptation
-from robust_jax.games.at_step import at_step
 from robust_jax.games.grad_reverse import grad_reverse
 from robust_jax.games.joint import joint
 from robust_jax.games.players import GameState
-from robust_jax.models.adapted import Adapted
-from robust_jax.ramp import ramp as ramp_at
+from robust_jax.games.schedules import at_step
+from robust_jax.models.inference import Adapted
+from robust_jax.schedules import ramp as ramp_at
 from robust_jax.tasks._example import Example, TinyNet, two_domains
 from robust_jax.tasks.two_domains import (
   adapted,
@@ -67,7 +67,7 @@ def domain(
     alignment: what is aligned and how.
     num_steps: planned length of the run, over which the ramp is stretched.
     weight: the final lam.
-    ramp: its growth, see `robust_jax.ramp`.
+    ramp: its growth, see `robust_jax.schedules`.
     solver: of the game with an adversary: "reversal" of the gradient, in one
       backward pass, or the name of a solver in `games`.
     batch_norm: whose statistics BatchNorm uses: "none" where the model has

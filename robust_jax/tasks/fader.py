@@ -8,15 +8,14 @@ import optax
 from jax.typing import DTypeLike
 
 from robust_jax import checks, metrics, parallel
-from robust_jax.games.at_step import at_step
+from robust_jax.games.player_step import turn
 from robust_jax.games.players import GameState, same_names
-from robust_jax.games.turn import turn
-from robust_jax.models.autoencoder import Autoencoder
-from robust_jax.models.fader_autoencoder import FaderAutoencoder
-from robust_jax.models.frozen import frozen
-from robust_jax.models.mlp import MLP
-from robust_jax.ramp import ramp as ramp_at
-from robust_jax.tasks import label_kinds
+from robust_jax.games.schedules import at_step
+from robust_jax.models.autoencoders.fader_autoencoder import FaderAutoencoder
+from robust_jax.models.classifiers.mlp import MLP
+from robust_jax.models.inference import Autoencoder, frozen
+from robust_jax.schedules import ramp as ramp_at
+from robust_jax.tasks import label_types
 from robust_jax.tasks._example import (
   IMAGE_SHAPE,
   NUM_CLASSES,
@@ -225,15 +224,15 @@ def _kind(model, attributes):
         f"attributes = {sorted(attributes)} for a model of classes: give it "
         f"num_attributes = {len(attributes)}."
       )
-    return label_kinds.classes(model.num_classes)
+    return label_types.classes(model.num_classes)
   if not attributes:
-    return label_kinds.attributes(model.num_attributes)
+    return label_types.attributes(model.num_attributes)
   if len(attributes) != model.num_attributes:
     raise ValueError(
       f"attributes = {sorted(attributes)} for a model of num_attributes = "
       f"{model.num_attributes}: wanted as many."
     )
-  return label_kinds.measured(attributes)
+  return label_types.measured(attributes)
 
 
 def _squared_error(a, b):

@@ -9,12 +9,10 @@ import optax
 
 from robust_jax import checks, metrics, parallel
 from robust_jax.games import alternating
-from robust_jax.games.at_step import at_step
 from robust_jax.games.players import GameState, same_names
-from robust_jax.models.frozen import frozen
-from robust_jax.models.generator import Generator
-from robust_jax.models.vector_discriminator import VectorDiscriminator
-from robust_jax.models.vector_generator import VectorGenerator
+from robust_jax.games.schedules import at_step
+from robust_jax.models.gan.vectors import VectorDiscriminator, VectorGenerator
+from robust_jax.models.inference import Generator, frozen
 from robust_jax.tasks._example import Example
 from robust_jax.types import Array, Batch, Key, PyTree, State, Task
 

@@ -7,12 +7,11 @@ import optax
 
 from robust_jax import checks, parallel
 from robust_jax.evaluators.adaptation import adaptation
-from robust_jax.games.at_step import at_step
 from robust_jax.games.joint import joint
+from robust_jax.games.player_step import turn
 from robust_jax.games.players import GameState
-from robust_jax.games.turn import turn
-from robust_jax.models.adapted import Adapted
-from robust_jax.models.split import SplitModel
+from robust_jax.games.schedules import at_step
+from robust_jax.models.inference import Adapted, SplitModel
 from robust_jax.tasks._example import Example, TinyNet, two_domains
 from robust_jax.tasks.two_domains import (
   Pass,

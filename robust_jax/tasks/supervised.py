@@ -10,7 +10,7 @@ import optax
 from robust_jax import metrics, parallel, scores
 from robust_jax.evaluators.robustness import robustness
 from robust_jax.gradients.identity import identity
-from robust_jax.models.frozen import frozen
+from robust_jax.models.inference import frozen
 from robust_jax.tasks._example import Example, TinyNet, one_domain
 from robust_jax.training_losses.erm import erm
 from robust_jax.training_losses.forward import model_forward

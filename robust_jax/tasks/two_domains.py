@@ -15,8 +15,7 @@ import jax.numpy as jnp
 
 from robust_jax import losses, metrics
 from robust_jax.adaptation.records import View
-from robust_jax.models.adapted import Adapted
-from robust_jax.models.split import split
+from robust_jax.models.inference import Adapted, split
 from robust_jax.types import Array, Batch, Key, Metrics, PyTree
 
 MODES = ("none", "joint", "separate")

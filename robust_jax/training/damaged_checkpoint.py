@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Iterator
 
 from robust_jax import parallel
-from robust_jax.read_json import read_json
+from robust_jax.files import read_json
 
 
 class DamagedError(Exception):

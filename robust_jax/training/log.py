@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import tensorboardX
 
 from robust_jax import parallel
-from robust_jax.whole_file import naming, whole_file
+from robust_jax.files import naming, whole_file
 
 
 class Log:

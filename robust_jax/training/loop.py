@@ -13,12 +13,12 @@ from robust_jax import checks, parallel
 from robust_jax import metrics as masked
 from robust_jax.data.loader import Loader, num_rows
 from robust_jax.training.checkpoint import Checkpoints
+from robust_jax.training.evaluate import one_pass
 from robust_jax.training.interrupt import interrupt
 from robust_jax.training.log import Log
 from robust_jax.training.monitor import Monitor
-from robust_jax.training.one_pass import one_pass
-from robust_jax.training.outcome import Outcome, read_outcome, write_outcome
 from robust_jax.training.progress import Progress
+from robust_jax.training.result import Outcome, read_outcome, write_outcome
 from robust_jax.types import Key, Metrics, State, Task
 
 

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import checks, losses
-from robust_jax.training_losses._cross_entropy import cross_entropy
+from robust_jax.training_losses._common import cross_entropy
 from robust_jax.types import (
   Augmentation,
   Batch,

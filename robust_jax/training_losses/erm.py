@@ -1,6 +1,6 @@
 """Empirical risk minimization (ERM): the mean loss of the training data."""
 
-from robust_jax.training_losses._cross_entropy import cross_entropy
+from robust_jax.training_losses._common import cross_entropy
 from robust_jax.types import (
   Batch,
   Forward,

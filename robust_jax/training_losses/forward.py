@@ -2,9 +2,9 @@
 
 import flax.linen as nn
 
-from robust_jax.models.frozen import frozen
-from robust_jax.on_cpu import canonicalize_on_cpu
+from robust_jax.models.inference import frozen
 from robust_jax.types import Forward, Key, PyTree, State
+from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 
 
 def model_forward(model: nn.Module, params: PyTree, state: State) -> Forward:

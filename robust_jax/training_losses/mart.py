@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import checks, losses, metrics
-from robust_jax.training_losses._attacked import attacked
+from robust_jax.training_losses._common import attacked
 from robust_jax.types import (
   Array,
   Attack,

@@ -4,8 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import checks
-from robust_jax.training_losses._attacked import attacked
-from robust_jax.training_losses._cross_entropy import cross_entropy
+from robust_jax.training_losses._common import attacked, cross_entropy
 from robust_jax.training_losses.erm import erm
 from robust_jax.types import (
   Attack,

@@ -3,8 +3,7 @@
 import jax
 
 from robust_jax import checks, losses, metrics
-from robust_jax.training_losses._attacked import attacked
-from robust_jax.training_losses._cross_entropy import cross_entropy
+from robust_jax.training_losses._common import attacked, cross_entropy
 from robust_jax.types import (
   Attack,
   Batch,

@@ -18,9 +18,9 @@ from pyautoattack import autopgd_base, fab_base, fab_projections  # noqa: E402
 from pyautoattack.square import SquareAttack  # noqa: E402
 
 from robust_jax import losses, perturbations  # noqa: E402
-from robust_jax.attacks.apgd_l1 import sparse_ascent  # noqa: E402
-from robust_jax.attacks.fab import boundary_to_rank, walk  # noqa: E402
-from robust_jax.attacks.hyperplane import to_hyperplane  # noqa: E402
+from robust_jax.attacks.autoattack.apgd_l1 import sparse_ascent  # noqa: E402
+from robust_jax.attacks.minimal_norm._hyperplane import to_hyperplane  # noqa: E402
+from robust_jax.attacks.minimal_norm.fab import boundary_to_rank, walk  # noqa: E402
 from robust_jax.search import window  # noqa: E402
 from robust_jax.search.apgd import apgd, checkpoints  # noqa: E402
 

@@ -16,13 +16,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments.compare import compare
-from robust_jax.adapters.ask import Predict
-from robust_jax.adapters.dataset_images import DatasetImages
-from robust_jax.adapters.jax_predictor import jax_predictor
+from experiments.compare.run import compare
+from robust_jax.comparison.model import Entrant
+from robust_jax.comparison.predictors.jax_predictor import jax_predictor
+from robust_jax.comparison.predictors.predict import Predict
 from robust_jax.data.load import load
-from robust_jax.evaluation.entrant import Entrant
-from robust_jax.models.frozen import frozen
+from robust_jax.data.readers.dataset_images import DatasetImages
+from robust_jax.models.inference import frozen
 from tests.benchmarks.torch_network import torch_network
 from tests.benchmarks.trained import trained
 

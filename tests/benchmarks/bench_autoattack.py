@@ -17,11 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from robust_jax import losses
-from robust_jax.attacks import suite
-from robust_jax.attacks.autoattack import in_ball, stages
-from robust_jax.canonical import canonicalize
+from robust_jax.attacks.autoattack import suite
+from robust_jax.attacks.autoattack.autoattack import in_ball, stages
 from robust_jax.data.load import load
-from robust_jax.models.frozen import frozen
+from robust_jax.models.inference import frozen
+from robust_jax.xla_cpu.canonicalize import canonicalize
 from tests.benchmarks.clock import least_seconds
 from tests.benchmarks.torch_network import to_torch, torch_network
 from tests.benchmarks.trained import trained

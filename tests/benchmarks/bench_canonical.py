@@ -14,7 +14,7 @@ import numpy as np
 from flax import linen as nn
 from jax import lax
 
-from robust_jax.canonical import canonicalize
+from robust_jax.xla_cpu.canonicalize import canonicalize
 from tests.benchmarks.clock import least_seconds, report
 
 LENGTH = 3

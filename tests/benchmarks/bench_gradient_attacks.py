@@ -18,7 +18,7 @@ import numpy as np
 
 from robust_jax import attacks, losses, perturbations, search
 from robust_jax.data.load import load
-from robust_jax.models.frozen import frozen
+from robust_jax.models.inference import frozen
 from tests.benchmarks.clock import least_seconds
 from tests.benchmarks.torch_network import to_torch, torch_network
 from tests.benchmarks.trained import trained

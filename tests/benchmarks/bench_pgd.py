@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import attacks, lookup, losses, perturbations, search
-from robust_jax.canonical import canonicalize
+from robust_jax.xla_cpu.canonicalize import canonicalize
 from tests.benchmarks.clock import least_seconds, report, report_rate
 from tests.benchmarks.torch_network import to_torch, torch_network
 

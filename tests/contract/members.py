@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import attacks, lookup, losses, perturbations, search
-from robust_jax.attacks.adversarial_patch import anywhere
 from robust_jax.attacks.cost import passes
+from robust_jax.attacks.universal.adversarial_patch import anywhere
 from robust_jax.types import Array, Attack, PerturbationSet, PyTree
 
 SETS = lookup.members("perturbations")

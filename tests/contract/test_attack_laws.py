@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from robust_jax import attacks, lookup, losses, search
+from robust_jax.as_numpy_fn import on_host
 from robust_jax.black_box.queries import BlackBoxAttack
-from robust_jax.on_host import on_host
 from robust_jax.types import Attack
 from tests.contract.members import (
   ATTACKS,

@@ -7,12 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from robust_jax import lookup, perturbations
-from robust_jax.data import augmentation
+from robust_jax import augmentation, lookup, perturbations
 from tests.contract.samples import called
 
-AUGMENTATIONS = "data.augmentation"
-MIXINGS = "data.mixing"
+AUGMENTATIONS = "augmentation"
+MIXINGS = "augmentation.mixing"
 # What factories have no default of; a cheap one of each kind.
 SAMPLES = {
   "augmentation": augmentation.flip(),

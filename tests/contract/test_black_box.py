@@ -15,7 +15,7 @@ import pytest
 from robust_jax import lookup
 from robust_jax.black_box.queries import BlackBoxAttack
 from robust_jax.black_box.train_substitute import Substitute
-from robust_jax.models.mlp import MLP
+from robust_jax.models.classifiers.mlp import MLP
 from tests.contract.samples import called
 
 PACKAGE = "black_box"

@@ -8,10 +8,11 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from experiments import build, runs, sections
+from experiments import build, runs
+from experiments.build import sections
 from experiments.run import load_run
 from robust_jax.data.images import image_shape
-from robust_jax.models.frozen import frozen
+from robust_jax.models.inference import frozen
 from robust_jax.training import log, loop
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from robust_jax import lookup, metrics
-from robust_jax.models.adapted import Adapted
-from robust_jax.models.split import SplitModel
+from robust_jax.models.inference import Adapted, SplitModel
 from robust_jax.tasks._example import NUM_CLASSES, one_domain, two_domains
 from tests.contract.samples import called, first_accepted
 

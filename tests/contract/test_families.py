@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from robust_jax import lookup
-from robust_jax.corruptions.base import SEVERITIES
-from robust_jax.evaluation.transformation import (
+from robust_jax.comparison.transformation import (
   Family,
   image_number,
   transformed,
 )
+from robust_jax.corruptions.base import SEVERITIES
 
-PACKAGE = "evaluation.families"
+PACKAGE = "comparison.families"
 FAMILIES = lookup.members(PACKAGE)
 B = 4
 # The first that a family is for; it may want images like MNIST's.

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robust_jax import first_order, tree
+from robust_jax import tree
+from robust_jax.perturbations import first_order
 from tests.contract.members import (
   SETS,
   channels_of,

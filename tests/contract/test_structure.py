@@ -13,42 +13,43 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # package.
 LAYERS = [
   ["types"],
+  ["checks", "distributed", "files", "objective", "precision", "xla_cpu"],
   [
-    "checks",
-    "computed_once",
-    "fast_convolution",
-    "objective",
-    "precision",
-    "rendezvous",
-    "rows",
-    "shorten_messages",
-  ],
-  [
-    "identity",
-    "joining",
+    "bounded_jit",
+    "fingerprint",
     "lookup",
     "losses",
     "metrics",
     "parallel",
-    "ramp",
+    "schedules",
     "scores",
+    "statistics",
     "tree",
-    "canonical",
-    "read_json",
-    "whole_file",
   ],
-  ["bounded_jit", "first_order", "on_cpu", "kth_largest", "pixels"],
-  ["on_host"],
-  ["corruptions"],
-  ["games", "models", "perturbations", "search"],
-  ["data"],
-  ["adaptation", "attacks", "black_box", "defenses"],
-  ["adapters", "evaluators", "gradients", "statistics", "training_losses"],
+  ["as_numpy_fn"],
+  ["corruptions", "games", "models", "perturbations"],
+  ["search"],
+  ["attacks", "black_box"],
+  ["adaptation", "augmentation", "defenses"],
+  ["data", "evaluators", "gradients", "training_losses"],
   ["tasks"],
   ["training"],
-  ["evaluation"],
+  ["gradient_masking", "plotting", "probes"],
+  ["comparison"],
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+# Modules under 30 lines, which have no neighbour to be merged with.
+SMALL = {
+  "adaptation/source_only",
+  "augmentation/perturb",
+  "comparison/predictors/by_shape",
+  "corruptions/sequences/suites",
+  "corruptions/windows",
+  "gradients/identity",
+  "plotting/line_style",
+  "training_losses/_common",
+  "xla_cpu/materialize",
+}
 FILES = sorted((ROOT / "robust_jax").rglob("*.py"))
 COMMANDS = sorted((ROOT / "experiments").rglob("*.py"))
 
@@ -129,9 +130,30 @@ def test_commands_import_each_other_in_no_circle():
   graphlib.TopologicalSorter(needs).prepare()
 
 
+def test_helpers_with_an_underscore_stay_in_their_package():
+  for path in [*FILES, *COMMANDS]:
+    package = ".".join(path.parent.relative_to(ROOT).parts)
+    for name in _imports(path):
+      parts = name.split(".")
+      private = [i for i, part in enumerate(parts) if part.startswith("_")]
+      if private and parts[0] in ("robust_jax", "experiments"):
+        home = ".".join(parts[: private[0]])
+        assert f"{package}.".startswith(f"{home}."), f"{path} imports {name}"
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda p: "/".join(_parts(p)))
-def test_modules_are_short(path):
-  assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
+def test_modules_are_short_but_not_crumbs(path):
+  length = len(path.read_text(encoding="utf-8").splitlines())
+  assert length <= 300
+  if path.name != "__init__.py":
+    small = "/".join(_parts(path)) in SMALL
+    assert small == (length < 30), f"{length} lines"
+
+
+def test_folders_hold_25_modules_at_most():
+  for folder in {path.parent for path in [*FILES, *COMMANDS]}:
+    modules = [p for p in folder.glob("*.py") if p.name != "__init__.py"]
+    assert len(modules) <= 25, folder
 
 
 def test_one_file_speaks_of_devices():
@@ -140,5 +162,5 @@ def test_one_file_speaks_of_devices():
     text = path.read_text(encoding="utf-8")
     if path.name != "parallel.py":
       assert not any(word in text for word in words), path
-    if path.name != "joining.py":
+    if path.name != "join.py":
       assert "jax.distributed." not in text, path

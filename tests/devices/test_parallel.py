@@ -10,9 +10,9 @@ import pytest
 
 from robust_jax import attacks, losses, metrics, parallel, search
 from robust_jax import perturbations as sets
-from robust_jax.attacks import suite
+from robust_jax.attacks.autoattack import suite
 from robust_jax.evaluators.robustness import robustness
-from robust_jax.models.batch_norm import batch_norm
+from robust_jax.models.layers import batch_norm
 from robust_jax.tasks.supervised import supervised
 from robust_jax.training.averages import ema
 from robust_jax.training_losses.erm import erm

@@ -1,6 +1,6 @@
 """A family of changes that takes no time."""
 
-from robust_jax.evaluation.transformation import Family, Transformation
+from robust_jax.comparison.transformation import Family, Transformation
 
 
 def darker(shapes):

@@ -8,11 +8,11 @@ import pytest
 from ml_collections import ConfigDict
 
 from experiments import build, runs, workdir
-from experiments.adaptation_methods import main
 from experiments.configs import adaptation
 from experiments.configs.domain import digits_dann
 from experiments.origin import origin
 from experiments.reports.adaptation_report import RULES
+from experiments.studies.adaptation_methods import main
 from robust_jax.training import loop
 
 

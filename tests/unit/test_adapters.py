@@ -6,16 +6,19 @@ import PIL.Image
 import pytest
 import scipy.special
 
-from robust_jax.adapters.ask import ask
-from robust_jax.adapters.dataset_images import DatasetImages
-from robust_jax.adapters.image_folder import ImageFolder
-from robust_jax.adapters.image_reader import Sample
-from robust_jax.adapters.jax_predictor import jax_predictor
-from robust_jax.adapters.npz_images import NpzImages
-from robust_jax.adapters.read_answers import read_answers
-from robust_jax.adapters.stored_answers import StoredAnswers, write_answers
-from robust_jax.adapters.survey import survey
+from robust_jax.comparison.predictors.jax_predictor import jax_predictor
+from robust_jax.comparison.predictors.predict import ask
+from robust_jax.comparison.predictors.read_outputs import read_answers
+from robust_jax.comparison.predictors.stored_outputs import (
+  StoredAnswers,
+  write_answers,
+)
 from robust_jax.data.images import image_dataset
+from robust_jax.data.readers.dataset_images import DatasetImages
+from robust_jax.data.readers.image_folder import ImageFolder
+from robust_jax.data.readers.image_reader import Sample
+from robust_jax.data.readers.npz_images import NpzImages
+from robust_jax.data.readers.validate_dataset import survey
 from robust_jax.statistics.outcomes import (
   MINIMUM_FUNCTIONALITY,
   Condition,

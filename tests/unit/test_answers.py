@@ -7,16 +7,20 @@ import numpy as np
 import pytest
 import scipy.special
 
-from experiments.class_names import class_names
-from experiments.compare import compare
-from experiments.entrants import declared
-from experiments.open_images import open_images
-from experiments.per_model import per_model
-from robust_jax.adapters.array_images import ArrayImages
-from robust_jax.adapters.in_order import InOrder
-from robust_jax.adapters.read_answers import MEANING, Kind, read_answers
-from robust_jax.adapters.survey import survey
-from robust_jax.evaluation.entrant import Entrant
+from experiments.compare.class_names import class_names
+from experiments.compare.models import declared
+from experiments.compare.open_images import open_images
+from experiments.compare.per_model import per_model
+from experiments.compare.run import compare
+from robust_jax.comparison.model import Entrant
+from robust_jax.comparison.predictors.read_outputs import (
+  MEANING,
+  Kind,
+  read_answers,
+)
+from robust_jax.data.readers.array_images import ArrayImages
+from robust_jax.data.readers.in_order import InOrder
+from robust_jax.data.readers.validate_dataset import survey
 
 RNG = np.random.default_rng(0)
 

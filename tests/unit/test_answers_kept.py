@@ -11,20 +11,22 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from experiments import entrants as models
-from experiments.compare import compare
-from experiments.open_images import open_images
-from robust_jax.adapters.array_images import ArrayImages
+from experiments.compare import models
+from experiments.compare.open_images import open_images
+from experiments.compare.run import compare
+from robust_jax.comparison import _unfinished as unfinished
+from robust_jax.comparison import cases as catalogue
+from robust_jax.comparison import code_hash
+from robust_jax.comparison.extra_tests import system_noise
+from robust_jax.comparison.extra_tests.natural_shifts import NaturalShifts
+from robust_jax.comparison.extra_tests.system_noise import SystemNoise
+from robust_jax.comparison.load_images import held_images
+from robust_jax.comparison.model import CLEAN, Entrant
+from robust_jax.comparison.predict_with_model import ModelFailed
+from robust_jax.comparison.prediction_store import Answers
+from robust_jax.comparison.run_predictions import changed, collect
 from robust_jax.data.images import image_dataset
-from robust_jax.evaluation import catalogue, code_digest, unfinished
-from robust_jax.evaluation.answers import Answers
-from robust_jax.evaluation.ask_entrant import ModelFailed
-from robust_jax.evaluation.collect import changed, collect
-from robust_jax.evaluation.entrant import CLEAN, Entrant
-from robust_jax.evaluation.held_images import held_images
-from robust_jax.evaluation.sections import system_noise
-from robust_jax.evaluation.sections.natural_shifts import NaturalShifts
-from robust_jax.evaluation.sections.system_noise import SystemNoise
+from robust_jax.data.readers.array_images import ArrayImages
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (12, 9, 9, 1), np.uint8)
@@ -187,7 +189,7 @@ def test_code_of_ours_that_makes_images_is_followed(monkeypatch):
     return read(path)
 
   monkeypatch.setattr(pathlib.Path, "read_bytes", noted)
-  code_digest.code_digest("robust_jax.evaluation.transformation")
+  code_hash.code_digest("robust_jax.comparison.transformation")
   assert {"transformation.py", "random.py", "types.py"} <= seen
   assert "compare.py" not in seen
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from robust_jax import tree
-from robust_jax.attacks.apgd_l1 import apgd_l1, sparse_ascent
+from robust_jax.attacks.autoattack.apgd_l1 import apgd_l1, sparse_ascent
 from robust_jax.attacks.cost import passes
 from robust_jax.perturbations.l1 import l1
 from robust_jax.perturbations.l2 import l2

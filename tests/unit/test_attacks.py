@@ -8,8 +8,8 @@ import pytest
 from robust_jax import attacks, losses, search
 from robust_jax import perturbations as sets
 from robust_jax.attacks.cost import passes
-from robust_jax.models.frozen import frozen
-from robust_jax.models.small_cnn import SmallCNN
+from robust_jax.models.classifiers.small_cnn import SmallCNN
+from robust_jax.models.inference import frozen
 
 KEY = jax.random.key(0)
 X, Y = jnp.full((4, 3, 3, 1), 0.5), jnp.array([0, 1, 2, 0])

@@ -9,7 +9,7 @@ import pytest
 from experiments import audit as module
 from experiments import build
 from experiments.configs import common
-from robust_jax.models.frozen import frozen
+from robust_jax.models.inference import frozen
 
 
 class Attacked(Exception):

@@ -10,9 +10,8 @@ import PIL.ImageEnhance
 import PIL.ImageOps
 import pytest
 
-from robust_jax import lookup
-from robust_jax.data import augmentation, mixing
-from robust_jax.data.augmentation import operations
+from robust_jax import augmentation, lookup
+from robust_jax.augmentation import mixing, operations
 
 KEY = jax.random.key(3)
 

@@ -11,7 +11,8 @@ import scipy.special
 from flax import linen as nn
 from ml_collections import ConfigDict
 
-from experiments import build, sections
+from experiments import build
+from experiments.build import sections
 from experiments.configs.standard import cifar10_15k
 from robust_jax import losses, metrics, parallel
 from robust_jax.evaluators.robustness import robustness

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from robust_jax import attacks, losses, search, tree
-from robust_jax.attacks import autoattack, suite
-from robust_jax.attacks.autoattack import in_ball, stages
-from robust_jax.attacks.stage_identity import identity_of
+from robust_jax.attacks import autoattack
+from robust_jax.attacks.autoattack import suite
+from robust_jax.attacks.autoattack._stage_fingerprint import identity_of
+from robust_jax.attacks.autoattack.autoattack import in_ball, stages
 from robust_jax.perturbations.linf import linf
 
 KEY = jax.random.key(0)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from robust_jax import black_box as bb
-from robust_jax.on_host import on_host
+from robust_jax.as_numpy_fn import on_host
 
 KEY = jax.random.key(0)
 SHAPE = (6, 6, 1)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from experiments import build, sections
+from experiments import build
+from experiments.build import sections
 from experiments.configs import common
 from experiments.configs.gan import gaussian_ring
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jax import lax
 from jax.extend.core import Primitive
 
-from robust_jax.canonical import canonicalize
+from robust_jax.xla_cpu.canonicalize import canonicalize
 
 NHWC = ("NHWC", "HWIO", "NHWC")
 CONVOLUTIONS = {

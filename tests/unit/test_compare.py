@@ -18,22 +18,22 @@ import PIL.Image
 import pytest
 import rich.console
 
-from experiments.compare import compare
-from experiments.compare_gate import GateRequest
-from experiments.entrants import entrants
-from experiments.open_images import open_images
-from experiments.print_comparison import print_comparison
-from robust_jax.adapters.image_reader import Sample
-from robust_jax.adapters.jax_predictor import jax_predictor
-from robust_jax.adapters.stored_answers import write_answers
-from robust_jax.evaluation.answers import Answers
-from robust_jax.evaluation.ask_entrant import ModelFailed
-from robust_jax.evaluation.catalogue import catalogue
-from robust_jax.evaluation.collect import changed, collect
-from robust_jax.evaluation.comparison_table import comparison_table
-from robust_jax.evaluation.entrant import CLEAN, Entrant
-from robust_jax.evaluation.held_images import held_images
-from robust_jax.evaluation.sections.sequences import Sequences
+from experiments.compare.gate import GateRequest
+from experiments.compare.models import entrants
+from experiments.compare.open_images import open_images
+from experiments.compare.print import print_comparison
+from experiments.compare.run import compare
+from robust_jax.comparison.cases import catalogue
+from robust_jax.comparison.extra_tests.sequences import Sequences
+from robust_jax.comparison.load_images import held_images
+from robust_jax.comparison.model import CLEAN, Entrant
+from robust_jax.comparison.predict_with_model import ModelFailed
+from robust_jax.comparison.prediction_store import Answers
+from robust_jax.comparison.predictors.jax_predictor import jax_predictor
+from robust_jax.comparison.predictors.stored_outputs import write_answers
+from robust_jax.comparison.report.table import comparison_table
+from robust_jax.comparison.run_predictions import changed, collect
+from robust_jax.data.readers.image_reader import Sample
 from robust_jax.statistics.gate import Thresholds
 from tests.unit.command_line import command_line
 from tests.unit.whole_page import check_page

@@ -4,14 +4,14 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from experiments.compare import compare
-from robust_jax.adapters.image_reader import Sample
-from robust_jax.data.cifar10_15k import Cifar10_15k
-from robust_jax.evaluation.entrant import Entrant
-from robust_jax.evaluation.html_report import COLOURS, axis_end
-from robust_jax.evaluation.sections.natural_shifts import NaturalShifts
-from robust_jax.evaluation.sections.sequences import Sequences
-from robust_jax.evaluation.sections.system_noise import SystemNoise
+from experiments.compare.run import compare
+from robust_jax.comparison.extra_tests.natural_shifts import NaturalShifts
+from robust_jax.comparison.extra_tests.sequences import Sequences
+from robust_jax.comparison.extra_tests.system_noise import SystemNoise
+from robust_jax.comparison.model import Entrant
+from robust_jax.comparison.report.html_report import COLOURS, axis_end
+from robust_jax.data.builders.cifar10_15k import Cifar10_15k
+from robust_jax.data.readers.image_reader import Sample
 from tests.unit.browser import (
   VARIABLE,
   ask,

@@ -11,24 +11,26 @@ import PIL.Image
 import pytest
 import rich.console
 
-from experiments.compare import compare
-from experiments.open_images import open_images
-from robust_jax.adapters.decode import DECODERS
-from robust_jax.adapters.image_reader import Sample
-from robust_jax.adapters.imagenet_subsets import IMAGENET_A, IMAGENET_O
-from robust_jax.adapters.resize import RESIZERS
-from robust_jax.adapters.stored_answers import write_answers
+from experiments.compare.open_images import open_images
+from experiments.compare.run import compare
+from robust_jax.comparison.extra_tests._sequence_predictions import (
+  sequence_answers,
+)
+from robust_jax.comparison.extra_tests.natural_shifts import NaturalShifts
+from robust_jax.comparison.extra_tests.sequences import Sequences
+from robust_jax.comparison.extra_tests.system_noise import SystemNoise
+from robust_jax.comparison.extra_tests.table import section_table
+from robust_jax.comparison.load_images import held_images
+from robust_jax.comparison.model import CLEAN, Entrant
+from robust_jax.comparison.predictors.stored_outputs import write_answers
+from robust_jax.comparison.report.compare_pairs import compare_pairs, told_apart
 from robust_jax.corruptions.sequences.suites import IMAGENET_P, NOISE
-from robust_jax.data.cifar10_15k import Cifar10_15k
-from robust_jax.evaluation.compare_pairs import compare_pairs, told_apart
-from robust_jax.evaluation.entrant import CLEAN, Entrant
-from robust_jax.evaluation.held_images import held_images
-from robust_jax.evaluation.section_table import section_table
-from robust_jax.evaluation.sections.natural_shifts import NaturalShifts
-from robust_jax.evaluation.sections.sequences import Sequences
-from robust_jax.evaluation.sections.system_noise import SystemNoise
-from robust_jax.evaluation.sequence_answers import sequence_answers
-from robust_jax.statistics.flip_probability import flip_probability
+from robust_jax.data.builders.cifar10_15k import Cifar10_15k
+from robust_jax.data.readers.decode import DECODERS
+from robust_jax.data.readers.image_reader import Sample
+from robust_jax.data.readers.imagenet_subsets import IMAGENET_A, IMAGENET_O
+from robust_jax.data.readers.resize import RESIZERS
+from robust_jax.statistics.prediction_stability import flip_probability
 from tests.unit.command_line import command_line
 
 STEP = 25  # grey levels from one class to the next

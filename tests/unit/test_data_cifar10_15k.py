@@ -8,8 +8,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from robust_jax.data import cifar10_15k
-from robust_jax.data.find_builder import find_builder
+from robust_jax.data.builders import cifar10_15k
+from robust_jax.data.tfds import find_builder
 
 DATA = Path(os.environ.get("ROBUST_JAX_DATA") or "-")
 needs_cifar = pytest.mark.skipif(

@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_sample_image
 
-from robust_jax.data.blend import blend
-from robust_jax.data.find_builder import find_builder
+from robust_jax.data.builders._blend import blend
+from robust_jax.data.builders.mnist_m import MnistM
 from robust_jax.data.load import load
-from robust_jax.data.mnist_m import MnistM
 from robust_jax.data.prepare import prepare
+from robust_jax.data.tfds import find_builder
 
 DATA = Path(os.environ.get("ROBUST_JAX_DATA") or "-")
 needs_usps = pytest.mark.skipif(

@@ -11,8 +11,8 @@ import pytest
 from robust_jax import adaptation, losses, parallel
 from robust_jax.data.images import image_dataset
 from robust_jax.data.paired_loader import paired_loader
-from robust_jax.models.batch_norm import batch_norm
-from robust_jax.models.domain_classifier import DomainClassifier
+from robust_jax.models.dann.domain_classifier import DomainClassifier
+from robust_jax.models.layers import batch_norm
 from robust_jax.tasks.adda import PLAYERS, adda
 from robust_jax.tasks.domain import domain
 from robust_jax.tasks.mcd import mcd

@@ -6,13 +6,9 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from robust_jax.evaluation.domain_curves import (
-  Curve,
-  draw_domain_curves,
-  points,
-)
-from robust_jax.evaluation.feature_map import draw_feature_maps, feature_map
-from robust_jax.evaluation.line_style import line_style
+from robust_jax.plotting.domain_curves import Curve, draw_domain_curves, points
+from robust_jax.plotting.feature_map import draw_feature_maps, feature_map
+from robust_jax.plotting.line_style import line_style
 
 
 def two_clusters(n=12, dims=5, apart=50.0):

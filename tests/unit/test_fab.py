@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from robust_jax import attacks, tree
-from robust_jax.attacks.fab import class_of_rank, fab
+from robust_jax.attacks.minimal_norm.fab import class_of_rank, fab
 
 KEY = jax.random.key(0)
 X = jax.random.uniform(jax.random.key(3), (6, 4, 4, 1), minval=0.3, maxval=0.7)

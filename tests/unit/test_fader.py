@@ -8,10 +8,10 @@ import optax
 import pytest
 
 from robust_jax import losses, metrics, parallel
-from robust_jax.models.fader_autoencoder import FaderAutoencoder
-from robust_jax.models.mlp import MLP
+from robust_jax.models.autoencoders.fader_autoencoder import FaderAutoencoder
+from robust_jax.models.classifiers.mlp import MLP
 from robust_jax.tasks.fader import fader
-from robust_jax.tasks.label_kinds import attributes, classes, measured
+from robust_jax.tasks.label_types import attributes, classes, measured
 
 KEY = jax.random.key(0)
 RATE = 0.1

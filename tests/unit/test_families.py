@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from robust_jax import lookup
-from robust_jax.evaluation.catalogue import catalogue
-from robust_jax.evaluation.families.pixel_shift import shifted
-from robust_jax.evaluation.transformation import (
+from robust_jax.comparison.cases import catalogue
+from robust_jax.comparison.families.pixel_shift import shifted
+from robust_jax.comparison.transformation import (
   Family,
   Transformation,
   image_number,
@@ -22,7 +22,7 @@ NUMBERS = np.array([image_number(f"image {i}") for i in range(6)], np.uint32)
 
 
 def _members(family):
-  made = lookup.find("evaluation.families", family)([SHAPE])
+  made = lookup.find("comparison.families", family)([SHAPE])
   return {t.name: t for t in made.transformations}
 
 
@@ -34,7 +34,7 @@ def test_every_family_is_found_and_names_differ():
   for shape in (SHAPE, (28, 28, 1)):
     cases, about, _ = catalogue([shape])
     families = {f.replace(" ", "_") for f in about}
-    missing = set(lookup.members("evaluation.families")) - families
+    missing = set(lookup.members("comparison.families")) - families
     # By name alone: one needs gradients, one may change what is seen.
     expected = {"adversarial", "flips"}
     # On 7 pixels, one is a seventh of what there is.

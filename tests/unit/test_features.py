@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 
 from robust_jax import attacks, losses, perturbations, search, tree
-from robust_jax.models.dann_mnist import DannMnist
-from robust_jax.models.frozen import frozen
-from robust_jax.models.madry_cnn import MadryCNN
-from robust_jax.models.preact_resnet import PreActResNet
-from robust_jax.models.small_cnn import SmallCNN
-from robust_jax.models.split import SplitModel, split
-from robust_jax.models.wide_resnet import WideResNet
+from robust_jax.models.classifiers.madry_cnn import MadryCNN
+from robust_jax.models.classifiers.preact_resnet import PreActResNet
+from robust_jax.models.classifiers.small_cnn import SmallCNN
+from robust_jax.models.classifiers.wide_resnet import WideResNet
+from robust_jax.models.dann.dann_mnist import DannMnist
+from robust_jax.models.inference import SplitModel, frozen, split
 
 # Compiles in a third of the time; nothing here runs for long.
 KEY = jax.random.key(0)

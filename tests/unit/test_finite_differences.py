@@ -8,7 +8,7 @@ import pytest
 from robust_jax import attacks, losses, search, tree
 from robust_jax import perturbations as sets
 from robust_jax.attacks.cost import passes
-from robust_jax.search.finite_differences import estimated_gradient
+from robust_jax.search._finite_differences import estimated_gradient
 
 KEY = jax.random.key(0)
 WEIGHTS = jax.random.normal(jax.random.key(1), (9, 3))

@@ -10,8 +10,8 @@ import optax
 import pytest
 
 from robust_jax import games, lookup, parallel
-from robust_jax.games.at_step import at_step
-from robust_jax.games.turn import turn
+from robust_jax.games.player_step import turn
+from robust_jax.games.schedules import at_step
 
 STEP, STEPS = 0.1, 500
 SOLVERS = [

@@ -9,8 +9,7 @@ import pytest
 
 from robust_jax import metrics, parallel
 from robust_jax.data.synthetic.gaussian_ring import centers, gaussian_ring
-from robust_jax.models.vector_discriminator import VectorDiscriminator
-from robust_jax.models.vector_generator import VectorGenerator
+from robust_jax.models.gan.vectors import VectorDiscriminator, VectorGenerator
 from robust_jax.tasks.gan import PLAYERS, gan
 
 KEY = jax.random.key(0)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.optimize
 
-from robust_jax.attacks.hyperplane import to_hyperplane
+from robust_jax.attacks.minimal_norm._hyperplane import to_hyperplane
 
 N = 7
 RNG = np.random.default_rng(0)

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from robust_jax import identity
-from robust_jax.models.frozen import frozen
-from robust_jax.models.small_cnn import SmallCNN
+from robust_jax import fingerprint
+from robust_jax.models.classifiers.small_cnn import SmallCNN
+from robust_jax.models.inference import frozen
 
 X = jax.ShapeDtypeStruct((2, 3), jnp.float32)
 
@@ -59,20 +59,20 @@ def branches(threshold):
   "make", [linear, on_the_host, branches], ids=lambda make: make.__name__
 )
 def test_a_function_is_known_by_what_it_closes_over(make):
-  assert identity.of_function(make(1.0), X) == identity.of_function(
+  assert fingerprint.of_function(make(1.0), X) == fingerprint.of_function(
     make(1.0), X
   )
-  assert identity.of_function(make(1.0), X) != identity.of_function(
+  assert fingerprint.of_function(make(1.0), X) != fingerprint.of_function(
     make(2.0), X
   )
 
 
 def test_a_function_is_known_by_its_operations():
-  assert identity.of_function(linear(1.0), X) != identity.of_function(
+  assert fingerprint.of_function(linear(1.0), X) != fingerprint.of_function(
     linear(1.0, power=2), X
   )
   one, other = (lambda x: x[:, :2]), (lambda x: x[:, 1:])
-  assert identity.of_function(one, X) != identity.of_function(other, X)
+  assert fingerprint.of_function(one, X) != fingerprint.of_function(other, X)
 
 
 def test_a_compiled_function_under_another_name_is_the_same():
@@ -82,28 +82,29 @@ def test_a_compiled_function_under_another_name_is_the_same():
   def g(x):
     return jnp.sin(x)
 
-  digests = {identity.of_function(jax.jit(fn), X) for fn in (f, g)}
+  digests = {fingerprint.of_function(jax.jit(fn), X) for fn in (f, g)}
   assert len(digests) == 1
 
 
 def test_the_derivative_counts():
   digests = {
-    identity.of_function(fn, X) for fn in (straight, twice_as_steep, jnp.round)
+    fingerprint.of_function(fn, X)
+    for fn in (straight, twice_as_steep, jnp.round)
   }
   assert len(digests) == 3
 
 
 def test_precision_counts():
-  plain = identity.of_function(linear(1.0), X)
+  plain = fingerprint.of_function(linear(1.0), X)
   with jax.default_matmul_precision("highest"):
-    assert identity.of_function(linear(1.0), X) != plain
+    assert fingerprint.of_function(linear(1.0), X) != plain
 
 
 def test_a_network_is_known_by_its_parameters():
   model, x = SmallCNN(num_classes=3), jnp.zeros((1, 8, 8, 1))
   init = functools.partial(model.init, x=x)
   digests = [
-    identity.of_function(frozen(model, init(jax.random.key(seed))), x)
+    fingerprint.of_function(frozen(model, init(jax.random.key(seed))), x)
     for seed in (0, 0, 1)
   ]
   assert digests[0] == digests[1] != digests[2]
@@ -111,8 +112,8 @@ def test_a_network_is_known_by_its_parameters():
 
 def test_arrays_are_known_by_value_dtype_and_structure():
   tree = {"a": np.arange(4), "key": jax.random.key(0), "name": "linf"}
-  digest = identity.of_arrays(tree)
-  assert identity.of_arrays(jax.tree.map(lambda leaf: leaf, tree)) == digest
+  digest = fingerprint.of_arrays(tree)
+  assert fingerprint.of_arrays(jax.tree.map(lambda leaf: leaf, tree)) == digest
   others = [
     tree | {"a": np.arange(4.0)},
     tree | {"a": np.arange(4).reshape(2, 2)},
@@ -120,14 +121,14 @@ def test_arrays_are_known_by_value_dtype_and_structure():
     tree | {"name": "l2"},
     tree | {"b": 0},
   ]
-  digests = {identity.of_arrays(other) for other in others}
+  digests = {fingerprint.of_arrays(other) for other in others}
   assert len(digests | {digest}) == 6
 
 
 def test_what_differs_is_named():
   there = {"eps": "0.1", "key": "a", "norm": "linf"}
-  identity.refuse_other(there, dict(there), "state.npz", "Delete it.")
+  fingerprint.refuse_other(there, dict(there), "state.npz", "Delete it.")
   with pytest.raises(ValueError, match=r"state.npz.*: eps, norm differ\."):
-    identity.refuse_other(
+    fingerprint.refuse_other(
       there, {"eps": "0.2", "key": "a"}, "state.npz", "Delete it."
     )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from robust_jax.evaluation.label_shift import label_shift
+from robust_jax.probes.label_shift import label_shift
 
 # p(answer i | class j), columns add up to 1.
 ANSWERS = np.array([[0.7, 0.1, 0.2], [0.2, 0.8, 0.2], [0.1, 0.1, 0.6]])

@@ -3,7 +3,7 @@ import importlib
 import pytest
 
 from robust_jax import lookup, losses
-from robust_jax.models.small_cnn import SmallCNN
+from robust_jax.models.classifiers.small_cnn import SmallCNN
 from robust_jax.search import pgd
 
 
@@ -38,12 +38,12 @@ PACKAGES = [
   "black_box",
   "corruptions",
   "corruptions.sequences",
-  "data.augmentation",
-  "data.mixing",
-  "data.stroke",
+  "augmentation",
+  "augmentation.mixing",
+  "data.handwriting",
   "defenses",
-  "evaluation.families",
-  "evaluation.sections",
+  "comparison.families",
+  "comparison.extra_tests",
   "evaluators",
   "games",
   "gradients",

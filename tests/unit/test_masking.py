@@ -12,12 +12,15 @@ from sklearn.datasets import load_digits
 
 from robust_jax import losses, perturbations
 from robust_jax.attacks.cost import passes
-from robust_jax.evaluation import masking_rivals as rivals
-from robust_jax.evaluation import masking_verdicts as verdicts
-from robust_jax.evaluation.gradient_free import random_draws, random_windows
-from robust_jax.evaluation.masking import masking_checks
-from robust_jax.evaluation.masking_budget import budget
-from robust_jax.evaluation.masking_probes import Plan, Probes, ask, probe
+from robust_jax.gradient_masking import _paired_attacks as rivals
+from robust_jax.gradient_masking import _verdicts as verdicts
+from robust_jax.gradient_masking._budget import budget
+from robust_jax.gradient_masking._gradient_free import (
+  random_draws,
+  random_windows,
+)
+from robust_jax.gradient_masking._probes import Plan, Probes, ask, probe
+from robust_jax.gradient_masking.audit import masking_checks
 
 KEY = jax.random.key(0)
 RADII = (0.05, 0.15, 0.4, 1.0)

@@ -7,13 +7,13 @@ import pytest
 import scipy.optimize
 
 from robust_jax import attacks, losses, perturbations, search
-from robust_jax.attacks import minimal
-from robust_jax.attacks.box_quasi_newton import minimise_in_box
-from robust_jax.evaluation.accuracy_curve import (
+from robust_jax.attacks.minimal_norm import best_adversarial as minimal
+from robust_jax.attacks.minimal_norm._box_quasi_newton import minimise_in_box
+from robust_jax.evaluators.minimal_eps import minimal_eps
+from robust_jax.plotting.accuracy_curve import (
   accuracy_curve,
   draw_accuracy_curves,
 )
-from robust_jax.evaluation.minimal_eps import minimal_eps
 
 KEY = jax.random.key(0)
 

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from robust_jax.attacks import minimal
+from robust_jax.attacks.minimal_norm import best_adversarial as minimal
 from tests.unit.minimal_norm_cases import (
   _NORMS,
   ATTACKS,

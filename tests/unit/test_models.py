@@ -7,17 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from robust_jax.models.batch_norm import batch_norm
-from robust_jax.models.dann_mnist import DannMnist
-from robust_jax.models.dann_svhn import DannSvhn
-from robust_jax.models.domain_classifier import DomainClassifier
-from robust_jax.models.he_conv import he_conv
-from robust_jax.models.madry_cnn import MadryCNN
-from robust_jax.models.mlp import MLP
-from robust_jax.models.normalise import normalise
-from robust_jax.models.preact_resnet import PreActResNet
-from robust_jax.models.small_cnn import SmallCNN
-from robust_jax.models.wide_resnet import WideResNet
+from robust_jax.models.classifiers.madry_cnn import MadryCNN
+from robust_jax.models.classifiers.mlp import MLP
+from robust_jax.models.classifiers.preact_resnet import PreActResNet
+from robust_jax.models.classifiers.small_cnn import SmallCNN
+from robust_jax.models.classifiers.wide_resnet import WideResNet
+from robust_jax.models.dann.dann_mnist import DannMnist
+from robust_jax.models.dann.dann_svhn import DannSvhn
+from robust_jax.models.dann.domain_classifier import DomainClassifier
+from robust_jax.models.layers import batch_norm, he_conv, normalise
 from robust_jax.parallel import AXIS
 from tests.contract.samples import random_variables
 

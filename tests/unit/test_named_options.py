@@ -7,9 +7,10 @@ import jax.numpy as jnp
 import pytest
 from absl.testing import flagsaver
 
-from experiments import audit, main, sections
+from experiments import audit, main
+from experiments.build import sections
+from experiments.build.sections import check_options, own_options
 from experiments.configs.adversarial import digits_pgd
-from experiments.sections import check_options, own_options
 from robust_jax import lookup
 from tests.contract.members import SEARCHES, SETS
 

@@ -9,11 +9,11 @@ import PIL.Image
 import pytest
 import tensorflow_datasets as tfds
 
-from robust_jax.adapters import imagenet_subsets
-from robust_jax.adapters.natural_shift import NAMES, natural_shift
-from robust_jax.adapters.survey import survey
-from robust_jax.statistics.correct_among import correct_among
-from robust_jax.statistics.flip_probability import flip_probability
+from robust_jax.data.readers import imagenet_subsets
+from robust_jax.data.readers.natural_shift import NAMES, natural_shift
+from robust_jax.data.readers.validate_dataset import survey
+from robust_jax.statistics.label_sets import correct_among
+from robust_jax.statistics.prediction_stability import flip_probability
 
 SUBSETS = {
   "imagenet_a": imagenet_subsets.IMAGENET_A,

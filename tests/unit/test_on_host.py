@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from robust_jax.on_host import on_host
+from robust_jax.as_numpy_fn import on_host
 
 
 @pytest.mark.parametrize("num_rows", [1, 7, 8, 9, 127, 300, 700])

@@ -2,7 +2,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from robust_jax.training.optimiser import optimiser, schedule
+from robust_jax.training.optimizer import optimiser, schedule
 
 
 @pytest.mark.parametrize(

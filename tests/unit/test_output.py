@@ -9,23 +9,22 @@ import sys
 import numpy as np
 import pytest
 
-from experiments import (
-  adaptation_methods,
-  build,
-  runs,
-  transfer_matrix,
-  universal_attacks,
-)
+from experiments import build, runs
 from experiments.build import data
+from experiments.build.variant import variant
+from experiments.cli.output import locked, writable
 from experiments.configs import common
 from experiments.configs.adversarial import digits_pgd
 from experiments.origin import origin
-from experiments.output import locked, writable
-from experiments.variant import variant
+from experiments.studies import (
+  adaptation_methods,
+  transfer_matrix,
+  universal_attacks,
+)
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HOLDER = (
-  "import pathlib, sys, time; from experiments.output import locked\n"
+  "import pathlib, sys, time; from experiments.cli.output import locked\n"
   "with locked(pathlib.Path(sys.argv[1]), '--out'):\n"
   "  print('inside', flush=True); time.sleep(600)"
 )

@@ -7,7 +7,8 @@ import tomllib
 import pytest
 from packaging.requirements import Requirement
 
-from experiments import main, parse_flags
+from experiments import main
+from experiments.cli import parse_flags
 from experiments.configs.adversarial import digits_pgd
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

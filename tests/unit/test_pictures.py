@@ -8,13 +8,13 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from experiments.compare import compare
-from experiments.open_images import open_images
-from robust_jax.adapters.decode import decode
-from robust_jax.adapters.image_folder import ImageFolder
-from robust_jax.adapters.read_picture import read_picture
-from robust_jax.adapters.survey import survey
-from robust_jax.evaluation.entrant import Entrant
+from experiments.compare.open_images import open_images
+from experiments.compare.run import compare
+from robust_jax.comparison.model import Entrant
+from robust_jax.data.readers.decode import decode
+from robust_jax.data.readers.image_folder import ImageFolder
+from robust_jax.data.readers.read_picture import read_picture
+from robust_jax.data.readers.validate_dataset import survey
 
 SIZE = (5, 4)
 RNG = np.random.default_rng(0)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robust_jax import perturbations, pixels, search
+from robust_jax import perturbations, search
+from robust_jax.perturbations import pixels
 from robust_jax.perturbations.ranking import largest_mask
 
 KEY = jax.random.key(0)

@@ -8,7 +8,7 @@ import pytest
 from flax import linen as nn
 
 from experiments import build
-from experiments.check_config import check_config
+from experiments.build.check_config import check_config
 from experiments.configs import common
 from robust_jax import parallel, precision
 

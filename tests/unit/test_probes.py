@@ -6,10 +6,10 @@ from scipy import stats
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from robust_jax.evaluation.a_distance import a_distance
-from robust_jax.evaluation.linear_probe import linear_probe
-from robust_jax.evaluation.mlp_probe import mlp_probe
-from robust_jax.evaluation.reverse_validation import reverse_validation
+from robust_jax.probes.a_distance import a_distance
+from robust_jax.probes.linear_probe import linear_probe
+from robust_jax.probes.mlp_probe import mlp_probe
+from robust_jax.probes.reverse_validation import reverse_validation
 
 PROBES = pytest.mark.parametrize("probe", [linear_probe, mlp_probe])
 

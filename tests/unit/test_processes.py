@@ -14,8 +14,10 @@ import time
 import jax
 import pytest
 
-from experiments import processes
-from robust_jax import joining, rendezvous, shorten_messages
+from experiments.cli import processes
+from robust_jax.distributed import _rendezvous as rendezvous
+from robust_jax.distributed import _shorten_messages as shorten_messages
+from robust_jax.distributed import join
 from tests.unit.command_line import command_line
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -250,19 +252,19 @@ def _runs(pid):
 LOST = """
   import jax, os, sys, time
   jax.config.update("jax_platforms", "cpu")
-  from robust_jax import joining, parallel
+  from robust_jax import join, parallel
   from experiments.run_command import run_command
   address, number, own = (a.partition("=")[2] for a in sys.argv[1:4])
 
   def work():
-    joining.join(address, int(number), int(own))
-    with joining.telling_of_lost_processes():
+    join.join(address, int(number), int(own))
+    with join.telling_of_lost_processes():
       for step in range(10**6):
         parallel.any_process(False)
         if step == 20 and own == sys.argv[4]:
           os.kill(os.getpid(), 9)
 
-  joining.leave(run_command(work))
+  join.leave(run_command(work))
 """
 
 
@@ -309,12 +311,12 @@ def test_fifty_lines_become_one(line):
 def test_errors_of_connections_are_told_among_others_alone(monkeypatch):
   gloo = "UNKNOWN: Gloo all-reduce failed: Connection reset by peer"
   for among in (False, True):
-    monkeypatch.setattr(joining, "_among_others", lambda a=among: a)
+    monkeypatch.setattr(join, "_among_others", lambda a=among: a)
     for message in (gloo, "eps = -1"):
       told = shorten_messages.SENTENCE if among and message == gloo else message
       with (
         pytest.raises(ValueError, match=told),
-        joining.telling_of_lost_processes(),
+        join.telling_of_lost_processes(),
       ):
         raise ValueError(message)
   assert jax.process_count() == 1

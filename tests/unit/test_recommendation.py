@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from robust_jax.evaluation.recommendation import recommendation
+from robust_jax.comparison.report.recommendation import recommendation
 from robust_jax.statistics.class_coverage import class_coverage
 from robust_jax.statistics.compare_risks import compare_risks
 from robust_jax.statistics.outcomes import (

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from robust_jax.evaluation.draw_redrawings import draw_redrawings
-from robust_jax.evaluation.redrawing import redrawing
+from robust_jax.plotting.attribute_swaps import draw_redrawings
+from robust_jax.probes.attribute_swap import redrawing
 
 RNG = np.random.default_rng(0)
 LABELS = np.arange(60) % 3

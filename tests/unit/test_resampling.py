@@ -4,11 +4,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from robust_jax.statistics.bootstrap import bootstrap
-from robust_jax.statistics.holm import holm
-from robust_jax.statistics.mcnemar import mcnemar
-from robust_jax.statistics.sign_flip_test import sign_flip_test
-from robust_jax.statistics.widen_if_flat import widen_if_flat
+from robust_jax.statistics.bootstrap import bootstrap, widen_if_flat
+from robust_jax.statistics.hypothesis_tests import holm, mcnemar, sign_flip_test
 
 
 def _ratio(sums):

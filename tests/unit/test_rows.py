@@ -4,8 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from robust_jax.computed_once import computed_once
-from robust_jax.rows import row_max, row_sum
+from robust_jax.xla_cpu.materialize import computed_once
+from robust_jax.xla_cpu.reductions import row_max, row_sum
 
 
 @pytest.mark.parametrize("length", [1, 127, 128, 135, 784, 1000])

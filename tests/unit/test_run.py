@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from experiments import build, main, runs
+from experiments.build.variant import variant
 from experiments.configs.domain import digits_dann
 from experiments.run import load_run
-from experiments.variant import variant
 from robust_jax.training.checkpoint import Checkpoints
 from robust_jax.training.monitor import Monitor
 

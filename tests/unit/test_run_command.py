@@ -10,8 +10,9 @@ import threading
 import pytest
 from ml_collections import ConfigDict
 
-from experiments import label_shift, main
-from experiments.run_command import HelpShown, run_command
+from experiments import main
+from experiments.cli.run_command import HelpShown, run_command
+from experiments.studies import label_shift
 from tests.unit.command_line import command_line
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

@@ -10,13 +10,17 @@ import scipy.ndimage
 from scipy.spatial.transform import Rotation
 
 from robust_jax import lookup
+from robust_jax.comparison.extra_tests._sequence_predictions import (
+  sequence_answers,
+)
+from robust_jax.comparison.shift_map import shift_map
 from robust_jax.corruptions import random
 from robust_jax.corruptions.sequences import suites
-from robust_jax.evaluation.sequence_answers import sequence_answers
-from robust_jax.evaluation.shift_map import shift_map
-from robust_jax.statistics.flip_probability import flip_probability
-from robust_jax.statistics.shift_consistency import shift_consistency
-from robust_jax.statistics.top5_distance import top5_distance
+from robust_jax.statistics.prediction_stability import (
+  flip_probability,
+  shift_consistency,
+  top5_distance,
+)
 
 LEVEL = 1.01 / 255  # what truncation takes away
 

@@ -17,10 +17,10 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from robust_jax.adapters import retry as retrying
-from robust_jax.adapters.ask import ask
-from robust_jax.adapters.http_predictor import http_predictor
-from robust_jax.adapters.retry import NoAnswer, retry
+from robust_jax.comparison.predictors import retry as retrying
+from robust_jax.comparison.predictors.http_predictor import http_predictor
+from robust_jax.comparison.predictors.predict import ask
+from robust_jax.comparison.predictors.retry import NoAnswer, retry
 from tests.unit.command_line import command_line
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

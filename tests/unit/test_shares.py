@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from robust_jax.statistics.bonferroni import bonferroni
-from robust_jax.statistics.shares import compare_shares, mean_share
+from robust_jax.statistics.hypothesis_tests import bonferroni
+from robust_jax.statistics.proportions import compare_shares, mean_share
 
 RNG = np.random.default_rng(0)
 A, B = RNG.random((2, 200)) < [[0.9], [0.7]]

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import sections
+from experiments.build import sections
 from experiments.configs import common
 from experiments.configs.spatial import mnist_worst_of_10
 from robust_jax import attacks, losses, search

@@ -8,18 +8,20 @@ import pytest
 import scipy.special
 import scipy.stats
 
-from robust_jax.statistics.alexnet import ALEXNET
 from robust_jax.statistics.calibration import calibration
-from robust_jax.statistics.correct_within import correct_within
-from robust_jax.statistics.flip_probability import flip_probability
+from robust_jax.statistics.label_sets import correct_within
 from robust_jax.statistics.mean_corruption_error import (
+  ALEXNET,
   Baseline,
   mean_corruption_error,
+  normalised_mean,
 )
-from robust_jax.statistics.normalised_mean import normalised_mean
 from robust_jax.statistics.outlier_detection import outlier_detection
-from robust_jax.statistics.shift_consistency import shift_consistency
-from robust_jax.statistics.top5_distance import top5_distance
+from robust_jax.statistics.prediction_stability import (
+  flip_probability,
+  shift_consistency,
+  top5_distance,
+)
 
 
 def test_alexnet_is_its_own_hundred_percent():

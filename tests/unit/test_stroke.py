@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from robust_jax.data import stroke
+from robust_jax.data import handwriting
 
 SIZE = 48
 
@@ -23,37 +23,41 @@ def bar(width, slant=0.0, rows=32):
 def test_the_width_of_an_upright_bar_is_its_width(width):
   # Differences over 2x2 pixels cut its corners, each by 2 - sqrt(2) pixels or
   # less of a perimeter of 2 (32 + width).
-  np.testing.assert_allclose(stroke.width(bar(width)), width, rtol=0.03)
+  np.testing.assert_allclose(handwriting.width(bar(width)), width, rtol=0.03)
 
 
 @pytest.mark.parametrize("slant", [-0.6, 0.3, 1.0])
 def test_a_slanted_bar_is_as_wide_as_it_is_across(slant):
   across = 4.0 / np.hypot(1, slant)
   # Pixels know a slanted edge to a few percent of its length.
-  np.testing.assert_allclose(stroke.width(bar(4.0, slant)), across, rtol=0.06)
+  np.testing.assert_allclose(
+    handwriting.width(bar(4.0, slant)), across, rtol=0.06
+  )
 
 
 @pytest.mark.parametrize("slant", [-0.6, 0.0, 0.25, 1.0])
 def test_slant_is_the_shear(slant):
   # Anti-aliasing moves the centre of a row's ink by 1/8 of a pixel at most.
-  np.testing.assert_allclose(stroke.slant(bar(3.0, slant)), slant, atol=0.01)
+  np.testing.assert_allclose(
+    handwriting.slant(bar(3.0, slant)), slant, atol=0.01
+  )
 
 
 def test_measures_do_not_see_position_or_brightness():
   drawn = bar(3.0, 0.5)
   moved = 0.4 * np.roll(drawn, (3, -4), axis=(1, 2))
-  for measure in (stroke.width, stroke.slant):
+  for measure in (handwriting.width, handwriting.slant):
     np.testing.assert_allclose(measure(moved), measure(drawn), rtol=1e-4)
 
 
 def test_mirroring_turns_the_slant_round():
   drawn = bar(3.0, 0.5)
   np.testing.assert_allclose(
-    stroke.slant(drawn[:, :, ::-1]), -stroke.slant(drawn), rtol=1e-5
+    handwriting.slant(drawn[:, :, ::-1]), -handwriting.slant(drawn), rtol=1e-5
   )
 
 
-@pytest.mark.parametrize("measure", [stroke.width, stroke.slant])
+@pytest.mark.parametrize("measure", [handwriting.width, handwriting.slant])
 def test_a_blank_image_measures_0(measure):
   assert measure(np.zeros((1, 5, 5, 1))) == 0
 
@@ -61,11 +65,11 @@ def test_a_blank_image_measures_0(measure):
 def test_a_single_row_has_no_slant():
   image = np.zeros((1, 5, 5, 1))
   image[0, 2] = 1
-  assert stroke.slant(image) == 0
+  assert handwriting.slant(image) == 0
 
 
 def test_images_are_measured_each_by_itself():
   both = np.concatenate([bar(2.0, 0.5), bar(5.0, -0.5)])
-  for measure in (stroke.width, stroke.slant):
+  for measure in (handwriting.width, handwriting.slant):
     each = [measure(image[None])[0] for image in both]
     np.testing.assert_allclose(measure(both), each, rtol=1e-6)

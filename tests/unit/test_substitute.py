@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from robust_jax import attacks
+from robust_jax.as_numpy_fn import on_host
 from robust_jax.black_box import train_substitute
-from robust_jax.models.mlp import MLP
-from robust_jax.on_host import on_host
+from robust_jax.models.classifiers.mlp import MLP
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from robust_jax import attacks, losses, perturbations, search
-from robust_jax.models.bag_of_words import BagOfWords
-from robust_jax.models.frozen import frozen
+from robust_jax.models.inference import frozen
+from robust_jax.models.text.bag_of_words import BagOfWords
 
 KEY = jax.random.key(0)
 V, T, S = 8, 5, 2

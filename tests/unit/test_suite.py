@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from robust_jax import attacks
-from robust_jax.attacks import suite
-from robust_jax.attacks.suite import Stage
+from robust_jax.attacks.autoattack import suite
+from robust_jax.attacks.autoattack.suite import Stage
 
 KEY = jax.random.key(0)
 N = 70

@@ -7,7 +7,7 @@ import pytest
 
 from robust_jax import attacks, losses, search
 from robust_jax import perturbations as sets
-from robust_jax.attacks.surrogates import diverse, ensemble
+from robust_jax.models.surrogates import diverse, ensemble
 
 KEY = jax.random.key(0)
 X = jax.random.uniform(jax.random.key(1), (4, 12, 12, 1))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from robust_jax.attacks import survivors
+from robust_jax.attacks.autoattack import suite_state
 
 BATCHES = 100
 
@@ -27,9 +27,9 @@ def test_a_state_is_saved_as_often_as_it_costs_little(
     saves.append(now[0])
     path.write_bytes(b"")
 
-  monkeypatch.setattr(survivors.time, "monotonic", lambda: now[0])
-  monkeypatch.setattr(survivors.np, "savez", savez)
-  state = survivors.State(np.zeros((2, 3), np.float32), 1, {})
+  monkeypatch.setattr(suite_state.time, "monotonic", lambda: now[0])
+  monkeypatch.setattr(suite_state.np, "savez", savez)
+  state = suite_state.State(np.zeros((2, 3), np.float32), 1, {})
   for _ in range(BATCHES):
     now[0] += batch
     state.save(tmp_path / "state.npz")

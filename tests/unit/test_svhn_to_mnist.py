@@ -9,8 +9,8 @@ from PIL import Image
 
 from experiments import build
 from experiments.configs.domain import svhn_to_mnist
-from robust_jax.data.find_builder import find_builder
 from robust_jax.data.load import load
+from robust_jax.data.tfds import find_builder
 from robust_jax.training import loop
 
 RNG = np.random.default_rng(0)

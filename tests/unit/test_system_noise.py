@@ -6,9 +6,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from robust_jax.adapters.decode import DECODERS, decode, library
-from robust_jax.adapters.resize import RESIZERS, resize
-from robust_jax.evaluation.system_noise import system_noise
+from robust_jax.comparison.extra_tests._system_noise_cases import system_noise
+from robust_jax.data.readers.decode import DECODERS, decode, library
+from robust_jax.data.readers.resize import RESIZERS, resize
 
 NEEDS = {"pillow": "PIL.Image", "opencv": "cv2", "ffmpeg": "av"}
 

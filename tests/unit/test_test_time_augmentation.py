@@ -7,17 +7,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from robust_jax import losses, perturbations
-from robust_jax.adapters.averaged_predictor import averaged_predictor
+from robust_jax import augmentation, losses, perturbations
 from robust_jax.attacks.cost import passes
-from robust_jax.data import augmentation
+from robust_jax.comparison.predictors.averaged_predictor import (
+  averaged_predictor,
+)
 from robust_jax.defenses.test_time_augmentation import (
   test_time_augmentation as average,
 )
 from robust_jax.defenses.views import Drawn, Every
 from robust_jax.evaluators.robustness import robustness
-from robust_jax.models.frozen import frozen
-from robust_jax.models.small_cnn import SmallCNN
+from robust_jax.models.classifiers.small_cnn import SmallCNN
+from robust_jax.models.inference import frozen
 
 FLIPS = Every(perturbations.shift(0, flip="horizontal"), 1)
 SHIFTS = Every(perturbations.shift(1), 3)

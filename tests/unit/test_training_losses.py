@@ -14,8 +14,8 @@ from robust_jax import perturbations as sets
 from robust_jax.data.load import load
 from robust_jax.evaluators.robustness import robustness
 from robust_jax.gradients.sam import sam
-from robust_jax.models.batch_norm import batch_norm
-from robust_jax.models.mlp import MLP
+from robust_jax.models.classifiers.mlp import MLP
+from robust_jax.models.layers import batch_norm
 from robust_jax.tasks.supervised import supervised
 from robust_jax.training_losses.erm import erm
 from robust_jax.training_losses.forward import model_forward

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from robust_jax.evaluation import heat_map
-from robust_jax.evaluation.transfer import transfer
+from robust_jax.evaluators.transfer import transfer
+from robust_jax.plotting import heat_map
 
 X = np.zeros((4, 1), np.float32)
 Y = np.array([0, 0, 1, 1])

@@ -1,6 +1,6 @@
 """The transfer experiment runs offline, on the embedded digits."""
 
-from experiments import transfer_matrix
+from experiments.studies import transfer_matrix
 
 
 def test_the_digits_when_there_is_no_mnist(tmp_path, monkeypatch, capsys):

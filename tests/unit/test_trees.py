@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.tree import DecisionTreeClassifier
 
-from robust_jax.attacks.trees import nearest_leaf
+from robust_jax.attacks.minimal_norm.decision_trees import nearest_leaf
 
 RNG = np.random.default_rng(0)
 X = RNG.random((200, 2, 2, 1), np.float32)

@@ -10,7 +10,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC, LinearSVC
 
 from robust_jax import losses
-from robust_jax.models.twins import linear_twin, soft_neighbours
+from robust_jax.models.from_sklearn import linear_twin, soft_neighbours
 
 ARCHIVE = load_digits()
 FLAT = (ARCHIVE.data[:800] / 16).astype(np.float32)

@@ -7,8 +7,12 @@ import pytest
 
 from robust_jax import attacks, losses
 from robust_jax import perturbations as sets
-from robust_jax.attacks.adversarial_patch import Placement, anywhere, place
-from robust_jax.attacks.universal import applied
+from robust_jax.attacks.universal.adversarial_patch import (
+  Placement,
+  anywhere,
+  place,
+)
+from robust_jax.attacks.universal.universal import applied
 
 KEY = jax.random.key(0)
 WEIGHTS = jax.random.normal(jax.random.key(1), (64, 2))

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import universal_attacks
-from experiments.named_runs import named_runs
+from experiments.cli.run_flags import named_runs
+from experiments.studies import universal_attacks
 from robust_jax.data.load import load
 
 EPS = 0.3

@@ -10,15 +10,16 @@ import tarfile
 import numpy as np
 import pytest
 
-from experiments import imports, workdir
+from experiments import workdir
+from experiments.build import imports
 from experiments.configs.adversarial import digits_pgd
 from experiments.run import load_run
-from robust_jax.adapters import shift_folders
-from robust_jax.adapters.load_npz import load_npz
-from robust_jax.attacks import survivors
-from robust_jax.data import cifar10_15k, mnist_m, usps
-from robust_jax.data.find_builder import find_builder
-from robust_jax.whole_file import whole_file
+from robust_jax.attacks.autoattack import suite_state
+from robust_jax.data.builders import cifar10_15k, mnist_m, usps
+from robust_jax.data.readers import shift_folders
+from robust_jax.data.readers.load_npz import load_npz
+from robust_jax.data.tfds import find_builder
+from robust_jax.files import whole_file
 from tests.unit.command_line import command_line
 from tests.unit.trap import Trap
 
@@ -128,7 +129,7 @@ def test_what_a_persons_own_config_names_may_be_imported(tmp_path, capsys):
 
 READERS = {
   "any.npz": load_npz,
-  "state.npz": lambda p: survivors.State(np.zeros((1, 2)), 1, "").restore(p),
+  "state.npz": lambda p: suite_state.State(np.zeros((1, 2)), 1, "").restore(p),
   "test.npz": lambda p: cifar10_15k.from_arrays(p, "test"),
   "cifar10.1_v6_data.npy": lambda p: shift_folders.cifar10_1(p.parent, "v6"),
   usps._ARRAYS: lambda p: usps._read("test"),

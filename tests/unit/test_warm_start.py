@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from experiments import build, runs, workdir
+from experiments.build.plan import monitor
+from experiments.build.variant import variant
 from experiments.configs import common
 from experiments.configs.domain import digits_dann
-from experiments.plan import monitor
 from experiments.run import load_run
-from experiments.variant import variant
 from experiments.warm_start import warm_start
-from robust_jax.models.mlp import MLP
+from robust_jax.models.classifiers.mlp import MLP
 from robust_jax.training.checkpoint import Checkpoints
 
 KEY = jax.random.key(0)

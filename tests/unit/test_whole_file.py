@@ -2,7 +2,7 @@
 
 import pytest
 
-from robust_jax.whole_file import naming, whole_file
+from robust_jax.files import naming, whole_file
 
 
 def test_a_file_is_replaced_at_the_end_and_nothing_is_left_beside(tmp_path):

@@ -7,17 +7,19 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from experiments.compare import compare
-from experiments.open_images import open_images
+from experiments.compare.open_images import open_images
+from experiments.compare.run import compare
 from robust_jax import black_box, lookup
-from robust_jax.adapters.ask import ask
-from robust_jax.adapters.image_reader import Sample
-from robust_jax.evaluation.entrant import Entrant
-from robust_jax.evaluation.held_images import held_images
-from robust_jax.evaluation.sections.natural_shifts import NaturalShifts
-from robust_jax.evaluation.sections.sequences import Sequences
-from robust_jax.evaluation.sections.system_noise import SystemNoise
-from robust_jax.evaluation.sequence_answers import sequence_answers
+from robust_jax.comparison.extra_tests._sequence_predictions import (
+  sequence_answers,
+)
+from robust_jax.comparison.extra_tests.natural_shifts import NaturalShifts
+from robust_jax.comparison.extra_tests.sequences import Sequences
+from robust_jax.comparison.extra_tests.system_noise import SystemNoise
+from robust_jax.comparison.load_images import held_images
+from robust_jax.comparison.model import Entrant
+from robust_jax.comparison.predictors.predict import ask
+from robust_jax.data.readers.image_reader import Sample
 
 DIGITS = tuple(map(str, range(10)))
 RNG = np.random.default_rng(0)
@@ -85,7 +87,7 @@ def _compared(folder, out, **models):
 
 def overturned(shapes):
   """A family of one's own."""
-  from robust_jax.evaluation.transformation import Family, Transformation
+  from robust_jax.comparison.transformation import Family, Transformation
 
   change = Transformation(
     "overturned", overturns, levels=(1,), labels=("all",), on_host=True

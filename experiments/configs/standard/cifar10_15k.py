@@ -20,8 +20,8 @@ Command:
   ./launch.sh train --config=experiments/configs/standard/cifar10_15k.py:flips
 """
 
+from experiments.build.variant import variant
 from experiments.configs import common
-from experiments.variant import variant
 
 _AUGMENT = (
   {"name": "pad_crop", "padding": 4},

@@ -1,0 +1,276 @@
+"""Config sections that name something: from plain values to one object.
+
+A section is a mapping with a `name`, a member of the package that the field of
+the section stands for, and the options of that member, which may be sections
+themselves. `build` is the one rule by which all of them are resolved.
+"""
+
+import difflib
+import functools
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import optax
+from ml_collections import ConfigDict
+
+from robust_jax import lookup
+from robust_jax.attacks.standalone import standalone
+from robust_jax.augmentation import chain, perturb
+from robust_jax.search.transformations import expectation_over_transformation
+from robust_jax.training.optimizer import optimiser
+from robust_jax.types import Attack
+
+KINDS = {
+  "alignment": "adaptation",
+  "attack": "attacks",
+  "augment": "augmentation",
+  "augmentation": "augmentation",
+  "average": "training.averages",
+  "curve": "attacks",
+  "evaluator": "evaluators",
+  "expectation": "perturbations",
+  "gradient": "gradients",
+  "loss": "training_losses",
+  "mix": "augmentation.mixing",
+  "model": "models",
+  "objective": "losses",
+  "optimizer": "optax",
+  "score": "scores",
+  "search": "search",
+  "set": "perturbations",
+  "task": "tasks",
+}
+"""Field -> where the name in it is looked up, in robust_jax or in optax."""
+
+GROUPS = {
+  "attacks": "attack",
+  "augmentations": "augmentation",
+  "models": "model",
+  "optimizers": "optimizer",
+  "validation_attacks": "attack",
+}
+"""Field of several sections -> the field that each of them could stand in."""
+
+_FUNCTIONS = ("losses", "scores")  # named by themselves, without options
+_OF_OPTIMIZERS = ("schedule", "clip_norm", "weight_decay")
+_REST = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+_REQUIRED = inspect.Parameter.empty
+
+
+def is_known(field: str) -> bool:
+  """Whether a config field of that name holds a section, or several."""
+  return field in KINDS or field in GROUPS
+
+
+def build(
+  field: str,
+  value: Any,
+  facts: Mapping[str, Any] | None = None,
+  num_steps: int | None = None,
+) -> Any:
+  """The object that the value of a config field describes.
+
+  Args:
+    field: of `KINDS` or `GROUPS`. The value of any other is returned as it is.
+    value: a section; for an objective or a score the name alone; for a group a
+      mapping or a sequence of sections; for augmentations a sequence that is
+      applied one after the other, too.
+    facts: of the data, such as the number of classes. The factory is given
+      those that it has a parameter for; those inside it are given none.
+    num_steps: of the run, over which the schedules of optimizers are stretched.
+
+  Raises:
+    ValueError: a name or an option is unknown, an option is missing, or the
+      section says what is a fact of the data.
+  """
+  facts = facts or {}
+  if field in GROUPS:
+    return _build_each(GROUPS[field], value, facts, num_steps)
+  kind = KINDS.get(field)
+  if kind in _FUNCTIONS:
+    return lookup.find(kind, value)
+  if kind == "augmentation" and isinstance(value, list | tuple):
+    return chain(_build_each(field, value, facts))
+  if kind is None or not _is_section(value):
+    return value
+  if kind == "optax":
+    return optimiser(value, num_steps)
+  options = {
+    "pset" if name == "set" else name: build(name, option)
+    for name, option in value.items()
+    if name not in ("name", "expectation")
+  }
+  if "expectation" in value:
+    options["search"] = _expected(options.get("search"), value["expectation"])
+  _refuse_facts(field, options, facts)
+  return _make(kind, value["name"], options, facts)
+
+
+def attack(section: Mapping[str, Any], **override: Any) -> Attack:
+  """The attack that a config section describes.
+
+  `name` is a factory of `robust_jax.attacks`; or it is
+  `"package.module:function"`, an attack itself, which gets the other entries as
+  keywords. A section `expectation` of `compose`, a perturbation set and
+  `num_samples`, has the search maximise the mean over that many random
+  transformations from the set.
+
+  Args:
+    section: the config section.
+    **override: options that replace those of the section's perturbation set,
+      or of the section itself where it has no set.
+  """
+  section = dict(section)
+  if "set" in section:
+    section["set"] = {**section["set"], **override}
+  else:
+    section |= override
+  return build("attack", section)
+
+
+def called_with(kind: str, name: str) -> int:
+  """How many arguments a member is called with before its options are given.
+
+  Searches, and attacks of one's own, are functions whose options are keywords;
+  an average is given the task. The rest are factories.
+  """
+  if kind == "search" or (kind == "attacks" and lookup.imported_module(name)):
+    return 4
+  return 1 if kind == "training.averages" else 0
+
+
+def options_of(field: str, section: Mapping[str, Any]) -> dict[str, Any]:
+  """The options that what a section names has, and their defaults.
+
+  Args:
+    field: of the section.
+    section: with a `name`; without one there are no options.
+
+  Raises:
+    ValueError: there is no such thing.
+  """
+  kind = KINDS.get(field)
+  if kind is None or "name" not in section:
+    return {}
+  name = section["name"]
+  known = own_options(_find(kind, name), called_with(kind, name))
+  if kind == "optax":
+    known |= dict.fromkeys(_OF_OPTIMIZERS, _REQUIRED)
+  if name == "compose":
+    known["expectation"] = _REQUIRED
+  if field == "expectation":
+    known["num_samples"] = _REQUIRED
+  return known
+
+
+def own_options(
+  make: Callable[..., Any], called_with: int = 0
+) -> dict[str, Any]:
+  """The options of what a section names, and their defaults if they have one.
+
+  A perturbation set, `pset`, is the section `set`.
+
+  Args:
+    make: what the section names.
+    called_with: how many arguments come before the options.
+  """
+  parameters = list(inspect.signature(make).parameters.values())
+  return {
+    "set" if one.name == "pset" else one.name: one.default
+    for one in parameters[called_with:]
+    # Every linen module has the fields parent and name.
+    if one.name not in ("parent", "name") and one.kind not in _REST
+  }
+
+
+def call(make: Callable[..., Any], *args: Any, **options: Any) -> Any:
+  """`make(*args, **options)`, with a clear error on an option that is unknown
+  or of a type that `make` cannot take."""
+  check_options(make, options, len(args))
+  try:
+    return make(*args, **options)
+  except TypeError as error:
+    given = ", ".join(f"{name}={value!r}" for name, value in options.items())
+    raise ValueError(f"{make.__name__}({given}): {error}") from error
+
+
+def check_options(
+  make: Callable[..., Any], options: Mapping[str, Any], called_with: int = 0
+) -> None:
+  """Checks that `make` takes the options, and that none is missing.
+
+  Args:
+    make: what a section names.
+    options: of the section.
+    called_with: how many arguments come before the options.
+
+  Raises:
+    ValueError: it does not, and the nearest name is given, or one is.
+  """
+  known = own_options(make, called_with)
+  takes = f"takes {', '.join(known) or 'none'}."
+  options = ["set" if name == "pset" else name for name in options]
+  for name in options:
+    if name not in known:
+      near = difflib.get_close_matches(name, known, n=1)
+      hint = f"did you mean '{near[0]}'? It" if near else "it"
+      raise ValueError(
+        f"{make.__name__} has no option '{name}'; {hint} {takes}"
+      )
+  for name, default in known.items():
+    if default is _REQUIRED and name not in options:
+      raise ValueError(f"{make.__name__} needs the option '{name}'; it {takes}")
+
+
+def _build_each(field, value, *facts):
+  if isinstance(value, Sequence):
+    return [build(field, one, *facts) for one in value]
+  return {name: build(field, one, *facts) for name, one in value.items()}
+
+
+def _refuse_facts(field, options, facts):
+  for name in options:
+    if name in facts:
+      raise ValueError(
+        f"{field}.{name} = {options[name]}: wanted none, {_said(name, facts)}"
+      )
+
+
+def _said(name, facts):
+  if name == "dtype":
+    return "config.precision says it for all models. Leave it out."
+  return f"the data has {facts[name]}. Leave it out, or choose other data."
+
+
+def _make(kind, name, options, facts):
+  make, leading = _find(kind, name), called_with(kind, name)
+  asked = own_options(make, leading)
+  options = {k: v for k, v in facts.items() if k in asked} | options
+  if not leading:
+    return call(make, **options)
+  check_options(make, options, leading)
+  made = functools.partial(make, **options)
+  return standalone(made) if kind == "attacks" else made
+
+
+def _find(kind, name):
+  if kind == "optax":
+    return getattr(optax, name, None) or lookup.find(kind, name)
+  return lookup.find(kind, name)
+
+
+def _expected(search, section):
+  options = dict(section)
+  if "num_samples" not in options:
+    raise ValueError(
+      "the section 'expectation' has no num_samples: wanted how many "
+      "transformations are drawn at each point."
+    )
+  num_samples = options.pop("num_samples")
+  transform = perturb(build("set", options))
+  return expectation_over_transformation(search, transform, num_samples)
+
+
+def _is_section(value: Any) -> bool:
+  return isinstance(value, Mapping | ConfigDict)

@@ -1,0 +1,1 @@
+"""The surroundings of every command: flags, errors, output folders."""

@@ -1,0 +1,190 @@
+"""The flags of a command line, and what is wrong with them in one line."""
+
+import difflib
+import pathlib
+import re
+import runpy
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+
+from absl import app, flags
+from ml_collections import ConfigDict
+from ml_collections.config_flags import config_path
+
+from experiments.cli.named_options import complete, options_of
+from experiments.cli.run_command import HelpShown
+from robust_jax import checks
+
+# Of several processes, the first alone speaks.
+_OTHERS = re.compile(r"--processes\b|--process-id=0*[1-9]")
+# The project's own configs are found from every directory, as in
+# --config=experiments/configs/adversarial/digits_pgd.py.
+_ROOT = pathlib.Path(__file__).resolve().parents[2]
+_CONFIGS = _ROOT / "experiments" / "configs"
+
+
+def parse_flags(argv: Sequence[str]) -> list[str]:
+  """Reads the flags, which may stand before and after what else is given.
+
+  Args:
+    argv: the program's name, and its arguments.
+
+  Returns:
+    The same without the flags.
+
+  Raises:
+    ValueError: a flag, a config file or a field of it does not exist, or is
+      given a value that it cannot have.
+    HelpShown: the user asked for it.
+  """
+  app.define_help_flags()
+  flags.FLAGS.set_gnu_getopt(True)
+  argv = [_spelt(argument) for argument in argv]
+  given = _config_given(argv)
+  if given is not None:
+    config, typed = _load(given), _typed(argv)
+    with config.unlocked():
+      lost = complete(config, typed)
+    for path in typed:
+      _refuse_unknown_field(path, config)
+    flags.FLAGS["config"].parser = _Loaded(config)
+    if not any(_OTHERS.match(argument) for argument in argv):
+      for sentence in lost:
+        print(f"note: {sentence}", file=sys.stderr)
+  try:
+    rest = flags.FLAGS(argv)
+    _refuse_bad_values()
+    return rest
+  except SystemExit as ended:  # by absl, after it printed the help
+    raise HelpShown from ended
+  except flags.Error as error:
+    raise ValueError(f"{_reason(error).rstrip('.')}. Try --help.") from error
+
+
+def _spelt(argument: str) -> str:
+  """--max-risk is --max_risk, and --num_processes is --num-processes."""
+  name, equals, value = argument.partition("=")
+  if not name.startswith("--") or name[2:] in flags.FLAGS:
+    return argument
+  for old, new in (("-", "_"), ("_", "-")):
+    other = name[2:].replace(old, new)
+    if other in flags.FLAGS:
+      return f"--{other}{equals}{value}"
+  return argument
+
+
+def _config_given(argv: Sequence[str]) -> str | None:
+  """The value of --config, if the program has that flag."""
+  found = None
+  if "config" not in flags.FLAGS:
+    return found
+  for argument, following in zip(argv, [*argv[1:], None], strict=True):
+    if match := re.fullmatch(r"--?config(=(.*))?", argument):
+      found = following if match[1] is None else match[2]
+  return found
+
+
+def _typed(argv: Sequence[str]) -> dict[str, str | None]:
+  """The path of each field that a flag sets, and the text it is set to."""
+  found = {}
+  for argument, following in zip(argv, [*argv[1:], None], strict=True):
+    if match := re.fullmatch(r"--?(no)?config\.([^=]+)(=(.*))?", argument):
+      apart = following if following and following[:2] != "--" else None
+      found[match[2]] = apart if match[3] is None else match[4]
+  return found
+
+
+class _Loaded(flags.ArgumentParser):
+  """The parser of a --config that has been read already."""
+
+  def __init__(self, config: ConfigDict):
+    self._config = config.lock()
+
+  def parse(self, argument: str) -> ConfigDict:
+    return self._config
+
+
+def _load(given: str) -> ConfigDict:
+  """The config of a file, by itself, so that errors can name the file."""
+  name, colon, argument = given.partition(":")
+  file = next(
+    (path for path in (pathlib.Path(name), _ROOT / name) if path.is_file()),
+    None,
+  )
+  if file is None:
+    raise ValueError(
+      f"--config={given}: there is no file '{name}'; {_nearest_file(name)}"
+    )
+  try:
+    make = runpy.run_path(str(file)).get("get_config")
+    if make is not None:
+      return make(*[argument] if colon else [])
+  except ValueError:
+    raise
+  except Exception as error:
+    line = traceback.extract_tb(error.__traceback__)[-1]
+    raise ValueError(
+      f"--config={given} fails with {type(error).__name__}: {error} "
+      f"({line.filename}, line {line.lineno})."
+    ) from error
+  raise ValueError(
+    f"--config={given}: the file has no function get_config, which returns "
+    "the config."
+  )
+
+
+def _nearest_file(name: str) -> str:
+  files = {file.stem: file for file in sorted(_CONFIGS.rglob("[!_]*.py"))}
+  near = difflib.get_close_matches(pathlib.Path(name).stem, files, n=1)
+  if not near:
+    return "configs are in experiments/configs."
+  file = files[near[0]].relative_to(_ROOT)
+  return f"did you mean {file}?"
+
+
+def _refuse_unknown_field(path: str, config: ConfigDict) -> None:
+  section, where, above = config, "config", []
+  for field in config_path.split(path):
+    if isinstance(field, str):
+      if not isinstance(section, Mapping | ConfigDict):
+        raise ValueError(
+          f"--config.{path}: {where} is {section!r}, which has no fields."
+        )
+      if field not in section:
+        known = list(dict.fromkeys([*section, *options_of(above, section)]))
+        raise ValueError(_no_field(path, field, where, known))
+    section, where = section[field], f"{where}.{field}"
+    above.append(field)
+
+
+def _no_field(path, field, where, known) -> str:
+  near = difflib.get_close_matches(field, known, n=1)
+  hint = f"did you mean '{near[0]}'? It has" if near else "it has"
+  return (
+    f"--config.{path}: {where} has no field '{field}'; {hint} "
+    f"{', '.join(known)}."
+  )
+
+
+def _refuse_bad_values() -> None:
+  """Those that absl lets pass."""
+  for name in flags.FLAGS:
+    flag = flags.FLAGS[name]
+    if flag.present and flag.value == []:
+      raise ValueError(
+        f"--{name}=: wanted one value at least; leave the flag out for what "
+        "holds without it."
+      )
+    checks.plain_value(f"--{name}", flag.value)
+
+
+def _reason(error: flags.Error) -> str:
+  # The last line is the reason; above it may stand a whole traceback.
+  reason = str(error).strip().splitlines()[-1].strip()
+  if section := re.match(r"flag --(config\.[\w.]+)=.* as a ConfigDict", reason):
+    return (
+      f"--{section[1]} is a section: give its fields one by one, as in "
+      f"--{section[1]}.name=..."
+    )
+  return reason

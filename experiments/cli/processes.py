@@ -1,0 +1,149 @@
+"""Several processes of one program on this machine."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+
+from experiments.cli.run_command import ERROR, INTERRUPTED
+
+_MODULE = ("-m", "experiments.main")
+_POLL_SECONDS = 0.2
+# A process that has lost another one can only give up; one that is interrupted
+# may be writing a checkpoint.
+_GRACE, _LONG_GRACE = 10.0, 60.0
+# Becomes the program named after the parent's id. However the parent ends, it
+# is killed: 1 is PR_SET_PDEATHSIG of Linux, which outlasts exec.
+_CHILD = """
+import ctypes, os, sys
+parent, *program = sys.argv[1:]
+if sys.platform == "linux":
+  ctypes.CDLL(None).prctl(1, 9)
+if os.getppid() != int(parent):
+  sys.exit(2)
+os.execv(program[0], program)
+"""
+
+
+def spawn(
+  number: int, arguments: list[str], program: Sequence[str] = _MODULE
+) -> int:
+  """Runs this program `number` times, joined; returns its exit status.
+
+  SIGINT and SIGTERM are handed on, so that every process writes its part of the
+  checkpoint; the second one ends them at once. When a process ends with an
+  error, a line says which, and the others, which would wait for it for ever,
+  are ended: by SIGTERM, and ten seconds later by SIGKILL. They die with this
+  process, however it ends.
+
+  Args:
+    number: of processes.
+    arguments: of the command line, which each gets besides its own identity.
+    program: what each runs, as the interpreter takes it.
+
+  Returns:
+    That of the first process that ended with another one than 0; 2 where a
+    signal ended it.
+  """
+  if number < 1:
+    raise ValueError(f"--processes {number}: wanted 1 or more.")
+  coordinator = f"127.0.0.1:{_free_port()}"
+  identity = [f"--coordinator={coordinator}", f"--num-processes={number}"]
+  own = (sys.executable, "-S", "-c", _CHILD, str(os.getpid()), sys.executable)
+  children = [
+    subprocess.Popen(
+      [*own, *program, *identity, f"--process-id={i}", *arguments],
+      # Not the terminal's own Ctrl-C: each would get it twice.
+      start_new_session=True,
+    )
+    for i in range(number)
+  ]
+  try:
+    with _handing_on(children):
+      return _wait(children)
+  finally:
+    for child in children:
+      child.kill()
+      child.wait()
+
+
+def _wait(children: list[subprocess.Popen]) -> int:
+  status, deadline = 0, float("inf")
+  running = dict(enumerate(children))
+  while running:
+    time.sleep(_POLL_SECONDS)
+    for i, child in list(running.items()):
+      if _was_stopped(child):
+        _say(
+          f"process {i} of {len(children)} is stopped, and the others wait for "
+          f"it: `kill -CONT {child.pid}` lets it go on."
+        )
+      code = child.poll()
+      if code is None:
+        continue
+      del running[i]
+      if code and not status:
+        status = code if code > 0 else ERROR
+        deadline = time.monotonic() + _grace(status)
+        if status != INTERRUPTED:
+          _say(f"process {i} of {len(children)} {_how(code)}: ending all.")
+          _signal(running.values(), signal.SIGTERM)
+    if time.monotonic() > deadline:
+      _signal(running.values(), signal.SIGKILL)
+  return status
+
+
+def _was_stopped(child: subprocess.Popen) -> bool:
+  """Whether it was since this was asked last."""
+  with contextlib.suppress(ChildProcessError):  # it has ended
+    how = os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WNOHANG)
+    return how is not None
+  return False
+
+
+def _grace(status: int) -> float:
+  """How many seconds the others have."""
+  return _LONG_GRACE if status == INTERRUPTED else _GRACE
+
+
+def _how(code: int) -> str:
+  if code > 0:
+    return f"ended with exit status {code}"
+  return f"was ended by {signal.Signals(-code).name}"
+
+
+def _say(text: str) -> None:
+  print(f"--processes: {text}", file=sys.stderr, flush=True)
+
+
+def _signal(children: Iterable[subprocess.Popen], signum: int) -> None:
+  for child in children:
+    child.send_signal(signum)
+
+
+@contextlib.contextmanager
+def _handing_on(children: list[subprocess.Popen]) -> Iterator[None]:
+  received = []
+
+  def hand_on(signum, frame):
+    del frame
+    _signal(children, signal.SIGKILL if received else signum)
+    received.append(signum)
+
+  signals = (signal.SIGINT, signal.SIGTERM)
+  previous = {s: signal.signal(s, hand_on) for s in signals}
+  try:
+    yield
+  finally:
+    for signum, handler in previous.items():
+      signal.signal(signum, handler)
+
+
+def _free_port() -> int:
+  with socket.socket() as probe:
+    probe.bind(("127.0.0.1", 0))
+    return probe.getsockname()[1]

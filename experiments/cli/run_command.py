@@ -1,0 +1,189 @@
+"""What surrounds the work of every command: errors, and exit statuses.
+
+| exit status | meaning                                                      |
+|-------------|--------------------------------------------------------------|
+| 0           | done                                                         |
+| 1           | a gate failed (`compare`), and nothing else                  |
+| 2           | an error: of the command line, the input, the machine or ours|
+| 3           | a gate is inconclusive (`compare`)                           |
+| 130         | interrupted; the same command goes on                        |
+"""
+
+import argparse
+import io
+import logging
+import os
+import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import absl.logging
+from ml_collections import ConfigDict
+
+from experiments.cli.set_up_compiler import set_up_compiler
+from robust_jax import checks
+
+ERROR, INTERRUPTED = 2, 130
+
+
+class HelpShown(Exception):
+  """The user asked for help and has it: nothing else is to be done."""
+
+
+class ArgumentParser(argparse.ArgumentParser):
+  """An argument parser whose errors are told like all others."""
+
+  def parse_args(self, args=None, namespace=None):
+    options = super().parse_args(args, namespace)
+    for name, value in vars(options).items():
+      checks.plain_value(f"--{name}", value)
+    return options
+
+  def error(self, message: str) -> NoReturn:
+    raise ValueError(f"{message}. Try --help.")
+
+  def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+    del status, message  # of --help alone: errors do not come here
+    raise HelpShown
+
+
+def run_command(
+  work: Callable[[], int | None], *, show_traceback: bool = False
+) -> int:
+  """Sets up the compiler, works, and says in one line what went wrong.
+
+  Args:
+    work: the command; returns its exit status, None for success.
+    show_traceback: on an error, show where in the code it was raised.
+
+  Returns:
+    The exit status, as in the table above.
+  """
+  absl.logging.set_verbosity(absl.logging.WARNING)
+  # Orbax logs there, with tracebacks, what it raises as well.
+  logging.getLogger("absl").setLevel(logging.CRITICAL)
+  threading.excepthook = sys.unraisablehook = _telling_once()
+  set_up_compiler()
+  try:
+    status = work() or 0
+    sys.stdout.flush()
+    return status
+  except HelpShown:
+    return 0
+  except KeyboardInterrupt:
+    return INTERRUPTED
+  # A model or an attack of the user's may call sys.exit: its status would be
+  # taken for that of a gate.
+  except (Exception, SystemExit) as error:
+    if show_traceback:
+      traceback.print_exc()
+    else:
+      print(f"error: {_told(error)}", file=sys.stderr)
+    _drop_unwritable_output()
+    return ERROR
+
+
+def _told(error: BaseException) -> str:
+  """What a person is told: what it is about, and what to do."""
+  if isinstance(error, SystemExit):
+    if isinstance(error.__context__, BrokenPipeError):  # rich makes it of one
+      return _told_of_file(error.__context__)
+    return (
+      f"sys.exit({error.code!r}) was called {_where(error)}, while this "
+      "command was working: a function that it calls has to return or raise."
+    )
+  if isinstance(error, OSError):
+    return _told_of_file(error)
+  if isinstance(error, (ValueError, FloatingPointError)):
+    return str(error)
+  if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+    return f"out of memory ({_first_line(error)}): try smaller batches."
+  if str(error).startswith("Unable to initialize backend"):
+    platforms = os.environ.get("JAX_PLATFORMS", "")
+    return f"JAX_PLATFORMS={platforms}: {_first_line(error)}"
+  if (missing := _missing_field(error)) is not None:
+    return missing
+  return (
+    f"{type(error).__name__}: {_first_line(error)} ({_where(error)}). This was "
+    "not foreseen: it is a bug of ours, unless that is a file of yours; "
+    f"{_kept(error)}"
+  )
+
+
+def _missing_field(error: BaseException) -> str | None:
+  """What `config.section.field` raises where there is no such field."""
+  frame = [frame for frame, _ in traceback.walk_tb(error.__traceback__)][-1]
+  section = frame.f_locals.get("self")
+  if not isinstance(section, ConfigDict):
+    return None
+  field = frame.f_locals.get("attribute", frame.f_locals.get("key"))
+  return (
+    f"the config lacks the field '{field}', in a section that has only "
+    f"{', '.join(map(str, section)) or 'nothing'}."
+  )
+
+
+def _told_of_file(error: OSError) -> str:
+  reason = error.strerror or str(error)
+  if error.filename is not None:
+    return f"{error.filename}: {reason}."
+  if isinstance(error, BrokenPipeError):
+    return "standard output is closed: nobody reads what is printed."
+  try:
+    # To flush once more would tell nothing: what failed is gone.
+    os.write(sys.stdout.fileno(), b"\n")
+  except io.UnsupportedOperation:  # it is no file
+    pass
+  except OSError:
+    return f"standard output cannot be written: {reason}."
+  return f"{reason} ({_where(error)})."
+
+
+def _telling_once() -> Callable[[Any], None]:
+  """A hook for what fails in threads of libraries, or as the process ends.
+
+  The work itself fails where it needs what failed there.
+  """
+  told = set()
+
+  def tell(failed) -> None:
+    error = failed.exc_value
+    said = f"{type(error).__name__}: {_first_line(error)}"
+    if said not in told:
+      told.add(said)
+      logging.getLogger(__name__).warning("in the background: %s", said)
+
+  return tell
+
+
+def _first_line(error: BaseException) -> str:
+  return (str(error).strip() or "no message").splitlines()[0][:200]
+
+
+def _where(error: BaseException) -> str:
+  innermost = traceback.extract_tb(error.__traceback__)[-1]
+  return f"in {innermost.filename}, line {innermost.lineno}"
+
+
+def _kept(error: BaseException) -> str:
+  """Says where the traceback is."""
+  text = "".join(traceback.format_exception(error))
+  try:
+    with tempfile.NamedTemporaryFile(
+      "w", prefix="robust_jax_", suffix=".txt", delete=False, encoding="utf-8"
+    ) as file:
+      file.write(text)
+    return f"the traceback is in {file.name}."
+  except OSError:
+    return f"the traceback:\n{text}"
+
+
+def _drop_unwritable_output() -> None:
+  """Or the interpreter would try once more when it ends, and complain."""
+  try:
+    sys.stdout.flush()
+  except OSError:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

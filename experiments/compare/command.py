@@ -1,0 +1,249 @@
+"""`./launch.sh compare`: its flags, and what they mean."""
+
+import pathlib
+from collections.abc import Iterable, Sequence
+
+from absl import flags
+
+from experiments.compare.class_names import class_names
+from experiments.compare.gate import GateRequest
+from experiments.compare.models import Asking, declared, entrants
+from experiments.compare.open_images import open_images
+from experiments.compare.run import compare
+from robust_jax import parallel
+from robust_jax.comparison.extra_tests.base import Section
+from robust_jax.comparison.extra_tests.natural_shifts import NaturalShifts
+from robust_jax.comparison.extra_tests.sequences import Sequences
+from robust_jax.comparison.extra_tests.system_noise import SystemNoise
+from robust_jax.comparison.predictors.read_outputs import MEANING
+from robust_jax.data.readers.natural_shift import NAMES
+from robust_jax.statistics.gate import Thresholds
+
+_MODELS = flags.DEFINE_multi_string(
+  "models",
+  [],
+  "compare: NAME=SOURCE ...; a source is the directory of a run, "
+  "package.module:function, http://HOST/PATH or an .npz of stored answers.",
+)
+_DATA = flags.DEFINE_string(
+  "data",
+  None,
+  "compare: a folder of class folders, an .npz, or a data set by name.",
+)
+_SPLIT = flags.DEFINE_string(
+  "split", "test", "compare: which part of a data set by name."
+)
+_IMAGE_SIZE = flags.DEFINE_integer(
+  "image_size",
+  None,
+  "compare: resize and crop images to so many pixels.",
+  lower_bound=1,
+)
+_CLASS_NAMES = flags.DEFINE_string(
+  "class_names",
+  None,
+  "compare: the classes in the order of the models' outputs: a file with a "
+  "name on each line or a JSON list, or names with commas between. The data "
+  "may lack some.",
+)
+_ANSWERS = flags.DEFINE_multi_string(
+  "answers",
+  [],
+  "compare: what models answer, KIND for all or NAME=KIND for one, where it is "
+  "not to be found out: " + ", ".join(MEANING) + ".",
+)
+_BATCH_SIZE = flags.DEFINE_integer(
+  "batch_size",
+  None,
+  "compare: most images in one call of a function (as memory suffices, if "
+  "absent) and in one request to a service (32, if absent).",
+  lower_bound=1,
+)
+_CONCURRENCY = flags.DEFINE_integer(
+  "concurrency",
+  4,
+  "compare: requests to a service at the same time.",
+  lower_bound=1,
+)
+_TIMEOUT = flags.DEFINE_float(
+  "timeout",
+  60.0,
+  "compare: seconds until a request to a service has failed.",
+  lower_bound=0.001,
+)
+_RETRIES = flags.DEFINE_integer(
+  "retries",
+  4,
+  "compare: how often a request that failed is made again, after 0.5, 1, 2, "
+  "... seconds.",
+  lower_bound=0,
+)
+_API_KEY_VARIABLE = flags.DEFINE_multi_string(
+  "api_key_variable",
+  [],
+  "compare: the environment variable that holds the key of a service, NAME=... "
+  "for one model.",
+)
+_FAMILIES = flags.DEFINE_list(
+  "families",
+  None,
+  "compare: of transformations, with commas between; all that apply if absent.",
+)
+_NATURAL_SHIFTS = flags.DEFINE_multi_string(
+  "natural_shifts",
+  [],
+  "compare: NAME[/PART][=FOLDER], a test set that others collected, as in "
+  "cifar10_c/fog_3=data/CIFAR-10-C; without a folder, what TFDS has prepared. "
+  "May be repeated. Names: " + ", ".join(NAMES) + ".",
+)
+_SEQUENCES = flags.DEFINE_list(
+  "sequences",
+  [],
+  "compare: along which answers must not flip, with commas between, or "
+  "imagenet_p for its ten.",
+)
+_SYSTEM_NOISE = flags.DEFINE_bool(
+  "system_noise",
+  False,
+  "compare: read and resize the files of a folder with other libraries too; "
+  "takes --image_size.",
+)
+_OUT = flags.DEFINE_string("out", None, "compare: the folder of the report.")
+_SEED = flags.DEFINE_integer(
+  "seed", 0, "compare: of all that is random.", lower_bound=0
+)
+_MAX_RISK = flags.DEFINE_multi_string(
+  "max_risk", [], "compare, gate: FAMILY=PERCENT, with commas or repeated."
+)
+_MAX_OVERALL = flags.DEFINE_float(
+  "max_overall", None, "compare, gate: overall risk in percent."
+)
+_MAX_REGRESSION = flags.DEFINE_float(
+  "max_regression",
+  None,
+  "compare, gate: points of risk, overall or under any family, beyond those of "
+  "the baseline.",
+)
+_MAX_FUNCTIONALITY = flags.DEFINE_multi_string(
+  "max_functionality",
+  [],
+  "compare, gate: CHANGE=PERCENT of a change that should not matter, as in "
+  "identity=0.",
+)
+_MIN_SAMPLES = flags.DEFINE_integer(
+  "min_samples",
+  500,
+  "compare, gate: images answered right clean that a judgement takes.",
+)
+_STRICT = flags.DEFINE_bool(
+  "strict", False, "compare, gate: what is inconclusive fails."
+)
+_CANDIDATE = flags.DEFINE_string(
+  "candidate", None, "compare, gate: the model judged; the first if absent."
+)
+
+
+def compare_command(
+  arguments: Sequence[str],
+  baseline: str | None = None,
+  num_examples: int | None = None,
+  allow_imports: Iterable[str] = (),
+) -> int:
+  """Compares, and returns the exit status: 0, or what the gate says.
+
+  Args:
+    arguments: more models, as `--models A=a B=b` leaves them.
+    baseline: the model that regressions are counted from.
+    num_examples: how many images are drawn.
+    allow_imports: modules that the configs of runs may name.
+
+  Raises:
+    ValueError: bad flags.
+  """
+  # A flag takes one value; those after it stand alone.
+  texts = [*_MODELS.value, *arguments]
+  unnamed = [text for text in texts if "=" not in text]
+  if unnamed:
+    raise ValueError(
+      f"unexpected {' '.join(unnamed)!r}: models are NAME=SOURCE, other "
+      "options --name=value."
+    )
+  gate = GateRequest(_thresholds(), _CANDIDATE.value, baseline, _STRICT.value)
+  for name, value, example in (
+    ("data", _DATA.value, "cifar10"),
+    ("out", _OUT.value, "runs/compared"),
+  ):
+    if value is None:
+      raise ValueError(f"compare needs --{name}, as in --{name}={example}.")
+  if parallel.num_processes() > 1:
+    raise ValueError("compare runs in one process: start only one.")
+  asking = Asking(
+    _BATCH_SIZE.value,
+    _CONCURRENCY.value,
+    _TIMEOUT.value,
+    _RETRIES.value,
+    _API_KEY_VARIABLE.value,
+  )
+  models = declared(entrants(texts, allow_imports, asking), _ANSWERS.value)
+  names = (
+    None if _CLASS_NAMES.value is None else class_names(_CLASS_NAMES.value)
+  )
+  result = compare(
+    models,
+    open_images(_DATA.value, _SPLIT.value, _IMAGE_SIZE.value, names),
+    pathlib.Path(_OUT.value),
+    name=_DATA.value,
+    num_examples=num_examples,
+    families=_FAMILIES.value,
+    seed=_SEED.value,
+    gate=gate,
+    sections=_sections(),
+  )
+  if result is None:
+    return 130
+  if result["gate"] is not None:
+    return result["gate"]["exit_code"]
+  return 2 if result["models_left_out"] else 0
+
+
+def _sections() -> list[Section]:
+  found: list[Section] = []
+  if _NATURAL_SHIFTS.value:
+    found.append(NaturalShifts(_NATURAL_SHIFTS.value, _IMAGE_SIZE.value))
+  if _SEQUENCES.value:
+    found.append(Sequences(_SEQUENCES.value))
+  if _SYSTEM_NOISE.value:
+    found.append(SystemNoise(_DATA.value, _IMAGE_SIZE.value))
+  return found
+
+
+def _thresholds() -> Thresholds | None:
+  found = Thresholds(
+    max_risk=_limits("max_risk", _MAX_RISK.value),
+    max_overall=_MAX_OVERALL.value,
+    max_regression=_MAX_REGRESSION.value,
+    max_minimum_functionality=_limits(
+      "max_functionality", _MAX_FUNCTIONALITY.value
+    ),
+    min_samples=_MIN_SAMPLES.value,
+  )
+  nothing = Thresholds(min_samples=_MIN_SAMPLES.value)
+  return None if found == nothing else found
+
+
+def _limits(flag: str, texts: Sequence[str]) -> dict[str, float]:
+  found: dict[str, float] = {}
+  for text in (part for one in texts for part in one.split(",")):
+    name, _, number = text.partition("=")
+    try:
+      limit = float(number)
+    except ValueError:
+      limit = float("nan")
+    if not name or not 0 <= limit <= 100:
+      raise ValueError(
+        f"--{flag} {text}: wanted NAME=PERCENT, as in --{flag} noise=20."
+      )
+    if name in found:
+      raise ValueError(f"--{flag} {text}: '{name}' is given twice.")
+    found[name] = limit
+  return found

@@ -1,0 +1,56 @@
+"""The data set that a command line names."""
+
+import pathlib
+from collections.abc import Sequence
+
+from robust_jax.data.load import load
+from robust_jax.data.readers.dataset_images import DatasetImages
+from robust_jax.data.readers.image_folder import ImageFolder
+from robust_jax.data.readers.image_reader import ImageReader
+from robust_jax.data.readers.in_order import InOrder
+from robust_jax.data.readers.npz_images import NpzImages
+from robust_jax.data.readers.resized import Resized
+
+
+def open_images(
+  data: str,
+  split: str = "test",
+  size: int | None = None,
+  names: Sequence[str] | None = None,
+) -> ImageReader:
+  """A folder of class folders, an `.npz`, or a data set by name.
+
+  Pictures of a folder are grey if all of them are.
+
+  Args:
+    data: path or name; what exists as a file or folder is a path.
+    split: of a data set by name.
+    size: pixels, of height and width, to resize and crop to; None leaves
+      images as they are.
+    names: of the classes, in the order of the models' outputs; None is the
+      order of the data.
+
+  Raises:
+    ValueError: there is no such file, folder or data set, or it has a class
+      that is not among the names.
+  """
+  path = pathlib.Path(data).expanduser()
+  if path.is_dir():
+    dataset = ImageFolder(path, mode=None)
+  elif path.exists() or path.suffix == ".npz":
+    dataset = NpzImages(path)
+  else:
+    dataset = _by_name(data, split)
+  if names is not None:
+    dataset = InOrder(dataset, names)
+  return dataset if size is None else Resized(dataset, size)
+
+
+def _by_name(data, split):
+  try:
+    return DatasetImages(load(data, split, unknown_labels=True))
+  except ValueError as error:
+    # Some names of TFDS have a slash in them too.
+    if "/" in data:
+      raise ValueError(f"{data} is no file or folder, and {error}") from error
+    raise

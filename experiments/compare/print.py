@@ -1,0 +1,55 @@
+"""Prints a comparison of models on the terminal."""
+
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from robust_jax.comparison.extra_tests.base import Section
+from robust_jax.comparison.report.table import comparison_table
+from robust_jax.plotting import evaluation
+
+
+def print_comparison(
+  result: Mapping[str, Any], sections: Sequence[Section], out: pathlib.Path
+) -> None:
+  """Prints tables, and the recommendation and the gate as the page has them.
+
+  Args:
+    result: what is in `report.json`.
+    sections: those that were asked.
+    out: the folder of the report.
+  """
+  _print_data(result)
+  evaluation.print_table(comparison_table(result))
+  for section in sections:
+    evaluation.print_table(section.table(result[section.name]))
+  advice = result["recommendation"]
+  print(f"{advice['headline']}\nHow sure: {advice['sureness']}.")
+  for sentence in advice["reasons"]:
+    print(f"  {sentence}")
+  for sentence in advice["cautions"]:
+    print(f"  But: {sentence}")
+  for name in result["models_left_out"]:
+    print(f"  But: {name} is left out, for the reason above.")
+  judged = result["gate"]
+  if judged is not None:
+    print(f"\nGate for {judged['candidate']}: {judged['outcome']}.")
+    for check in judged["checks"]:
+      print(f"  {check['outcome']}: {check['reason']}")
+  print(f"\nIn {out}: evaluation.html, evaluation.json.")
+
+
+def _print_data(result):
+  data = result["data"]
+  for title, counts in (
+    ("images left out", data["problem_counts"]),
+    ("other files left out", data["left_out_counts"]),
+    ("images changed on reading", data["change_counts"]),
+  ):
+    if counts:
+      listed = ", ".join(f"{kind} ({n:,})" for kind, n in counts.items())
+      print(f"{title}: {listed}; evaluation.json names them.")
+  for name, model in result["models"].items():
+    print(f"{name} answers {model['answers_meaning']}.")
+    for warning in model["warnings"]:
+      print(f"  But: {warning}")

@@ -1,0 +1,220 @@
+"""One model under attacks in a row, and whether to trust the figures."""
+
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+import rich.box
+import rich.table
+from ml_collections import ConfigDict
+
+from experiments import build
+from experiments.build import sections
+from experiments.build.check_config import check_config
+from experiments.cli import output
+from experiments.cli.provenance import provenance
+from experiments.evaluate import measure_curves
+from robust_jax import lookup
+from robust_jax.attacks.autoattack import suite
+from robust_jax.attacks.autoattack.autoattack import in_ball, stages
+from robust_jax.attacks.autoattack.suite import Outcome, Stage
+from robust_jax.attacks.lp_ball import ball
+from robust_jax.data.loader import Loader, evaluation_loader
+from robust_jax.files import whole_file
+from robust_jax.gradient_masking.audit import masking_checks
+from robust_jax.plotting import evaluation
+from robust_jax.training.progress import StageProgress
+from robust_jax.types import LogitsFn
+
+_NUM_CHECKED = 200  # images that the gradient-masking checks look at
+
+
+def audit(
+  model: LogitsFn,
+  config: ConfigDict,
+  attacks: Sequence[str],
+  path: pathlib.Path,
+  num_examples: int | None = None,
+  save_images: bool = False,
+) -> dict[str, Any]:
+  """Attacks one after the other, each on what the last ones left.
+
+  Writes to `path`: `report.json`, `robust_accuracy.png`, and on demand
+  `adversarial.npz` with x, x_adv, labels and fooled_by. An interrupted audit
+  goes on where it was (`audit_state.npz`).
+
+  Args:
+    model: a frozen classifier.
+    config: names data, seed and, in its section evaluation, the attacks.
+    attacks: names of `config.evaluation.attacks`, "autoattack", whose norm, eps
+      and version `config.evaluation.autoattack` gives, or attacks of the user's
+      own, "package.module:function", with the defaults of their options.
+    path: directory, created if need be.
+    num_examples: of the test set's first images; all by default.
+    save_images: keep the adversarial images.
+
+  Raises:
+    ValueError: an attack that the config does not know.
+  """
+  check_config(config)
+  with output.locked(path, "--workdir"):
+    return _audit(model, config, attacks, path, num_examples, save_images)
+
+
+def _audit(model, config, attacks, path, num_examples, save_images):
+  dataset = build.dataset(config, "test")
+  loader = evaluation_loader(
+    dataset, config.evaluation.batch_size, num_examples=num_examples
+  )
+  x, labels = _images(loader)
+  threat = _threat(config)
+  key_suite, key_checks = jax.random.split(jax.random.key(config.seed))
+  with StageProgress() as bars:
+    outcome = suite.run(
+      _stages(config, attacks, dataset.fact("num_classes")),
+      key_suite,
+      model,
+      x,
+      labels,
+      check=in_ball(threat.norm, threat.eps)
+      if list(attacks) == ["autoattack"]
+      else suite.anything,
+      save_to=path / "audit_state.npz",
+      progress=bars.update,
+    )
+  findings = masking_checks(
+    key_checks,
+    model,
+    x[:_NUM_CHECKED],
+    labels[:_NUM_CHECKED],
+    lambda eps: ball(threat.norm, eps),
+    _radii(threat, x),
+    searches=_searches(config.evaluation.attacks, attacks),
+  )
+  curves = measure_curves(
+    {path.name: model}, config.evaluation, loader, key_checks
+  )
+  result = {
+    "num_examples": len(x),
+    "stages": outcome.stages,
+    "worst_case_accuracy": outcome.stages[-1]["accuracy"],
+    "fooled_by": outcome.fooled_by.tolist(),
+    "findings": [finding._asdict() for finding in findings],
+    "radii": list(config.evaluation.radii),
+    "curve": curves,
+    **provenance(config),
+  }
+  evaluation.write_json(path / "report.json", result)
+  if config.evaluation.radii:
+    evaluation.draw_curve(
+      path / "robust_accuracy.png",
+      config.evaluation.radii,
+      curves,
+      config.evaluation.curve.set.eps,
+      config.evaluation.curve.search.name.upper(),
+    )
+  if save_images:
+    _save_images(path / "adversarial.npz", x, labels, outcome)
+  evaluation.print_table(
+    _stage_table(outcome, f"{dataset.name}, {len(x)} images")
+  )
+  evaluation.print_table(_finding_table(findings))
+  return result
+
+
+def _images(loader: Loader) -> tuple[np.ndarray, np.ndarray]:
+  decode = jax.jit(loader.decode)
+  batches = [
+    jax.device_get(decode(loader.device_data, indices))
+    for indices in loader.indices(0)
+  ]
+  real = np.concatenate([b["mask"] for b in batches]) > 0
+  x = np.concatenate([b["x"] for b in batches])[real]
+  return x, np.concatenate([b["y"] for b in batches])[real]
+
+
+def _threat(config: ConfigDict) -> ConfigDict:
+  if "autoattack" not in config.evaluation:
+    raise ValueError(
+      "the run's config has no section evaluation.autoattack (norm, eps, "
+      "version): name a config that has by --config."
+    )
+  return config.evaluation.autoattack
+
+
+def _stages(config, attacks, num_classes) -> list[Stage]:
+  if not attacks:
+    raise ValueError(
+      "no attack is named: wanted autoattack or one of the config's."
+    )
+  found = []
+  known = config.evaluation.attacks
+  for name in attacks:
+    if name == "autoattack":
+      threat = config.evaluation.autoattack
+      found += stages(threat.norm, threat.eps, threat.version, num_classes)
+    elif name in known or lookup.imported_module(name):
+      section = known.get(name, {"name": name})
+      found.append(suite.stage_of(name, sections.attack(section)))
+    else:
+      raise ValueError(
+        f"there is no attack '{name}': wanted autoattack, one of the "
+        f"config's, {', '.join(known)}, or package.module:function."
+      )
+  return found
+
+
+def _searches(known, attacks) -> dict[str, dict[str, Any]]:
+  """Those of the attacks that have one of their own."""
+  return {
+    name: dict(known[name].search)
+    for name in attacks
+    if name in known and "search" in known[name]
+  }
+
+
+def _radii(threat, x) -> list[float]:
+  """Around eps, and one that allows everything."""
+  size = x[0].size
+  everything = {"linf": 1.0, "l2": size**0.5, "l1": float(size)}[threat.norm]
+  return [threat.eps / 2, threat.eps, everything]
+
+
+def _save_images(path, x, labels, outcome: Outcome) -> None:
+  with whole_file(path) as new:
+    np.savez_compressed(
+      new,
+      x=x,
+      x_adv=outcome.x_adv,
+      labels=labels,
+      fooled_by=outcome.fooled_by,
+    )
+
+
+def _stage_table(outcome: Outcome, title: str) -> rich.table.Table:
+  table = rich.table.Table(title=title, box=rich.box.SIMPLE_HEAD)
+  for name in ("after", "accuracy", "attacked", "forward", "backward", "time"):
+    table.add_column(name, justify="left" if name == "after" else "right")
+  for stage in outcome.stages:
+    table.add_row(
+      stage["name"],
+      f"{stage['accuracy']:.2%}",
+      f"{stage['attacked']:,}",
+      f"{stage['forward']:,}",
+      f"{stage['backward']:,}",
+      f"{stage['seconds']:.1f} s",
+    )
+  return table
+
+
+def _finding_table(findings) -> rich.table.Table:
+  table = rich.table.Table(
+    title="can gradients be trusted here?", box=rich.box.SIMPLE_HEAD
+  )
+  for name in ("check", "verdict", "what was seen"):
+    table.add_column(name)
+  for finding in findings:
+    table.add_row(finding.name, finding.verdict, finding.sentence)
+  return table

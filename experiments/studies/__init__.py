@@ -1,0 +1,1 @@
+"""Experiments of the documentation, each a command of its own."""

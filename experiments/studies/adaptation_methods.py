@@ -1,0 +1,171 @@
+"""Methods of domain adaptation side by side, each from several seeds.
+
+  python -m experiments.studies.adaptation_methods --experiment=usps_to_mnist
+
+Trains an experiment of `experiments/configs/domain` by every method and from
+every seed, one after another, each in `OUTPUT/METHOD/SEED`; `fine_tuned` begins
+with `source_only` of its seed. A run that has its report is not trained again,
+and one that was interrupted goes on. Prints the table of the mean and the
+standard deviation over seeds of the accuracy on the target's test images, by
+who chose the checkpoint (`adaptation_report`), and writes it to
+`OUTPUT/methods.json`. Of `fine_tuned` and `on_target` reverse validation knows
+labels of the target, as these methods do.
+"""
+
+import argparse
+import importlib
+import pathlib
+import pkgutil
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import rich.box
+import rich.table
+from ml_collections import ConfigDict
+
+from experiments import build, runs, workdir
+from experiments.cli.output import writable
+from experiments.cli.run_command import INTERRUPTED, ArgumentParser, run_command
+from experiments.configs import adaptation, domain
+from experiments.origin import origin
+from experiments.reports.adaptation_report import HEADINGS, RULES
+from robust_jax.data.loader import Loader
+from robust_jax.files import read_json
+from robust_jax.plotting.evaluation import print_table, write_json
+
+# Of a config's data: for training, and for validation.
+Loaders = dict[str, tuple[Loader, Loader]]
+
+_NUM_STEPS = "of each training but fine-tuning, instead of the config's"
+# What is tabulated of a report beside the target's accuracies, as it does.
+_OTHERS = ("source_accuracy", "a_distance")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+  """Trains what is missing and prints the table; returns the exit status."""
+  options = _parser().parse_args(arguments)
+  output = options.output or pathlib.Path("runs") / (
+    f"{options.experiment}_methods"
+  )
+  writable(output, "--output")
+  found = {method: [] for method in options.methods}
+  loaders: Loaders = {}
+  for seed in options.seeds:
+    for method in options.methods:
+      config = _config(options, method, seed, output)
+      report = _report(config, output / method / str(seed), loaders)
+      if report is None:
+        return INTERRUPTED
+      found[method].append(report)
+  scores = {method: _scores(reports) for method, reports in found.items()}
+  result = {"seeds": options.seeds, "methods": scores}
+  write_json(output / "methods.json", result)
+  print_table(_table(scores, options))
+  print(f"In {output}: methods.json, and a run of each method and seed.")
+  return 0
+
+
+def _report(
+  config: ConfigDict, path: pathlib.Path, loaders: Loaders
+) -> dict[str, Any] | None:
+  """Of the run in `path`, trained first if need be; None if interrupted."""
+  file = path / "report.json"
+  if file.exists():
+    workdir.refuse_another(path, config, _origin(config, loaders))
+  else:
+    outcome = runs.train(config, path, f"{path.parent.name} {path.name} ")
+    if outcome.status == "interrupted":
+      return None
+  remedy = "Delete it: it is then made anew, without another training."
+  (model,) = read_json(file, remedy, ["models"])["models"].values()
+  return model
+
+
+def _origin(config: ConfigDict, loaders: Loaders) -> dict[str, str]:
+  """As `origin`; the same data are read once for all runs."""
+  data = config.data.to_json()
+  if data not in loaders:
+    loaders[data] = build.loaders(config)[:2]
+  return origin(config, *loaders[data])
+
+
+def _config(options, method, seed, output):
+  module = importlib.import_module(f"{domain.__name__}.{options.experiment}")
+  config = module.get_config(method)
+  with config.unlocked():
+    config.seed = seed
+    if "control" in config:  # it is one of the methods
+      del config.control
+    if "warm_start" in config:
+      config.warm_start.run = str(output / "source_only" / str(seed))
+  if options.num_steps is not None and "warm_start" not in config:
+    config.training.update(
+      num_steps=options.num_steps,
+      evaluate_every_steps=max(1, options.num_steps // 10),
+    )
+  return config
+
+
+def _scores(reports: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
+  """Column -> the value from each seed."""
+  by_rule = {
+    rule: [report["target_accuracy"][rule] for report in reports]
+    for rule in RULES
+  }
+  return by_rule | {
+    name: [report[name] for report in reports] for name in _OTHERS
+  }
+
+
+def _table(scores: Mapping[str, Mapping[str, list[float]]], options):
+  table = rich.table.Table(
+    title=f"{options.experiment}: % right on the target, mean and standard "
+    f"deviation over {len(options.seeds)} seeds",
+    box=rich.box.SIMPLE_HEAD,
+    collapse_padding=True,  # or it is too wide for 80 columns
+    pad_edge=False,
+  )
+  table.add_column("method", no_wrap=True)
+  for name in (*RULES, *_OTHERS):
+    table.add_column(HEADINGS[name], justify="right", no_wrap=True)
+  for method, columns in scores.items():
+    cells = [
+      _spread(values, 1 if name == "a_distance" else 100)
+      for name, values in columns.items()
+    ]
+    table.add_row(method, *cells)
+  return table
+
+
+def _spread(values, unit):
+  digits = 2 if unit == 1 else 1
+  text = f"{unit * np.mean(values):.{digits}f}"
+  if len(values) > 1:
+    text += f"±{unit * np.std(values, ddof=1):.{digits}f}"
+  return text
+
+
+def _parser():
+  parser = ArgumentParser(
+    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+  )
+  names = [m.name for m in pkgutil.iter_modules(domain.__path__)]
+  several = {"nargs": "+", "metavar": "X"}
+  add = parser.add_argument
+  add("--experiment", required=True, choices=names)
+  add(
+    "--methods",
+    **several,
+    choices=adaptation.METHODS,
+    default=list(adaptation.METHODS),
+    help=f"of {', '.join(adaptation.METHODS)} (default: all)",
+  )
+  add("--seeds", **several, type=int, default=[0, 1, 2])
+  add("--num-steps", type=int, help=_NUM_STEPS)
+  add("--output", type=pathlib.Path, help="default: runs/EXPERIMENT_methods")
+  return parser
+
+
+if __name__ == "__main__":
+  raise SystemExit(run_command(main))

@@ -1,0 +1,96 @@
+"""In what proportions the classes occur in a target without labels.
+
+  python -m experiments.studies.label_shift \\
+      --workdir=runs/mnist_to_mnist_m_source_only
+
+Black-box shift estimation (`robust_jax.probes.label_shift`) by a finished
+run as it stood at its last step: its errors are counted on held-out source
+examples, its answers on the target's training part. Prints the proportions, and
+the flag that has another training weigh the source's examples by them. It holds
+where domains differ in their proportions alone; where images differ as well,
+adapt first and ask the adapted network.
+"""
+
+import argparse
+import pathlib
+
+import numpy as np
+import rich.box
+import rich.table
+from jax.nn import softmax
+
+from experiments import build
+from experiments.build.imports import add_flag
+from experiments.cli.run_command import ArgumentParser, run_command
+from experiments.examples import Examples, spread_examples
+from experiments.run import load_run
+from robust_jax.as_numpy_fn import on_host
+from robust_jax.models.inference import Adapted
+from robust_jax.plotting import evaluation
+from robust_jax.probes.label_shift import LabelShift
+from robust_jax.probes.label_shift import label_shift as estimate
+
+
+def main(arguments: list[str] | None = None) -> int:
+  """Prints the table and the flag."""
+  options = _parser().parse_args(arguments)
+  allowed = options.allow_imports
+  run = load_run(options.workdir, "last", allowed)
+  most = options.num_examples
+  sources, _ = build.domains(run.config, "validation")
+  _, target = build.domains(run.config, "train")
+  shift = label_shift(
+    run.deployed,
+    spread_examples(sources, most),
+    spread_examples([target], most).x,
+    soft=options.soft,
+  )
+  _print(shift)
+  return 0
+
+
+def label_shift(
+  network: Adapted, source: Examples, target: np.ndarray, *, soft: bool = False
+) -> LabelShift:
+  """Class weights and proportions by what a network answers.
+
+  Args:
+    network: what a run between domains deploys.
+    source: held out of training, with labels.
+    target: images `[M, H, W, C]`, of unknown labels.
+    soft: as `evaluation.label_shift` takes it.
+  """
+  answers = (
+    softmax(on_host(part)(x), axis=-1)
+    for part, x in ((network.source, source.x), (network.target, target))
+  )
+  return estimate(source.y, *answers, soft=soft)
+
+
+def _print(shift):
+  table = rich.table.Table(box=rich.box.SIMPLE_HEAD)
+  for name in ("class", "in the target", "weight of the source's"):
+    table.add_column(name, justify="right")
+  for i, (share, weight) in enumerate(
+    zip(shift.target, shift.weights, strict=True)
+  ):
+    table.add_row(str(i), f"{100 * share:.1f} %", f"{weight:.2f}")
+  evaluation.print_table(table)
+  weights = ",".join(f"{weight:.3f}" for weight in shift.weights)
+  print(f"--config.task.class_weights='({weights})'")
+
+
+def _parser():
+  parser = ArgumentParser(
+    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+  )
+  add = parser.add_argument
+  add("--workdir", type=pathlib.Path, required=True, help="a finished run")
+  add("--num-examples", type=int, default=10_000, help="of each domain at most")
+  add_flag(parser)
+  add("--soft", action="store_true", help="average probabilities, not answers")
+  return parser
+
+
+if __name__ == "__main__":
+  raise SystemExit(run_command(main))

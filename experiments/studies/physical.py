@@ -1,0 +1,239 @@
+"""Do adversarial examples survive being looked at from elsewhere?
+
+Targeted PGD against PGD on the expectation over random views (a rotation, a
+scale, a blur, a change of light, 8 bits per pixel), with the same radius, steps
+and start, judged on views that neither has seen.
+
+Command, after training a model as experiments/configs/standard/mnist.py says:
+  python -m experiments.studies.physical --workdir=runs/mnist_2epochs \\
+    --first_example=5000
+"""
+
+import argparse
+import pathlib
+import time
+
+import jax
+import jax.numpy as jnp
+import matplotlib.figure
+import numpy as np
+import rich.table
+
+from experiments.build import imports
+from experiments.cli import output
+from experiments.cli.run_command import ArgumentParser, run_command
+from experiments.run import load_run
+from robust_jax import attacks, losses, perturbations, search
+from robust_jax.files import whole_file
+from robust_jax.plotting import evaluation
+from robust_jax.search.combine import restarts
+from robust_jax.search.transformations import expectation_over_transformation
+from robust_jax.types import Array, Attack, Key, LogitsFn
+
+_NUM_SHOWN = 2
+_NUM_VIEWS_SHOWN = 8
+
+
+def views(
+  key: Key,
+  x: Array,
+  *,
+  degrees: float = 40.0,
+  zoom: float = 0.4,
+  blur: float = 1.5,
+  light: float = 0.3,
+) -> Array:
+  """One random view of each image `[B, H, W, C]`, differentiable in x.
+
+  Args:
+    key: consumed.
+    x: images in [0, 1].
+    degrees: the largest rotation, to either side.
+    zoom: the scale is 1 - zoom to 1 + zoom.
+    blur: the largest standard deviation of the Gaussian blur, in pixels.
+    light: contrast is 1 - light to 1 + light, brightness -light/2 to light/2.
+  """
+  keys = jax.random.split(key, 4)
+
+  def uniform(i, low, high):
+    shape = (x.shape[0], 1, 1, 1)
+    return jax.random.uniform(keys[i], shape, jnp.float32, low, high)
+
+  turn = perturbations.affine(degrees, 0.0, scale=zoom)
+  x = turn.apply(x, turn.sample(keys[0], x))
+  x = _blurred(x, uniform(1, 0.0, blur))
+  x = uniform(2, 1 - light, 1 + light) * x + uniform(3, -light / 2, light / 2)
+  return _quantised(jnp.clip(x, 0.0, 1.0))
+
+
+def _blurred(x, sigma, reach=3):
+  """A Gaussian of `2 reach + 1` taps along rows, then along columns."""
+  offsets = range(-reach, reach + 1)
+  taps = [jnp.exp(-0.5 * (i / jnp.maximum(sigma, 1e-3)) ** 2) for i in offsets]
+  total = sum(taps)
+  for axis in (1, 2):
+    size, pads = x.shape[axis], [(0, 0)] * 4
+    pads[axis] = (reach, reach)
+    padded = jnp.pad(x, pads)
+    x = sum(
+      tap / total * jax.lax.slice_in_dim(padded, i, i + size, axis=axis)
+      for i, tap in enumerate(taps)
+    )
+  return x
+
+
+def _quantised(x):
+  """Rounded to 8 bits; the gradient passes as if it were not."""
+  return x + jax.lax.stop_gradient(jnp.round(255 * x) / 255 - x)
+
+
+def make_attacks(
+  eps: float, num_steps: int, num_samples: int
+) -> dict[str, Attack]:
+  """The same targeted PGD on the image, and on the expectation over views."""
+  wanted = losses.targeted(losses.cross_entropy)
+  searches = {
+    "PGD": search.pgd,
+    "PGD, as many passes": restarts(search.pgd, num_samples),
+    "EOT": expectation_over_transformation(search.pgd, views, num_samples),
+  }
+  return {
+    name: attacks.compose(
+      find,
+      perturbations.linf(eps),
+      wanted,
+      num_steps=num_steps,
+      step_size=0.05,
+      momentum=0.9,
+      keep="last",
+    )
+    for name, find in searches.items()
+  }
+
+
+def answers(key: Key, logits_fn: LogitsFn, x: Array, num_draws: int) -> Array:
+  """What the model says of views of each image, `[num_draws, B]`."""
+
+  def of_draw(key):
+    return logits_fn(views(key, x)).argmax(axis=-1)
+
+  return jax.lax.map(of_draw, jax.random.split(key, num_draws))
+
+
+def main() -> None:
+  """Runs the comparison; prints a table, writes report and picture."""
+  options = _options()
+  output.writable(options.picture.parent, "--picture")
+  key_target, key_attack, key_judge = jax.random.split(
+    jax.random.key(options.seed), 3
+  )
+  logits_fn, x, labels = _images(options)
+  shift = jax.random.randint(key_target, labels.shape, 1, 10)
+  target = (labels + shift) % 10
+
+  judge = jax.jit(answers, static_argnums=3)
+  images, rows = {"original": x}, {}
+  seconds = {}
+  made = make_attacks(options.eps, options.num_steps, options.num_samples)
+  for name, attack in made.items():
+    started = time.monotonic()
+    x_adv = attack(key_attack, logits_fn, x, target)
+    images[name] = x_adv.block_until_ready()
+    seconds[name] = round(time.monotonic() - started, 1)
+  for name, shown in images.items():
+    said = judge(key_judge, logits_fn, shown, options.num_draws)
+    hits = (said == target).mean(axis=0)
+    rows[name] = {
+      "as it is: target": _share(logits_fn(shown).argmax(axis=-1) == target),
+      "views: target": _share(hits),
+      "views: wrong": _share(said != labels),
+      "images with the target in 90 % of views": _share(hits >= 0.9),
+    }
+  table = rich.table.Table("", *rows, title=f"{len(x)} images")
+  for name in rows["original"]:
+    table.add_row(name, *(f"{100 * row[name]:.1f} %" for row in rows.values()))
+  evaluation.print_table(table)
+  told = {name: str(value) for name, value in vars(options).items()}
+  result = {"rows": rows, "seconds": seconds, "options": told}
+  evaluation.write_json(options.workdir / "physical.json", result)
+  drawn = {name: images[name] for name in ("original", "PGD", "EOT")}
+  _draw(options.picture, logits_fn, drawn, labels, target, key_judge)
+
+
+def _share(mask) -> float:
+  return float(jnp.mean(mask.astype(jnp.float32)))
+
+
+def _images(options):
+  """The model, and test images that it answers right, from the first on."""
+  run = load_run(options.workdir, "best", options.allow_imports)
+  model, dataset = run.classifier(), run.dataset("test")
+  first, num_examples = options.first_example, options.num_examples
+  batch = dataset.read(
+    np.arange(first, min(first + 2 * num_examples, len(dataset)))
+  )
+  x = jnp.asarray(batch["x"] / 255, jnp.float32)
+  labels = jnp.asarray(batch["y"])
+  right = model(x).argmax(axis=-1) == labels
+  rows = jnp.flatnonzero(right)[:num_examples]
+  return model, x[rows], labels[rows]
+
+
+def _draw(path, logits_fn, images, labels, target, key):
+  """Of the first images: as they are, and in the same views, with answers."""
+  num_rows = _NUM_SHOWN * len(images)
+  figure = matplotlib.figure.Figure(
+    (1.05 * (1 + _NUM_VIEWS_SHOWN) + 2, 1.25 * num_rows), layout="constrained"
+  )
+  axes = figure.subplots(num_rows, 1 + _NUM_VIEWS_SHOWN)
+  for j, (name, shown) in enumerate(images.items()):
+    seen = [shown[:_NUM_SHOWN]]
+    seen += [views(k, seen[0]) for k in jax.random.split(key, _NUM_VIEWS_SHOWN)]
+    for column, x in enumerate(seen):
+      said = logits_fn(x).argmax(axis=-1)
+      for i in range(_NUM_SHOWN):
+        axis = axes[i * len(images) + j, column]
+        axis.imshow(x[i, ..., 0], cmap="gray", vmin=0, vmax=1)
+        axis.set(xticks=[], yticks=[])
+        _caption(axis, int(said[i]), int(labels[i]), int(target[i]))
+        if column == 0:
+          axis.set_ylabel(
+            f"{name}\n(a {labels[i]}, wanted {target[i]})" if j else name,
+            rotation=0,
+            ha="right",
+            va="center",
+            fontsize=8,
+          )
+  figure.suptitle("left: as it is; then random views, the same in each row")
+  with whole_file(path) as new:
+    figure.savefig(new, dpi=110)
+
+
+def _caption(axis, said, label, target):
+  mark, colour = "other", "#b8860b"
+  if said == label:
+    mark, colour = "right", "#588157"
+  elif said == target:
+    mark, colour = "target", "#c8553d"
+  axis.set_title(f"{said} {mark}", fontsize=7, color=colour, pad=2)
+
+
+def _options() -> argparse.Namespace:
+  parser = ArgumentParser(description=__doc__.splitlines()[0])
+  parser.add_argument("--workdir", type=pathlib.Path, required=True)
+  parser.add_argument(
+    "--picture", type=pathlib.Path, default=pathlib.Path("docs/physical.png")
+  )
+  parser.add_argument("--eps", type=float, default=0.4)
+  parser.add_argument("--num_steps", type=int, default=100)
+  parser.add_argument("--num_samples", type=int, default=8)
+  parser.add_argument("--num_draws", type=int, default=100)
+  parser.add_argument("--num_examples", type=int, default=200)
+  parser.add_argument("--first_example", type=int, default=0)
+  parser.add_argument("--seed", type=int, default=0)
+  imports.add_flag(parser)
+  return parser.parse_args()
+
+
+if __name__ == "__main__":
+  raise SystemExit(run_command(main))

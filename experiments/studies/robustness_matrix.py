@@ -1,0 +1,133 @@
+"""Robustness to one set of perturbations is not robustness to another.
+
+  python -m experiments.studies.robustness_matrix --output=runs/matrix \\
+    --model=standard=runs/mnist --model=Linf=runs/mnist_pgd \\
+    --model=L2=runs/mnist_l2 --model=spatial=runs/mnist_worst_of_10
+
+Attacks each model in every set: AutoAttack in the Linf and the L2 ball, and the
+grid of 775 rotations and translations. Prints the accuracies as a table, with
+those against all three at once, and writes `robustness_matrix.json` and a
+picture of it.
+"""
+
+import pathlib
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+import jax
+import numpy as np
+import rich.console
+from absl import flags
+
+from experiments.build import imports
+from experiments.cli import output
+from experiments.cli.parse_flags import parse_flags
+from experiments.cli.run_command import run_command
+from experiments.cli.run_flags import named_runs
+from experiments.examples import first_examples
+from experiments.run import load_run
+from robust_jax import attacks, checks, losses, perturbations, search
+from robust_jax.attacks.autoattack import suite
+from robust_jax.attacks.autoattack.autoattack import in_ball, stages
+from robust_jax.plotting import evaluation, heat_map
+from robust_jax.training.progress import StageProgress
+from robust_jax.types import LogitsFn
+
+_MODELS = flags.DEFINE_multi_string("model", [], "NAME=WORKDIR of a run.")
+_LINF = flags.DEFINE_float("linf", 0.3, "radius of the Linf ball.")
+_L2 = flags.DEFINE_float("l2", 1.5, "radius of the L2 ball.")
+_DEGREES = flags.DEFINE_float("degrees", 30.0, "largest rotation.")
+_PIXELS = flags.DEFINE_float("pixels", 3.0, "largest translation.")
+_NUM_EXAMPLES = flags.DEFINE_integer("num_examples", 500, "of the test images.")
+_ALLOW_IMPORTS = flags.DEFINE_list(imports.FLAG, [], imports.HELP)
+_OUTPUT = flags.DEFINE_string("output", "runs/matrix", "where results go.")
+
+# (title, key, model, x, labels) -> for each image whether it stands.
+Measure = Callable[..., np.ndarray]
+
+
+def main(_: Sequence[str]) -> None:
+  checks.at_least_one("num_examples", _NUM_EXAMPLES.value)
+  workdirs = named_runs(_MODELS.value)
+  path = pathlib.Path(_OUTPUT.value)
+  output.writable(path, "--output")
+  measures, rows, seconds = _measures(), {}, {}
+  for name, workdir in workdirs.items():
+    run = load_run(workdir, "best", _ALLOW_IMPORTS.value)
+    model = run.classifier()
+    x, labels = first_examples(run.dataset("test"), _NUM_EXAMPLES.value)
+    started = time.monotonic()
+    stands = {
+      column: measure(f"{name}, {column}", model, x, labels)
+      for column, measure in measures.items()
+    }
+    stands["all of them"] = np.all(list(stands.values()), axis=0)
+    rows[name] = {column: float(s.mean()) for column, s in stands.items()}
+    seconds[name] = round(time.monotonic() - started, 1)
+  shares = np.array([list(row.values()) for row in rows.values()])
+  title = f"accuracy on {len(labels)} images under attack"
+  names = list(rows), [*measures, "all of them"]
+  rich.console.Console().print(heat_map.table(title, "trained", *names, shares))
+  heat_map.draw(
+    path / "robustness_matrix.png",
+    title,
+    ("trained against", "attacked in"),
+    *names,
+    shares,
+  )
+  evaluation.write_json(
+    path / "robustness_matrix.json",
+    {"accuracy": rows, "seconds": seconds, "options": _options()},
+  )
+
+
+def _measures() -> dict[str, Measure]:
+  linf, l2 = _LINF.value, _L2.value
+  return {
+    "clean": _standing([]),
+    f"Linf {linf:g}": _standing(
+      stages("linf", linf, "standard", 10), in_ball("linf", linf)
+    ),
+    f"L2 {l2:g}": _standing(
+      stages("l2", l2, "standard", 10), in_ball("l2", l2)
+    ),
+    f"{_DEGREES.value:g}°, {_PIXELS.value:g} px": _standing([_grid()]),
+  }
+
+
+def _standing(
+  stages: list[suite.Stage], check: suite.Check = suite.anything
+) -> Measure:
+  def measure(title: str, logits_fn: LogitsFn, x, labels) -> np.ndarray:
+    with StageProgress(f"{title}: ") as bars:
+      outcome = suite.run(
+        stages,
+        jax.random.key(0),
+        logits_fn,
+        x,
+        labels,
+        check=check,
+        progress=bars.update,
+      )
+    return outcome.fooled_by == -1
+
+  return measure
+
+
+def _grid() -> suite.Stage:
+  """The worst of 31 rotations and 5 x 5 translations."""
+  pset = perturbations.affine(_DEGREES.value, _PIXELS.value)
+  attack = attacks.compose(
+    search.grid_search, pset, losses.margin, num_points=(31, 5, 5)
+  )
+  return suite.stage_of("grid", attack)
+
+
+def _options() -> dict[str, float]:
+  chosen = (_LINF, _L2, _DEGREES, _PIXELS, _NUM_EXAMPLES)
+  return {flag.name: flag.value for flag in chosen}
+
+
+if __name__ == "__main__":
+  raise SystemExit(run_command(lambda: main(parse_flags(sys.argv))))

@@ -1,0 +1,266 @@
+"""Which kind of classifier is fooled by images made to fool which other kind.
+
+  python -m experiments.studies.transfer_matrix
+  python -m experiments.studies.transfer_matrix \\
+      --num-train 60000 --num-test 10000
+  python -m experiments.studies.transfer_matrix --dataset digits
+
+Trains a convolutional network in JAX and five classifiers of scikit-learn on
+the same images, crafts on five of the six (a random forest has no gradient, and
+no leaf of its own), and shows every one to every other: Papernot, McDaniel and
+Goodfellow 2016, "Transferability in Machine Learning". Then the same without
+any access: a substitute of each is learned from its labels alone.
+"""
+
+import argparse
+import pathlib
+import time
+from collections.abc import Callable, Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import rich.box
+import rich.console
+import rich.table
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
+
+from experiments.cli.output import writable
+from experiments.cli.run_command import ArgumentParser, run_command
+from robust_jax import attacks, losses
+from robust_jax.as_numpy_fn import on_host
+from robust_jax.attacks.minimal_norm.decision_trees import nearest_leaf
+from robust_jax.black_box import train_substitute
+from robust_jax.black_box.queries import Predict, labels_of
+from robust_jax.data.load import load
+from robust_jax.evaluators.transfer import Transfer, transfer
+from robust_jax.models.classifiers.mlp import MLP
+from robust_jax.models.classifiers.small_cnn import SmallCNN
+from robust_jax.models.from_sklearn import linear_twin, soft_neighbours
+from robust_jax.models.inference import frozen
+from robust_jax.plotting import heat_map
+from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
+
+_CLASSES = 10
+_AT_ONCE = 250  # images attacked
+
+
+def main(arguments: list[str] | None = None) -> int:
+  """Prints the tables and draws the heat map."""
+  options = _parser().parse_args(arguments)
+  writable(options.picture.parent, "--picture")
+  console = rich.console.Console()
+  started = time.monotonic()
+  name, train, test, fresh = _images(options, console)
+  key_train, key_attack, key_substitute = jax.random.split(
+    jax.random.key(options.seed), 3
+  )
+  with console.status("training six classifiers"):
+    logits_fn = _train_network(key_train, *train)
+    estimators = _fit(options.seed, *train)
+  victims = {"DNN": on_host(logits_fn)} | {
+    kind: _on_flat(estimator.predict) for kind, estimator in estimators.items()
+  }
+  attack = _attack_in_pieces(key_attack, options)
+  with console.status("crafting on five of them"):
+    crafted = _craft(attack, logits_fn, estimators, train, test)
+  sources = {kind: victims[kind] for kind in crafted}
+  result = transfer(crafted, sources, victims, *test)
+  _report(console, result, f"{name}, {len(test[1])} images", options)
+  with console.status("learning substitutes from labels alone"):
+    rows = _black_box(key_substitute, victims, attack, fresh, test)
+  console.print(rows)
+  console.print(f"{time.monotonic() - started:.0f} s")
+  return 0
+
+
+def _parser():
+  parser = ArgumentParser(
+    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+  )
+  add = parser.add_argument
+  add("--dataset", default="mnist", help="if not prepared: the UCI digits")
+  add("--num-train", type=int, default=5000)
+  add("--num-test", type=int, default=500)
+  add("--side", type=int, help="images averaged down to so many pixels")
+  add("--eps", type=float, default=0.3, help="Linf radius of the gradients'")
+  add("--num-steps", type=int, default=10, help="of MI-FGSM; 1 is FGSM")
+  add("--seed", type=int, default=0)
+  picture = pathlib.Path("docs/transfer_matrix.png")
+  add("--picture", type=pathlib.Path, default=picture)
+  return parser
+
+
+def _images(options, console):
+  """Name, training and test images, and test images kept for substitutes."""
+  name = options.dataset
+  try:
+    datasets = [load(name, split) for split in ("train", "test")]
+  except ValueError as error:
+    console.print(f"{error}\nTaking the UCI digits instead.", style="yellow")
+    name = "digits"
+    datasets = [load(name, split) for split in ("train", "test")]
+  rng = np.random.default_rng(options.seed)
+  wanted = (options.num_train, options.num_test + 100)
+  pairs = []
+  for dataset, count in zip(datasets, wanted, strict=True):
+    rows = rng.permutation(len(dataset))[:count]
+    batch = dataset.read(rows)
+    x = batch["x"].astype(np.float32) / 255
+    pairs.append((_smaller(x, options.side), batch["y"]))
+  train, (x, y) = pairs
+  return name, train, (x[100:], y[100:]), x[:100]
+
+
+def _smaller(x, side):
+  if side is None:
+    return x
+  factor, rest = divmod(x.shape[1], side)
+  if rest or x.shape[1] != x.shape[2]:
+    raise ValueError(f"--side {side} does not divide images of {x.shape[1:3]}.")
+  blocks = x.reshape(len(x), side, factor, side, factor, -1)
+  return blocks.mean(axis=(2, 4))
+
+
+def _train_network(key, x, labels, num_epochs=15, batch_size=64):
+  model = SmallCNN(_CLASSES)
+  key_init, key_steps = jax.random.split(key)
+  x, labels = jnp.asarray(x), jnp.asarray(labels)
+  num_steps = num_epochs * len(x) // batch_size
+  optimiser = optax.adam(optax.cosine_decay_schedule(2e-3, num_steps))
+  apply = canonicalize_on_cpu(lambda variables, x: model.apply(variables, x))
+
+  def step(i, carry):
+    variables, state = carry
+    key = jax.random.fold_in(key_steps, i)
+    rows = jax.random.randint(key, (batch_size,), 0, len(x))
+    grad = jax.grad(
+      lambda v: losses.cross_entropy(apply(v, x[rows]), labels[rows]).mean()
+    )(variables)
+    change, state = optimiser.update(grad, state)
+    return optax.apply_updates(variables, change), state
+
+  variables = model.init(key_init, x[:1])
+  start = (variables, optimiser.init(variables))
+  train = jax.jit(lambda start: jax.lax.fori_loop(0, num_steps, step, start))
+  return frozen(model, train(start)[0])
+
+
+def _fit(seed, x, labels):
+  estimators = {
+    "LR": LogisticRegression(C=0.1, max_iter=500),
+    "SVM": LinearSVC(C=0.01, max_iter=5000, random_state=seed),
+    "DT": DecisionTreeClassifier(random_state=seed),
+    "kNN": KNeighborsClassifier(),
+    "RF": RandomForestClassifier(random_state=seed),
+  }
+  flat = x.reshape(len(x), -1)
+  return {kind: e.fit(flat, labels) for kind, e in estimators.items()}
+
+
+def _on_flat(predict: Callable[[np.ndarray], np.ndarray]) -> Predict:
+  return lambda images: predict(images.reshape(len(images), -1))
+
+
+def _craft(attack, logits_fn, estimators, train, test):
+  """Source -> adversarial images."""
+  surrogates = {
+    "DNN": logits_fn,
+    "LR": linear_twin(estimators["LR"]),
+    "SVM": linear_twin(estimators["SVM"]),
+    "kNN": soft_neighbours(*train, _CLASSES),
+  }
+  crafted = {
+    kind: attack(surrogate, *test) for kind, surrogate in surrogates.items()
+  }
+  crafted["DT"] = nearest_leaf(estimators["DT"], *test)
+  return crafted
+
+
+def _attack_in_pieces(key, options):
+  """(surrogate, x, labels) -> x_adv, one program for pieces of one size."""
+  # The margin has a gradient where a sure model's cross-entropy has none.
+  attack = attacks.di_fgsm(
+    options.eps,
+    num_steps=options.num_steps,
+    diversity=0.0,
+    objective=losses.margin,
+  )
+
+  def in_pieces(surrogate, x, labels):
+    pieces = [
+      np.arange(start, start + _AT_ONCE) % len(x)
+      for start in range(0, len(x), _AT_ONCE)
+    ]
+    x_adv = [attack(key, surrogate, x[rows], labels[rows]) for rows in pieces]
+    return np.concatenate(x_adv)[: len(x)]
+
+  return in_pieces
+
+
+def _report(
+  console: rich.console.Console, result: Transfer, name: str, options
+) -> None:
+  labels = ("crafted on", "fooled")
+  clean = rich.table.Table(title="unattacked", box=rich.box.SIMPLE_HEAD)
+  for kind in result.columns:
+    clean.add_column(kind, justify="right")
+  clean.add_row(*(f"{100 * share:.1f} %" for share in result.clean))
+  console.print(clean)
+  for title, shares in (
+    ("wrong, of all images", result.of_all),
+    ("wrong, of those both answer right unattacked", result.of_both_right),
+  ):
+    console.print(
+      heat_map.table(title, labels[0], result.rows, result.columns, shares)
+    )
+  heat_map.draw(
+    options.picture,
+    f"{name}: % answered wrong, MI-FGSM in Linf {options.eps:g} (DT: nearest "
+    "leaf)",
+    labels,
+    result.rows,
+    result.columns,
+    result.of_all,
+  )
+
+
+def _black_box(
+  key, victims: Mapping[str, Predict], attack, fresh, test
+) -> rich.table.Table:
+  """Each victim met through its labels on 100 first images and what follows."""
+  rows = rich.table.Table(
+    title="through a substitute, from labels alone", box=rich.box.SIMPLE_HEAD
+  )
+  rows.add_column("victim")
+  for column in ("queries", "agreement", "wrong, of all", "wrong, of both"):
+    rows.add_column(column, justify="right")
+  train = train_substitute(MLP(num_classes=_CLASSES))
+  for kind, predict in victims.items():
+    substitute = train(key, predict, fresh)
+    own = on_host(substitute.logits_fn)
+    crafted = {kind: attack(substitute.logits_fn, *test)}
+    result = transfer(crafted, {kind: own}, {kind: predict}, *test)
+    agreement = np.mean(labels_of(own, test[0]) == labels_of(predict, test[0]))
+    rows.add_row(
+      kind,
+      str(substitute.queries),
+      *(
+        f"{100 * share:.1f} %"
+        for share in (
+          agreement,
+          result.of_all.item(),
+          result.of_both_right.item(),
+        )
+      ),
+    )
+  return rows
+
+
+if __name__ == "__main__":
+  raise SystemExit(run_command(main))

@@ -1,0 +1,181 @@
+"""One change for all images: what it does to images it was not learned from.
+
+  python -m experiments.studies.universal_attacks \\
+    --model=standard=runs/mnist --model=Linf=runs/mnist_pgd
+
+For each model learns, from training images, one perturbation in the Linf ball
+and one round patch that may lie anywhere, and puts them on test images: beside
+a random perturbation of the same size and a patch of noise, which cost the
+adversary nothing. A second patch is learned to make every image one class.
+Prints a table, and writes `universal_attacks.json` and a picture.
+"""
+
+import argparse
+import pathlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import matplotlib.figure
+
+from experiments.build import imports
+from experiments.cli import output
+from experiments.cli.run_command import ArgumentParser, run_command
+from experiments.cli.run_flags import named_runs
+from experiments.examples import first_examples
+from experiments.run import load_run
+from robust_jax import attacks, losses, perturbations
+from robust_jax.attacks.universal.adversarial_patch import anywhere, place
+from robust_jax.attacks.universal.universal import applied
+from robust_jax.files import whole_file
+from robust_jax.plotting import evaluation
+from robust_jax.types import Array, LogitsFn
+
+_TURN = 20.0  # degrees, of a patch
+_RESOLUTION = 16  # of a patch
+_NUM_SHOWN = 8
+_AIMED = "aimed patch"
+
+
+class Found(NamedTuple):
+  """What was done to the test images, and what the model answers.
+
+  Attributes:
+    images: name -> `[N, H, W, C]`.
+    answers: name -> `[N]`.
+  """
+
+  images: dict[str, Array]
+  answers: dict[str, Array]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+  """Runs the command; returns its exit status.
+
+  Raises:
+    ValueError: a model is not a run of a classifier, or an option is out of
+      range.
+  """
+  options = _options(arguments)
+  output.writable(options.output, "--output")
+  rows, found = {}, {}
+  for name, workdir in named_runs(options.model).items():
+    run = load_run(workdir, "best", options.allow_imports)
+    train, test = run.dataset("train"), run.dataset("test")
+    x_train, y_train = first_examples(train, options.num_train)
+    x, labels = first_examples(test, options.num_examples)
+    # On the device, where loops pick rows of them.
+    seen = map(jnp.asarray, (x_train, y_train, x))
+    found[name] = attacked(run.classifier(), *seen, options)
+    rows[name] = _shares(found[name].answers, labels, options.target)
+  evaluation.print_table(evaluation.table(rows, f"{len(labels)} test images"))
+  _draw(options.output / "universal_attacks.png", found)
+  evaluation.write_json(
+    options.output / "universal_attacks.json",
+    {
+      "accuracy": rows,
+      "options": {name: str(one) for name, one in vars(options).items()},
+    },
+  )
+  return 0
+
+
+def attacked(
+  logits_fn: LogitsFn,
+  x_train: Array,
+  y_train: Array,
+  x: Array,
+  options: argparse.Namespace,
+) -> Found:
+  """Images x `[N, H, W, C]` in [0, 1] under changes learned from others."""
+  num_classes = jax.eval_shape(logits_fn, x[:1]).shape[-1]
+  if not 0 <= options.target < num_classes:
+    raise ValueError(
+      f"target = {options.target}: wanted a class of the model, 0 to "
+      f"{num_classes - 1}."
+    )
+  keys = jax.random.split(jax.random.key(options.seed), 6)
+  ball = perturbations.linf(options.eps)
+  draw = anywhere((options.diameter, options.diameter), _TURN)
+
+  def patch(key, objective, labels):
+    find = attacks.adversarial_patch(draw, objective, resolution=_RESOLUTION)
+    return find(key, logits_fn, x_train, labels)
+
+  wanted = losses.targeted(losses.cross_entropy)
+  grey = jnp.full_like(x[:1], 0.5)
+  noise = jax.random.normal(keys[0], grey.shape)
+  thetas = {
+    "random corner": ball.steepest(grey, noise),
+    "universal": attacks.universal(ball)(keys[1], logits_fn, x_train, y_train),
+  }
+  patches = {
+    "patch of noise": jax.random.uniform(
+      keys[2], (_RESOLUTION, _RESOLUTION, x.shape[-1])
+    ),
+    "patch": patch(keys[3], losses.cross_entropy, y_train),
+    _AIMED: patch(keys[4], wanted, jnp.full_like(y_train, options.target)),
+  }
+  where = draw(keys[5], x)
+  images = {"clean": x}
+  images |= {name: applied(ball, theta, x) for name, theta in thetas.items()}
+  images |= {name: place(one, x, where) for name, one in patches.items()}
+  answer = jax.jit(lambda x: logits_fn(x).argmax(axis=-1))
+  return Found(images, {name: answer(x) for name, x in images.items()})
+
+
+def _shares(
+  answers: dict[str, Array], labels: Array, target: int
+) -> dict[str, float]:
+  """Accuracies, and how many of the other classes answer the target."""
+  shares = {name: float((a == labels).mean()) for name, a in answers.items()}
+  for name in ("patch of noise", _AIMED):
+    hit = (answers[name] == target)[labels != target]
+    shares[f"{name}, answered {target}"] = float(hit.mean())
+  return shares
+
+
+def _draw(path: pathlib.Path, found: dict[str, Found]) -> None:
+  """The first images of each model under each change, with its answers."""
+  names = list(next(iter(found.values())).images)
+  figure = matplotlib.figure.Figure(
+    (1.1 * _NUM_SHOWN + 2, 1.25 * len(names) * len(found)), layout="constrained"
+  )
+  axes = figure.subplots(len(names) * len(found), _NUM_SHOWN)
+  rows = [(model, name) for model in found for name in names]
+  for row, (model, name) in zip(axes, rows, strict=True):
+    images, answers = found[model].images[name], found[model].answers[name]
+    for axis, x, said in zip(row, images, answers, strict=False):
+      axis.imshow(x.squeeze(), cmap="gray", vmin=0, vmax=1)
+      axis.set(xticks=[], yticks=[])
+      axis.set_title(str(said), fontsize=8, pad=2)
+    row[0].set_ylabel(
+      f"{model}\n{name}", rotation=0, ha="right", va="center", fontsize=8
+    )
+  figure.suptitle("above each image, what the model answers", fontsize=9)
+  with whole_file(path) as new:
+    figure.savefig(new, dpi=110)
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+  parser = ArgumentParser(
+    prog="universal_attacks.py",
+    description=__doc__,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+  )
+  add = parser.add_argument
+  add("--model", action="append", default=[], help="NAME=WORKDIR of a run")
+  add("--eps", type=float, default=0.3, help="radius of the Linf ball")
+  add("--diameter", type=float, default=0.4, help="of the patch, of the side")
+  add("--target", type=int, default=3, help="class that a patch is aimed at")
+  add("--num-train", type=int, default=5000, help="images to learn from")
+  add("--num-examples", type=int, default=1000, help="test images")
+  add("--seed", type=int, default=0, help="of everything that is drawn")
+  imports.add_flag(parser)
+  add("--output", type=pathlib.Path, default=pathlib.Path("runs/universal"))
+  return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+  raise SystemExit(run_command(main))

@@ -1,1 +1,0 @@
-"""Other people's data sets and models, as evaluations want them."""

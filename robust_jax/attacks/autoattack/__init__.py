@@ -1,0 +1,1 @@
+"""AutoAttack, its parts, and suites of attacks in sequence."""

@@ -1,0 +1,220 @@
+"""The Square attack in the three norms of AutoAttack."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from robust_jax import checks, losses, tree
+from robust_jax.attacks.lp_ball import ORDERS, ball
+from robust_jax.attacks.standalone import standalone
+from robust_jax.search import ascent, window
+from robust_jax.search.square import num_halvings, sides
+from robust_jax.search.square import square as linf_search
+from robust_jax.types import (
+  Array,
+  Attack,
+  Key,
+  LogitsFn,
+  PerturbationSet,
+  SearchResult,
+)
+from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
+from robust_jax.xla_cpu.materialize import computed_once
+
+
+def square(
+  norm: str,
+  eps: Array | float,
+  *,
+  num_queries: int = 5000,
+  share: float = 0.8,
+) -> Attack:
+  """Random search over square windows; asks for logits, not for gradients.
+
+  Linf: `search.square` in the ball. L2 and L1: a query moves the change of one
+  window to another one, where it takes the shape of two rows of rings of
+  opposite sign; places and shapes are drawn for the whole batch at once, the
+  signs for each image and channel.
+
+  Args:
+    norm: "linf", "l2" or "l1".
+    eps: radius in input units; a float, a tracer or `[B]`.
+    num_queries: proposals; the first image is one more forward pass.
+    share: share of the pixels that the first windows cover.
+
+  Returns:
+    `(key, logits_fn, x, labels) -> x_adv` for images `[B, H, W, C]`.
+
+  Raises:
+    ValueError: an unknown norm, no queries, or inputs that are no images.
+
+  Source: Andriushchenko et al. 2020, "Square Attack", algorithms 1 to 3, and
+  Croce and Hein 2021 for L1, in the form of AutoAttack: margin loss, and the
+  schedule of 10,000 queries whatever their number. Deviation: windows and signs
+  of Linf are drawn for each image, as in the paper, not for the batch.
+  """
+  checks.at_least_one("num_queries", num_queries)
+  pset = ball(norm, eps)
+
+  @standalone
+  def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
+    model = canonicalize_on_cpu(logits_fn)
+    return go_on(key, model, x, labels, x, 0, norm, pset, num_queries, share)
+
+  return attack
+
+
+def go_on(
+  key: Key,
+  model: LogitsFn,
+  x: Array,
+  labels: Array,
+  x_now: Array,
+  num_done: Array | int,
+  norm: str,
+  pset: PerturbationSet,
+  num_queries: int,
+  share: float = 0.8,
+) -> Array:
+  """`num_queries` more proposals, from where `num_done` of them have led."""
+  if x.ndim != 4:
+    raise ValueError(
+      f"inputs of shape {x.shape}: the Square attack wants images [B, H, W, C]."
+    )
+
+  def objective(x_adv):
+    return losses.margin(model(x_adv), labels)
+
+  key_start, key_steps = jax.random.split(key)
+  first = _stripes if norm == "linf" else _tiles
+  start = pset.project(x, pset.steepest(x, first(key_start, x, norm)))
+  if norm == "l1":
+    start = pset.project(x, first(key_start, x, norm))
+  theta = jnp.where(num_done == 0, start, x_now.astype(jnp.float32) - x)
+  if norm == "linf":
+    result = linf_search(
+      key_steps,
+      objective,
+      pset,
+      x,
+      num_queries=num_queries,
+      share=share,
+      start=theta,
+      num_done=num_done,
+    )
+  else:
+    result = _lp_search(
+      key_steps, objective, pset, x, theta, norm, num_done, num_queries, share
+    )
+  return jax.lax.stop_gradient(pset.apply(x, result.theta))
+
+
+def _lp_search(
+  key: Key,
+  objective: Callable[[Array], Array],
+  pset: PerturbationSet,
+  x: Array,
+  theta: Array,
+  norm: str,
+  num_done: Array | int,
+  num_queries: int,
+  share: float,
+) -> SearchResult:
+  _, height, width, _ = x.shape
+  odd = sides(height, width, share, smallest=3) // 2 * 2 + 1
+  odd = np.minimum(odd, min(height, width))
+  shapes = jnp.asarray([_rings(side, norm, height, width) for side in odd])
+
+  def step(i, best: SearchResult) -> SearchResult:
+    key_place, key_turn, key_sign = jax.random.split(
+      jax.random.fold_in(key, i), 3
+    )
+    halvings = num_halvings(num_done + i)
+    side = jnp.asarray(odd)[halvings]
+    space = jnp.asarray([height, width, height, width]) - side
+    places = jnp.floor(jax.random.uniform(key_place, (4,)) * space)
+    places = places.astype(jnp.int32)
+    rings = shapes[halvings]
+    if height == width:
+      rings = jnp.where(jax.random.bernoulli(key_turn), rings.T, rings)
+    rings = jnp.roll(rings, places[:2], (0, 1))[:, :, None]
+    to, away = (
+      _window(p, side, height, width) for p in (places[:2], places[2:])
+    )
+    signs = jax.random.rademacher(
+      key_sign, (len(x), 1, 1, x.shape[3]), jnp.float32
+    )
+    moved = _move(best.theta, to, away, rings * signs, norm, pset, x)
+    return tree.better(best, ascent.score(objective, pset, x, moved))
+
+  first = ascent.score(objective, pset, x, theta)
+  return jax.lax.fori_loop(0, num_queries, step, first)
+
+
+def _move(theta, to, away, rings, norm, pset, x) -> Array:
+  """The change of both windows, and what is left of the radius, go to `to`."""
+  length = _LENGTH[norm]
+  channels = x.shape[3]
+  radius = length(pset.steepest(x, rings), (1, 2, 3))
+  used = length(theta, (1, 2, 3))
+  here = length(theta * to, (1, 2))
+  shape = rings + theta * to / (1e-12 + here)
+  shape = shape * to
+  both = length(theta * jnp.maximum(to, away), (1, 2))
+  if norm == "l2":
+    free = jnp.maximum(radius**2 - used**2, 0) / channels
+    budget = jnp.sqrt(free + both**2)
+  else:
+    budget = jnp.maximum(radius - used, 0) + both * channels
+  new = shape / (1e-12 + length(shape, (1, 2))) * budget
+  moved = computed_once(jnp.where(to > 0, new, theta * (1 - away)))
+  if norm == "l2":
+    moved = pset.steepest(x, moved)
+  return pset.project(x, moved)
+
+
+_LENGTH = {
+  "l2": lambda t, axes: jnp.sqrt((t**2).sum(axes, keepdims=True)),
+  "l1": lambda t, axes: jnp.abs(t).sum(axes, keepdims=True),
+}
+
+
+def _window(place: Array, side: Array, height: int, width: int) -> Array:
+  rows, columns = jnp.arange(height), jnp.arange(width)
+  row = (rows >= place[0]) & (rows < place[0] + side)
+  column = (columns >= place[1]) & (columns < place[1] + side)
+  return (row[:, None] & column)[:, :, None].astype(jnp.float32)
+
+
+def _stripes(key: Key, x: Array, norm: str) -> Array:
+  del norm
+  batch, _, width, channels = x.shape
+  signs = jax.random.rademacher(key, (batch, 1, width, channels), jnp.float32)
+  return jnp.broadcast_to(signs, x.shape)
+
+
+def _tiles(key: Key, x: Array, norm: str) -> Array:
+  """Rings in tiles of a fifth of the shorter side, each of its own sign."""
+  batch, height, width, channels = x.shape
+  side = max(min(height, width) // 5, 1)
+  top, left = (max((n - 5 * side) // 2, 0) for n in (height, width))
+  rows, columns = height // side, width // side
+  key_turn, key_sign = jax.random.split(key)
+  turn = jax.random.bernoulli(key_turn, shape=(rows, 1, columns, 1))
+  tile = jnp.asarray(_rings(side, norm, side, side))[None, :, None, :]
+  tiles = jnp.where(turn, tile.transpose(0, 3, 2, 1), tile)
+  shape = (batch, rows, 1, columns, 1, channels)
+  tiles = tiles[..., None] * jax.random.rademacher(key_sign, shape, jnp.float32)
+  tiles = tiles.reshape(batch, rows * side, columns * side, channels)
+  tiles = tiles[:, : height - top, : width - left]
+  below, right = height - top - tiles.shape[1], width - left - tiles.shape[2]
+  return jnp.pad(tiles, ((0, 0), (top, below), (left, right), (0, 0)))
+
+
+def _rings(side: int, norm: str, height: int, width: int) -> np.ndarray:
+  """`window.bumps` in the corner of `[H, W]`."""
+  placed = np.zeros((height, width), np.float32)
+  placed[:side, :side] = window.bumps(side, ORDERS[norm])
+  return placed

@@ -1,0 +1,222 @@
+"""Fast Adaptive Boundary attack: walks along the decision boundary."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from robust_jax import checks, losses, tree
+from robust_jax.attacks import lp_ball
+from robust_jax.attacks.minimal_norm import best_adversarial as minimal
+from robust_jax.attacks.minimal_norm._hyperplane import to_hyperplane
+from robust_jax.attacks.standalone import standalone
+from robust_jax.types import Array, Attack, Key, LogitsFn
+from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
+from robust_jax.xla_cpu.materialize import computed_once
+from robust_jax.xla_cpu.reductions import row_sum
+
+# Of the paper: largest pull to the original, overshoot, step back.
+_PULL, _OVERSHOOT, _BACK = 0.1, 1.05, 0.9
+
+
+def fab(
+  norm: str,
+  *,
+  eps: Array | float = jnp.inf,
+  num_steps: int = 100,
+  num_targets: int = 9,
+  restarts: int = 1,
+) -> Attack:
+  """Small adversarial perturbations, in an Lp norm that needs no radius.
+
+  Each step linearises the decision boundary, projects the current point and
+  the original onto it within the box, and goes to a mix of both; a point that
+  is misclassified takes a step back to the original.
+
+  Args:
+    norm: "linf", "l2" or "l1".
+    eps: results farther away are discarded; also scales the random starts.
+    num_steps: steps per restart and target.
+    num_targets: FAB-T: the boundaries to so many classes, those of largest
+      clean logit, one after the other, with one backward pass per step. 0 is
+      FAB: the nearest boundary of all, with a backward pass for each class.
+    restarts: the first starts at the original, further ones at random within
+      half of eps.
+
+  Returns:
+    `(key, logits_fn, x, labels) -> x_adv`, the original where none was found,
+    or where it is misclassified itself.
+
+  Raises:
+    ValueError: an unknown norm, zero steps or restarts, or random starts
+      without a radius.
+
+  Source: Croce and Hein 2020, "Minimally distorted Adversarial Examples with a
+  Fast Adaptive Boundary Attack"; FAB-T: Croce and Hein 2020 (AutoAttack).
+  Without the final search along the segment, as in AutoAttack. Deviation: a
+  start without a gradient is moved a little.
+  """
+  lp_ball.known(norm)
+  checks.at_least_one("num_steps", num_steps)
+  checks.at_least_one("restarts", restarts)
+  if restarts > 1 and not isinstance(eps, jax.core.Tracer) and jnp.isinf(eps):
+    raise ValueError("restarts need a finite eps: it scales their starts.")
+
+  @standalone
+  def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
+    model, x_in = in_float32(canonicalize_on_cpu(logits_fn), x)
+    num_classes = jax.eval_shape(logits_fn, x).shape[1]
+    ranks = min(num_targets, num_classes - 1) or 1
+
+    def run(i, best):
+      restart = i // ranks
+      start = x_in
+      if restarts > 1:
+        start = random_start(jax.random.fold_in(key, i), x_in, norm, eps)
+        start = jnp.where(restart == 0, x_in, start)
+      boundary = nearest_boundary(model, labels, norm)
+      if num_targets:
+        boundary = boundary_to_rank(model, x_in, labels, 1 + i % ranks)
+      found = walk(model, boundary, x_in, labels, start, norm, num_steps)
+      return tree.where(found[1] < best[1], found, best)
+
+    none = (x_in, jnp.where(is_wrong(model(x_in), labels), 0.0, jnp.inf))
+    found = jax.lax.fori_loop(0, restarts * ranks, run, none)
+    return jax.lax.stop_gradient(within(eps, x, *found))
+
+  return attack
+
+
+def in_float32(model: LogitsFn, x: Array) -> tuple[LogitsFn, Array]:
+  """x in float32, and a model of such images that sees them as `within` does.
+
+  In half precision a walk along the boundary would hardly move.
+  """
+
+  def rounding(x_adv):
+    return model(tree.rounded_towards(x, x_adv)).astype(jnp.float32)
+
+  return rounding, x.astype(jnp.float32)
+
+
+def within(eps: Array | float, x: Array, x_adv: Array, length: Array) -> Array:
+  """x_adv, in x's dtype, where its distance is at most eps, x elsewhere."""
+  return tree.rounded_towards(x, tree.where(length <= eps, x_adv, x))
+
+
+def walk(
+  model: LogitsFn,
+  boundary: Callable[[Array], tuple[Array, Array]],
+  x: Array,
+  labels: Array,
+  start: Array,
+  norm: str,
+  num_steps: int,
+) -> tuple[Array, Array]:
+  """One run.
+
+  Args:
+    boundary: x' -> the difference of logits `[B]` that is 0 on the boundary and
+      negative before it, and its gradient `[B, ...]`.
+
+  Returns:
+    The nearest misclassified point and its distance `[B]`; x and inf where none
+    was met.
+  """
+  flat = x.reshape(x.shape[0], -1)
+
+  def finite_boundary(x_now):
+    difference, grad = boundary(x_now)
+    return difference, jnp.where(jnp.isfinite(grad), grad, 0.0)
+
+  def step(_, carry):
+    x_now, best = carry
+    difference, grad = finite_boundary(x_now)
+    w = computed_once(grad.reshape(flat.shape))
+    now = x_now.reshape(flat.shape)
+    from_x = row_sum(w * (now - flat)) - difference
+    points, gaps = jnp.stack([now, flat]), jnp.stack([-difference, from_x])
+    d_now, d_x = both = to_hyperplane(points, w, gaps, norm)
+    lengths = jax.vmap(tree.norm, (0, None))(both, lp_ball.ORDERS[norm])
+    length_now, length_x = jnp.maximum(lengths, 1e-8)
+    pull = jnp.minimum(length_now / (length_now + length_x), _PULL)[:, None]
+    mixed = (now + _OVERSHOOT * d_now) * (1 - pull)
+    mixed = mixed + (flat + _OVERSHOOT * d_x) * pull
+    x_new = jnp.clip(mixed, 0, 1).reshape(x.shape)
+    fooled = is_wrong(model(x_new), labels)
+    length = tree.norm(x_new - x, lp_ball.ORDERS[norm])
+    better = fooled & (length < best[1])
+    best = tree.where(better, (x_new, length), best)
+    back = x + _BACK * (x_new - x)
+    return tree.where(fooled, back, x_new), best
+
+  none = (x, jnp.full(x.shape[:1], jnp.inf))
+  start = minimal.with_gradient(lambda x: finite_boundary(x)[1], start)
+  return jax.lax.fori_loop(0, num_steps, step, (start, none))[1]
+
+
+def is_wrong(logits: Array, labels: Array) -> Array:
+  """`[B]`, whether another class is answered; NaN is no answer."""
+  wrong = logits.argmax(axis=-1) != labels
+  return wrong & jnp.isfinite(logits.max(axis=-1))
+
+
+def boundary_to_rank(
+  model: LogitsFn, x: Array, labels: Array, rank: Array | int
+) -> Callable[[Array], tuple[Array, Array]]:
+  """The boundary to the class of `rank`-th largest clean logit, from 0."""
+  target = class_of_rank(model(x), rank)
+
+  def boundary(x_now):
+    logits, pull_back = jax.vjp(model, x_now)
+    towards = _one_hot(target, logits) - _one_hot(labels, logits)
+    difference = losses.towards(target)(logits, labels)
+    return difference, pull_back(towards)[0]
+
+  return boundary
+
+
+def nearest_boundary(
+  model: LogitsFn, labels: Array, norm: str
+) -> Callable[[Array], tuple[Array, Array]]:
+  """The boundary, of those to all other classes, that is nearest linearly."""
+  dual = {"linf": 1, "l2": 2, "l1": jnp.inf}[norm]
+
+  def boundary(x_now):
+    logits, pull_back = jax.vjp(model, x_now)
+    own = _one_hot(labels, logits)
+
+    def nearer(target, best):
+      rival = jnp.full_like(labels, target)
+      difference = losses.towards(rival)(logits, labels)
+      grad = pull_back(_one_hot(rival, logits) - own)[0]
+      slope = tree.norm(grad, dual)
+      reachable = (labels != target) & (slope > 0)
+      distance = jnp.abs(difference) / jnp.where(reachable, slope, 1.0)
+      distance = jnp.where(reachable, distance, jnp.inf)
+      found = (distance, difference, grad)
+      return tree.where(distance < best[0], found, best)
+
+    far = jnp.full(labels.shape, jnp.inf)
+    none = (far, jnp.zeros(labels.shape), jnp.zeros(x_now.shape))
+    return jax.lax.fori_loop(0, logits.shape[1], nearer, none)[1:]
+
+  return boundary
+
+
+def class_of_rank(logits: Array, rank: Array | int) -> Array:
+  """The class of `rank`-th largest logit, `[B]`; rank 0 is the answer."""
+  order = jnp.argsort(logits, axis=-1, descending=True)
+  return jax.lax.dynamic_index_in_dim(order, rank, 1, keepdims=False)
+
+
+def random_start(key: Key, x: Array, norm: str, eps: Array | float) -> Array:
+  draw = jax.random.uniform(key, x.shape, jnp.float32, -1, 1)
+  if norm != "linf":
+    draw = jax.random.normal(key, x.shape)
+  draw = tree.normalise(draw, lp_ball.ORDERS[norm])
+  return jnp.clip(x + 0.5 * tree.expand(eps, x) * draw, 0, 1)
+
+
+def _one_hot(labels: Array, logits: Array) -> Array:
+  return jax.nn.one_hot(labels, logits.shape[1], dtype=logits.dtype)

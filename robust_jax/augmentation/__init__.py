@@ -1,0 +1,36 @@
+"""Random changes of training images: one module, one factory.
+
+A factory makes an `Augmentation`, `(key, x) -> x'`, from its options. What may
+happen to an image is defined elsewhere, for training and testing alike:
+`corrupt` takes any corruption, `perturb` any perturbation set. `chain`,
+`grouped`, `one_of` and `sometimes` put augmentations together. Those that mix
+labels too are in `augmentation.mixing`.
+"""
+
+from robust_jax.augmentation.augmix import augmix
+from robust_jax.augmentation.combinators import chain, one_of, sometimes
+from robust_jax.augmentation.corrupt import corrupt
+from robust_jax.augmentation.geometry import (
+  cutout,
+  flip,
+  pad_crop,
+  resized_crop,
+)
+from robust_jax.augmentation.grouped import grouped
+from robust_jax.augmentation.perturb import perturb
+from robust_jax.augmentation.rand_augment import rand_augment
+
+__all__ = [
+  "augmix",
+  "chain",
+  "corrupt",
+  "cutout",
+  "flip",
+  "grouped",
+  "one_of",
+  "pad_crop",
+  "perturb",
+  "rand_augment",
+  "resized_crop",
+  "sometimes",
+]

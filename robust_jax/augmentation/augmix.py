@@ -1,0 +1,115 @@
+"""Several chains of operations, mixed into one image."""
+
+from collections.abc import Callable, Sequence
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from robust_jax import checks, tree
+from robust_jax.augmentation import operations
+from robust_jax.augmentation.grouped import grouped
+from robust_jax.types import Array, Augmentation, Key
+
+_DEPTHS = (1, 3)  # of chains, both included
+_WHOLE = 10  # the severity at which a range is used up
+
+
+def augmix(
+  width: int = 3, severity: float = 3.0, alpha: float = 1.0
+) -> Augmentation:
+  """`m x + (1 - m) sum_i w_i chain_i(x)`, chains of 1 to 3 operations each.
+
+  w is Dirichlet(alpha, ..., alpha), m Beta(alpha, alpha), each image's own, and
+  so are strengths and directions; which operations run is drawn for each group
+  of up to 8 images. None of the operations (autocontrast, equalize, posterize,
+  rotate, solarize, shear and translate along both axes) is in ImageNet-C, so
+  its errors remain a test.
+
+  Its loss, which compares three views, is `training_losses.augmix`.
+
+  Args:
+    width: how many chains.
+    severity: strengths are uniform from 0.1 to this, of 10.
+    alpha: of both distributions.
+
+  Raises:
+    ValueError: no chain, a severity below 0.1 or above 10, or alpha not
+      positive.
+
+  Source: Hendrycks et al. 2020, "AugMix: A Simple Data Processing Method to
+  Improve Robustness and Uncertainty", algorithm 1. Deviation: images stay
+  floats between operations, angles and shifts are no whole numbers.
+  """
+  checks.at_least_one("width", width)
+  if not 0.1 <= severity <= _WHOLE:
+    raise ValueError(f"severity = {severity}: wanted 0.1 to {_WHOLE}.")
+  checks.positive("alpha", alpha)
+  choices = _operations(severity)
+
+  def augment(key: Key, x: Array) -> Array:
+    key_weights, key_mix, key_chains = jax.random.split(key, 3)
+    concentration = jnp.full(width, alpha)
+    weights = jax.random.dirichlet(key_weights, concentration, x.shape[:1])
+    mix = jax.random.beta(key_mix, alpha, alpha, x.shape[:1])
+
+    def add(i, total):
+      y = _chain(choices, jax.random.fold_in(key_chains, i), x)
+      return total + tree.expand(weights[:, i], x) * y
+
+    # A loop, so that operations are compiled once for all chains.
+    chains = lax.fori_loop(0, width, add, jnp.zeros_like(x))
+    mixed = x + tree.expand(1 - mix, x) * (chains - x)
+    return jnp.clip(mixed, 0.0, 1.0)  # weights sum to 1 but for rounding
+
+  return grouped(augment)
+
+
+def _chain(choices: Sequence[Augmentation], key: Key, x: Array) -> Array:
+  key_depth, key_chain = jax.random.split(key)
+  depth = jax.random.randint(key_depth, (), _DEPTHS[0], _DEPTHS[1] + 1)
+
+  def step(i, y):
+    key_choice, key_change = jax.random.split(jax.random.fold_in(key_chain, i))
+    choice = jax.random.randint(key_choice, (), 0, len(choices))
+    return lax.switch(choice, choices, key_change, y)
+
+  return lax.fori_loop(0, depth, step, x)
+
+
+def _operations(severity: float) -> Sequence[Augmentation]:
+  """All 9, with strengths of their own for each image."""
+
+  def shares(key: Key, x: Array) -> Array:
+    """Of the ranges, `[B]`."""
+    drawn = jax.random.uniform(key, x.shape[:1], minval=0.1, maxval=severity)
+    return drawn / _WHOLE
+
+  def up(change: Callable[[Array, Array], Array]) -> Augmentation:
+    return lambda key, x: change(x, shares(key, x))
+
+  def either_way(change: Callable[..., Array], reach: float) -> Augmentation:
+    def augment(key: Key, x: Array) -> Array:
+      key_sign, key_share = jax.random.split(key)
+      sign = jax.random.rademacher(key_sign, x.shape[:1], jnp.float32)
+      return change(x, sign * reach * shares(key_share, x))
+
+    return augment
+
+  def posterize(x, share):
+    return operations.posterize(x, jnp.maximum(4 - jnp.floor(4 * share), 1))
+
+  def solarize(x, share):
+    return operations.solarize(x, (1 - share) * 256 / 255)
+
+  return (
+    lambda key, x: operations.autocontrast(x),
+    lambda key, x: operations.equalize(x),
+    up(posterize),
+    up(solarize),
+    either_way(operations.rotate, 30),
+    either_way(operations.shear_x, 0.3),
+    either_way(operations.shear_y, 0.3),
+    either_way(operations.translate_x, 1 / 3),
+    either_way(operations.translate_y, 1 / 3),
+  )

@@ -1,0 +1,36 @@
+"""What models are compared under: a family of transformations per module.
+
+A family is a function `(shapes) -> Family`, where `shapes` are those of the
+images, (H, W, C) each. To add one, write a module and its name into `__all__`
+below: `evaluation.catalogue` reads it.
+"""
+
+from robust_jax.comparison.families.adversarial import adversarial
+from robust_jax.comparison.families.corruptions import (
+  blur,
+  digital,
+  noise,
+  weather,
+)
+from robust_jax.comparison.families.flips import flips
+from robust_jax.comparison.families.geometry import geometry
+from robust_jax.comparison.families.minimum_functionality import (
+  minimum_functionality,
+)
+from robust_jax.comparison.families.mnist_c import mnist_c
+from robust_jax.comparison.families.photometric import photometric
+from robust_jax.comparison.families.pixel_shift import pixel_shift
+
+__all__ = [
+  "adversarial",
+  "blur",
+  "digital",
+  "flips",
+  "geometry",
+  "minimum_functionality",
+  "mnist_c",
+  "noise",
+  "photometric",
+  "pixel_shift",
+  "weather",
+]

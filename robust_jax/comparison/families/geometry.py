@@ -1,0 +1,77 @@
+"""Objects that are not where, how large and how upright they used to be."""
+
+import jax.numpy as jnp
+import numpy as np
+
+from robust_jax.comparison.transformation import Family, Shapes, Transformation
+from robust_jax.corruptions import affine_maps, constants
+from robust_jax.corruptions.base import corruption
+
+_DEGREES = (5, 10, 15, 20, 30)
+_SHIFTS = (2, 4, 6, 9, 12)  # percent of height and width
+_SMALLER = (5, 10, 20, 30, 40)  # percent
+_LARGER = (5, 10, 20, 35, 50)  # percent
+
+
+def geometry(shapes: Shapes) -> Family:
+  """Rotation, translation, shear and scale, to a random side, black outside."""
+  del shapes
+  degrees = [f"{angle} degrees" for angle in _DEGREES]
+  return Family(
+    "Rotated, moved, leaning, smaller or larger, each image to a side of its "
+    "own; what comes in from outside is black.",
+    [
+      Transformation("rotated", _rotated, labels=degrees),
+      Transformation(
+        "moved",
+        _moved,
+        labels=[f"{share} % of height and width" for share in _SHIFTS],
+      ),
+      Transformation("sheared", _sheared, labels=degrees),
+      Transformation(
+        "smaller", _smaller, labels=[f"{share} % smaller" for share in _SMALLER]
+      ),
+      Transformation(
+        "larger", _larger, labels=[f"{share} % larger" for share in _LARGER]
+      ),
+    ],
+  )
+
+
+@corruption
+def _rotated(keys, x, level):
+  angle = constants.pick(np.deg2rad(_DEGREES), level)
+  angle = angle * affine_maps.signs(keys)
+  cos, sin = jnp.cos(angle), jnp.sin(angle)
+  rows = jnp.stack([cos, -sin], -1), jnp.stack([sin, cos], -1)
+  return affine_maps.about_centre(x, jnp.stack(rows, axis=-2))
+
+
+@corruption
+def _moved(keys, x, level):
+  share = constants.pick(np.array(_SHIFTS) / 100, level)
+  sizes = jnp.array([x.shape[2], x.shape[1]], jnp.float32)
+  shift = share * sizes * affine_maps.signs(keys, (2,))
+  return affine_maps.about_centre(x, jnp.eye(2), shift)
+
+
+@corruption
+def _sheared(keys, x, level):
+  lean = constants.pick(np.tan(np.deg2rad(_DEGREES)), level)
+  lean = lean * affine_maps.signs(keys)
+  matrices = jnp.eye(2) + jnp.zeros((len(x), 2, 2)).at[:, 0, 1].set(lean)
+  return affine_maps.about_centre(x, matrices)
+
+
+@corruption
+def _smaller(keys, x, level):
+  del keys
+  share = constants.pick(1 - np.array(_SMALLER) / 100, level)
+  return affine_maps.about_centre(x, jnp.eye(2) / share)
+
+
+@corruption
+def _larger(keys, x, level):
+  del keys
+  share = constants.pick(1 + np.array(_LARGER) / 100, level)
+  return affine_maps.about_centre(x, jnp.eye(2) / share)

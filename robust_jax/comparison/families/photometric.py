@@ -1,0 +1,56 @@
+"""Another exposure of the same scene."""
+
+import numpy as np
+
+from robust_jax.comparison.transformation import Family, Shapes, Transformation
+from robust_jax.corruptions import constants
+from robust_jax.corruptions.base import corruption
+
+_LESS = (10, 20, 30, 45, 60)  # percent
+_MORE = (10, 25, 50, 75, 100)  # percent
+
+
+def photometric(shapes: Shapes) -> Family:
+  """Brightness and contrast, less and more of each."""
+  del shapes
+  less = [f"{share} % less" for share in _LESS]
+  more = [f"{share} % more" for share in _MORE]
+  return Family(
+    "Darker, brighter, with less or more contrast, as by another exposure.",
+    [
+      Transformation("darker", _darker, labels=less),
+      Transformation("brighter", _brighter, labels=more),
+      Transformation("less_contrast", _less_contrast, labels=less),
+      Transformation("more_contrast", _more_contrast, labels=more),
+    ],
+  )
+
+
+@corruption
+def _darker(keys, x, level):
+  del keys
+  return x * constants.pick(1 - np.array(_LESS) / 100, level)
+
+
+@corruption
+def _brighter(keys, x, level):
+  del keys
+  return x * constants.pick(1 + np.array(_MORE) / 100, level)
+
+
+@corruption
+def _less_contrast(keys, x, level):
+  del keys
+  return _about_mean(x, constants.pick(1 - np.array(_LESS) / 100, level))
+
+
+@corruption
+def _more_contrast(keys, x, level):
+  del keys
+  return _about_mean(x, constants.pick(1 + np.array(_MORE) / 100, level))
+
+
+def _about_mean(x, factor):
+  """Contrast about the mean of all channels: no colour becomes another."""
+  mean = x.mean(axis=(1, 2, 3), keepdims=True)
+  return (x - mean) * factor + mean

@@ -1,0 +1,166 @@
+"""A comparison of models as one page that needs nothing else."""
+
+import math
+import pathlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from robust_jax import lookup
+from robust_jax.comparison.cases import Case
+from robust_jax.comparison.extra_tests.base import SECTIONS
+from robust_jax.comparison.families.pixel_shift import LARGEST_FRACTION
+from robust_jax.comparison.load_images import HeldImages
+from robust_jax.comparison.model import Entrant
+from robust_jax.comparison.prediction_store import Read
+from robust_jax.comparison.report._tiles import tiles
+from robust_jax.comparison.report.compare_pairs import told_apart
+from robust_jax.comparison.report.failure_gallery import Failure
+from robust_jax.statistics.outcomes import MINIMUM_FUNCTIONALITY
+
+_TEMPLATES = pathlib.Path(__file__).parent / "templates"
+_CLASSES_SHOWN = 30
+# Chosen so that any two are far apart, also without one kind of cone, and each
+# stands out from white. Marks, as many, and dashes say the same without colour.
+COLOURS = (
+  "#0072B2",
+  "#D55E00",
+  "#1F1F1F",
+  "#9000F0",
+  "#A87860",
+  "#781800",
+  "#9090A8",
+  "#600060",
+)
+# No divisor of colours and marks, so that forty models differ.
+_DASHES = ("", "6 3", "2 3", "8 3 2 3", "12 4")
+_CONTENTS = "<!--contents-->"
+_HEADING = re.compile(r'<h2 id="([^"]+)">(.*?)</h2>')
+
+
+def html_report(
+  report: Mapping[str, Any],
+  entrants: Mapping[str, Entrant],
+  images: HeldImages,
+  cases: Sequence[Case],
+  reads: Mapping[str, Mapping[str, Read]],
+  failures: Mapping[str, Sequence[Failure]],
+) -> str:
+  """The page; it holds its style, charts and pictures, and no script.
+
+  Args:
+    report: of `comparison_report`, with "name" in its data, "gate", "seconds",
+      "devices", "versions" and the sections by their names.
+    entrants: the models, for the gallery.
+    images: likewise.
+    cases: likewise.
+    reads: model -> name of the case -> its answers.
+    failures: model -> what is shown of its failures.
+  """
+  import jinja2
+
+  environment = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(_TEMPLATES),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    finalize=_unbroken,
+    trim_blocks=True,
+    lstrip_blocks=True,
+  )
+  environment.filters["words"] = lambda text: str(text).replace("_", " ")
+  environment.filters["shares"] = lambda value: f"{value:z.1f}"
+  environment.filters["axis_end"] = axis_end
+  environment.filters["told_apart"] = told_apart
+  environment.filters["milliseconds"] = _milliseconds
+  seed = report["seed"]
+  page = environment.get_template("compare.html").render(
+    report=report,
+    models=list(report["models"]),
+    style={
+      name: {
+        "index": i,
+        "colour": COLOURS[i % len(COLOURS)],
+        "dash": _DASHES[i % len(_DASHES)],
+      }
+      for i, name in enumerate(report["models"])
+    },
+    sections=[name for name in lookup.members(SECTIONS) if report[name]],
+    labels=_labels(report["conditions"]),
+    basic=MINIMUM_FUNCTIONALITY,
+    top=_top(report),
+    pixel=1 / min(min(s["shape"][:2]) for s in report["data"]["shapes"]),
+    largest_pixel=LARGEST_FRACTION,
+    classes=_classes(report),
+    gallery={
+      name: tiles(found, entrants[name], images, cases, reads, seed)
+      for name, found in failures.items()
+    },
+  )
+  return page.replace(_CONTENTS, _contents(page))
+
+
+def axis_end(largest: float) -> float:
+  """Where the axis of values in percent ends: just beyond the largest."""
+  step = next(s for s in (0.1, 1, 2, 5, 10) if largest <= 10 * s)
+  return max(step, math.ceil(round(largest / step, 6)) * step)
+
+
+def _contents(page) -> str:
+  """Links to all parts of the page."""
+  links = "".join(
+    f'<li><a href="#{name}">{title}</a></li>'
+    for name, title in _HEADING.findall(page)
+  )
+  return f'<nav class="contents" aria-label="Contents"><ul>{links}</ul></nav>'
+
+
+def _milliseconds(value) -> str:
+  return f"{value:.2g} ms" if value < 100 else f"{value:,.0f} ms"
+
+
+def _unbroken(value):
+  """No line ends between a number and its percent sign."""
+  return value.replace(" %", "\u00a0%") if type(value) is str else value
+
+
+def _labels(conditions):
+  """Family -> transformation -> level -> what it is, in words."""
+  found: dict[str, dict[str, dict[float, str]]] = {}
+  for c in conditions:
+    of_family = found.setdefault(c["family"], {})
+    of_family.setdefault(c["transformation"], {})[c["severity"]] = c["label"]
+  return found
+
+
+def _top(report) -> dict[str, Any]:
+  """Where axes of risk end, in percent: of `families`, and by family of its
+  `changes`."""
+  families: list[float] = []
+  changes: dict[str, list[float]] = {}
+  for model in report["models"].values():
+    for name, family in model["risk"]["families"].items():
+      families += [point["risk"] for point in family["curve"]]
+      changes.setdefault(name, []).extend(
+        part["risk"]["value"]
+        for transformation in family["transformations"].values()
+        for part in transformation["severities"]
+      )
+  return {
+    "families": axis_end(max(families)),
+    "changes": {name: axis_end(max(of)) for name, of in changes.items()},
+  }
+
+
+def _classes(report):
+  """Rows of the table of classes, those at most risk first."""
+  slices = {name: m["classes"] for name, m in report["models"].items()}
+  if None in slices.values():
+    return {"rows": [], "left_out": 0}
+  rows = [
+    {"name": parts[0]["name"], "images": parts[0]["images"], "models": parts}
+    for parts in zip(*slices.values(), strict=True)
+  ]
+  risk = lambda part: -1 if part["risk"] is None else part["risk"]["value"]
+  rows.sort(key=lambda row: -max(map(risk, row["models"])))
+  left_out = max(0, len(rows) - _CLASSES_SHOWN)
+  return {"rows": rows[:_CLASSES_SHOWN], "left_out": left_out}

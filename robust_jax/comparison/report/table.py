@@ -1,0 +1,71 @@
+"""Models side by side, for the terminal."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import rich.box
+import rich.table
+
+from robust_jax.comparison.extra_tests.table import WITH_INTERVALS
+
+_WHAT = {
+  True: "the images answered right clean that are lost",
+  False: "images whose answer changes",
+}
+
+
+def comparison_table(report: Mapping[str, Any]) -> rich.table.Table:
+  """Risks per family, a column for each model.
+
+  Args:
+    report: of `comparison_report`, with the data's name.
+  """
+  data, models = report["data"], report["models"]
+  spacious = len(models) <= WITH_INTERVALS
+  interval = _interval if spacious else _value
+  table = rich.table.Table(
+    title=f"{data['name']}, {data['images']} images",
+    caption=("Risk: % of " + _WHAT[data["labelled"]])
+    + (f" ({100 * report['level']:g} % interval)." if spacious else "."),
+    box=rich.box.SIMPLE_HEAD,
+    padding=(0, 1),
+    collapse_padding=True,
+  )
+  table.add_column("", no_wrap=True)
+  for name in models:
+    # Folded where there is no room: cut off, it could not be read at all.
+    table.add_column(name, justify="right", overflow="fold")
+  risks = [model["risk"] for model in models.values()]
+  if data["labelled"]:
+    table.add_row(
+      "right, clean", *(f"{r['clean_accuracy']:.1f} %" for r in risks)
+    )
+    table.add_row(
+      "right, transformed",
+      *(f"{r['overall']['accuracy']:.1f} %" for r in risks),
+    )
+  table.add_row("risk, overall", *(interval(r["overall"]) for r in risks))
+  for family in risks[0]["families"]:
+    cells = (interval(r["families"][family]) for r in risks)
+    table.add_row(f"  {family}", *cells)
+  table.add_section()
+  table.add_row("should not matter", *("" for _ in risks))
+  for basic in risks[0]["minimum_functionality"]:
+    cells = (
+      f"{r['minimum_functionality'][basic]['risk']['value']:.1f} %"
+      for r in risks
+    )
+    table.add_row(f"  {basic}", *cells)
+  missing = [sum(model["missing"].values()) for model in models.values()]
+  if any(missing):
+    table.add_row("answers missing", *map(str, missing))
+  return table
+
+
+def _interval(row):
+  risk = row["risk"]
+  return f"{risk['value']:.1f} ({risk['low']:.1f}-{risk['high']:.1f})"
+
+
+def _value(row):
+  return f"{row['risk']['value']:.1f}"

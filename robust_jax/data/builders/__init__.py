@@ -1,0 +1,1 @@
+"""TFDS builders for datasets that are embedded or read from raw files."""

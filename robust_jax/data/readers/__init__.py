@@ -1,0 +1,1 @@
+"""Readers of images that other people stored: folders, archives, TFDS."""

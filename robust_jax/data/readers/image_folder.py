@@ -1,0 +1,136 @@
+"""Pictures in one folder per class, as a data set."""
+
+import pathlib
+from collections.abc import Sequence
+
+from robust_jax.data.readers.image_reader import Problem, Sample
+from robust_jax.data.readers.list_pictures import is_hidden, list_pictures
+from robust_jax.data.readers.read_picture import (
+  Mode,
+  is_grey,
+  open_picture,
+  read_picture,
+)
+
+NO_CLASS = "no class"
+
+
+class ImageFolder:
+  """`<path>/<class>/.../<picture>`, read when asked for by `read_picture`.
+
+  The ids of pictures are their paths below `path`. A folder without pictures is
+  no class.
+
+  Folders whose names are all whole numbers are in the order of numbers: in that
+  of letters 10 comes before 2, which is how labels of ImageNetV2 go wrong.
+
+  Attributes:
+    class_names: K names.
+    files: the pictures, in the order of their paths.
+    left_out: files and folders that are neither pictures nor classes.
+  """
+
+  def __init__(
+    self,
+    path: str | pathlib.Path,
+    class_names: Sequence[str] | None = None,
+    mode: Mode | None = "RGB",
+  ):
+    """Lists the pictures, and reads all headers where `mode` is None.
+
+    Args:
+      path: the folder.
+      class_names: of the model, in the order of its outputs; a picture in a
+        folder of another name has a label that is unknown. None is the names of
+        the folders.
+      mode: what pictures are converted to: colour, or "L", grey. None is grey
+        if all of them are stored so.
+
+    Raises:
+      ValueError: no folder, no folders in it, no pictures in those, a name
+        given twice or another mode.
+    """
+    self._path = pathlib.Path(path)
+    if mode not in ("RGB", "L", None):
+      raise ValueError(f"mode = '{mode}': wanted 'RGB' or 'L'.")
+    folders = class_folders(self._path)
+    if not folders:
+      raise ValueError(f"{path} has no folders in it: wanted one per class.")
+    self.files, others = [], []
+    for folder in sorted(self._path.iterdir()):
+      if folder.name not in folders:
+        hidden = "hidden" if is_hidden(folder) else "not in a folder of a class"
+        others.append(_no_class(folder, f"it is {hidden}."))
+        continue
+      files, inside = list_pictures(folder)
+      if not files:
+        others.append(_no_class(folder, "there are no pictures in it."))
+      self.files += files
+      others += [p._replace(id=f"{folder.name}/{p.id}") for p in inside]
+    self.left_out: tuple[Problem, ...] = tuple(others)
+    if not self.files:
+      raise ValueError(
+        f"the {len(folders)} folders in {path} have no pictures in them."
+      )
+    used = {self._place(file).parts[0] for file in self.files}
+    self.class_names = tuple(
+      class_names or [name for name in folders if name in used]
+    )
+    self._labels = {name: i for i, name in enumerate(self.class_names)}
+    if len(self._labels) < len(self.class_names):
+      raise ValueError(f"class_names = {class_names}: wanted each name once.")
+    self._mode: Mode = mode or ("L" if _are_grey(self.files) else "RGB")
+
+  def __len__(self) -> int:
+    return len(self.files)
+
+  def get(self, index: int) -> Sample:
+    """The index-th picture; label -1 where its folder is not a class.
+
+    Raises:
+      ValueError: it cannot be read; its place is given.
+    """
+    place = self._place(self.files[index])
+    try:
+      image, changed = read_picture(self.files[index], self._mode)
+    except Exception as error:  # whatever Pillow may raise on broken files
+      raise ValueError(f"{place.as_posix()}: {error}{_hint(place)}") from error
+    label = self._labels.get(place.parts[0], -1)
+    return Sample(place.as_posix(), image, label, changed)
+
+  def _place(self, file: pathlib.Path) -> pathlib.Path:
+    return file.relative_to(self._path)
+
+
+def class_folders(path: pathlib.Path) -> list[str]:
+  """Names of the folders in a folder, in their order; none that is hidden.
+
+  Raises:
+    ValueError: there is no such folder.
+  """
+  if not path.is_dir():
+    raise ValueError(f"{path} is not a folder.")
+  names = [p.name for p in path.iterdir() if p.is_dir() and not is_hidden(p)]
+  return sorted(names, key=int if all(map(str.isdecimal, names)) else str)
+
+
+def _no_class(path, message) -> Problem:
+  return Problem(None, path.name, NO_CLASS, message)
+
+
+def _are_grey(files) -> bool:
+  """Whether all are, of those that can be read."""
+  found = set()
+  for file in files:
+    try:
+      with open_picture(file) as picture:
+        found.add(is_grey(picture))
+    except Exception:  # named when it is read
+      continue
+  return found == {True}
+
+
+def _hint(place) -> str:
+  if place.suffix.lower() not in (".heic", ".heif"):
+    return ""
+  return " (HEIC: convert it to PNG or JPEG, as Pillow does not read it)"

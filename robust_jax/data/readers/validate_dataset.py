@@ -1,0 +1,129 @@
+"""A look at every example of a data set, before anything is computed."""
+
+import collections
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+
+from robust_jax.data.readers.image_reader import (
+  Change,
+  ImageReader,
+  Problem,
+  Sample,
+)
+
+UNREADABLE = "unreadable image"
+NO_IMAGE = "not an image"
+DUPLICATE = "duplicate id"
+UNKNOWN_LABEL = "unknown label"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Survey:
+  """The N examples that can be used, and those that cannot.
+
+  Attributes:
+    indices: int `[N]`, their places in the data set.
+    ids: N names.
+    labels: int `[N]`; None if no example has one.
+    shapes: N tuples (H, W, C).
+    problems: what is left out; to be reported.
+    changes: what is not used as it is stored; to be reported.
+  """
+
+  indices: np.ndarray
+  ids: tuple[str, ...]
+  labels: np.ndarray | None
+  shapes: tuple[tuple[int, int, int], ...]
+  problems: tuple[Problem, ...]
+  changes: tuple[Change, ...]
+
+  @property
+  def counts(self) -> dict[str, int]:
+    """Kind of problem -> how many."""
+    return dict(collections.Counter(p.kind for p in self.problems))
+
+
+def survey(dataset: ImageReader) -> Survey:
+  """Reads every example once, and keeps all but its image.
+
+  What cannot be used is left out by name: an image that `get` fails on, one
+  that is not uint8 `[H, W, C]` of one channel or three, an id that an earlier
+  example has, a label outside the classes. An example without a label is a
+  problem only if others have one.
+
+  Args:
+    dataset: may be any object with `class_names`, `__len__` and `get`.
+
+  Raises:
+    ValueError: nothing is left; the first problem is given.
+  """
+  rows: list[_Row] = []
+  problems: list[Problem] = []
+  seen: dict[str, int] = {}
+  for index in range(len(dataset)):
+    row = _read(dataset, index, seen)
+    if isinstance(row, Problem):
+      problems.append(row)
+    else:
+      seen[row.id] = index
+      rows.append(row)
+  if any(row.label is not None for row in rows):
+    problems += [_without_label(row) for row in rows if row.label is None]
+    rows = [row for row in rows if row.label is not None]
+  problems.sort(key=lambda problem: problem.index)
+  if not rows:
+    first = f": {problems[0].kind}, {problems[0].message}" if problems else "."
+    raise ValueError(
+      f"none of the {len(dataset)} examples of the data set can be used{first}"
+    )
+  labels = [row.label for row in rows]
+  return Survey(
+    indices=np.array([row.index for row in rows]),
+    ids=tuple(row.id for row in rows),
+    labels=None if None in labels else np.array(labels, np.int64),
+    shapes=tuple(row.shape for row in rows),
+    problems=tuple(problems),
+    changes=tuple(Change(r.id, kind) for r in rows for kind in r.changed),
+  )
+
+
+class _Row(NamedTuple):
+  """A sample whose image has been looked at and let go."""
+
+  index: int
+  id: str
+  label: int | None
+  shape: tuple[int, int, int]
+  changed: tuple[str, ...]
+
+
+def _read(
+  dataset: ImageReader, index: int, seen: dict[str, int]
+) -> _Row | Problem:
+  try:
+    name, image, label, changed = Sample(*dataset.get(index))
+  except Exception as error:  # whatever the user's code may raise
+    message = f"{type(error).__name__}: {error}"
+    return Problem(index, None, UNREADABLE, message)
+  if name in seen:
+    message = f"example {seen[name]} has this id too; each counts once."
+    return Problem(index, name, DUPLICATE, message)
+  shape, dtype = np.shape(image), getattr(image, "dtype", type(image).__name__)
+  if dtype != np.uint8 or len(shape) != 3 or shape[2] not in (1, 3):
+    message = f"{dtype} of shape {shape}: wanted uint8 [H, W, C], C = 1 or 3."
+    return Problem(index, name, NO_IMAGE, message)
+  if 0 in shape:
+    return Problem(index, name, NO_IMAGE, f"shape {shape} has no pixels.")
+  num_classes = len(dataset.class_names)
+  whole = label is None or isinstance(label, int | np.integer)
+  if not whole or (label is not None and not 0 <= label < num_classes):
+    message = f"label {label!r}: wanted 0..{num_classes - 1}."
+    return Problem(index, name, UNKNOWN_LABEL, message)
+  return _Row(index, name, label, shape, changed)
+
+
+def _without_label(row: _Row) -> Problem:
+  message = "no label, where other examples have one."
+  return Problem(row.index, row.id, UNKNOWN_LABEL, message)

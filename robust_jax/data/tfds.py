@@ -1,0 +1,118 @@
+"""From the name of a data set to the TFDS builder that knows it."""
+
+import difflib
+import importlib
+import json
+import os
+import pathlib
+import pkgutil
+from collections.abc import Iterator
+
+import tensorflow_datasets as tfds
+
+from robust_jax.data import builders
+
+
+def find_builder(
+  name: str, data_dir: str | None = None
+) -> tfds.core.DatasetBuilder:
+  """The builder of a data set, looking at where that lies or would be put.
+
+  Args:
+    name: of a builder of our own (a module of `robust_jax.data.builders`, such
+      as "digits") or of TFDS: "mnist", "cifar10_corrupted/fog_1",
+      "mnist:3.0.1".
+    data_dir: TFDS directory. None is `$ROBUST_JAX_DATA/tfds` if the data set is
+      there, else the default of TFDS: `$TFDS_DATA_DIR`, or else
+      `~/tensorflow_datasets`.
+
+  Raises:
+    ValueError: no builder has that name, configuration or version, and the
+      nearest names are given; it is a community's, whose code would be
+      downloaded and run; or what lies there wants a module imported that is
+      not of TFDS.
+  """
+  shared = os.environ.get("ROBUST_JAX_DATA")
+  if data_dir is None and shared:
+    builder = _construct(name, os.path.join(shared, "tfds"))
+    if is_prepared(builder):
+      return builder
+  return _construct(name, data_dir)
+
+
+def own_builder(name: str) -> type[tfds.core.DatasetBuilder] | None:
+  """The builder class in `robust_jax/data/builders/<name>.py`, or None."""
+  if name not in _modules():
+    return None
+  module = importlib.import_module(f"{builders.__name__}.{name}")
+  classes = (
+    thing
+    for thing in vars(module).values()
+    if isinstance(thing, type) and issubclass(thing, tfds.core.DatasetBuilder)
+  )
+  return next((builder for builder in classes if builder.name == name), None)
+
+
+def is_prepared(builder: tfds.core.DatasetBuilder) -> bool:
+  """Whether the data set is there, complete: its description comes last."""
+  return (builder.data_path / "dataset_info.json").exists()
+
+
+def _construct(name, data_dir):
+  own = own_builder(name)
+  if own is not None:
+    return own(data_dir=data_dir)
+  try:
+    _refuse_code(name, data_dir)
+    return tfds.builder(name, data_dir=data_dir)
+  except tfds.core.DatasetNotFoundError:
+    raise ValueError(_unknown(name)) from None
+  except (ValueError, AssertionError) as error:
+    reason = str(error).splitlines()[0]
+    raise ValueError(
+      f"there is no data set '{name}': wanted NAME, NAME/CONFIG or "
+      f"NAME:VERSION. {reason}"
+    ) from error
+
+
+def _refuse_code(name, data_dir):
+  """TFDS fetches builders of communities, and imports what files name."""
+  parsed, _ = tfds.core.naming.parse_builder_name_kwargs(name)
+  if parsed.namespace:
+    raise ValueError(
+      f"'{parsed.namespace}' is a community, whose code would be run."
+    )
+  root = pathlib.Path(data_dir or tfds.core.constants.DATA_DIR).expanduser()
+  for file in (root / parsed.name).rglob("features.json"):
+    for class_name in _feature_classes(json.loads(file.read_text("utf-8"))):
+      if not class_name.startswith("tensorflow_datasets."):
+        raise ValueError(f"{file} would have '{class_name}' imported.")
+
+
+def _feature_classes(tree) -> Iterator[str]:
+  """Under the keys by which TFDS reads them, of today and of old."""
+  if isinstance(tree, str) and tree.startswith(("{", "[")):
+    tree = json.loads(tree)  # of old, what a feature holds is JSON in a text
+  if isinstance(tree, list):
+    tree = dict(enumerate(tree))
+  if isinstance(tree, dict):
+    for key, value in tree.items():
+      if key in ("pythonClassName", "python_class_name", "type"):
+        yield str(value)
+      yield from _feature_classes(value)
+
+
+def _unknown(name):
+  stock = tfds.list_builders(with_community_datasets=False)
+  near = difflib.get_close_matches(name, _modules() + stock, n=3, cutoff=0.5)
+  near = [n for n in near if n in stock or own_builder(n) is not None]
+  hint = (
+    "did you mean " + " or ".join(f"'{n}'" for n in near) + "?"
+    if near
+    else "all names are at https://www.tensorflow.org/datasets/catalog."
+  )
+  return f"there is no data set '{name}'; {hint}"
+
+
+def _modules():
+  return [name for _, name, _ in pkgutil.iter_modules(builders.__path__)]

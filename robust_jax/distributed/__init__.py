@@ -1,0 +1,1 @@
+"""Several processes of one program: how they find each other and start."""

@@ -1,1 +1,0 @@
-"""What a trained model withstands: suites, curves, reports."""

@@ -1,0 +1,1 @@
+"""Tests of whether the gradients of a model can be trusted."""

@@ -1,0 +1,232 @@
+"""What the checks for masked gradients measure; pure functions, no verdicts."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from robust_jax import losses, tree
+from robust_jax.gradient_masking._gradient_free import random_draws
+from robust_jax.objective import climbed, of_model
+from robust_jax.search import fgsm, pgd
+from robust_jax.types import (
+  Array,
+  Key,
+  LogitsFn,
+  Objective,
+  PerturbationSet,
+  Search,
+)
+from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
+
+# Far above the rounding of float32 logits, far below the size of an attack.
+_PROBE_STEP = 0.01
+_NUM_DIRECTIONS = 8
+# Relative; values that differ by less are one value, rounded.
+_ROUNDING = 4 * float(jnp.finfo(jnp.float32).eps)
+
+
+@jax.tree_util.register_static
+@dataclasses.dataclass(frozen=True)
+class Plan:
+  """What is fixed before anything is compiled.
+
+  Attributes:
+    make_set: radius -> perturbation set.
+    objective: the loss that PGD climbs.
+    black_box: a search that asks for values only.
+    num_steps: of a run of PGD.
+    step_size: fraction of the radius.
+    restarts: runs of PGD.
+  """
+
+  make_set: Callable[[Array], PerturbationSet]
+  objective: Objective
+  black_box: Search
+  num_steps: int
+  step_size: float
+  restarts: int
+
+
+class Answers(NamedTuple):
+  """A model's answers to the same images, asked in several ways.
+
+  Attributes:
+    first: logits `[N, K]`.
+    again: the same question.
+    reversed_order: the batch back to front, the rows put back in order.
+    half_batch: `[max(1, N // 2), K]`, the first images without the others.
+  """
+
+  first: Array
+  again: Array
+  reversed_order: Array
+  half_batch: Array
+
+
+class Probes(NamedTuple):
+  """How N images fare; E radii.
+
+  Attributes:
+    correct: `[N]` bool, the clean image is answered right.
+    gradients: loss -> `[N]`, the largest entry of the input gradient by size;
+      not finite where one entry is not. "climbed" is what PGD goes by.
+    misled: `[N]` bool, where small random steps change the margin otherwise
+      than its gradient says.
+    fooled: way of searching -> `[E, N]` bool, the answer is wrong on what the
+      search returned, asked once more.
+    unseen: `[E, N]` bool, some search made a right answer wrong, and the
+      objective has the same value there as at the clean image.
+  """
+
+  correct: Array
+  gradients: dict[str, Array]
+  misled: Array
+  fooled: dict[str, Array]
+  unseen: Array | None = None
+
+
+def ask(logits_fn: LogitsFn, x: Array) -> Answers:
+  """Asks in several ways.
+
+  Compiled once and called twice, it shows what is drawn while tracing and what
+  is drawn while running.
+  """
+  half = max(1, x.shape[0] // 2)
+  return Answers(
+    first=logits_fn(x),
+    again=logits_fn(x),
+    reversed_order=logits_fn(x[::-1])[::-1],
+    half_batch=logits_fn(x[:half]),
+  )
+
+
+def probe(
+  key: Key,
+  logits_fn: LogitsFn,
+  x: Array,
+  labels: Array,
+  radii: Array,
+  surrogate: LogitsFn | None,
+  plan: Plan,
+) -> Probes:
+  """Gradients, and every search at every radius, in one program.
+
+  The radii are the values of a loop whose body is compiled once. Every radius
+  gets the same keys, so that random starts differ by nothing but the radius.
+  """
+  model = canonicalize_on_cpu(logits_fn)
+  helper = None if surrogate is None else canonicalize_on_cpu(surrogate)
+  key_misled, key_fooled = jax.random.split(key)
+  logits = model(x)
+  clean = plan.objective(logits, labels)
+  fooled, unseen = jax.lax.map(
+    lambda eps: _fooled(key_fooled, model, x, labels, helper, eps, plan, clean),
+    radii,
+  )
+  climbs = {
+    "cross_entropy": losses.cross_entropy,
+    "margin": losses.margin,
+    "climbed": climbed(plan.objective),
+  }
+  return Probes(
+    correct=logits.argmax(axis=-1) == labels,
+    gradients={
+      name: _largest_entry(_input_gradient(model, loss, x, labels))
+      for name, loss in climbs.items()
+    },
+    misled=_misled(key_misled, model, x, labels),
+    fooled=fooled,
+    unseen=unseen & (logits.argmax(axis=-1) == labels),
+  )
+
+
+def _fooled(key, model, x, labels, surrogate, eps, plan, clean):
+  """`(way of searching -> [N], [N])`; see `Probes.fooled` and `unseen`.
+
+  Each is followed as `[2, N]`: the answer is wrong, and it is wrong where the
+  objective has its clean value.
+  """
+  pset = plan.make_set(eps)
+  # A margin tells right answers apart where the cross-entropy of all is 0.
+  margin = losses.fooled_first(losses.margin)
+
+  def run(search, key, *, loss=margin, source=model, **hyper):
+    objective_of_x = of_model(loss, source, labels)
+    theta = search(key, objective_of_x, pset, x, **hyper).theta
+    logits = model(pset.apply(x, theta))
+    wrong = logits.argmax(axis=-1) != labels
+    change = jnp.abs(plan.objective(logits, labels) - clean)
+    return jnp.stack([wrong, wrong & (change <= _ROUNDING * jnp.abs(clean))])
+
+  climb = functools.partial(
+    run, pgd, num_steps=plan.num_steps, step_size=plan.step_size
+  )
+  loss = climbed(losses.fooled_first(plan.objective))
+  key_pgd, key_draws, key_box = jax.random.split(key, 3)
+  keys = jax.random.split(key_pgd, plan.restarts)
+
+  def either(on_margin):
+    return lambda *args: jax.lax.cond(on_margin, margin, loss, *args)
+
+  # One search in the program, and not two: it is long to compile.
+  *runs, on_margin = jax.lax.map(
+    lambda job: climb(job[0], loss=either(job[1])),
+    (jnp.append(keys, keys[:1]), jnp.arange(plan.restarts + 1) == len(keys)),
+  )
+  fooled = {
+    "pgd": jnp.stack(runs).any(axis=0),
+    "first_run": runs[0],
+    "half_steps": climb(keys[0], loss=loss, num_steps=plan.num_steps // 2),
+    "one_step": run(fgsm, keys[0], loss=loss),
+    "margin": on_margin,
+    "random_draws": run(random_draws, key_draws),
+    "black_box": run(plan.black_box, key_box),
+  }
+  if surrogate is not None:
+    fooled["transfer"] = climb(keys[0], source=surrogate)
+  unseen = jnp.stack([both[1] for both in fooled.values()]).any(axis=0)
+  return {name: both[0] for name, both in fooled.items()}, unseen
+
+
+def _input_gradient(model, loss, x, labels):
+  return jax.grad(lambda x: loss(model(x), labels).sum())(x)
+
+
+def _largest_entry(gradient):
+  """`[N]`; NaN and infinities win, as they should here."""
+  return tree.norm(gradient, jnp.inf)
+
+
+def _misled(key, model, x, labels):
+  """Where less than half of the margin's changes is what its gradient says.
+
+  Central differences along random signs, around a point a little off the image:
+  at the image itself, flat areas of exactly black pixels put many a relu on its
+  kink.
+  """
+  bits = jax.random.bits(key, x.shape, jnp.uint32)  # a direction in each
+
+  def off(i):
+    return _PROBE_STEP * (1.0 - 2.0 * ((bits >> i) & 1))
+
+  def margin(x):
+    return losses.margin(model(x), labels)
+
+  centre = jnp.clip(x + 2 * off(_NUM_DIRECTIONS), 0.0, 1.0)
+  gradient = _input_gradient(model, losses.margin, centre, labels)
+
+  def compare(i):
+    step = off(i)
+    up = jnp.clip(centre + step, 0.0, 1.0)
+    down = jnp.clip(centre - step, 0.0, 1.0)
+    change = margin(up) - margin(down)
+    expected = tree.dot(gradient, up - down)
+    return (change - expected) ** 2, change**2
+
+  directions = jnp.arange(_NUM_DIRECTIONS, dtype=jnp.uint32)
+  error, total = jax.lax.map(compare, directions)
+  return error.sum(axis=0) > 0.5 * total.sum(axis=0)

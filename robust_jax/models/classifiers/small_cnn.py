@@ -1,0 +1,69 @@
+"""Two strided convolutions: small enough to train robustly on a CPU."""
+
+import jax.numpy as jnp
+from flax import linen as nn
+from jax.typing import DTypeLike
+
+from robust_jax.models.layers import normalise
+from robust_jax.types import Array
+
+# PyTorch's default: uniform with variance 1 / (3 fan_in).
+_KERNEL_INIT = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+
+
+class SmallCNN(nn.Module):
+  """Convolutions 16 and 32 (4x4, stride 2), dense 100 and `num_classes`.
+
+  166,406 parameters for 28x28x1 and 10 classes.
+
+  Attributes:
+    num_classes: K.
+    mean: of the pixels, per channel, in [0, 1].
+    std: of the pixels, likewise.
+    dtype: of the computation, see `robust_jax.precision`.
+
+  Source: Wong and Kolter, "Provable Defenses via the Convex Outer Adversarial
+  Polytope", 2018, and Wong, Rice, Kolter, "Fast is Better than Free", 2020.
+  Kernels start as in their code, in PyTorch's default; biases start at zero
+  instead of uniform.
+  """
+
+  num_classes: int = 10
+  mean: tuple[float, ...] = (0.0,)
+  std: tuple[float, ...] = (1.0,)
+  dtype: DTypeLike = jnp.float32
+
+  def setup(self):
+    self.fc2 = nn.Dense(self.num_classes, kernel_init=_KERNEL_INIT)
+
+  def __call__(self, x: Array, *, train: bool = False) -> Array:
+    """x `[B, H, W, C]` in [0, 1] -> logits `[B, K]`; train changes nothing."""
+    return self.head(self.features(x, train=train), train=train)
+
+  def head(self, h: Array, *, train: bool = False) -> Array:
+    """What the last layer, `fc2`, makes of `features`; logits `[B, K]`."""
+    del train
+    return self.fc2(h)
+
+  @nn.compact
+  def features(self, x: Array, *, train: bool = False) -> Array:
+    """x `[B, H, W, C]` in [0, 1] -> `[B, 100]`, 0 or more."""
+    del train
+    x = normalise(x, self.mean, self.std)
+    x = nn.relu(_conv(16, self.dtype, name="conv1")(x))
+    x = nn.relu(_conv(32, self.dtype, name="conv2")(x))
+    x = x.reshape(x.shape[0], -1)
+    fc1 = nn.Dense(100, dtype=self.dtype, kernel_init=_KERNEL_INIT, name="fc1")
+    return nn.relu(fc1(x)).astype(jnp.float32)
+
+
+def _conv(features: int, dtype: DTypeLike, name: str) -> nn.Conv:
+  return nn.Conv(
+    features,
+    (4, 4),
+    strides=(2, 2),
+    padding=((1, 1), (1, 1)),
+    dtype=dtype,
+    kernel_init=_KERNEL_INIT,
+    name=name,
+  )

@@ -1,0 +1,102 @@
+"""Wide residual network for 32x32 images; WRN-28-10 by default."""
+
+import jax.numpy as jnp
+from flax import linen as nn
+from jax.typing import DTypeLike
+
+from robust_jax.models.layers import batch_norm, he_conv, normalise
+from robust_jax.types import Array
+
+
+class WideResNet(nn.Module):
+  """Three groups of wide pre-activation blocks, without dropout.
+
+  36,479,194 parameters by default. Layers bear the names of the PyTorch code
+  used with TRADES and by RobustBench, with `_` for `.`.
+
+  Attributes:
+    num_classes: K.
+    depth: number of layers, 6 n + 4 for n blocks per group.
+    widen: factor on the 16, 32 and 64 channels of the groups.
+    batch_norm: "per_device" or "synchronised", see `batch_norm`.
+    mean: of the pixels, per channel, in [0, 1].
+    std: of the pixels, likewise.
+    dtype: of the computation, see `robust_jax.precision`.
+
+  Source: Zagoruyko and Komodakis, "Wide Residual Networks", 2016. Convolutions
+  in He initialisation (fan out) as in their code, the last layer in LeCun's.
+  Pools over what is left of the image, 8x8 for 32x32.
+  """
+
+  num_classes: int = 10
+  depth: int = 28
+  widen: int = 10
+  batch_norm: str = "per_device"
+  mean: tuple[float, ...] = (0.0,)
+  std: tuple[float, ...] = (1.0,)
+  dtype: DTypeLike = jnp.float32
+
+  def setup(self):
+    self.fc = nn.Dense(self.num_classes)
+
+  def __call__(self, x: Array, *, train: bool = False) -> Array:
+    """x `[B, H, W, C]` in [0, 1] -> logits `[B, K]`.
+
+    With `train` the batch's own statistics normalise it, and update the
+    mutable collection "batch_stats".
+
+    Raises:
+      ValueError: no whole number of blocks makes this depth.
+    """
+    return self.head(self.features(x, train=train), train=train)
+
+  def head(self, h: Array, *, train: bool = False) -> Array:
+    """What the last layer, `fc`, makes of `features`; logits `[B, K]`."""
+    del train
+    return self.fc(h)
+
+  @nn.compact
+  def features(self, x: Array, *, train: bool = False) -> Array:
+    """x `[B, H, W, C]` in [0, 1] -> pooled channels `[B, D]`, 0 or more."""
+    blocks, remainder = divmod(self.depth - 4, 6)
+    if blocks < 1 or remainder:
+      raise ValueError(
+        f"depth = {self.depth}: wanted 6 n + 4 for n blocks per group, such "
+        "as 10, 16, 28, 34 or 70."
+      )
+    x = normalise(x, self.mean, self.std)
+    x = he_conv(16, 3, 1, self.dtype, name="conv1")(x)
+    for group in range(3):
+      for block in range(blocks):
+        x = _Block(
+          features=16 * self.widen * 2**group,
+          stride=2 if group > 0 and block == 0 else 1,
+          batch_norm=self.batch_norm,
+          dtype=self.dtype,
+          name=f"block{group + 1}_layer_{block}",
+        )(x, train)
+    x = nn.relu(batch_norm(self.batch_norm, train=train, name="bn1")(x))
+    return x.mean((1, 2))
+
+
+class _Block(nn.Module):
+  features: int
+  stride: int
+  batch_norm: str
+  dtype: DTypeLike
+
+  @nn.compact
+  def __call__(self, x: Array, train: bool) -> Array:
+    bn1 = batch_norm(self.batch_norm, train=train, name="bn1")
+    bn2 = batch_norm(self.batch_norm, train=train, name="bn2")
+    out = nn.relu(bn1(x))
+    shortcut = x
+    if x.shape[-1] != self.features:
+      project = he_conv(
+        self.features, 1, self.stride, self.dtype, name="convShortcut"
+      )
+      shortcut = project(out)
+    out = he_conv(self.features, 3, self.stride, self.dtype, name="conv1")(out)
+    out = nn.relu(bn2(out))
+    out = he_conv(self.features, 3, 1, self.dtype, name="conv2")(out)
+    return out + shortcut

@@ -1,0 +1,1 @@
+"""Networks of domain-adversarial training."""

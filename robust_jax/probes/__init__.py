@@ -1,0 +1,1 @@
+"""Measurements on trained features: fresh classifiers, distances, shifts."""

@@ -1,0 +1,66 @@
+"""The k-th largest entry of each row, without sorting."""
+
+import functools
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from robust_jax.types import Array
+
+
+def kth_largest(values: Array, k: Array) -> Array:
+  """`[B, n]` non-negative float32, `[B]` int in 1..n -> `[B]`."""
+  return needed(values, jnp.ones(values.shape, jnp.int32), k)
+
+
+def needed(values: Array, weights: Array, total: Array) -> Array:
+  """The largest value down to which all are needed for a total weight.
+
+  The bits of non-negative floats, read as whole numbers, are in the same order.
+  So the answer is found bit by bit, in 31 sums: on a CPU about 15 times faster
+  than XLA's sort of 784 entries.
+
+  Args:
+    values: `[..., n]` float32, 0 or more.
+    weights: likewise, float or int.
+    total: `[...]`.
+
+  Returns:
+    `[...]`, 0 where all weights together are less than the total.
+  """
+  bits = jax.lax.bitcast_convert_type(values.astype(jnp.float32), jnp.int32)
+
+  def step(i, found):
+    candidate = found + (1 << (30 - i))
+    above = jnp.where(bits >= candidate[..., None], weights, 0)
+    return jnp.where(row_sum(above) >= total, candidate, found)
+
+  found = jax.lax.fori_loop(0, 31, step, jnp.zeros(bits.shape[:-1], jnp.int32))
+  return jax.lax.bitcast_convert_type(found, jnp.float32)
+
+
+# With 16 XLA no longer fuses them: as slow as none.
+_NUM_PARTS = 8
+_SHORTEST_PART = 16
+
+
+def row_sum(x: Array) -> Array:
+  """`[..., n]` -> `[...]`."""
+  return _reduced(x, jnp.add, jnp.sum)
+
+
+def row_max(x: Array) -> Array:
+  """`[..., n]` -> `[...]`; NaN where there is one."""
+  return _reduced(x, jnp.maximum, jnp.max)
+
+
+def _reduced(x: Array, pair: Callable, reduce: Callable) -> Array:
+  size = x.shape[-1] // _NUM_PARTS
+  if size < _SHORTEST_PART:
+    return reduce(x, axis=-1)
+  starts = range(0, _NUM_PARTS * size, size)
+  parts = [x[..., start : start + size] for start in starts]
+  found = reduce(functools.reduce(pair, parts), axis=-1)
+  rest = x[..., _NUM_PARTS * size :]
+  return pair(found, reduce(rest, axis=-1)) if rest.shape[-1] else found
