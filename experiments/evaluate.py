@@ -16,20 +16,20 @@ from experiments.build.check_config import check_config
 from experiments.cli import output
 from experiments.cli.provenance import provenance
 from robust_jax import parallel
-from robust_jax.attacks.cost import passes
+from robust_jax.attacks.cost import count_model_calls
 from robust_jax.data.dataset import Dataset
 from robust_jax.data.loader import Loader, evaluation_loader
 from robust_jax.evaluators.robustness import robustness
 from robust_jax.plotting import evaluation as report
-from robust_jax.training.evaluate import one_pass
+from robust_jax.training.evaluate import run_evaluation
 from robust_jax.training.progress import Progress
-from robust_jax.types import Key, LogitsFn
+from robust_jax.types import Key, Model
 
 _NUM_SHOWN = 8
 
 
 def evaluate(
-  models: Mapping[str, LogitsFn],
+  models: Mapping[str, Model],
   config: ConfigDict,
   workdir: pathlib.Path,
   num_examples: int | None = None,
@@ -61,7 +61,7 @@ def evaluate(
   curves = measure_curves(models, config.evaluation, loader, key)
   some = jax.jit(loader.decode)(loader.device_data, next(loader.indices(0)))
   cost = {
-    name: passes(
+    name: count_model_calls(
       attack, next(iter(models.values())), some["x"], some["y"]
     )._asdict()
     for name, attack in attacks.items()
@@ -90,8 +90,8 @@ def evaluate(
 
 def one_accuracy(
   dataset: Dataset, batch_size: int, num_examples: int | None = None
-) -> Callable[[LogitsFn], float]:
-  """A function that gives the accuracy of a frozen model on a data set.
+) -> Callable[[Model], float]:
+  """A function that gives the accuracy of a frozen model on a dataset.
 
   Models of the same function and shapes share its program.
   """
@@ -99,9 +99,11 @@ def one_accuracy(
   compiled = parallel.pmap_evaluate(robustness().measure, loader.decode)
   device_data = parallel.replicate(loader.device_data)
 
-  def accuracy(logits_fn: LogitsFn) -> float:
+  def accuracy(logits_fn: Model) -> float:
     subject, key = parallel.replicate(logits_fn), jax.random.key(0)
-    return one_pass(compiled, subject, loader, device_data, key)["accuracy"]
+    return run_evaluation(compiled, subject, loader, device_data, key)[
+      "accuracy"
+    ]
 
   return accuracy
 
@@ -114,13 +116,13 @@ def _accuracies(models, attacks, loader, key):
   with Progress("attacking", steps) as bar:
     for i, (name, model) in enumerate(models.items()):
       done = i * loader.num_steps
-      values = _one_pass(compiled, model, loader, key, bar, done)
+      values = _run_evaluation(compiled, model, loader, key, bar, done)
       result[name] = {_title(k): v for k, v in values.items() if k != "loss"}
   return result
 
 
 def measure_curves(
-  models: Mapping[str, LogitsFn],
+  models: Mapping[str, Model],
   evaluation: ConfigDict,
   loader: Loader,
   key: Key,
@@ -143,14 +145,16 @@ def measure_curves(
     for name, model in models.items():
       for eps in radii:
         subject = (model, np.float32(eps))
-        values = _one_pass(compiled, subject, loader, key, bar, done)
+        values = _run_evaluation(compiled, subject, loader, key, bar, done)
         result[name].append(values["curve_accuracy"])
         done += loader.num_steps
   return result
 
 
-def _one_pass(compiled, subject, loader: Loader, key, bar: Progress, done: int):
-  return one_pass(
+def _run_evaluation(
+  compiled, subject, loader: Loader, key, bar: Progress, done: int
+):
+  return run_evaluation(
     compiled,
     parallel.replicate(subject),
     loader,

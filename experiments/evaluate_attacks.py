@@ -19,20 +19,20 @@ from experiments.evaluate import measure_curves
 from robust_jax import lookup
 from robust_jax.attacks.autoattack import suite
 from robust_jax.attacks.autoattack.autoattack import in_ball, stages
-from robust_jax.attacks.autoattack.suite import Outcome, Stage
+from robust_jax.attacks.autoattack.suite import Stage, SuiteResult
 from robust_jax.attacks.lp_ball import ball
 from robust_jax.data.loader import Loader, evaluation_loader
-from robust_jax.files import whole_file
+from robust_jax.files import atomic_write
 from robust_jax.gradient_masking.audit import masking_checks
 from robust_jax.plotting import evaluation
 from robust_jax.training.progress import StageProgress
-from robust_jax.types import LogitsFn
+from robust_jax.types import Model
 
 _NUM_CHECKED = 200  # images that the gradient-masking checks look at
 
 
-def audit(
-  model: LogitsFn,
+def evaluate_attacks(
+  model: Model,
   config: ConfigDict,
   attacks: Sequence[str],
   path: pathlib.Path,
@@ -42,8 +42,8 @@ def audit(
   """Attacks one after the other, each on what the last ones left.
 
   Writes to `path`: `report.json`, `robust_accuracy.png`, and on demand
-  `adversarial.npz` with x, x_adv, labels and fooled_by. An interrupted audit
-  goes on where it was (`audit_state.npz`).
+  `adversarial.npz` with x, x_adv, labels and misclassified_by. An interrupted
+  audit goes on where it was (`audit_state.npz`).
 
   Args:
     model: a frozen classifier.
@@ -100,7 +100,7 @@ def _audit(model, config, attacks, path, num_examples, save_images):
     "num_examples": len(x),
     "stages": outcome.stages,
     "worst_case_accuracy": outcome.stages[-1]["accuracy"],
-    "fooled_by": outcome.fooled_by.tolist(),
+    "misclassified_by": outcome.misclassified_by.tolist(),
     "findings": [finding._asdict() for finding in findings],
     "radii": list(config.evaluation.radii),
     "curve": curves,
@@ -147,7 +147,7 @@ def _threat(config: ConfigDict) -> ConfigDict:
 def _stages(config, attacks, num_classes) -> list[Stage]:
   if not attacks:
     raise ValueError(
-      "no attack is named: wanted autoattack or one of the config's."
+      "no attack is named: expected autoattack or one of the config's."
     )
   found = []
   known = config.evaluation.attacks
@@ -160,7 +160,7 @@ def _stages(config, attacks, num_classes) -> list[Stage]:
       found.append(suite.stage_of(name, sections.attack(section)))
     else:
       raise ValueError(
-        f"there is no attack '{name}': wanted autoattack, one of the "
+        f"there is no attack '{name}': expected autoattack, one of the "
         f"config's, {', '.join(known)}, or package.module:function."
       )
   return found
@@ -182,18 +182,18 @@ def _radii(threat, x) -> list[float]:
   return [threat.eps / 2, threat.eps, everything]
 
 
-def _save_images(path, x, labels, outcome: Outcome) -> None:
-  with whole_file(path) as new:
+def _save_images(path, x, labels, outcome: SuiteResult) -> None:
+  with atomic_write(path) as new:
     np.savez_compressed(
       new,
       x=x,
       x_adv=outcome.x_adv,
       labels=labels,
-      fooled_by=outcome.fooled_by,
+      misclassified_by=outcome.misclassified_by,
     )
 
 
-def _stage_table(outcome: Outcome, title: str) -> rich.table.Table:
+def _stage_table(outcome: SuiteResult, title: str) -> rich.table.Table:
   table = rich.table.Table(title=title, box=rich.box.SIMPLE_HEAD)
   for name in ("after", "accuracy", "attacked", "forward", "backward", "time"):
     table.add_column(name, justify="left" if name == "after" else "right")

@@ -13,7 +13,7 @@
   ./launch.sh --processes 2 train --config=...    two processes on this machine
   ./launch.sh compare --models A=runs/a B=runs/b C=my.module:predict \\
       --data=mnist --out=runs/compared   which of them would you deploy?
-  ./launch.sh data mnist               prepare a TFDS data set
+  ./launch.sh data mnist               prepare a TFDS dataset
   ./launch.sh test                     run the tests
 
 Any field of a config can be overridden by --config.<field>=<value>. A run that
@@ -130,7 +130,7 @@ def _evaluate(arguments: Sequence[str]) -> int:
     path = checkpoint / "audit"
     if _CHECKPOINT.value is not None and _WORKDIR.value is not None:
       path = _workdir()
-    runs.audit(
+    runs.evaluate_attacks(
       model,
       config,
       _ATTACK.value,

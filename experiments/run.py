@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from experiments import build, workdir
 from robust_jax.data.dataset import Dataset, spec_of_batch
 from robust_jax.training import log
-from robust_jax.types import LogitsFn, PyTree, State, Task
+from robust_jax.types import Model, PyTree, State, Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Run:
     """The part `split` of the data that the deployed model is for."""
     return build.dataset(self.config, split)
 
-  def classifier(self) -> LogitsFn:
+  def classifier(self) -> Model:
     """The deployed model, if it is a classifier.
 
     Raises:
@@ -69,7 +69,7 @@ class Run:
         return deployed
     raise ValueError(
       f"{self.path} is a run of the task '{self.config.task.name}', which "
-      "deploys no classifier: wanted one whose model answers by logits."
+      "deploys no classifier: expected one whose model answers by logits."
     )
 
   def at(self, which: str | int) -> "Run":

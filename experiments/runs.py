@@ -8,25 +8,25 @@ from ml_collections import ConfigDict
 
 from experiments import build, reports, workdir
 from experiments.build.imports import named_modules
-from experiments.build.variant import variant
+from experiments.build.variant import with_overrides
 from experiments.cli import output
 from experiments.evaluate import evaluate
-from experiments.evaluate_attacks import audit
+from experiments.evaluate_attacks import evaluate_attacks
 from experiments.origin import origin
 from experiments.run import load_run
 from experiments.warm_start import warm_start_of
 from robust_jax import lookup, parallel
 from robust_jax.data.dataset import spec_of_batch
 from robust_jax.models.from_torch import from_torch, load_tensors
-from robust_jax.models.inference import frozen
+from robust_jax.models.inference import inference_fn
 from robust_jax.training import loop
-from robust_jax.types import LogitsFn
+from robust_jax.types import Model
 
 __all__ = [
-  "audit",
   "control",
   "demo",
   "evaluate",
+  "evaluate_attacks",
   "from_weights",
   "report",
   "train",
@@ -35,7 +35,7 @@ __all__ = [
 
 def train(
   config: ConfigDict, path: pathlib.Path, title: str = "training"
-) -> loop.Outcome:
+) -> loop.TrainResult:
   """Trains the run in `path`, or goes on with it, and says how it ended.
 
   Runs that it will be compared with are trained first, in folders of `path`. A
@@ -74,7 +74,7 @@ def report(
 
 def control(config: ConfigDict) -> ConfigDict:
   """What the section `control` makes of the config; it has no report."""
-  changed = variant(config, config.control)
+  changed = with_overrides(config, config.control)
   with changed.unlocked():
     del changed.control
     if "report" in changed:
@@ -103,7 +103,7 @@ def _check_report(config):
 
 def _train(config, path, title):
   experiment = build.experiment(config, warm_start_of(config))
-  loop.rehearse(*experiment)
+  loop.dry_run(*experiment)
   with output.locked(path, "--workdir"):
     began_with = origin(config, experiment.training, experiment.validation)
     workdir.open_run(path, config, began_with)
@@ -121,9 +121,7 @@ def _train(config, path, title):
   return outcome
 
 
-def from_weights(
-  config: ConfigDict, weights: str, path: pathlib.Path
-) -> LogitsFn:
+def from_weights(config: ConfigDict, weights: str, path: pathlib.Path) -> Model:
   """The config's model with PyTorch-layout tensors from a file.
 
   Args:
@@ -137,12 +135,12 @@ def from_weights(
   shapes = jax.eval_shape(model.init, jax.random.key(0), x)
   variables = from_torch(load_tensors(weights), shapes)
   workdir.open_run(path, config)
-  return frozen(model, variables)
+  return inference_fn(model, variables)
 
 
 def demo(config: ConfigDict, path: pathlib.Path) -> int:
   """Trains a robust model and a standard one, and compares them."""
-  standard = variant(
+  standard = with_overrides(
     config,
     {
       "loss": {"name": "erm"},

@@ -1,4 +1,4 @@
-"""Training that begins with what another run has learnt."""
+"""Training that begins with what another run has learned."""
 
 import pathlib
 from collections.abc import Iterable, Sequence
@@ -33,7 +33,7 @@ def warm_start(
   Args:
     allow_imports: as `load_run` takes it.
     run: its work directory.
-    fresh: top-level names of parameters that stay as they were initialised,
+    fresh: top-level names of parameters that stay as they were initialized,
       such as those of the layers behind the features. What else the variables
       hold, such as BatchNorm's statistics, is the run's.
 
@@ -52,7 +52,7 @@ def warm_start(
     for name in fresh:
       if name not in params:
         raise ValueError(
-          f"warm_start.fresh names '{name}': wanted some of "
+          f"warm_start.fresh names '{name}': expected some of "
           f"{', '.join(params)}, the model's parts."
         )
     kept = {k: v for k, v in trained["params"].items() if k not in fresh}

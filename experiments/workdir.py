@@ -13,7 +13,7 @@ from experiments.build.imports import refuse_imports
 from experiments.build.plan import monitor
 from experiments.cli import output
 from robust_jax import fingerprint, parallel
-from robust_jax.files import read_json, whole_file
+from robust_jax.files import atomic_write, read_json
 from robust_jax.training.checkpoint import Checkpoints
 
 EMPTY: Mapping[str, str] = types.MappingProxyType({})
@@ -70,7 +70,7 @@ def refuse_another(
 
 
 def _write(path, text):
-  with whole_file(path) as new:
+  with atomic_write(path) as new:
     new.write_text(text + "\n", encoding="utf-8")
 
 

@@ -11,7 +11,7 @@ from robust_jax.types import Array
 _SIZES = (512, 128, 32, 8)
 
 
-def on_host(fn: Callable[..., Array]) -> Callable[..., np.ndarray]:
+def as_numpy_fn(fn: Callable[..., Array]) -> Callable[..., np.ndarray]:
   """`fn` from numpy to numpy, compiled for four batch sizes at most.
 
   Batches whose size changes from call to call, as those of black-box attacks
@@ -22,7 +22,7 @@ def on_host(fn: Callable[..., Array]) -> Callable[..., np.ndarray]:
 
   Args:
     fn: x `[B, ...]`, or several arrays of as many rows, -> an array of as many,
-      such as a `LogitsFn`.
+      such as a `Model`.
 
   Returns:
     images `[N, ...]` -> logits `[N, K]` float32, N = 0 excepted.

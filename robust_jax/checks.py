@@ -18,7 +18,7 @@ def images(x: Array) -> None:
   _batch("images", x)
   if not _is_floating(x):
     raise ValueError(
-      f"images of dtype {x.dtype}: wanted floats in [0, 1]; convert 8-bit "
+      f"images of dtype {x.dtype}: expected floats in [0, 1]; convert 8-bit "
       "images by x.astype('float32') / 255."
     )
   if _concrete(x):
@@ -26,8 +26,8 @@ def images(x: Array) -> None:
     # NaN fails both comparisons.
     if not (low >= 0 and high <= 1):
       raise ValueError(
-        f"images with values from {low:g} to {high:g}: wanted [0, 1]. Leave "
-        "normalisation to the model's first layer and divide 8-bit images by "
+        f"images with values from {low:g} to {high:g}: expected [0, 1]. Leave "
+        "normalization to the model's first layer and divide 8-bit images by "
         "255."
       )
 
@@ -36,12 +36,13 @@ def activations(x: Array) -> None:
   """x is `[B, ...]`, floating, not empty and finite: of a hidden layer."""
   _batch("activations", x)
   if not _is_floating(x):
-    raise ValueError(f"activations of dtype {x.dtype}: wanted floats.")
+    raise ValueError(f"activations of dtype {x.dtype}: expected floats.")
   if _concrete(x):
     low, high = map(float, _range(x))
     if not np.isfinite([low, high]).all():
       raise ValueError(
-        f"activations with values from {low:g} to {high:g}: wanted finite ones."
+        f"activations with values from {low:g} to {high:g}: expected finite "
+        "ones."
       )
 
 
@@ -144,17 +145,17 @@ def labels(labels: Array, batch_size: int, num_classes: int) -> None:
   """labels is `[B]`, integer, in [0, num_classes)."""
   if labels.shape != (batch_size,):
     raise ValueError(
-      f"labels of shape {labels.shape}: wanted [{batch_size}], one class index "
-      "per example (argmax one-hot labels first)."
+      f"labels of shape {labels.shape}: expected [{batch_size}], one class "
+      "index per example (argmax one-hot labels first)."
     )
   if not np.issubdtype(labels.dtype, np.integer):
-    raise ValueError(f"labels of dtype {labels.dtype}: wanted integers.")
+    raise ValueError(f"labels of dtype {labels.dtype}: expected integers.")
   if _concrete(labels):
     low, high = map(int, _range(labels))
     if low < 0 or high >= num_classes:
       raise ValueError(
-        f"labels from {low} to {high}: wanted 0..{num_classes - 1}, since the "
-        f"model answers {num_classes} classes."
+        f"labels from {low} to {high}: expected 0..{num_classes - 1}, since "
+        f"the model answers {num_classes} classes."
       )
 
 
@@ -166,26 +167,26 @@ def logits(logits: Any, batch_size: int) -> None:
       of it.
     batch_size: B.
   """
-  wanted = f"wanted logits, one array [{batch_size}, K]"
+  expected = f"expected logits, one array [{batch_size}, K]"
   if not _is_array(logits):
     raise ValueError(
-      f"the model returned a {type(logits).__name__}: {wanted}. Pass a "
+      f"the model returned a {type(logits).__name__}: {expected}. Pass a "
       "function that picks the logits, such as lambda x: model(x)[0]."
     )
   if len(logits.shape) != 2 or logits.shape[0] != batch_size:
     raise ValueError(
       f"the model returned shape {logits.shape} for {batch_size} examples: "
-      f"{wanted}."
+      f"{expected}."
     )
   if logits.shape[1] < 2:
     raise ValueError(
-      f"the model returned shape {logits.shape}: {wanted} of two classes or "
+      f"the model returned shape {logits.shape}: {expected} of two classes or "
       "more, since of one class no example is ever misclassified. Of a single "
       "logit z make two, jnp.concatenate([0 * z, z], axis=1)."
     )
   if not _is_floating(logits):
     raise ValueError(
-      f"the model returned {logits.dtype}: {wanted} of floats, not classes."
+      f"the model returned {logits.dtype}: {expected} of floats, not classes."
     )
 
 
@@ -201,26 +202,26 @@ def not_traced(what: str, args: Any) -> None:
 def non_negative(name: str, value: Any) -> None:
   """value is a number or array >= 0."""
   if _concrete(value) and not np.all(np.asarray(value) >= 0):
-    raise ValueError(f"{name} = {value}: wanted 0 or more.")
+    raise ValueError(f"{name} = {value}: expected 0 or more.")
 
 
 def positive(name: str, value: Any) -> None:
   """value is a number or array > 0."""
   if _concrete(value) and not np.all(np.asarray(value) > 0):
-    raise ValueError(f"{name} = {value}: wanted more than 0.")
+    raise ValueError(f"{name} = {value}: expected more than 0.")
 
 
 def at_most(name: str, value: Any, bound: float) -> None:
   """value is a number or array <= bound."""
   if _concrete(value) and not np.all(np.asarray(value) <= bound):
-    raise ValueError(f"{name} = {value}: wanted {bound} or less.")
+    raise ValueError(f"{name} = {value}: expected {bound} or less.")
 
 
 def at_least_one(name: str, value: int) -> None:
   """value is a whole number >= 1."""
   # NaN and infinity fail, too: what is left of them by % is NaN.
   if not _is_number(value) or not value >= 1 or value % 1 != 0:
-    raise ValueError(f"{name} = {value}: wanted a whole number, 1 or more.")
+    raise ValueError(f"{name} = {value}: expected a whole number, 1 or more.")
 
 
 def plain_value(name: str, value: Any) -> None:
@@ -228,9 +229,9 @@ def plain_value(name: str, value: Any) -> None:
   if not _is_number(value):
     return
   if value != value:
-    raise ValueError(f"{name} = {value}: wanted a number.")
+    raise ValueError(f"{name} = {value}: expected a number.")
   if isinstance(value, int) and abs(value) >= 2**32:
-    raise ValueError(f"{name} = {value}: wanted less than {2**32}.")
+    raise ValueError(f"{name} = {value}: expected less than {2**32}.")
 
 
 def _is_number(value: Any) -> bool:
@@ -252,7 +253,7 @@ def _batch(what: str, x: Array) -> None:
     raise ValueError(f"{what} of type {type(x).__name__}: expected one array.")
   if x.ndim < 2 or x.shape[0] == 0:
     raise ValueError(
-      f"{what} of shape {x.shape}: wanted a batch [B, ...] of at least one "
+      f"{what} of shape {x.shape}: expected a batch [B, ...] of at least one "
       "example."
     )
 

@@ -9,7 +9,7 @@ from typing import Any
 
 
 @contextlib.contextmanager
-def whole_file(path: pathlib.Path) -> Iterator[pathlib.Path]:
+def atomic_write(path: pathlib.Path) -> Iterator[pathlib.Path]:
   """A path beside `path` to write to; it takes the place of `path` at the end.
 
   If the body raises, what was written aside is removed and `path` is as before.
@@ -65,9 +65,9 @@ def read_json(
     ) from error
   missing = [f for f in fields if not isinstance(found, dict) or f not in found]
   if missing or not isinstance(found, dict):
-    wanted = ", ".join(fields) or "any"
+    expected = ", ".join(fields) or "any"
     raise ValueError(
-      f"{path} holds another thing than expected: wanted an object with the "
-      f"fields {wanted}. {remedy}"
+      f"{path} holds another thing than expected: expected an object with the "
+      f"fields {expected}. {remedy}"
     )
   return found

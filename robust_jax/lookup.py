@@ -3,6 +3,7 @@
 import difflib
 import importlib
 import importlib.util
+import re
 import types
 from typing import Any
 
@@ -41,7 +42,8 @@ def imported_module(name: str) -> str | None:
 def members(kind: str | types.ModuleType) -> list[str]:
   """Every name that `find(kind, ...)` knows, sorted.
 
-  A function goes by its own name, a class by that of its module.
+  A function goes by its own name, a class by its name in snake case, or by the
+  name of its module where the two differ in underscores alone.
   """
   return sorted(map(_config_name, _registered(_home(kind))))
 
@@ -59,9 +61,12 @@ def _registered(home: types.ModuleType) -> list[Any]:
 
 
 def _config_name(value: Any) -> str:
-  if isinstance(value, type):
-    return value.__module__.rpartition(".")[2]
-  return value.__name__
+  if not isinstance(value, type):
+    return value.__name__
+  module = value.__module__.rpartition(".")[2]
+  if _plain(module) == _plain(value.__name__):
+    return module
+  return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", value.__name__).lower()
 
 
 def import_function(path: str) -> Any:

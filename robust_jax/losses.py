@@ -1,7 +1,7 @@
 """Losses per example: logits `[B, K]`, labels `[B]` int -> `[B]` float32.
 
 Each is an `Objective`: it grows as the model gets worse on the label, and a
-search maximises it. Training minimises the mean of the same function. Each
+search maximizes it. Training minimizes the mean of the same function. Each
 refuses, in prose, what is no logits or no labels of theirs: shapes always,
 labels out of range where their values are known.
 
@@ -125,12 +125,12 @@ def targeted_dlr(target: Array) -> Objective:
     top = jax.lax.top_k(logits, 4)[0]
     # Not the mean of the two: the sum of large logits overflows.
     spread = top[:, 0] - top[:, 2] + 0.5 * (top[:, 2] - top[:, 3])
-    return _ratio(towards(target)(logits, labels), spread, top[:, 3])
+    return _ratio(logit_difference(target)(logits, labels), spread, top[:, 3])
 
   return loss
 
 
-def towards(target: Array) -> Objective:
+def logit_difference(target: Array) -> Objective:
   """`z_t - z_y`, for `target [B]`: positive where it is above the label."""
 
   def loss(logits: Array, labels: Array) -> Array:
@@ -179,7 +179,7 @@ def targeted(objective: Objective) -> Objective:
     objective: an untargeted objective, larger where the label is not answered.
 
   Returns:
-    Its negative: maximising it makes the model answer `labels`.
+    Its negative: maximizing it makes the model answer `labels`.
   """
 
   def negative(objective: Objective) -> Objective:
@@ -192,12 +192,13 @@ def targeted(objective: Objective) -> Objective:
   return made_of(objective, negative)
 
 
-def fooled_first(objective: Objective) -> Objective:
+def prioritize_misclassified(objective: Objective) -> Objective:
   """The same loss, above all others wherever the answer is wrong.
 
   A search that keeps the largest value then never passes a wrong answer over
   for a right one of larger loss, as the cross-entropy can. Gradients are those
-  of `objective`. For an adversary with a target, `targeted(fooled_first(...))`.
+  of `objective`. For an adversary with a target,
+  `targeted(prioritize_misclassified(...))`.
 
   Args:
     objective: an untargeted objective, below 5,000 where the answer is right.

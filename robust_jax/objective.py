@@ -1,4 +1,4 @@
-"""What a search is given to maximise, and what it climbs in its place.
+"""What a search is given to maximize, and what it climbs in its place.
 
 Float32 holds seven digits. The cross-entropy of logits of 1e-8 is the same
 number everywhere, and that of logits of 1e8 is 0 with a gradient of 0, though
@@ -13,7 +13,7 @@ from robust_jax.types import Array, Model, Objective, PyTree
 
 
 class Climbed:
-  """A function that searches maximise by means of another one.
+  """A function that searches maximize by means of another one.
 
   Called, it is `function`. An average over draws or models is one of such
   calls, and is climbed as it is: another order holds for each call alone.
@@ -32,7 +32,7 @@ class Climbed:
 
 
 def climbed(function: Callable) -> Callable:
-  """What searches maximise in the place of `function`; mostly itself."""
+  """What searches maximize in the place of `function`; mostly itself."""
   return function.climbed if isinstance(function, Climbed) else function
 
 

@@ -194,7 +194,7 @@ def replicate(tree: PyTree) -> PyTree:
 
 
 def spread(tree: PyTree) -> PyTree:
-  """Places rows, an equal share on every device of this process.
+  """Places rows, an equal fraction on every device of this process.
 
   What is jitted of them is computed there, with the results of one device: for
   what is no training step and reduces over nothing. Where the number of rows

@@ -8,7 +8,7 @@ _RISE = 0.2  # of the run, of the linear ramp
 
 
 def ramp(name: str, step: Array, num_steps: int) -> Array:
-  """The share of its final weight that a loss has at a step, in [0, 1].
+  """The fraction of its final weight that a loss has at a step, in [0, 1].
 
   With p = step / num_steps: "constant" is 1; "linear" is p / 0.2, at most 1;
   "dann" is 2 / (1 + exp(-10 p)) - 1, which is 0.46 at a tenth of the run and
@@ -33,5 +33,5 @@ def ramp(name: str, step: Array, num_steps: int) -> Array:
   if name == "dann":
     return 2 / (1 + jnp.exp(-10 * p)) - 1
   raise ValueError(
-    f"no ramp named '{name}': wanted one of constant, linear, dann."
+    f"no ramp named '{name}': expected one of constant, linear, dann."
   )

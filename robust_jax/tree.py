@@ -28,9 +28,9 @@ def where(mask: Array, a: PyTree, b: PyTree) -> PyTree:
   )
 
 
-def add(theta: PyTree, scale: Array | float, direction: PyTree) -> PyTree:
-  """`theta + scale * direction`; `scale` is a scalar or `[B]`."""
-  return jax.tree.map(lambda t, d: t + expand(scale, d) * d, theta, direction)
+def add(delta: PyTree, scale: Array | float, direction: PyTree) -> PyTree:
+  """`delta + scale * direction`; `scale` is a scalar or `[B]`."""
+  return jax.tree.map(lambda t, d: t + expand(scale, d) * d, delta, direction)
 
 
 def dot(a: PyTree, b: PyTree) -> Array:
@@ -54,7 +54,7 @@ def norm(tree: PyTree, ord: float) -> Array:
   raise ValueError(f"the order of a norm must be 1, 2 or inf, got {ord}.")
 
 
-def normalise(tree: PyTree, ord: float) -> PyTree:
+def normalize(tree: PyTree, ord: float) -> PyTree:
   """Each example divided by its `ord`-norm; an all-zero example stays zero."""
   length = norm(tree, ord)
   length = jnp.where(length > 0, length, 1.0)

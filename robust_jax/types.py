@@ -1,7 +1,7 @@
 """The vocabulary of the whole package: aliases and records, nothing else.
 
 Letters in shapes: `B` examples in a batch, `K` classes, `D` devices,
-`H, W, C` height, width and channels. `theta` is the perturbation: any pytree
+`H, W, C` height, width and channels. `delta` is the perturbation: any pytree
 whose leaves lead with `B`.
 """
 
@@ -24,11 +24,11 @@ Leaves of x lead with `B`: images `[B, ...]` in [0, 1], activations, or text as
 Pass `jax.tree_util.Partial(apply, params)` through `jit` and new parameters of
 the same shape do not recompile."""
 
-LogitsFn = Model
+Model = Model
 """A `Model` that is a classifier: its outputs are logits `[B, K]`."""
 
 Objective = Callable[[PyTree, PyTree], Array]
-"""(outputs, targets) -> `[B]`. Searches always maximise it.
+"""(outputs, targets) -> `[B]`. Searches always maximize it.
 
 Leaves of targets lead with `B`: labels `[B]`, the clean logits `[B, K]`, padded
 boxes `[B, N, 4]` with their mask. An objective refuses what it is not for; see
@@ -60,7 +60,7 @@ class Grid(NamedTuple):
 
   Attributes:
     size: how many there are.
-    at: `(index) -> theta`, the index-th; `index` is an int32 scalar from 0 to
+    at: `(index) -> delta`, the index-th; `index` is an int32 scalar from 0 to
       size - 1 and may be traced.
   """
 
@@ -72,30 +72,31 @@ class PerturbationSet(NamedTuple):
   """A threat model: everything about what may change, nothing about search.
 
   Attributes:
-    zero: `(x) -> theta`, with `apply(x, zero(x)) == x` exactly.
-    sample: `(key, x) -> theta`, a random start; feasible, in that `project`
+    zero: `(x) -> delta`, with `apply(x, zero(x)) == x` exactly.
+    sample: `(key, x) -> delta`, a random start; feasible, in that `project`
       changes nothing of what it does to x.
-    project: `(x, theta) -> theta`, feasible and idempotent.
-    steepest: `(x, grad) -> theta`, the theta of the set (the box apart) that
-      maximises `<grad, theta>`: the radius is included, so step sizes are
+    project: `(x, delta) -> delta`, feasible and idempotent.
+    linear_maximizer: `(x, grad) -> delta`, the delta of the set (the box apart)
+      that maximizes `<grad, delta>`: the radius is included, so step sizes are
       fractions of it and no search knows a unit.
-    apply: `(x, theta) -> x'`, a valid model input, differentiable in theta.
+    apply: `(x, delta) -> x'`, a valid model input, differentiable in delta.
     check: `(x)` raises ValueError on inputs that the set is not for, x' being
       one that it is for: `checks.images`, `checks.activations`. Shapes are
       checked always, values where they are concrete.
     grid: `(x, n) -> Grid` with n values of each parameter, or a number for each
       where n is a sequence; None where the set cannot be enumerated.
-    step: `(x, theta, grad, size) -> theta`, feasible, about `size` radii from
-      theta and of larger `<grad, theta>`. The maximum over set and box is one
+    step: `(x, delta, grad, size) -> delta`, feasible, about `size` radii from
+      delta and of larger `<grad, delta>`. The maximum over set and box is one
       step of size 1 away from `zero(x)`, and some steps of any size from
-      elsewhere. None means `project(x, theta + size * steepest(x, grad))`, of
-      which this is true where every coordinate has a range of its own.
+      elsewhere. None means `project(x, delta + size * linear_maximizer(x,
+      grad))`, of which this is true where every coordinate has a range of its
+      own.
   """
 
   zero: Callable[[PyTree], PyTree]
   sample: Callable[[Key, PyTree], PyTree]
   project: Callable[[PyTree, PyTree], PyTree]
-  steepest: Callable[[PyTree, PyTree], PyTree]
+  linear_maximizer: Callable[[PyTree, PyTree], PyTree]
   apply: Callable[[PyTree, PyTree], PyTree]
   check: Callable[[PyTree], None]
   grid: Callable[[PyTree, int | Sequence[int]], Grid] | None = None
@@ -103,9 +104,9 @@ class PerturbationSet(NamedTuple):
 
 
 class SearchResult(NamedTuple):
-  """What a search found: `value [B]` is the objective at `theta`."""
+  """What a search found: `value [B]` is the objective at `delta`."""
 
-  theta: PyTree
+  delta: PyTree
   value: Array
 
 
@@ -121,7 +122,7 @@ class Search(Protocol):
     /,
     **hyper: Any,
   ) -> SearchResult:
-    """Maximises `objective` (x' -> `[B]`) over `pset` around `x`."""
+    """Maximizes `objective` (x' -> `[B]`) over `pset` around `x`."""
 
 
 class State(NamedTuple):
@@ -131,7 +132,7 @@ class State(NamedTuple):
     step: int32 scalar, the number of completed steps.
     params: pytree of the trained parameters.
     model_state: the model's other collections (BatchNorm's running statistics).
-    opt_state: of the optax optimiser.
+    opt_state: of the optax optimizer.
     average: of `params` over the steps, or None if not kept; see
       `training.averages`.
   """
@@ -153,13 +154,13 @@ class Task(NamedTuple):
     init: `(key, batch) -> State`.
     step: `(State, batch, key) -> (State, Metrics)`.
     evaluate: `(State, batch, key) -> Metrics`.
-    deployed: `(State) -> ` what a user would deploy, frozen: a `LogitsFn` where
+    deployed: `(State) -> ` what a user would deploy, frozen: a `Model` where
       the model is a classifier (between two domains a
       `models.adapted.Adapted`), else a record of functions that cannot itself
       be called, such as `models.autoencoder.Autoencoder`.
     variables: `(State) -> ` the variables of the model that is deployed, as its
       `init` makes them: "params" and its other collections.
-    summarise: what the averages over a whole evaluation become before they are
+    summarize: what the averages over a whole evaluation become before they are
       recorded, for scores that are no averages themselves.
   """
 
@@ -168,7 +169,7 @@ class Task(NamedTuple):
   evaluate: Callable[[State, Batch, Key], Metrics]
   deployed: Callable[[State], Any]
   variables: Callable[[State], PyTree]
-  summarise: Callable[[dict[str, Any]], dict[str, float]] = dict
+  summarize: Callable[[dict[str, Any]], dict[str, float]] = dict
 
 
 # Training losses, their gradients, and what is measured
@@ -185,12 +186,12 @@ class Evaluator(NamedTuple):
   Attributes:
     measure: `(model, batch, key) -> Metrics`; it runs inside
       `parallel.pmap_evaluate`. The model is what a task's `deployed` returns.
-    summarise: what the averages over a whole evaluation become before they are
+    summarize: what the averages over a whole evaluation become before they are
       recorded, for scores that are no averages themselves.
   """
 
   measure: Callable[[Callable[..., Any], Batch, Key], Metrics]
-  summarise: Callable[[dict[str, Any]], dict[str, float]] = dict
+  summarize: Callable[[dict[str, Any]], dict[str, float]] = dict
 
 
 class Forward(NamedTuple):
@@ -198,7 +199,7 @@ class Forward(NamedTuple):
 
   Attributes:
     train: `(key, x, model_state=None) -> (outputs, model_state)`, a training
-      pass: BatchNorm normalises by the statistics of x, `key` is that of
+      pass: BatchNorm normalizes by the statistics of x, `key` is that of
       dropout. `model_state` is what the pass begins with and returns changed,
       such as BatchNorm's running statistics; None is the state of the step. A
       loss of several passes decides by it whose statistics are kept: those of
@@ -220,7 +221,7 @@ class LossOutput(NamedTuple):
   """What a training loss finds on a batch.
 
   Attributes:
-    per_example: `[B]` float32; its mean over the real examples is minimised.
+    per_example: `[B]` float32; its mean over the real examples is minimized.
     outputs: of the model, which the step's score is reported of.
     metrics: further things to report.
     model_state: the model's other collections after this step.
@@ -233,7 +234,7 @@ class LossOutput(NamedTuple):
 
 
 TrainingLoss = Callable[[Forward, Batch, Key], LossOutput]
-"""What training minimises; see `robust_jax.training_losses`."""
+"""What training minimizes; see `robust_jax.training_losses`."""
 
 ValueAndGrad = Callable[[PyTree], tuple[tuple[Array, LossOutput], PyTree]]
 """params -> ((loss, LossOutput), gradient), on one batch with one key."""

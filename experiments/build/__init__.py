@@ -25,7 +25,7 @@ from experiments.build.data import (
 from experiments.build.plan import plan
 from robust_jax import lookup, precision
 from robust_jax.data.loader import Loader
-from robust_jax.training.loop import Plan
+from robust_jax.training.loop import LoopConfig
 from robust_jax.types import PyTree, Task
 
 __all__ = [
@@ -53,7 +53,7 @@ class Experiment(NamedTuple):
   task: Task
   training: Loader
   validation: Loader
-  plan: Plan
+  plan: LoopConfig
 
 
 def experiment(

@@ -24,7 +24,7 @@ def check_config(config: ConfigDict) -> None:
   for name in _SECTIONS:
     if not isinstance(config.get(name), ConfigDict):
       raise ValueError(
-        f"config.{name} = {config.get(name)}: wanted a section, as every "
+        f"config.{name} = {config.get(name)}: expected a section, as every "
         "config in experiments/configs has."
       )
   for name, value in _leaves(config.to_dict(), "config"):
@@ -37,8 +37,8 @@ def check_config(config: ConfigDict) -> None:
   for name, radius in _radii(config.evaluation):
     if not isinstance(radius, int | float) or not 0 <= radius < math.inf:
       raise ValueError(
-        f"config.evaluation.{name} has {radius!r}: wanted numbers, 0 or more, "
-        "as in --config.evaluation.radii='(0.0, 0.1)', or () for none."
+        f"config.evaluation.{name} has {radius!r}: expected numbers, 0 or "
+        "more, as in --config.evaluation.radii='(0.0, 0.1)', or () for none."
       )
 
 

@@ -45,7 +45,7 @@ def describe(config: ConfigDict) -> tuple[Batch, Facts]:
 def domains(config: ConfigDict, split: str) -> tuple[list[Dataset], Dataset]:
   """The parts that `config.data` names `split`, images in one shape.
 
-  `data.sources` holds a section for each source, by the name of its data set,
+  `data.sources` holds a section for each source, by the name of its dataset,
   and `data.target` is a section with `name`. Its labels may be unknown in the
   part to train on.
 
@@ -56,8 +56,8 @@ def domains(config: ConfigDict, split: str) -> tuple[list[Dataset], Dataset]:
   data = config.data
   if data.kind != "domains":
     raise ValueError(
-      f"config.data.kind = '{data.kind}': wanted 'domains', which have sources "
-      "and a target."
+      f"config.data.kind = '{data.kind}': expected 'domains', which have "
+      "sources and a target."
     )
   sources = [
     _load(data, name, section, split) for name, section in data.sources.items()
@@ -92,7 +92,7 @@ def _paired_loaders(config):
   half, odd = divmod(config.training.batch_size, 2)
   if odd:
     raise ValueError(
-      f"training.batch_size = {config.training.batch_size}: wanted an even "
+      f"training.batch_size = {config.training.batch_size}: expected an even "
       "number, half of it for the source and half for the target."
     )
   training = paired_loader(sources, target, half, seed=config.seed)
@@ -105,9 +105,9 @@ def _paired_loaders(config):
 def _describe_pair(config):
   sources, target = domains(config, "test")
   domain = {"domain": jax.ShapeDtypeStruct((2,), np.int32)}
-  labelled, unlabelled = spec_of_batch(sources[0]), spec_of_batch(target)
-  del unlabelled["y"]
-  batch = {"source": labelled | domain, "target": unlabelled | domain}
+  labeled, unlabeled = spec_of_batch(sources[0]), spec_of_batch(target)
+  del unlabeled["y"]
+  batch = {"source": labeled | domain, "target": unlabeled | domain}
   return batch, _facts(sources, target)
 
 
@@ -152,7 +152,7 @@ def _kind(config) -> _Kind:
   kind = config.data.get("kind")
   if kind not in _KINDS:
     raise ValueError(
-      f"config.data.kind = '{kind}': wanted one of {', '.join(_KINDS)}."
+      f"config.data.kind = '{kind}': expected one of {', '.join(_KINDS)}."
     )
   return _KINDS[kind]
 
@@ -165,7 +165,7 @@ def _load(data, name, section, split, **options):
 def _part_of(section, name, split):
   if split not in section:
     raise ValueError(
-      f"the config names no part '{split}' of the data set '{name}': wanted "
+      f"the config names no part '{split}' of the dataset '{name}': expected "
       f"one such as '{split}: train[:10%]' beside its other parts."
     )
   return section[split]

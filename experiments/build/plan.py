@@ -4,11 +4,11 @@ import math
 
 from ml_collections import ConfigDict
 
-from robust_jax.training.loop import Plan
+from robust_jax.training.loop import LoopConfig
 from robust_jax.training.monitor import Monitor
 
 
-def plan(training: ConfigDict, steps_per_epoch: int) -> Plan:
+def plan(training: ConfigDict, steps_per_epoch: int) -> LoopConfig:
   """What the section `training` says, in steps.
 
   Raises:
@@ -22,11 +22,11 @@ def plan(training: ConfigDict, steps_per_epoch: int) -> Plan:
     epochs = training[f"{name}_epochs"]
     if not 0 < epochs < math.inf:
       raise ValueError(
-        f"training.{name}_epochs = {epochs}: wanted a finite number above 0."
+        f"training.{name}_epochs = {epochs}: expected a finite number above 0."
       )
     return max(1, round(epochs * steps_per_epoch))
 
-  return Plan(
+  return LoopConfig(
     num_steps=steps("num"),
     log_every=training.log_every,
     evaluate_every=steps("evaluate_every"),

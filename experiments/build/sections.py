@@ -18,7 +18,7 @@ from robust_jax import lookup
 from robust_jax.attacks.standalone import standalone
 from robust_jax.augmentation import chain, perturb
 from robust_jax.search.transformations import expectation_over_transformation
-from robust_jax.training.optimizer import optimiser
+from robust_jax.training.optimizer import optimizer
 from robust_jax.types import Attack
 
 KINDS = {
@@ -95,7 +95,7 @@ def build(
   if kind is None or not _is_section(value):
     return value
   if kind == "optax":
-    return optimiser(value, num_steps)
+    return optimizer(value, num_steps)
   options = {
     "pset" if name == "set" else name: build(name, option)
     for name, option in value.items()
@@ -113,7 +113,7 @@ def attack(section: Mapping[str, Any], **override: Any) -> Attack:
   `name` is a factory of `robust_jax.attacks`; or it is
   `"package.module:function"`, an attack itself, which gets the other entries as
   keywords. A section `expectation` of `compose`, a perturbation set and
-  `num_samples`, has the search maximise the mean over that many random
+  `num_samples`, has the search maximize the mean over that many random
   transformations from the set.
 
   Args:
@@ -233,7 +233,7 @@ def _refuse_facts(field, options, facts):
   for name in options:
     if name in facts:
       raise ValueError(
-        f"{field}.{name} = {options[name]}: wanted none, {_said(name, facts)}"
+        f"{field}.{name} = {options[name]}: expected none, {_said(name, facts)}"
       )
 
 
@@ -264,7 +264,7 @@ def _expected(search, section):
   options = dict(section)
   if "num_samples" not in options:
     raise ValueError(
-      "the section 'expectation' has no num_samples: wanted how many "
+      "the section 'expectation' has no num_samples: expected how many "
       "transformations are drawn at each point."
     )
   num_samples = options.pop("num_samples")

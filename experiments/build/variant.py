@@ -6,7 +6,9 @@ from typing import Any
 from ml_collections import ConfigDict
 
 
-def variant(config: ConfigDict, changes: Mapping[str, Any]) -> ConfigDict:
+def with_overrides(
+  config: ConfigDict, changes: Mapping[str, Any]
+) -> ConfigDict:
   """A copy of the config with nested changes.
 
   A section that names something (`name`) replaces the one that stood there, as
@@ -20,7 +22,7 @@ def variant(config: ConfigDict, changes: Mapping[str, Any]) -> ConfigDict:
       if name in copy:
         del copy[name]
     elif isinstance(old, ConfigDict) and "name" not in value:
-      copy[name] = variant(old, value)
+      copy[name] = with_overrides(old, value)
     else:
       copy[name] = value
   return copy.lock() if config.is_locked else copy

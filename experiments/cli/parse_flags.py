@@ -173,7 +173,7 @@ def _refuse_bad_values() -> None:
     flag = flags.FLAGS[name]
     if flag.present and flag.value == []:
       raise ValueError(
-        f"--{name}=: wanted one value at least; leave the flag out for what "
+        f"--{name}=: expected one value at least; leave the flag out for what "
         "holds without it."
       )
     checks.plain_value(f"--{name}", flag.value)

@@ -1,6 +1,6 @@
-"""Prepares data sets, with tensorflow in an environment of its own if needed.
+"""Prepares datasets, with tensorflow in an environment of its own if needed.
 
-Reading needs no tensorflow, nor does preparing our own data sets; TFDS's
+Reading needs no tensorflow, nor does preparing our own datasets; TFDS's
 builders use it to prepare theirs.
 """
 
@@ -17,10 +17,10 @@ _REQUIREMENTS = pathlib.Path(__file__).with_name("requirements-tensorflow.txt")
 
 
 def prepare_data(name: str) -> None:
-  """Prepares the data set `name`.
+  """Prepares the dataset `name`.
 
   Raises:
-    ValueError: there is no such data set, or it cannot be prepared.
+    ValueError: there is no such dataset, or it cannot be prepared.
   """
   if own_builder(name) or is_prepared(find_builder(name)):
     prepare(name)

@@ -50,7 +50,7 @@ def spawn(
     signal ended it.
   """
   if number < 1:
-    raise ValueError(f"--processes {number}: wanted 1 or more.")
+    raise ValueError(f"--processes {number}: expected 1 or more.")
   coordinator = f"127.0.0.1:{_free_port()}"
   identity = [f"--coordinator={coordinator}", f"--num-processes={number}"]
   own = (sys.executable, "-S", "-c", _CHILD, str(os.getpid()), sys.executable)

@@ -16,7 +16,7 @@ def named_runs(values: Sequence[str]) -> dict[str, pathlib.Path]:
   if not found or len(found) < len(pairs) or "" in found:
     given = " ".join(f"--model={value}" for value in values)
     raise ValueError(
-      f"{given or 'no --model'}: wanted --model=NAME=WORKDIR, once for each "
+      f"{given or 'no --model'}: expected --model=NAME=WORKDIR, once for each "
       "model and each by another name."
     )
   return found

@@ -21,7 +21,7 @@ def class_names(text: str) -> list[str]:
   if twice or not all(names):
     what = f"'{twice[0]}' is given twice" if twice else "one has no letters"
     raise ValueError(
-      f"--class_names {text}: {what}; wanted a file with a name on each line "
+      f"--class_names {text}: {what}; expected a file with a name on each line "
       "or a JSON list of names, or names with commas between."
     )
   return names
@@ -39,5 +39,5 @@ def _of_file(path) -> list[str]:
   except json.JSONDecodeError as error:
     raise ValueError(f"--class_names {path} is no JSON: {error}") from error
   if not all(isinstance(name, str) for name in names):
-    raise ValueError(f"--class_names {path}: wanted a list of names.")
+    raise ValueError(f"--class_names {path}: expected a list of names.")
   return names

@@ -7,11 +7,11 @@ from absl import flags
 
 from experiments.compare.class_names import class_names
 from experiments.compare.gate import GateRequest
-from experiments.compare.models import Asking, declared, entrants
+from experiments.compare.models import RequestOptions, declared, parse_models
 from experiments.compare.open_images import open_images
 from experiments.compare.run import compare
 from robust_jax import parallel
-from robust_jax.comparison.extra_tests.base import Section
+from robust_jax.comparison.extra_tests.base import ExtraTest
 from robust_jax.comparison.extra_tests.natural_shifts import NaturalShifts
 from robust_jax.comparison.extra_tests.sequences import Sequences
 from robust_jax.comparison.extra_tests.system_noise import SystemNoise
@@ -28,10 +28,10 @@ _MODELS = flags.DEFINE_multi_string(
 _DATA = flags.DEFINE_string(
   "data",
   None,
-  "compare: a folder of class folders, an .npz, or a data set by name.",
+  "compare: a folder of class folders, an .npz, or a dataset by name.",
 )
 _SPLIT = flags.DEFINE_string(
-  "split", "test", "compare: which part of a data set by name."
+  "split", "test", "compare: which part of a dataset by name."
 )
 _IMAGE_SIZE = flags.DEFINE_integer(
   "image_size",
@@ -133,7 +133,7 @@ _MAX_FUNCTIONALITY = flags.DEFINE_multi_string(
 _MIN_SAMPLES = flags.DEFINE_integer(
   "min_samples",
   500,
-  "compare, gate: images answered right clean that a judgement takes.",
+  "compare, gate: images answered right clean that a judgment takes.",
 )
 _STRICT = flags.DEFINE_bool(
   "strict", False, "compare, gate: what is inconclusive fails."
@@ -177,14 +177,14 @@ def compare_command(
       raise ValueError(f"compare needs --{name}, as in --{name}={example}.")
   if parallel.num_processes() > 1:
     raise ValueError("compare runs in one process: start only one.")
-  asking = Asking(
+  asking = RequestOptions(
     _BATCH_SIZE.value,
     _CONCURRENCY.value,
     _TIMEOUT.value,
     _RETRIES.value,
     _API_KEY_VARIABLE.value,
   )
-  models = declared(entrants(texts, allow_imports, asking), _ANSWERS.value)
+  models = declared(parse_models(texts, allow_imports, asking), _ANSWERS.value)
   names = (
     None if _CLASS_NAMES.value is None else class_names(_CLASS_NAMES.value)
   )
@@ -206,8 +206,8 @@ def compare_command(
   return 2 if result["models_left_out"] else 0
 
 
-def _sections() -> list[Section]:
-  found: list[Section] = []
+def _sections() -> list[ExtraTest]:
+  found: list[ExtraTest] = []
   if _NATURAL_SHIFTS.value:
     found.append(NaturalShifts(_NATURAL_SHIFTS.value, _IMAGE_SIZE.value))
   if _SEQUENCES.value:
@@ -222,9 +222,7 @@ def _thresholds() -> Thresholds | None:
     max_risk=_limits("max_risk", _MAX_RISK.value),
     max_overall=_MAX_OVERALL.value,
     max_regression=_MAX_REGRESSION.value,
-    max_minimum_functionality=_limits(
-      "max_functionality", _MAX_FUNCTIONALITY.value
-    ),
+    max_invariance_tests=_limits("max_functionality", _MAX_FUNCTIONALITY.value),
     min_samples=_MIN_SAMPLES.value,
   )
   nothing = Thresholds(min_samples=_MIN_SAMPLES.value)
@@ -241,7 +239,7 @@ def _limits(flag: str, texts: Sequence[str]) -> dict[str, float]:
       limit = float("nan")
     if not name or not 0 <= limit <= 100:
       raise ValueError(
-        f"--{flag} {text}: wanted NAME=PERCENT, as in --{flag} noise=20."
+        f"--{flag} {text}: expected NAME=PERCENT, as in --{flag} noise=20."
       )
     if name in found:
       raise ValueError(f"--{flag} {text}: '{name}' is given twice.")

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from robust_jax.comparison.cases import Catalogue
+from robust_jax.comparison.cases import Cases
 from robust_jax.comparison.report.build_report import Compared
 from robust_jax.statistics.compare_risks import compare_risks
 from robust_jax.statistics.gate import Thresholds, gate
@@ -38,7 +38,7 @@ class GateRequest(NamedTuple):
       name = getattr(self, role)
       if name is not None and name not in names:
         raise ValueError(
-          f"{role} = '{name}': wanted the name of a model, one of "
+          f"{role} = '{name}': expected the name of a model, one of "
           f"{', '.join(names)}."
         )
     candidate = self.candidate or names[0]
@@ -46,11 +46,11 @@ class GateRequest(NamedTuple):
     baseline = self.baseline or (others[0] if others else None)
     if baseline == candidate:
       raise ValueError(
-        f"'{candidate}' is candidate and baseline: wanted two models."
+        f"'{candidate}' is candidate and baseline: expected two models."
       )
     return self._replace(candidate=candidate, baseline=baseline)
 
-  def check(self, cases: Catalogue) -> None:
+  def check(self, cases: Cases) -> None:
     """Refuses, before hours are spent, what `gate` would refuse after them.
 
     Raises:
@@ -63,7 +63,7 @@ class GateRequest(NamedTuple):
     for family in self.thresholds.max_risk:
       if family not in known:
         raise ValueError(
-          f"max_risk: there is no family '{family}': wanted one of "
+          f"max_risk: there is no family '{family}': expected one of "
           f"{', '.join(known)}."
         )
     if self.thresholds.max_regression is not None and self.baseline is None:

@@ -14,18 +14,18 @@ import numpy as np
 from experiments.compare.per_model import per_model
 from experiments.run import load_run
 from robust_jax import fingerprint, lookup
-from robust_jax.comparison.code_hash import code_digest
-from robust_jax.comparison.model import Entrant
+from robust_jax.comparison.code_hash import code_hash
+from robust_jax.comparison.model import ComparedModel
 from robust_jax.comparison.predictors.http_predictor import http_predictor
 from robust_jax.comparison.predictors.jax_predictor import jax_predictor
 from robust_jax.comparison.predictors.read_outputs import MEANING
-from robust_jax.comparison.predictors.stored_outputs import StoredAnswers
+from robust_jax.comparison.predictors.stored_outputs import StoredOutputs
 from robust_jax.data.images import image_shape
 
 _EXAMPLE = "as in --models A=runs/a B=runs/b C=my.module:predict"
 
 
-class Asking(NamedTuple):
+class RequestOptions(NamedTuple):
   """Options for asking functions and services, which are no runs of ours.
 
   Attributes:
@@ -46,18 +46,18 @@ class Asking(NamedTuple):
   key_variables: Sequence[str] = ()
 
 
-def entrants(
+def parse_models(
   texts: Sequence[str],
   allow_imports: Iterable[str] = (),
-  asking: Asking | None = None,
-) -> dict[str, Entrant]:
+  asking: RequestOptions | None = None,
+) -> dict[str, ComparedModel]:
   """Models by name.
 
   Args:
     texts: "NAME=SOURCE" each, or several in one text with commas between. A
       source is a work directory of ours, "package.module:function" (an
       `adapters.ask.Predict`), the address of an `http_predictor` or an `.npz`
-      of `StoredAnswers`.
+      of `StoredOutputs`.
     allow_imports: as `workdir.read_config` takes it.
     asking: how the others are asked.
 
@@ -71,28 +71,28 @@ def entrants(
   for text in given:
     name, equals, source = (part.strip() for part in text.partition("="))
     if not (name and equals and source):
-      raise ValueError(f"model '{text}': wanted NAME=SOURCE, {_EXAMPLE}.")
+      raise ValueError(f"model '{text}': expected NAME=SOURCE, {_EXAMPLE}.")
     if name in sources:
       raise ValueError(
-        f"two models are called '{name}': wanted a name of its own for each."
+        f"two models are called '{name}': expected a name of its own for each."
       )
     sources[name] = source
-  asking = asking or Asking()
+  asking = asking or RequestOptions()
   variables = per_model("api_key_variable", asking.key_variables, sources)
   return {
-    name: _entrant(name, source, allow_imports, asking, variables.get(name))
+    name: _model(name, source, allow_imports, asking, variables.get(name))
     for name, source in sources.items()
   }
 
 
 def declared(
-  found: Mapping[str, Entrant], texts: Sequence[str]
-) -> dict[str, Entrant]:
+  found: Mapping[str, ComparedModel], texts: Sequence[str]
+) -> dict[str, ComparedModel]:
   """The models, with what the user says of their answers.
 
   Args:
-    found: of `entrants`.
-    texts: as `per_model` takes them: a kind of `adapters.read_answers`, for all
+    found: of `parse_models`.
+    texts: as `per_model` takes them: a kind of `adapters.read_outputs`, for all
       models or, with its name before, for one.
 
   Raises:
@@ -101,14 +101,16 @@ def declared(
   kinds = per_model("answers", texts, found)
   for kind in kinds.values():
     if kind not in MEANING:
-      raise ValueError(f"--answers {kind}: wanted one of {', '.join(MEANING)}.")
+      raise ValueError(
+        f"--answers {kind}: expected one of {', '.join(MEANING)}."
+      )
   return {
     name: dataclasses.replace(one, declared=kinds.get(name, one.declared))
     for name, one in found.items()
   }
 
 
-def _entrant(name, source, allow_imports, asking, variable):
+def _model(name, source, allow_imports, asking, variable):
   path = pathlib.Path(source).expanduser()
   if source.startswith(("http://", "https://")):
     return _service(name, source, asking, variable)
@@ -131,7 +133,7 @@ def _run(name, source, path, allow_imports):
   shape = image_shape(run.dataset("test"))
   images = jax.ShapeDtypeStruct((1, *shape), np.float32)
   predict = jax_predictor(model)
-  return Entrant(
+  return ComparedModel(
     name,
     source,
     "run",
@@ -163,7 +165,7 @@ def _service(name, source, asking, variable):
     timeout=asking.timeout,
     retries=asking.retries,
   )
-  return Entrant(
+  return ComparedModel(
     name,
     source,
     "service",
@@ -174,8 +176,8 @@ def _service(name, source, asking, variable):
 
 def _function(name, source, asking):
   predict = lookup.import_function(source)
-  code = code_digest(source.partition(":")[0])
-  return Entrant(
+  code = code_hash(source.partition(":")[0])
+  return ComparedModel(
     name,
     source,
     "function",
@@ -187,8 +189,8 @@ def _function(name, source, asking):
 
 
 def _stored(name, source, path):
-  stored = StoredAnswers(path)
-  return Entrant(
+  stored = StoredOutputs(path)
+  return ComparedModel(
     name,
     source,
     "stored answers",

@@ -1,4 +1,4 @@
-"""The data set that a command line names."""
+"""The dataset that a command line names."""
 
 import pathlib
 from collections.abc import Sequence
@@ -18,20 +18,20 @@ def open_images(
   size: int | None = None,
   names: Sequence[str] | None = None,
 ) -> ImageReader:
-  """A folder of class folders, an `.npz`, or a data set by name.
+  """A folder of class folders, an `.npz`, or a dataset by name.
 
-  Pictures of a folder are grey if all of them are.
+  Pictures of a folder are gray if all of them are.
 
   Args:
     data: path or name; what exists as a file or folder is a path.
-    split: of a data set by name.
+    split: of a dataset by name.
     size: pixels, of height and width, to resize and crop to; None leaves
       images as they are.
     names: of the classes, in the order of the models' outputs; None is the
       order of the data.
 
   Raises:
-    ValueError: there is no such file, folder or data set, or it has a class
+    ValueError: there is no such file, folder or dataset, or it has a class
       that is not among the names.
   """
   path = pathlib.Path(data).expanduser()

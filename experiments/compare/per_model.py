@@ -23,11 +23,11 @@ def per_model(
     key = name if equals else None
     if equals and name not in names:
       raise ValueError(
-        f"--{flag} {text}: there is no model '{name}': wanted one of "
+        f"--{flag} {text}: there is no model '{name}': expected one of "
         f"{', '.join(names)}."
       )
     if key in found or not value:
-      raise ValueError(f"--{flag} {text}: wanted one value for each model.")
+      raise ValueError(f"--{flag} {text}: expected one value for each model.")
     found[key] = value
   return {
     name: found.get(name, found.get(None, ""))

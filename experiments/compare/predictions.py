@@ -3,13 +3,13 @@
 import itertools
 from collections.abc import Mapping, Sequence
 
-from robust_jax.comparison.cases import Catalogue
-from robust_jax.comparison.extra_tests.base import Asking, Watched
-from robust_jax.comparison.load_images import HeldImages
+from robust_jax.comparison.cases import Cases
+from robust_jax.comparison.extra_tests.base import Dependency, TestRun
+from robust_jax.comparison.load_images import LoadedImages
 from robust_jax.comparison.model import CLEAN
 from robust_jax.comparison.predict_with_model import ModelFailed
-from robust_jax.comparison.prediction_store import Answers
-from robust_jax.comparison.run_predictions import changed, collect
+from robust_jax.comparison.prediction_store import PredictionStore
+from robust_jax.comparison.run_predictions import changed, run_predictions
 from robust_jax.training.interrupt import interrupt
 from robust_jax.training.progress import Progress
 
@@ -17,11 +17,11 @@ from robust_jax.training.progress import Progress
 _MANY_SHAPES = 8
 
 
-def ask_all(
-  kept: Sequence[Answers],
-  images: HeldImages,
-  cases: Catalogue,
-  sections: Mapping[str, Asking],
+def run_all_predictions(
+  kept: Sequence[PredictionStore],
+  images: LoadedImages,
+  cases: Cases,
+  sections: Mapping[str, TestRun],
   seed: int,
 ) -> bool:
   """Asks what is not answered yet: images, their changes, and sections.
@@ -41,10 +41,10 @@ def ask_all(
       asked about clean images before anything else.
     OSError: answers cannot be written.
   """
-  watched = [Watched(one, images, cases.cases) for one in kept]
+  dependencies = [Dependency(one, images, cases.cases) for one in kept]
   for section in sections.values():
-    watched += section.watched
-  _forget_changed(watched, seed)
+    dependencies += section.dependencies
+  _forget_changed(dependencies, seed)
   if len(images.groups) > _MANY_SHAPES:
     print(
       f"The images have {len(images.groups)} sizes, and programs are compiled "
@@ -57,10 +57,10 @@ def ask_all(
   with interrupt(at_once=True) as interrupted:
     try:
       with Progress("asking", len(names), before) as bar:
-        whole = collect(kept, images, (), seed, bar.update, interrupted)
+        whole = run_predictions(kept, images, (), seed, bar.update, interrupted)
         if whole:
           _check_right(kept, images)
-          whole = collect(
+          whole = run_predictions(
             kept, images, cases.cases, seed, bar.update, interrupted
           )
       return whole and all(
@@ -71,12 +71,12 @@ def ask_all(
       return False
 
 
-def _check_right(kept: Sequence[Answers], images: HeldImages):
+def _check_right(kept: Sequence[PredictionStore], images: LoadedImages):
   if images.labels is None:
     return
   for one in kept:
     if not (one.read(CLEAN).classes == images.labels).any():
-      name = one.entrant.name
+      name = one.model.name
       raise ModelFailed(
         name,
         f"model '{name}' answers none of {len(images.ids)} clean images right: "
@@ -84,18 +84,18 @@ def _check_right(kept: Sequence[Answers], images: HeldImages):
       )
 
 
-def _forget_changed(watched: Sequence[Watched], seed: int):
+def _forget_changed(dependencies: Sequence[Dependency], seed: int):
   others = ("function", "service")
-  functions = [w for w in watched if w.kept.entrant.kind in others]
-  names = [w.kept.entrant.name for w in functions if changed(*w, seed)]
+  functions = [w for w in dependencies if w.kept.model.kind in others]
+  names = [w.kept.model.name for w in functions if changed(*w, seed)]
   for name in dict.fromkeys(names):
     print(f"'{name}' answers otherwise than before: asking it anew.")
   for one in functions:
-    if one.kept.entrant.name in names:
+    if one.kept.model.name in names:
       one.kept.forget()
 
 
-def _ask_section(title, section: Asking, interrupted) -> bool:
+def _ask_section(title, section: TestRun, interrupted) -> bool:
   before = _first(section.steps, section.answered)
   with Progress(title, len(section.steps), before) as bar:
     for done, step in enumerate(section.steps, 1):

@@ -4,13 +4,13 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from robust_jax.comparison.extra_tests.base import Section
+from robust_jax.comparison.extra_tests.base import ExtraTest
 from robust_jax.comparison.report.table import comparison_table
 from robust_jax.plotting import evaluation
 
 
 def print_comparison(
-  result: Mapping[str, Any], sections: Sequence[Section], out: pathlib.Path
+  result: Mapping[str, Any], sections: Sequence[ExtraTest], out: pathlib.Path
 ) -> None:
   """Prints tables, and the recommendation and the gate as the page has them.
 

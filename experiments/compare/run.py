@@ -9,25 +9,25 @@ from typing import Any, NamedTuple
 from experiments.cli import output
 from experiments.cli.provenance import machine
 from experiments.compare.gate import GateRequest
-from experiments.compare.predictions import ask_all
+from experiments.compare.predictions import run_all_predictions
 from experiments.compare.print import print_comparison
 from experiments.compare.timing import milliseconds
-from robust_jax.comparison.cases import Catalogue, catalogue
+from robust_jax.comparison.cases import Cases, build_cases
 from robust_jax.comparison.extra_tests.base import (
   SECTIONS,
-  Asking,
-  Section,
-  Setting,
+  Context,
+  ExtraTest,
+  TestRun,
 )
-from robust_jax.comparison.load_images import HeldImages, held_images
-from robust_jax.comparison.model import CLEAN, Entrant
+from robust_jax.comparison.load_images import LoadedImages, load_images
+from robust_jax.comparison.model import CLEAN, ComparedModel
 from robust_jax.comparison.predict_with_model import ModelFailed
-from robust_jax.comparison.prediction_store import Answers
+from robust_jax.comparison.prediction_store import PredictionStore
 from robust_jax.comparison.report.build_report import comparison_report
-from robust_jax.comparison.report.failure_gallery import gallery
+from robust_jax.comparison.report.failure_gallery import failure_gallery
 from robust_jax.comparison.report.html_report import html_report
 from robust_jax.data.readers.image_reader import ImageReader
-from robust_jax.files import whole_file
+from robust_jax.files import atomic_write
 from robust_jax.lookup import find, members
 from robust_jax.plotting import evaluation
 
@@ -35,7 +35,7 @@ _LEVEL = 0.95
 
 
 def compare(
-  entrants: Mapping[str, Entrant],
+  models: Mapping[str, ComparedModel],
   dataset: ImageReader,
   out: pathlib.Path,
   *,
@@ -44,7 +44,7 @@ def compare(
   families: Sequence[str] | None = None,
   seed: int = 0,
   gate: GateRequest | None = None,
-  sections: Sequence[Section] = (),
+  sections: Sequence[ExtraTest] = (),
 ) -> dict[str, Any] | None:
   """Asks all models about all images in all cases, and reports.
 
@@ -56,7 +56,7 @@ def compare(
   be: the others are compared without it.
 
   Args:
-    entrants: the models, by name.
+    models: the models, by name.
     dataset: what they are asked about.
     out: a folder, created if need be.
     name: of the data, for the reader.
@@ -74,21 +74,21 @@ def compare(
       be written.
   """
   started = time.monotonic()
-  gate = (gate or GateRequest()).of(list(entrants))
-  images = held_images(dataset, num_examples, seed)
-  cases = catalogue(images.shapes, families)
-  _check_gradients(entrants, images, cases)
+  gate = (gate or GateRequest()).of(list(models))
+  images = load_images(dataset, num_examples, seed)
+  cases = build_cases(images.shapes, families)
+  _check_gradients(models, images, cases)
   gate.check(cases)
 
   def setting(models):
     kept = {
-      key: Answers(out, entrant, images, seed, cases.version)
-      for key, entrant in models.items()
+      key: PredictionStore(out, model, images, seed, cases.version)
+      for key, model in models.items()
     }
     baseline = gate.baseline if gate.baseline in kept else next(iter(kept))
-    return Setting(out, kept, images, baseline, num_examples, seed, _LEVEL)
+    return Context(out, kept, images, baseline, num_examples, seed, _LEVEL)
 
-  asked = _ask(entrants, setting, cases, sections)
+  asked = _ask(models, setting, cases, sections)
   if asked is None:
     print(
       f"interrupted: what was answered is in {out / 'answers'}; give the same "
@@ -109,20 +109,20 @@ class _Asked(NamedTuple):
     left_out: model -> why.
   """
 
-  setting: Setting
-  sections: dict[str, Asking]
+  setting: Context
+  sections: dict[str, TestRun]
   left_out: dict[str, str]
 
 
-def _ask(entrants, setting, cases, sections) -> _Asked | None:
+def _ask(models, setting, cases, sections) -> _Asked | None:
   """Asks all models, and without those that fail anew; None if interrupted."""
-  models, left_out = dict(entrants), {}
+  models, left_out = dict(models), {}
   while True:
     now = setting(models)
     asking = {one.name: one.start(now) for one in sections}
     try:
       with output.locked(now.out, "--out"):
-        whole = ask_all(
+        whole = run_all_predictions(
           list(now.kept.values()), now.images, cases, asking, now.seed
         )
       return _Asked(now, asking, left_out) if whole else None
@@ -138,17 +138,17 @@ def _ask(entrants, setting, cases, sections) -> _Asked | None:
       ) from error
 
 
-def _report(asked: _Asked, cases: Catalogue, gate, name, started):
+def _report(asked: _Asked, cases: Cases, gate, name, started):
   """Writes `report.json` and `report.html`, and returns the former."""
   setting, images = asked.setting, asked.setting.images
-  entrants = {key: one.entrant for key, one in setting.kept.items()}
+  models = {key: one.model for key, one in setting.kept.items()}
   names = [CLEAN, *(case.name for case in cases.cases)]
   reads = {
     key: {case: one.read(case) for case in names}
     for key, one in setting.kept.items()
   }
   compared = comparison_report(
-    entrants,
+    models,
     reads,
     images,
     cases,
@@ -158,7 +158,7 @@ def _report(asked: _Asked, cases: Catalogue, gate, name, started):
     level=setting.level,
   )
   failures = {
-    key: gallery(outcomes, reads[key], cases.cases)
+    key: failure_gallery(outcomes, reads[key], cases.cases)
     for key, outcomes in compared.outcomes.items()
   }
   result = compared.report | {
@@ -179,24 +179,24 @@ def _report(asked: _Asked, cases: Catalogue, gate, name, started):
     **machine(),
   }
   evaluation.write_json(setting.out / "report.json", result)
-  page = html_report(result, entrants, images, cases.cases, reads, failures)
-  with whole_file(setting.out / "report.html") as new:
+  page = html_report(result, models, images, cases.cases, reads, failures)
+  with atomic_write(setting.out / "report.html") as new:
     new.write_text(page, encoding="utf-8")
   return result
 
 
 def _check_gradients(
-  entrants: Mapping[str, Entrant], images: HeldImages, cases: Catalogue
+  models: Mapping[str, ComparedModel], images: LoadedImages, cases: Cases
 ):
   of_model = {
     c.condition.family for c in cases.cases if c.transformation.of_model
   }
   for family in of_model:
-    for name, entrant in entrants.items():
-      if entrant.logits_fn is None:
+    for name, model in models.items():
+      if model.logits_fn is None:
         raise ValueError(
           f"family '{family}' needs gradients of every model, and '{name}' is "
-          f"a {entrant.kind}: wanted runs alone, or another --families."
+          f"a {model.kind}: expected runs alone, or another --families."
         )
     if images.labels is None:
       raise ValueError(f"family '{family}' needs images with labels.")

@@ -6,11 +6,11 @@ import pathlib
 import statistics
 from collections.abc import Mapping
 
-from robust_jax.comparison.prediction_store import Answers
+from robust_jax.comparison.prediction_store import PredictionStore
 
 
 def milliseconds(
-  out: pathlib.Path, kept: Mapping[str, Answers]
+  out: pathlib.Path, kept: Mapping[str, PredictionStore]
 ) -> dict[str, float]:
   """Per image, the median over batches, since the first one compiles.
 
@@ -26,9 +26,9 @@ def milliseconds(
     report = json.loads((out / "report.json").read_text("utf-8"))
     for name, model in report["models"].items():
       one, known = kept.get(name), model["milliseconds"]
-      if one and known and model["identity"] == one.entrant.identity:
+      if one and known and model["identity"] == one.model.identity:
         found[name] = known
   for name, one in kept.items():
-    if one.seconds and one.entrant.kind != "stored answers":
+    if one.seconds and one.model.kind != "stored answers":
       found[name] = 1000 * statistics.median(one.seconds)
   return found

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ml_collections import ConfigDict
 
-from experiments.build.variant import variant
+from experiments.build.variant import with_overrides
 from experiments.configs import common
 
 _SGD = {
@@ -23,7 +23,7 @@ _BATCH_NORM = {
 METHODS = {
   "dann": {},
   "source_only": _SOURCE_ONLY,
-  # The ceiling: the target is its own labelled source (`_with_method`).
+  # The ceiling: the target is its own labeled source (`_with_method`).
   "on_target": _SOURCE_ONLY,
   # What few labels of the target are worth (`_with_method`).
   "fine_tuned": _SOURCE_ONLY,
@@ -62,7 +62,7 @@ def adaptation(
   both schedules, no weight decay.
 
   Args:
-    source: name of a data set.
+    source: name of a dataset.
     target: of another, of the same classes.
     model: name of a model with `features` and `head`.
     mean: of the pixels of both, per channel, which is subtracted.
@@ -129,7 +129,7 @@ def finish(config: ConfigDict, arg: str, name: str) -> ConfigDict:
     return _smoke(config)
   if arg and arg not in METHODS:
     raise ValueError(
-      f"config argument '{arg}': wanted none or 'smoke' or one of "
+      f"config argument '{arg}': expected none or 'smoke' or one of "
       f"{', '.join(METHODS)}."
     )
   return _with_method(config, arg or "dann", name)
@@ -152,20 +152,20 @@ def beside_source_only(config: ConfigDict, arg: str, name: str) -> ConfigDict:
 
 
 def _with_method(config, method, name):
-  config = variant(config, METHODS[method])
+  config = with_overrides(config, METHODS[method])
   if method not in ("on_target", "fine_tuned"):
     return config
   target = config.data.target
-  labelled = {split: target[split] for split in common.PARTS}
+  labeled = {split: target[split] for split in common.PARTS}
   with config.unlocked():
     if method == "fine_tuned":
-      labelled["train"] = f"train[:{_NUM_LABELLED}]"
+      labeled["train"] = f"train[:{_NUM_LABELLED}]"
       config.warm_start = {
         "run": f"runs/{name}_source_only",
         "fresh": ("label_predictor",),
       }
       config.training.update(num_steps=400, evaluate_every_steps=40)
-    config.data.sources = {target.name: labelled}
+    config.data.sources = {target.name: labeled}
   return config
 
 

@@ -1,4 +1,4 @@
-"""What configs of autoencoders that forget share."""
+"""What configs of autoencoders that forget fraction."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ def autoencoder(data: str) -> ConfigDict:
   independent classifier.
 
   Args:
-    data: name of a data set.
+    data: name of a dataset.
   """
   return ConfigDict(
     {
@@ -103,7 +103,7 @@ def finish(config: ConfigDict, arg: str) -> ConfigDict:
     ValueError: another argument.
   """
   if arg not in ("", "smoke"):
-    raise ValueError(f"config argument '{arg}': wanted none or 'smoke'.")
+    raise ValueError(f"config argument '{arg}': expected none or 'smoke'.")
   if arg == "smoke":
     common.smoke_data(config)
     common.smoke_data(config.independent_classifier)

@@ -23,7 +23,7 @@ def classifier(
   """A config to train and evaluate a classifier against an adversary in a ball.
 
   Args:
-    data: name of a data set.
+    data: name of a dataset.
     model: name of a model.
     eps: radius that validation and evaluation use, in input units.
     norm: "linf", "l2" or "l1".
@@ -146,13 +146,13 @@ def finish(config: ConfigDict, arg: str) -> ConfigDict:
   """Applies the config's argument: none, or "smoke".
 
   "smoke" makes two training steps and an evaluation of a few examples of the
-  embedded data set, whatever the experiment's own: it shows that all parts fit.
+  embedded dataset, whatever the experiment's own: it shows that all parts fit.
 
   Raises:
     ValueError: another argument.
   """
   if arg not in ("", "smoke"):
-    raise ValueError(f"config argument '{arg}': wanted none or 'smoke'.")
+    raise ValueError(f"config argument '{arg}': expected none or 'smoke'.")
   if arg == "smoke":
     smoke_data(config)
     config.evaluation.radii = config.evaluation.radii[:2]

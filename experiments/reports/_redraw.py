@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from robust_jax.as_numpy_fn import on_host
+from robust_jax.as_numpy_fn import as_numpy_fn
 from robust_jax.data import handwriting
 from robust_jax.models.inference import Autoencoder
 
 MEASURES = {
-  "width": on_host(handwriting.width),
-  "slant": on_host(handwriting.slant),
+  "width": as_numpy_fn(handwriting.thickness),
+  "slant": as_numpy_fn(handwriting.slant),
 }
 
 
@@ -26,7 +26,7 @@ def decode_all(
 def of_many_styles(x: np.ndarray, labels: np.ndarray) -> list[int]:
   """One image of each class, chosen by the style of originals alone.
 
-  Within a class thickness and slant are standardised; the classes take turns
+  Within a class thickness and slant are standardized; the classes take turns
   around a circle in that plane: thin, upright, thick, leaning, ...
   """
   style = np.stack([measure(x) for measure in MEASURES.values()], axis=1)
@@ -35,8 +35,8 @@ def of_many_styles(x: np.ndarray, labels: np.ndarray) -> list[int]:
     rows = np.flatnonzero(labels == label)
     own = style[rows] - style[rows].mean(axis=0)
     own /= np.maximum(own.std(axis=0), 1e-6)
-    angle = 0.6 * np.pi * len(chosen)  # neighbouring rows look different
-    wanted = 1.3 * np.array([np.cos(angle), np.sin(angle)])
-    nearest = np.square(own - wanted).sum(axis=1).argmin()
+    angle = 0.6 * np.pi * len(chosen)  # neighboring rows look different
+    expected = 1.3 * np.array([np.cos(angle), np.sin(angle)])
+    nearest = np.square(own - expected).sum(axis=1).argmin()
     chosen.append(int(rows[nearest]))
   return chosen

@@ -23,9 +23,9 @@ from experiments.evaluate import one_accuracy
 from experiments.examples import spread_examples
 from experiments.run import Run, load_run
 from robust_jax import parallel
-from robust_jax.as_numpy_fn import on_host
+from robust_jax.as_numpy_fn import as_numpy_fn
 from robust_jax.data.concatenate import concatenate
-from robust_jax.models.inference import Adapted
+from robust_jax.models.inference import DomainAdaptedModel
 from robust_jax.plotting.domain_curves import Curve, draw_domain_curves
 from robust_jax.plotting.evaluation import print_table, write_json
 from robust_jax.plotting.feature_map import draw_feature_maps
@@ -162,10 +162,10 @@ class _Tests:
       for name, source in parts.items()
     }
 
-  def source_accuracy(self, network: Adapted) -> float:
+  def source_accuracy(self, network: DomainAdaptedModel) -> float:
     return self._measures["source"](network.source)
 
-  def target_accuracy(self, network: Adapted) -> float:
+  def target_accuracy(self, network: DomainAdaptedModel) -> float:
     return self._measures["target"](network.target)
 
 
@@ -205,19 +205,19 @@ def _of_chosen(run, chosen, tests):
   return {rule: tested[step] for rule, step in chosen.items()}
 
 
-def _features(network: Adapted, held_out) -> list[np.ndarray]:
+def _features(network: DomainAdaptedModel, held_out) -> list[np.ndarray]:
   """`[N, D]` of the source and `[M, D]` of the target."""
   parts = (network.source, network.target)
   found = (
-    on_host(part.features)(domain.x)
+    as_numpy_fn(part.features)(domain.x)
     for part, domain in zip(parts, held_out.values(), strict=True)
   )
   return [features.reshape(len(features), -1) for features in found]
 
 
-def _reverse_validation(network: Adapted, held_out) -> float:
+def _reverse_validation(network: DomainAdaptedModel, held_out) -> float:
   source, target = _features(network, held_out)
-  answers = on_host(network.target.head)(target).argmax(axis=-1)
+  answers = as_numpy_fn(network.target.head)(target).argmax(axis=-1)
   return reverse_validation(target, answers, source, held_out["source"].y)
 
 
@@ -245,7 +245,7 @@ def _draw(path, runs, held_out, config):
     {f"{when}: {n}": tuple(_features(f, held_out)) for when, (n, f) in names},
     labels,
     most=_NUM_DRAWN,
-    # t-SNE wants fewer neighbours than a third of its points.
+    # t-SNE wants fewer neighbors than a third of its points.
     perplexity=min(30.0, drawn / 4),
     seed=config.seed,
   )
@@ -262,7 +262,7 @@ def _curves(num_sources: int) -> list[Curve]:
       "validation",
       "target_accuracy",
       "target accuracy (oracle: uses its labels)",
-      is_share=True,
+      is_fraction=True,
     ),
   ]
 

@@ -10,11 +10,11 @@ import rich.table
 from ml_collections import ConfigDict
 
 from experiments.examples import Examples
-from experiments.reports._beside_control import beside_control
+from experiments.reports._compare_to_control import compare_to_control
 from experiments.reports._redraw import MEASURES, decode_all, of_many_styles
 from robust_jax.models.inference import Autoencoder
 from robust_jax.plotting import evaluation
-from robust_jax.plotting.attribute_swaps import draw_redrawings
+from robust_jax.plotting.attribute_swaps import draw_attribute_swaps
 from robust_jax.probes.linear_probe import linear_probe
 from robust_jax.probes.mlp_probe import mlp_probe
 
@@ -40,7 +40,7 @@ def fader_attributes_report(
   says whether it still shows the same digit. An autoencoder blurs, which
   thickens every stroke, so a redrawn image is compared with what the same
   autoencoder draws under the image's own attributes, and has an attribute if
-  it measures more than as large a share of those as lack it. Writes
+  it measures more than as large a fraction of those as lack it. Writes
   `report.json`, `grid.png` and `interpolation_<attribute>.png` to `path`.
 
   Args:
@@ -56,7 +56,7 @@ def fader_attributes_report(
   """
   thresholds = config.task.attributes.to_dict()
   measure = functools.partial(_measure, thresholds)
-  result, run, test = beside_control(path, config, num_examples, measure)
+  result, run, test = compare_to_control(path, config, num_examples, measure)
   evaluation.write_json(path / "report.json", result)
   _draw(path, run, thresholds, test)
   evaluation.print_table(_table(result))
@@ -71,19 +71,19 @@ def _measure(thresholds, subject, train, test, classify) -> dict[str, Any]:
   shown = classify(test.x)
   attributes = {}
   for i, name in enumerate(thresholds):
-    wanted = np.copy(has[1])
-    wanted[:, i] = 1 - wanted[:, i]
-    redrawn = subject.decode(codes[1], wanted.astype(np.float32))
+    expected = np.copy(has[1])
+    expected[:, i] = 1 - expected[:, i]
+    redrawn = subject.decode(codes[1], expected.astype(np.float32))
     value, own = MEASURES[name](redrawn), MEASURES[name](drawn)
     probe = (codes[0], has[0][:, i], codes[1], has[1][:, i])
-    share = has[1][:, i].mean()
-    limit = np.quantile(own, 1 - share)
-    towards = np.where(wanted[:, i] == 1, 1, -1)
+    fraction = has[1][:, i].mean()
+    limit = np.quantile(own, 1 - fraction)
+    towards = np.where(expected[:, i] == 1, 1, -1)
     attributes[name] = {
       "linear_probe": linear_probe(*probe, most=len(codes[0])),
       "mlp_probe": mlp_probe(*probe, most=len(codes[0])),
-      "chance": float(max(share, 1 - share)),
-      "flipped": float(np.mean((value > limit) == wanted[:, i])),
+      "chance": float(max(fraction, 1 - fraction)),
+      "flipped": float(np.mean((value > limit) == expected[:, i])),
       "moved": float(np.mean(towards * (value - own)) / own.std()),
       "digit_kept": float(np.mean(classify(redrawn) == shown)),
     }
@@ -122,7 +122,7 @@ def _draw(
     ),
   ):
     images = decode_all(subject, x, vectors)
-    draw_redrawings(
+    draw_attribute_swaps(
       path / f"{file}.png",
       np.concatenate([x[:, None], images], axis=1),
       ["" for _ in x],

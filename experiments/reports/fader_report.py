@@ -11,12 +11,12 @@ from ml_collections import ConfigDict
 
 from experiments import build
 from experiments.examples import Examples
-from experiments.reports._beside_control import beside_control
+from experiments.reports._compare_to_control import compare_to_control
 from experiments.reports._redraw import MEASURES, decode_all, of_many_styles
 from robust_jax.models.inference import Autoencoder
 from robust_jax.plotting import evaluation
-from robust_jax.plotting.attribute_swaps import draw_redrawings
-from robust_jax.probes.attribute_swap import redrawing
+from robust_jax.plotting.attribute_swaps import draw_attribute_swaps
+from robust_jax.probes.attribute_swap import attribute_swap
 from robust_jax.probes.linear_probe import linear_probe
 from robust_jax.probes.mlp_probe import mlp_probe
 
@@ -27,7 +27,7 @@ _ROWS = {
   "mlp_probe": "fresh nonlinear probe of the code",
   "co_trained_accuracy": "its own classifier (no evidence)",
   "reconstruction": "squared error of a pixel",
-  "swap_accuracy": "swapped images recognised",
+  "swap_accuracy": "swapped images recognized",
   "width_kept": "correlation of thickness across a row",
   "slant_kept": "correlation of slant across a row",
 }
@@ -58,7 +58,7 @@ def fader_report(
   """
   num_classes = build.dataset(config, "test").fact("num_classes")
   measure = functools.partial(_measure, num_classes)
-  result, run, test = beside_control(path, config, num_examples, measure)
+  result, run, test = compare_to_control(path, config, num_examples, measure)
   result["chance"] = float(np.bincount(test.y).max() / len(test.y))
   evaluation.write_json(path / "report.json", result)
   _draw(path, run, num_classes, test)
@@ -76,7 +76,7 @@ def _measure(num_classes, subject, train, test, classify) -> dict[str, Any]:
   }
   vectors = np.eye(num_classes, dtype=np.float32)
   own = subject.decode(codes["held_out_features"], vectors[test.y])
-  swaps = redrawing(
+  swaps = attribute_swap(
     lambda x, y: subject.decode(subject.encode(x), vectors[y]),
     test.x,
     test.y,
@@ -103,7 +103,7 @@ def _draw(
   eye = np.eye(num_classes, dtype=np.float32)
   as_all = decode_all(subject, x, np.tile(eye, (len(x), 1, 1)))
   as_all[np.arange(len(x)), labels] = x
-  draw_redrawings(
+  draw_attribute_swaps(
     path / "grid.png",
     as_all,
     [f"{label}" for label in labels],
@@ -115,7 +115,7 @@ def _draw(
   step = eye[following] - eye[labels]
   between = eye[labels][:, None] + _WEIGHTS[:, None] * step[:, None]
   faded = decode_all(subject, x, between)
-  draw_redrawings(
+  draw_attribute_swaps(
     path / "interpolation.png",
     np.concatenate([x[:, None], faded], axis=1),
     [f"{a} to {b}" for a, b in zip(labels, following, strict=True)],

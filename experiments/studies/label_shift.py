@@ -24,8 +24,8 @@ from experiments.build.imports import add_flag
 from experiments.cli.run_command import ArgumentParser, run_command
 from experiments.examples import Examples, spread_examples
 from experiments.run import load_run
-from robust_jax.as_numpy_fn import on_host
-from robust_jax.models.inference import Adapted
+from robust_jax.as_numpy_fn import as_numpy_fn
+from robust_jax.models.inference import DomainAdaptedModel
 from robust_jax.plotting import evaluation
 from robust_jax.probes.label_shift import LabelShift
 from robust_jax.probes.label_shift import label_shift as estimate
@@ -50,7 +50,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def label_shift(
-  network: Adapted, source: Examples, target: np.ndarray, *, soft: bool = False
+  network: DomainAdaptedModel,
+  source: Examples,
+  target: np.ndarray,
+  *,
+  soft: bool = False,
 ) -> LabelShift:
   """Class weights and proportions by what a network answers.
 
@@ -61,7 +65,7 @@ def label_shift(
     soft: as `evaluation.label_shift` takes it.
   """
   answers = (
-    softmax(on_host(part)(x), axis=-1)
+    softmax(as_numpy_fn(part)(x), axis=-1)
     for part, x in ((network.source, source.x), (network.target, target))
   )
   return estimate(source.y, *answers, soft=soft)
@@ -71,10 +75,10 @@ def _print(shift):
   table = rich.table.Table(box=rich.box.SIMPLE_HEAD)
   for name in ("class", "in the target", "weight of the source's"):
     table.add_column(name, justify="right")
-  for i, (share, weight) in enumerate(
+  for i, (fraction, weight) in enumerate(
     zip(shift.target, shift.weights, strict=True)
   ):
-    table.add_row(str(i), f"{100 * share:.1f} %", f"{weight:.2f}")
+    table.add_row(str(i), f"{100 * fraction:.1f} %", f"{weight:.2f}")
   evaluation.print_table(table)
   weights = ",".join(f"{weight:.3f}" for weight in shift.weights)
   print(f"--config.task.class_weights='({weights})'")

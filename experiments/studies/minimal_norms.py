@@ -45,7 +45,7 @@ _NAMES = {"L0": 0, "L1": 1, "L2": 2, "Linf": jnp.inf}
 
 
 def _bisected(set_, norm: float, largest: float) -> Attack:
-  objective = losses.fooled_first(losses.cross_entropy)
+  objective = losses.prioritize_misclassified(losses.cross_entropy)
   return attacks.bisect_eps(
     lambda eps: attacks.compose(search.pgd, set_(eps), objective),
     norm,
@@ -114,7 +114,7 @@ def main(_: Sequence[str]) -> None:
           "attack": name,
           "model": model,
           "median": float(np.median(found)),
-          "share_found": float(np.isfinite(found).mean()),
+          "fraction_found": float(np.isfinite(found).mean()),
           "seconds": round(time.monotonic() - started, 1),
         }
         summary.append(row)

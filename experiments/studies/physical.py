@@ -24,11 +24,11 @@ from experiments.cli import output
 from experiments.cli.run_command import ArgumentParser, run_command
 from experiments.run import load_run
 from robust_jax import attacks, losses, perturbations, search
-from robust_jax.files import whole_file
+from robust_jax.files import atomic_write
 from robust_jax.plotting import evaluation
 from robust_jax.search.combine import restarts
 from robust_jax.search.transformations import expectation_over_transformation
-from robust_jax.types import Array, Attack, Key, LogitsFn
+from robust_jax.types import Array, Attack, Key, Model
 
 _NUM_SHOWN = 2
 _NUM_VIEWS_SHOWN = 8
@@ -63,7 +63,7 @@ def views(
   x = turn.apply(x, turn.sample(keys[0], x))
   x = _blurred(x, uniform(1, 0.0, blur))
   x = uniform(2, 1 - light, 1 + light) * x + uniform(3, -light / 2, light / 2)
-  return _quantised(jnp.clip(x, 0.0, 1.0))
+  return _quantized(jnp.clip(x, 0.0, 1.0))
 
 
 def _blurred(x, sigma, reach=3):
@@ -82,7 +82,7 @@ def _blurred(x, sigma, reach=3):
   return x
 
 
-def _quantised(x):
+def _quantized(x):
   """Rounded to 8 bits; the gradient passes as if it were not."""
   return x + jax.lax.stop_gradient(jnp.round(255 * x) / 255 - x)
 
@@ -91,7 +91,7 @@ def make_attacks(
   eps: float, num_steps: int, num_samples: int
 ) -> dict[str, Attack]:
   """The same targeted PGD on the image, and on the expectation over views."""
-  wanted = losses.targeted(losses.cross_entropy)
+  expected = losses.targeted(losses.cross_entropy)
   searches = {
     "PGD": search.pgd,
     "PGD, as many passes": restarts(search.pgd, num_samples),
@@ -101,7 +101,7 @@ def make_attacks(
     name: attacks.compose(
       find,
       perturbations.linf(eps),
-      wanted,
+      expected,
       num_steps=num_steps,
       step_size=0.05,
       momentum=0.9,
@@ -111,7 +111,7 @@ def make_attacks(
   }
 
 
-def answers(key: Key, logits_fn: LogitsFn, x: Array, num_draws: int) -> Array:
+def answers(key: Key, logits_fn: Model, x: Array, num_draws: int) -> Array:
   """What the model says of views of each image, `[num_draws, B]`."""
 
   def of_draw(key):
@@ -144,10 +144,10 @@ def main() -> None:
     said = judge(key_judge, logits_fn, shown, options.num_draws)
     hits = (said == target).mean(axis=0)
     rows[name] = {
-      "as it is: target": _share(logits_fn(shown).argmax(axis=-1) == target),
-      "views: target": _share(hits),
-      "views: wrong": _share(said != labels),
-      "images with the target in 90 % of views": _share(hits >= 0.9),
+      "as it is: target": _fraction(logits_fn(shown).argmax(axis=-1) == target),
+      "views: target": _fraction(hits),
+      "views: wrong": _fraction(said != labels),
+      "images with the target in 90 % of views": _fraction(hits >= 0.9),
     }
   table = rich.table.Table("", *rows, title=f"{len(x)} images")
   for name in rows["original"]:
@@ -160,7 +160,7 @@ def main() -> None:
   _draw(options.picture, logits_fn, drawn, labels, target, key_judge)
 
 
-def _share(mask) -> float:
+def _fraction(mask) -> float:
   return float(jnp.mean(mask.astype(jnp.float32)))
 
 
@@ -198,24 +198,24 @@ def _draw(path, logits_fn, images, labels, target, key):
         _caption(axis, int(said[i]), int(labels[i]), int(target[i]))
         if column == 0:
           axis.set_ylabel(
-            f"{name}\n(a {labels[i]}, wanted {target[i]})" if j else name,
+            f"{name}\n(a {labels[i]}, expected {target[i]})" if j else name,
             rotation=0,
             ha="right",
             va="center",
             fontsize=8,
           )
   figure.suptitle("left: as it is; then random views, the same in each row")
-  with whole_file(path) as new:
+  with atomic_write(path) as new:
     figure.savefig(new, dpi=110)
 
 
 def _caption(axis, said, label, target):
-  mark, colour = "other", "#b8860b"
+  mark, color = "other", "#b8860b"
   if said == label:
-    mark, colour = "right", "#588157"
+    mark, color = "right", "#588157"
   elif said == target:
-    mark, colour = "target", "#c8553d"
-  axis.set_title(f"{said} {mark}", fontsize=7, color=colour, pad=2)
+    mark, color = "target", "#c8553d"
+  axis.set_title(f"{said} {mark}", fontsize=7, color=color, pad=2)
 
 
 def _options() -> argparse.Namespace:

@@ -32,7 +32,7 @@ from robust_jax.attacks.autoattack import suite
 from robust_jax.attacks.autoattack.autoattack import in_ball, stages
 from robust_jax.plotting import evaluation, heat_map
 from robust_jax.training.progress import StageProgress
-from robust_jax.types import LogitsFn
+from robust_jax.types import Model
 
 _MODELS = flags.DEFINE_multi_string("model", [], "NAME=WORKDIR of a run.")
 _LINF = flags.DEFINE_float("linf", 0.3, "radius of the Linf ball.")
@@ -65,16 +65,18 @@ def main(_: Sequence[str]) -> None:
     stands["all of them"] = np.all(list(stands.values()), axis=0)
     rows[name] = {column: float(s.mean()) for column, s in stands.items()}
     seconds[name] = round(time.monotonic() - started, 1)
-  shares = np.array([list(row.values()) for row in rows.values()])
+  fractions = np.array([list(row.values()) for row in rows.values()])
   title = f"accuracy on {len(labels)} images under attack"
   names = list(rows), [*measures, "all of them"]
-  rich.console.Console().print(heat_map.table(title, "trained", *names, shares))
+  rich.console.Console().print(
+    heat_map.table(title, "trained", *names, fractions)
+  )
   heat_map.draw(
     path / "robustness_matrix.png",
     title,
     ("trained against", "attacked in"),
     *names,
-    shares,
+    fractions,
   )
   evaluation.write_json(
     path / "robustness_matrix.json",
@@ -99,7 +101,7 @@ def _measures() -> dict[str, Measure]:
 def _standing(
   stages: list[suite.Stage], check: suite.Check = suite.anything
 ) -> Measure:
-  def measure(title: str, logits_fn: LogitsFn, x, labels) -> np.ndarray:
+  def measure(title: str, logits_fn: Model, x, labels) -> np.ndarray:
     with StageProgress(f"{title}: ") as bars:
       outcome = suite.run(
         stages,
@@ -110,7 +112,7 @@ def _standing(
         check=check,
         progress=bars.update,
       )
-    return outcome.fooled_by == -1
+    return outcome.misclassified_by == -1
 
   return measure
 

@@ -33,7 +33,7 @@ from sklearn.tree import DecisionTreeClassifier
 from experiments.cli.output import writable
 from experiments.cli.run_command import ArgumentParser, run_command
 from robust_jax import attacks, losses
-from robust_jax.as_numpy_fn import on_host
+from robust_jax.as_numpy_fn import as_numpy_fn
 from robust_jax.attacks.minimal_norm.decision_trees import nearest_leaf
 from robust_jax.black_box import train_substitute
 from robust_jax.black_box.queries import Predict, labels_of
@@ -41,8 +41,8 @@ from robust_jax.data.load import load
 from robust_jax.evaluators.transfer import Transfer, transfer
 from robust_jax.models.classifiers.mlp import MLP
 from robust_jax.models.classifiers.small_cnn import SmallCNN
-from robust_jax.models.from_sklearn import linear_twin, soft_neighbours
-from robust_jax.models.inference import frozen
+from robust_jax.models.from_sklearn import linear_classifier, soft_neighbors
+from robust_jax.models.inference import inference_fn
 from robust_jax.plotting import heat_map
 from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
   with console.status("training six classifiers"):
     logits_fn = _train_network(key_train, *train)
     estimators = _fit(options.seed, *train)
-  victims = {"DNN": on_host(logits_fn)} | {
+  victims = {"DNN": as_numpy_fn(logits_fn)} | {
     kind: _on_flat(estimator.predict) for kind, estimator in estimators.items()
   }
   attack = _attack_in_pieces(key_attack, options)
@@ -106,9 +106,9 @@ def _images(options, console):
     name = "digits"
     datasets = [load(name, split) for split in ("train", "test")]
   rng = np.random.default_rng(options.seed)
-  wanted = (options.num_train, options.num_test + 100)
+  expected = (options.num_train, options.num_test + 100)
   pairs = []
-  for dataset, count in zip(datasets, wanted, strict=True):
+  for dataset, count in zip(datasets, expected, strict=True):
     rows = rng.permutation(len(dataset))[:count]
     batch = dataset.read(rows)
     x = batch["x"].astype(np.float32) / 255
@@ -132,7 +132,7 @@ def _train_network(key, x, labels, num_epochs=15, batch_size=64):
   key_init, key_steps = jax.random.split(key)
   x, labels = jnp.asarray(x), jnp.asarray(labels)
   num_steps = num_epochs * len(x) // batch_size
-  optimiser = optax.adam(optax.cosine_decay_schedule(2e-3, num_steps))
+  optimizer = optax.adam(optax.cosine_decay_schedule(2e-3, num_steps))
   apply = canonicalize_on_cpu(lambda variables, x: model.apply(variables, x))
 
   def step(i, carry):
@@ -142,13 +142,13 @@ def _train_network(key, x, labels, num_epochs=15, batch_size=64):
     grad = jax.grad(
       lambda v: losses.cross_entropy(apply(v, x[rows]), labels[rows]).mean()
     )(variables)
-    change, state = optimiser.update(grad, state)
+    change, state = optimizer.update(grad, state)
     return optax.apply_updates(variables, change), state
 
   variables = model.init(key_init, x[:1])
-  start = (variables, optimiser.init(variables))
+  start = (variables, optimizer.init(variables))
   train = jax.jit(lambda start: jax.lax.fori_loop(0, num_steps, step, start))
-  return frozen(model, train(start)[0])
+  return inference_fn(model, train(start)[0])
 
 
 def _fit(seed, x, labels):
@@ -171,9 +171,9 @@ def _craft(attack, logits_fn, estimators, train, test):
   """Source -> adversarial images."""
   surrogates = {
     "DNN": logits_fn,
-    "LR": linear_twin(estimators["LR"]),
-    "SVM": linear_twin(estimators["SVM"]),
-    "kNN": soft_neighbours(*train, _CLASSES),
+    "LR": linear_classifier(estimators["LR"]),
+    "SVM": linear_classifier(estimators["SVM"]),
+    "kNN": soft_neighbors(*train, _CLASSES),
   }
   crafted = {
     kind: attack(surrogate, *test) for kind, surrogate in surrogates.items()
@@ -210,14 +210,14 @@ def _report(
   clean = rich.table.Table(title="unattacked", box=rich.box.SIMPLE_HEAD)
   for kind in result.columns:
     clean.add_column(kind, justify="right")
-  clean.add_row(*(f"{100 * share:.1f} %" for share in result.clean))
+  clean.add_row(*(f"{100 * fraction:.1f} %" for fraction in result.clean))
   console.print(clean)
-  for title, shares in (
+  for title, fractions in (
     ("wrong, of all images", result.of_all),
     ("wrong, of those both answer right unattacked", result.of_both_right),
   ):
     console.print(
-      heat_map.table(title, labels[0], result.rows, result.columns, shares)
+      heat_map.table(title, labels[0], result.rows, result.columns, fractions)
     )
   heat_map.draw(
     options.picture,
@@ -243,7 +243,7 @@ def _black_box(
   train = train_substitute(MLP(num_classes=_CLASSES))
   for kind, predict in victims.items():
     substitute = train(key, predict, fresh)
-    own = on_host(substitute.logits_fn)
+    own = as_numpy_fn(substitute.logits_fn)
     crafted = {kind: attack(substitute.logits_fn, *test)}
     result = transfer(crafted, {kind: own}, {kind: predict}, *test)
     agreement = np.mean(labels_of(own, test[0]) == labels_of(predict, test[0]))
@@ -251,8 +251,8 @@ def _black_box(
       kind,
       str(substitute.queries),
       *(
-        f"{100 * share:.1f} %"
-        for share in (
+        f"{100 * fraction:.1f} %"
+        for fraction in (
           agreement,
           result.of_all.item(),
           result.of_both_right.item(),

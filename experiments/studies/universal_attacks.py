@@ -28,9 +28,9 @@ from experiments.run import load_run
 from robust_jax import attacks, losses, perturbations
 from robust_jax.attacks.universal.adversarial_patch import anywhere, place
 from robust_jax.attacks.universal.universal import applied
-from robust_jax.files import whole_file
+from robust_jax.files import atomic_write
 from robust_jax.plotting import evaluation
-from robust_jax.types import Array, LogitsFn
+from robust_jax.types import Array, Model
 
 _TURN = 20.0  # degrees, of a patch
 _RESOLUTION = 16  # of a patch
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # On the device, where loops pick rows of them.
     seen = map(jnp.asarray, (x_train, y_train, x))
     found[name] = attacked(run.classifier(), *seen, options)
-    rows[name] = _shares(found[name].answers, labels, options.target)
+    rows[name] = _fractions(found[name].answers, labels, options.target)
   evaluation.print_table(evaluation.table(rows, f"{len(labels)} test images"))
   _draw(options.output / "universal_attacks.png", found)
   evaluation.write_json(
@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def attacked(
-  logits_fn: LogitsFn,
+  logits_fn: Model,
   x_train: Array,
   y_train: Array,
   x: Array,
@@ -92,7 +92,7 @@ def attacked(
   num_classes = jax.eval_shape(logits_fn, x[:1]).shape[-1]
   if not 0 <= options.target < num_classes:
     raise ValueError(
-      f"target = {options.target}: wanted a class of the model, 0 to "
+      f"target = {options.target}: expected a class of the model, 0 to "
       f"{num_classes - 1}."
     )
   keys = jax.random.split(jax.random.key(options.seed), 6)
@@ -103,11 +103,11 @@ def attacked(
     find = attacks.adversarial_patch(draw, objective, resolution=_RESOLUTION)
     return find(key, logits_fn, x_train, labels)
 
-  wanted = losses.targeted(losses.cross_entropy)
-  grey = jnp.full_like(x[:1], 0.5)
-  noise = jax.random.normal(keys[0], grey.shape)
-  thetas = {
-    "random corner": ball.steepest(grey, noise),
+  expected = losses.targeted(losses.cross_entropy)
+  gray = jnp.full_like(x[:1], 0.5)
+  noise = jax.random.normal(keys[0], gray.shape)
+  deltas = {
+    "random corner": ball.linear_maximizer(gray, noise),
     "universal": attacks.universal(ball)(keys[1], logits_fn, x_train, y_train),
   }
   patches = {
@@ -115,25 +115,25 @@ def attacked(
       keys[2], (_RESOLUTION, _RESOLUTION, x.shape[-1])
     ),
     "patch": patch(keys[3], losses.cross_entropy, y_train),
-    _AIMED: patch(keys[4], wanted, jnp.full_like(y_train, options.target)),
+    _AIMED: patch(keys[4], expected, jnp.full_like(y_train, options.target)),
   }
   where = draw(keys[5], x)
   images = {"clean": x}
-  images |= {name: applied(ball, theta, x) for name, theta in thetas.items()}
+  images |= {name: applied(ball, delta, x) for name, delta in deltas.items()}
   images |= {name: place(one, x, where) for name, one in patches.items()}
   answer = jax.jit(lambda x: logits_fn(x).argmax(axis=-1))
   return Found(images, {name: answer(x) for name, x in images.items()})
 
 
-def _shares(
+def _fractions(
   answers: dict[str, Array], labels: Array, target: int
 ) -> dict[str, float]:
   """Accuracies, and how many of the other classes answer the target."""
-  shares = {name: float((a == labels).mean()) for name, a in answers.items()}
+  fractions = {name: float((a == labels).mean()) for name, a in answers.items()}
   for name in ("patch of noise", _AIMED):
     hit = (answers[name] == target)[labels != target]
-    shares[f"{name}, answered {target}"] = float(hit.mean())
-  return shares
+    fractions[f"{name}, answered {target}"] = float(hit.mean())
+  return fractions
 
 
 def _draw(path: pathlib.Path, found: dict[str, Found]) -> None:
@@ -154,7 +154,7 @@ def _draw(path: pathlib.Path, found: dict[str, Found]) -> None:
       f"{model}\n{name}", rotation=0, ha="right", va="center", fontsize=8
     )
   figure.suptitle("above each image, what the model answers", fontsize=9)
-  with whole_file(path) as new:
+  with atomic_write(path) as new:
     figure.savefig(new, dpi=110)
 
 

@@ -1,8 +1,8 @@
 """Ways to make a representation the same for two domains.
 
 A method is one module with one function, which returns an `Alignment`: a
-discrepancy between domains that training minimises, or the loss of an adversary
-that tells domains apart, which training maximises. `tasks.domain` trains by any
+discrepancy between domains that training minimizes, or the loss of an adversary
+that tells domains apart, which training maximizes. `tasks.domain` trains by any
 of them.
 """
 

@@ -34,9 +34,9 @@ def coral(*, layer: str = "features") -> Alignment:
 def _scaled(rows: Array, weight: Array) -> Array:
   """A `[N, D]` with A'A the weighted covariance, unbiased at equal weights."""
   total = weight.sum()
-  centred = rows - (weight @ rows) / total
-  centred -= (weight @ centred) / total  # far from 0 the first was rounded
-  return centred * jnp.sqrt(weight / (total - 1))[:, None]
+  centerd = rows - (weight @ rows) / total
+  centerd -= (weight @ centerd) / total  # far from 0 the first was rounded
+  return centerd * jnp.sqrt(weight / (total - 1))[:, None]
 
 
 def _squared_distance(a: Array, b: Array) -> Array:

@@ -24,7 +24,7 @@ def discrepancy(name: str, layer: str, distance: Distance) -> Alignment:
     ValueError: there is no such layer.
   """
   if layer not in ("features", "logits"):
-    raise ValueError(f"layer = '{layer}': wanted 'features' or 'logits'.")
+    raise ValueError(f"layer = '{layer}': expected 'features' or 'logits'.")
 
   def loss(
     params: PyTree,

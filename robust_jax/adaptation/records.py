@@ -41,8 +41,8 @@ class Alignment(NamedTuple):
     loss: `(params, source View, target View, key, gather=alone) -> (scalar,
       Metrics)`, in training. A step whose devices share the batch hands in how
       rows are gathered (`parallel.gather`).
-      Of a discrepancy, what the model minimises. Of an adversary, the loss
-      that the adversary minimises and the model maximises: no gradient is
+      Of a discrepancy, what the model minimizes. Of an adversary, the loss
+      that the adversary minimizes and the model maximizes: no gradient is
       reversed in here, that is up to who solves the game. None aligns nothing.
     adversarial: which of the two it is.
   """

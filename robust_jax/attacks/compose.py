@@ -42,7 +42,7 @@ def compose(
   Args:
     search: how to look; see `robust_jax.search`.
     pset: where to look; see `robust_jax.perturbations`. Its `check` refuses x.
-    objective: what to maximise; see `robust_jax.losses`. Before anything is
+    objective: what to maximize; see `robust_jax.losses`. Before anything is
       computed it is given the shapes of the model's outputs and the targets as
       they are (`checks.objective`), and refuses those it is not for. With
       `losses.targeted(...)` the labels are those that the adversary wants.
@@ -62,6 +62,6 @@ def compose(
     model = canonicalize_on_cpu(model)
     objective_of_x = of_model(objective, model, targets)
     result = search(key, objective_of_x, pset, x, **hyper)
-    return jax.lax.stop_gradient(pset.apply(x, result.theta))
+    return jax.lax.stop_gradient(pset.apply(x, result.delta))
 
   return attack

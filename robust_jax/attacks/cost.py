@@ -13,23 +13,25 @@ import numpy as np
 from jax.extend import core
 
 from robust_jax import tree
-from robust_jax.types import Array, Attack, LogitsFn, PyTree
+from robust_jax.types import Array, Attack, Model, PyTree
 
 
-class Passes(NamedTuple):
+class ModelCalls(NamedTuple):
   """Passes per example: `forward` and `backward` through the model."""
 
   forward: float
   backward: float
 
 
-def passes(attack: Attack, logits_fn: LogitsFn, x: PyTree, labels: Array):
+def count_model_calls(
+  attack: Attack, logits_fn: Model, x: PyTree, labels: Array
+):
   """Counts the passes that `attack` makes over each example of x.
 
   Traces, and computes nothing. NaN where a loop's length depends on the data.
 
   Returns:
-    `Passes`; evaluating twice the batch once counts as two.
+    `ModelCalls`; evaluating twice the batch once counts as two.
   """
   key = jax.eval_shape(lambda: jax.random.key(0))
   model = marked(logits_fn)
@@ -37,14 +39,14 @@ def passes(attack: Attack, logits_fn: LogitsFn, x: PyTree, labels: Array):
   return passes_in(program(key, x, labels), tree.batch_size(x))
 
 
-def marked(logits_fn: LogitsFn) -> LogitsFn:
+def marked(logits_fn: Model) -> Model:
   """The model, its answers marked for `passes_in`."""
   return lambda x, *others: _mark(logits_fn(x, *others))
 
 
-def passes_in(program: core.ClosedJaxpr, num_examples: int) -> Passes:
+def passes_in(program: core.ClosedJaxpr, num_examples: int) -> ModelCalls:
   """Counts the passes through the `marked` model in a traced program."""
-  return Passes(*(_count(program.jaxpr) / num_examples))
+  return ModelCalls(*(_count(program.jaxpr) / num_examples))
 
 
 @jax.jit

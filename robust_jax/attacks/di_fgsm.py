@@ -7,7 +7,7 @@ from robust_jax.attacks.compose import compose
 from robust_jax.attacks.standalone import standalone
 from robust_jax.models.surrogates import diverse
 from robust_jax.perturbations.linf import linf
-from robust_jax.types import Array, Attack, Key, LogitsFn, Objective
+from robust_jax.types import Array, Attack, Key, Model, Objective
 
 
 def di_fgsm(
@@ -31,7 +31,7 @@ def di_fgsm(
     momentum: decay of the sum of gradients of unit L1 norm.
     diversity: probability with which a gradient is taken through `diverse`.
     smallest: factor of `diverse`.
-    objective: what to maximise on the surrogate.
+    objective: what to maximize on the surrogate.
 
   Returns:
     `(key, logits_fn, x, labels) -> x_adv`, for images `[B, H, W, C]`.
@@ -51,7 +51,7 @@ def di_fgsm(
   )
 
   @standalone
-  def through_diversity(key: Key, logits_fn: LogitsFn, x: Array, labels: Array):
+  def through_diversity(key: Key, logits_fn: Model, x: Array, labels: Array):
     key_diverse, key_attack = jax.random.split(key)
     model = diverse(key_diverse, logits_fn, diversity, smallest)
     return attack(key_attack, model, x, labels)

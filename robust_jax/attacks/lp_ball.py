@@ -11,7 +11,7 @@ ORDERS = {"linf": math.inf, "l2": 2, "l1": 1}
 
 
 def ball(norm: str, eps: Array | float) -> PerturbationSet:
-  """The set `||theta|| <= eps` within the box.
+  """The set `||delta|| <= eps` within the box.
 
   Raises:
     ValueError: the norm is not "linf", "l2" or "l1", or eps is negative.
@@ -26,5 +26,5 @@ def known(norm: str) -> str:
     ValueError: the norm is not "linf", "l2" or "l1".
   """
   if norm not in ORDERS:
-    raise ValueError(f"norm = '{norm}': wanted 'linf', 'l2' or 'l1'.")
+    raise ValueError(f"norm = '{norm}': expected 'linf', 'l2' or 'l1'.")
   return norm

@@ -6,7 +6,7 @@ from robust_jax import losses
 from robust_jax.attacks.standalone import standalone
 from robust_jax.perturbations.linf import linf
 from robust_jax.search import ascent
-from robust_jax.types import Array, Attack, Key, LogitsFn
+from robust_jax.types import Array, Attack, Key, Model
 from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 
 
@@ -30,13 +30,13 @@ def rs_fgsm(eps: Array | float, *, step_size: Array | float = 1.25) -> Attack:
   pset = linf(eps)
 
   @standalone
-  def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
+  def attack(key: Key, logits_fn: Model, x: Array, labels: Array) -> Array:
     model = canonicalize_on_cpu(logits_fn)
     start = pset.sample(key, x)
     grad = jax.grad(
       lambda noise: losses.soft_margin(model(x + noise), labels).sum()
     )(start)
-    step = step_size * pset.steepest(x, ascent.usable(grad))
+    step = step_size * pset.linear_maximizer(x, ascent.usable(grad))
     x_adv = pset.apply(x, pset.project(x, start + step))
     return jax.lax.stop_gradient(x_adv)
 

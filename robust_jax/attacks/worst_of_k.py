@@ -32,7 +32,7 @@ def worst_of_k(pset: PerturbationSet, *, k: int = 10) -> Attack:
   return compose(
     random_search,
     pset,
-    losses.fooled_first(losses.cross_entropy),
+    losses.prioritize_misclassified(losses.cross_entropy),
     num_samples=k,
     clean=False,
   )

@@ -43,7 +43,7 @@ def augmix(
   """
   checks.at_least_one("width", width)
   if not 0.1 <= severity <= _WHOLE:
-    raise ValueError(f"severity = {severity}: wanted 0.1 to {_WHOLE}.")
+    raise ValueError(f"severity = {severity}: expected 0.1 to {_WHOLE}.")
   checks.positive("alpha", alpha)
   choices = _operations(severity)
 
@@ -80,27 +80,27 @@ def _chain(choices: Sequence[Augmentation], key: Key, x: Array) -> Array:
 def _operations(severity: float) -> Sequence[Augmentation]:
   """All 9, with strengths of their own for each image."""
 
-  def shares(key: Key, x: Array) -> Array:
+  def fractions(key: Key, x: Array) -> Array:
     """Of the ranges, `[B]`."""
     drawn = jax.random.uniform(key, x.shape[:1], minval=0.1, maxval=severity)
     return drawn / _WHOLE
 
   def up(change: Callable[[Array, Array], Array]) -> Augmentation:
-    return lambda key, x: change(x, shares(key, x))
+    return lambda key, x: change(x, fractions(key, x))
 
   def either_way(change: Callable[..., Array], reach: float) -> Augmentation:
     def augment(key: Key, x: Array) -> Array:
-      key_sign, key_share = jax.random.split(key)
+      key_sign, key_fraction = jax.random.split(key)
       sign = jax.random.rademacher(key_sign, x.shape[:1], jnp.float32)
-      return change(x, sign * reach * shares(key_share, x))
+      return change(x, sign * reach * fractions(key_fraction, x))
 
     return augment
 
-  def posterize(x, share):
-    return operations.posterize(x, jnp.maximum(4 - jnp.floor(4 * share), 1))
+  def posterize(x, fraction):
+    return operations.posterize(x, jnp.maximum(4 - jnp.floor(4 * fraction), 1))
 
-  def solarize(x, share):
-    return operations.solarize(x, (1 - share) * 256 / 255)
+  def solarize(x, fraction):
+    return operations.solarize(x, (1 - fraction) * 256 / 255)
 
   return (
     lambda key, x: operations.autocontrast(x),

@@ -32,7 +32,7 @@ def one_of(augmentations: Sequence[Augmentation]) -> Augmentation:
   """
   branches = list(augmentations)
   if not branches:
-    raise ValueError("one of no augmentations: wanted at least one.")
+    raise ValueError("one of no augmentations: expected at least one.")
 
   def augment(key: Key, x: Array) -> Array:
     key_choice, key_change = jax.random.split(key)

@@ -35,7 +35,7 @@ def corrupt(
   severities = tuple(severities)
   if not severities or any(s not in SEVERITIES for s in severities):
     raise ValueError(
-      f"severities = {severities}: wanted at least one, each from 1 to 5."
+      f"severities = {severities}: expected at least one, each from 1 to 5."
     )
 
   def augment(key: Key, x: Array) -> Array:

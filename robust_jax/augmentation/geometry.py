@@ -24,7 +24,8 @@ def flip(*, horizontal: bool = True, vertical: bool = False) -> Augmentation:
   """
   if (horizontal, vertical) not in _AXES:
     raise ValueError(
-      "flip with neither horizontal nor vertical: wanted at least one of both."
+      "flip with neither horizontal nor vertical: expected at least one of "
+      "both."
     )
   reflections = _AXES[horizontal, vertical]
   return perturb(perturbations.shift(0, flip=reflections))
@@ -58,7 +59,7 @@ def resized_crop(
   what is enlarged does not need.
 
   Args:
-    area: least and largest share of the image's.
+    area: least and largest fraction of the image's.
     ratio: least and largest width over height.
 
   Raises:
@@ -70,20 +71,26 @@ def resized_crop(
   """
   for name, (low, high) in {"area": area, "ratio": ratio}.items():
     if not 0 < low <= high:
-      raise ValueError(f"{name} = {(low, high)}: wanted 0 < least <= largest.")
+      raise ValueError(
+        f"{name} = {(low, high)}: expected 0 < least <= largest."
+      )
   if area[1] > 1:
-    raise ValueError(f"area = {area}: wanted no more than 1, the whole image.")
+    raise ValueError(
+      f"area = {area}: expected no more than 1, the whole image."
+    )
 
   def augment(key: Key, x: Array) -> Array:
     keys = jax.random.split(key, 3)
     shape = x.shape[:1]
-    share = jax.random.uniform(keys[0], shape, minval=area[0], maxval=area[1])
+    fraction = jax.random.uniform(
+      keys[0], shape, minval=area[0], maxval=area[1]
+    )
     low, high = jnp.log(jnp.asarray(ratio))
     wide = jnp.exp(jax.random.uniform(keys[1], shape, minval=low, maxval=high))
-    # Ratios are of pixels, shares of sides: an image may not be square.
+    # Ratios are of pixels, fractions of sides: an image may not be square.
     of_image = x.shape[2] / x.shape[1]
-    height = jnp.minimum(jnp.sqrt(share / wide * of_image), 1.0)
-    width = jnp.minimum(jnp.sqrt(share * wide / of_image), 1.0)
+    height = jnp.minimum(jnp.sqrt(fraction / wide * of_image), 1.0)
+    width = jnp.minimum(jnp.sqrt(fraction * wide / of_image), 1.0)
     size = jnp.stack([height, width], axis=1)
     corner = jax.random.uniform(keys[2], size.shape) * (1 - size)
     return bilinear.warp(x, *_places(x, corner, size), "edge")
@@ -92,18 +99,18 @@ def resized_crop(
 
 
 def _places(x: Array, corner: Array, size: Array) -> tuple[Array, Array]:
-  """Where each pixel of the result is in x; corner and size are shares."""
+  """Where each pixel of the result is in x; corner and size are fractions."""
   places = []
   for axis, pixel in enumerate(bilinear.pixels(x)):
     length = x.shape[1 + axis]
-    share = (pixel + 0.5) / length
+    fraction = (pixel + 0.5) / length
     first, part = (v[:, axis, None, None] for v in (corner, size))
-    places.append((first + share * part) * length - 0.5)
+    places.append((first + fraction * part) * length - 0.5)
   return tuple(jnp.broadcast_to(place, x.shape[:3]) for place in places)
 
 
 def cutout(size: int = 16, fill: float = 0.5) -> Augmentation:
-  """A square of one grey value about a random pixel of each image.
+  """A square of one gray value about a random pixel of each image.
 
   Near the border a part of it falls outside, so that some images stay nearly
   whole.
@@ -111,7 +118,7 @@ def cutout(size: int = 16, fill: float = 0.5) -> Augmentation:
   Args:
     size: of its sides, in pixels; 16 for CIFAR-10 in the paper, 8 for
       CIFAR-100.
-    fill: the value, in [0, 1]. The paper takes 0 after normalisation, which is
+    fill: the value, in [0, 1]. The paper takes 0 after normalization, which is
       the mean of the data.
 
   Raises:

@@ -12,7 +12,7 @@ def grouped(augmentation: Augmentation, size: int = 8) -> Augmentation:
   Which of several operations runs, and at what strength, can be a branch of a
   compiled program only for all of its images at once. To compute every branch
   for every image costs as many times as there are branches, to go image by
-  image leaves nothing to do in parallel. Batches are shuffled, so neighbours in
+  image leaves nothing to do in parallel. Batches are shuffled, so neighbors in
   a group are as any other images.
 
   Args:

@@ -1,7 +1,7 @@
-"""Pillow's operations on images, which learnt augmentations are made of.
+"""Pillow's operations on images, which learned augmentations are made of.
 
-Each takes x `[B, H, W, C]` in [0, 1], grey or RGB, and a number per image, and
-answers images in [0, 1]. They are Pillow's within one grey level, apart from
+Each takes x `[B, H, W, C]` in [0, 1], gray or RGB, and a number per image, and
+answers images in [0, 1]. They are Pillow's within one gray level, apart from
 what is said.
 """
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from robust_jax import tree
 from robust_jax.corruptions.base import levels
-from robust_jax.corruptions.windows import neighbours
+from robust_jax.corruptions.windows import neighbors
 from robust_jax.perturbations import affine
 from robust_jax.perturbations.affine import Transform
 from robust_jax.perturbations.photometric import luma
@@ -27,7 +27,7 @@ def autocontrast(x: Array) -> Array:
 
 
 def equalize(x: Array) -> Array:
-  """Each channel's grey levels changed so that all are about as frequent."""
+  """Each channel's gray levels changed so that all are about as frequent."""
   level = levels(x).astype(jnp.int32)
   planes = jnp.moveaxis(level, 3, 1).reshape(x.shape[0] * x.shape[3], -1)
   changed = jax.vmap(_equalized)(planes)
@@ -55,13 +55,13 @@ def solarize(x: Array, threshold: Array) -> Array:
   return jnp.where(x >= tree.expand(threshold, x), 1 - x, x)
 
 
-def colour(x: Array, factor: Array) -> Array:
-  """Saturation: factor `[B]` 0 is grey, 1 the image."""
+def color(x: Array, factor: Array) -> Array:
+  """Saturation: factor `[B]` 0 is gray, 1 the image."""
   return _blend(luma(x), x, factor)
 
 
 def contrast(x: Array, factor: Array) -> Array:
-  """Distance from the mean grey: factor `[B]` 0 is uniform, 1 the image."""
+  """Distance from the mean gray: factor `[B]` 0 is uniform, 1 the image."""
   return _blend(luma(x).mean((1, 2, 3), keepdims=True), x, factor)
 
 
@@ -73,7 +73,7 @@ def brightness(x: Array, factor: Array) -> Array:
 def sharpness(x: Array, factor: Array) -> Array:
   """Factor `[B]` 0 is smoothed, 1 the image, 2 sharpened; the border stays."""
   planes = jnp.moveaxis(x, 3, 1).reshape(-1, *x.shape[1:3])
-  near = neighbours(planes, "edge")
+  near = neighbors(planes, "edge")
   total = sum(near(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1))
   smooth = (total + 4 * planes) / 13
   inside = np.pad(np.ones(np.subtract(x.shape[1:3], 2).clip(0), bool), 1)
@@ -98,15 +98,15 @@ def shear_y(x: Array, slope: Array) -> Array:
   return shear_x(x.swapaxes(1, 2), slope).swapaxes(1, 2)
 
 
-def translate_x(x: Array, share: Array) -> Array:
-  """To the right by a share `[B]` of the width; black comes in."""
-  pixels = jnp.stack([jnp.zeros_like(share), share * x.shape[2]], axis=1)
+def translate_x(x: Array, fraction: Array) -> Array:
+  """To the right by a fraction `[B]` of the width; black comes in."""
+  pixels = jnp.stack([jnp.zeros_like(fraction), fraction * x.shape[2]], axis=1)
   return _moved(x, translation=pixels)
 
 
-def translate_y(x: Array, share: Array) -> Array:
-  """Down by a share `[B]` of the height; black comes in."""
-  return translate_x(x.swapaxes(1, 2), share).swapaxes(1, 2)
+def translate_y(x: Array, fraction: Array) -> Array:
+  """Down by a fraction `[B]` of the height; black comes in."""
+  return translate_x(x.swapaxes(1, 2), fraction).swapaxes(1, 2)
 
 
 def _moved(x: Array, **change: Array) -> Array:

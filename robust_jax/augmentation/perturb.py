@@ -8,7 +8,7 @@ def perturb(pset: PerturbationSet) -> Augmentation:
 
   So rotation, scale, shear and translation are `affine`, whole-pixel shifts and
   reflections `shift`, brightness, contrast, saturation and hue `photometric`,
-  bending `flow`, coloured rectangles `patch`, uniform noise `linf`; all with
+  bending `flow`, colored rectangles `patch`, uniform noise `linf`; all with
   the ranges that the sets are attacked or tested with.
   """
 

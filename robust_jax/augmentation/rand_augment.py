@@ -18,7 +18,7 @@ def rand_augment(
 ) -> Augmentation:
   """Random operations out of 14, one after the other.
 
-  Identity, autocontrast, equalize, rotate, solarize, colour, posterize,
+  Identity, autocontrast, equalize, rotate, solarize, color, posterize,
   contrast, brightness, sharpness, and shear and translate along both axes. Each
   group of up to 8 images draws its own, each image the direction.
 
@@ -42,8 +42,8 @@ def rand_augment(
   return chain([one_of(choices)] * num_operations)
 
 
-def _operations(share: Array | float) -> Sequence[Augmentation]:
-  """All 14, at a share of their ranges."""
+def _operations(fraction: Array | float) -> Sequence[Augmentation]:
+  """All 14, at a fraction of their ranges."""
 
   def up(change: Callable[..., Array], value: Array) -> Augmentation:
     return lambda key, x: change(x, jnp.broadcast_to(value, x.shape[:1]))
@@ -53,7 +53,7 @@ def _operations(share: Array | float) -> Sequence[Augmentation]:
   ) -> Augmentation:
     def augment(key: Key, x: Array) -> Array:
       sign = jax.random.rademacher(key, x.shape[:1], jnp.float32)
-      return change(x, middle + sign * reach * share)
+      return change(x, middle + sign * reach * fraction)
 
     return augment
 
@@ -61,9 +61,9 @@ def _operations(share: Array | float) -> Sequence[Augmentation]:
     lambda key, x: x,
     lambda key, x: operations.autocontrast(x),
     lambda key, x: operations.equalize(x),
-    up(operations.posterize, 8 - jnp.round(4 * share)),
-    up(operations.solarize, (1 - share) * 256 / 255),
-    either_way(operations.colour, 0.9, 1),
+    up(operations.posterize, 8 - jnp.round(4 * fraction)),
+    up(operations.solarize, (1 - fraction) * 256 / 255),
+    either_way(operations.color, 0.9, 1),
     either_way(operations.contrast, 0.9, 1),
     either_way(operations.brightness, 0.9, 1),
     either_way(operations.sharpness, 0.9, 1),

@@ -27,7 +27,8 @@ def boundary(
   Args:
     max_queries: budget of each example, an int or `[B]`.
     targeted: labels are those that the adversary wants.
-    sphere_step: first length of the move around x, as a share of the distance.
+    sphere_step: first length of the move around x, as a fraction of the
+      distance.
     source_step: first length of the move towards x, likewise.
 
   Returns:
@@ -90,9 +91,9 @@ class _Step:
     self._asked[active] += 1
     self._hits[active] += hit
     full = self._asked[active] == _WINDOW
-    share = self._hits[active] / _WINDOW
-    factor = np.where(share > self._raise_at, 1.5, 1.0)
-    factor = np.where(share < self._lower_at, 1 / 1.5, factor)
+    fraction = self._hits[active] / _WINDOW
+    factor = np.where(fraction > self._raise_at, 1.5, 1.0)
+    factor = np.where(fraction < self._lower_at, 1 / 1.5, factor)
     factor = np.where(full, factor, 1.0)
     self.length[active] *= factor
     self._asked[active[full]] = 0

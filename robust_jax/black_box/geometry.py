@@ -17,7 +17,7 @@ Norm = Literal["l2", "linf"]
 def check_norm(norm: str) -> None:
   """Raises ValueError for another norm than "l2" and "linf"."""
   if norm not in ("l2", "linf"):
-    raise ValueError(f"norm = '{norm}': wanted 'l2' or 'linf'.")
+    raise ValueError(f"norm = '{norm}': expected 'l2' or 'linf'.")
 
 
 def generators(key: Key, num_examples: int) -> Sequence[np.random.Generator]:
@@ -34,7 +34,7 @@ def generators(key: Key, num_examples: int) -> Sequence[np.random.Generator]:
   keys = key if key.ndim else jax.random.split(key, num_examples)
   if keys.shape != (num_examples,):
     raise ValueError(
-      f"keys of shape {keys.shape}: wanted one key or [{num_examples}]."
+      f"keys of shape {keys.shape}: expected one key or [{num_examples}]."
     )
   return [
     np.random.default_rng(k) for k in np.asarray(jax.random.key_data(keys))
@@ -62,19 +62,19 @@ def radii(eps: float | np.ndarray, x: np.ndarray, norm: Norm) -> np.ndarray:
 
 
 def toward(
-  x: np.ndarray, x_adv: np.ndarray, share: np.ndarray, norm: Norm
+  x: np.ndarray, x_adv: np.ndarray, fraction: np.ndarray, norm: Norm
 ) -> np.ndarray:
-  """The point of `x_adv`'s side at a `share [B]` in [0, 1] of its distance.
+  """The point of `x_adv`'s side at a `fraction [B]` in [0, 1] of its distance.
 
   In L2 it lies on the segment from x; in Linf it is the projection of `x_adv`
   onto the ball of that radius, which moves the fewest coordinates.
 
   Source: Chen et al. 2020, "HopSkipJumpAttack", its two projections.
   """
-  share = column(share, x).astype(np.float32)
+  fraction = column(fraction, x).astype(np.float32)
   if norm == "l2":
-    return x + share * (x_adv - x)
-  radius = share * column(distance(x, x_adv, norm), x)
+    return x + fraction * (x_adv - x)
+  radius = fraction * column(distance(x, x_adv, norm), x)
   return np.clip(x_adv, x - radius, x + radius)
 
 

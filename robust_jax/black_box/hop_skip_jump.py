@@ -91,7 +91,7 @@ def _to_boundary(victim, point, active, norm, end):
     hit = victim.fooled(geometry.toward(x, far, middle, norm), active)
     low, high = np.where(hit, low, middle), np.where(hit, middle, high)
   result = point.copy()
-  # A share of one is the point itself, without the rounding of a way to it.
+  # A fraction of one is the point itself, without the rounding of a way to it.
   nearer = geometry.toward(x, far, high, norm)
   result[active] = np.where(geometry.column(high < 1, far), nearer, far)
   return result
@@ -116,10 +116,10 @@ def _normal(victim, point, active, count, radius, generators, norm):
     hits += hit.sum(axis=1)
   # The mean answer is taken off, as a baseline; with one answer only, the mean
   # of the noise is all there is.
-  share = geometry.column(hits / count, here)
-  sign = np.where(share == 1, 1.0, -1.0)
-  mixed = sums[0] - share * sums[1]
-  normal = np.where((share == 0) | (share == 1), sign * sums[1], mixed)
+  fraction = geometry.column(hits / count, here)
+  sign = np.where(fraction == 1, 1.0, -1.0)
+  mixed = sums[0] - fraction * sums[1]
+  normal = np.where((fraction == 0) | (fraction == 1), sign * sums[1], mixed)
   if norm == "linf":
     return np.sign(normal)
   length = np.linalg.norm(normal.reshape(len(here), -1), axis=1)

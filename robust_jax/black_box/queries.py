@@ -93,7 +93,7 @@ class Victim:
     checks.labels(self.labels, len(self.x), np.iinfo(np.int64).max)
     if np.any(np.asarray(max_queries) < 2):
       raise ValueError(
-        f"max_queries = {max_queries}: wanted 2 or more, one to look at the "
+        f"max_queries = {max_queries}: expected 2 or more, one to look at the "
         "original and one to check the result."
       )
     self._predict = predict
@@ -179,8 +179,8 @@ class Victim:
       return answer
     if answer.shape[1] <= self.labels.max():
       raise ValueError(
-        f"the victim answered {answer.shape[1]} scores per image: wanted more "
-        f"than {self.labels.max()}, the largest label."
+        f"the victim answered {answer.shape[1]} scores per image: expected "
+        f"more than {self.labels.max()}, the largest label."
       )
     return self._as_logits(answer)
 
@@ -222,18 +222,20 @@ class Victim:
 
 
 def _checked(answer, num_rows):
-  wanted = (
-    f"wanted integer labels [{num_rows}] or scores [{num_rows}, K] of two "
+  expected = (
+    f"expected integer labels [{num_rows}] or scores [{num_rows}, K] of two "
     "classes or more."
   )
   if not (hasattr(answer, "__array__") or isinstance(answer, list)):
-    raise ValueError(f"the victim answered a {type(answer).__name__}: {wanted}")
+    raise ValueError(
+      f"the victim answered a {type(answer).__name__}: {expected}"
+    )
   answer = np.array(answer)
   is_label = answer.ndim == 1 and np.issubdtype(answer.dtype, np.integer)
   is_score = answer.ndim == 2 and answer.shape[1] > 1
   if not (is_label or is_score) or len(answer) != num_rows:
     raise ValueError(
       f"the victim answered {answer.dtype} {answer.shape} to {num_rows} "
-      f"images: {wanted}"
+      f"images: {expected}"
     )
   return answer

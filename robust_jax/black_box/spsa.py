@@ -31,8 +31,8 @@ def spsa(
     max_queries: budget of each example, an int or `[B]`.
     targeted: labels are those that the adversary wants.
     num_pairs: differences per estimate.
-    probe: how far on each side to look: a share of eps per coordinate in Linf,
-      of eps in all in L2.
+    probe: how far on each side to look: a fraction of eps per coordinate in
+      Linf, of eps in all in L2.
     step_size: of Adam, in the same unit.
 
   Returns:
@@ -40,7 +40,7 @@ def spsa(
     scores. It raises ValueError as `Victim` does.
 
   Source: Uesato et al. 2018, "Adversarial Risk and the Dangers of Evaluating
-  Against Weak Attacks", maximising the margin. Deviations: where
+  Against Weak Attacks", maximizing the margin. Deviations: where
   no difference shows, as on the plateaus of trees, the step is random and the
   probe doubles, up to eps, so that the next estimate sees further; images are
   cut to the box; the point of largest margin is kept.

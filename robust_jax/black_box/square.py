@@ -17,7 +17,7 @@ def square(
   norm: geometry.Norm = "linf",
   max_queries: int | np.ndarray = 5000,
   targeted: bool = False,
-  first_share: float = 0.8,
+  first_fraction: float = 0.8,
 ) -> BlackBoxAttack:
   """Keeps a random window of change where it makes the margin no smaller.
 
@@ -29,7 +29,7 @@ def square(
     norm: "linf" or "l2".
     max_queries: budget of each example, an int or `[B]`.
     targeted: labels are those that the adversary wants.
-    first_share: of the image, that the first windows cover.
+    first_fraction: of the image, that the first windows cover.
 
   Returns:
     `(key, predict, x, labels) -> QueryResult` for images `[B, H, W, C]` and a
@@ -60,11 +60,13 @@ def square(
       active = np.flatnonzero((value <= 0) & (victim.left > 0))
       if not len(active):
         return victim.conclude(best)
-      share = window.share(iteration, first_share)
+      fraction = window.fraction(iteration, first_fraction)
       x_active, eps_active = victim.x[active], radius[active]
       change = np.stack(
         [
-          _propose(generators[i], best[i] - victim.x[i], radius[i], share, norm)
+          _propose(
+            generators[i], best[i] - victim.x[i], radius[i], fraction, norm
+          )
           if iteration > 0
           else radius[i] * _start(generators[i], victim.x[i].shape, norm)
           for i in active
@@ -95,11 +97,11 @@ def _start(generator, shape, norm):
   return start / np.linalg.norm(start)
 
 
-def _propose(generator, change, eps, share, norm):
+def _propose(generator, change, eps, fraction, norm):
   """The change with another window in it; not yet in the ball."""
   height, width, channels = change.shape
   smallest = 1 if norm == "linf" else 3
-  side = window.side(share, height, width, smallest)
+  side = window.side(fraction, height, width, smallest)
   here = _place(generator, change, side)
   proposal = change.copy()
   if norm == "linf":

@@ -43,7 +43,8 @@ def start_at(
     starts = np.asarray(starts, np.float32)
     if starts.shape != start.shape:
       raise ValueError(
-        f"starts of shape {starts.shape}: wanted {start.shape}, one per image."
+        f"starts of shape {starts.shape}: expected {start.shape}, one per "
+        "image."
       )
     found = _try(victim, starts[~found], everyone[~found], start, found)
   for _ in range(_MAX_DRAWS):

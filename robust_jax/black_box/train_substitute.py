@@ -12,8 +12,8 @@ import optax
 
 from robust_jax import checks, losses
 from robust_jax.black_box.queries import Predict, labels_of
-from robust_jax.models.inference import frozen
-from robust_jax.types import Key, LogitsFn
+from robust_jax.models.inference import inference_fn
+from robust_jax.types import Key, Model
 from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 
 
@@ -27,7 +27,7 @@ class Substitute(NamedTuple):
     queries: N.
   """
 
-  logits_fn: LogitsFn
+  logits_fn: Model
   x: np.ndarray
   labels: np.ndarray
   queries: int
@@ -47,7 +47,7 @@ def train_substitute(
 ) -> Callable[[Key, Predict, np.ndarray], Substitute]:
   """Asks for labels, trains on them, and makes new images to ask about.
 
-  Each round moves images that the victim has labelled along the sign of the
+  Each round moves images that the victim has labeled along the sign of the
   substitute's gradient for that label, to where its answer changes fastest.
 
   Args:
@@ -77,7 +77,7 @@ def train_substitute(
   """
   checks.at_least_one("period", period)
   checks.at_least_one("batch_size", batch_size)
-  optimiser = optax.adam(learning_rate)
+  optimizer = optax.adam(learning_rate)
   apply = canonicalize_on_cpu(lambda variables, x: model.apply(variables, x))
 
   @jax.jit
@@ -92,11 +92,11 @@ def train_substitute(
       grad = jax.grad(
         lambda v: losses.cross_entropy(apply(v, x[rows]), labels[rows]).mean()
       )(variables)
-      change, opt_state = optimiser.update(grad, opt_state)
+      change, opt_state = optimizer.update(grad, opt_state)
       return optax.apply_updates(variables, change), opt_state
 
     num_steps = num_epochs * count // batch_size + 1
-    start = (variables, optimiser.init(variables))
+    start = (variables, optimizer.init(variables))
     return jax.lax.fori_loop(0, num_steps, one_step, start)[0]
 
   @jax.jit
@@ -124,7 +124,9 @@ def train_substitute(
       images[old:new] = candidates[chosen]
       labels[old:new] = labels_of(predict, images[old:new])
       variables = fit(keys[i + 1], variables, images, labels, new)
-    return Substitute(frozen(model, variables), images, labels, len(images))
+    return Substitute(
+      inference_fn(model, variables), images, labels, len(images)
+    )
 
   return train
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from robust_jax import lookup
-from robust_jax.comparison.code_hash import code_digest
+from robust_jax.comparison.code_hash import code_hash
 from robust_jax.comparison.transformation import Family, Shapes, Transformation
-from robust_jax.statistics.outcomes import MINIMUM_FUNCTIONALITY, Condition
+from robust_jax.statistics.outcomes import INVARIANCE_TESTS, Condition
 
 _HOME = "comparison.families"
-_BASIC = "minimum_functionality"
+_BASIC = "invariance_tests"
 
 
 class Case(NamedTuple):
@@ -34,7 +34,7 @@ class Case(NamedTuple):
     return f"{c.family}/{c.transformation}/{self.level}"
 
 
-class Catalogue(NamedTuple):
+class Cases(NamedTuple):
   """What there is to be asked.
 
   Attributes:
@@ -48,11 +48,11 @@ class Catalogue(NamedTuple):
   version: str
 
 
-def catalogue(
+def build_cases(
   shapes: Shapes,
   families: Sequence[str] | None = None,
-) -> Catalogue:
-  """The cases of these families, those of minimum functionality always first.
+) -> Cases:
+  """The cases of these families, those of invariance tests always first.
 
   Args:
     shapes: of the images, (H, W, C) each.
@@ -67,8 +67,8 @@ def catalogue(
   given = families is not None
   names = [n for n in families or lookup.members(_HOME) if n != _BASIC]
   if len({_short(name) for name in names}) < len(names):
-    raise ValueError(f"families = {', '.join(names)}: wanted each once.")
-  found = {MINIMUM_FUNCTIONALITY: _family(_BASIC, shapes)}
+    raise ValueError(f"families = {', '.join(names)}: expected each once.")
+  found = {INVARIANCE_TESTS: _family(_BASIC, shapes)}
   for name in names:
     family = _family(name, shapes)
     if not given and not family.by_default:
@@ -81,7 +81,7 @@ def catalogue(
         f"{sorted(set(shapes))}: {family.about}"
       )
   if len(found) == 1:
-    raise ValueError("no families: wanted at least one, or no --families.")
+    raise ValueError("no families: expected at least one, or no --families.")
   cases = tuple(
     Case(
       Condition(family, transformation.name, float(level)),
@@ -96,7 +96,7 @@ def catalogue(
     )
   )
   about = {name: family.about for name, family in found.items()}
-  return Catalogue(cases, about, _version(names, shapes))
+  return Cases(cases, about, _version(names, shapes))
 
 
 def _short(name) -> str:
@@ -115,7 +115,7 @@ def _version(names, shapes) -> str:
     for name in lookup.members(_HOME)
     if name in names or _family(name, shapes).by_default
   ]
-  return code_digest(
+  return code_hash(
     "robust_jax.comparison.transformation",
     "robust_jax.corruptions",
     *(f"robust_jax.{_HOME}.{name}" for name in families),

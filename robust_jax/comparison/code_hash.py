@@ -15,7 +15,7 @@ _INSTALLED = tuple(
 )
 
 
-def code_digest(*modules: str) -> str:
+def code_hash(*modules: str) -> str:
   """16 hexadecimal digits of the code of modules, and of what they import.
 
   Followed are imports of this project and of what lies beside it; installed

@@ -15,7 +15,7 @@ from robust_jax.data.readers.image_reader import (
   Problem,
   Sample,
 )
-from robust_jax.data.readers.validate_dataset import survey
+from robust_jax.data.readers.validate_dataset import validate_dataset
 
 # Of 8-bit pixels in a batch; changing images takes some twenty times as much.
 _BYTES = 2**24
@@ -44,7 +44,7 @@ class Group:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class HeldImages:
+class LoadedImages:
   """N images that can be used, and those that cannot.
 
   Attributes:
@@ -53,9 +53,9 @@ class HeldImages:
     labels: int `[N]`; None if no image has one.
     groups: the images, by shape.
     problems: of images that were drawn and are left out.
-    left_out: what lies beside the images of the data set and is none.
+    left_out: what lies beside the images of the dataset and is none.
     changes: images that are not used as they are stored.
-    available: how many the data set has, before any were drawn.
+    available: how many the dataset has, before any were drawn.
     digest: of ids, labels and every pixel.
   """
 
@@ -108,10 +108,10 @@ def counts(kinds: Iterable[str]) -> dict[str, int]:
   return dict(collections.Counter(kinds).most_common())
 
 
-def held_images(
+def load_images(
   dataset: ImageReader, num_examples: int | None = None, seed: int = 0
-) -> HeldImages:
-  """Reads a data set, or some of it, once.
+) -> LoadedImages:
+  """Reads a dataset, or some of it, once.
 
   Args:
     dataset: anything with `class_names`, `__len__` and `get`.
@@ -124,10 +124,10 @@ def held_images(
   """
   available = len(dataset)
   if num_examples is not None and num_examples < 1:
-    raise ValueError(f"num_examples = {num_examples}: wanted 1 or more.")
+    raise ValueError(f"num_examples = {num_examples}: expected 1 or more.")
   order = np.random.default_rng(seed).permutation(available)[:num_examples]
   drawn = _Drawn(dataset, np.sort(order))
-  found = survey(drawn)
+  found = validate_dataset(drawn)
   images = [drawn.images.pop(i) for i in found.indices]
   drawn.images.clear()
   digest = hashlib.sha256(repr((found.ids, dataset.class_names)).encode())
@@ -135,7 +135,7 @@ def held_images(
   for image in images:
     digest.update(repr(image.shape).encode() + np.ascontiguousarray(image).data)
   numbers = np.array([image_number(name) for name in found.ids], np.uint32)
-  return HeldImages(
+  return LoadedImages(
     class_names=tuple(dataset.class_names),
     ids=found.ids,
     labels=found.labels,
@@ -151,7 +151,7 @@ def held_images(
 
 
 class _Drawn:
-  """Some examples of a data set, whose images are kept as they are read."""
+  """Some examples of a dataset, whose images are kept as they are read."""
 
   def __init__(self, dataset, indices):
     self.class_names, self.indices = dataset.class_names, indices
@@ -163,7 +163,7 @@ class _Drawn:
 
   def get(self, index: int) -> Sample:
     sample = self._dataset.get(int(self.indices[index]))
-    # A copy, as a data set may read all its images into the same array.
+    # A copy, as a dataset may read all its images into the same array.
     self.images[index] = np.array(sample[1])
     return sample
 

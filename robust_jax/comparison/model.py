@@ -7,14 +7,14 @@ from typing import Literal
 import numpy as np
 
 from robust_jax.comparison.predictors.read_outputs import Kind
-from robust_jax.types import LogitsFn
+from robust_jax.types import Model
 
 CLEAN = "clean"
 """The name of the case without a transformation."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Entrant:
+class ComparedModel:
   """Something that answers.
 
   Attributes:
@@ -39,7 +39,7 @@ class Entrant:
   kind: Literal["run", "function", "service", "stored answers"]
   identity: str
   answer: Callable[[str, Sequence[str], Sequence[np.ndarray]], np.ndarray]
-  logits_fn: LogitsFn | None = None
+  logits_fn: Model | None = None
   parameters: int | None = None
   declared: Kind | None = None
   batch_size: int | None = None

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from robust_jax.comparison.load_images import HeldImages
-from robust_jax.comparison.model import CLEAN, Entrant
-from robust_jax.comparison.prediction_store import Answers
-from robust_jax.comparison.predictors.predict import ask
-from robust_jax.comparison.predictors.read_outputs import read_answers
-from robust_jax.comparison.predictors.retry import NoAnswer
+from robust_jax.comparison.load_images import LoadedImages
+from robust_jax.comparison.model import CLEAN, ComparedModel
+from robust_jax.comparison.prediction_store import PredictionStore
+from robust_jax.comparison.predictors.predict import predict_batches
+from robust_jax.comparison.predictors.read_outputs import read_outputs
+from robust_jax.comparison.predictors.retry import NoResponse
 
 
 class ModelFailed(ValueError):
@@ -24,17 +24,17 @@ class ModelFailed(ValueError):
     self.name = name
 
 
-def ask_entrant(
-  entrant: Entrant,
+def ask_model(
+  model: ComparedModel,
   case: str,
-  images: HeldImages,
+  images: LoadedImages,
   rows: Sequence[int],
   pixels: np.ndarray,
 ) -> np.ndarray:
   """Answers to a batch: float `[B, K]` or integers `[B]`.
 
   Args:
-    entrant: the model.
+    model: the model.
     case: its name.
     images: those that are compared.
     rows: `[B]`, which of them the batch is of.
@@ -45,27 +45,27 @@ def ask_entrant(
   """
   ids = [images.ids[row] for row in rows]
   try:
-    return ask(
-      lambda batch: entrant.answer(case, ids, batch),
+    return predict_batches(
+      lambda batch: model.answer(case, ids, batch),
       list(pixels),
       len(images.class_names),
-      batch_size=entrant.batch_size or len(rows),
-      retries=entrant.retries,
+      batch_size=model.batch_size or len(rows),
+      retries=model.retries,
     )
   except Exception as error:  # whatever the user's code may raise
-    said = isinstance(error, ValueError | NoAnswer)
+    said = isinstance(error, ValueError | NoResponse)
     kind = "" if said else f"{type(error).__name__}: "
     raise ModelFailed(
-      entrant.name,
-      f"model '{entrant.name}' failed on images of shape "
+      model.name,
+      f"model '{model.name}' failed on images of shape "
       f"{list(pixels.shape[1:])} ({case}): {kind}{error}",
     ) from error
 
 
 def in_batches(
-  lacking: Sequence[Answers],
+  missing: Sequence[PredictionStore],
   case: str,
-  batches: Iterable[tuple[int, Callable[[Answers, int], np.ndarray]]],
+  batches: Iterable[tuple[int, Callable[[PredictionStore, int], np.ndarray]]],
   interrupted: Callable[[], bool],
 ) -> list[np.ndarray] | None:
   """Answers of some models to a case, from where it was interrupted.
@@ -73,7 +73,7 @@ def in_batches(
   However it ends, what was answered is kept batch by batch.
 
   Args:
-    lacking: of the models.
+    missing: of the models.
     case: its name.
     batches: for each, how many images it has, and what asks a model about those
       after the first few, which it has answered.
@@ -86,16 +86,16 @@ def in_batches(
   Raises:
     ModelFailed: one does, or answers in two ways.
   """
-  parts = [one.unfinished(case) for one in lacking]
+  parts = [one.partial(case) for one in missing]
   start = 0
   try:
     for size, ask_about in batches:
       if interrupted():
         break
-      for one, part in zip(lacking, parts, strict=True):
+      for one, part in zip(missing, parts, strict=True):
         known = max(0, part.count - start)
         if known < size:
-          _put(one.entrant.name, part, ask_about(one, known))
+          _put(one.model.name, part, ask_about(one, known))
       start += size
     else:
       return [part.answers() for part in parts]
@@ -119,10 +119,10 @@ def _save(parts):
     part.save()
 
 
-def ask_classes(
-  kept: Answers,
+def predict_classes(
+  kept: PredictionStore,
   case: str,
-  images: HeldImages,
+  images: LoadedImages,
   rows: Sequence[int],
   pixels: np.ndarray,
 ) -> np.ndarray:
@@ -132,18 +132,18 @@ def ask_classes(
 
   Args:
     kept: of the model.
-    case: as `ask_entrant`; images too.
+    case: as `ask_model`; images too.
     images: those that are compared.
     rows: `[B]`, which of them the pixels are of.
     pixels: uint8 `[B, H, W, C]`.
 
   Raises:
-    ModelFailed: as `ask_entrant`, or classes instead of scores.
+    ModelFailed: as `ask_model`, or classes instead of scores.
   """
   num_classes, kind = len(images.class_names), kept.read(CLEAN).kind
-  answers = ask_entrant(kept.entrant, case, images, rows, pixels)
+  answers = ask_model(kept.model, case, images, rows, pixels)
   try:
-    return read_answers(answers, num_classes, kind).classes
+    return read_outputs(answers, num_classes, kind).classes
   except ValueError as error:
-    name = kept.entrant.name
+    name = kept.model.name
     raise ModelFailed(name, f"model '{name}' ({case}): {error}") from error

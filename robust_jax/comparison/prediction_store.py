@@ -12,13 +12,13 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from robust_jax.comparison._unfinished import Unfinished
-from robust_jax.comparison.code_hash import code_digest
-from robust_jax.comparison.load_images import HeldImages
-from robust_jax.comparison.model import CLEAN, Entrant
-from robust_jax.comparison.predictors.read_outputs import Kind, read_answers
+from robust_jax.comparison._partial import PartialPredictions
+from robust_jax.comparison.code_hash import code_hash
+from robust_jax.comparison.load_images import LoadedImages
+from robust_jax.comparison.model import CLEAN, ComparedModel
+from robust_jax.comparison.predictors.read_outputs import Kind, read_outputs
 from robust_jax.data.readers.load_npz import load_npz
-from robust_jax.files import whole_file
+from robust_jax.files import atomic_write
 
 # Packages and settings of jax on which answers and changed images depend.
 _PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "pillow")
@@ -30,7 +30,7 @@ _SETTINGS = (
 )
 
 
-class Read(NamedTuple):
+class CasePredictions(NamedTuple):
   """One model's answers in one case.
 
   Attributes:
@@ -39,7 +39,7 @@ class Read(NamedTuple):
       model gives classes alone, or no answer.
     kind: what the model returns.
     probabilities: `[N, K]` of the clean case, else empty.
-    unknown: classes that were answered and are none, see `read_answers`.
+    unknown: classes that were answered and are none, see `read_outputs`.
   """
 
   classes: np.ndarray
@@ -54,7 +54,7 @@ class Read(NamedTuple):
     return int((self.classes < 0).sum())
 
 
-class Answers:
+class PredictionStore:
   """One model's answers, a file for each case in a folder of their own.
 
   The folder's name holds a digest of all that its answers depend on: the model,
@@ -64,7 +64,7 @@ class Answers:
 
   Args:
     path: of the comparison.
-    entrant: the model.
+    model: the model.
     images: the images.
     seed: of all randomness.
     version: of the transformations, such as a digest of their code.
@@ -72,7 +72,7 @@ class Answers:
       returns logits, probabilities or classes.
 
   Attributes:
-    entrant: the model.
+    model: the model.
     seconds: that an image took, for each batch asked about by this process. It
       is not kept: files hold what depends on nothing but model and images.
   """
@@ -80,16 +80,16 @@ class Answers:
   def __init__(
     self,
     path: pathlib.Path,
-    entrant: Entrant,
-    images: HeldImages,
+    model: ComparedModel,
+    images: LoadedImages,
     seed: int,
     version: str,
-    like: "Answers | None" = None,
+    like: "PredictionStore | None" = None,
   ):
     parts = (
-      entrant.kind,
-      entrant.identity,
-      entrant.declared,
+      model.kind,
+      model.identity,
+      model.declared,
       images.digest,
       seed,
       version,
@@ -97,14 +97,16 @@ class Answers:
       _version(),
     )
     digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
-    self.entrant = entrant
+    self.model = model
     self.seconds: list[float] = []
     self._like = like
     self._num_classes = len(images.class_names)
-    self._folder = path / "answers" / f"{_plain(entrant.name)}-{digest}"
-    self._reads: dict[str, Read] = {}  # or files are read again and again
+    self._folder = path / "answers" / f"{_plain(model.name)}-{digest}"
+    self._reads: dict[
+      str, CasePredictions
+    ] = {}  # or files are read again and again
 
-  def read(self, case: str) -> Read | None:
+  def read(self, case: str) -> CasePredictions | None:
     """None if it is not there, whole."""
     # What is not there cannot be read either; nor what a newer version keeps.
     with contextlib.suppress(ValueError, KeyError):
@@ -113,7 +115,7 @@ class Answers:
       return self._if_alike(self._reads[case])
     return None
 
-  def _if_alike(self, read: Read) -> Read | None:
+  def _if_alike(self, read: CasePredictions) -> CasePredictions | None:
     """None where it was read as another kind than `like`'s answers are now."""
     clean = None if self._like is None else self._like.read(CLEAN)
     return read if clean is None or clean.kind == read.kind else None
@@ -128,8 +130,8 @@ class Answers:
     """
     known = self if self._like is None else self._like
     clean = None if known is self and case == CLEAN else known.read(CLEAN)
-    kind = self.entrant.declared if clean is None else clean.kind
-    found = read_answers(answers, self._num_classes, kind)
+    kind = self.model.declared if clean is None else clean.kind
+    found = read_outputs(answers, self._num_classes, kind)
     confidences = np.full(len(answers), np.nan, np.float32)
     probabilities = np.zeros((0, self._num_classes), np.float32)
     if found.probabilities is not None:
@@ -139,7 +141,7 @@ class Answers:
       if case == CLEAN:
         probabilities = found.probabilities.astype(np.float32)
     read = (found.classes, confidences, found.kind, probabilities)
-    self._save(case, Read(*read, found.unknown))
+    self._save(case, CasePredictions(*read, found.unknown))
 
   def write_classes(self, case: str, classes: np.ndarray) -> None:
     """Keeps classes `[M]` that are known already, -1 where there is none.
@@ -148,20 +150,20 @@ class Answers:
     """
     unknown = np.full(len(classes), np.nan, np.float32)
     nothing = np.zeros((0, self._num_classes), np.float32)
-    self._save(case, Read(classes, unknown, "classes", nothing))
+    self._save(case, CasePredictions(classes, unknown, "classes", nothing))
 
-  def unfinished(self, case: str) -> Unfinished:
+  def partial(self, case: str) -> PartialPredictions:
     """What is answered of a case that `read` does not know yet."""
-    return Unfinished(self._file(case))
+    return PartialPredictions(self._file(case))
 
   def forget(self) -> None:
     """Drops all that is kept."""
     shutil.rmtree(self._folder, ignore_errors=True)
     self._reads.clear()
 
-  def _save(self, case: str, read: Read) -> None:
+  def _save(self, case: str, read: CasePredictions) -> None:
     self._folder.mkdir(parents=True, exist_ok=True)
-    with whole_file(self._file(case)) as new:
+    with atomic_write(self._file(case)) as new:
       np.savez_compressed(
         new,
         classes=read.classes.astype(np.int32),
@@ -187,19 +189,26 @@ def _surroundings() -> str:
 @functools.cache
 def _version() -> str:
   """Of the code that asks, and reads what is answered."""
-  adapters = ("ask", "by_shape", "http_predictor", "jax_predictor")
-  return code_digest(
-    "robust_jax.comparison.predictors.read_outputs",
-    *(f"robust_jax.adapters.{name}" for name in adapters),
+  modules = (
+    "read_outputs",
+    "predict",
+    "by_shape",
+    "http_predictor",
+    "jax_predictor",
+  )
+  return code_hash(
+    *(f"robust_jax.comparison.predictors.{name}" for name in modules)
   )
 
 
-def _read(path: pathlib.Path) -> Read:
+def _read(path: pathlib.Path) -> CasePredictions:
   arrays = load_npz(path)
   parts = (arrays[n] for n in ("classes", "confidences", "probabilities"))
   classes, confidences, probabilities = parts
   unknown = tuple(arrays["unknown"].tolist())
-  return Read(classes, confidences, str(arrays["kind"]), probabilities, unknown)
+  return CasePredictions(
+    classes, confidences, str(arrays["kind"]), probabilities, unknown
+  )
 
 
 def _plain(name: str) -> str:

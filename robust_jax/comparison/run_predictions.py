@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from robust_jax.comparison.cases import Case
-from robust_jax.comparison.load_images import Group, HeldImages
-from robust_jax.comparison.model import CLEAN, Entrant
+from robust_jax.comparison.load_images import Group, LoadedImages
+from robust_jax.comparison.model import CLEAN, ComparedModel
 from robust_jax.comparison.predict_with_model import (
   ModelFailed,
-  ask_entrant,
+  ask_model,
   in_batches,
 )
-from robust_jax.comparison.prediction_store import Answers
-from robust_jax.comparison.predictors.read_outputs import read_answers
+from robust_jax.comparison.prediction_store import PredictionStore
+from robust_jax.comparison.predictors.read_outputs import read_outputs
 from robust_jax.comparison.transformation import transformed
 
 # Images that a model is asked about again, to see that it is still the same.
@@ -24,9 +24,9 @@ _ASKED_AGAIN = 64
 _SAME = 1e-3
 
 
-def collect(
-  kept: Sequence[Answers],
-  images: HeldImages,
+def run_predictions(
+  kept: Sequence[PredictionStore],
+  images: LoadedImages,
   cases: Sequence[Case],
   seed: int,
   on_case: Callable[[int], None],
@@ -54,9 +54,9 @@ def collect(
   """
   for done, case in enumerate((None, *cases), 1):
     name = CLEAN if case is None else case.name
-    lacking = [one for one in kept if one.read(name) is None]
-    if lacking and not _collect_case(
-      lacking, name, images, case, seed, interrupted
+    missing = [one for one in kept if one.read(name) is None]
+    if missing and not _collect_case(
+      missing, name, images, case, seed, interrupted
     ):
       return False
     on_case(done)
@@ -64,12 +64,12 @@ def collect(
 
 
 def view(
-  images: HeldImages,
+  images: LoadedImages,
   group: Group,
   part: slice,
   case: Case | None,
   seed: int,
-  entrant: Entrant,
+  model: ComparedModel,
 ) -> np.ndarray:
   """Images of a group, uint8 `[B, H, W, C]`, as a model sees them in a case.
 
@@ -79,7 +79,7 @@ def view(
     part: a batch of it, or less.
     case: None is clean.
     seed: of the transformations.
-    entrant: the model, for changes against it; all see the same otherwise.
+    model: the model, for changes against it; all see the same otherwise.
   """
   pixels = group.pixels[part]
   if case is None:
@@ -92,16 +92,19 @@ def view(
     seed,
     group.batch_size,
     images.labels[group.rows[part]] if case.transformation.of_model else None,
-    entrant.logits_fn,
+    model.logits_fn,
   )
 
 
 def changed(
-  kept: Answers, images: HeldImages, cases: Sequence[Case] = (), seed: int = 0
+  kept: PredictionStore,
+  images: LoadedImages,
+  cases: Sequence[Case] = (),
+  seed: int = 0,
 ) -> bool:
   """Whether a model answers otherwise than it is kept to have.
 
-  Who loads weights from a file cannot be recognised by its code alone. It is
+  Who loads weights from a file cannot be recognized by its code alone. It is
   asked about clean images, and about those of the case that it is hurt by most,
   where other weights show first.
 
@@ -121,12 +124,12 @@ def changed(
 
 def _began_otherwise(kept, images) -> bool:
   """Of clean images that were interrupted."""
-  began, group = kept.unfinished(CLEAN), images.groups[0]
+  began, group = kept.partial(CLEAN), images.groups[0]
   part = slice(0, min(began.count, _ASKED_AGAIN, group.batch_size))
   rows, pixels = group.rows[part], group.pixels[part]
   if not len(rows):
     return False
-  answers = ask_entrant(kept.entrant, CLEAN, images, rows, pixels)
+  answers = ask_model(kept.model, CLEAN, images, rows, pixels)
   before = began.answers()[part]
   return answers.shape != before.shape or not np.allclose(
     answers, before, rtol=_SAME, atol=_SAME, equal_nan=True
@@ -146,12 +149,12 @@ def _differs(kept, images, case, seed) -> bool:
   before, group = kept.read(name), images.groups[0]
   part = slice(0, min(_ASKED_AGAIN, group.batch_size))
   rows = group.rows[part]
-  pixels = view(images, group, part, case, seed, kept.entrant)
-  answers = ask_entrant(kept.entrant, name, images, rows, pixels)
+  pixels = view(images, group, part, case, seed, kept.model)
+  answers = ask_model(kept.model, name, images, rows, pixels)
   if (answers.ndim == 1) != (before.kind == "classes"):
     return True
   try:
-    now = read_answers(answers, len(images.class_names), before.kind)
+    now = read_outputs(answers, len(images.class_names), before.kind)
   except ValueError:  # scores that were probabilities before
     return True
   if now.probabilities is None:
@@ -164,18 +167,18 @@ def _differs(kept, images, case, seed) -> bool:
   return bool(np.abs(sure - was).max() > _SAME)
 
 
-def _collect_case(lacking, name, images, case, seed, interrupted):
+def _collect_case(missing, name, images, case, seed, interrupted):
   batches = _batches(name, images, case, seed)
-  found = in_batches(lacking, name, batches, interrupted)
+  found = in_batches(missing, name, batches, interrupted)
   if found is None:
     return False
   order = np.concatenate([group.rows for group in images.groups])
-  for one, answers in zip(lacking, found, strict=True):
+  for one, answers in zip(missing, found, strict=True):
     try:
       one.write(name, answers[np.argsort(order)])
     except ValueError as error:
-      one.unfinished(name).drop()
-      model = one.entrant.name
+      one.partial(name).drop()
+      model = one.model.name
       raise ModelFailed(model, f"model '{model}' ({name}): {error}") from error
   return True
 
@@ -196,17 +199,17 @@ def _once(seen):
   """What the first model sees, for all of them."""
   found = []
 
-  def same(entrant):
+  def same(model):
     if not found:
-      found.append(seen(entrant))
+      found.append(seen(model))
     return found[0]
 
   return same
 
 
 def _ask(name, images, rows, seen, one, known):
-  pixels = seen(one.entrant)[known:]
+  pixels = seen(one.model)[known:]
   started = time.perf_counter()
-  answers = ask_entrant(one.entrant, name, images, rows[known:], pixels)
+  answers = ask_model(one.model, name, images, rows[known:], pixels)
   one.seconds.append((time.perf_counter() - started) / len(pixels))
   return answers

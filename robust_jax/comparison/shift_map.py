@@ -5,8 +5,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from robust_jax import checks
-from robust_jax.comparison.predictors.predict import Predict, ask
-from robust_jax.comparison.predictors.read_outputs import read_answers
+from robust_jax.comparison.predictors.predict import Predict, predict_batches
+from robust_jax.comparison.predictors.read_outputs import read_outputs
 
 _MODES = {"zero": "constant", "edge": "edge", "wrap": "wrap"}
 _FLIPS = {
@@ -21,8 +21,9 @@ class ShiftMap(NamedTuple):
   """S = 2 reach + 1 shifts along each axis; the middle one is none.
 
   Attributes:
-    changed: `[S, S]`, the share of images whose answer is another than to the
-      original, by shift down and shift to the right, both from -reach to reach.
+    changed: `[S, S]`, the fraction of images whose answer is another than to
+      the original, by shift down and shift to the right, both from -reach to
+      reach.
     answers: int `[N, S, S]`, the classes answered, -1 for none. As `[N, S * S]`
       they are what `statistics.shift_consistency` takes.
     original: int `[N]`, those to the images as they are.
@@ -63,15 +64,17 @@ def shift_map(
   checks.non_negative("reach", reach)
   if images.dtype != np.uint8 or images.ndim != 4 or len(images) == 0:
     raise ValueError(
-      f"images are {images.dtype} of shape {images.shape}: wanted at least one "
-      "in uint8 [N, H, W, C]."
+      f"images are {images.dtype} of shape {images.shape}: expected at least "
+      "one in uint8 [N, H, W, C]."
     )
   for name, value, known in (
     ("flip", flip, _FLIPS),
     ("border", border, _MODES),
   ):
     if value not in known:
-      raise ValueError(f"{name} = '{value}': wanted one of {', '.join(known)}.")
+      raise ValueError(
+        f"{name} = '{value}': expected one of {', '.join(known)}."
+      )
   original = _classes(predict, images, num_classes)
   height, width = images.shape[1:3]
   around = ((0, 0), (reach, reach), (reach, reach), (0, 0))
@@ -89,4 +92,6 @@ def shift_map(
 
 
 def _classes(predict, images, num_classes):
-  return read_answers(ask(predict, images, num_classes), num_classes).classes
+  return read_outputs(
+    predict_batches(predict, images, num_classes), num_classes
+  ).classes

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from robust_jax.corruptions.random import image_keys
-from robust_jax.types import LogitsFn
+from robust_jax.types import Model
 
 Change = Callable[..., Any]
 """On devices `(keys [B], x [B, H, W, C] in [0, 1], level) -> x'` like x, in
@@ -49,7 +49,7 @@ class Transformation:
     if len(self.levels) != len(self.labels) or not self.levels:
       raise ValueError(
         f"'{self.name}' has {len(self.levels)} levels and {len(self.labels)} "
-        "labels: wanted one label for each of one level or more."
+        "labels: expected one label for each of one level or more."
       )
 
 
@@ -80,7 +80,7 @@ def transformed(
   seed: int,
   batch_size: int,
   labels: np.ndarray | None = None,
-  logits_fn: LogitsFn | None = None,
+  logits_fn: Model | None = None,
 ) -> np.ndarray:
   """uint8 `[B, H, W, C]`, a function of (seed, number, name, level) alone.
 
@@ -91,7 +91,7 @@ def transformed(
     level: one of `transformation.levels`.
     seed: of the whole evaluation.
     batch_size: what the batch is filled up to, so that batches of all sizes
-      share one program, and all levels too.
+      fraction one program, and all levels too.
     labels: int `[B]`, for a change against a model.
     logits_fn: that model.
 
@@ -123,7 +123,7 @@ def transformed(
   if result.shape != images.shape or result.dtype != np.uint8:
     raise ValueError(
       f"'{transformation.name}' made {result.dtype} {result.shape} of uint8 "
-      f"{images.shape}: wanted images of the same kind."
+      f"{images.shape}: expected images of the same kind."
     )
   return result
 

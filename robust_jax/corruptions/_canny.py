@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from robust_jax.corruptions._matrices import Border
-from robust_jax.corruptions.windows import neighbours
+from robust_jax.corruptions.windows import neighbors
 from robust_jax.types import Array
 
 _TANGENT = 13573  # of 22.5 degrees, times 2^15
@@ -15,7 +15,7 @@ _TANGENT = 13573  # of 22.5 degrees, times 2^15
 
 def sobel(planes: Array, border: Border) -> tuple[Array, Array]:
   """Derivatives down and to the right of planes `[B, H, W]`, times 8."""
-  near = neighbours(planes, border)
+  near = neighbors(planes, border)
   down = near(1, -1) + 2 * near(1, 0) + near(1, 1)
   up = near(-1, -1) + 2 * near(-1, 0) + near(-1, 1)
   right = near(-1, 1) + 2 * near(0, 1) + near(1, 1)
@@ -37,7 +37,7 @@ def edges(thin: Array, strong: Array) -> Array:
   """
 
   def grown(found):
-    around = neighbours(found, "constant")
+    around = neighbors(found, "constant")
     places = itertools.product((-1, 0, 1), repeat=2)
     return functools.reduce(jnp.logical_or, (around(*p) for p in places)) & thin
 
@@ -60,7 +60,7 @@ def as_steep_as_beside(down: Array, right: Array, steepness: Array) -> Array:
     right: likewise.
     steepness: length of the gradient, by any norm.
   """
-  near = neighbours(steepness, "constant")
+  near = neighbors(steepness, "constant")
   steep, same = jnp.abs(down) > jnp.abs(right), down * right >= 0
   larger = jnp.maximum(jnp.abs(down), jnp.abs(right))
   smaller = jnp.minimum(jnp.abs(down), jnp.abs(right))
@@ -90,7 +90,7 @@ def steeper_than_beside(down: Array, right: Array) -> Array:
   """
   down, right = down.astype(jnp.int32), right.astype(jnp.int32)
   steepness = jnp.abs(down) + jnp.abs(right)
-  near = neighbours(steepness, "constant")
+  near = neighbors(steepness, "constant")
   y, low = jnp.abs(down) << 15, jnp.abs(right) * _TANGENT
   high = low + (jnp.abs(right) << 16)  # the tangent of 67.5 degrees is 2 more
   across = (steepness > near(0, -1)) & (steepness >= near(0, 1))

@@ -45,5 +45,5 @@ def _split(places: Array, n: int) -> tuple[Array, Array]:
   return before, places - before
 
 
-def _between(a: Array, b: Array, share: Array) -> Array:
-  return a + share * (b - a)
+def _between(a: Array, b: Array, fraction: Array) -> Array:
+  return a + fraction * (b - a)

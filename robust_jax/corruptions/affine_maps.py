@@ -9,12 +9,12 @@ from robust_jax.corruptions import random
 from robust_jax.types import Array, Key
 
 
-def about_centre(
+def about_center(
   x: Array, matrices: Array, shift: Array | float = 0.0
 ) -> Array:
   """Each pixel of the result is read at its offset, times a matrix, plus shift.
 
-  Offsets are (to the right, down) from the centre. Bilinear; outside is 0.
+  Offsets are (to the right, down) from the center. Bilinear; outside is 0.
 
   Args:
     x: `[B, H, W, C]`.

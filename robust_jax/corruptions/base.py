@@ -15,7 +15,7 @@ Corruption = Callable[..., Array]
 """(keys `[B]`, x `[B, H, W, C]` in [0, 1], severity) -> x' like x."""
 
 SEVERITIES = range(1, 6)
-# A grey level of float32 may come out a little low, and `floor` would take a
+# A gray level of float32 may come out a little low, and `floor` would take a
 # whole level off it.
 _ROUNDING = 1e-3
 
@@ -24,7 +24,7 @@ def corruption(change: Callable[..., Array]) -> Corruption:
   """Makes a corruption of `change`, which sees float32 and may leave [0, 1].
 
   The result takes `(keys, x, severity, *, size=None)`: one typed key per image,
-  as `random.image_keys` makes them; images `[B, H, W, C]` in [0, 1], grey (C =
+  as `random.image_keys` makes them; images `[B, H, W, C]` in [0, 1], gray (C =
   1) or RGB (C = 3); a whole number from 1 to 5, maybe traced, so that one
   program serves all severities; and the image size whose constants are taken,
   where it is not the nearest (`constants.rows`).
@@ -56,26 +56,26 @@ def eight_bits(x: Array) -> Array:
 
 
 def levels(x: Array) -> Array:
-  """The grey levels 0, ..., 255 of `eight_bits`, as floats."""
+  """The gray levels 0, ..., 255 of `eight_bits`, as floats."""
   return jnp.floor(jnp.clip(x, 0.0, 1.0) * 255 + _ROUNDING)
 
 
 def check_images(keys: Key, x: Array) -> None:
-  """x is grey or RGB in [0, 1], and keys are one for each image.
+  """x is gray or RGB in [0, 1], and keys are one for each image.
 
   Raises:
     ValueError: they are not.
   """
   if x.ndim != 4 or x.shape[-1] not in (1, 3):
     raise ValueError(
-      f"images of shape {x.shape}: wanted [B, H, W, 3] in RGB or "
-      "[B, H, W, 1] in grey."
+      f"images of shape {x.shape}: expected [B, H, W, 3] in RGB or "
+      "[B, H, W, 1] in gray."
     )
   checks.images(x)
   is_key = jnp.issubdtype(keys.dtype, jax.dtypes.prng_key)
   if not is_key or keys.shape != x.shape[:1]:
     raise ValueError(
-      f"keys {keys.dtype}{list(keys.shape)} for {x.shape[0]} images: wanted "
+      f"keys {keys.dtype}{list(keys.shape)} for {x.shape[0]} images: expected "
       "one typed key per image; random.image_keys makes them of image ids."
     )
 
@@ -85,5 +85,5 @@ def _check_severity(severity: int | Array) -> None:
     return
   if np.ndim(severity) or severity not in SEVERITIES:
     raise ValueError(
-      f"severity = {severity}: wanted one whole number from 1 to 5."
+      f"severity = {severity}: expected one whole number from 1 to 5."
     )

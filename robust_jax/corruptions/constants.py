@@ -32,7 +32,7 @@ def rows(tables: Tables, x: Array, size: int | None = None) -> np.ndarray:
   """
   if size is not None and size not in tables:
     raise ValueError(
-      f"size = {size}: wanted one of {sorted(tables)}, whose constants are "
+      f"size = {size}: expected one of {sorted(tables)}, whose constants are "
       "known, or None for the nearest to the image's."
     )
   if size is None:

@@ -53,8 +53,8 @@ def saturate(
 
   Arguments and result as `base.corruption` says; nothing is random. At a
   fixed hue and value, what a channel lacks to the value is proportional to the
-  saturation. Grey pixels are red of saturation 0, and turn reddish where
-  saturation is added; grey images are left as they are. One of the four extra
+  saturation. Gray pixels are red of saturation 0, and turn reddish where
+  saturation is added; gray images are left as they are. One of the four extra
   corruptions of ImageNet-C.
 
   Source: Hendrycks and Dietterich 2019.
@@ -66,12 +66,12 @@ def saturate(
   value = x.max(axis=-1, keepdims=True)
   lack = value - x
   depth = lack.max(axis=-1, keepdims=True)
-  grey = depth == 0
+  gray = depth == 0
   saturation = depth / jnp.where(value == 0, 1, value)
-  wanted = jnp.clip(factor * saturation + addend, 0.0, 1.0)
-  # What each channel lacks at full saturation, a share of the value.
-  shape = jnp.where(grey, 1 - _RED, lack / jnp.where(grey, 1, depth))
-  return value * (1 - wanted * shape)
+  expected = jnp.clip(factor * saturation + addend, 0.0, 1.0)
+  # What each channel lacks at full saturation, a fraction of the value.
+  shape = jnp.where(gray, 1 - _RED, lack / jnp.where(gray, 1, depth))
+  return value * (1 - expected * shape)
 
 
 # Displacement, its smoothness and the jitter of three points, in units of the
@@ -140,9 +140,9 @@ def draw_elastic_transform(keys: Key, x: Array) -> tuple[Array, Array]:
 def _affine_places(x: Array, moved: Array) -> tuple[Array, Array]:
   """Rows and columns `[B, H, W]` that the map takes to each pixel."""
   height, width = x.shape[1:3]
-  centre = np.array([width // 2, height // 2], np.float32)
+  center = np.array([width // 2, height // 2], np.float32)
   side = max(min(height, width) // 3, 1)
-  points = centre + side * np.array([[1, 1], [1, -1], [-1, -1]], np.float32)
+  points = center + side * np.array([[1, 1], [1, -1], [-1, -1]], np.float32)
   now = points + moved
   # Edges of the triangle as columns: before = linear @ after.
   before = np.stack([points[0] - points[1], points[2] - points[1]], axis=1)
@@ -176,7 +176,7 @@ _SHARE = {
 def pixelate(
   keys: Key, x: Array, severity: int | Array, *, size: int | None = None
 ) -> Array:
-  """Reduced to a share of its height and width, and enlarged again.
+  """Reduced to a fraction of its height and width, and enlarged again.
 
   A pixel of the small image is the mean of those that it covers, rounded along
   rows and then along columns, as Pillow's box filter does. Arguments and result
@@ -185,10 +185,10 @@ def pixelate(
   Source: Hendrycks and Dietterich 2019.
   """
   del keys
-  shares = constants.rows(_SHARE, x, size)
+  fractions = constants.rows(_SHARE, x, size)
   across, down = (
     [constants.pick(np.stack(table), severity) for table in tables]
-    for tables in (_boxes(n, shares) for n in (x.shape[2], x.shape[1]))
+    for tables in (_boxes(n, fractions) for n in (x.shape[2], x.shape[1]))
   )
   y = _averaged(levels(x), *across, axis=2)
   return _averaged(y, *down, axis=1) / 255
@@ -196,7 +196,7 @@ def pixelate(
 
 def _averaged(y: Array, first: Array, end: Array, axis: int) -> Array:
   """The rounded mean of y from first to end along the axis, at each place."""
-  # Sums of grey levels are exact in float32, and their differences too.
+  # Sums of gray levels are exact in float32, and their differences too.
   shape = [n if i == axis else 1 for i, n in enumerate(y.shape)]
   total = jnp.pad(jnp.cumsum(y, axis), [(int(i == axis), 0) for i in range(4)])
   at = lambda place: jnp.take(total, place.astype(jnp.int32), axis, mode="clip")
@@ -204,15 +204,15 @@ def _averaged(y: Array, first: Array, end: Array, axis: int) -> Array:
   return jnp.floor((at(end) - at(first)) / count + 0.5)
 
 
-def _boxes(n: int, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _boxes(n: int, fractions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """`[5, n]` each: of every pixel, where its box begins and ends."""
   firsts, ends = [], []
-  for share in shares:
-    small = max(int(n * share), 1)
+  for fraction in fractions:
+    small = max(int(n * fraction), 1)
     scale = n / small
     # As Pillow multiplies, or a tie may round to the other side.
     box = np.floor((np.arange(n) + 0.5) * (small / n) - 0.5 + 0.5)
-    centre = (box + 0.5) * scale
-    firsts.append(np.floor(np.maximum(centre - scale / 2 + 0.5, 0)))
-    ends.append(np.floor(np.minimum(centre + scale / 2 + 0.5, n)))
+    center = (box + 0.5) * scale
+    firsts.append(np.floor(np.maximum(center - scale / 2 + 0.5, 0)))
+    ends.append(np.floor(np.minimum(center + scale / 2 + 0.5, n)))
   return np.stack(firsts), np.stack(ends)

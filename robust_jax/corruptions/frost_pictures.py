@@ -21,7 +21,7 @@ class Pictures(NamedTuple):
   widths: tuple[int, ...]
 
 
-# Mean colour of each drawn picture and deviation of its light: those of
+# Mean color of each drawn picture and deviation of its light: those of
 # ImageNet-C's five photographs.
 _LOOKS = (
   ((0.31, 0.59, 0.65), 0.17),
@@ -39,7 +39,7 @@ def drawn(height: int, width: int) -> Pictures:
   """Five pictures drawn by a program, twice as high and wide as the images.
 
   Fans of bright and dark needles over uneven light, always the same. They have
-  the colour and contrast of ImageNet-C's photographs, but are none of them.
+  the color and contrast of ImageNet-C's photographs, but are none of them.
   """
   pixels = [
     _picture(np.random.default_rng(i), 2 * height, 2 * width, *look)
@@ -53,7 +53,7 @@ def _picture(
   random: np.random.Generator,
   height: int,
   width: int,
-  colour: tuple[float, ...],
+  color: tuple[float, ...],
   deviation: float,
 ) -> np.ndarray:
   """`[H, W, 3]`, uint8."""
@@ -64,21 +64,21 @@ def _picture(
   image = Image.new("L", tuple(shape.tolist()), 110)
   pen = ImageDraw.Draw(image)
   for _ in range(_CRYSTALS):
-    centre = random.uniform(0, shape)
+    center = random.uniform(0, shape)
     length = min(shape) * random.uniform(0.03, 0.15)
     direction = random.uniform(0, 2 * np.pi)
     for angle in direction + random.normal(0, 0.5, _NEEDLES):
       along = length * np.array([np.cos(angle), np.sin(angle)])
       aside = 0.05 * along[::-1] * [1, -1]
-      tip = centre + along * random.uniform(0.3, 1)
-      corners = [centre, (centre + tip) / 2 + aside, tip]
-      grey = int(random.integers(40, 256))
-      pen.polygon([tuple(c.tolist()) for c in corners], fill=grey)
+      tip = center + along * random.uniform(0.3, 1)
+      corners = [center, (center + tip) / 2 + aside, tip]
+      gray = int(random.integers(40, 256))
+      pen.polygon([tuple(c.tolist()) for c in corners], fill=gray)
   needles = np.asarray(image.reduce(4), np.float64)
   clouds = Image.fromarray(random.uniform(0, 120, (5, 5)).astype(np.float32))
   light = needles + np.asarray(clouds.resize((width, height), Image.BICUBIC))
   light = deviation * (light - light.mean()) / light.std()
-  return np.uint8(255 * np.clip(light[..., None] + colour, 0, 1))
+  return np.uint8(255 * np.clip(light[..., None] + color, 0, 1))
 
 
 def photographs(directory: str, scale: float = 1.0) -> Pictures:
@@ -98,7 +98,7 @@ def photographs(directory: str, scale: float = 1.0) -> Pictures:
   )
   if not files:
     raise ValueError(
-      f"no photographs in '{directory}': wanted PNG or JPEG files."
+      f"no photographs in '{directory}': expected PNG or JPEG files."
     )
   pictures = []
   for file in files:

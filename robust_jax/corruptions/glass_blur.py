@@ -78,7 +78,7 @@ def shuffled(x: Array, offsets: Array, reach: Array, passes: Array) -> Array:
   rows, columns = np.indices((height, width))
   place, visited = rows * width + columns, _visited(rows, columns, reach)
 
-  def one_pass(offset):
+  def run_evaluation(offset):
     down, right = offset[..., 0], offset[..., 1]
     target = jnp.where(visited, place + down * width + right, place)
     linked = visited & ((down > 0) | ((down == 0) & (right > 0)))
@@ -90,7 +90,7 @@ def shuffled(x: Array, offsets: Array, reach: Array, passes: Array) -> Array:
     source = lax.fori_loop(
       0,
       passes,
-      lambda i, source: source[one_pass(offsets[i])],
+      lambda i, source: source[run_evaluation(offsets[i])],
       jnp.asarray(place.reshape(-1)),
     )
     return image.reshape(-1, channels)[source].reshape(image.shape)

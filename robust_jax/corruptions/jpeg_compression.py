@@ -15,7 +15,7 @@ _QUALITY = {
   64: (65, 58, 50, 40, 25),
   32: (80, 65, 58, 50, 40),
 }
-# Quantisation at quality 50: ITU-T T.81, Annex K.
+# Quantization at quality 50: ITU-T T.81, Annex K.
 _LUMA = np.array(
   [
     [16, 11, 10, 16, 24, 40, 51, 61],
@@ -57,11 +57,11 @@ _DCT = (np.round(8192 * _DCT) / 8192).astype(np.float32)
 def jpeg_compression(
   keys: Key, x: Array, severity: int | Array, *, size: int | None = None
 ) -> Array:
-  """JPEG with standard tables, colours at half the resolution (4:2:0).
+  """JPEG with standard tables, colors at half the resolution (4:2:0).
 
-  Follows the integers of libjpeg: colours, means of four pixels with their
+  Follows the integers of libjpeg: colors, means of four pixels with their
   alternating rounding, the cosine transform rounded after each of its passes,
-  and the triangle filter that enlarges the colours. A coefficient now and then
+  and the triangle filter that enlarges the colors. A coefficient now and then
   is still rounded to the other side: on a photograph of 224 pixels more than 99
   % of all values are Pillow's. All of them are, on the host, with `on_host`.
   Arguments and result as `base.corruption` says; nothing is random.
@@ -79,13 +79,11 @@ def jpeg_compression(
     return _coded(y[..., 0], luma)[..., None] / 255
   ycc = jnp.einsum("bhwc,dc->dbhw", y, _TO_YCC, precision="highest")
   ycc = jnp.floor((ycc + _HALF) / 65536)
-  colours = _halved(
+  colors = _halved(
     jnp.stack([ycc[1], ycc[2]], 1).reshape(-1, *y.shape[1:3]) + 128
   )
-  colours = _doubled(_coded(colours, chroma))[:, : y.shape[1], : y.shape[2]]
-  blue, red = jnp.moveaxis(
-    colours.reshape(len(x), 2, *y.shape[1:3]) - 128, 1, 0
-  )
+  colors = _doubled(_coded(colors, chroma))[:, : y.shape[1], : y.shape[2]]
+  blue, red = jnp.moveaxis(colors.reshape(len(x), 2, *y.shape[1:3]) - 128, 1, 0)
   luma = _coded(ycc[0], luma)
   rgb = [
     luma + _shifted(91881 * red),
@@ -112,13 +110,13 @@ def on_host(x: np.ndarray, quality: int) -> np.ndarray:
 
 
 def _steps(table: np.ndarray, quality: float) -> np.ndarray:
-  """Quantisation steps at a quality from 1 to 100, in libjpeg's integers."""
+  """Quantization steps at a quality from 1 to 100, in libjpeg's integers."""
   percent = 5000 // quality if quality < 50 else 200 - 2 * quality
   return np.clip((table * percent + 50) // 100, 1, 255)
 
 
 def _coded(y: Array, steps: Array) -> Array:
-  """Planes `[N, H, W]` of grey levels, quantised block by block."""
+  """Planes `[N, H, W]` of gray levels, quantized block by block."""
   height, width = y.shape[1:]
   around = ((0, 0), (0, -height % 8), (0, -width % 8))
   y = jnp.pad(y, around, "edge") - 128

@@ -38,7 +38,7 @@ _ROTATE_RADIANS = {28: (0.2, 0.4, 0.6, 0.8, 1.0)}
 def rotate(
   keys: Key, x: Array, severity: int | Array, *, size: int | None = None
 ) -> Array:
-  """A rotation to one side or the other about the centre; corners are black.
+  """A rotation to one side or the other about the center; corners are black.
 
   Arguments and result as `base.corruption` says.
 
@@ -49,7 +49,7 @@ def rotate(
   cos, sin = jnp.cos(angle), jnp.sin(angle) * draw_rotate(keys, x)
   cos = jnp.broadcast_to(cos, sin.shape)
   rows = jnp.stack([cos, -sin], -1), jnp.stack([sin, cos], -1)
-  return affine_maps.about_centre(x, jnp.stack(rows, axis=-2))
+  return affine_maps.about_center(x, jnp.stack(rows, axis=-2))
 
 
 def draw_rotate(keys: Key, x: Array) -> Array:
@@ -65,15 +65,15 @@ _SHARE = {28: (0.9, 0.8, 0.7, 0.6, 0.5)}
 def scale(
   keys: Key, x: Array, severity: int | Array, *, size: int | None = None
 ) -> Array:
-  """Reduced to a share of height and width, black around it.
+  """Reduced to a fraction of height and width, black around it.
 
   Arguments and result as `base.corruption` says; nothing is random.
 
   Source: Mu and Gilmer 2019 (MNIST-C), severity 3.
   """
   del keys
-  share = constants.pick(constants.rows(_SHARE, x, size), severity)
-  return affine_maps.about_centre(x, jnp.eye(2) / share)
+  fraction = constants.pick(constants.rows(_SHARE, x, size), severity)
+  return affine_maps.about_center(x, jnp.eye(2) / fraction)
 
 
 _SHEAR_RADIANS = {28: (0.2, 0.4, 0.6, 0.8, 1.0)}
@@ -94,7 +94,7 @@ def shear(
   cos, sin = jnp.cos(angle), jnp.sin(angle) * draw_shear(keys, x)
   one, nothing = jnp.ones_like(sin), jnp.zeros_like(sin)
   rows = jnp.stack([one, -sin], -1), jnp.stack([nothing, cos * one], -1)
-  return affine_maps.about_centre(x, jnp.stack(rows, axis=-2))
+  return affine_maps.about_center(x, jnp.stack(rows, axis=-2))
 
 
 def draw_shear(keys: Key, x: Array) -> Array:
@@ -113,7 +113,7 @@ def translate(
 ) -> Array:
   """Moved along both axes, to either side of each; black comes in.
 
-  By whole pixels of an image of 28, and as large a share of others, between
+  By whole pixels of an image of 28, and as large a fraction of others, between
   their pixels where it must be. Arguments and result as `base.corruption`
   says.
 
@@ -122,7 +122,7 @@ def translate(
   pixels = constants.pick(constants.rows(_PIXELS, x, size), severity)
   sizes = jnp.array([x.shape[2], x.shape[1]], jnp.float32)
   shift = pixels * sizes / _SIZE * draw_translate(keys, x)
-  return affine_maps.about_centre(x, jnp.eye(2), shift)
+  return affine_maps.about_center(x, jnp.eye(2), shift)
 
 
 def draw_translate(keys: Key, x: Array) -> Array:
@@ -191,7 +191,7 @@ def zigzag(
 
   Source: Mu and Gilmer 2019 (MNIST-C). Deviation: the published code adds teeth
   in [0, 1] to an image in 0..255 and cuts at 1, by which every pixel that is
-  not black would turn white; here the image keeps its greys.
+  not black would turn white; here the image keeps its grays.
   """
   del severity, size
   row, rise = draw_zigzag(keys, x)
@@ -235,17 +235,17 @@ def canny_edges(
 ) -> Array:
   """White edges on black, by Canny's detector as scikit-image's defaults are.
 
-  Of colour images, the edges of the luma, in all channels. Arguments and result
+  Of color images, the edges of the luma, in all channels. Arguments and result
   as `base.corruption` says; nothing is random, and all severities are one.
 
   Source: Mu and Gilmer 2019 (MNIST-C); Canny 1986.
   """
   del keys, severity, size
-  grey = x[..., 0] if x.shape[-1] == 1 else (x * _LUMA).sum(-1)
-  grey = _matrices.both_sides(
-    grey[..., None], *(_smoothing(n) for n in x.shape[1:3])
+  gray = x[..., 0] if x.shape[-1] == 1 else (x * _LUMA).sum(-1)
+  gray = _matrices.both_sides(
+    gray[..., None], *(_smoothing(n) for n in x.shape[1:3])
   )[..., 0]
-  down, right = _canny.sobel(grey, "symmetric")
+  down, right = _canny.sobel(gray, "symmetric")
   steepness = jnp.hypot(down, right)
   inside = np.zeros(x.shape[1:3], bool)
   inside[1:-1, 1:-1] = True
@@ -256,7 +256,7 @@ def canny_edges(
 
 
 def _smoothing(n: int) -> np.ndarray:
-  """`[n, n]`: a Gaussian, truncated to the image and normalised there."""
+  """`[n, n]`: a Gaussian, truncated to the image and normalized there."""
   offset = np.arange(n)[:, None] - np.arange(n)
   weights = np.exp(-0.5 * (offset / _SIGMA) ** 2) * (np.abs(offset) <= 4)
   return (weights / weights.sum(1, keepdims=True)).astype(np.float32)

@@ -55,7 +55,7 @@ def shot_noise(
   """Counts over c, Poisson of mean c x; white is c photons, c by severity.
 
   Arguments and result as `base.corruption` says. x is read as 8-bit, as
-  the benchmarks read it: a rate per grey level allows a table instead of a
+  the benchmarks read it: a rate per gray level allows a table instead of a
   rejection loop, which takes twenty times as long.
 
   Source: Hendrycks and Dietterich 2019. Deviation: no count is further from
@@ -107,7 +107,8 @@ def _tables(photons: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _alias(mass: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-  """Of distributions `[N, K]`: own shares and aliases of the columns, `[N, K]`.
+  """Of distributions `[N, K]`: own fractions and aliases of the columns, `[N,
+  K]`.
 
   Source: Walker 1977; the poorest column is filled up by the richest.
   """
@@ -137,16 +138,16 @@ _SHARE = {
 def impulse_noise(
   keys: Key, x: Array, severity: int | Array, *, size: int | None = None
 ) -> Array:
-  """A share of all values, each channel by itself, is set to 0 or to 1.
+  """A fraction of all values, each channel by itself, is set to 0 or to 1.
 
-  Which of both is as likely; the share is given by the severity. Arguments and
-  result as `base.corruption` says.
+  Which of both is as likely; the fraction is given by the severity. Arguments
+  and result as `base.corruption` says.
 
   Source: Hendrycks and Dietterich 2019.
   """
-  share = constants.pick(constants.rows(_SHARE, x, size), severity)
+  fraction = constants.pick(constants.rows(_SHARE, x, size), severity)
   u = draw_impulse_noise(keys, x)
-  pepper, salt = u < share / 2, u >= 1 - share / 2
+  pepper, salt = u < fraction / 2, u >= 1 - fraction / 2
   return jnp.where(pepper, 0.0, jnp.where(salt, 1.0, x))
 
 

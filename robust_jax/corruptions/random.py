@@ -15,7 +15,7 @@ import numpy as np
 
 from robust_jax.types import Array, Key
 
-# 2^32 / the golden ratio, by which neighbours get far apart.
+# 2^32 / the golden ratio, by which neighbors get far apart.
 _GOLDEN = np.uint32(0x9E3779B9)
 
 

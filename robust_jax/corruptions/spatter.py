@@ -6,7 +6,7 @@ from jax import lax
 
 from robust_jax.corruptions import _canny, _matrices, constants, random
 from robust_jax.corruptions.base import corruption, levels
-from robust_jax.corruptions.windows import neighbours
+from robust_jax.corruptions.windows import neighbors
 from robust_jax.types import Array, Key
 
 # Mean and deviation of the noise, its blur and threshold; then how bright water
@@ -57,8 +57,8 @@ def spatter(
 ) -> Array:
   """Drops of water that glisten (severities 1 to 3), or of mud (4 and 5).
 
-  Drops are the peaks of blurred noise. Grey images take the first channel of
-  the liquid's colour, as MNIST-C does. Arguments and result as
+  Drops are the peaks of blurred noise. Gray images take the first channel of
+  the liquid's color, as MNIST-C does. Arguments and result as
   `base.corruption` says. One of the four extra corruptions of ImageNet-C.
 
   Source: Hendrycks and Dietterich 2019. Edges of drops and distances from them
@@ -85,13 +85,13 @@ def draw(keys: Key, x: Array) -> Array:
 def watered(x: Array, layer: Array, strength: Array | float) -> Array:
   """x below drops of water: where `layer [B, H, W, 1]` is above 0."""
   light = strength * _glitter(layer[..., 0])[..., None]
-  return x + light * _colour(_WATER, x)
+  return x + light * _color(_WATER, x)
 
 
 def _muddied(x: Array, drops: Array, sigma: Array, max_sigma: float) -> Array:
   mud = _matrices.gaussian_blur(drops.astype(jnp.float32), sigma, max_sigma)
   mud = jnp.where(mud < 0.8, 0.0, mud)
-  return x * (1 - mud) + mud * _colour(_MUD, x)
+  return x * (1 - mud) + mud * _color(_MUD, x)
 
 
 def _glitter(layer: Array) -> Array:
@@ -101,8 +101,8 @@ def _glitter(layer: Array) -> Array:
   steepness = jnp.abs(down) + jnp.abs(right)
   thin = (steepness > 50) & _canny.steeper_than_beside(down, right)
   apart = _sum_of_nine(_distance(_canny.edges(thin, steepness > 150)))
-  relief = _equalised(apart // (9 * _UNIT))
-  near = neighbours(relief, "reflect")
+  relief = _equalized(apart // (9 * _UNIT))
+  near = neighbors(relief, "reflect")
   relief = sum(weight * near(i, j) for (i, j), weight in _EMBOSS.items())
   relief = jnp.round(_sum_of_nine(jnp.clip(relief, 0, 255)) / 9)
   light = layer * relief
@@ -145,7 +145,7 @@ def _next_row(last, row):
   return (row, last[0]), row
 
 
-def _equalised(y: Array) -> Array:
+def _equalized(y: Array) -> Array:
   """Whole levels 0..255, changed so that all are about as frequent.
 
   What the darkest pixels have becomes 0; an image of one level stays.
@@ -162,9 +162,9 @@ def _equalised(y: Array) -> Array:
 
 
 def _sum_of_nine(y: Array) -> Array:
-  near = neighbours(y, "reflect")
+  near = neighbors(y, "reflect")
   return sum(near(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1))
 
 
-def _colour(colour: np.ndarray, x: Array) -> Array:
-  return jnp.asarray(colour[: x.shape[-1]], jnp.float32)
+def _color(color: np.ndarray, x: Array) -> Array:
+  return jnp.asarray(color[: x.shape[-1]], jnp.float32)

@@ -19,7 +19,8 @@ from robust_jax.corruptions.frost_pictures import Pictures
 from robust_jax.types import Array, Key
 
 # Mean and deviation of the noise that flakes are made of, their zoom and
-# threshold, radius and deviation of their motion, share of the image's colours.
+# threshold, radius and deviation of their motion, fraction of the image's
+# colors.
 _SNOW_IMAGENET = (
   (0.1, 0.3, 3, 0.5, 10, 4, 0.8),
   (0.2, 0.3, 2, 0.5, 12, 4, 0.7),
@@ -52,7 +53,7 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # Rec. 601
 def snow(
   keys: Key, x: Array, severity: int | Array, *, size: int | None = None
 ) -> Array:
-  """Colours turn pale, and flakes fall twice, the second time upside down.
+  """Colors turn pale, and flakes fall twice, the second time upside down.
 
   Flakes are the peaks of enlarged noise, blurred along a line at -135 to -45
   degrees. Arguments and result as `base.corruption` says.
@@ -65,11 +66,11 @@ def snow(
   return covered(x, fallen, constants.pick(table[:, 6], severity))
 
 
-def covered(x: Array, fallen: Array, colours: Array | float) -> Array:
-  """x with a share of its colours left, below flakes `[B, H, W, 1]`."""
-  grey = x if x.shape[-1] == 1 else (x * _LUMA).sum(-1, keepdims=True)
-  pale = jnp.maximum(x, 1.5 * grey + 0.5)
-  x = colours * x + (1 - colours) * pale
+def covered(x: Array, fallen: Array, colors: Array | float) -> Array:
+  """x with a fraction of its colors left, below flakes `[B, H, W, 1]`."""
+  gray = x if x.shape[-1] == 1 else (x * _LUMA).sum(-1, keepdims=True)
+  pale = jnp.maximum(x, 1.5 * gray + 0.5)
+  x = colors * x + (1 - colors) * pale
   return x + fallen + fallen[:, ::-1, ::-1]
 
 
@@ -105,7 +106,7 @@ def flakes(
   )
 
 
-# Shares of the image and of the frost.
+# Fractions of the image and of the frost.
 _FROST_IMAGENET = ((1, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75))
 _SHARES = {
   299: _FROST_IMAGENET,
@@ -161,7 +162,7 @@ def _cut_outs(x: Array, pictures: Pictures, where: Array) -> Array:
   if min(pictures.heights) < height or min(pictures.widths) < width:
     raise ValueError(
       f"pictures of frost of {min(pictures.heights)} x {min(pictures.widths)} "
-      f"pixels for images of {height} x {width}: wanted larger ones."
+      f"pixels for images of {height} x {width}: expected larger ones."
     )
   pixels = jnp.asarray(pictures.pixels)
   sizes = jnp.array([pictures.heights, pictures.widths]).T
@@ -229,7 +230,7 @@ def brightness(
   """A number is added to the value of HSV; hue and saturation stay.
 
   Arguments and result as `base.corruption` says; nothing is random. At a
-  fixed hue and saturation a colour is proportional to its value, the largest of
+  fixed hue and saturation a color is proportional to its value, the largest of
   its channels, and so no angle is computed.
 
   Source: Hendrycks and Dietterich 2019.

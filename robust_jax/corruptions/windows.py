@@ -8,7 +8,7 @@ from jax import lax
 from robust_jax.types import Array
 
 
-def neighbours(planes: Array, border: str) -> Callable[[int, int], Array]:
+def neighbors(planes: Array, border: str) -> Callable[[int, int], Array]:
   """(i, j) -> `planes [B, H, W]`, read i pixels below and j to the right.
 
   Args:

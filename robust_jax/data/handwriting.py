@@ -10,18 +10,18 @@ import jax.numpy as jnp
 
 from robust_jax.types import Array
 
-__all__ = ["slant", "width"]
+__all__ = ["slant", "thickness"]
 
 # Below this an image is blank: 8-bit images have no value between.
 _BLANK = 1e-3
 
 
-def width(x: Array) -> Array:
+def thickness(x: Array) -> Array:
   """Thickness of the stroke in pixels, `[B]`; 0 for a blank image.
 
   That of the straight bar with the same area A and perimeter P: the smaller
-  root of `w^2 - w P / 2 + A`. Bends leave both nearly alone, and a grey edge
-  counts as it does in A, by its share. The perimeter is the total variation,
+  root of `w^2 - w P / 2 + A`. Bends leave both nearly alone, and a gray edge
+  counts as it does in A, by its fraction. The perimeter is the total variation,
   with differences over 2x2 pixels, which prefer no direction.
   """
   ink = _ink(x)
@@ -61,8 +61,8 @@ def slant(x: Array) -> Array:
 
 
 def _ink(x):
-  grey = x.astype(jnp.float32).mean(axis=-1)
-  brightest = grey.max(axis=(1, 2), keepdims=True)
-  return jnp.where(brightest > _BLANK, grey, 0.0) / jnp.maximum(
+  gray = x.astype(jnp.float32).mean(axis=-1)
+  brightest = gray.max(axis=(1, 2), keepdims=True)
+  return jnp.where(brightest > _BLANK, gray, 0.0) / jnp.maximum(
     brightest, _BLANK
   )

@@ -9,8 +9,8 @@ import numpy as np
 from robust_jax.data.dataset import Dataset, allocate, describe
 from robust_jax.types import Array, Batch, PyTree
 
-# Records decoded at a time: all of them at once would hold the data set in
-# memory three times, as records, as images and as the array wanted.
+# Records decoded at a time: all of them at once would hold the dataset in
+# memory three times, as records, as images and as the array expected.
 _CHUNK = 1024
 
 
@@ -49,7 +49,7 @@ def image_dataset(
   if len(class_names) != num_classes:
     raise ValueError(
       f"{len(class_names)} class names for {num_classes} classes of '{name}': "
-      "wanted one each."
+      "expected one each."
     )
   spec = {
     "x": jax.ShapeDtypeStruct(tuple(image_shape), np.uint8),
@@ -105,7 +105,7 @@ def _check_image(name, index, image, spec):
   if image.shape != spec.shape or image.dtype != spec.dtype:
     raise ValueError(
       f"image {index} of '{name}' is {image.dtype} {image.shape}: "
-      f"wanted uint8 {spec.shape}. Prepare the data set anew with "
+      f"expected uint8 {spec.shape}. Prepare the dataset anew with "
       "8-bit images of one size."
     )
 
@@ -113,11 +113,11 @@ def _check_image(name, index, image, spec):
 def _check_label(name, index, label, lowest, num_classes):
   if not np.issubdtype(np.asarray(label).dtype, np.integer):
     raise ValueError(
-      f"label {index} of '{name}' is {label!r}: wanted an integer."
+      f"label {index} of '{name}' is {label!r}: expected an integer."
     )
   if not lowest <= label < num_classes:
     raise ValueError(
-      f"label {index} of '{name}' is {label}: wanted "
+      f"label {index} of '{name}' is {label}: expected "
       f"{lowest}..{num_classes - 1}. A split whose labels are kept secret "
       "(often -1) can be neither trained on nor evaluated."
     )

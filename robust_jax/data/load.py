@@ -1,4 +1,4 @@
-"""A data set by name, ready to be read; tensorflow is never imported."""
+"""A dataset by name, ready to be read; tensorflow is never imported."""
 
 import shlex
 
@@ -18,9 +18,9 @@ def load(
   *,
   unknown_labels: bool = False,
 ) -> Dataset:
-  """The images and labels of one split of a data set.
+  """The images and labels of one split of a dataset.
 
-  Our own data sets are prepared on first use.
+  Our own datasets are prepared on first use.
 
   Args:
     name: as `find_builder` takes it: "digits", "mnist", "cifar10", ...
@@ -30,7 +30,7 @@ def load(
       is adapted to.
 
   Raises:
-    ValueError: the name or split is unknown or the split empty; the data set
+    ValueError: the name or split is unknown or the split empty; the dataset
       is not prepared (the command that does it is given); or it does not
       consist of 8-bit images of one shape with one class each, and what text or
       boxes would need is said.
@@ -62,7 +62,7 @@ def load(
 def prepared(
   builder: tfds.core.DatasetBuilder, name: str, data_dir: str | None = None
 ) -> tfds.core.DatasetBuilder:
-  """The builder of a data set that can be read.
+  """The builder of a dataset that can be read.
 
   Args:
     builder: as `find_builder` found it.
@@ -82,7 +82,7 @@ def prepared(
   if data_dir is not None:
     command = f"TFDS_DATA_DIR={shlex.quote(str(data_dir))} {command}"
   raise ValueError(
-    f"data set '{name}' is not prepared in {builder.data_dir}: run `{command}`."
+    f"dataset '{name}' is not prepared in {builder.data_dir}: run `{command}`."
   )
 
 
@@ -100,14 +100,14 @@ def _check_kind(builder):
   )
   if texts and not has_images:
     raise ValueError(
-      f"data set '{builder.name}' holds text in {', '.join(texts)}: expected "
+      f"dataset '{builder.name}' holds text in {', '.join(texts)}: expected "
       "images with a class. Text needs a tokenizer, which makes token ids of "
       "one length with a mask: make a dataset of those arrays by "
       "robust_jax.data.dataset.from_arrays."
     )
   if boxes and not has_class:
     raise ValueError(
-      f"data set '{builder.name}' holds boxes in {', '.join(boxes)}: expected "
+      f"dataset '{builder.name}' holds boxes in {', '.join(boxes)}: expected "
       "images with one class each. Boxes need images of one size and padding "
       "to one number of boxes with a mask: make a dataset of those arrays by "
       "robust_jax.data.dataset.from_arrays."
@@ -130,8 +130,8 @@ def _keys(builder):
   features = list(builder.info.features or ())
   if len(keys) != 2 or any(key not in features for key in keys):
     raise ValueError(
-      f"data set '{builder.name}' has the features {features}: wanted an image "
-      "and a label."
+      f"dataset '{builder.name}' has the features {features}: expected an "
+      "image and a label."
     )
   return keys
 
@@ -141,14 +141,14 @@ def _image_shape(builder, key):
   shape = getattr(feature, "shape", None)
   if not isinstance(shape, tuple) or len(shape) != 3 or None in shape:
     raise ValueError(
-      f"'{key}' of data set '{builder.name}' has the shape {shape}: wanted "
+      f"'{key}' of dataset '{builder.name}' has the shape {shape}: expected "
       "images of one fixed shape (H, W, C). Resize them in a builder of your "
       "own."
     )
   if feature.np_dtype != np.uint8:
     raise ValueError(
-      f"'{key}' of data set '{builder.name}' is {np.dtype(feature.np_dtype)}: "
-      "wanted 8-bit images, uint8."
+      f"'{key}' of dataset '{builder.name}' is {np.dtype(feature.np_dtype)}: "
+      "expected 8-bit images, uint8."
     )
   return shape
 
@@ -158,8 +158,8 @@ def _num_classes(builder, key):
   num_classes = getattr(feature, "num_classes", None)
   if num_classes is None:
     raise ValueError(
-      f"'{key}' of data set '{builder.name}' is a {type(feature).__name__}: "
-      "wanted a ClassLabel, one class of a known number."
+      f"'{key}' of dataset '{builder.name}' is a {type(feature).__name__}: "
+      "expected a ClassLabel, one class of a known number."
     )
   return num_classes
 
@@ -169,7 +169,7 @@ def _num_examples(builder, split):
     num_examples = builder.info.splits[split].num_examples
   except (KeyError, ValueError) as error:
     raise ValueError(
-      f"data set '{builder.name}' has no split '{split}': wanted one of "
+      f"dataset '{builder.name}' has no split '{split}': expected one of "
       f"{list(builder.info.splits)}, or a part such as 'train[:90%]'."
     ) from error
   if num_examples == 0:

@@ -88,7 +88,8 @@ def training_loader(
   if batch_size > num_examples:
     raise ValueError(
       f"batch_size = {batch_size}, but '{dataset.name}' has {num_examples} "
-      "examples to train on: wanted a full batch. Choose a smaller batch_size."
+      "examples to train on: expected a full batch. Choose a smaller "
+      "batch_size."
     )
   num_steps = num_examples // batch_size
 
@@ -154,19 +155,21 @@ def evaluation_loader(
   )
 
 
-def _num_examples(dataset, wanted):
+def _num_examples(dataset, expected):
   available = len(dataset)
   if available == 0:
-    raise ValueError(f"'{dataset.name}' is empty: wanted at least one example.")
-  if wanted is None:
-    return available
-  checks.at_least_one("num_examples", wanted)
-  if wanted > available:
     raise ValueError(
-      f"num_examples = {wanted}, but '{dataset.name}' has {available}: choose "
-      "fewer, or None for all."
+      f"'{dataset.name}' is empty: expected at least one example."
     )
-  return wanted
+  if expected is None:
+    return available
+  checks.at_least_one("num_examples", expected)
+  if expected > available:
+    raise ValueError(
+      f"num_examples = {expected}, but '{dataset.name}' has {available}: "
+      "choose fewer, or None for all."
+    )
+  return expected
 
 
 def ordered_loader(

@@ -24,7 +24,7 @@ def match_shapes(
 ) -> tuple[list[Dataset], Dataset]:
   """The domains with all images in one shape, checked to fit together.
 
-  Grey images become colour by repetition; another size is reached by bilinear
+  Gray images become color by repetition; another size is reached by bilinear
   interpolation (averaging where it shrinks), rounded to 8 bits. Images are
   converted as they are read.
 
@@ -39,15 +39,15 @@ def match_shapes(
   Raises:
     ValueError: no source is given; a domain has no images or a source no
       classes; numbers of classes differ; the target has examples of a class
-      that no source has; a shape is none or cannot be reached (colour to grey,
+      that no source has; a shape is none or cannot be reached (color to gray,
       other proportions); or a domain's values are not in 0..255.
   """
   if not sources:
-    raise ValueError("no source domain is given: wanted one or more.")
+    raise ValueError("no source domain is given: expected one or more.")
   domains = (*sources, target)
   shape = tuple(image_shape or _largest(domains))
   if len(shape) != 3:
-    raise ValueError(f"image_shape = {shape}: wanted (H, W, C).")
+    raise ValueError(f"image_shape = {shape}: expected (H, W, C).")
   presented = [in_shape(domain, shape) for domain in domains]
   for source in sources:
     source.field("y")
@@ -65,7 +65,7 @@ def in_shape(dataset: Dataset, image_shape: tuple[int, int, int]) -> Dataset:
   """The same examples, their images in another shape `(H, W, C)`.
 
   Raises:
-    ValueError: they are no images, colour would become grey, or the proportions
+    ValueError: they are no images, color would become gray, or the proportions
       would change.
   """
   if images.image_shape(dataset) == tuple(image_shape):
@@ -116,13 +116,13 @@ def _check_reachable(dataset, image_shape):
   height, width, channels = shape = images.image_shape(dataset)
   if channels not in (1, image_shape[2]):
     raise ValueError(
-      f"images of '{dataset.name}' have {channels} channels, wanted "
-      f"{image_shape[2]}: only grey images can be given in another number. "
-      "Choose domains that are grey or of equally many channels."
+      f"images of '{dataset.name}' have {channels} channels, expected "
+      f"{image_shape[2]}: only gray images can be given in another number. "
+      "Choose domains that are gray or of equally many channels."
     )
   if height * image_shape[1] != width * image_shape[0]:
     raise ValueError(
-      f"images of '{dataset.name}' are {shape}, wanted "
+      f"images of '{dataset.name}' are {shape}, expected "
       f"{tuple(image_shape)}: other proportions would distort them. Crop or "
       "pad them in a builder of your own."
     )
@@ -133,7 +133,7 @@ def _check_number_of_classes(source, target):
   if ours != theirs:
     raise ValueError(
       f"'{source.name}' has {ours} classes, the target "
-      f"'{target.name}' has {theirs}: wanted the same ones. Choose "
+      f"'{target.name}' has {theirs}: expected the same ones. Choose "
       "domains of one task."
     )
 
@@ -141,9 +141,9 @@ def _check_number_of_classes(source, target):
 def _check_range(domain, brightest):
   if brightest <= _DARK:
     raise ValueError(
-      f"the largest value in images of '{domain.name}' is {brightest}: wanted "
-      "values in 0..255 like those of the other domains. Scale them when the "
-      "data set is prepared."
+      f"the largest value in images of '{domain.name}' is {brightest}: "
+      "expected values in 0..255 like those of the other domains. Scale them "
+      "when the dataset is prepared."
     )
 
 
@@ -156,7 +156,7 @@ def _check_classes(sources, target, unknown):
     names = " and ".join(f"'{source.name}'" for source in sources)
     raise ValueError(
       f"the target '{target.name}' has examples of the classes "
-      f"{sorted(unknown)}, of which {names} has none: wanted a source with "
+      f"{sorted(unknown)}, of which {names} has none: expected a source with "
       "every class of the target. Choose another split or domain."
     )
 

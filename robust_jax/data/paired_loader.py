@@ -1,4 +1,4 @@
-"""Loaders for domain adaptation: labelled source batches, unlabelled targets.
+"""Loaders for domain adaptation: labeled source batches, unlabeled targets.
 
 Domains are of different sizes, so each is an endless stream of its own. MNIST-M
 is made of MNIST's digits, so each stream has a shuffle of its own too: in the
@@ -39,9 +39,9 @@ def paired_loader(
 
   The source batch has `x`, `y`, `mask` and `domain` int32 `[B]`, the number of
   the source that a row is from; each gives equally many, and each device has
-  its share of all. The target batch has `mask` and its own `domain`, the next
-  number, and what the target has but `y`: its labels are neither kept in the
-  loader nor reach a step.
+  its fraction of all. The target batch has `mask` and its own `domain`, the
+  next number, and what the target has but `y`: its labels are neither kept in
+  the loader nor reach a step.
 
   Each stream is one permutation after another of its whole dataset, drawn from
   (seed, number of the stream, its own epoch). Nothing is skipped: a batch may
@@ -71,33 +71,33 @@ def paired_loader(
     _stream, seed=seed, resident_limit=resident_limit_bytes
   )
   rows = batch_size // len(sources)
-  labelled = [stream(s, number, rows) for number, s in enumerate(sources, 1)]
-  unlabelled = stream(_without_labels(target), 0, batch_size)
+  labeled = [stream(s, number, rows) for number, s in enumerate(sources, 1)]
+  unlabeled = stream(_without_labels(target), 0, batch_size)
 
   def indices(start):
-    streams = zip(*(loader.indices(start) for loader in labelled), strict=True)
-    pairs = zip(streams, unlabelled.indices(start), strict=True)
+    streams = zip(*(loader.indices(start) for loader in labeled), strict=True)
+    pairs = zip(streams, unlabeled.indices(start), strict=True)
     return ({"source": s, "target": t} for s, t in pairs)
 
   def decode(device_data: PyTree, indices: PyTree) -> Batch:
     parts = [
       loader.decode(kept, rows) | {"domain": _filled(number, rows)}
       for number, (loader, kept, rows) in enumerate(
-        zip(labelled, device_data["source"], indices["source"], strict=True)
+        zip(labeled, device_data["source"], indices["source"], strict=True)
       )
     ]
-    target = unlabelled.decode(device_data["target"], indices["target"])
-    domain = _filled(len(labelled), indices["target"])
+    target = unlabeled.decode(device_data["target"], indices["target"])
+    domain = _filled(len(labeled), indices["target"])
     return {
       "source": jax.tree.map(lambda *rows: jnp.concatenate(rows), *parts),
       "target": target | {"domain": domain},
     }
 
   device_data = {
-    "source": tuple(loader.device_data for loader in labelled),
-    "target": unlabelled.device_data,
+    "source": tuple(loader.device_data for loader in labeled),
+    "target": unlabeled.device_data,
   }
-  num_steps = max(loader.num_steps for loader in (*labelled, unlabelled))
+  num_steps = max(loader.num_steps for loader in (*labeled, unlabeled))
   return Loader(device_data, indices, decode, num_steps)
 
 
@@ -149,7 +149,7 @@ def _then_padding(stream):
 
 def _check_domains(sources, target, batch_size):
   if not sources:
-    raise ValueError("no source domain is given: wanted one or more.")
+    raise ValueError("no source domain is given: expected one or more.")
   if batch_size % len(sources):
     raise ValueError(
       f"batch_size = {batch_size} does not divide by {len(sources)} source "
@@ -157,12 +157,12 @@ def _check_domains(sources, target, batch_size):
     )
   for domain in (*sources, target):
     if len(domain) == 0:
-      raise ValueError(f"'{domain.name}' is empty: wanted some examples.")
+      raise ValueError(f"'{domain.name}' is empty: expected some examples.")
     if domain.field("x") != target.field("x"):
       raise ValueError(
         f"inputs of '{domain.name}' are {describe(domain.field('x'))}, those "
-        f"of the target '{target.name}' {describe(target.field('x'))}: wanted "
-        "one spec. Present images in a common shape "
+        f"of the target '{target.name}' {describe(target.field('x'))}: "
+        "expected one spec. Present images in a common shape "
         "(robust_jax.data.match_shapes)."
       )
   for source in sources:
@@ -172,7 +172,7 @@ def _check_domains(sources, target, batch_size):
 def _stream(dataset, number, batch_size, *, seed, resident_limit):
   num_examples = len(dataset)
 
-  # A batch spans two epochs where one ends, more of a small data set.
+  # A batch spans two epochs where one ends, more of a small dataset.
   @functools.lru_cache(maxsize=2 + batch_size // num_examples)
   def permutation(epoch):
     draw = np.random.default_rng((seed, number, epoch))

@@ -1,4 +1,4 @@
-"""Writes a data set to disk in the form that is read without tensorflow."""
+"""Writes a dataset to disk in the form that is read without tensorflow."""
 
 import contextlib
 import importlib.util
@@ -8,16 +8,16 @@ import tensorflow_datasets as tfds
 
 from robust_jax.data.tfds import find_builder, is_prepared, own_builder
 
-# What TFDS writes its own data sets with; it does not say that it needs the
+# What TFDS writes its own datasets with; it does not say that it needs the
 # second.
 _WRITES_WITH = ("tensorflow", "importlib_resources")
 
 
 def prepare(name: str, data_dir: str | None = None) -> None:
-  """Prepares a data set as array_record, unless it is prepared already.
+  """Prepares a dataset as array_record, unless it is prepared already.
 
   It is written beside its place and renamed when complete, so nothing is left
-  half-written, and several processes may prepare the same data set at once.
+  half-written, and several processes may prepare the same dataset at once.
 
   Args:
     name: as `find_builder` takes it. TFDS's own builders download and need
@@ -25,8 +25,8 @@ def prepare(name: str, data_dir: str | None = None) -> None:
     data_dir: as `find_builder` takes it.
 
   Raises:
-    ValueError: the name is unknown, tensorflow is wanted and not installed, the
-      data set is there in another form or incomplete, the network is not
+    ValueError: the name is unknown, tensorflow is expected and not installed,
+      the dataset is there in another form or incomplete, the network is not
       there, or the directory cannot be written.
   """
   builder = find_builder(name, data_dir)
@@ -62,7 +62,7 @@ def prepare(name: str, data_dir: str | None = None) -> None:
 
 
 def check_readable(builder: tfds.core.DatasetBuilder) -> None:
-  """Checks that a prepared data set can be read without tensorflow.
+  """Checks that a prepared dataset can be read without tensorflow.
 
   Raises:
     ValueError: it is not stored as array_record, or any other format with
@@ -73,7 +73,7 @@ def check_readable(builder: tfds.core.DatasetBuilder) -> None:
     stored = " and ".join(sorted(f.value for f in formats)) or "unknown"
     raise ValueError(
       f"{builder.data_dir} is stored as {stored}, which only tensorflow reads; "
-      "wanted array_record. Set TFDS_DATA_DIR to another directory and run "
+      "expected array_record. Set TFDS_DATA_DIR to another directory and run "
       f"`./launch.sh data {builder.name}`."
     )
 

@@ -1,4 +1,4 @@
-"""From the name of a data set to the TFDS builder that knows it."""
+"""From the name of a dataset to the TFDS builder that knows it."""
 
 import difflib
 import importlib
@@ -16,13 +16,13 @@ from robust_jax.data import builders
 def find_builder(
   name: str, data_dir: str | None = None
 ) -> tfds.core.DatasetBuilder:
-  """The builder of a data set, looking at where that lies or would be put.
+  """The builder of a dataset, looking at where that lies or would be put.
 
   Args:
     name: of a builder of our own (a module of `robust_jax.data.builders`, such
       as "digits") or of TFDS: "mnist", "cifar10_corrupted/fog_1",
       "mnist:3.0.1".
-    data_dir: TFDS directory. None is `$ROBUST_JAX_DATA/tfds` if the data set is
+    data_dir: TFDS directory. None is `$ROBUST_JAX_DATA/tfds` if the dataset is
       there, else the default of TFDS: `$TFDS_DATA_DIR`, or else
       `~/tensorflow_datasets`.
 
@@ -54,7 +54,7 @@ def own_builder(name: str) -> type[tfds.core.DatasetBuilder] | None:
 
 
 def is_prepared(builder: tfds.core.DatasetBuilder) -> bool:
-  """Whether the data set is there, complete: its description comes last."""
+  """Whether the dataset is there, complete: its description comes last."""
   return (builder.data_path / "dataset_info.json").exists()
 
 
@@ -70,7 +70,7 @@ def _construct(name, data_dir):
   except (ValueError, AssertionError) as error:
     reason = str(error).splitlines()[0]
     raise ValueError(
-      f"there is no data set '{name}': wanted NAME, NAME/CONFIG or "
+      f"there is no dataset '{name}': expected NAME, NAME/CONFIG or "
       f"NAME:VERSION. {reason}"
     ) from error
 
@@ -111,7 +111,7 @@ def _unknown(name):
     if near
     else "all names are at https://www.tensorflow.org/datasets/catalog."
   )
-  return f"there is no data set '{name}'; {hint}"
+  return f"there is no dataset '{name}'; {hint}"
 
 
 def _modules():

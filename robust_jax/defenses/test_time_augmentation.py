@@ -6,15 +6,15 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from robust_jax.types import Array, LogitsFn
+from robust_jax.types import Array, Model
 
 
 def test_time_augmentation(
-  logits_fn: LogitsFn, views: Callable[[Array], Array]
-) -> LogitsFn:
+  logits_fn: Model, views: Callable[[Array], Array]
+) -> Model:
   """The model that answers the mean of its probabilities for all views.
 
-  It is a `LogitsFn` like any other, to be evaluated, compared and attacked as
+  It is a `Model` like any other, to be evaluated, compared and attacked as
   one; and a pytree of the model's, so that new parameters do not recompile as
   long as `views` is equal. It costs as many passes as there are views.
 
@@ -48,7 +48,7 @@ class _Average:
 
   views: Callable[[Array], Array]
 
-  def __call__(self, logits_fn: LogitsFn, x: Array) -> Array:
+  def __call__(self, logits_fn: Model, x: Array) -> Array:
     views = self.views(x)
     # As one batch: a loop over views would be compiled for each of them.
     logits = logits_fn(views.reshape(-1, *x.shape[1:]))

@@ -10,7 +10,7 @@ from robust_jax.types import Array, Augmentation, PerturbationSet
 
 
 @dataclasses.dataclass(frozen=True)
-class Every:
+class GridViews:
   """Every point of a perturbation set's grid, such as flips and shifts.
 
   x `[B, H, W, C]` -> `[V, B, H, W, C]`.
@@ -25,7 +25,9 @@ class Every:
 
   def __post_init__(self):
     if self.pset.grid is None:
-      raise ValueError("a set without a grid: draw views of it by `Drawn`.")
+      raise ValueError(
+        "a set without a grid: draw views of it by `RandomViews`."
+      )
 
   def __call__(self, x: Array) -> Array:
     grid = self.pset.grid(x, self.n)
@@ -34,8 +36,8 @@ class Every:
 
 
 @dataclasses.dataclass(frozen=True)
-class Drawn:
-  """The image itself, and draws of an augmentation that all images share.
+class RandomViews:
+  """The image itself, and draws of an augmentation that all images fraction.
 
   x `[B, H, W, C]` -> `[V, B, H, W, C]`. So the views of an image do not depend
   on the others of its batch, nor on when it is asked about.

@@ -39,8 +39,8 @@ def address(text: str) -> Address:
   host, _, port = text.rpartition(":")
   if not host or not port.isdecimal() or not 1 <= int(port) <= 65535:
     raise ValueError(
-      f"coordinator '{text}': wanted HOST:PORT of process 0, with a port from "
-      "1 to 65535 that is free there, as in 10.0.0.1:1234."
+      f"coordinator '{text}': expected HOST:PORT of process 0, with a port "
+      "from 1 to 65535 that is free there, as in 10.0.0.1:1234."
     )
   return Address(host, int(port))
 

@@ -56,7 +56,9 @@ def join(
       f"process_id={process_id} must be in 0..{num_processes - 1}."
     )
   if not timeout > 0:
-    raise ValueError(f"coordinator_timeout = {timeout}: wanted more than 0 s.")
+    raise ValueError(
+      f"coordinator_timeout = {timeout}: expected more than 0 s."
+    )
   where = rendezvous.address(coordinator)
   rendezvous.meet(where, num_processes, process_id, timeout)
   _filter_messages()

@@ -44,7 +44,7 @@ def information(averages: Mapping[str, float | np.ndarray]) -> float:
   (all examples are answered alike) to log K (each answer is certain, all
   classes equally frequent). A model that adapts badly hedges or answers few
   classes; the score punishes both. It knows nothing of right and wrong, and
-  favours equal class proportions, true or not.
+  favors equal class proportions, true or not.
 
   Args:
     averages: of `information_sums`, as `metrics.result` gives them.

@@ -6,7 +6,7 @@ import numpy as np
 
 from robust_jax import losses, metrics
 from robust_jax.evaluators._information import information, information_sums
-from robust_jax.models.inference import Adapted
+from robust_jax.models.inference import DomainAdaptedModel
 from robust_jax.types import Batch, Evaluator, Key, Metrics
 
 
@@ -19,10 +19,10 @@ def adaptation() -> Evaluator:
     on the source; "information", a validator that knows no label of the target;
     and "target_accuracy", which nobody without such labels can know: an oracle.
   """
-  return Evaluator(_measure, _summarise)
+  return Evaluator(_measure, _summarize)
 
 
-def _measure(network: Adapted, batch: Batch, key: Key) -> Metrics:
+def _measure(network: DomainAdaptedModel, batch: Batch, key: Key) -> Metrics:
   del key
   source, target = batch["source"], batch["target"]
   logits = network.source(source["x"])
@@ -36,7 +36,7 @@ def _measure(network: Adapted, batch: Batch, key: Key) -> Metrics:
   }
 
 
-def _summarise(averages: Mapping[str, float | np.ndarray]) -> dict[str, float]:
+def _summarize(averages: Mapping[str, float | np.ndarray]) -> dict[str, float]:
   """The averages of a whole evaluation, with "information" for its parts."""
   parts = ("mean_prediction", "prediction_entropy")
   kept = {name: v for name, v in averages.items() if name not in parts}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import jax.numpy as jnp
 
 from robust_jax.attacks.minimal_norm.best_adversarial import distance
-from robust_jax.types import Array, Attack, Key, LogitsFn
+from robust_jax.types import Array, Attack, Key, Model
 
 
 def minimal_eps(
@@ -14,7 +14,7 @@ def minimal_eps(
   *,
   targeted: bool = False,
   pixel_axes: Sequence[int] | None = None,
-) -> Callable[[Key, LogitsFn, Array, Array], dict[str, Array]]:
+) -> Callable[[Key, Model, Array, Array], dict[str, Array]]:
   """The norm of each attack's change, where the answer is then wrong.
 
   Success is the answer of the model, asked anew, about the image that the
@@ -36,7 +36,7 @@ def minimal_eps(
   """
 
   def measure(
-    key: Key, logits_fn: LogitsFn, x: Array, labels: Array
+    key: Key, logits_fn: Model, x: Array, labels: Array
   ) -> dict[str, Array]:
     def reached(x):
       return (logits_fn(x).argmax(axis=-1) == labels) == targeted
@@ -45,8 +45,8 @@ def minimal_eps(
     found = {}
     for name, attack in attacks.items():
       x_adv = attack(key, logits_fn, x, labels)
-      theta = x_adv.astype(jnp.float32) - x.astype(jnp.float32)
-      size = distance(theta, norm, pixel_axes)
+      delta = x_adv.astype(jnp.float32) - x.astype(jnp.float32)
+      size = distance(delta, norm, pixel_axes)
       length = jnp.where(reached(x_adv), size, jnp.inf)
       found[name] = jnp.where(clean, 0.0, length)
     nearest = jnp.stack(list(found.values())).min(axis=0)

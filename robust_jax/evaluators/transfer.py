@@ -9,15 +9,15 @@ from robust_jax.black_box.queries import Predict, labels_of
 
 
 class Transfer(NamedTuple):
-  """Shares of images; rows: what crafted, columns: what was fooled.
+  """Fractions of images; rows: what crafted, columns: what was fooled.
 
   Attributes:
     rows: names of the sources, R.
     columns: names of the victims, C.
-    of_all: `[R, C]`, the share of all images that the victim answers wrong, the
-      ones among them that it answers wrong unattacked: Papernot's figure.
-    of_both_right: `[R, C]`, the share among the images that source and victim
-      both answer right unattacked; NaN where there are none.
+    of_all: `[R, C]`, the fraction of all images that the victim answers wrong,
+      the ones among them that it answers wrong unattacked: Papernot's figure.
+    of_both_right: `[R, C]`, the fraction among the images that source and
+      victim both answer right unattacked; NaN where there are none.
     num_both_right: int `[R, C]`, how many these are.
     clean: `[C]`, the victims' accuracy on the originals.
   """
@@ -53,13 +53,13 @@ def transfer(
   """
   if set(crafted) != set(sources):
     raise ValueError(
-      f"images of {sorted(crafted)} and models of {sorted(sources)}: wanted "
+      f"images of {sorted(crafted)} and models of {sorted(sources)}: expected "
       "both for the same names."
     )
   for name, images in crafted.items():
     if images.shape != x.shape:
       raise ValueError(
-        f"images of '{name}' have shape {images.shape}: wanted {x.shape}."
+        f"images of '{name}' have shape {images.shape}: expected {x.shape}."
       )
   labels = np.asarray(labels)
   source_right = [labels_of(sources[name], x) == labels for name in crafted]

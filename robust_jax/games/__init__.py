@@ -1,9 +1,9 @@
-"""Min-max problems and games of several players over optax optimisers.
+"""Min-max problems and games of several players over optax optimizers.
 
-Each player minimises a loss of its own over its own parameters. A method is one
-module with one function, `(players, optimisers, *, ...) -> Solver`, and a
+Each player minimizes a loss of its own over its own parameters. A method is one
+module with one function, `(players, optimizers, *, ...) -> Solver`, and a
 solver two pure functions, `init` and `step`. `grad_reverse` is the game of two
-that needs no solver; `at_step` keeps schedules in step with the run.
+that needs no solver; `set_schedule_step` keeps schedules in step with the run.
 """
 
 from robust_jax.games.alternating import alternating

@@ -6,15 +6,15 @@ from typing import Any
 import jax
 
 from robust_jax import checks
-from robust_jax.games.player_step import turn
+from robust_jax.games.player_step import player_step
 from robust_jax.games.players import (
   GameState,
   Losses,
-  Optimisers,
+  Optimizers,
   Reduce,
   Solver,
   identity,
-  initialiser,
+  initializer,
   same_names,
   stacked,
 )
@@ -22,7 +22,7 @@ from robust_jax.games.players import (
 
 def alternating(
   players: Losses,
-  optimisers: Optimisers,
+  optimizers: Optimizers,
   *,
   counts: Mapping[str, int] | None = None,
   reduce: Reduce = identity,
@@ -37,7 +37,7 @@ def alternating(
 
   Args:
     players: the loss of each player, by name, in order of moving.
-    optimisers: of each player, by the same names.
+    optimizers: of each player, by the same names.
     counts: moves of each player in one step, static; None for one each.
     reduce: what is done to gradients, such as the mean over devices.
 
@@ -47,13 +47,13 @@ def alternating(
 
   Source: Goodfellow et al. 2014, algorithm 1 (k steps of D to one of G).
   """
-  init = initialiser(players, optimisers)
+  init = initializer(players, optimizers)
   if counts is not None:
     same_names("counts", counts, players)
     for name, count in counts.items():
       checks.at_least_one(f"counts['{name}']", count)
   turns = {
-    name: turn(name, loss, optimisers[name], reduce=reduce)
+    name: player_step(name, loss, optimizers[name], reduce=reduce)
     for name, loss in players.items()
   }
 

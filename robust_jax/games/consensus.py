@@ -8,20 +8,20 @@ from robust_jax import checks
 from robust_jax.games.players import (
   GameState,
   Losses,
-  Optimisers,
+  Optimizers,
   Reduce,
   Solver,
   descend,
   field,
   identity,
-  initialiser,
+  initializer,
 )
 from robust_jax.types import Array
 
 
 def consensus(
   players: Losses,
-  optimisers: Optimisers,
+  optimizers: Optimizers,
   *,
   gamma: Array | float = 1.0,
   reduce: Reduce = identity,
@@ -35,7 +35,7 @@ def consensus(
 
   Args:
     players: the loss of each player, by name.
-    optimisers: of each player, by the same names.
+    optimizers: of each player, by the same names.
     gamma: weight of the second term, 0 or more; may be traced.
     reduce: what is done to gradients, such as the mean over devices; linear.
 
@@ -55,6 +55,6 @@ def consensus(
     grads = jax.tree.map(
       lambda v, a: (v + gamma * a).astype(v.dtype), grads, reduce(agreement)
     )
-    return descend(optimisers, grads, state), aux
+    return descend(optimizers, grads, state), aux
 
-  return Solver(initialiser(players, optimisers), step)
+  return Solver(initializer(players, optimizers), step)

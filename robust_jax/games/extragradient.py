@@ -7,33 +7,33 @@ import jax
 from robust_jax.games.players import (
   GameState,
   Losses,
-  Optimisers,
+  Optimizers,
   Reduce,
   Solver,
   descend,
   field,
   identity,
-  initialiser,
+  initializer,
   stacked,
 )
 
 
 def extragradient(
   players: Losses,
-  optimisers: Optimisers,
+  optimizers: Optimizers,
   *,
   fresh: bool = False,
   reduce: Reduce = identity,
 ) -> Solver:
   """All players extrapolate, then step from where they were; two gradients.
 
-  Both gradients advance the optimisers, which therefore count two for each
-  step (`at_step` keeps their schedules to the run); both updates are added to
-  the parameters before the step, which weight decay sees too.
+  Both gradients advance the optimizers, which therefore count two for each
+  step (`set_schedule_step` keeps their schedules to the run); both updates are
+  added to the parameters before the step, which weight decay sees too.
 
   Args:
     players: the loss of each player, by name.
-    optimisers: of each player, by the same names.
+    optimizers: of each player, by the same names.
     fresh: the second gradient has args of its own, as stochastic games want:
       every leaf of args leads with 2. False: both take the same args.
     reduce: what is done to gradients, such as the mean over devices.
@@ -51,12 +51,12 @@ def extragradient(
   def step(state: GameState, *args: Any):
     here, ahead = _two(args) if fresh else (args, args)
     grads, aux = field(players, state.params, *here)
-    looked = descend(optimisers, reduce(grads), state)
+    looked = descend(optimizers, reduce(grads), state)
     grads, _ = field(players, looked.params, *ahead)
     start = GameState(state.params, looked.opt_state)
-    return descend(optimisers, reduce(grads), start), aux
+    return descend(optimizers, reduce(grads), start), aux
 
-  return Solver(initialiser(players, optimisers), step)
+  return Solver(initializer(players, optimizers), step)
 
 
 def _two(args):

@@ -9,8 +9,8 @@ from robust_jax.types import Array, PyTree
 def grad_reverse(x: PyTree, lam: Array | float) -> PyTree:
   """x itself; backward, `-lam` times the gradient that arrives.
 
-  What stands above the reversal minimises the loss at full strength; what
-  stands below maximises lam times it. One `jax.grad` in all parameters of
+  What stands above the reversal minimizes the loss at full strength; what
+  stands below maximizes lam times it. One `jax.grad` in all parameters of
   `class_loss(f(x)) + domain_loss(d(grad_reverse(f(x), lam)))` is the field of
   that game.
 
@@ -32,7 +32,7 @@ def grad_reverse(x: PyTree, lam: Array | float) -> PyTree:
   lam = jnp.asarray(lam, jnp.float32)
   if lam.ndim:
     raise ValueError(
-      f"lam of shape {lam.shape}: wanted a scalar; map over several with "
+      f"lam of shape {lam.shape}: expected a scalar; map over several with "
       "jax.vmap."
     )
   return _reverse(x, lam)

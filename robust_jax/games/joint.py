@@ -7,18 +7,18 @@ import jax
 from robust_jax.games.players import (
   GameState,
   Loss,
-  Optimisers,
+  Optimizers,
   Reduce,
   Solver,
   descend,
   identity,
-  initialiser,
+  initializer,
 )
 from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 
 
 def joint(
-  loss: Loss, optimisers: Optimisers, *, reduce: Reduce = identity
+  loss: Loss, optimizers: Optimizers, *, reduce: Reduce = identity
 ) -> Solver:
   """Every player descends its part of one loss' gradient.
 
@@ -27,7 +27,7 @@ def joint(
 
   Args:
     loss: `(params of all players, *args) -> (scalar, aux)`.
-    optimisers: of each player, by name.
+    optimizers: of each player, by name.
     reduce: what is done to gradients, such as the mean over devices.
 
   Returns:
@@ -38,7 +38,7 @@ def joint(
     grads, aux = jax.grad(canonicalize_on_cpu(loss), has_aux=True)(
       state.params, *args
     )
-    return descend(optimisers, reduce(grads), state), aux
+    return descend(optimizers, reduce(grads), state), aux
 
-  players = dict.fromkeys(optimisers, loss)
-  return Solver(initialiser(players, optimisers), step)
+  players = dict.fromkeys(optimizers, loss)
+  return Solver(initializer(players, optimizers), step)

@@ -9,21 +9,21 @@ import optax
 from robust_jax.games.players import (
   GameState,
   Losses,
-  Optimisers,
+  Optimizers,
   Reduce,
   Solver,
   field,
   identity,
-  initialiser,
+  initializer,
   updates,
   zeros,
 )
 
 
 def optimistic(
-  players: Losses, optimisers: Optimisers, *, reduce: Reduce = identity
+  players: Losses, optimizers: Optimizers, *, reduce: Reduce = identity
 ) -> Solver:
-  """All players move by `2 u_t - u_(t-1)`, u being their optimiser's updates.
+  """All players move by `2 u_t - u_(t-1)`, u being their optimizer's updates.
 
   Learning rate, moments and weight decay are in u. With `optax.sgd` this is
   `optax.optimistic_gradient_descent`; with Adam it is optimistic Adam as
@@ -31,7 +31,7 @@ def optimistic(
 
   Args:
     players: the loss of each player, by name.
-    optimisers: of each player, by the same names.
+    optimizers: of each player, by the same names.
     reduce: what is done to gradients, such as the mean over devices.
 
   Raises:
@@ -47,7 +47,7 @@ def optimistic(
     previous, started = state.memory
     grads, aux = field(players, state.params, *args)
     moves, opt_state = updates(
-      optimisers, reduce(grads), state.opt_state, state.params
+      optimizers, reduce(grads), state.opt_state, state.params
     )
     hopeful = jax.tree.map(
       lambda u, p: u + jnp.where(started, u - p, 0), moves, previous
@@ -55,4 +55,4 @@ def optimistic(
     params = optax.apply_updates(state.params, hopeful)
     return GameState(params, opt_state, (moves, jnp.ones((), bool))), aux
 
-  return Solver(initialiser(players, optimisers, memory), step)
+  return Solver(initializer(players, optimizers, memory), step)

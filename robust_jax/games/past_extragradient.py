@@ -7,19 +7,19 @@ import optax
 from robust_jax.games.players import (
   GameState,
   Losses,
-  Optimisers,
+  Optimizers,
   Reduce,
   Solver,
   field,
   identity,
-  initialiser,
+  initializer,
   updates,
   zeros,
 )
 
 
 def past_extragradient(
-  players: Losses, optimisers: Optimisers, *, reduce: Reduce = identity
+  players: Losses, optimizers: Optimizers, *, reduce: Reduce = identity
 ) -> Solver:
   """All players extrapolate by the update of the step before.
 
@@ -28,7 +28,7 @@ def past_extragradient(
 
   Args:
     players: the loss of each player, by name.
-    optimisers: of each player, by the same names.
+    optimizers: of each player, by the same names.
     reduce: what is done to gradients, such as the mean over devices.
 
   Returns:
@@ -48,9 +48,9 @@ def past_extragradient(
     ahead = optax.apply_updates(state.params, state.memory)
     grads, aux = field(players, ahead, *args)
     moves, opt_state = updates(
-      optimisers, reduce(grads), state.opt_state, state.params
+      optimizers, reduce(grads), state.opt_state, state.params
     )
     params = optax.apply_updates(state.params, moves)
     return GameState(params, opt_state, moves), aux
 
-  return Solver(initialiser(players, optimisers, zeros), step)
+  return Solver(initializer(players, optimizers, zeros), step)

@@ -14,10 +14,10 @@ from robust_jax.games.players import (
 )
 
 
-def turn(
+def player_step(
   name: str,
   loss: Loss,
-  optimiser: optax.GradientTransformation,
+  optimizer: optax.GradientTransformation,
   *,
   reduce: Reduce = identity,
 ) -> Callable[..., tuple[GameState, Any]]:
@@ -28,9 +28,9 @@ def turn(
   several steps of a critic): the caller's own `lax.scan` over turns.
 
   Args:
-    name: whose parameters and optimiser state change.
+    name: whose parameters and optimizer state change.
     loss: its loss.
-    optimiser: its optimiser.
+    optimizer: its optimizer.
     reduce: what is done to the gradient, such as the mean over devices.
 
   Returns:
@@ -41,7 +41,7 @@ def turn(
   def move(state: GameState, *args: Any) -> tuple[GameState, Any]:
     grad, aux = gradient(loss, name, state.params, *args)
     own = state.params[name]
-    update, opt_state = optimiser.update(
+    update, opt_state = optimizer.update(
       reduce(grad), state.opt_state[name], own
     )
     return GameState(

@@ -15,11 +15,11 @@ Params = dict[str, PyTree]
 
 Loss = Callable[..., tuple[Array, PyTree]]
 """(params of all players, *args) -> (scalar loss, aux): what one player
-minimises over its own parameters. Where two play for one sum, one's loss is
+minimizes over its own parameters. Where two play for one sum, one's loss is
 minus the other's."""
 
 Losses = Mapping[str, Loss]
-Optimisers = Mapping[str, optax.GradientTransformation]
+Optimizers = Mapping[str, optax.GradientTransformation]
 Reduce = Callable[[PyTree], PyTree]
 
 
@@ -28,7 +28,7 @@ class GameState(NamedTuple):
 
   Attributes:
     params: the parameters of each player.
-    opt_state: of each player's optimiser.
+    opt_state: of each player's optimizer.
     memory: what the method remembers of the step before; None for most.
   """
 
@@ -55,22 +55,22 @@ def identity(grads: PyTree) -> PyTree:
   return grads
 
 
-def initialiser(
+def initializer(
   players: Losses,
-  optimisers: Optimisers,
+  optimizers: Optimizers,
   memory: Callable[[Params], PyTree] = lambda params: None,
 ) -> Callable[[Params], GameState]:
   """`Solver.init` for these players.
 
   Raises:
-    ValueError: at once where optimisers are not those of the players; from
+    ValueError: at once where optimizers are not those of the players; from
       the result where parameters are not.
   """
-  same_names("optimisers", optimisers, players)
+  same_names("optimizers", optimizers, players)
 
   def init(params: Params) -> GameState:
     same_names("params", params, players)
-    opt_state = {name: optimisers[name].init(params[name]) for name in players}
+    opt_state = {name: optimizers[name].init(params[name]) for name in players}
     return GameState(dict(params), opt_state, memory(params))
 
   return init
@@ -108,14 +108,14 @@ def field(
 
 
 def updates(
-  optimisers: Optimisers,
+  optimizers: Optimizers,
   grads: Params,
   opt_state: dict[str, PyTree],
   params: Params,
 ) -> tuple[Params, dict[str, PyTree]]:
-  """What each optimiser adds to its player's parameters, and its new state."""
+  """What each optimizer adds to its player's parameters, and its new state."""
   both = {
-    name: optimisers[name].update(grads[name], opt_state[name], params[name])
+    name: optimizers[name].update(grads[name], opt_state[name], params[name])
     for name in grads
   }
   return (
@@ -125,10 +125,10 @@ def updates(
 
 
 def descend(
-  optimisers: Optimisers, grads: Params, state: GameState
+  optimizers: Optimizers, grads: Params, state: GameState
 ) -> GameState:
-  """Every player moved by its optimiser's update; nothing is remembered."""
-  moves, opt_state = updates(optimisers, grads, state.opt_state, state.params)
+  """Every player moved by its optimizer's update; nothing is remembered."""
+  moves, opt_state = updates(optimizers, grads, state.opt_state, state.params)
   return GameState(optax.apply_updates(state.params, moves), opt_state)
 
 
@@ -147,7 +147,7 @@ def stacked(args: PyTree, size: int, why: str) -> PyTree:
     shape = jnp.shape(leaf)
     if shape[:1] != (size,):
       raise ValueError(
-        f"an argument of shape {shape}: wanted {size} of them stacked on a "
+        f"an argument of shape {shape}: expected {size} of them stacked on a "
         f"leading axis, {why}."
       )
   return args
@@ -159,6 +159,6 @@ def same_names(
   """Refuses a mapping that is not one entry per player."""
   if set(given) != set(players):
     raise ValueError(
-      f"{what} of {sorted(given)}: wanted one for each player, "
+      f"{what} of {sorted(given)}: expected one for each player, "
       f"{sorted(players)}."
     )

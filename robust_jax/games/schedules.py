@@ -7,17 +7,17 @@ import optax
 from robust_jax.types import Array, PyTree
 
 
-def at_step(opt_state: PyTree, step: Array | int) -> PyTree:
-  """The state of optimisers, their schedules set to a step of the run.
+def set_schedule_step(opt_state: PyTree, step: Array | int) -> PyTree:
+  """The state of optimizers, their schedules set to a step of the run.
 
-  Optax counts the updates of an optimiser. A player that moves several times in
+  Optax counts the updates of an optimizer. A player that moves several times in
   a step, or in a part of the run alone, would otherwise go through its schedule
   at another pace than the one it was stretched to. Set at the start of each
   step, a schedule is ahead by no more than the moves within one. What else is
   counted, such as Adam's bias corrections, counts on.
 
   Args:
-    opt_state: of one optimiser, or a tree of such states.
+    opt_state: of one optimizer, or a tree of such states.
     step: whole, 0 or more; may be traced.
   """
   scheduled = lambda state: isinstance(state, optax.ScaleByScheduleState)

@@ -5,24 +5,24 @@ from typing import Any
 from robust_jax.games.players import (
   GameState,
   Losses,
-  Optimisers,
+  Optimizers,
   Reduce,
   Solver,
   descend,
   field,
   identity,
-  initialiser,
+  initializer,
 )
 
 
 def simultaneous(
-  players: Losses, optimisers: Optimisers, *, reduce: Reduce = identity
+  players: Losses, optimizers: Optimizers, *, reduce: Reduce = identity
 ) -> Solver:
   """Gradient descent-ascent; circles outward where the game is bilinear.
 
   Args:
     players: the loss of each player, by name.
-    optimisers: of each player, by the same names.
+    optimizers: of each player, by the same names.
     reduce: what is done to gradients, such as the mean over devices.
 
   Raises:
@@ -31,6 +31,6 @@ def simultaneous(
 
   def step(state: GameState, *args: Any):
     grads, aux = field(players, state.params, *args)
-    return descend(optimisers, reduce(grads), state), aux
+    return descend(optimizers, reduce(grads), state), aux
 
-  return Solver(initialiser(players, optimisers), step)
+  return Solver(initializer(players, optimizers), step)

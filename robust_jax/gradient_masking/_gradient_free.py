@@ -38,8 +38,8 @@ def random_draws(
   keys = jax.random.split(key, num_draws)
 
   def draw(i, best):
-    theta = pset.project(x, pset.sample(keys[i], x))
-    return tree.better(best, ascent.score(objective, pset, x, theta))
+    delta = pset.project(x, pset.sample(keys[i], x))
+    return tree.better(best, ascent.score(objective, pset, x, delta))
 
   clean = ascent.score(objective, pset, x, pset.zero(x))
   return jax.lax.fori_loop(0, num_draws, draw, clean)
@@ -53,11 +53,11 @@ def random_windows(
   *,
   num_queries: int = 100,
 ) -> SearchResult:
-  """Pushes random boxes of theta to one end, and keeps what helps.
+  """Pushes random boxes of delta to one end, and keeps what helps.
 
   Each query adds, in a box of its own for each example, twice the set's
-  steepest answer to one random sign per channel; in an Linf ball, the corner
-  that these signs name. The boxes shrink from 80 % to 5 % of the area.
+  linear_maximizer answer to one random sign per channel; in an Linf ball, the
+  corner that these signs name. The boxes shrink from 80 % to 5 % of the area.
 
   Args:
     key: consumed by the boxes and signs.
@@ -79,19 +79,19 @@ def random_windows(
   def query(i, best):
     area = 0.8 * (0.05 / 0.8) ** (i / num_queries)
     key_box, key_sign = jax.random.split(keys[i])
-    signs = _on_leaves(_signs, key_sign, best.theta)
-    boxes = _on_leaves(lambda k, t: _box(k, t, area), key_box, best.theta)
-    push = jax.tree.map(jnp.multiply, boxes, pset.steepest(x, signs))
-    theta = pset.project(x, tree.add(best.theta, 2.0, push))
-    return tree.better(best, ascent.score(objective, pset, x, theta))
+    signs = _on_leaves(_signs, key_sign, best.delta)
+    boxes = _on_leaves(lambda k, t: _box(k, t, area), key_box, best.delta)
+    push = jax.tree.map(jnp.multiply, boxes, pset.linear_maximizer(x, signs))
+    delta = pset.project(x, tree.add(best.delta, 2.0, push))
+    return tree.better(best, ascent.score(objective, pset, x, delta))
 
   clean = ascent.score(objective, pset, x, pset.zero(x))
   return jax.lax.fori_loop(0, num_queries, query, clean)
 
 
-def _on_leaves(make, key, theta):
-  """`make(key, leaf)` for each leaf of theta, each with a key of its own."""
-  leaves, treedef = jax.tree.flatten(theta)
+def _on_leaves(make, key, delta):
+  """`make(key, leaf)` for each leaf of delta, each with a key of its own."""
+  leaves, treedef = jax.tree.flatten(delta)
   keys = jax.random.split(key, len(leaves))
   return treedef.unflatten(map(make, keys, leaves))
 
@@ -117,6 +117,6 @@ def _box(key, leaf, area):
     side = jnp.maximum(area ** (1 / len(axes)), 1 / size)
     start = tree.expand(corner[axis] * (1 - side), leaf)
     shape = [size if i == axis else 1 for i in range(leaf.ndim)]
-    centre = ((jnp.arange(size) + 0.5) / size).reshape(shape)
-    box = box * ((centre >= start) & (centre < start + side))
+    center = ((jnp.arange(size) + 0.5) / size).reshape(shape)
+    box = box * ((center >= start) & (center < start + side))
   return box

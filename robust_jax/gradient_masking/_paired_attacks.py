@@ -16,7 +16,7 @@ from robust_jax.gradient_masking._verdicts import Finding
 
 # Chance that the stronger of two attacks looks this bad by accident.
 _SIGNIFICANT = 1e-3
-# Shares of the images.
+# Fractions of the images.
 _FEW = 0.01
 _UNCONVERGED = 0.05
 
@@ -29,7 +29,7 @@ class _Rival(NamedTuple):
   name: str
   title: str
   meaning: str
-  least: float = _FEW  # share of the images up to which it may do better
+  least: float = _FEW  # fraction of the images up to which it may do better
 
 
 _RIVALS = (
@@ -150,7 +150,8 @@ def _worst(
   Args:
     weaker: `[E, N]`, which images are fooled.
     stronger: `[E, N]`, by the attack that should do no worse.
-    least: share of the images that `weaker` alone may fool; one image it may.
+    least: fraction of the images that `weaker` alone may fool; one image it
+      may.
   """
   images = weaker.shape[1]
   found = []

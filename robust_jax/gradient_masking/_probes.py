@@ -15,7 +15,7 @@ from robust_jax.search import fgsm, pgd
 from robust_jax.types import (
   Array,
   Key,
-  LogitsFn,
+  Model,
   Objective,
   PerturbationSet,
   Search,
@@ -89,7 +89,7 @@ class Probes(NamedTuple):
   unseen: Array | None = None
 
 
-def ask(logits_fn: LogitsFn, x: Array) -> Answers:
+def ask(logits_fn: Model, x: Array) -> Answers:
   """Asks in several ways.
 
   Compiled once and called twice, it shows what is drawn while tracing and what
@@ -106,11 +106,11 @@ def ask(logits_fn: LogitsFn, x: Array) -> Answers:
 
 def probe(
   key: Key,
-  logits_fn: LogitsFn,
+  logits_fn: Model,
   x: Array,
   labels: Array,
   radii: Array,
-  surrogate: LogitsFn | None,
+  surrogate: Model | None,
   plan: Plan,
 ) -> Probes:
   """Gradients, and every search at every radius, in one program.
@@ -152,12 +152,12 @@ def _fooled(key, model, x, labels, surrogate, eps, plan, clean):
   """
   pset = plan.make_set(eps)
   # A margin tells right answers apart where the cross-entropy of all is 0.
-  margin = losses.fooled_first(losses.margin)
+  margin = losses.prioritize_misclassified(losses.margin)
 
   def run(search, key, *, loss=margin, source=model, **hyper):
     objective_of_x = of_model(loss, source, labels)
-    theta = search(key, objective_of_x, pset, x, **hyper).theta
-    logits = model(pset.apply(x, theta))
+    delta = search(key, objective_of_x, pset, x, **hyper).delta
+    logits = model(pset.apply(x, delta))
     wrong = logits.argmax(axis=-1) != labels
     change = jnp.abs(plan.objective(logits, labels) - clean)
     return jnp.stack([wrong, wrong & (change <= _ROUNDING * jnp.abs(clean))])
@@ -165,7 +165,7 @@ def _fooled(key, model, x, labels, surrogate, eps, plan, clean):
   climb = functools.partial(
     run, pgd, num_steps=plan.num_steps, step_size=plan.step_size
   )
-  loss = climbed(losses.fooled_first(plan.objective))
+  loss = climbed(losses.prioritize_misclassified(plan.objective))
   key_pgd, key_draws, key_box = jax.random.split(key, 3)
   keys = jax.random.split(key_pgd, plan.restarts)
 
@@ -216,13 +216,13 @@ def _misled(key, model, x, labels):
   def margin(x):
     return losses.margin(model(x), labels)
 
-  centre = jnp.clip(x + 2 * off(_NUM_DIRECTIONS), 0.0, 1.0)
-  gradient = _input_gradient(model, losses.margin, centre, labels)
+  center = jnp.clip(x + 2 * off(_NUM_DIRECTIONS), 0.0, 1.0)
+  gradient = _input_gradient(model, losses.margin, center, labels)
 
   def compare(i):
     step = off(i)
-    up = jnp.clip(centre + step, 0.0, 1.0)
-    down = jnp.clip(centre - step, 0.0, 1.0)
+    up = jnp.clip(center + step, 0.0, 1.0)
+    down = jnp.clip(center - step, 0.0, 1.0)
     change = margin(up) - margin(down)
     expected = tree.dot(gradient, up - down)
     return (change - expected) ** 2, change**2

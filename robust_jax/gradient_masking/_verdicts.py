@@ -7,12 +7,12 @@ import numpy as np
 
 from robust_jax.gradient_masking._probes import Answers, Probes
 
-# Differences of logits, as shares of the range that the logits take.
+# Differences of logits, as fractions of the range that the logits take.
 _SAME_QUESTION = 1e-4
 _OTHER_BATCH = 1e-2  # other batch sizes round otherwise, bfloat16 most of all
 # Gradients smaller than this have lost their small entries to underflow.
 _TINY = 1e-30
-# Shares of the images.
+# Fractions of the images.
 _MANY = 0.1
 _FEW = 0.01
 
@@ -46,7 +46,7 @@ def repeatable(asked: Answers, asked_again: Answers) -> Finding:
     "repeatable",
     verdict,
     measured,
-    f"The model is randomised: asked the same again, its logits differ by "
+    f"The model is randomized: asked the same again, its logits differ by "
     f"{gap:.1%} of their range and {changed} answers change. PGD follows the "
     "gradient of one draw and is judged by another. Average the gradient over "
     "several calls (EOT), and the accuracy too.",
@@ -227,7 +227,7 @@ def unbounded(probes: Probes, radii: Sequence[float]) -> Finding:
 
 
 def _differences(first, others):
-  """Largest difference, as a share of the logits' range; answers changed."""
+  """Largest difference, as a fraction of the logits' range; answers changed."""
   values = np.asarray(first, np.float64)
   finite = values[np.isfinite(values)]
   spread = np.ptp(finite) if finite.size else 0.0

@@ -25,7 +25,7 @@ from robust_jax.objective import Climbed
 from robust_jax.types import (
   Array,
   Key,
-  LogitsFn,
+  Model,
   Objective,
   PerturbationSet,
   Search,
@@ -34,13 +34,13 @@ from robust_jax.types import (
 
 def masking_checks(
   key: Key,
-  logits_fn: LogitsFn,
+  logits_fn: Model,
   x: Array,
   labels: Array,
   make_set: Callable[[Array], PerturbationSet],
   radii: Sequence[float],
   *,
-  surrogate: LogitsFn | None = None,
+  surrogate: Model | None = None,
   objective: Objective = losses.cross_entropy,
   black_box: Search = random_windows,
   num_steps: int = 20,
@@ -99,7 +99,9 @@ def masking_checks(
   for name, value in (("num_steps", num_steps), ("restarts", restarts)):
     checks.at_least_one(name, value)
     if value < 2:
-      raise ValueError(f"{name} = {value}: wanted 2 or more, to compare with.")
+      raise ValueError(
+        f"{name} = {value}: expected 2 or more, to compare with."
+      )
   plan = Plan(make_set, objective, black_box, num_steps, step_size, restarts)
   asked = [bounded_jit.call(ask, logits_fn, x) for _ in range(2)]
   asked = jax.device_get(asked)
@@ -138,6 +140,6 @@ def _check_radii(radii):
   increasing = values.ndim == 1 and np.all(np.diff(values, prepend=0.0) > 0)
   if not increasing or len(values) < 2:
     raise ValueError(
-      f"radii = {radii}: wanted two or more positive numbers, increasing, the "
-      "last of which allows every image (1 for Linf)."
+      f"radii = {radii}: expected two or more positive numbers, increasing, "
+      "the last of which allows every image (1 for Linf)."
     )

@@ -2,7 +2,7 @@
 
 A classifier is called as `model.apply(variables, x, train=False)` with x
 `[B, H, W, C]`, or text as its tokens and their mask, and returns float32 logits
-`[B, K]`; what data sets need, from pixel statistics to channel counts, is a
+`[B, K]`; what datasets need, from pixel statistics to channel counts, is a
 field of the module. Layers compute in the module's `dtype`, all but the last,
 whose input and output are float32: logits keep their digits.
 """

@@ -6,13 +6,13 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
-from robust_jax.types import Array, LogitsFn, Objective
+from robust_jax.types import Array, Model, Objective
 
 
 def ensemble(
-  logits_fns: Sequence[LogitsFn],
+  logits_fns: Sequence[Model],
   average: Literal["logits", "probabilities"] = "logits",
-) -> LogitsFn:
+) -> Model:
   """The model that answers the mean of several models' answers.
 
   For the mean of their losses, see `side_by_side`.
@@ -37,13 +37,13 @@ def ensemble(
   means = {"logits": _mean_logits, "probabilities": _mean_probabilities}
   if average not in means:
     raise ValueError(
-      f"average = '{average}': wanted 'logits' or 'probabilities'; for the "
+      f"average = '{average}': expected 'logits' or 'probabilities'; for the "
       "mean of losses attack side_by_side(...) with mean_loss(...)."
     )
   return jax.tree_util.Partial(means[average], _partials(logits_fns))
 
 
-def side_by_side(logits_fns: Sequence[LogitsFn]) -> LogitsFn:
+def side_by_side(logits_fns: Sequence[Model]) -> Model:
   """All the answers next to each other, for `mean_loss`.
 
   Args:

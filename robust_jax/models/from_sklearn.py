@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from robust_jax.types import Array, LogitsFn
+from robust_jax.types import Array, Model
 
 
-def linear_twin(estimator: Any) -> LogitsFn:
+def linear_classifier(estimator: Any) -> Model:
   """A linear classifier of scikit-learn as a function of images.
 
   Its logits are `decision_function`, one per class (0 and the score where there
@@ -27,12 +27,12 @@ def linear_twin(estimator: Any) -> LogitsFn:
   if not all(hasattr(estimator, name) for name in names):
     raise ValueError(
       f"{type(estimator).__name__} has no coef_, intercept_ and classes_: "
-      "wanted a fitted linear classifier."
+      "expected a fitted linear classifier."
     )
   num_classes = len(estimator.classes_)
   if not np.array_equal(estimator.classes_, np.arange(num_classes)):
     raise ValueError(
-      f"classes {estimator.classes_}: wanted 0..{num_classes - 1}."
+      f"classes {estimator.classes_}: expected 0..{num_classes - 1}."
     )
   coef, intercept = estimator.coef_, estimator.intercept_
   if num_classes == 2 and len(coef) == 1:
@@ -40,9 +40,9 @@ def linear_twin(estimator: Any) -> LogitsFn:
     intercept = np.concatenate([0 * intercept, intercept])
   if len(coef) != num_classes:
     raise ValueError(
-      f"coef_ of shape {coef.shape} for {num_classes} classes: wanted one row "
-      "per class. Of support vector machines take LinearSVC, which compares "
-      "each class with the rest."
+      f"coef_ of shape {coef.shape} for {num_classes} classes: expected one "
+      "row per class. Of support vector machines take LinearSVC, which "
+      "compares each class with the rest."
     )
   return jax.tree_util.Partial(
     _affine,
@@ -51,22 +51,22 @@ def linear_twin(estimator: Any) -> LogitsFn:
   )
 
 
-def soft_neighbours(
+def soft_neighbors(
   x: np.ndarray,
   labels: np.ndarray,
   num_classes: int,
   temperature: Array | float = 1.0,
-) -> LogitsFn:
-  """k nearest neighbours made smooth: every neighbour votes, near ones more.
+) -> Model:
+  """k nearest neighbors made smooth: every neighbor votes, near ones more.
 
-  The softmax of the logits is the share that each class has of the weights
+  The softmax of the logits is the fraction that each class has of the weights
   `exp(-||x' - x_i||^2 / temperature)`.
 
   Args:
     x: training images `[N, ...]`.
     labels: theirs, int `[N]`; every class occurs.
     num_classes: K.
-    temperature: squared input units; the smaller, the nearer to one neighbour.
+    temperature: squared input units; the smaller, the nearer to one neighbor.
 
   Raises:
     ValueError: a class without an image.
@@ -78,11 +78,11 @@ def soft_neighbours(
     raise ValueError(f"no training image of class {absent[0]}.")
   flat = jnp.asarray(x, jnp.float32).reshape(len(x), -1)
   one_of_each = jnp.zeros(num_classes)
-  centre = flat.mean(axis=0)
+  center = flat.mean(axis=0)
   return jax.tree_util.Partial(
-    _soft_neighbours,
-    flat - centre,
-    centre,
+    _soft_neighbors,
+    flat - center,
+    center,
     jnp.asarray(labels),
     one_of_each,
     temperature,
@@ -93,9 +93,9 @@ def _affine(coef, intercept, x):
   return x.reshape(len(x), -1) @ coef.T + intercept
 
 
-def _soft_neighbours(stored, centre, labels, one_of_each, temperature, x):
+def _soft_neighbors(stored, center, labels, one_of_each, temperature, x):
   # Far from the origin the squares would cancel.
-  flat = x.astype(jnp.float32).reshape(len(x), -1) - centre
+  flat = x.astype(jnp.float32).reshape(len(x), -1) - center
   squares = (stored**2).sum(axis=1)[:, None] + (flat**2).sum(axis=1)
   score = -(squares - 2 * stored @ flat.T) / temperature  # [N, B]
   # A log-sum-exp of each class, with its own maximum.

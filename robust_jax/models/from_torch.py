@@ -30,7 +30,7 @@ _UNREADABLE = (
   zipfile.BadZipFile,
   zlib.error,
 )
-_KINDS = {4: "convolution", 2: "linear layer", 1: "normalisation"}
+_KINDS = {4: "convolution", 2: "linear layer", 1: "normalization"}
 
 
 def load_tensors(path: str | Path) -> dict[str, np.ndarray]:
@@ -95,7 +95,7 @@ def from_torch(
   `layer1.0.bn1`. Names that are numbers only (`0.weight`, `2.weight`, from
   nn.Sequential) are matched by position, kind by kind: the n-th convolution
   with the n-th one of the model, in the order of the numbers in the model's
-  names (`conv1`, `conv2`), and likewise for linear layers and normalisations.
+  names (`conv1`, `conv2`), and likewise for linear layers and normalizations.
 
   PyTorch flattens an image `[C, H, W]`, linen `[H, W, C]`: the rows of the
   first linear layer are permuted for that. C is the number of channels of the
@@ -105,7 +105,7 @@ def from_torch(
   Args:
     tensors: a PyTorch state dict as arrays. `num_batches_tracked` is ignored.
     variables: of a model of 2-d convolutions, dense layers and
-      normalisations, from `init` or its `eval_shape`. A transposed convolution
+      normalizations, from `init` or its `eval_shape`. A transposed convolution
       cannot be told from a plain one: convert such a model by hand.
     channels: C where it cannot be told from the model; 1 for inputs of the
       first linear layer that are not a flattened image of several channels.
@@ -167,7 +167,7 @@ def _kinds(leaves):
   ]
   if unknown:
     raise ValueError(
-      "tensors fit 2-d convolutions, linear layers and normalisations only; "
+      "tensors fit 2-d convolutions, linear layers and normalizations only; "
       "the model also has " + ", ".join(unknown) + "."
     )
   return {module: _KINDS[len(w.shape)] for module, w in weights.items()}
@@ -211,9 +211,9 @@ def _by_position(kinds, tensors):
       ),
       key=_numbers,
     )
-    wanted = _in_order([m for m in kinds if kinds[m] == kind], kind)
-    given += [f"({kind} {n + 1})" for n in range(len(given), len(wanted))]
-    found.update(zip(wanted, given, strict=False))
+    expected = _in_order([m for m in kinds if kinds[m] == kind], kind)
+    given += [f"({kind} {n + 1})" for n in range(len(given), len(expected))]
+    found.update(zip(expected, given, strict=False))
   return found
 
 
@@ -240,17 +240,17 @@ def _numbers(name):
 def _check(leaves, names, tensors):
   problems = []
   for leaf, name in names.items():
-    wanted, place = _to_torch_shape(leaves[leaf].shape), "/".join(leaf)
+    expected, place = _to_torch_shape(leaves[leaf].shape), "/".join(leaf)
     if name not in tensors:
-      problems.append(f"missing: {name} {wanted} for {place}")
-    elif tensors[name].shape != wanted:
+      problems.append(f"missing: {name} {expected} for {place}")
+    elif tensors[name].shape != expected:
       problems.append(
-        f"wrong shape: {name} is {tensors[name].shape}, wanted {wanted} for "
-        f"{place}"
+        f"wrong shape: {name} is {tensors[name].shape}, expected {expected} "
+        f"for {place}"
       )
     elif not jnp.issubdtype(tensors[name].dtype, jnp.floating):
       problems.append(
-        f"wrong type: {name} is {tensors[name].dtype}, wanted floats"
+        f"wrong type: {name} is {tensors[name].dtype}, expected floats"
       )
   for name in sorted(set(tensors) - set(names.values())):
     problems.append(f"left over: {name} {tensors[name].shape}")

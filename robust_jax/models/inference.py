@@ -6,12 +6,12 @@ from collections.abc import Callable
 import flax.linen as nn
 import jax
 
-from robust_jax.types import Array, Key, LogitsFn, PyTree
+from robust_jax.types import Array, Key, Model, PyTree
 
 
-def frozen(
+def inference_fn(
   model: nn.Module, variables: PyTree, *, method: str = "__call__"
-) -> LogitsFn:
+) -> Model:
   """x -> logits with running BatchNorm statistics and no dropout.
 
   The result is a pytree of the variables, so it may be an argument of a jitted
@@ -40,7 +40,7 @@ class _Apply:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
 class SplitModel:
-  """A `LogitsFn` in two parts, and a pytree where these are.
+  """A `Model` in two parts, and a pytree where these are.
 
   Attributes:
     features: x `[B, ...]` -> activations `[B, ...]`.
@@ -55,7 +55,7 @@ class SplitModel:
     return self.head(self.features(x))
 
 
-def split(model: nn.Module, variables: PyTree) -> SplitModel:
+def features_and_head(model: nn.Module, variables: PyTree) -> SplitModel:
   """The frozen model as what leads to its features, and the rest.
 
   Args:
@@ -69,20 +69,20 @@ def split(model: nn.Module, variables: PyTree) -> SplitModel:
   for method in ("features", "head"):
     if not callable(getattr(model, method, None)):
       raise ValueError(
-        f"{type(model).__name__} has no method '{method}': wanted one that "
+        f"{type(model).__name__} has no method '{method}': expected one that "
         "answers x by a hidden layer, `features`, and one that answers that by "
         "logits, `head`. Functions of your own make a SplitModel too."
       )
   return SplitModel(
-    frozen(model, variables, method="features"),
-    frozen(model, variables, method="head"),
+    inference_fn(model, variables, method="features"),
+    inference_fn(model, variables, method="head"),
   )
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
-class Adapted:
-  """A `LogitsFn` for the target, and a pytree where its parts are.
+class DomainAdaptedModel:
+  """A `Model` for the target, and a pytree where its parts are.
 
   Attributes:
     source: how it answers the source: by BatchNorm statistics of the source,

@@ -1,4 +1,4 @@
-"""Layers and initializers that several networks share."""
+"""Layers and initializers that several networks fraction."""
 
 from collections.abc import Callable
 
@@ -10,24 +10,25 @@ from jax.typing import DTypeLike
 from robust_jax.parallel import AXIS
 from robust_jax.types import Array
 
-_AXIS_NAMES = {"per_device": None, "synchronised": AXIS}
+_AXIS_NAMES = {"per_device": None, "synchronized": AXIS}
 
 
 def batch_norm(
   statistics: str, *, train: bool, name: str
 ) -> Callable[[Array], Array]:
-  """Batch normalisation over all axes but the channels.
+  """Batch normalization over all axes but the channels.
 
   Running averages live in the collection "batch_stats" and move by a tenth
   per training step. With `train=False` they are frozen and are what
-  normalises: the model that an attack sees does not depend on the batch.
+  normalizes: the model that an attack sees does not depend on the batch.
   Statistics, arithmetic and result are float32, whatever the model computes in.
 
   Args:
-    statistics: what a training step normalises with: "per_device", each
-      device's share of the batch, or "synchronised", the whole batch, averaged
-      over `parallel.AXIS`. Running averages of "per_device" differ between
-      devices, so the step averages them itself. With "none" there is no layer.
+    statistics: what a training step normalizes with: "per_device", each
+      device's fraction of the batch, or "synchronized", the whole batch,
+      averaged over `parallel.AXIS`. Running averages of "per_device" differ
+      between devices, so the step averages them itself. With "none" there is no
+      layer.
     train: batch statistics (True) or running averages (False).
     name: the name of the layer.
 
@@ -36,14 +37,14 @@ def batch_norm(
 
   Source: Ioffe and Szegedy, "Batch Normalization: Accelerating Deep Network
   Training by Reducing Internal Covariate Shift", 2015. PyTorch's defaults;
-  unlike there, the running variance is the biased one that normalises.
+  unlike there, the running variance is the biased one that normalizes.
   """
   if statistics == "none":
     return lambda x: x
   if statistics not in _AXIS_NAMES:
     raise ValueError(
-      f"batch_norm = {statistics!r}: wanted 'per_device' (statistics of each "
-      "device's share of the batch), 'synchronised' (of the whole batch) or "
+      f"batch_norm = {statistics!r}: expected 'per_device' (statistics of each "
+      "device's fraction of the batch), 'synchronized' (of the whole batch) or "
       "'none'."
     )
   return nn.BatchNorm(
@@ -55,8 +56,8 @@ def batch_norm(
   )
 
 
-def normalise(x: Array, mean: tuple = (0.0,), std: tuple = (1.0,)) -> Array:
-  """Centres and scales images per channel: `(x - mean) / std`.
+def normalize(x: Array, mean: tuple = (0.0,), std: tuple = (1.0,)) -> Array:
+  """Centers and scales images per channel: `(x - mean) / std`.
 
   It belongs to the model, so that data, attacks and corruptions all speak
   [0, 1] and a radius means the same for every model.
@@ -74,22 +75,22 @@ def normalise(x: Array, mean: tuple = (0.0,), std: tuple = (1.0,)) -> Array:
   """
   if x.ndim != 4:
     raise ValueError(
-      f"images of shape {x.shape}: wanted a batch [B, H, W, C]; write "
+      f"images of shape {x.shape}: expected a batch [B, H, W, C]; write "
       "x[None] for a single image, x[..., None] for a missing channel axis."
     )
   if not jnp.issubdtype(x.dtype, jnp.floating):
     raise ValueError(
-      f"images of dtype {x.dtype}: wanted floats in [0, 1]; convert 8-bit "
+      f"images of dtype {x.dtype}: expected floats in [0, 1]; convert 8-bit "
       "images by x.astype('float32') / 255."
     )
   for name, values in (("mean", mean), ("std", std)):
     if len(values) not in (1, x.shape[-1]):
       raise ValueError(
         f"{name} = {tuple(values)} for images of {x.shape[-1]} channels: "
-        "wanted one value per channel, or a single one for all."
+        "expected one value per channel, or a single one for all."
       )
   if not np.all(np.asarray(std) > 0):
-    raise ValueError(f"std = {tuple(std)}: wanted positive values.")
+    raise ValueError(f"std = {tuple(std)}: expected positive values.")
   mean, std = (jnp.asarray(values, jnp.float32) for values in (mean, std))
   return (x.astype(jnp.float32) - mean) / std
 
@@ -119,7 +120,7 @@ def _halved(x: Array, axis: int) -> Array:
 def he_conv(
   features: int, size: int, stride: int, dtype: DTypeLike, *, name: str
 ) -> nn.Conv:
-  """A `size` x `size` convolution without bias, in He initialisation.
+  """A `size` x `size` convolution without bias, in He initialization.
 
   `size // 2` zeros on every side, as PyTorch pads: "SAME" would put the odd
   one of a strided convolution last and shift what published weights see.

@@ -6,12 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from robust_jax.types import Array, Key, LogitsFn
+from robust_jax.types import Array, Key, Model
 
 
 def ensemble(
-  logits_fns: Sequence[LogitsFn], weights: Sequence[float] | None = None
-) -> LogitsFn:
+  logits_fns: Sequence[Model], weights: Sequence[float] | None = None
+) -> Model:
   """The weighted mean of the surrogates' logits, as one model.
 
   Args:
@@ -24,7 +24,7 @@ def ensemble(
   Source: Dong et al. 2018, "Boosting Adversarial Attacks with Momentum".
   """
   if not logits_fns:
-    raise ValueError("an ensemble of no models: wanted one or more.")
+    raise ValueError("an ensemble of no models: expected one or more.")
   if weights is None:
     weights = [1 / len(logits_fns)] * len(logits_fns)
   if len(weights) != len(logits_fns):
@@ -34,10 +34,10 @@ def ensemble(
 
 def diverse(
   key: Key,
-  logits_fn: LogitsFn,
+  logits_fn: Model,
   probability: Array | float = 0.5,
   smallest: Array | float = 0.9,
-) -> LogitsFn:
+) -> Model:
   """The model behind a random shrinking of its input, on a black ground.
 
   Each example is shrunk, with that probability, by a factor between `smallest`

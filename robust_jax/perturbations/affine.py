@@ -14,7 +14,7 @@ from robust_jax.types import Array, Grid, Key, PerturbationSet
 
 
 class Transform(NamedTuple):
-  """What is done to each image, about its centre; zeros are the identity.
+  """What is done to each image, about its center; zeros are the identity.
 
   In this order: shear, scale, rotate, translate.
 
@@ -41,10 +41,10 @@ def affine(
   eps: Array | float = 1.0,
   padding: bilinear.Padding = "zero",
 ) -> PerturbationSet:
-  """Affine transforms of images `[B, H, W, C]`, theta a `Transform`.
+  """Affine transforms of images `[B, H, W, C]`, delta a `Transform`.
 
-  Every parameter may go from minus to plus its range, and `steepest` is the
-  corner of this box that the gradient points to: a step size of 0.1 is 3
+  Every parameter may go from minus to plus its range, and `linear_maximizer` is
+  the corner of this box that the gradient points to: a step size of 0.1 is 3
   degrees and 0.3 pixels. Ranges and eps are floats, tracers or `[B]`.
 
   `grid(x, n)` has n values of each parameter whose range is not 0, or, for a
@@ -58,7 +58,7 @@ def affine(
     translation: range in pixels, of both directions.
     scale: range of the growth, below 1.
     shear: range in degrees.
-    eps: share of all ranges that is allowed; what a sweep varies.
+    eps: fraction of all ranges that is allowed; what a sweep varies.
     padding: "zero" or "edge", what comes in from outside.
 
   Raises:
@@ -77,7 +77,7 @@ def affine(
   for name, limit in {**limits, "eps": eps}.items():
     checks.non_negative(name, limit)
   if _known(scale) and np.any(np.asarray(scale) >= 1):
-    raise ValueError(f"scale = {scale}: wanted less than 1, no growth by -1.")
+    raise ValueError(f"scale = {scale}: expected less than 1, no growth by -1.")
   bilinear.check_padding(padding)
 
   def ranges(x):
@@ -85,8 +85,8 @@ def affine(
     box = Transform(*(r.astype(jnp.float32) for r in reach))
     return box._replace(translation=jnp.stack([box.translation] * 2, axis=1))
 
-  def project(x, theta):
-    return jax.tree.map(lambda t, r: jnp.clip(t, -r, r), theta, ranges(x))
+  def project(x, delta):
+    return jax.tree.map(lambda t, r: jnp.clip(t, -r, r), delta, ranges(x))
 
   def sample(key: Key, x: Array) -> Transform:
     box = ranges(x)
@@ -109,29 +109,29 @@ def affine(
     zero=lambda x: jax.tree.map(jnp.zeros_like, ranges(x)),
     sample=sample,
     project=project,
-    steepest=lambda x, grad: jax.tree.map(
+    linear_maximizer=lambda x, grad: jax.tree.map(
       lambda g, r: r * jnp.sign(g), grad, ranges(x)
     ),
-    apply=lambda x, theta: bilinear.warp(x, *_origins(x, theta), padding),
+    apply=lambda x, delta: bilinear.warp(x, *_origins(x, delta), padding),
     check=checks.images,
     grid=grid,
   )
 
 
-def _origins(x: Array, theta: Transform) -> tuple[Array, Array]:
+def _origins(x: Array, delta: Transform) -> tuple[Array, Array]:
   """Where in x each pixel of the result comes from: the inverse transform."""
   rows, columns = bilinear.pixels(x)
   middle_row, middle_column = ((size - 1) / 2 for size in x.shape[1:3])
   growth, angle, lean, down, right = (
     parameter[:, None, None]
     for parameter in (
-      1 + theta.scale,
-      jnp.deg2rad(theta.rotation),
-      jnp.tan(jnp.deg2rad(theta.shear)),
-      *theta.translation.T,
+      1 + delta.scale,
+      jnp.deg2rad(delta.rotation),
+      jnp.tan(jnp.deg2rad(delta.shear)),
+      *delta.translation.T,
     )
   )
-  # Undone from the last to the first; offsets are from the centre.
+  # Undone from the last to the first; offsets are from the center.
   below = (rows - middle_row - down) / growth
   beside = (columns - middle_column - right) / growth
   cos, sin = jnp.cos(angle), jnp.sin(angle)
@@ -151,7 +151,7 @@ def _counts(
     counts = (*n, *[1] * (len(along) - len(n)))
   if len(counts) > len(along):
     raise ValueError(
-      f"n = {n}: wanted {len(along)} counts or fewer, of rotation, downward "
+      f"n = {n}: expected {len(along)} counts or fewer, of rotation, downward "
       "and rightward translation, scale and shear."
     )
   return counts

@@ -15,29 +15,29 @@ _TOLERANCE = 1e-6
 _MAX_STEPS = 64
 
 
-def onto_linf(theta: Array, eps: Array | float) -> Array:
-  """The nearest point with `|theta_i| <= eps`; eps a scalar or `[B]`."""
-  radius = tree.expand(eps, theta)
-  return jnp.clip(theta, -radius, radius)
+def onto_linf(delta: Array, eps: Array | float) -> Array:
+  """The nearest point with `|delta_i| <= eps`; eps a scalar or `[B]`."""
+  radius = tree.expand(eps, delta)
+  return jnp.clip(delta, -radius, radius)
 
 
 def onto_l2(
-  theta: Array, eps: Array | float, room: Array | float = jnp.inf
+  delta: Array, eps: Array | float, room: Array | float = jnp.inf
 ) -> Array:
-  """The nearest point with `||theta||_2 <= eps` and `|theta_i| <= room_i`.
+  """The nearest point with `||delta||_2 <= eps` and `|delta_i| <= room_i`.
 
-  By the optimality conditions it is a multiple of theta, cut to the room: the
-  multiple that is eps long then, or theta itself where that is no longer.
+  By the optimality conditions it is a multiple of delta, cut to the room: the
+  multiple that is eps long then, or delta itself where that is no longer.
 
   Args:
-    theta: `[B, ...]`, finite, of any size.
+    delta: `[B, ...]`, finite, of any size.
     eps: radius; a scalar or `[B]`.
     room: as for `onto_l1`.
   """
-  unit, length = _l2_multiple(theta, eps, room)
-  longer = tree.norm(theta, jnp.inf) > length
-  theta = tree.where(longer, unit * tree.expand(length, unit), theta)
-  return jnp.clip(theta, -room, room)
+  unit, length = _l2_multiple(delta, eps, room)
+  longer = tree.norm(delta, jnp.inf) > length
+  delta = tree.where(longer, unit * tree.expand(length, unit), delta)
+  return jnp.clip(delta, -room, room)
 
 
 def along_l2(
@@ -45,7 +45,7 @@ def along_l2(
 ) -> Array:
   """The multiple of a direction that, cut to the room, is eps long.
 
-  Cut, it is what maximises `<direction, theta>` in ball and room. No coordinate
+  Cut, it is what maximizes `<direction, delta>` in ball and room. No coordinate
   is longer than eps; where all of the room is too short, each is 0 or eps.
   Arguments are as for `onto_l2`.
   """
@@ -54,12 +54,12 @@ def along_l2(
   return jnp.clip(unit * tree.expand(length, unit), -radius, radius)
 
 
-def _l2_multiple(theta, eps, room) -> tuple[Array, Array]:
-  """theta over its largest entry, and by how much of that it is eps long."""
+def _l2_multiple(delta, eps, room) -> tuple[Array, Array]:
+  """delta over its largest entry, and by how much of that it is eps long."""
   # Everything by its own scale: squares of small and of large numbers end.
-  largest = jax.lax.stop_gradient(tree.norm(theta, jnp.inf))
-  unit = theta / tree.expand(jnp.where(largest > 0, largest, 1.0), theta)
-  eps = jnp.broadcast_to(jnp.asarray(eps, jnp.float32), theta.shape[:1])
+  largest = jax.lax.stop_gradient(tree.norm(delta, jnp.inf))
+  unit = delta / tree.expand(jnp.where(largest > 0, largest, 1.0), delta)
+  eps = jnp.broadcast_to(jnp.asarray(eps, jnp.float32), delta.shape[:1])
   room = jnp.minimum(room, jnp.broadcast_to(tree.expand(eps, unit), unit.shape))
   radius = jnp.minimum(eps, tree.norm(room, 2))
   radius = jnp.where(radius > 0, radius, 1.0)
@@ -68,10 +68,10 @@ def _l2_multiple(theta, eps, room) -> tuple[Array, Array]:
   return unit, radius * jnp.sqrt(level(*squares, jnp.ones_like(radius)))
 
 
-def onto_l1(theta: Array, eps: Array | float, room: Array | float) -> Array:
-  """The nearest point with `||theta||_1 <= eps` and `|theta_i| <= room_i`.
+def onto_l1(delta: Array, eps: Array | float, room: Array | float) -> Array:
+  """The nearest point with `||delta||_1 <= eps` and `|delta_i| <= room_i`.
 
-  By the optimality conditions it is `sign(theta) clip(|theta| - cut, 0, room)`
+  By the optimality conditions it is `sign(delta) clip(|delta| - cut, 0, room)`
   with one `cut` for each example, 0 where that is in the ball already. The
   length of that falls piecewise linearly in the cut, so its root is found by
   Newton's method between two bounds, to the precision of float32 and without a
@@ -79,7 +79,7 @@ def onto_l1(theta: Array, eps: Array | float, room: Array | float) -> Array:
   are those of the conditions (implicit differentiation).
 
   Args:
-    theta: `[B, ...]`, finite, of any size.
+    delta: `[B, ...]`, finite, of any size.
     eps: radius; a scalar or `[B]`.
     room: the most that each coordinate may change in the direction of its
       sign, 0 or more; `[B, ...]`, or a scalar.
@@ -88,9 +88,9 @@ def onto_l1(theta: Array, eps: Array | float, room: Array | float) -> Array:
   adversarial attacks on image classifiers", proposition 2.1, whose algorithm
   sorts; this is another one for the same point.
   """
-  eps = jnp.broadcast_to(jnp.asarray(eps, jnp.float32), theta.shape[:1])
-  room = jnp.broadcast_to(jnp.asarray(room, jnp.float32), theta.shape)
-  return jnp.sign(theta) * _shortened(jnp.abs(theta), eps, room)
+  eps = jnp.broadcast_to(jnp.asarray(eps, jnp.float32), delta.shape[:1])
+  room = jnp.broadcast_to(jnp.asarray(room, jnp.float32), delta.shape)
+  return jnp.sign(delta) * _shortened(jnp.abs(delta), eps, room)
 
 
 @jax.custom_jvp
@@ -102,11 +102,11 @@ def _shortened(size: Array, eps: Array, room: Array) -> Array:
 
   end = _cut(size, eps, room)
   # Beside large sizes the cut is coarse: then eps lies between the lengths at
-  # two neighbouring floats, and the point likewise.
+  # two neighboring floats, and the point likewise.
   long, short = kept_at(end.low), kept_at(end.high)
   gap = tree.norm(long, 1) - tree.norm(short, 1)
-  share = (eps - tree.norm(short, 1)) / jnp.where(gap > 0, gap, 1.0)
-  between = tree.add(short, jnp.clip(share, 0.0, 1.0), long - short)
+  fraction = (eps - tree.norm(short, 1)) / jnp.where(gap > 0, gap, 1.0)
+  between = tree.add(short, jnp.clip(fraction, 0.0, 1.0), long - short)
   kept = tree.where(_is_open(end, eps), between, kept_at(end.cut))
   # What rounding leaves above eps, if anything, is of the order of one ulp.
   length = tree.norm(kept, 1)
@@ -131,27 +131,27 @@ def _shortened_jvp(primals, tangents):
 
 
 def toward_l1(
-  theta: Array,
+  delta: Array,
   grad: Array,
   eps: Array | float,
   room: Array | float,
   size: Array | float,
 ) -> Array:
-  """From theta towards the best point of ball and room, by `size * eps`.
+  """From delta towards the best point of ball and room, by `size * eps`.
 
   The best point, of largest `<grad, .>`, uses up the room of the coordinates of
   largest gradient, until it is eps long. The way there is straight, and in the
-  ball if theta is.
+  ball if delta is.
   """
-  room = jnp.broadcast_to(jnp.asarray(room, jnp.float32), theta.shape)
-  room = jnp.minimum(room, tree.expand(eps, theta))
+  room = jnp.broadcast_to(jnp.asarray(room, jnp.float32), delta.shape)
+  room = jnp.minimum(room, tree.expand(eps, delta))
   rows = [v.reshape(len(v), -1) for v in (jnp.abs(grad), room)]
-  total = jnp.broadcast_to(jnp.asarray(eps, jnp.float32), theta.shape[:1])
-  used = in_order(*rows, total).reshape(theta.shape)
-  move = jnp.sign(grad) * used * room - theta
+  total = jnp.broadcast_to(jnp.asarray(eps, jnp.float32), delta.shape[:1])
+  used = in_order(*rows, total).reshape(delta.shape)
+  move = jnp.sign(grad) * used * room - delta
   way = tree.norm(move, 1)
-  share = jnp.minimum(1.0, size * eps / jnp.where(way > 0, way, 1.0))
-  return tree.add(theta, share, move)
+  fraction = jnp.minimum(1.0, size * eps / jnp.where(way > 0, way, 1.0))
+  return tree.add(delta, fraction, move)
 
 
 class _Bracket(NamedTuple):
@@ -189,7 +189,7 @@ def _cut(size: Array, eps: Array, room: Array) -> _Bracket:
     trusted &= jnp.abs(b.excess) < 0.5 * jnp.abs(b.last)
     cut = jnp.where(trusted, newton, _halfway(low, high))
     new = _Bracket(low, high, cut, excess_at(cut), b.excess)
-    # An example that is done stays as it is: its neighbours do not matter.
+    # An example that is done stays as it is: its neighbors do not matter.
     return i + 1, tree.where(_is_open(b, eps), new, b)
 
   clean = excess_at(jnp.zeros(size.shape[:1]))

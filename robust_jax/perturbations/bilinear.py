@@ -1,4 +1,4 @@
-"""Images read between their pixels: the warp that the spatial sets share."""
+"""Images read between their pixels: the warp that the spatial sets fraction."""
 
 from typing import Literal
 
@@ -18,7 +18,7 @@ def check_padding(padding: str) -> None:
     ValueError: it is something else.
   """
   if padding not in _MODES:
-    raise ValueError(f"padding = '{padding}': wanted 'zero' or 'edge'.")
+    raise ValueError(f"padding = '{padding}': expected 'zero' or 'edge'.")
 
 
 def pixels(x: Array) -> tuple[Array, Array]:
@@ -79,6 +79,6 @@ def _split(places: Array, size: int) -> tuple[Array, Array]:
   return first.astype(jnp.int32) + 1, (places - first)[..., None]
 
 
-def _between(a: Array, b: Array, share: Array) -> Array:
-  # In this form share = 0 is a itself.
-  return a + share * (b - a)
+def _between(a: Array, b: Array, fraction: Array) -> Array:
+  # In this form fraction = 0 is a itself.
+  return a + fraction * (b - a)

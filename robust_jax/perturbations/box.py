@@ -1,4 +1,4 @@
-"""The box [0, 1] of valid inputs, for the sets whose theta adds to x."""
+"""The box [0, 1] of valid inputs, for the sets whose delta adds to x."""
 
 import jax
 import jax.numpy as jnp
@@ -7,19 +7,19 @@ from robust_jax import tree
 from robust_jax.types import Array
 
 
-def apply(x: Array, theta: Array) -> Array:
-  """`x + theta` cut to [0, 1], in x's dtype; the gradient is that of the sum.
+def apply(x: Array, delta: Array) -> Array:
+  """`x + delta` cut to [0, 1], in x's dtype; the gradient is that of the sum.
 
   The derivative of the cut itself would be 0 (or 1/2, by convention) at its
   ends. Many pixels are exactly black or white, and an attack that sees no
-  gradient there is a weak one. `into` is what keeps theta in the box.
+  gradient there is a weak one. `into` is what keeps delta in the box.
   """
-  return tree.rounded_towards(x, cut(x + theta))
+  return tree.rounded_towards(x, cut(x + delta))
 
 
-def into(x: Array, theta: Array) -> Array:
-  """The theta that `apply` really adds; no coordinate grows."""
-  return jnp.clip(x + theta, 0.0, 1.0) - x
+def into(x: Array, delta: Array) -> Array:
+  """The delta that `apply` really adds; no coordinate grows."""
+  return jnp.clip(x + delta, 0.0, 1.0) - x
 
 
 def room(x: Array, direction: Array) -> Array:

@@ -12,22 +12,22 @@ from robust_jax.perturbations.linf import linf
 from robust_jax.types import Array, PerturbationSet
 
 _NORMS = {
-  "l1": (l1, lambda theta, eps: balls.onto_l1(theta, eps, jnp.inf)),
+  "l1": (l1, lambda delta, eps: balls.onto_l1(delta, eps, jnp.inf)),
   "l2": (l2, balls.onto_l2),
   "linf": (linf, balls.onto_linf),
 }
 
 
 def _toward_l1(eps):
-  return lambda x, theta, grad, size: balls.toward_l1(
-    theta, grad, eps, jnp.inf, size
+  return lambda x, delta, grad, size: balls.toward_l1(
+    delta, grad, eps, jnp.inf, size
   )
 
 
 def feature(
   eps: Array | float, norm: Literal["l1", "l2", "linf"] = "l2"
 ) -> PerturbationSet:
-  """Perturbations of activations, `||theta|| <= eps`, without a box.
+  """Perturbations of activations, `||delta|| <= eps`, without a box.
 
   x is here what a hidden layer answers, `[B, ...]`, and the model attacked is
   the rest of it:
@@ -46,7 +46,7 @@ def feature(
     ValueError: eps is negative, or there is no such norm.
   """
   if norm not in _NORMS:
-    raise ValueError(f"norm = '{norm}': wanted 'l1', 'l2' or 'linf'.")
+    raise ValueError(f"norm = '{norm}': expected 'l1', 'l2' or 'linf'.")
   checks.non_negative("eps", eps)
   make, onto_ball = _NORMS[norm]
   unit = make(1.0)
@@ -57,9 +57,9 @@ def feature(
   # The boxed set of radius 1 knows of the box in what is replaced only.
   return unit._replace(
     sample=lambda key, x: scaled(unit.sample(key, x)),
-    steepest=lambda x, grad: scaled(unit.steepest(x, grad)),
-    project=lambda x, theta: onto_ball(theta, eps),
-    apply=lambda x, theta: tree.rounded_towards(x, x + theta),
+    linear_maximizer=lambda x, grad: scaled(unit.linear_maximizer(x, grad)),
+    project=lambda x, delta: onto_ball(delta, eps),
+    apply=lambda x, delta: tree.rounded_towards(x, x + delta),
     check=checks.activations,
     step=_toward_l1(eps) if norm == "l1" else None,
   )

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax.types import Array
-from robust_jax.xla_cpu.reductions import needed, row_sum
+from robust_jax.xla_cpu.reductions import row_sum, weighted_kth_largest
 
 # A level at which everything that can be filled is full.
 _FULL = 1e30
@@ -67,7 +67,7 @@ def in_order(value: Array, limit: Array, total: Array) -> Array:
     total: `[...]`, 0 or more.
   """
   limit = jnp.where(value > 0, limit, 0.0)
-  least = needed(value, limit, total)[..., None]
+  least = weighted_kth_largest(value, limit, total)[..., None]
   above, at = value > least, value == least
   left = total - row_sum(jnp.where(above, limit, 0.0))
   shared = row_sum(jnp.where(at, limit, 0.0))

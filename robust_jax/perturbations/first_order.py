@@ -7,7 +7,7 @@ from robust_jax.types import Array, PerturbationSet, PyTree
 def step(
   pset: PerturbationSet,
   x: Array,
-  theta: PyTree,
+  delta: PyTree,
   grad: PyTree,
   size: Array | float,
 ) -> PyTree:
@@ -16,15 +16,15 @@ def step(
   Args:
     pset: the perturbation set.
     x: clean inputs `[B, ...]`.
-    theta: feasible, where to step from.
-    grad: like theta; its length does not matter.
+    delta: feasible, where to step from.
+    grad: like delta; its length does not matter.
     size: fraction of the radius; a float, a tracer or `[B]`.
   """
   if pset.step is not None:
-    return pset.step(x, theta, grad, size)
-  return pset.project(x, tree.add(theta, size, pset.steepest(x, grad)))
+    return pset.step(x, delta, grad, size)
+  return pset.project(x, tree.add(delta, size, pset.linear_maximizer(x, grad)))
 
 
 def linear_maximizer(pset: PerturbationSet, x: Array, grad: PyTree) -> PyTree:
-  """The theta in set and box of largest `<grad, theta>`."""
+  """The delta in set and box of largest `<grad, delta>`."""
   return step(pset, x, pset.zero(x), grad, 1.0)

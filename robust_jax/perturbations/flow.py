@@ -17,10 +17,10 @@ def flow(
 ) -> PerturbationSet:
   """Images `[B, H, W, C]` read at places up to eps pixels from their own.
 
-  theta `[B, nodes, nodes, 2]` holds displacements down and to the right, each
+  delta `[B, nodes, nodes, 2]` holds displacements down and to the right, each
   of Euclidean length at most eps, at the control points of a uniform cubic
   B-spline. Its weights are positive and add up to 1, so that no pixel is read
-  further away than eps, and it is smooth twice over. `x'(p) = x(p + theta(p))`.
+  further away than eps, and it is smooth twice over. `x'(p) = x(p + delta(p))`.
 
   Args:
     eps: largest displacement in pixels; a float, a tracer or `[B]`.
@@ -41,11 +41,11 @@ def flow(
   if nodes < 4:
     raise ValueError(f"nodes = {nodes}: a cubic spline has 4 or more.")
 
-  def project(x, theta):
-    limit = tree.expand(eps, theta)
-    unit = _unit(theta)
-    length = (theta * unit).sum(axis=-1, keepdims=True)
-    return jnp.where(length > limit, limit * unit, theta)
+  def project(x, delta):
+    limit = tree.expand(eps, delta)
+    unit = _unit(delta)
+    length = (delta * unit).sum(axis=-1, keepdims=True)
+    return jnp.where(length > limit, limit * unit, delta)
 
   def sample(key: Key, x: Array) -> Array:
     # Uniform in the disc of each node.
@@ -56,14 +56,14 @@ def flow(
     unit = jnp.concatenate([jnp.sin(angle), jnp.cos(angle)], axis=-1)
     return tree.expand(eps, unit) * length * unit
 
-  def apply(x, theta):
+  def apply(x, delta):
     rows, columns = bilinear.pixels(x)
     height, width = x.shape[1:3]
     field = jnp.einsum(
       "in,jm,bnmd->dbij",
       _spline(height, nodes),
       _spline(width, nodes),
-      theta,
+      delta,
       precision="highest",
     )
     return bilinear.warp(x, rows + field[0], columns + field[1], padding)
@@ -72,7 +72,7 @@ def flow(
     zero=lambda x: jnp.zeros((x.shape[0], nodes, nodes, 2), jnp.float32),
     sample=sample,
     project=project,
-    steepest=lambda x, grad: tree.expand(eps, grad) * _unit(grad),
+    linear_maximizer=lambda x, grad: tree.expand(eps, grad) * _unit(grad),
     apply=apply,
     check=checks.images,
   )

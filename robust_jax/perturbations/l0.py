@@ -16,19 +16,20 @@ _LEAST_STEP = 0.25
 def l0(
   k: Array | int, *, pixel_axes: Sequence[int] | None = None
 ) -> PerturbationSet:
-  """Perturbations of at most k pixels, with x + theta in [0, 1].
+  """Perturbations of at most k pixels, with x + delta in [0, 1].
 
   A pixel is all that shares its place: the channels of `[B, H, W, C]` count
   once, in a change as in a gradient. Of inputs with more or fewer axes each
   coordinate counts, unless `pixel_axes` says otherwise.
 
   `project` cuts to the box and keeps the k pixels of largest change, in the
-  Euclidean norm. `steepest` moves the k pixels of largest gradient, in the L1
-  norm, by the width of the box. The set is not convex, so `step` does not move
-  all pixels a little: it takes `size * k` of those that have most to gain in
-  the box all the way to its edge, and of the others keeps those that contribute
-  most. It takes a quarter of k at least, however small the size: steps of fewer
-  pixels keep to the first ones that were found, and are weaker on networks.
+  Euclidean norm. `linear_maximizer` moves the k pixels of largest gradient, in
+  the L1 norm, by the width of the box. The set is not convex, so `step` does
+  not move all pixels a little: it takes `size * k` of those that have most to
+  gain in the box all the way to its edge, and of the others keeps those that
+  contribute most. It takes a quarter of k at least, however small the size:
+  steps of fewer pixels keep to the first ones that were found, and are weaker
+  on networks.
 
   Args:
     k: number of pixels: an int, a tracer or `[B]`, one per example.
@@ -55,22 +56,22 @@ def l0(
   def keep(changes, scores):
     return changes * largest(scores, k)
 
-  def project(x, theta):
-    change = box.into(x, theta)
+  def project(x, delta):
+    change = box.into(x, delta)
     return keep(change, per_pixel(jnp.square(change)))
 
   def sample(key: Key, x: Array) -> Array:
-    # k pixels, any of them, to any colour.
-    key_place, key_colour = jax.random.split(key)
+    # k pixels, any of them, to any color.
+    key_place, key_color = jax.random.split(key)
     scores = jax.random.uniform(key_place, per_pixel(x).shape, jnp.float32)
-    colour = jax.random.uniform(key_colour, x.shape, jnp.float32)
-    return keep(colour - x, scores)
+    color = jax.random.uniform(key_color, x.shape, jnp.float32)
+    return keep(color - x, scores)
 
-  def step(x, theta, grad, size):
+  def step(x, delta, grad, size):
     # To the edge of the box on the side of the gradient.
     edge = jnp.sign(grad) * box.room(x, grad)
     gain = per_pixel(grad * edge)
-    part = per_pixel(grad * theta)
+    part = per_pixel(grad * delta)
     number = jnp.round(jnp.maximum(size, _LEAST_STEP) * jnp.asarray(k))
     number = jnp.maximum(number, 1)
     missing = jnp.where(largest(gain, k), jnp.maximum(gain - part, 0.0), 0.0)
@@ -78,13 +79,15 @@ def l0(
     # Scores are not negative; a change that does harm is below none.
     least = part.min(axis=tuple(range(1, part.ndim)), keepdims=True)
     scores = jnp.where(taken, jnp.inf, part - least)
-    return keep(jnp.where(taken, edge, theta), scores)
+    return keep(jnp.where(taken, edge, delta), scores)
 
   return PerturbationSet(
     zero=lambda x: jnp.zeros(x.shape, jnp.float32),
     sample=sample,
     project=project,
-    steepest=lambda x, grad: keep(jnp.sign(grad), per_pixel(jnp.abs(grad))),
+    linear_maximizer=lambda x, grad: keep(
+      jnp.sign(grad), per_pixel(jnp.abs(grad))
+    ),
     apply=box.apply,
     check=checks.images,
     step=step,

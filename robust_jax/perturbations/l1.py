@@ -9,17 +9,17 @@ from robust_jax.types import Array, Key, PerturbationSet
 
 
 def l1(eps: Array | float) -> PerturbationSet:
-  """Perturbations with `||theta||_1 <= eps`, and x + theta in [0, 1].
+  """Perturbations with `||delta||_1 <= eps`, and x + delta in [0, 1].
 
   `project` finds the nearest point of ball and box together. To project on one
   and then on the other is not that, and gives away much of the radius: what the
   box cuts off is lost.
 
-  `steepest` puts the whole radius on the coordinate of largest gradient, in
-  equal parts where several are as large. In the box that coordinate is soon
-  full, so `step` goes straight towards the best point of both: coordinates of
-  largest gradient first, each as far as the box lets it, until the radius is
-  used up.
+  `linear_maximizer` puts the whole radius on the coordinate of largest
+  gradient, in equal parts where several are as large. In the box that
+  coordinate is soon full, so `step` goes straight towards the best point of
+  both: coordinates of largest gradient first, each as far as the box lets it,
+  until the radius is used up.
 
   Args:
     eps: radius in input units, summed over coordinates: a float, a tracer or
@@ -35,9 +35,9 @@ def l1(eps: Array | float) -> PerturbationSet:
   """
   checks.non_negative("eps", eps)
 
-  def project(x, theta):
+  def project(x, delta):
     return box.into(
-      x, balls.onto_l1(theta, box.radius(eps, x, 1), box.room(x, theta))
+      x, balls.onto_l1(delta, box.radius(eps, x, 1), box.room(x, delta))
     )
 
   def sample(key: Key, x: Array) -> Array:
@@ -49,20 +49,20 @@ def l1(eps: Array | float) -> PerturbationSet:
     scale = box.radius(eps, x, 1) / (tree.norm(direction, 1) + inner)
     return tree.expand(scale, x) * direction
 
-  def steepest(x, grad):
+  def linear_maximizer(x, grad):
     size = jnp.abs(grad)
     largest = tree.expand(tree.norm(grad, jnp.inf), grad)
     corner = jnp.sign(grad) * (size == largest)
-    return tree.expand(box.radius(eps, x, 1), x) * tree.normalise(corner, 1)
+    return tree.expand(box.radius(eps, x, 1), x) * tree.normalize(corner, 1)
 
   return PerturbationSet(
     zero=lambda x: jnp.zeros(x.shape, jnp.float32),
     sample=sample,
     project=project,
-    steepest=steepest,
+    linear_maximizer=linear_maximizer,
     apply=box.apply,
     check=checks.images,
-    step=lambda x, theta, grad, size: balls.toward_l1(
-      theta, grad, box.radius(eps, x, 1), box.room(x, grad), size
+    step=lambda x, delta, grad, size: balls.toward_l1(
+      delta, grad, box.radius(eps, x, 1), box.room(x, grad), size
     ),
   )

@@ -9,7 +9,7 @@ from robust_jax.types import Array, Key, PerturbationSet
 
 
 def l2(eps: Array | float, *, exact: bool = True) -> PerturbationSet:
-  """Perturbations with `||theta||_2 <= eps`, and x + theta in [0, 1].
+  """Perturbations with `||delta||_2 <= eps`, and x + delta in [0, 1].
 
   `project` finds the nearest point of ball and box together, and `step` goes
   along the gradient, by a multiple that the box leaves `size * eps` of.
@@ -34,26 +34,26 @@ def l2(eps: Array | float, *, exact: bool = True) -> PerturbationSet:
     direction = jax.random.normal(key_direction, x.shape, jnp.float32)
     uniform = jax.random.uniform(key_length, x.shape[:1], jnp.float32)
     length = box.radius(eps, x, 2) * uniform ** (1.0 / (x.size // x.shape[0]))
-    unit = tree.normalise(direction, 2)
+    unit = tree.normalize(direction, 2)
     return unit * tree.expand(length, unit)
 
-  def project(x, theta):
-    room = box.room(x, theta) if exact else jnp.inf
-    return box.into(x, balls.onto_l2(theta, box.radius(eps, x, 2), room))
+  def project(x, delta):
+    room = box.room(x, delta) if exact else jnp.inf
+    return box.into(x, balls.onto_l2(delta, box.radius(eps, x, 2), room))
 
-  def step(x, theta, grad, size):
+  def step(x, delta, grad, size):
     radius = box.radius(eps, x, 2)
     along = balls.along_l2(grad, radius, box.room(x, grad))
-    return project(x, tree.add(theta, size, along))
+    return project(x, tree.add(delta, size, along))
 
-  def steepest(x, grad):
-    return tree.expand(box.radius(eps, x, 2), x) * tree.normalise(grad, 2)
+  def linear_maximizer(x, grad):
+    return tree.expand(box.radius(eps, x, 2), x) * tree.normalize(grad, 2)
 
   return PerturbationSet(
     zero=lambda x: jnp.zeros(x.shape, jnp.float32),
     sample=sample,
     project=project,
-    steepest=steepest,
+    linear_maximizer=linear_maximizer,
     apply=box.apply,
     check=checks.images,
     step=step if exact else None,

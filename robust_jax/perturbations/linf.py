@@ -9,10 +9,10 @@ from robust_jax.types import Array, Key, PerturbationSet
 
 
 def linf(eps: Array | float) -> PerturbationSet:
-  """Perturbations with `|theta_i| <= eps`, and x + theta in [0, 1].
+  """Perturbations with `|delta_i| <= eps`, and x + delta in [0, 1].
 
   Args:
-    eps: radius in input units (8/255 for 8 grey levels): a float, a tracer or
+    eps: radius in input units (8/255 for 8 gray levels): a float, a tracer or
       `[B]`, one per example.
 
   Raises:
@@ -28,14 +28,14 @@ def linf(eps: Array | float) -> PerturbationSet:
     unit = jax.random.uniform(key, x.shape, jnp.float32, -1.0, 1.0)
     return tree.expand(box.radius(eps, x, jnp.inf), x) * unit
 
-  def steepest(x, grad):
+  def linear_maximizer(x, grad):
     return tree.expand(box.radius(eps, x, jnp.inf), x) * jnp.sign(grad)
 
   return PerturbationSet(
     zero=lambda x: jnp.zeros(x.shape, jnp.float32),
     sample=sample,
-    project=lambda x, theta: box.into(x, balls.onto_linf(theta, eps)),
-    steepest=steepest,
+    project=lambda x, delta: box.into(x, balls.onto_linf(delta, eps)),
+    linear_maximizer=linear_maximizer,
     apply=box.apply,
     check=checks.images,
   )

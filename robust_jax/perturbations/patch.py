@@ -17,7 +17,7 @@ def patch(
 ) -> PerturbationSet:
   """Perturbations of one rectangle of `[B, H, W, C]`, to anything in [0, 1].
 
-  theta is `{"change": [B, H, W, C], "corner": [B, 2]}`, the corner being the
+  delta is `{"change": [B, H, W, C], "corner": [B, 2]}`, the corner being the
   first row and column of the rectangle, in pixels. A corner that is not given
   belongs to the adversary: `sample` draws it, for each example its own, and
   gradients leave it where it is. So a random start (or restart) is a random
@@ -61,29 +61,31 @@ def patch(
     return {"change": change, "corner": jnp.floor((first + last) / 2)}
 
   def sample(key: Key, x: Array):
-    key_corner, key_colour = jax.random.split(key)
+    key_corner, key_color = jax.random.split(key)
     first, last = corners(x)
     unit = jax.random.uniform(key_corner, first.shape, jnp.float32)
     # The product may round up to the row after the last.
     corner = jnp.minimum(first + jnp.floor(unit * (last - first + 1)), last)
-    colour = jax.random.uniform(key_colour, x.shape, jnp.float32)
-    return {"change": (colour - x) * inside(x, corner), "corner": corner}
+    color = jax.random.uniform(key_color, x.shape, jnp.float32)
+    return {"change": (color - x) * inside(x, corner), "corner": corner}
 
-  def project(x, theta):
-    corner = jnp.clip(jnp.round(theta["corner"]), *corners(x))
-    change = box.into(x, theta["change"]) * inside(x, corner)
+  def project(x, delta):
+    corner = jnp.clip(jnp.round(delta["corner"]), *corners(x))
+    change = box.into(x, delta["change"]) * inside(x, corner)
     return {"change": change, "corner": corner}
 
-  def steepest(x, grad):
+  def linear_maximizer(x, grad):
     # Outside of the rectangle the gradient is 0.
     still = jnp.zeros_like(grad["corner"])
     return {"change": jnp.sign(grad["change"]), "corner": still}
 
-  def apply(x, theta):
-    corner = jax.lax.stop_gradient(jnp.round(theta["corner"]))
-    return box.apply(x, theta["change"] * inside(x, corner))
+  def apply(x, delta):
+    corner = jax.lax.stop_gradient(jnp.round(delta["corner"]))
+    return box.apply(x, delta["change"] * inside(x, corner))
 
-  return PerturbationSet(zero, sample, project, steepest, apply, checks.images)
+  return PerturbationSet(
+    zero, sample, project, linear_maximizer, apply, checks.images
+  )
 
 
 def _allowed(size_name, size, image, name, given):
@@ -91,7 +93,7 @@ def _allowed(size_name, size, image, name, given):
   last = image - size
   if last < 0:
     raise ValueError(
-      f"{size_name} = {size}: the image has {image}; wanted no more."
+      f"{size_name} = {size}: the image has {image}; expected no more."
     )
   if given is None:
     return 0, last

@@ -1,4 +1,4 @@
-"""Changes of light and colour: four numbers for each image."""
+"""Changes of light and color: four numbers for each image."""
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +26,7 @@ def photometric(
 ) -> PerturbationSet:
   """One change of brightness, contrast, saturation and hue per image.
 
-  theta `[B, 4]` holds their amounts b, c, s, h, each between minus and plus its
+  delta `[B, 4]` holds their amounts b, c, s, h, each between minus and plus its
   range, and 0 for no change; applied in this order, with one cut to [0, 1] at
   the end:
 
@@ -34,12 +34,12 @@ def photometric(
 
   Images are `[B, H, W, 3]` in RGB or `[B, H, W, 1]`, on which saturation and
   hue do nothing. Each range is a float, a tracer or `[B]`; `grid` takes n
-  values of each, n^4 in all, n^2 of a grey image.
+  values of each, n^4 in all, n^2 of a gray image.
 
   Args:
     brightness: range of b, in input units.
-    contrast: range of c: -1 is uniform grey, 1 twice the contrast.
-    saturation: range of s: -1 is grey, 1 twice the colour.
+    contrast: range of c: -1 is uniform gray, 1 twice the contrast.
+    saturation: range of s: -1 is gray, 1 twice the color.
     hue: range of h, in degrees.
 
   Raises:
@@ -72,8 +72,8 @@ def photometric(
     return limit(x) * jax.random.uniform(key, shape, jnp.float32, -1.0, 1.0)
 
   def grid(x: Array, n: int) -> Grid:
-    colours = 1 if x.shape[-1] == 1 else n
-    cube = lattice.cube((n, n, colours, colours))
+    colors = 1 if x.shape[-1] == 1 else n
+    cube = lattice.cube((n, n, colors, colors))
     return Grid(cube.size, lambda index: cube.at(index) * limit(x))
 
   def check(x):
@@ -83,26 +83,26 @@ def photometric(
   return PerturbationSet(
     zero=lambda x: jnp.zeros_like(limit(x)),
     sample=sample,
-    project=lambda x, theta: jnp.clip(theta, -limit(x), limit(x)),
-    steepest=lambda x, grad: limit(x) * jnp.sign(grad),
+    project=lambda x, delta: jnp.clip(delta, -limit(x), limit(x)),
+    linear_maximizer=lambda x, grad: limit(x) * jnp.sign(grad),
     apply=_apply,
     check=check,
     grid=grid,
   )
 
 
-def _apply(x: Array, theta: Array) -> Array:
+def _apply(x: Array, delta: Array) -> Array:
   _check(x)
-  b, c, s, h = (theta[:, i, None, None, None] for i in range(4))
+  b, c, s, h = (delta[:, i, None, None, None] for i in range(4))
   y = x.astype(jnp.float32) + b
   y = y + c * (y - luma(y).mean((1, 2, 3), keepdims=True))
   if x.shape[-1] == 3:
     y = y + s * (y - luma(y))
-    colour, angle = y - luma(y), jnp.deg2rad(h)
+    color, angle = y - luma(y), jnp.deg2rad(h)
     turned = jnp.matmul(
-      colour, _QUARTER_TURN.T.astype(np.float32), precision="highest"
+      color, _QUARTER_TURN.T.astype(np.float32), precision="highest"
     )
-    y = y + (jnp.cos(angle) - 1) * colour + jnp.sin(angle) * turned
+    y = y + (jnp.cos(angle) - 1) * color + jnp.sin(angle) * turned
   return jnp.clip(y, 0.0, 1.0).astype(x.dtype)
 
 
@@ -116,6 +116,6 @@ def luma(x: Array) -> Array:
 def _check(x: Array) -> None:
   if x.ndim != 4 or x.shape[-1] not in (1, 3):
     raise ValueError(
-      f"images of shape {x.shape}: wanted [B, H, W, 3] in RGB or "
-      "[B, H, W, 1] in grey."
+      f"images of shape {x.shape}: expected [B, H, W, 3] in RGB or "
+      "[B, H, W, 1] in gray."
     )

@@ -23,8 +23,8 @@ def spanned(ndim: int, pixel_axes: Sequence[int] | None) -> tuple[int, ...]:
   axes = tuple(axis % ndim for axis in pixel_axes)
   if not known or 0 in axes:
     raise ValueError(
-      f"pixel_axes = {tuple(pixel_axes)}: wanted axes of an input with {ndim} "
-      "axes, but not the first, which is the batch."
+      f"pixel_axes = {tuple(pixel_axes)}: expected axes of an input with "
+      f"{ndim} axes, but not the first, which is the batch."
     )
   return axes
 

@@ -38,7 +38,7 @@ def shift(
   flip: Literal["none", "vertical", "horizontal", "both"] = "none",
   padding: bilinear.Padding = "zero",
 ) -> PerturbationSet:
-  """Shifts by up to eps whole pixels each way, theta a `Move`.
+  """Shifts by up to eps whole pixels each way, delta a `Move`.
 
   A finite set: `project` rounds, `apply` too, so its gradient is 0 and searches
   that need one stay at the clean point. `grid(x, n)` has n evenly spaced shifts
@@ -57,17 +57,17 @@ def shift(
   checks.non_negative("eps", eps)
   bilinear.check_padding(padding)
   if flip not in _AXES:
-    raise ValueError(f"flip = '{flip}': wanted one of {', '.join(_AXES)}.")
+    raise ValueError(f"flip = '{flip}': expected one of {', '.join(_AXES)}.")
 
   def limits(x):
     pixels = jnp.broadcast_to(jnp.floor(eps), x.shape[:1]).astype(jnp.float32)
     both = jnp.stack([pixels, pixels], axis=1)
     return Move(both, jnp.broadcast_to(np.float32(_AXES[flip]), both.shape))
 
-  def project(x, theta):
+  def project(x, delta):
     most = limits(x)
-    pixels = jnp.clip(jnp.round(theta.pixels), -most.pixels, most.pixels)
-    return Move(pixels, jnp.clip(jnp.round(theta.flip), 0, most.flip))
+    pixels = jnp.clip(jnp.round(delta.pixels), -most.pixels, most.pixels)
+    return Move(pixels, jnp.clip(jnp.round(delta.flip), 0, most.flip))
 
   def sample(key: Key, x: Array) -> Move:
     key_pixels, key_flip = jax.random.split(key)
@@ -78,7 +78,7 @@ def shift(
     coin = jax.random.bernoulli(key_flip, shape=most.flip.shape)
     return Move(jnp.minimum(pixels, most.pixels), coin * most.flip)
 
-  def steepest(x, grad):
+  def linear_maximizer(x, grad):
     most = limits(x)
     pixels = most.pixels * jnp.sign(grad.pixels)
     return Move(pixels, most.flip * (grad.flip > 0))
@@ -99,17 +99,17 @@ def shift(
     zero=lambda x: jax.tree.map(jnp.zeros_like, limits(x)),
     sample=sample,
     project=project,
-    steepest=steepest,
-    apply=lambda x, theta: bilinear.warp(x, *_origins(x, theta), padding),
+    linear_maximizer=linear_maximizer,
+    apply=lambda x, delta: bilinear.warp(x, *_origins(x, delta), padding),
     check=checks.images,
     grid=grid,
   )
 
 
-def _origins(x: Array, theta: Move) -> tuple[Array, Array]:
+def _origins(x: Array, delta: Move) -> tuple[Array, Array]:
   """Where in x each pixel of the result comes from."""
-  pixels = jnp.round(theta.pixels)[:, :, None, None]
-  flip = jnp.round(theta.flip)[:, :, None, None]
+  pixels = jnp.round(delta.pixels)[:, :, None, None]
+  flip = jnp.round(delta.flip)[:, :, None, None]
   places = []
   for axis, place in enumerate(bilinear.pixels(x)):
     moved = place - pixels[:, axis]
@@ -122,7 +122,7 @@ def _counts(n: int | Sequence[int], eps: Array | float) -> list[int]:
   """Shifts down and to the right that a grid has."""
   counts = [n, n] if isinstance(n, int) else list(n)
   if len(counts) != 2:
-    raise ValueError(f"n = {n}: wanted one number, or two, down and right.")
+    raise ValueError(f"n = {n}: expected one number, or two, down and right.")
   if isinstance(eps, jax.core.Tracer):
     return counts
   most = 2 * int(np.max(np.floor(eps))) + 1

@@ -23,11 +23,11 @@ def substitutions(
 
       token t becomes candidates[tokens[t], s]  where  delta[t, s] = 1.
 
-  `project` and `steepest` take the best candidate of each token, for the
-  `max_changes` tokens that gain most by it: the nearest text, and the text that
-  is best to first order (as in HotFlip). `sample` replaces 1 to `max_changes`
-  tokens, any number as likely. `apply` returns tokens, so that delta has no
-  gradient through it.
+  `project` and `linear_maximizer` take the best candidate of each token, for
+  the `max_changes` tokens that gain most by it: the nearest text, and the text
+  that is best to first order (as in HotFlip). `sample` replaces 1 to
+  `max_changes` tokens, any number as likely. `apply` returns tokens, so that
+  delta has no gradient through it.
 
   `grid(x, n)` has all ways to replace `max_changes` tokens or fewer by one of
   their first n candidates each, some of them more than once.
@@ -93,7 +93,7 @@ def substitutions(
     sample=sample,
     # Of vectors of zeros and ones v, |v - delta|^2 = <1 - 2 delta, v> + const.
     project=lambda x, delta: best(x, 2 * delta - 1),
-    steepest=best,
+    linear_maximizer=best,
     apply=apply,
     check=lambda x: checks.text(x, vocabulary_size),
     grid=grid,
@@ -115,6 +115,6 @@ def _places(
   if math.prod(counts) >= 2**31:
     raise ValueError(
       f"a grid of {math.prod(counts):.1e} points, all ways to replace {k} of "
-      f"{length} tokens: wanted fewer than 2^31; use search.random_search."
+      f"{length} tokens: expected fewer than 2^31; use search.random_search."
     )
   return counts, np.asarray(list(itertools.combinations(range(length), k)))

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 import matplotlib.figure
 import numpy as np
 
-from robust_jax.files import whole_file
+from robust_jax.files import atomic_write
 from robust_jax.plotting.line_style import line_style
 
 
 def accuracy_curve(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-  """Every step of `eps -> share of examples farther than eps from an error`.
+  """Every step of `eps -> fraction of examples farther than eps from an error`.
 
   Args:
     distances: smallest norm of each example `[N]`: 0 where the clean image is
@@ -27,12 +27,12 @@ def accuracy_curve(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   distances = np.asarray(distances, np.float64)
   if distances.ndim != 1 or distances.size == 0:
     raise ValueError(
-      f"distances of shape {distances.shape}: wanted [N], one per example."
+      f"distances of shape {distances.shape}: expected [N], one per example."
     )
   if not np.all(distances >= 0):
     raise ValueError(
-      "distances that are negative or NaN: wanted norms, inf where nothing was "
-      "found."
+      "distances that are negative or NaN: expected norms, inf where nothing "
+      "was found."
     )
   eps = np.unique(np.append(distances[np.isfinite(distances)], 0.0))
   within = np.searchsorted(np.sort(distances), eps, side="right")
@@ -68,5 +68,5 @@ def draw_accuracy_curves(
   axis.grid(alpha=0.3)
   axis.spines[["top", "right"]].set_visible(False)
   axis.legend(frameon=False, fontsize=8)
-  with whole_file(path) as new:
+  with atomic_write(path) as new:
     figure.savefig(new, dpi=130)

@@ -7,12 +7,12 @@ import matplotlib.figure
 import matplotlib.patches
 import numpy as np
 
-from robust_jax.files import whole_file
+from robust_jax.files import atomic_write
 
 _MARK = "#c8553d"
 
 
-def draw_redrawings(
+def draw_attribute_swaps(
   path: pathlib.Path,
   images: np.ndarray,
   rows: Sequence[str],
@@ -62,7 +62,7 @@ def draw_redrawings(
   axis.set_xlabel(axes_labels[1], fontsize=9)
   axis.tick_params(length=0, labelsize=8)
   axis.spines[:].set_visible(False)
-  with whole_file(path) as new:
+  with atomic_write(path) as new:
     figure.savefig(new, dpi=130)
 
 

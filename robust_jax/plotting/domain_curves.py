@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from robust_jax.files import whole_file
+from robust_jax.files import atomic_write
 from robust_jax.plotting.line_style import line_style
 
 
@@ -16,14 +16,14 @@ class Curve(NamedTuple):
     metric: its name there.
     title: what stands above the panel.
     guess: the value that guessing has, drawn as a level; None for no level.
-    is_share: whether it is a share, drawn from 0 to 1.
+    is_fraction: whether it is a fraction, drawn from 0 to 1.
   """
 
   split: str
   metric: str
   title: str
   guess: float | None = None
-  is_share: bool = False
+  is_fraction: bool = False
 
 
 def draw_domain_curves(
@@ -72,7 +72,7 @@ def draw_domain_curves(
     frameon=False,
     fontsize=8,
   )
-  with whole_file(path) as new:
+  with atomic_write(path) as new:
     figure.savefig(new, dpi=130)
 
 
@@ -106,7 +106,7 @@ def _draw(axis, runs, curve):
       color="#666666",
     )
   axis.autoscale_view()
-  if curve.is_share:
+  if curve.is_fraction:
     axis.set_ylim(-0.02, 1.02)
   axis.set_title(curve.title, fontsize=10)
   axis.grid(alpha=0.3)

@@ -11,13 +11,13 @@ import rich.box
 import rich.console
 import rich.table
 
-from robust_jax.files import whole_file
+from robust_jax.files import atomic_write
 from robust_jax.plotting.line_style import line_style
 
 
 def write_json(path: pathlib.Path, report: Mapping[str, Any]) -> None:
   """Writes the report whole or not at all."""
-  with whole_file(path) as new:
+  with atomic_write(path) as new:
     new.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
@@ -27,7 +27,7 @@ def table(
   """Rows of measurements, one column of percentages per model.
 
   Args:
-    accuracies: model -> measurement -> share of images answered right.
+    accuracies: model -> measurement -> fraction of images answered right.
     title: above the table.
   """
   result = rich.table.Table(title=title, box=rich.box.SIMPLE_HEAD)
@@ -35,8 +35,8 @@ def table(
   for model in accuracies:
     result.add_column(model, justify="right")
   for row in next(iter(accuracies.values())):
-    shares = [f"{100 * model[row]:.2f} %" for model in accuracies.values()]
-    result.add_row(row, *shares)
+    fractions = [f"{100 * model[row]:.2f} %" for model in accuracies.values()]
+    result.add_row(row, *fractions)
   return result
 
 
@@ -55,15 +55,15 @@ def draw_training(
     style = line_style(index, marker=True)
     train = [r for r in rows if r["split"] == "train"]
     held_out = [r for r in rows if r["split"] == "validation"]
-    colour = {"color": style["color"]}
+    color = {"color": style["color"]}
     axes[0].plot(
-      *_column(train, "loss"), **colour, ls=style["linestyle"], label=model
+      *_column(train, "loss"), **color, ls=style["linestyle"], label=model
     )
     for name, line in (("accuracy", "-"), ("robust_accuracy", "--")):
       label = "clean" if name == "accuracy" else "attacked"
       axes[1].plot(
         *_column(held_out, name),
-        **colour,
+        **color,
         ls=line,
         marker=style["marker"],
         ms=3,
@@ -95,9 +95,9 @@ def draw_curve(
   """
   figure = matplotlib.figure.Figure((5.6, 3.8), layout="constrained")
   axis = figure.subplots()
-  for index, (model, shares) in enumerate(curves.items()):
+  for index, (model, fractions) in enumerate(curves.items()):
     style = line_style(index, marker=True)
-    axis.plot(radii, shares, **style, ms=4, label=model)
+    axis.plot(radii, fractions, **style, ms=4, label=model)
   if eps is not None:
     axis.axvline(eps, color="0.6", lw=1)
     axis.annotate(
@@ -135,19 +135,17 @@ def draw_examples(
     axes[0], x, "original", [f"{y}" for y in labels], ["black"] * len(x)
   )
   for i, (model, (x_adv, answers)) in enumerate(attacked.items()):
-    theta = x_adv - x
-    scale = 0.5 / max(np.abs(theta).max(), 1e-12)
+    delta = x_adv - x
+    scale = 0.5 / max(np.abs(delta).max(), 1e-12)
     _draw_row(
-      axes[1 + 2 * i], 0.5 + scale * theta, f"{model}:\nchange x {scale:.1f}"
+      axes[1 + 2 * i], 0.5 + scale * delta, f"{model}:\nchange x {scale:.1f}"
     )
     right = answers == labels
     captions = [
       f"{a} ✓" if ok else f"{a} ✗" for a, ok in zip(answers, right, strict=True)
     ]
-    colours = ["#588157" if ok else "#c8553d" for ok in right]
-    _draw_row(
-      axes[2 + 2 * i], x_adv, f"{model}:\nits answer", captions, colours
-    )
+    colors = ["#588157" if ok else "#c8553d" for ok in right]
+    _draw_row(axes[2 + 2 * i], x_adv, f"{model}:\nits answer", captions, colors)
   _save(figure, path)
 
 
@@ -156,14 +154,14 @@ def print_table(rows: rich.table.Table) -> None:
   rich.console.Console().print(rows)
 
 
-def _draw_row(axes, images, title, captions=None, colours=None):
+def _draw_row(axes, images, title, captions=None, colors=None):
   axes[0].set_ylabel(title, rotation=0, ha="right", va="center", fontsize=8)
   for i, (axis, image) in enumerate(zip(axes, images, strict=True)):
-    grey = image.shape[-1] == 1
-    axis.imshow(image[..., 0] if grey else image, cmap="gray", vmin=0, vmax=1)
+    gray = image.shape[-1] == 1
+    axis.imshow(image[..., 0] if gray else image, cmap="gray", vmin=0, vmax=1)
     axis.set(xticks=[], yticks=[])
     if captions is not None:
-      axis.set_title(captions[i], fontsize=8, color=colours[i], pad=2)
+      axis.set_title(captions[i], fontsize=8, color=colors[i], pad=2)
 
 
 def _column(records, name):
@@ -178,5 +176,5 @@ def _finish(axis):
 
 
 def _save(figure, path):
-  with whole_file(path) as new:
+  with atomic_write(path) as new:
     figure.savefig(new, dpi=130)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from robust_jax.files import whole_file
+from robust_jax.files import atomic_write
 
 _DOMAIN_COLOURS = ("#0b6e99", "#c8553d")
 # t-SNE's distances are taken among this many principal components, as its
@@ -22,18 +22,18 @@ def feature_map(
 ) -> tuple[np.ndarray, np.ndarray]:
   """Places on a plane, near each other where features are.
 
-  Both domains are laid out together. Neighbourhoods mean something; distances
+  Both domains are laid out together. Neighborhoods mean something; distances
   between clusters, their sizes and the axes do not, and another seed looks
   different. For a number see `a_distance`.
 
   Args:
     source_features: `[N, D]`.
     target_features: `[M, D]`.
-    perplexity: how many neighbours count, roughly.
+    perplexity: how many neighbors count, roughly.
     seed: of the layout.
 
   Returns:
-    `[N, 2]` and `[M, 2]`, centred, of unit deviation on each axis.
+    `[N, 2]` and `[M, 2]`, centerd, of unit deviation on each axis.
 
   Raises:
     ValueError: features that do not fit or are not finite, or not more of them
@@ -46,15 +46,15 @@ def feature_map(
   source, target = np.asarray(source_features), np.asarray(target_features)
   if source.ndim != 2 or source.shape[1:] != target.shape[1:]:
     raise ValueError(
-      f"features of shape {source.shape} and {target.shape}: wanted [N, D] and "
-      "[M, D]; flatten maps by x.reshape(len(x), -1)."
+      f"features of shape {source.shape} and {target.shape}: expected [N, D] "
+      "and [M, D]; flatten maps by x.reshape(len(x), -1)."
     )
   together = np.concatenate([source, target]).astype(np.float64)
   if not np.isfinite(together).all():
     raise ValueError("features are not all finite: there is nothing to draw.")
   if len(together) <= perplexity:
     raise ValueError(
-      f"{len(together)} features for perplexity {perplexity}: wanted more "
+      f"{len(together)} features for perplexity {perplexity}: expected more "
       "features, or a perplexity of a third of them at most."
     )
   places = _layout(together, perplexity, seed)
@@ -85,9 +85,9 @@ def draw_feature_maps(
 ) -> None:
   """One column per network: above, which domain; below, which class.
 
-  Domains differ in marker and colour; each example bears the number of its
+  Domains differ in marker and color; each example bears the number of its
   class, and the middle of each class of the source its name, so that the
-  picture reads without colour too.
+  picture reads without color too.
 
   Args:
     path: of the picture.
@@ -132,7 +132,7 @@ def draw_feature_maps(
   for axis in axes.flat:
     axis.set(xticks=[], yticks=[])
     axis.spines[:].set_color("#cccccc")
-  with whole_file(path) as new:
+  with atomic_write(path) as new:
     figure.savefig(new, dpi=130)
 
 
@@ -141,16 +141,16 @@ def _draw_domains(axis, places, domains):
     {"marker": "o", "s": 9, "lw": 0},
     {"marker": "x", "s": 9, "lw": 0.7},
   )
-  for xy, name, colour, style in zip(
+  for xy, name, color, style in zip(
     places, domains, _DOMAIN_COLOURS, styles, strict=True
   ):
-    axis.scatter(*xy.T, color=colour, alpha=0.7, label=name, **style)
+    axis.scatter(*xy.T, color=color, alpha=0.7, label=name, **style)
 
 
 def _draw_classes(axis, places, labels, classes):
   import matplotlib
 
-  colours = matplotlib.colormaps["tab10"].colors
+  colors = matplotlib.colormaps["tab10"].colors
   for xy, y in zip(places, labels, strict=True):
     for label in np.unique(y):
       axis.scatter(
@@ -158,7 +158,7 @@ def _draw_classes(axis, places, labels, classes):
         marker=f"${label}$",
         s=18,
         lw=0,
-        color=colours[label % len(colours)],
+        color=colors[label % len(colors)],
       )
   # A class of the source has one place; one of the target may have several.
   for label in np.unique(labels[0]):

@@ -1,4 +1,4 @@
-"""A matrix of shares as a table and as a picture."""
+"""A matrix of fractions as a table and as a picture."""
 
 import pathlib
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import numpy as np
 import rich.box
 import rich.table
 
-from robust_jax.files import whole_file
+from robust_jax.files import atomic_write
 
 
 def table(
@@ -16,15 +16,15 @@ def table(
   corner: str,
   rows: Sequence[str],
   columns: Sequence[str],
-  shares: np.ndarray,
+  fractions: np.ndarray,
 ) -> rich.table.Table:
   """Percentages, one line per row; `corner` names what the rows are."""
   result = rich.table.Table(title=title, box=rich.box.SIMPLE_HEAD)
   result.add_column(corner)
   for column in columns:
     result.add_column(column, justify="right")
-  for name, line in zip(rows, shares, strict=True):
-    result.add_row(name, *(f"{100 * share:.1f} %" for share in line))
+  for name, line in zip(rows, fractions, strict=True):
+    result.add_row(name, *(f"{100 * fraction:.1f} %" for fraction in line))
   return result
 
 
@@ -34,9 +34,9 @@ def draw(
   axes_labels: tuple[str, str],
   rows: Sequence[str],
   columns: Sequence[str],
-  shares: np.ndarray,
+  fractions: np.ndarray,
 ) -> None:
-  """One cell per share, its percentage written in it; the darker, the more.
+  """One cell per fraction, its percentage written in it; the darker, the more.
 
   Args:
     path: of the picture.
@@ -44,18 +44,18 @@ def draw(
     axes_labels: what the rows are, what the columns are.
     rows: names, R.
     columns: names, C.
-    shares: `[R, C]` in [0, 1].
+    fractions: `[R, C]` in [0, 1].
   """
   figure = matplotlib.figure.Figure(
     (1.0 * len(columns) + 2.2, 0.62 * len(rows) + 1.6), layout="constrained"
   )
   axis = figure.subplots()
-  # One hue from light to dark, so that it reads the same without colour.
-  picture = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-  for (i, j), share in np.ndenumerate(shares):
-    colour = "white" if share > 0.55 else "black"
+  # One hue from light to dark, so that it reads the same without color.
+  picture = axis.imshow(fractions, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+  for (i, j), fraction in np.ndenumerate(fractions):
+    color = "white" if fraction > 0.55 else "black"
     axis.text(
-      j, i, f"{100 * share:.0f}", ha="center", va="center", color=colour
+      j, i, f"{100 * fraction:.0f}", ha="center", va="center", color=color
     )
   axis.set_xticks(range(len(columns)), columns)
   axis.set_yticks(range(len(rows)), rows)
@@ -66,5 +66,5 @@ def draw(
     picture, ax=axis, format=lambda v, _: f"{100 * v:.0f} %"
   )
   bar.outline.set_visible(False)
-  with whole_file(path) as new:
+  with atomic_write(path) as new:
     figure.savefig(new, dpi=130)

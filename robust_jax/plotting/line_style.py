@@ -8,7 +8,7 @@ _MARKERS = ("o", "s", "^", "D", "v")
 def line_style(index: int, *, marker: bool = False) -> dict[str, str]:
   """matplotlib's keywords for the index-th line.
 
-  Neighbours differ in their dashes, so they are told apart without colour too.
+  Neighbors differ in their dashes, so they are told apart without color too.
   The first 12 lines all differ; with markers, the first 60.
   """
   style = {

@@ -1,4 +1,4 @@
-"""What a probe is trained and judged on, checked and standardised."""
+"""What a probe is trained and judged on, checked and standardized."""
 
 import numpy as np
 
@@ -24,7 +24,7 @@ def probe_data(
 
   Returns:
     The same four, features float32, at most `most` rows in the first two. What
-    is constant where trained on is 0 there and only centred elsewhere.
+    is constant where trained on is 0 there and only centerd elsewhere.
 
   Raises:
     ValueError: shapes that do not fit, nothing to train or judge on, labels
@@ -37,7 +37,7 @@ def probe_data(
   if x.shape[1] != held_out_x.shape[1]:
     raise ValueError(
       f"{x.shape[1]} training features but {held_out_x.shape[1]} held-out "
-      "ones: wanted both from one layer of one model."
+      "ones: expected both from one layer of one model."
     )
   if most < len(x):
     chosen = np.random.default_rng(seed).permutation(len(x))[:most]
@@ -53,11 +53,11 @@ def _check(kind, x, y):
   if x.ndim != 2 or y.shape != (len(x),) or x.size == 0:
     raise ValueError(
       f"{kind} features of shape {x.shape} with labels of shape {y.shape}: "
-      "wanted [N, D] and [N], N and D at least 1. Flatten maps by "
+      "expected [N, D] and [N], N and D at least 1. Flatten maps by "
       "x.reshape(len(x), -1)."
     )
   if not np.issubdtype(y.dtype, np.integer):
-    raise ValueError(f"{kind} labels of dtype {y.dtype}: wanted integers.")
+    raise ValueError(f"{kind} labels of dtype {y.dtype}: expected integers.")
   if not np.isfinite(x).all():
     raise ValueError(
       f"{kind} features are not all finite: the model that made them has "

@@ -44,7 +44,7 @@ def a_distance(
   if len(shapes[0]) != 2 or shapes[0][1:] != shapes[1][1:] or size < 2:
     raise ValueError(
       f"source features of shape {shapes[0]}, target features of shape "
-      f"{shapes[1]}: wanted [N, D] and [M, D], N and M 2 or more."
+      f"{shapes[1]}: expected [N, D] and [M, D], N and M 2 or more."
     )
   rng = np.random.default_rng(seed)
   trained, held_out = [], []

@@ -9,31 +9,31 @@ from robust_jax.types import Array
 
 Judge = Callable[[np.ndarray], np.ndarray]
 """images `[B, H, W, C]` -> classes `[B]`, by a classifier that no part of the
-redrawing was trained with."""
+attribute_swap was trained with."""
 
 
-class Redrawing(NamedTuple):
+class AttributeSwap(NamedTuple):
   """What was measured on images redrawn as each of K classes.
 
   Attributes:
-    agreement: `[K]`, the share of images of other classes, redrawn as this one,
-      in which the judge sees it.
+    agreement: `[K]`, the fraction of images of other classes, redrawn as this
+      one, in which the judge sees it.
     style: by name of the measure, `[K]`: the correlation of original and
-      redrawn over the images of other classes, see `redrawing`.
+      redrawn over the images of other classes, see `attribute_swap`.
   """
 
   agreement: np.ndarray
   style: dict[str, np.ndarray]
 
 
-def redrawing(
+def attribute_swap(
   redraw: Callable[[np.ndarray, np.ndarray], Array],
   x: np.ndarray,
   labels: np.ndarray,
   num_classes: int,
   judge: Judge,
   measures: dict[str, Callable[[np.ndarray], Array]],
-) -> Redrawing:
+) -> AttributeSwap:
   """Redraws every image as every other class, and measures what came out.
 
   Classes differ in style: a seven leans, a one has little ink. So that this is
@@ -63,20 +63,20 @@ def redrawing(
           _within(np.asarray(measure(redrawn)), labels[other]),
         )
       )
-  return Redrawing(
+  return AttributeSwap(
     np.array(agreement), {name: np.array(v) for name, v in style.items()}
   )
 
 
 def _within(values, labels):
   """The deviation of each value from the mean of its class."""
-  centred = np.array(values, np.float64)
+  centerd = np.array(values, np.float64)
   for label in np.unique(labels):
-    centred[labels == label] -= centred[labels == label].mean()
-  return centred
+    centerd[labels == label] -= centerd[labels == label].mean()
+  return centerd
 
 
 def _correlation(a, b):
-  """Of two centred samples; 0 where one does not vary."""
+  """Of two centerd samples; 0 where one does not vary."""
   scale = np.sqrt((a @ a) * (b @ b))
   return a @ b / scale if scale > 0 else 0.0

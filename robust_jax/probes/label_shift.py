@@ -13,8 +13,8 @@ class LabelShift(NamedTuple):
   """What `label_shift` finds.
 
   Attributes:
-    weights: `[K]`, target share over source share of each class; 0 or more,
-      and 1 on average over source examples.
+    weights: `[K]`, target fraction over source fraction of each class; 0 or
+      more, and 1 on average over source examples.
     target: `[K]`, the target's class proportions; they add up to 1.
   """
 
@@ -33,9 +33,9 @@ def label_shift(
 
   If the domains differ in nothing but their class proportions, p(x | y) being
   the same, then so is what the classifier answers to each class. With C_ij the
-  share of source examples of class j that are answered i, and mu_i the share
-  of target examples that are answered i, the weights solve `C w = mu`. The
-  classifier need not be good or calibrated; its confusion matrix must be
+  fraction of source examples of class j that are answered i, and mu_i the
+  fraction of target examples that are answered i, the weights solve `C w = mu`.
+  The classifier need not be good or calibrated; its confusion matrix must be
   invertible.
 
   A shift of the images as well, as between MNIST and MNIST-M, breaks the
@@ -88,7 +88,8 @@ def _check(labels, source, target):
   ):
     raise ValueError(
       f"labels of shape {labels.shape}, source probabilities {source.shape} "
-      f"and target probabilities {target.shape}: wanted [N], [N, K] and [M, K]."
+      f"and target probabilities {target.shape}: expected [N], [N, K] and [M, "
+      "K]."
     )
   if (
     not np.issubdtype(labels.dtype, np.integer)
@@ -97,14 +98,14 @@ def _check(labels, source, target):
   ):
     raise ValueError(
       f"source labels of dtype {labels.dtype} from {labels.min()} to "
-      f"{labels.max()}: wanted integers in 0..{source.shape[1] - 1}."
+      f"{labels.max()}: expected integers in 0..{source.shape[1] - 1}."
     )
   for name, p in (("source", source), ("target", target)):
     # NaN fails the comparisons; rows of float32 add up to 1 within roundings.
     if not ((p >= 0).all() and (np.abs(p.sum(1) - 1) <= 1e-3).all()):
       raise ValueError(
         f"{name} probabilities with rows that are negative or do not add up "
-        "to 1: wanted softmax(logits), or one-hot answers."
+        "to 1: expected softmax(logits), or one-hot answers."
       )
 
 

@@ -19,7 +19,7 @@ def linear_probe(
 ) -> float:
   """Held-out accuracy of a freshly trained logistic regression.
 
-  Multinomial, on standardised features, with half the squared weights added to
+  Multinomial, on standardized features, with half the squared weights added to
   the sum of the cross-entropies: too little to hide what is there, enough for
   the optimum to exist where classes are separable. It is strictly convex, so
   nothing depends on a start; the seed is that of a draw from more than `most`.
@@ -37,7 +37,7 @@ def linear_probe(
     iterations: of L-BFGS at most.
 
   Returns:
-    The share of held-out examples whose label is answered.
+    The fraction of held-out examples whose label is answered.
 
   Raises:
     ValueError: arrays that do not fit, features that are not finite, or no

@@ -25,7 +25,7 @@ def mlp_probe(
 ) -> float:
   """Held-out accuracy of a freshly trained network of one hidden layer.
 
-  256 relu units on standardised features, Adam with step 1e-3 on batches of
+  256 relu units on standardized features, Adam with step 1e-3 on batches of
   128. A fifth of the training examples is kept for early stopping: training
   ends after ten epochs without a lower loss there, 200 at most, and the best
   epoch is judged. Held-out examples choose nothing.
@@ -43,7 +43,7 @@ def mlp_probe(
     seed: of the draw from more, the start and the order.
 
   Returns:
-    The share of held-out examples whose label is answered.
+    The fraction of held-out examples whose label is answered.
 
   Raises:
     ValueError: arrays that do not fit, fewer than 5 examples to train on, or
@@ -59,7 +59,7 @@ def mlp_probe(
   )
   if len(x) < 5:
     raise ValueError(
-      f"{len(x)} examples to train a probe on: wanted 5 or more."
+      f"{len(x)} examples to train a probe on: expected 5 or more."
     )
   classes, y = np.unique(y, return_inverse=True)
   if len(classes) == 1:

@@ -17,7 +17,7 @@ def reverse_validation(
   """Source accuracy of a linear classifier taught by answers on the target.
 
   A fresh classifier is trained on target features with the network's own
-  answers as labels, then judged on labelled source examples. It is poor where
+  answers as labels, then judged on labeled source examples. It is poor where
   the features of the domains lie apart, or where classes merged on the way. A
   target class that came to lie on another class of the source is answered
   wrongly there and back, and goes unseen: this chooses among models and proves
@@ -33,7 +33,7 @@ def reverse_validation(
 
   Returns:
     The accuracy on the source. If the network answers one class only, that
-    class's share.
+    class's fraction.
 
   Raises:
     ValueError: as `linear_probe`.

@@ -3,7 +3,7 @@
 Every search has the signature of `types.Search`,
 `(key, objective, pset, x, *, hyper...) -> SearchResult`, works on any
 perturbation set, and is honest: NaN never wins, and `value` is the objective at
-the theta returned.
+the delta returned.
 """
 
 from robust_jax.search.apgd import apgd

@@ -18,15 +18,15 @@ def estimated_gradient(
   objective: Callable[[Array], Array],
   pset: PerturbationSet,
   x: Array,
-  theta: PyTree,
+  delta: PyTree,
   *,
   draw: Draw,
   num_samples: int,
   radius: Array | float,
 ) -> PyTree:
-  """The gradient at theta from `2 * num_samples` queries per example.
+  """The gradient at delta from `2 * num_samples` queries per example.
 
-  Antithetic: the mean over draws v of `(f(theta + r v) - f(theta - r v)) v /
+  Antithetic: the mean over draws v of `(f(delta + r v) - f(delta - r v)) v /
   (2 r)`, r being `radius` in the units of the set. The draws are the same for
   all examples: the estimate is that of each alone, and does not depend on its
   place in the batch. Probes are cut to the box, as `pset.apply` does, but may
@@ -34,12 +34,12 @@ def estimated_gradient(
   """
 
   def add_pair(i, total):
-    noise = _noise(draw, jax.random.fold_in(key, i), theta)
+    noise = _noise(draw, jax.random.fold_in(key, i), delta)
     unit = steps.units(pset, x, noise)
     probe = steps.scaled(noise, unit)
 
     def value(radius):
-      there = tree.add(theta, radius, probe)
+      there = tree.add(delta, radius, probe)
       return ascent.score(objective, pset, x, there).value
 
     rise = value(radius) - value(-radius)
@@ -47,7 +47,7 @@ def estimated_gradient(
     slope = jax.tree.map(lambda u: _quotient(rise, radius * u), unit)
     return tree.add(total, 1.0, steps.scaled(noise, slope))
 
-  nothing = jax.tree.map(jnp.zeros_like, theta)
+  nothing = jax.tree.map(jnp.zeros_like, delta)
   return jax.lax.fori_loop(0, num_samples, add_pair, nothing)
 
 
@@ -81,28 +81,28 @@ def ascend(
   )
 
   def step(i, carry):
-    theta, memory, best = carry
+    delta, memory, best = carry
     grad = estimated_gradient(
       jax.random.fold_in(key, i),
       objective,
       pset,
       x,
-      theta,
+      delta,
       draw=draw,
       num_samples=num_samples,
       radius=radius,
     )
-    theta, memory = rule.move(theta, ascent.usable(grad), memory)
-    best = tree.better(best, ascent.score(objective, pset, x, theta))
-    return theta, memory, best
+    delta, memory = rule.move(delta, ascent.usable(grad), memory)
+    best = tree.better(best, ascent.score(objective, pset, x, delta))
+    return delta, memory, best
 
   clean = ascent.score(objective, pset, x, pset.zero(x))
-  first = clean.theta, rule.init(clean.theta), clean
+  first = clean.delta, rule.init(clean.delta), clean
   return jax.lax.fori_loop(0, num_steps, step, first)[2]
 
 
-def _noise(draw: Draw, key: Key, theta: PyTree) -> PyTree:
-  leaves, treedef = jax.tree.flatten(theta)
+def _noise(draw: Draw, key: Key, delta: PyTree) -> PyTree:
+  leaves, treedef = jax.tree.flatten(delta)
   keys = jax.random.split(key, len(leaves))
   noise = [
     jnp.broadcast_to(draw(k, leaf.shape[1:]), leaf.shape)

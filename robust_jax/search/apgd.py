@@ -16,7 +16,7 @@ from robust_jax.types import Array, Key, PerturbationSet, PyTree, SearchResult
 class _Step(NamedTuple):
   """What one iteration hands to the next."""
 
-  theta: PyTree
+  delta: PyTree
   previous: PyTree
   grad: PyTree
   step_size: Array
@@ -52,8 +52,8 @@ def apgd(
       published cases.
     x: clean inputs `[B, ...]`.
     num_steps: steps, all of one run.
-    start: theta to start from; `pset.sample` if None.
-    rho: share of rising steps below which the step size is halved.
+    start: delta to start from; `pset.sample` if None.
+    rho: fraction of rising steps below which the step size is halved.
 
   Raises:
     ValueError: zero steps.
@@ -67,12 +67,12 @@ def apgd(
   """
   checks.at_least_one("num_steps", num_steps)
   windows = jnp.asarray(_windows(num_steps), jnp.float32)
-  theta = pset.sample(key, x) if start is None else start
-  best, grad = ascent.score_and_gradient(objective, pset, x, theta)
+  delta = pset.sample(key, x) if start is None else start
+  best, grad = ascent.score_and_gradient(objective, pset, x, delta)
   batch = jnp.zeros(tree.batch_size(x), jnp.float32)
   state = _Step(
-    theta=theta,
-    previous=theta,
+    delta=delta,
+    previous=delta,
     grad=grad,
     step_size=batch + 2.0,
     best=best,
@@ -84,23 +84,23 @@ def apgd(
   )
 
   def move(i, s: _Step) -> PyTree:
-    ahead = first_order.step(pset, x, s.theta, s.grad, s.step_size)
+    ahead = first_order.step(pset, x, s.delta, s.grad, s.step_size)
     weight = jnp.where(i == 0, 1.0, 0.75)
     mixed = jax.tree.map(
       lambda t, new, old: t + weight * (new - t) + (1 - weight) * (t - old),
-      s.theta,
+      s.delta,
       ahead,
       s.previous,
     )
     return pset.project(x, mixed)
 
   def step(i, s: _Step) -> _Step:
-    theta = move(i, s)
-    here, grad = ascent.score_and_gradient(objective, pset, x, theta)
+    delta = move(i, s)
+    here, grad = ascent.score_and_gradient(objective, pset, x, delta)
     better = here.value > s.best.value
     s = s._replace(
-      theta=theta,
-      previous=s.theta,
+      delta=delta,
+      previous=s.delta,
       grad=grad,
       best=tree.where(better, here, s.best),
       best_grad=tree.where(better, grad, s.best_grad),
@@ -148,7 +148,7 @@ def _check(s: _Step, enough_rises: Array) -> _Step:
   stalled = ~s.halved_at_check & (s.best_at_check >= s.best.value)
   halve = (s.num_rises <= enough_rises) | stalled
   return s._replace(
-    theta=tree.where(halve, s.best.theta, s.theta),
+    delta=tree.where(halve, s.best.delta, s.delta),
     grad=tree.where(halve, s.best_grad, s.grad),
     step_size=jnp.where(halve, s.step_size / 2, s.step_size),
     num_rises=jnp.zeros_like(s.num_rises),

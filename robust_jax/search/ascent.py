@@ -1,4 +1,4 @@
-"""The objective of theta with its gradient, shared by the gradient searches."""
+"""The objective of delta with its gradient, shared by the gradient searches."""
 
 from collections.abc import Callable
 
@@ -14,24 +14,24 @@ def score(
   objective: Callable[[Array], Array],
   pset: PerturbationSet,
   x: Array,
-  theta: PyTree,
+  delta: PyTree,
 ) -> SearchResult:
-  """theta with its objective, as it is climbed, `[B]` float32; one pass."""
-  value = climbed(objective)(pset.apply(x, theta)).astype(jnp.float32)
-  return SearchResult(theta, value)
+  """delta with its objective, as it is climbed, `[B]` float32; one pass."""
+  value = climbed(objective)(pset.apply(x, delta)).astype(jnp.float32)
+  return SearchResult(delta, value)
 
 
 def score_and_gradient(
   objective: Callable[[Array], Array],
   pset: PerturbationSet,
   x: Array,
-  theta: PyTree,
+  delta: PyTree,
 ) -> tuple[SearchResult, PyTree]:
-  """theta with its objective, and the gradient; one forward, one backward pass.
+  """delta with its objective, and the gradient; one forward, one backward pass.
 
   Where there is no gradient there is noise: see `usable`.
   """
-  result, grad = _score_and_raw_gradient(objective, pset, x, theta)
+  result, grad = _score_and_raw_gradient(objective, pset, x, delta)
   return result, usable(grad)
 
 
@@ -46,13 +46,13 @@ def clean_and_gradient(
   clean = pset.zero(x)
 
   def ask(i, carry):
-    theta, value, grad, lost = carry
-    here, raw = _score_and_raw_gradient(objective, pset, x, theta)
+    delta, value, grad, lost = carry
+    here, raw = _score_and_raw_gradient(objective, pset, x, delta)
     grad = tree.where(lost, _finite(raw), grad)
     lost = _is_zero(grad)
-    away = tree.add(clean, 0.1, pset.steepest(x, _noise(grad)))
-    theta = tree.where(lost, pset.project(x, away), clean)
-    return theta, jnp.where(i == 0, here.value, value), grad, lost
+    away = tree.add(clean, 0.1, pset.linear_maximizer(x, _noise(grad)))
+    delta = tree.where(lost, pset.project(x, away), clean)
+    return delta, jnp.where(i == 0, here.value, value), grad, lost
 
   def unless_none_lost(i, carry):
     return jax.lax.cond(carry[3].any(), ask, lambda i, c: c, i, carry)
@@ -79,9 +79,9 @@ def nothing(pset: PerturbationSet, x: Array) -> SearchResult:
   return SearchResult(pset.zero(x), jnp.full(tree.batch_size(x), -jnp.inf))
 
 
-def _score_and_raw_gradient(objective, pset, x, theta):
-  value, gradient = jax.vjp(lambda t: score(objective, pset, x, t).value, theta)
-  return SearchResult(theta, value), gradient(jnp.ones_like(value))[0]
+def _score_and_raw_gradient(objective, pset, x, delta):
+  value, gradient = jax.vjp(lambda t: score(objective, pset, x, t).value, delta)
+  return SearchResult(delta, value), gradient(jnp.ones_like(value))[0]
 
 
 def _finite(grad):

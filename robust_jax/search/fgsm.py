@@ -31,10 +31,10 @@ def fgsm(
     step_size: fraction of the radius; a float, a tracer or `[B]`.
 
   Source: Goodfellow et al. 2015, "Explaining and Harnessing Adversarial
-  Examples", section 4; steps of the set generalise the sign. Deviation:
+  Examples", section 4; steps of the set generalize the sign. Deviation:
   the published method returns the step even where it does not help.
   """
   del key
   clean, grad = ascent.clean_and_gradient(objective, pset, x)
-  theta = first_order.step(pset, x, clean.theta, grad, step_size)
-  return tree.better(clean, ascent.score(objective, pset, x, theta))
+  delta = first_order.step(pset, x, clean.delta, grad, step_size)
+  return tree.better(clean, ascent.score(objective, pset, x, delta))

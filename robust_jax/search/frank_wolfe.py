@@ -21,7 +21,7 @@ def frank_wolfe(
 ) -> SearchResult:
   """Moves towards the point of the set that the gradient likes best.
 
-  theta becomes `theta + gamma (maximizer - theta)`, gamma = 2 / (t + 2): a
+  delta becomes `delta + gamma (maximizer - delta)`, gamma = 2 / (t + 2): a
   weighted mean of points of set and box, and so a point of both where the set
   is convex.
   The first step (gamma = 1) goes all the way. One forward and one backward pass
@@ -49,10 +49,10 @@ def frank_wolfe(
   checks.at_least_one("num_steps", num_steps)
 
   def step(t, carry):
-    theta, best = carry
-    here, grad = ascent.score_and_gradient(objective, pset, x, theta)
+    delta, best = carry
+    here, grad = ascent.score_and_gradient(objective, pset, x, delta)
     ahead = first_order.linear_maximizer(pset, x, grad)
-    mean = _between(theta, ahead, 2 / (t + 2))
+    mean = _between(delta, ahead, 2 / (t + 2))
     return pset.project(x, mean), tree.better(best, here)
 
   clean = pset.zero(x)
@@ -60,9 +60,9 @@ def frank_wolfe(
   if random_start:
     start = pset.sample(key, x)
     best = ascent.score(objective, pset, x, clean)
-  theta, best = jax.lax.fori_loop(0, num_steps, step, (start, best))
-  return tree.better(best, ascent.score(objective, pset, x, theta))
+  delta, best = jax.lax.fori_loop(0, num_steps, step, (start, best))
+  return tree.better(best, ascent.score(objective, pset, x, delta))
 
 
-def _between(a: PyTree, b: PyTree, share: Array) -> PyTree:
-  return jax.tree.map(lambda u, v: (1 - share) * u + share * v, a, b)
+def _between(a: PyTree, b: PyTree, fraction: Array) -> PyTree:
+  return jax.tree.map(lambda u, v: (1 - fraction) * u + fraction * v, a, b)

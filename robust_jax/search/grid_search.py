@@ -45,7 +45,7 @@ def grid_search(
   if pset.grid is None:
     raise ValueError(
       "grid_search of a set that cannot be enumerated (its grid is None): "
-      "wanted one that can; or use search.random_search."
+      "expected one that can; or use search.random_search."
     )
   size, at = pset.grid(x, num_points)
 

@@ -20,14 +20,15 @@ def nes(
   step_size: Array | float | None = None,
   momentum: Array | float = 0.9,
 ) -> SearchResult:
-  """Steps along the steepest direction of a gradient seen by Gaussian probes.
+  """Steps along the linear_maximizer direction of a gradient seen by Gaussian
+  probes.
 
   For a model that tells its scores and no gradient. It makes
   `1 + num_steps * (2 * num_samples + 1)` queries per example: the clean point,
   and for each step the probes and its result.
 
   Args:
-    key: consumed by the probes, which all examples share.
+    key: consumed by the probes, which all examples fraction.
     objective: x' `[B, ...]` -> `[B]`; its values are all that is used.
     pset: the perturbation set.
     x: clean inputs `[B, ...]`.
@@ -54,7 +55,7 @@ def nes(
     pset,
     x,
     draw=jax.random.normal,
-    direction="steepest",
+    direction="linear_maximizer",
     num_steps=num_steps,
     num_samples=num_samples,
     radius=radius,

@@ -19,7 +19,7 @@ def pgd(
   num_steps: int = 40,
   step_size: Array | float | None = None,
   momentum: Array | float = 0.0,
-  direction: steps.Direction = "steepest",
+  direction: steps.Direction = "linear_maximizer",
   restarts: int = 1,
   random_start: bool = True,
   keep: Literal["best", "last"] = "best",
@@ -36,12 +36,12 @@ def pgd(
     x: clean inputs `[B, ...]`.
     num_steps: gradient steps of each restart.
     step_size: fraction of the radius; a float, a tracer or `[B]`. By default
-      `2.5 / num_steps` ("normalised": 10), to reach the far side of the set.
+      `2.5 / num_steps` ("normalized": 10), to reach the far side of the set.
     momentum: decay of the velocity, which sums gradients of unit L1 norm
       (MI-FGSM); 0 is plain PGD.
-    direction: "steepest" makes the steps of the set by the velocity (its sign
-      in an Linf ball); "normalised" along the velocity itself, as far as
-      that in Euclidean length; "adam" along Adam's update of it, a step of
+    direction: "linear_maximizer" makes the steps of the set by the velocity
+      (its sign in an Linf ball); "normalized" along the velocity itself, as far
+      as that in Euclidean length; "adam" along Adam's update of it, a step of
       `step_size` where gradients agree and a shorter one where they do not
       (it treats each coordinate alone, which does not suit an L2 ball).
     restarts: independent runs; each example keeps its own best.
@@ -61,7 +61,7 @@ def pgd(
   checks.at_least_one("num_steps", num_steps)
   checks.at_least_one("restarts", restarts)
   if keep not in ("best", "last"):
-    raise ValueError(f"keep = '{keep}': wanted 'best' or 'last'.")
+    raise ValueError(f"keep = '{keep}': expected 'best' or 'last'.")
   rule = steps.along(
     direction,
     pset,
@@ -72,19 +72,19 @@ def pgd(
   )
 
   def step(_, carry):
-    theta, memory, best = carry
-    here, grad = ascent.score_and_gradient(objective, pset, x, theta)
+    delta, memory, best = carry
+    here, grad = ascent.score_and_gradient(objective, pset, x, delta)
     if keep == "best":
       best = tree.better(best, here)
-    return *rule.move(theta, grad, memory), best
+    return *rule.move(delta, grad, memory), best
 
   def run(key, best):
     clean = pset.zero(x)
     start = pset.sample(key, x) if random_start else clean
-    theta, _, best = jax.lax.fori_loop(
+    delta, _, best = jax.lax.fori_loop(
       0, num_steps, step, (start, rule.init(clean), best)
     )
-    return best, ascent.score(objective, pset, x, theta)
+    return best, ascent.score(objective, pset, x, delta)
 
   if keep == "last" and restarts == 1:
     return run(key, ascent.nothing(pset, x))[1]

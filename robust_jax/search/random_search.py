@@ -44,8 +44,8 @@ def random_search(
   keys = jax.random.split(key, num_samples)
 
   def draw(i):
-    theta = pset.project(x, pset.sample(keys[i], x))
-    return ascent.score(objective, pset, x, theta)
+    delta = pset.project(x, pset.sample(keys[i], x))
+    return ascent.score(objective, pset, x, delta)
 
   if num_samples == 1 and not clean:
     return draw(0)

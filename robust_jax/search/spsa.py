@@ -20,7 +20,7 @@ def spsa(
   radius: Array | float = 0.3,
   step_size: Array | float | None = None,
   momentum: Array | float = 0.9,
-  direction: Direction = "steepest",
+  direction: Direction = "linear_maximizer",
 ) -> SearchResult:
   """Ascent by a gradient seen by probes that move each coordinate up or down.
 
@@ -29,7 +29,7 @@ def spsa(
   and for each step the probes and its result.
 
   Args:
-    key: consumed by the probes, which all examples share.
+    key: consumed by the probes, which all examples fraction.
     objective: x' `[B, ...]` -> `[B]`; its values are all that is used.
     pset: the perturbation set.
     x: clean inputs `[B, ...]`.

@@ -18,25 +18,25 @@ def square(
   x: Array,
   *,
   num_queries: int = 1000,
-  share: float = 0.8,
+  fraction: float = 0.8,
   start: PyTree | None = None,
   num_done: Array | int = 0,
 ) -> SearchResult:
-  """Proposes one square window of one colour per query; keeps improvements.
+  """Proposes one square window of one color per query; keeps improvements.
 
-  A proposal is the steepest step, twice the radius long, along random signs
-  inside a window (one sign per channel), projected: in the Linf ball every
-  changed pixel lands on its face. `num_queries + 1` forward passes.
+  A proposal is the linear_maximizer step, twice the radius long, along random
+  signs inside a window (one sign per channel), projected: in the Linf ball
+  every changed pixel lands on its face. `num_queries + 1` forward passes.
 
   Args:
     key: consumed by start and proposals.
     objective: x' `[B, ...]` -> `[B]`; margin in the paper.
-    pset: the perturbation set. Leaves of theta `[B, H, W, C]` get windows, in
+    pset: the perturbation set. Leaves of delta `[B, H, W, C]` get windows, in
       others each entry is chosen by itself.
     x: clean inputs `[B, ...]`.
     num_queries: proposals; the start, or the clean point, is one query more.
-    share: share of the pixels that the first windows cover.
-    start: theta to go on from; vertical stripes if None.
+    fraction: fraction of the pixels that the first windows cover.
+    start: delta to go on from; vertical stripes if None.
     num_done: proposals that led to `start`, which the window's size depends on.
 
   Raises:
@@ -49,41 +49,41 @@ def square(
   checks.at_least_one("num_queries", num_queries)
   key_start, key_steps = jax.random.split(key)
   zero = pset.zero(x)
-  theta = start
+  delta = start
   if start is None:
     stripes = _signs(key_start, zero, _stripe_shape)
-    theta = pset.project(x, pset.steepest(x, stripes))
-  first = ascent.score(objective, pset, x, theta)
+    delta = pset.project(x, pset.linear_maximizer(x, stripes))
+  first = ascent.score(objective, pset, x, delta)
   if start is None:
     first = tree.better(ascent.score(objective, pset, x, zero), first)
 
   def step(i, best: SearchResult) -> SearchResult:
     key_window, key_sign = jax.random.split(jax.random.fold_in(key_steps, i))
-    signs = _signs(key_sign, zero, _colour_shape)
-    direction = _inside(key_window, signs, zero, share, num_done + i)
-    step = pset.steepest(x, direction)
-    theta = pset.project(x, tree.add(best.theta, 2.0, step))
-    return tree.better(best, ascent.score(objective, pset, x, theta))
+    signs = _signs(key_sign, zero, _color_shape)
+    direction = _inside(key_window, signs, zero, fraction, num_done + i)
+    step = pset.linear_maximizer(x, direction)
+    delta = pset.project(x, tree.add(best.delta, 2.0, step))
+    return tree.better(best, ascent.score(objective, pset, x, delta))
 
   return jax.lax.fori_loop(0, num_queries, step, first)
 
 
 def num_halvings(num_done: Array | int) -> Array:
-  """How often the share of changed pixels has been halved by then."""
+  """How often the fraction of changed pixels has been halved by then."""
   return (jnp.asarray(window.HALVED_AFTER) < num_done).sum()
 
 
 def sides(
-  height: int, width: int, share: float, smallest: int = 1
+  height: int, width: int, fraction: float, smallest: int = 1
 ) -> np.ndarray:
   """Side of the window after 0, 1, ... halvings, in pixels."""
   halvings = range(len(window.HALVED_AFTER) + 1)
   return np.asarray(
-    [window.side(share / 2**h, height, width, smallest) for h in halvings]
+    [window.side(fraction / 2**h, height, width, smallest) for h in halvings]
   )
 
 
-def _inside(key, signs, zero, share, num_done) -> PyTree:
+def _inside(key, signs, zero, fraction, num_done) -> PyTree:
   """The signs, 0 outside of a window or of the entries drawn."""
   halvings = num_halvings(num_done)
   leaves, structure = jax.tree.flatten(zero)
@@ -93,10 +93,10 @@ def _inside(key, signs, zero, share, num_done) -> PyTree:
   ):
     uniform = jax.random.uniform
     if leaf.ndim == 4:
-      side = jnp.asarray(sides(*leaf.shape[1:3], share))[halvings]
+      side = jnp.asarray(sides(*leaf.shape[1:3], fraction))[halvings]
       masks.append(_window(uniform(key_leaf, (2, len(leaf))), leaf, side))
     else:
-      drawn = uniform(key_leaf, leaf.shape) < share / 2.0**halvings
+      drawn = uniform(key_leaf, leaf.shape) < fraction / 2.0**halvings
       masks.append(drawn.astype(jnp.float32))
   masks = jax.tree.unflatten(structure, masks)
   return jax.tree.map(lambda s, m: s * m, signs, masks)
@@ -130,7 +130,7 @@ def _stripe_shape(leaf: Array) -> tuple[int, ...]:
   return (batch, 1, *rest[1:]) if leaf.ndim == 4 else leaf.shape
 
 
-def _colour_shape(leaf: Array) -> tuple[int, ...]:
+def _color_shape(leaf: Array) -> tuple[int, ...]:
   if leaf.ndim == 4:
     return (leaf.shape[0], 1, 1, leaf.shape[3])
   return leaf.shape

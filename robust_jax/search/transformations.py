@@ -5,7 +5,7 @@ transformations at every call, without hidden state, need a key from somewhere:
 it is drawn from x' itself. Each call at a new point meets new transformations;
 a call at the same point meets the same ones, so the objective stays a function,
 and what a search says about its value is true. The key is that of one example:
-its draws depend neither on its place in the batch nor on its neighbours.
+its draws depend neither on its place in the batch nor on its neighbors.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,7 @@ Transform = Callable[[Key, Array], Array]
 def expectation_over_transformation(
   search: Search, transform: Transform, num_samples: int, *, fresh: bool = True
 ) -> Search:
-  """Makes a search maximise the mean objective over random transformations.
+  """Makes a search maximize the mean objective over random transformations.
 
   Any distribution will do. That of a perturbation set is
   `lambda key, x: pset.apply(x, pset.sample(key, x))`.

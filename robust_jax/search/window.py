@@ -8,8 +8,8 @@ import numpy as np
 HALVED_AFTER = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 
 
-def share(iteration: int, first: float = 0.8) -> float:
-  """The share of the image that a window covers at `iteration`, from 1 on.
+def fraction(iteration: int, first: float = 0.8) -> float:
+  """The fraction of the image that a window covers at `iteration`, from 1 on.
 
   It is halved after 10, 50, 200, 500, 1,000, 2,000, 4,000, 6,000 and 8,000
   iterations, whatever the budget.
@@ -20,23 +20,23 @@ def share(iteration: int, first: float = 0.8) -> float:
   return first / 2 ** sum(iteration > limit for limit in HALVED_AFTER)
 
 
-def side(share: float, height: int, width: int, smallest: int = 1) -> int:
-  """Side in pixels of the square window of that share, halves to even.
+def side(fraction: float, height: int, width: int, smallest: int = 1) -> int:
+  """Side in pixels of the square window of that fraction, halves to even.
 
   Args:
-    share: of the image's area.
+    fraction: of the image's area.
     height: of the image.
     width: of the image.
     smallest: side, where the image has room for it: 1 in Linf, 3 in L2.
   """
-  wanted = max(round(float(np.sqrt(share * height * width))), smallest)
-  return min(wanted, height, width)
+  expected = max(round(float(np.sqrt(fraction * height * width))), smallest)
+  return min(expected, height, width)
 
 
 def bumps(size: int, order: int = 2) -> np.ndarray:
   """Two bumps of opposite sign, one above the other, `[size, size]`.
 
-  Each is a sum of centred squares of sides 1, 3, 5, ..., cut to its half of the
+  Each is a sum of centerd squares of sides 1, 3, 5, ..., cut to its half of the
   window. Their weights are 1, 1/4, 1/9, ... in the L2 attack, the squares of
   these in the L1 attack; all of it has unit norm.
 

@@ -64,7 +64,7 @@ def bootstrap(
     statistic: sums over images `[..., S]` -> `[..., M]`.
     draws: D. The ends of an interval at 2000 move by a few hundredths of its
       width from seed to seed.
-    level: share of such intervals that hold the truth.
+    level: fraction of such intervals that hold the truth.
     method: "percentile", or "bca", which corrects for bias and skew.
     seed: of the draws.
 
@@ -82,7 +82,7 @@ def bootstrap(
   value = statistic(total)
   if not np.isfinite(value).all():
     raise ValueError(
-      f"the statistic of all {len(table)} images is {value}: wanted finite "
+      f"the statistic of all {len(table)} images is {value}: expected finite "
       "numbers."
     )
   with np.errstate(invalid="ignore", divide="ignore"):
@@ -131,22 +131,22 @@ def _check(table, draws, level, method):
   if table.ndim != 2 or table.size == 0 or not np.isfinite(table).all():
     raise ValueError(
       f"a table of shape {table.shape}, with "
-      f"{int((~np.isfinite(table)).sum())} values that are not finite: wanted "
-      "numbers [N, S], one row per image."
+      f"{int((~np.isfinite(table)).sum())} values that are not finite: "
+      "expected numbers [N, S], one row per image."
     )
   if draws < 1:
-    raise ValueError(f"draws = {draws}: wanted 1 or more, 2000 as a rule.")
+    raise ValueError(f"draws = {draws}: expected 1 or more, 2000 as a rule.")
   if not 0 < level < 1:
-    raise ValueError(f"level = {level}: wanted a share between 0 and 1.")
+    raise ValueError(f"level = {level}: expected a fraction between 0 and 1.")
   if method not in ("bca", "percentile"):
-    raise ValueError(f"method = '{method}': wanted 'bca' or 'percentile'.")
+    raise ValueError(f"method = '{method}': expected 'bca' or 'percentile'.")
 
 
 # Draws that differ by rounding alone, of percentages.
 _ROUNDING = 1e-9
 
 
-def widen_if_flat(
+def exact_interval_if_degenerate(
   result: Bootstrap,
   bounds: tuple[float, float],
   num_images: float,
@@ -155,8 +155,8 @@ def widen_if_flat(
   """Gives intervals without width the width that `num_images` allow.
 
   If no image of ten fails, none fails in any resample either: the bootstrap's
-  interval is [0, 0], as if there had been a million. Among n images a share of
-  up to 1 - ((1 - level) / 2)^(1/n) of another kind is missed altogether that
+  interval is [0, 0], as if there had been a million. Among n images a fraction
+  of up to 1 - ((1 - level) / 2)^(1/n) of another kind is missed altogether that
   often, and what is of another kind may lie anywhere within the bounds.
 
   Args:

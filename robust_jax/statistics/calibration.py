@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Bin:
-  """Images of similar confidence; shares in [0, 1]."""
+  """Images of similar confidence; fractions in [0, 1]."""
 
   images: int
   confidence: float
@@ -16,7 +16,7 @@ class Bin:
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
-  """Shares in [0, 1].
+  """Fractions in [0, 1].
 
   Attributes:
     accuracy: of all images.
@@ -135,29 +135,29 @@ def _mean_over_ties(confidence, correct):
 def _check(probabilities, labels, num_bins, images_per_bin, distribution):
   if probabilities.ndim != 2 or probabilities.size == 0:
     raise ValueError(
-      f"probabilities of shape {probabilities.shape}: wanted [N, K]."
+      f"probabilities of shape {probabilities.shape}: expected [N, K]."
     )
   if not ((probabilities >= 0) & (probabilities <= 1)).all():
     raise ValueError(
       f"probabilities from {probabilities.min():g} to "
-      f"{probabilities.max():g}: wanted 0 to 1; take the softmax of logits."
+      f"{probabilities.max():g}: expected 0 to 1; take the softmax of logits."
     )
   off = np.abs(probabilities.sum(axis=1) - 1)
   # float32 sums over a thousand classes, and probabilities read from text.
   if distribution and off.max() > 1e-3:
     raise ValueError(
       f"{int((off > 1e-3).sum())} of {len(off)} rows of probabilities do not "
-      f"sum to 1, by up to {off.max():g}: wanted a distribution over classes."
+      f"sum to 1, by up to {off.max():g}: expected a distribution over classes."
     )
   if labels.shape != probabilities.shape[:1]:
     raise ValueError(
-      f"labels of shape {labels.shape}: wanted [{len(probabilities)}]."
+      f"labels of shape {labels.shape}: expected [{len(probabilities)}]."
     )
   if not np.issubdtype(labels.dtype, np.integer):
-    raise ValueError(f"labels of dtype {labels.dtype}: wanted integers.")
+    raise ValueError(f"labels of dtype {labels.dtype}: expected integers.")
   if labels.min() < 0 or labels.max() >= probabilities.shape[1]:
     raise ValueError(
-      f"labels from {labels.min()} to {labels.max()}: wanted "
+      f"labels from {labels.min()} to {labels.max()}: expected "
       f"0..{probabilities.shape[1] - 1}."
     )
   for name, value in (
@@ -165,4 +165,4 @@ def _check(probabilities, labels, num_bins, images_per_bin, distribution):
     ("images_per_bin", images_per_bin),
   ):
     if value < 1:
-      raise ValueError(f"{name} = {value}: wanted 1 or more.")
+      raise ValueError(f"{name} = {value}: expected 1 or more.")

@@ -6,7 +6,7 @@ import numpy as np
 
 from robust_jax.statistics.hypothesis_tests import holm, mcnemar, sign_flip_test
 from robust_jax.statistics.outcomes import Outcomes
-from robust_jax.statistics.weighted_averages import OVERALL, mixtures
+from robust_jax.statistics.weighted_averages import OVERALL, weighted_averages
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +43,7 @@ def compare_classes(
   """
   if a.labels is None:
     return []
-  mixed = mixtures(a)
+  mixed = weighted_averages(a)
   overall = mixed.matrix[:, mixed.index[OVERALL]]
   changed = [o.transformed @ overall for o in (a, b)]
   rows, p_values = [], []

@@ -4,20 +4,24 @@ import dataclasses
 
 import numpy as np
 
-from robust_jax.statistics.bootstrap import Method, bootstrap, widen_if_flat
+from robust_jax.statistics.bootstrap import (
+  Method,
+  bootstrap,
+  exact_interval_if_degenerate,
+)
 from robust_jax.statistics.compare_classes import (
   ClassDifference,
   compare_classes,
 )
 from robust_jax.statistics.hypothesis_tests import holm, mcnemar, sign_flip_test
 from robust_jax.statistics.outcomes import Outcomes
-from robust_jax.statistics.proportions import compare_shares
+from robust_jax.statistics.proportions import compare_proportions
 from robust_jax.statistics.verdict import Difference, verdict
 from robust_jax.statistics.weighted_averages import (
   OVERALL,
-  lost_share,
+  lost_fraction,
   lost_table,
-  mixtures,
+  weighted_averages,
 )
 
 ACCURACIES = {
@@ -71,7 +75,7 @@ class Comparison:
     balanced_changed: of balanced accuracies on changed images.
     overall: difference of overall risks.
     families: differences of risks, by name.
-    conditions: minimum functionality included.
+    conditions: invariance tests included.
     classes: of the data, none where they are not known.
     level: of the intervals; 1 - level is the chance of a false verdict.
     draws: of bootstrap and signs.
@@ -139,7 +143,7 @@ def compare_risks(
       alone, one name for both; a model that is right about no clean image.
   """
   _check(a, b, names)
-  mixed = mixtures(a)
+  mixed = weighted_averages(a)
   keys = [OVERALL, *((f,) for f in a.families)]
   columns = [0, *(1 + mixed.index[key] for key in keys)]
   tables = [lost_table(o, mixed)[:, columns] for o in (a, b)]
@@ -147,7 +151,9 @@ def compare_risks(
   result = bootstrap(np.hstack(tables), _difference, **options)
   both = a.clean & b.clean
   num_images = min(int(a.clean.sum()), int(b.clean.sum()))
-  result = widen_if_flat(result, (-100.0, 100.0), num_images, level)
+  result = exact_interval_if_degenerate(
+    result, (-100.0, 100.0), num_images, level
+  )
   # The smallest p-value has to be below 1 - level after Holm's correction.
   signs = max(draws, round(4 * len(a.families) / (1 - level)))
   p_values = sign_flip_test(_per_image(*tables), draws=signs, seed=seed)
@@ -179,7 +185,7 @@ def compare_risks(
 
 def _compare_accuracies(a, b, names, mixed, options):
   found: dict[str, Difference | None] = dict.fromkeys(ACCURACIES)
-  if not a.labelled:
+  if not a.labeled:
     return found
   overall = mixed.matrix[:, mixed.index[OVERALL]]
   changed = [o.transformed @ overall for o in (a, b)]
@@ -188,7 +194,7 @@ def _compare_accuracies(a, b, names, mixed, options):
     weights = a.class_weights if name.startswith("balanced") else None
     if name.startswith("balanced") and weights is None:
       continue
-    found[name] = compare_shares(
+    found[name] = compare_proportions(
       *values, names, what, less_is_better=False, weights=weights, **options
     )
   return found
@@ -196,17 +202,17 @@ def _compare_accuracies(a, b, names, mixed, options):
 
 def _difference(sums):
   first, second = np.split(sums, 2, axis=-1)
-  return lost_share(first) - lost_share(second)
+  return lost_fraction(first) - lost_fraction(second)
 
 
 def _per_image(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-  """Differences `[N, R]` whose sums are those of the risks, as shares.
+  """Differences `[N, R]` whose sums are those of the risks, as fractions.
 
   What an image adds is counted from the risk that both models would have if
   they were alike, so that its mean is 0 then, even where one model is right
   about far fewer images.
   """
-  together = lost_share((a + b).sum(axis=0)) / 100
+  together = lost_fraction((a + b).sum(axis=0)) / 100
   beyond = [(t[:, 1:] - together * t[:, :1]) / t[:, 0].sum() for t in (a, b)]
   return beyond[0] - beyond[1]
 
@@ -234,21 +240,22 @@ def _discordances(a, b, both):
 
 def _check(a, b, names):
   if names[0] == names[1]:
-    raise ValueError(f"names = {names}: wanted two that differ.")
+    raise ValueError(f"names = {names}: expected two that differ.")
   if a.ids != b.ids:
     shared = len(set(a.ids) & set(b.ids))
     raise ValueError(
       f"{names[0]} answered {len(a.ids)} images and {names[1]} {len(b.ids)}, "
-      f"{shared} of them the same: wanted the same images in the same order."
+      f"{shared} of them the same: expected the same images in the same order."
     )
   if a.conditions != b.conditions:
     raise ValueError(
-      f"{names[0]} and {names[1]} were asked under other conditions: wanted "
+      f"{names[0]} and {names[1]} were asked under other conditions: expected "
       "the same transformations, severities and weights in the same order."
     )
-  if a.labelled != b.labelled:
+  if a.labeled != b.labeled:
     raise ValueError(
-      "labels were given for one model alone: wanted them for both or neither."
+      "labels were given for one model alone: expected them for both or "
+      "neither."
     )
   if not np.array_equal(a.labels, b.labels):
     raise ValueError(
@@ -258,5 +265,5 @@ def _check(a, b, names):
     if not outcomes.clean.any():
       raise ValueError(
         f"{name} answers none of {len(outcomes.ids)} images right without a "
-        "transformation: wanted at least one, or there is nothing to lose."
+        "transformation: expected at least one, or there is nothing to lose."
       )

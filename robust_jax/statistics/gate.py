@@ -23,7 +23,7 @@ class Thresholds:
     max_overall: mean over families.
     max_regression: by how much overall, or any family, may be at more risk than
       the baseline.
-    max_minimum_functionality: transformation -> risk. Failing there is a bug
+    max_invariance_tests: transformation -> risk. Failing there is a bug
       whatever other images would show, so the value itself is judged and not
       its interval.
     min_samples: with fewer images answered right clean, nothing passes or
@@ -33,7 +33,7 @@ class Thresholds:
   max_risk: Mapping[str, float] = dataclasses.field(default_factory=dict)
   max_overall: float | None = None
   max_regression: float | None = None
-  max_minimum_functionality: Mapping[str, float] = dataclasses.field(
+  max_invariance_tests: Mapping[str, float] = dataclasses.field(
     default_factory=dict
   )
   min_samples: int = 500
@@ -93,14 +93,14 @@ def gate(
     ValueError: no thresholds, one outside 0..100 or not a number, an unknown
       family or transformation, or a regression without a baseline.
   """
-  wanted = _wanted(risk, thresholds, regression)
-  if not wanted:
-    raise ValueError("no thresholds: wanted at least one, or no gate.")
+  expected = _expected(risk, thresholds, regression)
+  if not expected:
+    raise ValueError("no thresholds: expected at least one, or no gate.")
   checks = []
-  for name, value, threshold, is_bug in wanted:
+  for name, value, threshold, is_bug in expected:
     if not 0 <= threshold <= 100:
       raise ValueError(
-        f"threshold = {threshold} for {name}: wanted 0 to 100, in percent."
+        f"threshold = {threshold} for {name}: expected 0 to 100, in percent."
       )
     if is_bug:
       check = _check_value(name, value, threshold)
@@ -118,7 +118,7 @@ def gate(
   return Gate(outcome, EXIT_CODES[outcome], checks)
 
 
-def _wanted(risk, thresholds, regression):
+def _expected(risk, thresholds, regression):
   """(name, value, threshold, whether exceeding it is a bug) of each check."""
   rows = [
     (f"risk under {name}", _find(risk.families, name).risk, threshold, False)
@@ -132,7 +132,7 @@ def _wanted(risk, thresholds, regression):
     if regression is None:
       raise ValueError(
         f"max_regression = {thresholds.max_regression} without a baseline: "
-        "wanted a comparison of the model with one."
+        "expected a comparison of the model with one."
       )
     parts = {"overall": regression.overall} | {
       f"under {name}": part for name, part in regression.families.items()
@@ -146,10 +146,10 @@ def _wanted(risk, thresholds, regression):
       )
       for where, part in parts.items()
     ]
-  basic = risk.minimum_functionality
+  basic = risk.invariance_tests
   return rows + [
     (f"failures under {name}", _find(basic, name).risk, threshold, True)
-    for name, threshold in thresholds.max_minimum_functionality.items()
+    for name, threshold in thresholds.max_invariance_tests.items()
   ]
 
 
@@ -175,7 +175,7 @@ def _check_value(name, value, threshold):
 def _too_few(name, value, threshold, risk, thresholds):
   reason = (
     f"{name} is {value.value:z.1f}, of {risk.clean_correct} images answered "
-    f"right clean: {thresholds.min_samples} are wanted before it is judged."
+    f"right clean: {thresholds.min_samples} are expected before it is judged."
   )
   return Check(name, "inconclusive", value, threshold, reason)
 
@@ -183,7 +183,7 @@ def _too_few(name, value, threshold, risk, thresholds):
 def _find(rows, name):
   if name not in rows:
     raise ValueError(
-      f"a threshold for '{name}', which was not measured: wanted one of "
+      f"a threshold for '{name}', which was not measured: expected one of "
       f"{list(rows)}."
     )
   return rows[name]

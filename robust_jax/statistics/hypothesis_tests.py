@@ -37,11 +37,11 @@ def sign_flip_test(
   if differences.ndim != 2 or not np.isfinite(differences).all():
     raise ValueError(
       f"differences of shape {differences.shape}, with "
-      f"{int((~np.isfinite(differences)).sum())} that are not finite: wanted "
+      f"{int((~np.isfinite(differences)).sum())} that are not finite: expected "
       "numbers [N, M], one row per image."
     )
   if draws < 1:
-    raise ValueError(f"draws = {draws}: wanted 1 or more, 2000 as a rule.")
+    raise ValueError(f"draws = {draws}: expected 1 or more, 2000 as a rule.")
   seen = np.abs(differences.sum(axis=0))
   scale = np.abs(differences).sum(axis=0)
   # Images without a difference have no sign to be tossed.
@@ -75,7 +75,7 @@ def mcnemar(only_a: np.ndarray, only_b: np.ndarray) -> np.ndarray:
   only_a, only_b = np.asarray(only_a), np.asarray(only_b)
   for name, counts in (("only_a", only_a), ("only_b", only_b)):
     if not np.issubdtype(counts.dtype, np.integer) or (counts < 0).any():
-      raise ValueError(f"{name} = {counts}: wanted whole numbers, 0 or more.")
+      raise ValueError(f"{name} = {counts}: expected whole numbers, 0 or more.")
   fewer = np.minimum(only_a, only_b)
   one_sided = scipy.special.bdtr(fewer.astype(float), only_a + only_b, 0.5)
   return np.minimum(1.0, 2 * one_sided)
@@ -98,7 +98,7 @@ def holm(p_values: np.ndarray) -> np.ndarray:
   p_values = np.asarray(p_values, float)
   # NaN is in no interval.
   if p_values.ndim != 1 or not ((p_values >= 0) & (p_values <= 1)).all():
-    raise ValueError(f"p_values = {p_values}: wanted a list from 0 to 1.")
+    raise ValueError(f"p_values = {p_values}: expected a list from 0 to 1.")
   order = np.argsort(p_values)
   factors = np.arange(len(p_values), 0, -1)
   adjusted = np.empty_like(p_values)

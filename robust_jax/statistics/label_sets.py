@@ -1,11 +1,11 @@
-"""Right answers where a data set has only some of a model's classes."""
+"""Right answers where a dataset has only some of a model's classes."""
 
 from collections.abc import Collection, Sequence
 
 import numpy as np
 
 
-def correct_within(
+def subset_accuracy(
   scores: np.ndarray, labels: np.ndarray, classes: Sequence[int]
 ) -> np.ndarray:
   """Which images, bool `[N]`, are right among a subset of the classes.
@@ -30,20 +30,20 @@ def correct_within(
   if scores.ndim != 2 or labels.shape != scores.shape[:1]:
     raise ValueError(
       f"scores of shape {scores.shape} and labels of shape {labels.shape}: "
-      "wanted [N, K] and [N]."
+      "expected [N, K] and [N]."
     )
   outside = (classes < 0) | (classes >= scores.shape[1])
   if len(np.unique(classes)) < classes.size or outside.any():
     raise ValueError(
       f"{classes.size} classes from {classes.min(initial=0)} to "
-      f"{classes.max(initial=0)}: wanted each once, in "
+      f"{classes.max(initial=0)}: expected each once, in "
       f"0..{scores.shape[1] - 1}."
     )
   strangers = ~np.isin(labels, classes)
   if strangers.any():
     raise ValueError(
       f"{int(strangers.sum())} labels, such as {labels[strangers][0]}, are not "
-      f"among the {classes.size} classes: wanted labels of the subset, as "
+      f"among the {classes.size} classes: expected labels of the subset, as "
       "indices into all of the model's classes."
     )
   subset = scores[:, classes]
@@ -51,7 +51,7 @@ def correct_within(
   return (answers == labels) & ~np.isnan(subset).any(axis=1)
 
 
-def correct_among(
+def multilabel_accuracy(
   classes: np.ndarray, label_sets: Sequence[Collection[int]]
 ) -> np.ndarray:
   """Which answers, bool `[N]`, are among the labels of their image.
@@ -70,7 +70,7 @@ def correct_among(
   if classes.shape != (len(label_sets),):
     raise ValueError(
       f"classes of shape {classes.shape} and {len(label_sets)} sets of labels: "
-      "wanted one of each for every image."
+      "expected one of each for every image."
     )
   empty = [i for i, labels in enumerate(label_sets) if not labels]
   if empty:

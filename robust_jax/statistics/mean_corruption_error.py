@@ -27,9 +27,9 @@ class CorruptionError:
 
   Attributes:
     baseline: its name. The same errors have another mCE beside another one.
-    mean_error: mean over corruptions and severities, normalised by nothing.
+    mean_error: mean over corruptions and severities, normalized by nothing.
     clean_error: without corruption.
-    ce: corruption -> its errors as a share of the baseline's.
+    ce: corruption -> its errors as a fraction of the baseline's.
     mce: the mean of these.
     relative_ce: the same of what corruption adds to the clean error.
     relative_mce: the mean of these.
@@ -73,8 +73,8 @@ def mean_corruption_error(
   reference_added = {
     name: value - baseline.clean_error for name, value in reference.items()
   }
-  ce, mce = normalised_mean(mean, reference)
-  relative_ce, relative_mce = normalised_mean(added, reference_added)
+  ce, mce = normalized_mean(mean, reference)
+  relative_ce, relative_mce = normalized_mean(added, reference_added)
   return CorruptionError(
     baseline=baseline.name,
     mean_error=100 * float(np.mean(list(mean.values()))),
@@ -90,8 +90,8 @@ def _check(errors, clean_error, baseline):
   lacking = [name for name in errors if name not in baseline.errors]
   if lacking:
     raise ValueError(
-      f"the baseline '{baseline.name}' has no errors under {lacking}: wanted a "
-      f"model measured under the same corruptions; it has "
+      f"the baseline '{baseline.name}' has no errors under {lacking}: expected "
+      f"a model measured under the same corruptions; it has "
       f"{list(baseline.errors)}."
     )
   for name, row in errors.items():
@@ -99,7 +99,7 @@ def _check(errors, clean_error, baseline):
     if np.ndim(row) != 1 or np.shape(row) != there:
       raise ValueError(
         f"errors under {name} at severities of shape {np.shape(row)}, those of "
-        f"the baseline '{baseline.name}' of shape {there}: wanted as many."
+        f"the baseline '{baseline.name}' of shape {there}: expected as many."
       )
   known = {
     "clean": clean_error,
@@ -114,11 +114,12 @@ def _check(errors, clean_error, baseline):
     # NaN is in no interval.
     if not ((values >= 0) & (values <= 1)).all():
       raise ValueError(
-        f"errors ({name}) of {values}: wanted shares from 0 to 1, not percent."
+        f"errors ({name}) of {values}: expected fractions from 0 to 1, not "
+        "percent."
       )
 
 
-def normalised_mean(
+def normalized_mean(
   values: Mapping[str, float], baseline: Mapping[str, float]
 ) -> tuple[dict[str, float | None], float | None]:
   """Each value as a percentage of the baseline's, and their mean.
@@ -137,17 +138,17 @@ def normalised_mean(
     ValueError: no values, names that the baseline lacks, or NaN.
   """
   if not values:
-    raise ValueError("no values: wanted at least one to take the mean of.")
+    raise ValueError("no values: expected at least one to take the mean of.")
   lacking = [name for name in values if name not in baseline]
   if lacking:
     raise ValueError(
-      f"the baseline has no value for {lacking}: wanted one for each of "
+      f"the baseline has no value for {lacking}: expected one for each of "
       f"{list(values)}."
     )
   for name, value in values.items():
     if not np.isfinite([value, baseline[name]]).all():
       raise ValueError(
-        f"{name} = {value}, of the baseline {baseline[name]}: wanted finite "
+        f"{name} = {value}, of the baseline {baseline[name]}: expected finite "
         "numbers."
       )
   ratios = {

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-MINIMUM_FUNCTIONALITY = "minimum functionality"
+INVARIANCE_TESTS = "invariance tests"
 """The family of changes that should not matter: identity, a shift by a pixel.
 
 Failing there is a bug, not a hard image: it enters no risk, and each of its
@@ -18,7 +18,7 @@ class Condition:
   """One transformation at one severity, the name of a column.
 
   Attributes:
-    family: "noise", "blur", ..., or `MINIMUM_FUNCTIONALITY`.
+    family: "noise", "blur", ..., or `INVARIANCE_TESTS`.
     transformation: "gaussian_noise", ...
     severity: larger is harder, in the transformation's own unit.
     weight: of this condition within its family, relative to the others.
@@ -39,7 +39,7 @@ class Outcomes:
     clean: bool `[N]`, right without a transformation.
     transformed: bool `[N, T]`, right under each condition.
     conditions: T columns.
-    labelled: False where the clean answer stood in for the label.
+    labeled: False where the clean answer stood in for the label.
     labels: int `[N]`, the class of each image; None where it is not known, and
       then nothing is said about classes.
 
@@ -52,7 +52,7 @@ class Outcomes:
   clean: np.ndarray
   transformed: np.ndarray
   conditions: tuple[Condition, ...]
-  labelled: bool = True
+  labeled: bool = True
   labels: np.ndarray | None = None
 
   def __post_init__(self):
@@ -63,14 +63,14 @@ class Outcomes:
     _check_answers("transformed", self.transformed, shape)
     if self.labels is not None and self.labels.shape != shape[:1]:
       raise ValueError(
-        f"labels of shape {self.labels.shape}: wanted {list(shape[:1])}."
+        f"labels of shape {self.labels.shape}: expected {list(shape[:1])}."
       )
 
   @property
   def families(self) -> list[str]:
-    """Those at risk, in their order; minimum functionality is none."""
+    """Those at risk, in their order; invariance tests are none."""
     names = dict.fromkeys(c.family for c in self.conditions)
-    names.pop(MINIMUM_FUNCTIONALITY, None)
+    names.pop(INVARIANCE_TESTS, None)
     return list(names)
 
   @property
@@ -113,16 +113,16 @@ def from_predictions(
   ):
     if not np.issubdtype(value.dtype, np.integer):
       raise ValueError(
-        f"{name} of dtype {value.dtype}: wanted integers, one class each (take "
-        "the argmax of scores, and count those that are NaN before)."
+        f"{name} of dtype {value.dtype}: expected integers, one class each "
+        "(take the argmax of scores, and count those that are NaN before)."
       )
   size = len(ids)
   for name, value in (("clean predictions", clean), ("labels", truth)):
     if value.shape != (size,):
-      raise ValueError(f"{name} of shape {value.shape}: wanted [{size}].")
+      raise ValueError(f"{name} of shape {value.shape}: expected [{size}].")
   if transformed.shape != (size, len(conditions)):
     raise ValueError(
-      f"predictions of shape {transformed.shape}: wanted "
+      f"predictions of shape {transformed.shape}: expected "
       f"[{size}, {len(conditions)}], images by conditions."
     )
   return Outcomes(
@@ -137,7 +137,7 @@ def from_predictions(
 
 def _check_ids(ids):
   if len(ids) == 0:
-    raise ValueError("no images: wanted at least one.")
+    raise ValueError("no images: expected at least one.")
   seen, twice = set(), []
   for name in ids:
     if name in seen:
@@ -146,8 +146,8 @@ def _check_ids(ids):
   if twice:
     raise ValueError(
       f"{len(twice)} images have an id that another one has, such as "
-      f"{twice[0]!r}: wanted ids unlike each other, since the same image twice "
-      "makes intervals too narrow."
+      f"{twice[0]!r}: expected ids unlike each other, since the same image "
+      "twice makes intervals too narrow."
     )
 
 
@@ -155,33 +155,33 @@ def _check_conditions(conditions):
   keys = [(c.family, c.transformation, c.severity) for c in conditions]
   if len(set(keys)) < len(keys):
     twice = next(k for k in keys if keys.count(k) > 1)
-    raise ValueError(f"condition {twice} is given twice: wanted it once.")
+    raise ValueError(f"condition {twice} is given twice: expected it once.")
   for c in conditions:
     if not (math.isfinite(c.weight) and c.weight > 0):
       raise ValueError(
-        f"weight = {c.weight} of {c.transformation}: wanted more than 0; leave "
-        "out what should not count."
+        f"weight = {c.weight} of {c.transformation}: expected more than 0; "
+        "leave out what should not count."
       )
     if not math.isfinite(c.severity):
       raise ValueError(
-        f"severity = {c.severity} of {c.transformation}: wanted a number."
+        f"severity = {c.severity} of {c.transformation}: expected a number."
       )
-  if all(c.family == MINIMUM_FUNCTIONALITY for c in conditions):
+  if all(c.family == INVARIANCE_TESTS for c in conditions):
     raise ValueError(
       f"{len(conditions)} conditions, none of which a risk could be made of: "
-      f"wanted at least one family beside '{MINIMUM_FUNCTIONALITY}'."
+      f"expected at least one family beside '{INVARIANCE_TESTS}'."
     )
 
 
 def _check_answers(name, value, shape):
   if value.shape != shape:
     raise ValueError(
-      f"{name} of shape {value.shape}: wanted {list(shape)}, images by "
+      f"{name} of shape {value.shape}: expected {list(shape)}, images by "
       "conditions."
     )
   if value.dtype != bool:
     raise ValueError(
-      f"{name} of dtype {value.dtype}: wanted true or false for every image; "
+      f"{name} of dtype {value.dtype}: expected true or false for every image; "
       "an answer that is missing or NaN must be counted as wrong by who knows "
       "why."
     )

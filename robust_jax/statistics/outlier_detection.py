@@ -10,14 +10,14 @@ Recall = Literal["reached", "nearest"]
 
 @dataclasses.dataclass(frozen=True)
 class OutlierDetection:
-  """Shares in [0, 1]; outliers are the positives.
+  """Fractions in [0, 1]; outliers are the positives.
 
   Attributes:
     auroc: chance that an outlier scores above an inlier; 0.5 knows nothing.
     aupr: average precision; `base_rate` knows nothing.
-    fpr95: share of inliers taken for outliers where 95 % of outliers are found,
-      at the threshold that `recall` chooses.
-    base_rate: share of outliers.
+    fpr95: fraction of inliers taken for outliers where 95 % of outliers are
+      found, at the threshold that `recall` chooses.
+    base_rate: fraction of outliers.
   """
 
   auroc: float
@@ -58,13 +58,13 @@ def outlier_detection(
   import sklearn.metrics  # takes a second that other commands need not wait
 
   if recall not in ("reached", "nearest"):
-    raise ValueError(f"recall = '{recall}': wanted 'reached' or 'nearest'.")
+    raise ValueError(f"recall = '{recall}': expected 'reached' or 'nearest'.")
   inliers, outliers = np.asarray(inliers, float), np.asarray(outliers, float)
   for name, scores in (("inliers", inliers), ("outliers", outliers)):
     if scores.ndim != 1 or scores.size == 0 or np.isnan(scores).any():
       raise ValueError(
         f"{name} of shape {scores.shape}, {int(np.isnan(scores).sum())} of "
-        "them NaN: wanted a list of scores, at least one."
+        "them NaN: expected a list of scores, at least one."
       )
   positive = np.repeat([0, 1], [len(inliers), len(outliers)])
   # Ranks, since scikit-learn refuses the infinite scores of a sure model.

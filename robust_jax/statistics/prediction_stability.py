@@ -6,11 +6,11 @@ import numpy as np
 def flip_probability(
   predictions: np.ndarray, *, noise: bool = False, difficulty: int = 1
 ) -> np.ndarray:
-  """Share of frames, `[V]`, whose answer differs from that of another frame.
+  """Fraction of frames, `[V]`, whose answer differs from that of another frame.
 
   That is the frame `difficulty` before it; in a sequence of noise, whose frames
   have no order, it is the first one, which is clean. The mean over sequences
-  is a perturbation's flip probability (FP); `normalised_mean` of these is mFR.
+  is a perturbation's flip probability (FP); `normalized_mean` of these is mFR.
 
   Args:
     predictions: int `[V, F]`, the classes answered in V sequences of F frames.
@@ -28,7 +28,7 @@ def flip_probability(
   if predictions.ndim != 2 or not np.issubdtype(predictions.dtype, np.integer):
     raise ValueError(
       f"predictions of shape {predictions.shape} and dtype "
-      f"{predictions.dtype}: wanted integers [V, F], sequences by frames."
+      f"{predictions.dtype}: expected integers [V, F], sequences by frames."
     )
   earlier, later = frame_pairs(predictions, noise, difficulty)
   return (earlier != later).mean(axis=1)
@@ -43,11 +43,11 @@ def frame_pairs(
     ValueError: no sequences, or fewer frames than a step needs.
   """
   if difficulty < 1:
-    raise ValueError(f"difficulty = {difficulty}: wanted 1 or more.")
+    raise ValueError(f"difficulty = {difficulty}: expected 1 or more.")
   step = 1 if noise else difficulty
   if frames.shape[0] == 0 or frames.shape[1] <= step:
     raise ValueError(
-      f"{frames.shape[0]} sequences of {frames.shape[1]} frames: wanted at "
+      f"{frames.shape[0]} sequences of {frames.shape[1]} frames: expected at "
       f"least one of {step + 1} or more."
     )
   later = frames[:, step:]
@@ -66,7 +66,7 @@ def top5_distance(
   A class that was i-th of the first five and is j-th now has moved |i - j|
   places, where all places after the fifth are one: from 0, nothing moved, to
   15, none of the five is left. The mean over sequences is a perturbation's
-  top-5 distance (T5D); `normalised_mean` of these is mT5D.
+  top-5 distance (T5D); `normalized_mean` of these is mT5D.
 
   Args:
     scores: `[V, F, K]`, of K >= 5 classes in V sequences of F frames. Equal
@@ -83,13 +83,13 @@ def top5_distance(
   scores = np.asarray(scores)
   if scores.ndim != 3 or scores.shape[-1] < _TOP:
     raise ValueError(
-      f"scores of shape {scores.shape}: wanted [V, F, K], sequences by frames "
-      f"by {_TOP} classes or more."
+      f"scores of shape {scores.shape}: expected [V, F, K], sequences by "
+      f"frames by {_TOP} classes or more."
     )
   if not np.issubdtype(scores.dtype, np.floating) or np.isnan(scores).any():
     raise ValueError(
       f"scores of dtype {scores.dtype}, {np.sum(scores != scores)} of them "
-      "NaN: wanted floats that can be ranked."
+      "NaN: expected floats that can be ranked."
     )
   first = np.argsort(-scores, axis=-1, kind="stable")[..., :_TOP]
   earlier, later = frame_pairs(first, noise, difficulty)
@@ -100,7 +100,7 @@ def top5_distance(
 
 
 def shift_consistency(predictions: np.ndarray) -> np.ndarray:
-  """Share of pairs of shifts, `[N]`, that a model answers alike.
+  """Fraction of pairs of shifts, `[N]`, that a model answers alike.
 
   Its mean over images estimates the chance that two shifts drawn independently
   agree, whether right or wrong. It is defined for R views of any other kind,
@@ -120,7 +120,7 @@ def shift_consistency(predictions: np.ndarray) -> np.ndarray:
   whole = np.issubdtype(predictions.dtype, np.integer)
   if len(shape) != 2 or shape[0] == 0 or shape[1] < 2 or not whole:
     raise ValueError(
-      f"predictions of shape {shape} and dtype {predictions.dtype}: wanted "
+      f"predictions of shape {shape} and dtype {predictions.dtype}: expected "
       "integers [N, R], at least one image by two shifts or more."
     )
   views = shape[1]

@@ -6,13 +6,13 @@ from robust_jax.statistics.bootstrap import (
   Estimate,
   Method,
   bootstrap,
-  widen_if_flat,
+  exact_interval_if_degenerate,
 )
 from robust_jax.statistics.hypothesis_tests import mcnemar, sign_flip_test
 from robust_jax.statistics.verdict import Difference, verdict
 
 
-def mean_share(
+def mean_proportion(
   values: np.ndarray, *, level: float = 0.95, seed: int = 0
 ) -> Estimate:
   """The mean in percent with its interval.
@@ -26,13 +26,15 @@ def mean_share(
     ValueError: no values, or see `bootstrap`.
   """
   table = np.column_stack([values, np.ones(len(values))])
-  share = lambda s: 100 * s[..., :1] / s[..., 1:]
-  result = bootstrap(table, share, level=level, seed=seed)
-  result = widen_if_flat(result, (0.0, 100.0), len(values), level)
+  fraction = lambda s: 100 * s[..., :1] / s[..., 1:]
+  result = bootstrap(table, fraction, level=level, seed=seed)
+  result = exact_interval_if_degenerate(
+    result, (0.0, 100.0), len(values), level
+  )
   return result.estimate(0)
 
 
-def compare_shares(
+def compare_proportions(
   a: np.ndarray,
   b: np.ndarray,
   names: tuple[str, str],
@@ -73,7 +75,9 @@ def compare_shares(
   )
   # Unequal weights are worth so many equal ones (Kish 1965).
   num_images = weight.sum() ** 2 / (weight**2).sum()
-  result = widen_if_flat(result, (-100.0, 100.0), num_images, level)
+  result = exact_interval_if_degenerate(
+    result, (-100.0, 100.0), num_images, level
+  )
   if a.dtype == b.dtype == bool and np.ptp(weight) == 0:
     p_value = float(mcnemar((~a & b).sum(), (a & ~b).sum()))
   else:

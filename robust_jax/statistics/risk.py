@@ -1,4 +1,4 @@
-"""Of the images that a model got right, the share that it loses: 0 to 100."""
+"""Risk: percentage of correctly classified images lost under a change."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -11,16 +11,16 @@ from robust_jax.statistics.bootstrap import (
   Estimate,
   Method,
   bootstrap,
-  widen_if_flat,
+  exact_interval_if_degenerate,
 )
-from robust_jax.statistics.outcomes import MINIMUM_FUNCTIONALITY, Outcomes
+from robust_jax.statistics.outcomes import INVARIANCE_TESTS, Outcomes
 from robust_jax.statistics.weighted_averages import (
   OVERALL,
   Key,
-  Mixtures,
-  lost_share,
+  WeightedAverages,
+  lost_fraction,
   lost_table,
-  mixtures,
+  weighted_averages,
 )
 
 
@@ -29,11 +29,13 @@ class Row:
   """What some conditions do to a model, all in percent.
 
   Attributes:
-    risk: of the images answered right clean, the weighted share answered wrong.
+    risk: of the images answered right clean, the weighted fraction answered
+      wrong.
     improvement: images wrong clean and right transformed, weighted, in the same
       unit: per image answered right clean.
-    net: risk - improvement, the accuracy lost as a share of the clean accuracy.
-    accuracy: weighted share of all images answered right.
+    net: risk - improvement, the accuracy lost as a fraction of the clean
+      accuracy.
+    accuracy: weighted fraction of all images answered right.
   """
 
   risk: Estimate
@@ -44,7 +46,7 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class SeverityRow(Row):
-  """One condition; its weight is its share of the family's."""
+  """One condition; its weight is its fraction of the family's."""
 
   severity: float
   weight: float
@@ -98,12 +100,12 @@ class Risk:
     clean_correct: how many of them it answers right, or all without labels.
     clean_accuracy: in percent, None without labels. The risk does not know it:
       a model that is right about little has little to lose.
-    labelled: False if a failure is a prediction that changed.
+    labeled: False if a failure is a prediction that changed.
     overall: mean over families.
     worst_family: the family of the largest risk.
     families: by name.
-    minimum_functionality: transformations that should not matter, by name.
-    tolerance: share of failures, in percent, beyond which it "breaks".
+    invariance_tests: transformations that should not matter, by name.
+    tolerance: fraction of failures, in percent, beyond which it "breaks".
     level: of the intervals.
     draws: of the bootstrap.
     method: of the bootstrap.
@@ -113,11 +115,11 @@ class Risk:
   images: int
   clean_correct: int
   clean_accuracy: float | None
-  labelled: bool
+  labeled: bool
   overall: Row
   worst_family: str
   families: dict[str, FamilyRow]
-  minimum_functionality: dict[str, TransformationRow]
+  invariance_tests: dict[str, TransformationRow]
   tolerance: float
   level: float
   draws: int
@@ -147,7 +149,7 @@ def risk(
     outcomes: of one model.
     tolerance: percent of failures up to which a severity is tolerated.
     draws: as `bootstrap`; level, method and seed too.
-    level: share of intervals that hold the truth.
+    level: fraction of intervals that hold the truth.
     method: "bca" or "percentile".
     seed: of the draws.
 
@@ -158,32 +160,34 @@ def risk(
   if clean_correct == 0:
     raise ValueError(
       f"the model answers none of {len(outcomes.ids)} images right without a "
-      "transformation, so it has nothing to lose: wanted at least one. Are the "
-      "labels in the model's order, and the images in its range?"
+      "transformation, so it has nothing to lose: expected at least one. Are "
+      "the labels in the model's order, and the images in its range?"
     )
-  mixed = mixtures(outcomes)
+  mixed = weighted_averages(outcomes)
   result = bootstrap(
     lost_table(outcomes, mixed),
-    lost_share,
+    lost_fraction,
     draws=draws,
     level=level,
     method=method,
     seed=seed,
   )
-  result = widen_if_flat(result, (0.0, 100.0), clean_correct, level)
+  result = exact_interval_if_degenerate(
+    result, (0.0, 100.0), clean_correct, level
+  )
   tree = _Tree(mixed, _rows(outcomes, mixed, result), tolerance)
   families = {f: tree.family(f) for f in outcomes.families}
   return Risk(
     images=len(outcomes.ids),
     clean_correct=clean_correct,
     clean_accuracy=(
-      100 * clean_correct / len(outcomes.ids) if outcomes.labelled else None
+      100 * clean_correct / len(outcomes.ids) if outcomes.labeled else None
     ),
-    labelled=outcomes.labelled,
+    labeled=outcomes.labeled,
     overall=tree.rows[OVERALL],
     worst_family=max(families, key=lambda f: families[f].risk.value),
     families=families,
-    minimum_functionality=tree.transformations(MINIMUM_FUNCTIONALITY),
+    invariance_tests=tree.transformations(INVARIANCE_TESTS),
     tolerance=tolerance,
     level=level,
     draws=draws,
@@ -193,7 +197,7 @@ def risk(
 
 
 def _rows(
-  outcomes: Outcomes, mixed: Mixtures, result: Bootstrap
+  outcomes: Outcomes, mixed: WeightedAverages, result: Bootstrap
 ) -> dict[Key, Row]:
   gained = (~outcomes.clean[:, None] & outcomes.transformed).sum(axis=0)
   improvement = 100 * (gained @ mixed.matrix) / outcomes.clean.sum()
@@ -212,7 +216,7 @@ def _rows(
 class _Tree(NamedTuple):
   """Rows put in their places: families, transformations, severities."""
 
-  mixed: Mixtures
+  mixed: WeightedAverages
   rows: dict[Key, Row]
   tolerance: float
 

@@ -9,14 +9,14 @@ from robust_jax.statistics.bootstrap import (
   Estimate,
   Method,
   bootstrap,
-  widen_if_flat,
+  exact_interval_if_degenerate,
 )
 from robust_jax.statistics.outcomes import Outcomes
 from robust_jax.statistics.weighted_averages import (
   OVERALL,
-  lost_share,
+  lost_fraction,
   lost_table,
-  mixtures,
+  weighted_averages,
 )
 
 
@@ -66,10 +66,10 @@ def risk_by_slice(
   """
   if len(groups) != len(outcomes.ids):
     raise ValueError(
-      f"{len(groups)} groups for {len(outcomes.ids)} images: wanted one each."
+      f"{len(groups)} groups for {len(outcomes.ids)} images: expected one each."
     )
   options = {"draws": draws, "level": level, "method": method, "seed": seed}
-  mixed = mixtures(outcomes)
+  mixed = weighted_averages(outcomes)
   keys = [OVERALL, *((f,) for f in outcomes.families)]
   columns = [0, *(1 + mixed.index[key] for key in keys)]
   table = lost_table(outcomes, mixed)[:, columns]
@@ -87,8 +87,10 @@ def _slice(name, table, families, options):
   accuracy = 100 * clean_correct / len(table)
   if clean_correct == 0:
     return Slice(name, len(table), accuracy, None, {})
-  result = bootstrap(table[:, :2], lost_share, **options)
-  result = widen_if_flat(result, (0.0, 100.0), clean_correct, options["level"])
-  of_families = lost_share(table.sum(axis=0))[1:].tolist()
+  result = bootstrap(table[:, :2], lost_fraction, **options)
+  result = exact_interval_if_degenerate(
+    result, (0.0, 100.0), clean_correct, options["level"]
+  )
+  of_families = lost_fraction(table.sum(axis=0))[1:].tolist()
   by_family = dict(zip(families, of_families, strict=True))
   return Slice(name, len(table), accuracy, result.estimate(0), by_family)

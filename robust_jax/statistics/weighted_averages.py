@@ -13,7 +13,7 @@ OVERALL: Key = ()
 """The mean over families."""
 
 
-class Mixtures(NamedTuple):
+class WeightedAverages(NamedTuple):
   """R averages over T conditions.
 
   Attributes:
@@ -33,11 +33,11 @@ class Mixtures(NamedTuple):
     ]
 
 
-def mixtures(outcomes: Outcomes) -> Mixtures:
+def weighted_averages(outcomes: Outcomes) -> WeightedAverages:
   """Overall, every family, every transformation and every condition.
 
   Families count alike overall, conditions within a family by their weight.
-  Minimum functionality has columns as a family has, but is no part of overall.
+  Invariance tests has columns as a family has, but is no part of overall.
   """
   keys = [(c.family, c.transformation, c.severity) for c in outcomes.conditions]
   weight = np.array([c.weight for c in outcomes.conditions], float)
@@ -49,18 +49,18 @@ def mixtures(outcomes: Outcomes) -> Mixtures:
   families = outcomes.families
   columns[OVERALL] = sum(columns[f,] for f in families) / len(families)
   index = {key: i for i, key in enumerate(columns)}
-  return Mixtures(index, np.stack(list(columns.values()), axis=1))
+  return WeightedAverages(index, np.stack(list(columns.values()), axis=1))
 
 
-def lost_table(outcomes: Outcomes, mixed: Mixtures) -> np.ndarray:
+def lost_table(outcomes: Outcomes, mixed: WeightedAverages) -> np.ndarray:
   """`[N, 1 + R]` per image: right clean, and how much of it each mixture loses.
 
-  Sums of its rows are what `lost_share` takes.
+  Sums of its rows are what `lost_fraction` takes.
   """
   lost = outcomes.clean[:, None] & ~outcomes.transformed
   return np.column_stack([outcomes.clean, lost @ mixed.matrix])
 
 
-def lost_share(sums: np.ndarray) -> np.ndarray:
+def lost_fraction(sums: np.ndarray) -> np.ndarray:
   """Sums `[..., 1 + R]` of a `lost_table` -> risks `[..., R]`, 0 to 100."""
   return 100 * sums[..., 1:] / sums[..., :1]

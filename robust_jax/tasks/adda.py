@@ -12,14 +12,14 @@ from robust_jax.adaptation import dann
 from robust_jax.adaptation.records import Alignment, View
 from robust_jax.evaluators.adaptation import adaptation
 from robust_jax.games import alternating
-from robust_jax.games.player_step import turn
+from robust_jax.games.player_step import player_step
 from robust_jax.games.players import GameState, same_names
-from robust_jax.games.schedules import at_step
-from robust_jax.models.inference import Adapted, split
+from robust_jax.games.schedules import set_schedule_step
+from robust_jax.models.inference import DomainAdaptedModel, features_and_head
 from robust_jax.tasks._example import Example, TinyNet, two_domains
 from robust_jax.tasks.two_domains import (
   feature_layers,
-  initialise,
+  initialize,
   label_loss,
   one_domain,
   one_view,
@@ -53,8 +53,8 @@ def adda(
       encoder). A schedule passes whole in its player's part of the run.
     alignment: an adversary, such as `adaptation.dann()`.
     num_steps: planned length of the run.
-    pretrained: the share of it that the source is learned in.
-    warm_up: the share, after that, in which the adversary learns alone: an
+    pretrained: the fraction of it that the source is learned in.
+    warm_up: the fraction, after that, in which the adversary learns alone: an
       encoder that meets an adversary which knows nothing is led astray.
     batch_norm: "none" where the model has none; else "separate", since each
       encoder has its own statistics.
@@ -65,15 +65,15 @@ def adda(
 
   Raises:
     ValueError: optimizers are not those of the three, pretrained and warm_up
-      are no shares that leave some of the run, the alignment is no adversary,
-      or batch_norm is "joint".
+      are no fractions that leave some of the run, the alignment is no
+      adversary, or batch_norm is "joint".
 
   Source: Tzeng et al. 2017, "Adversarial discriminative domain adaptation",
   equations 7 to 9: labels are flipped, no gradient is reversed.
   """
   _check(optimizers, (pretrained, warm_up), alignment, batch_norm)
   evaluator = adaptation()
-  # Player -> when its part of the run begins, and what share of it that is.
+  # Player -> when its part of the run begins, and what fraction of it that is.
   parts = {
     "source": (0.0, pretrained),
     "adversary": (pretrained, 1 - pretrained),
@@ -89,7 +89,7 @@ def adda(
 
   def views(params: PyTree, model_state, batch: Batch, key: Key):
     """Of the source as the network has it, of the target as the encoder has."""
-    network = split(
+    network = features_and_head(
       model, {"params": params["source"], **model_state["source"]}
     )
     features = network.features(batch["source"]["x"])
@@ -125,10 +125,10 @@ def adda(
     )
     return loss, model_state
 
-  learn = turn(
+  learn = player_step(
     "source", source_loss, optimizers["source"], reduce=parallel.mean
   )
-  meet = turn(
+  meet = player_step(
     "adversary", adversary_loss, optimizers["adversary"], reduce=parallel.mean
   )
   play = alternating(
@@ -139,7 +139,7 @@ def adda(
 
   def init(key: Key, batch: Batch) -> State:
     key_model, key_adversary = jax.random.split(key)
-    params, model_state = initialise(model, batch_norm, key_model, batch)
+    params, model_state = initialize(model, batch_norm, key_model, batch)
     if batch_norm == "none":
       model_state = {"source": model_state, "target": model_state}
     view = one_view(model, "separate", params, model_state, batch)
@@ -175,10 +175,10 @@ def adda(
   def scheduled(opt_state, step):
     """Each player's schedules where its own part of the run is."""
     return {
-      name: at_step(
-        opt_state[name], jnp.maximum(step - start * num_steps, 0) / share
+      name: set_schedule_step(
+        opt_state[name], jnp.maximum(step - start * num_steps, 0) / fraction
       )
-      for name, (start, share) in parts.items()
+      for name, (start, fraction) in parts.items()
     }
 
   def step(state: State, batch: Batch, key: Key):
@@ -198,9 +198,12 @@ def adda(
       opt_state=game.opt_state,
     ), parallel.total(report)
 
-  def deployed(state: State) -> Adapted:
+  def deployed(state: State) -> DomainAdaptedModel:
     first = {"params": state.params["source"], **state.model_state["source"]}
-    return Adapted(split(model, first), split(model, variables(state)))
+    return DomainAdaptedModel(
+      features_and_head(model, first),
+      features_and_head(model, variables(state)),
+    )
 
   def variables(state: State) -> PyTree:
     """The network with the encoder of the target."""
@@ -210,7 +213,7 @@ def adda(
   def evaluate(state: State, batch: Batch, key: Key):
     return evaluator.measure(deployed(state), batch, key)
 
-  return Task(init, step, evaluate, deployed, variables, evaluator.summarise)
+  return Task(init, step, evaluate, deployed, variables, evaluator.summarize)
 
 
 def example() -> Example:
@@ -225,20 +228,20 @@ def example() -> Example:
   return Example(task, two_domains())
 
 
-def _check(optimizers, shares, alignment, batch_norm):
+def _check(optimizers, fractions, alignment, batch_norm):
   same_names("optimizers", optimizers, PLAYERS)
-  pretrained, warm_up = shares
+  pretrained, warm_up = fractions
   if not (pretrained > 0 and warm_up >= 0 and pretrained + warm_up < 1):
     raise ValueError(
-      f"pretrained = {pretrained} and warm_up = {warm_up}: wanted shares of "
-      "the run, the first above 0, that leave some of it."
+      f"pretrained = {pretrained} and warm_up = {warm_up}: expected fractions "
+      "of the run, the first above 0, that leave some of it."
     )
   if not alignment.adversarial:
     raise ValueError(
-      "the alignment has no adversary: wanted one to fool, such as dann."
+      "the alignment has no adversary: expected one to fool, such as dann."
     )
   if batch_norm == "joint":
     raise ValueError(
-      "batch_norm = 'joint': wanted 'separate' (or 'none'), as each of the two "
-      "encoders has statistics of its own."
+      "batch_norm = 'joint': expected 'separate' (or 'none'), as each of the "
+      "two encoders has statistics of its own."
     )

@@ -15,14 +15,14 @@ from robust_jax.evaluators.adaptation import adaptation
 from robust_jax.games.grad_reverse import grad_reverse
 from robust_jax.games.joint import joint
 from robust_jax.games.players import GameState
-from robust_jax.games.schedules import at_step
-from robust_jax.models.inference import Adapted
+from robust_jax.games.schedules import set_schedule_step
+from robust_jax.models.inference import DomainAdaptedModel
 from robust_jax.schedules import ramp as ramp_at
 from robust_jax.tasks._example import Example, TinyNet, two_domains
 from robust_jax.tasks.two_domains import (
   adapted,
   both_domains,
-  initialise,
+  initialize,
   label_loss,
   of_target,
   one_domain,
@@ -58,7 +58,7 @@ def domain(
 
   Batches are `{"source": Batch, "target": Batch}` as `data.paired_loader` makes
   them: no label of the target is seen. lam = weight x ramp. With an adversary
-  the distance is minus its loss, which it minimises at full strength whatever
+  the distance is minus its loss, which it minimizes at full strength whatever
   lam is: a saddle point.
 
   Args:
@@ -93,7 +93,7 @@ def domain(
   checks.non_negative("weight", weight)
   if solver not in SOLVERS:
     raise ValueError(
-      f"solver = '{solver}': wanted one of {', '.join(SOLVERS)}."
+      f"solver = '{solver}': expected one of {', '.join(SOLVERS)}."
     )
 
   def weights(labels: Array) -> Array:
@@ -162,18 +162,18 @@ def domain(
     _, distance, _ = parts(params, model_state, batch, key)
     return distance, None
 
-  optimisers = {"adversary": optimizer, "model": optimizer}
+  optimizers = {"adversary": optimizer, "model": optimizer}
   if alignment.adversarial and solver != "reversal":
     played = {"adversary": adversary_loss, "model": model_loss}
     make = lookup.find("games", solver)
   else:
     played = source_loss if alignment.loss is None else joint_loss
     make = joint
-  solve = make(played, optimisers, reduce=parallel.mean)
+  solve = make(played, optimizers, reduce=parallel.mean)
 
   def init(key: Key, batch: Batch) -> State:
     key_model, key_alignment = jax.random.split(key)
-    params, model_state = initialise(
+    params, model_state = initialize(
       model, batch_norm, key_model, batch, warm_start
     )
     view = one_view(model, batch_norm, params, model_state, batch)
@@ -190,7 +190,9 @@ def domain(
   def step(state: State, batch: Batch, key: Key):
     lam = weight * ramp_at(ramp, state.step, num_steps)
     opt_state, memory = state.opt_state
-    game = GameState(state.params, at_step(opt_state, state.step), memory)
+    game = GameState(
+      state.params, set_schedule_step(opt_state, state.step), memory
+    )
     game, aux = solve.step(game, state.model_state, batch, lam, key)
     report, model_state = aux["model"]
     ones = jnp.ones(())
@@ -204,13 +206,13 @@ def domain(
   def evaluate(state: State, batch: Batch, key: Key):
     return evaluator.measure(deployed(state), batch, key)
 
-  def deployed(state: State) -> Adapted:
+  def deployed(state: State) -> DomainAdaptedModel:
     return adapted(model, batch_norm, state.params["model"], state.model_state)
 
   def variables(state: State) -> PyTree:
     return of_target(batch_norm, state.params["model"], state.model_state)
 
-  return Task(init, step, evaluate, deployed, variables, evaluator.summarise)
+  return Task(init, step, evaluate, deployed, variables, evaluator.summarize)
 
 
 def example() -> Example:
@@ -235,6 +237,6 @@ def _check_class_weights(class_weights, num_classes):
   checks.non_negative("class_weights", tuple(class_weights))
   if class_weights and len(class_weights) != num_classes:
     raise ValueError(
-      f"class_weights are {len(class_weights)}: wanted one for each of the "
+      f"class_weights are {len(class_weights)}: expected one for each of the "
       f"{num_classes} classes."
     )

@@ -8,12 +8,12 @@ import optax
 from jax.typing import DTypeLike
 
 from robust_jax import checks, metrics, parallel
-from robust_jax.games.player_step import turn
+from robust_jax.games.player_step import player_step
 from robust_jax.games.players import GameState, same_names
-from robust_jax.games.schedules import at_step
+from robust_jax.games.schedules import set_schedule_step
 from robust_jax.models.autoencoders.fader_autoencoder import FaderAutoencoder
 from robust_jax.models.classifiers.mlp import MLP
-from robust_jax.models.inference import Autoencoder, frozen
+from robust_jax.models.inference import Autoencoder, inference_fn
 from robust_jax.schedules import ramp as ramp_at
 from robust_jax.tasks import label_types
 from robust_jax.tasks._example import (
@@ -59,7 +59,7 @@ def fader(
       squared error of a pixel in [0, 1]; 0 is a plain autoencoder, the control
       of every claim.
     ramp: how the weight grows, see `ramp`.
-    objective: what the autoencoder minimises with weight beta. "confuse": minus
+    objective: what the autoencoder minimizes with weight beta. "confuse": minus
       the classifier's cross-entropy. "mislead": its cross-entropy towards a
       wrong label, which unlike the other is bounded below: the flipped one of a
       binary attribute, any other class.
@@ -74,7 +74,7 @@ def fader(
     The task. `step` reports "reconstruction" (the mean squared error of a
     pixel), "classifier_loss" and "classifier_accuracy" of the classifier that
     has just moved, on codes of the training pass, "beta", and as "loss" what
-    the autoencoder minimises. `evaluate` reports
+    the autoencoder minimizes. `evaluate` reports
     "reconstruction", "psnr" in dB, and "co_trained_accuracy", which says how
     the game stands and nothing about what is left in the code: ask a fresh
     classifier. `deployed` is a `models.autoencoder.Autoencoder`.
@@ -146,10 +146,10 @@ def fader(
     )
 
   reduce = parallel.mean
-  classifier_move = turn(
+  classifier_move = player_step(
     "classifier", classifier_loss, optimizers["classifier"], reduce=reduce
   )
-  autoencoder_move = turn(
+  autoencoder_move = player_step(
     "autoencoder", autoencoder_loss, optimizers["autoencoder"], reduce=reduce
   )
 
@@ -157,7 +157,9 @@ def fader(
     key, *keys = jax.random.split(key, 1 + classifier_steps)
     weight = beta * ramp_at(ramp, state.step, num_steps)
     code = deployed(state).encode(batch["x"])
-    game = GameState(state.params, at_step(state.opt_state, state.step))
+    game = GameState(
+      state.params, set_schedule_step(state.opt_state, state.step)
+    )
     for key_move in keys:
       game, _ = classifier_move(game, code, kind.of(batch), key_move)
     game, (loss, error, told, correct, model_state) = autoencoder_move(
@@ -192,7 +194,7 @@ def fader(
 
   def deployed(state: State) -> Autoencoder:
     encode, decode = (
-      frozen(model, variables(state), method=name)
+      inference_fn(model, variables(state), method=name)
       for name in ("encode", "decode")
     )
     return Autoencoder(encode, decode)
@@ -200,7 +202,7 @@ def fader(
   def variables(state: State) -> PyTree:
     return {"params": state.params["autoencoder"], **state.model_state}
 
-  return Task(init, step, evaluate, deployed, variables, _summarise)
+  return Task(init, step, evaluate, deployed, variables, _summarize)
 
 
 def example() -> Example:
@@ -230,7 +232,7 @@ def _kind(model, attributes):
   if len(attributes) != model.num_attributes:
     raise ValueError(
       f"attributes = {sorted(attributes)} for a model of num_attributes = "
-      f"{model.num_attributes}: wanted as many."
+      f"{model.num_attributes}: expected as many."
     )
   return label_types.measured(attributes)
 
@@ -239,18 +241,18 @@ def _squared_error(a, b):
   return jnp.square(a - b).reshape(len(a), -1).mean(axis=-1)
 
 
-def _summarise(values):
+def _summarize(values):
   return values | {"psnr": -10 * jnp.log10(values["reconstruction"]).item()}
 
 
 def _check(optimizers, beta, objective, hidden):
   same_names("optimizers", optimizers, _PLAYERS)
   if not 0 <= beta < float("inf"):
-    raise ValueError(f"beta = {beta}: wanted a finite number, 0 or more.")
+    raise ValueError(f"beta = {beta}: expected a finite number, 0 or more.")
   if objective not in _OBJECTIVES:
     raise ValueError(
-      f"no objective named '{objective}': wanted one of "
+      f"no objective named '{objective}': expected one of "
       f"{', '.join(_OBJECTIVES)}."
     )
   if not all(width >= 1 for width in hidden):
-    raise ValueError(f"hidden = {tuple(hidden)}: wanted widths of 1 or more.")
+    raise ValueError(f"hidden = {tuple(hidden)}: expected widths of 1 or more.")

@@ -10,9 +10,9 @@ import optax
 from robust_jax import checks, metrics, parallel
 from robust_jax.games import alternating
 from robust_jax.games.players import GameState, same_names
-from robust_jax.games.schedules import at_step
+from robust_jax.games.schedules import set_schedule_step
 from robust_jax.models.gan.vectors import VectorDiscriminator, VectorGenerator
-from robust_jax.models.inference import Generator, frozen
+from robust_jax.models.inference import Generator, inference_fn
 from robust_jax.tasks._example import Example
 from robust_jax.types import Array, Batch, Key, PyTree, State, Task
 
@@ -98,7 +98,9 @@ def gan(
     return State(jnp.zeros((), jnp.int32), game.params, {}, game.opt_state)
 
   def step(state: State, batch: Batch, key: Key):
-    game = GameState(state.params, at_step(state.opt_state, state.step))
+    game = GameState(
+      state.params, set_schedule_step(state.opt_state, state.step)
+    )
     game, each = play.step(game, batch["x"], jax.random.split(key))
     return State(
       step=state.step + 1,
@@ -119,7 +121,9 @@ def gan(
     }
 
   def deployed(state: State) -> Generator:
-    return Generator(frozen(models["generator"], variables(state)), latent_size)
+    return Generator(
+      inference_fn(models["generator"], variables(state)), latent_size
+    )
 
   def variables(state: State) -> PyTree:
     return {"params": state.params["generator"]}
@@ -150,6 +154,6 @@ def _check_variables(variables):
   for name, own in variables.items():
     if others := sorted(set(own) - {"params"}):
       raise ValueError(
-        f"the {name} has variables of {', '.join(others)}: wanted parameters "
+        f"the {name} has variables of {', '.join(others)}: expected parameters "
         "alone, so a model without BatchNorm."
       )

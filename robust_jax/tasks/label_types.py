@@ -17,7 +17,7 @@ class LabelKind(NamedTuple):
   Attributes:
     vector: `(y) -> [B, L]` float32, as a decoder is told them.
     loss: `(logits [B, L], y) -> [B]`, a classifier's cross-entropy.
-    correct: `(logits [B, L], y) -> [B]`, in [0, 1]: the share it got right.
+    correct: `(logits [B, L], y) -> [B]`, in [0, 1]: the fraction it got right.
     wrong: `(key, y) -> y'`, labels of which none is right.
     check: `(y)`; raises where the shape is of another kind or number.
     of: `(batch) -> y`.
@@ -39,7 +39,7 @@ def classes(num_classes: int) -> LabelKind:
   """
   if num_classes < 2:
     raise ValueError(
-      f"num_classes = {num_classes}: wanted 2 or more, else there is nothing "
+      f"num_classes = {num_classes}: expected 2 or more, else there is nothing "
       "to be forgotten."
     )
 
@@ -50,9 +50,9 @@ def classes(num_classes: int) -> LabelKind:
   def check(y):
     if y.ndim != 1 or not jnp.issubdtype(y.dtype, jnp.integer):
       raise ValueError(
-        f"labels of shape {y.shape} and dtype {y.dtype}: wanted [B] integers, "
-        f"one of {num_classes} classes; for binary attributes give the model "
-        "num_attributes."
+        f"labels of shape {y.shape} and dtype {y.dtype}: expected [B] "
+        f"integers, one of {num_classes} classes; for binary attributes give "
+        "the model num_attributes."
       )
 
   return LabelKind(
@@ -80,7 +80,7 @@ def attributes(num_attributes: int) -> LabelKind:
   def check(y):
     if y.ndim != 2 or y.shape[1] != num_attributes:
       raise ValueError(
-        f"labels of shape {y.shape}: wanted [B, {num_attributes}], a 0 or 1 "
+        f"labels of shape {y.shape}: expected [B, {num_attributes}], a 0 or 1 "
         f"for each of the model's num_attributes = {num_attributes}."
       )
 

@@ -8,17 +8,17 @@ import optax
 from robust_jax import checks, parallel
 from robust_jax.evaluators.adaptation import adaptation
 from robust_jax.games.joint import joint
-from robust_jax.games.player_step import turn
+from robust_jax.games.player_step import player_step
 from robust_jax.games.players import GameState
-from robust_jax.games.schedules import at_step
-from robust_jax.models.inference import Adapted, SplitModel
+from robust_jax.games.schedules import set_schedule_step
+from robust_jax.models.inference import DomainAdaptedModel, SplitModel
 from robust_jax.tasks._example import Example, TinyNet, two_domains
 from robust_jax.tasks.two_domains import (
   Pass,
   adapted,
   both_domains,
   feature_layers,
-  initialise,
+  initialize,
   label_loss,
   of_target,
   one_domain,
@@ -42,7 +42,7 @@ def mcd(
 
   Args:
     model: a classifier with `features` and `head`; the second head is of the
-      same layers, differently initialised.
+      same layers, differently initialized.
     optimizer: of the features and, with a state of its own, of the heads.
     num_updates: of the features for each of the heads, n in the paper.
     batch_norm: whose statistics BatchNorm uses, as in `tasks.domain`. Only the
@@ -115,15 +115,15 @@ def mcd(
     loss, _ = labels_loss(source, batch)
     return loss - apart, {"discrepancy": (apart, jnp.ones(()))}
 
-  optimisers = {"features": optimizer, "heads": optimizer}
-  learn = joint(source_loss, optimisers, reduce=parallel.mean)
-  differ = turn("heads", heads_loss, optimizer, reduce=parallel.mean)
-  agree = turn("features", discrepancy, optimizer, reduce=parallel.mean)
+  optimizers = {"features": optimizer, "heads": optimizer}
+  learn = joint(source_loss, optimizers, reduce=parallel.mean)
+  differ = player_step("heads", heads_loss, optimizer, reduce=parallel.mean)
+  agree = player_step("features", discrepancy, optimizer, reduce=parallel.mean)
 
   def init(key: Key, batch: Batch) -> State:
     key_first, key_second = jax.random.split(key)
-    first, model_state = initialise(model, batch_norm, key_first, batch)
-    second, _ = initialise(model, batch_norm, key_second, batch)
+    first, model_state = initialize(model, batch_norm, key_first, batch)
+    second, _ = initialize(model, batch_norm, key_second, batch)
     layers = feature_layers(model, batch)
     game = learn.init(
       {
@@ -139,7 +139,9 @@ def mcd(
 
   def step(state: State, batch: Batch, key: Key):
     keys = jax.random.split(key, 2 + num_updates)
-    game = GameState(state.params, at_step(state.opt_state, state.step))
+    game = GameState(
+      state.params, set_schedule_step(state.opt_state, state.step)
+    )
     args = state.model_state, batch
     game, (report, model_state) = learn.step(game, *args, keys[0])
     game, apart = differ(game, *args, keys[1])
@@ -153,12 +155,12 @@ def mcd(
       opt_state=game.opt_state,
     ), parallel.total(report | apart)
 
-  def deployed(state: State) -> Adapted:
+  def deployed(state: State) -> DomainAdaptedModel:
     first, second = (
       adapted(model, batch_norm, _whole(state.params, head), state.model_state)
       for head in ("first", "second")
     )
-    return Adapted(
+    return DomainAdaptedModel(
       _averaged(first.source, second.source),
       _averaged(first.target, second.target),
     )
@@ -171,7 +173,7 @@ def mcd(
     params = _whole(state.params, "first")
     return of_target(batch_norm, params, state.model_state)
 
-  return Task(init, step, evaluate, deployed, variables, evaluator.summarise)
+  return Task(init, step, evaluate, deployed, variables, evaluator.summarize)
 
 
 def example() -> Example:

@@ -10,7 +10,7 @@ import optax
 from robust_jax import metrics, parallel, scores
 from robust_jax.evaluators.robustness import robustness
 from robust_jax.gradients.identity import identity
-from robust_jax.models.inference import frozen
+from robust_jax.models.inference import inference_fn
 from robust_jax.tasks._example import Example, TinyNet, one_domain
 from robust_jax.training_losses.erm import erm
 from robust_jax.training_losses.forward import model_forward
@@ -131,12 +131,12 @@ def supervised(
     return evaluator.measure(deployed(state), batch, key)
 
   def deployed(state: State) -> Model:
-    return frozen(model, variables(state))
+    return inference_fn(model, variables(state))
 
   def variables(state: State) -> PyTree:
     return {"params": state.params, **state.model_state}
 
-  return Task(init, step, evaluate, deployed, variables, evaluator.summarise)
+  return Task(init, step, evaluate, deployed, variables, evaluator.summarize)
 
 
 def example() -> Example:
@@ -156,6 +156,7 @@ def _pop_params(variables):
 def _check_per_example(out: LossOutput, batch: Batch) -> None:
   if out.per_example.shape != batch["mask"].shape:
     raise ValueError(
-      f"the training loss returned per_example {out.per_example.shape}: wanted "
-      f"{batch['mask'].shape}, one number for each example of the batch."
+      f"the training loss returned per_example {out.per_example.shape}: "
+      f"expected {batch['mask'].shape}, one number for each example of the "
+      "batch."
     )

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from robust_jax import losses, metrics
 from robust_jax.adaptation.records import View
-from robust_jax.models.inference import Adapted, split
+from robust_jax.models.inference import DomainAdaptedModel, features_and_head
 from robust_jax.types import Array, Batch, Key, Metrics, PyTree
 
 MODES = ("none", "joint", "separate")
@@ -28,7 +28,7 @@ class Pass(NamedTuple):
   logits: Array
 
 
-def initialise(
+def initialize(
   model: nn.Module,
   batch_norm: str,
   key: Key,
@@ -85,7 +85,7 @@ def both_domains(
 ) -> tuple[Pass, Pass, PyTree]:
   """A training pass on both: of the source, of the target, new collections.
 
-  "joint" normalises by the statistics of both batches together; "separate" each
+  "joint" normalizes by the statistics of both batches together; "separate" each
   by its own.
   """
   xs, xt = batch["source"]["x"], batch["target"]["x"]
@@ -114,13 +114,13 @@ def label_loss(logits: Array, batch: Batch) -> tuple[Array, Metrics]:
 
 def adapted(
   model: nn.Module, batch_norm: str, params: PyTree, state: PyTree
-) -> Adapted:
+) -> DomainAdaptedModel:
   """The frozen network, with the running statistics of either domain."""
 
   def for_domain(name):
-    return split(model, _variables(batch_norm, params, state, name))
+    return features_and_head(model, _variables(batch_norm, params, state, name))
 
-  return Adapted(for_domain("source"), for_domain("target"))
+  return DomainAdaptedModel(for_domain("source"), for_domain("target"))
 
 
 def of_target(batch_norm: str, params: PyTree, state: PyTree) -> PyTree:
@@ -153,7 +153,7 @@ def _variables(batch_norm, params, state, domain):
 def _check_batch_norm(batch_norm, has_state):
   if batch_norm not in MODES:
     raise ValueError(
-      f"batch_norm = '{batch_norm}': wanted one of {', '.join(MODES)}."
+      f"batch_norm = '{batch_norm}': expected one of {', '.join(MODES)}."
     )
   if has_state and batch_norm == "none":
     raise ValueError(

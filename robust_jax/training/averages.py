@@ -32,7 +32,7 @@ def ema(task: Task, decay: float = 0.999) -> Task:
     ValueError: decay is not in [0, 1).
   """
   if not 0 <= decay < 1:
-    raise ValueError(f"decay = {decay}: wanted 0 <= decay < 1.")
+    raise ValueError(f"decay = {decay}: expected 0 <= decay < 1.")
   return _averaged(task, lambda step: decay)
 
 

@@ -110,7 +110,7 @@ class Checkpoints:
     that names it and what is left.
 
     Raises:
-      ValueError: the checkpoint is of another model or optimiser, or one that
+      ValueError: the checkpoint is of another model or optimizer, or one that
         cannot be read cannot be set aside.
     """
     newest = lambda: max(self._manager.all_steps(), default=None)
@@ -126,7 +126,7 @@ class Checkpoints:
 
     Raises:
       ValueError: there is no such checkpoint, or it is of another model or
-        optimiser.
+        optimizer.
     """
     if which == "last":
       return self._required(self.restore_latest(template))
@@ -135,8 +135,9 @@ class Checkpoints:
       return self._required(self._first_readable(self.best_step, read))
     if which not in (known := self.metrics()):
       raise ValueError(
-        f"there is no checkpoint of step {which} in {self._directory}: wanted "
-        f"'best', 'last' or one of {', '.join(map(str, known)) or 'none'}."
+        f"there is no checkpoint of step {which} in {self._directory}: "
+        "expected 'best', 'last' or one of "
+        f"{', '.join(map(str, known)) or 'none'}."
       )
     try:
       return self._restore(which, template)
@@ -223,15 +224,15 @@ class Checkpoints:
         step, args=ocp.args.StandardRestore(abstract)
       )
 
-  def _refuse_another_model(self, step, saved, wanted) -> None:
+  def _refuse_another_model(self, step, saved, expected) -> None:
     theirs = _shapes(saved)
-    ours = _shapes(wanted)
+    ours = _shapes(expected)
     if theirs == ours:
       return
     name = min(theirs.items() ^ ours.items())[0]
     raise ValueError(
       f"checkpoint {self._directory / str(step)} is of another model or "
-      f"optimiser: {name} has shape {theirs.get(name, 'none')} there and "
+      f"optimizer: {name} has shape {theirs.get(name, 'none')} there and "
       f"{ours.get(name, 'none')} here. Give the config it was trained with, or "
       "another work directory."
     )

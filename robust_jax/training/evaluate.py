@@ -1,4 +1,4 @@
-"""One pass of a measurement over a data set."""
+"""One pass of a measurement over a dataset."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from robust_jax.data.loader import Loader
 from robust_jax.types import Key, Metrics, PyTree
 
 
-def one_pass(
+def run_evaluation(
   measure: Callable[[PyTree, PyTree, PyTree, Key, int], Metrics],
   subject: PyTree,
   loader: Loader,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import tensorboardX
 
 from robust_jax import parallel
-from robust_jax.files import naming, whole_file
+from robust_jax.files import atomic_write, naming
 
 
 class Log:
@@ -74,7 +74,7 @@ def read(workdir: pathlib.Path) -> list[dict[str, float | str]]:
 
 def _keep_until(path: pathlib.Path, step: int) -> None:
   kept = [r for r in read(path.parent) if r["step"] <= step]
-  with whole_file(path) as new:
+  with atomic_write(path) as new:
     new.write_text(
       "".join(json.dumps(r) + "\n" for r in kept), encoding="utf-8"
     )

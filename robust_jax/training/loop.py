@@ -13,17 +13,17 @@ from robust_jax import checks, parallel
 from robust_jax import metrics as masked
 from robust_jax.data.loader import Loader, num_rows
 from robust_jax.training.checkpoint import Checkpoints
-from robust_jax.training.evaluate import one_pass
+from robust_jax.training.evaluate import run_evaluation
 from robust_jax.training.interrupt import interrupt
 from robust_jax.training.log import Log
 from robust_jax.training.monitor import Monitor
 from robust_jax.training.progress import Progress
-from robust_jax.training.result import Outcome, read_outcome, write_outcome
+from robust_jax.training.result import TrainResult, read_result, write_result
 from robust_jax.types import Key, Metrics, State, Task
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class LoopConfig:
   """How long to train, and what to do on the way; all in steps.
 
   Attributes:
@@ -53,11 +53,11 @@ def train(
   task: Task,
   training: Loader,
   validation: Loader,
-  plan: Plan,
+  plan: LoopConfig,
   key: Key,
   workdir: pathlib.Path,
   title: str = "training",
-) -> Outcome:
+) -> TrainResult:
   """Trains, or goes on training, the run in `workdir`.
 
   Checkpoints, `metrics.jsonl` and TensorBoard events go to `workdir`. On one
@@ -81,7 +81,7 @@ def train(
     FloatingPointError: the loss is not finite; the last good checkpoint stays.
     ValueError: the checkpoints in workdir are of another model.
   """
-  previous = read_outcome(workdir)
+  previous = read_result(workdir)
   if previous is not None:
     return previous
   with contextlib.ExitStack() as opened:
@@ -96,14 +96,14 @@ def train(
     with Progress(title, plan.num_steps, int(state.step)) as bar:
       status, step = run(state, bar)
     checkpoints.wait()
-    outcome = Outcome(status, step, checkpoints.best_step())
+    outcome = TrainResult(status, step, checkpoints.best_step())
     if status != "interrupted" and parallel.is_lead():
-      write_outcome(workdir, outcome)
+      write_result(workdir, outcome)
     return outcome
 
 
-def rehearse(
-  task: Task, training: Loader, validation: Loader, plan: Plan
+def dry_run(
+  task: Task, training: Loader, validation: Loader, plan: LoopConfig
 ) -> None:
   """Traces everything that a run will compute, and computes none of it.
 
@@ -122,7 +122,7 @@ def rehearse(
   indices = next(iter(validation.indices(0)))
   batch = jax.eval_shape(validation.decode, validation.device_data, indices)
   sums = jax.eval_shape(task.evaluate, state, batch, key)
-  reported = task.summarise(
+  reported = task.summarize(
     {name: np.full(total.shape, 0.5) for name, (total, _) in sums.items()}
   )
   if (metric := plan.monitor.metric) not in reported:
@@ -154,7 +154,7 @@ class _Run:
     self._key, self._key_evaluate = jax.random.split(key)
     self._step = parallel.pmap_step(task.step, training.decode)
     self._evaluate = parallel.pmap_evaluate(task.evaluate, validation.decode)
-    self._summarise = task.summarise
+    self._summarize = task.summarize
     self._device_data = parallel.replicate(training.device_data)
     self._held_out = parallel.replicate(validation.device_data)
     self._shown: dict[str, float] = {}
@@ -175,7 +175,7 @@ class _Run:
         last = step == plan.num_steps
         due = step % plan.evaluate_every == 0 or last
         record = step % plan.log_every == 0 or due
-        # Several processes must agree, which costs a synchronisation.
+        # Several processes must agree, which costs a synchronization.
         ask = record or parallel.num_processes() == 1
         stop = ask and parallel.any_process(interrupted())
         if record or stop:
@@ -199,8 +199,8 @@ class _Run:
 
   def _evaluate_and_save(self, state: State, step: int, bar: Progress) -> bool:
     """Whether to go on: False where the monitored metric has collapsed."""
-    values = self._summarise(
-      one_pass(
+    values = self._summarize(
+      run_evaluation(
         self._evaluate,
         state,
         self._validation,

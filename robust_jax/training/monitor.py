@@ -25,7 +25,7 @@ class Monitor:
   def __post_init__(self):
     if self.mode not in _MODES:
       raise ValueError(
-        f"training.monitor_mode = '{self.mode}': wanted one of "
+        f"training.monitor_mode = '{self.mode}': expected one of "
         f"{', '.join(_MODES)}, for whether more or less of "
         f"{self.metric} is better."
       )

@@ -1,4 +1,4 @@
-"""Optax optimisers and schedules by name."""
+"""Optax optimizers and schedules by name."""
 
 import inspect
 import math
@@ -12,28 +12,28 @@ from robust_jax import checks
 _SCHEDULES = ("constant", "cosine", "triangle", "piecewise", "dann")
 
 
-def optimiser(
+def optimizer(
   config: Mapping[str, Any], num_steps: int
 ) -> optax.GradientTransformation:
-  """The optimiser that a config section describes.
+  """The optimizer that a config section describes.
 
   Args:
-    config: `name` of an optax optimiser (adam, adamw, sgd, ...);
+    config: `name` of an optax optimizer (adam, adamw, sgd, ...);
       `learning_rate`, the peak; `schedule` (see `schedule`); `clip_norm`, the
       largest global gradient norm; `weight_decay`, added to the gradient where
-      the optimiser has no decay of its own; every other entry is handed to the
-      optimiser (momentum, ...).
+      the optimizer has no decay of its own; every other entry is handed to the
+      optimizer (momentum, ...).
     num_steps: length of the run, which schedules are stretched over.
 
   Raises:
-    ValueError: optax has no such optimiser, it has no such option, the schedule
+    ValueError: optax has no such optimizer, it has no such option, the schedule
       is unknown, or a number is out of its range.
   """
   options = dict(config)
   _check_ranges(options)
   make = getattr(optax, name := options.pop("name"), None)
   if not callable(make):
-    raise ValueError(f"optax has no optimiser named '{name}'; try 'adam'.")
+    raise ValueError(f"optax has no optimizer named '{name}'; try 'adam'.")
   known = inspect.signature(make).parameters
   before = []
   if "clip_norm" in options:
@@ -56,7 +56,7 @@ def _check_ranges(options):
   for name in ("learning_rate", "weight_decay"):
     if not 0 <= options.get(name, 0.0) < math.inf:
       raise ValueError(
-        f"optimizer.{name} = {options[name]}: wanted a finite number, 0 or "
+        f"optimizer.{name} = {options[name]}: expected a finite number, 0 or "
         "more."
       )
   checks.positive("optimizer.clip_norm", options.get("clip_norm", 1.0))
@@ -68,8 +68,9 @@ def schedule(name: str, peak: float, num_steps: int) -> optax.Schedule:
   constant: the peak throughout. cosine: from the peak to 0. triangle: linearly
   from 0 to the peak at 40 % of the run and back to 0, the cyclic schedule of
   Wong, Rice and Kolter 2020. piecewise: a tenth at 75 % of the run and again at
-  90 %, as PGD training commonly does. dann: peak / (1 + 10 p)^0.75 at a share p
-  of the run, with which Ganin et al. 2016 (section 5.2.2) train from 0.01.
+  90 %, as PGD training commonly does. dann: peak / (1 + 10 p)^0.75 at a
+  fraction p of the run, with which Ganin et al. 2016 (section 5.2.2) train from
+  0.01.
   """
   if name == "constant":
     return optax.constant_schedule(peak)
@@ -90,5 +91,5 @@ def schedule(name: str, peak: float, num_steps: int) -> optax.Schedule:
   if name == "dann":
     return lambda step: peak / (1 + 10 * step / num_steps) ** 0.75
   raise ValueError(
-    f"no schedule named '{name}': wanted one of {', '.join(_SCHEDULES)}."
+    f"no schedule named '{name}': expected one of {', '.join(_SCHEDULES)}."
   )

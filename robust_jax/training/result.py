@@ -4,10 +4,10 @@ import json
 import pathlib
 from typing import NamedTuple
 
-from robust_jax.files import read_json, whole_file
+from robust_jax.files import atomic_write, read_json
 
 
-class Outcome(NamedTuple):
+class TrainResult(NamedTuple):
   """How a run ended: `status` is finished, collapsed or interrupted."""
 
   status: str
@@ -15,7 +15,7 @@ class Outcome(NamedTuple):
   best_step: int | None
 
 
-def read_outcome(workdir: pathlib.Path) -> Outcome | None:
+def read_result(workdir: pathlib.Path) -> TrainResult | None:
   """Of the run in `workdir`; None where it has not ended.
 
   Raises:
@@ -27,12 +27,12 @@ def read_outcome(workdir: pathlib.Path) -> Outcome | None:
   found = read_json(
     path,
     "Delete it: the same command then goes on from the last checkpoint.",
-    Outcome._fields,
+    TrainResult._fields,
   )
-  return Outcome(**{name: found[name] for name in Outcome._fields})
+  return TrainResult(**{name: found[name] for name in TrainResult._fields})
 
 
-def write_outcome(workdir: pathlib.Path, outcome: Outcome) -> None:
+def write_result(workdir: pathlib.Path, outcome: TrainResult) -> None:
   """Writes the file whole."""
-  with whole_file(workdir / "outcome.json") as new:
+  with atomic_write(workdir / "outcome.json") as new:
     new.write_text(json.dumps(outcome._asdict()) + "\n", encoding="utf-8")

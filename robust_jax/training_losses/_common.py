@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import optax
 
 from robust_jax import losses
-from robust_jax.attacks.cost import passes
+from robust_jax.attacks.cost import count_model_calls
 from robust_jax.types import Array, Attack, Forward, Key, Metrics, PyTree
 
 
@@ -17,7 +17,7 @@ def attacked(
   maximum.
   """
   x_adv = attack(key, forward.inference, x, targets)
-  cost = sum(passes(attack, forward.inference, x, targets))
+  cost = sum(count_model_calls(attack, forward.inference, x, targets))
   return x_adv, {"attack_passes": (jnp.float32(cost), jnp.ones(()))}
 
 

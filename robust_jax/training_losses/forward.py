@@ -2,7 +2,7 @@
 
 import flax.linen as nn
 
-from robust_jax.models.inference import frozen
+from robust_jax.models.inference import inference_fn
 from robust_jax.types import Forward, Key, PyTree, State
 from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 
@@ -30,5 +30,5 @@ def model_forward(model: nn.Module, params: PyTree, state: State) -> Forward:
 
     return canonicalize_on_cpu(apply)(params, x)
 
-  inference = frozen(model, {"params": state.params, **state.model_state})
+  inference = inference_fn(model, {"params": state.params, **state.model_state})
   return Forward(train, inference, state.step)

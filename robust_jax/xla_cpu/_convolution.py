@@ -25,7 +25,7 @@ def convolution(
   Both operands are brought to `[B, *space, C]` and `[*space, I, O]`. Most
   convolutions are then one of XLA's, those with groups after a change of
   layout. In float32 some become one product of matrices: those with few
-  outputs, as in the gradient to an image; strided ones of a grey image; those
+  outputs, as in the gradient to an image; strided ones of a gray image; those
   of a kernel larger than its image; some of a dilated input, as in the
   gradient of a strided one. Others of those become one whose outputs are
   blocks of pixels.

@@ -11,10 +11,10 @@ from robust_jax.types import Array
 
 def kth_largest(values: Array, k: Array) -> Array:
   """`[B, n]` non-negative float32, `[B]` int in 1..n -> `[B]`."""
-  return needed(values, jnp.ones(values.shape, jnp.int32), k)
+  return weighted_kth_largest(values, jnp.ones(values.shape, jnp.int32), k)
 
 
-def needed(values: Array, weights: Array, total: Array) -> Array:
+def weighted_kth_largest(values: Array, weights: Array, total: Array) -> Array:
   """The largest value down to which all are needed for a total weight.
 
   The bits of non-negative floats, read as whole numbers, are in the same order.

@@ -20,7 +20,7 @@ from pyautoattack.square import SquareAttack  # noqa: E402
 from robust_jax import losses, perturbations  # noqa: E402
 from robust_jax.attacks.autoattack.apgd_l1 import sparse_ascent  # noqa: E402
 from robust_jax.attacks.minimal_norm._hyperplane import to_hyperplane  # noqa: E402
-from robust_jax.attacks.minimal_norm.fab import boundary_to_rank, walk  # noqa: E402
+from robust_jax.attacks.minimal_norm.fab import boundary_to_rank, run_fab  # noqa: E402
 from robust_jax.search import window  # noqa: E402
 from robust_jax.search.apgd import apgd, checkpoints  # noqa: E402
 
@@ -112,7 +112,7 @@ def test_one_run_of_apgd_from_a_given_start(norm, loss):
   # sixteen may take another way and end elsewhere.
   close = np.isclose(result.value, value.numpy(), rtol=1e-3, atol=1e-4)
   assert close.mean() >= 15 / 16
-  same = np.abs(X + result.theta - x_best.numpy()).max(axis=(1, 2, 3)) < 1e-3
+  same = np.abs(X + result.delta - x_best.numpy()).max(axis=(1, 2, 3)) < 1e-3
   assert same.mean() >= 14 / 16
 
 
@@ -178,7 +178,7 @@ def test_one_run_of_targeted_fab(norm):
   @jax.jit
   def run(x):
     boundary = boundary_to_rank(model, x, Y, 1)
-    return walk(model, boundary, x, Y, x, norm, 30)
+    return run_fab(model, boundary, x, Y, x, norm, 30)
 
   _, length = run(X)
   order = {"linf": np.inf, "l2": 2, "l1": 1}[norm]
@@ -202,4 +202,4 @@ def test_schedule_of_square():
   reference = SquareAttack(torch_model, p_init=0.8, device="cpu")
   reference.rescale_schedule = False
   for query in (0, 10, 11, 50, 51, 200, 201, 999, 1001, 4001, 9000):
-    assert window.share(query) == pytest.approx(reference.p_selection(query))
+    assert window.fraction(query) == pytest.approx(reference.p_selection(query))

@@ -22,7 +22,7 @@ from robust_jax.comparison.predictors.jax_predictor import jax_predictor
 from robust_jax.comparison.predictors.predict import Predict
 from robust_jax.data.load import load
 from robust_jax.data.readers.dataset_images import DatasetImages
-from robust_jax.models.inference import frozen
+from robust_jax.models.inference import inference_fn
 from tests.benchmarks.torch_network import torch_network
 from tests.benchmarks.trained import trained
 
@@ -62,7 +62,7 @@ def _timed(predicts, dataset):
 def main(weights: str, name: str, num: str = "1000"):
   model, variables = trained(weights, name, (28, 28, 1))
   predicts = {
-    "jax": jax_predictor(frozen(model, variables)),
+    "jax": jax_predictor(inference_fn(model, variables)),
     "torch": torch_predictor(torch_network(name, variables["params"])),
   }
   dataset = DatasetImages(load("mnist", f"test[:{num}]"))

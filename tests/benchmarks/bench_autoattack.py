@@ -20,7 +20,7 @@ from robust_jax import losses
 from robust_jax.attacks.autoattack import suite
 from robust_jax.attacks.autoattack.autoattack import in_ball, stages
 from robust_jax.data.load import load
-from robust_jax.models.inference import frozen
+from robust_jax.models.inference import inference_fn
 from robust_jax.xla_cpu.canonicalize import canonicalize
 from tests.benchmarks.clock import least_seconds
 from tests.benchmarks.torch_network import to_torch, torch_network
@@ -92,7 +92,7 @@ def main():
   test = source.read(np.arange(len(source)))
   x, labels = np.float32(test["x"]) / 255, test["y"]
   model, variables = trained(flags.weights, flags.model, x.shape[1:])
-  logits_fn = frozen(model, variables)
+  logits_fn = inference_fn(model, variables)
   compare(logits_fn, variables["params"], x, labels, flags)
 
 
@@ -113,7 +113,7 @@ def compare(logits_fn, params, x, labels, flags):
     f"ours: {seconds:.1f} s = {seconds / bare:.2f} x the bare passes "
     f"({1e6 * forward:.1f} and {1e6 * gradient:.1f} us per image)"
   )
-  standing = outcome.fooled_by == -1
+  standing = outcome.misclassified_by == -1
   if importlib.util.find_spec("pyautoattack"):
     robust, reference = theirs(flags.model, params, x, labels, *goal)
     print(

@@ -18,7 +18,7 @@ import numpy as np
 
 from robust_jax import attacks, losses, perturbations, search
 from robust_jax.data.load import load
-from robust_jax.models.inference import frozen
+from robust_jax.models.inference import inference_fn
 from tests.benchmarks.clock import least_seconds
 from tests.benchmarks.torch_network import to_torch, torch_network
 from tests.benchmarks.trained import trained
@@ -133,14 +133,14 @@ def main(weights: str, name: str, eps: str = "0.1") -> None:
   test = load("mnist", f"test[:{BATCH}]").read(np.arange(BATCH))
   x, labels = np.float32(test["x"]) / 255, test["y"]
   model, variables = trained(weights, name, x.shape[1:])
-  logits_fn = jax.jit(frozen(model, variables))
+  logits_fn = jax.jit(inference_fn(model, variables))
   network = torch_network(name, variables["params"])
   inputs, key = to_torch(x, labels), jax.random.key(0)
 
   programs = {}
   for row, attack in ours(eps).items():
     compiled = jax.jit(attack)
-    arguments = key, frozen(model, variables), jnp.asarray(x), labels
+    arguments = key, inference_fn(model, variables), jnp.asarray(x), labels
     programs[row, "ours"] = lambda f=compiled, a=arguments: f(*a)
   for library, make in {
     "torchattacks": of_torchattacks,

@@ -44,7 +44,7 @@ def programs(model, variables, x, labels):
     result = search.pgd(
       key, objective, pset, x, num_steps=NUM_STEPS, step_size=1 / 30
     )
-    return pset.apply(x, result.theta)
+    return pset.apply(x, result.delta)
 
   def total_loss(variables, x):
     return losses.cross_entropy(model.apply(variables, x), labels).sum()

@@ -81,10 +81,10 @@ def pairs() -> Dataset:
   )
 
 
-def unlabelled() -> Dataset:
+def unlabeled() -> Dataset:
   """Images alone."""
   x = images().read(np.arange(40))["x"]
-  return from_arrays("unlabelled", {"x": x}, decode_images)
+  return from_arrays("unlabeled", {"x": x}, decode_images)
 
 
 def waves() -> Dataset:
@@ -103,7 +103,7 @@ KINDS = {
   "sentences": sentences,
   "squares": squares,
   "pairs": pairs,
-  "unlabelled": unlabelled,
+  "unlabeled": unlabeled,
   "waves": waves,
   "images in another shape": lambda: in_shape(images(), (4, 4, 3)),
   "images after images": lambda: concatenate([images(15), images(25)]),

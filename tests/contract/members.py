@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import attacks, lookup, losses, perturbations, search
-from robust_jax.attacks.cost import passes
+from robust_jax.attacks.cost import count_model_calls
 from robust_jax.attacks.universal.adversarial_patch import anywhere
 from robust_jax.types import Array, Attack, PerturbationSet, PyTree
 
@@ -200,26 +200,26 @@ def bumpy(x):
 
 @functools.cache
 def is_additive(name: str) -> bool:
-  """apply(x, theta) is x + theta, as far as the box lets it."""
+  """apply(x, delta) is x + delta, as far as the box lets it."""
   x, pset = inputs(name, low=0.4, high=0.6), make_set(name)
-  theta = jax.jit(functools.partial(_feasible, name, 0))(x)
-  if jax.tree.structure(theta) != jax.tree.structure(x):
+  delta = jax.jit(functools.partial(_feasible, name, 0))(x)
+  if jax.tree.structure(delta) != jax.tree.structure(x):
     return False
-  return theta.shape == x.shape and _close(pset.apply(x, theta), x + theta)
+  return delta.shape == x.shape and _close(pset.apply(x, delta), x + delta)
 
 
 @functools.cache
 def is_convex(name: str) -> bool:
-  """What lies in the middle of two feasible thetas is feasible."""
+  """What lies in the middle of two feasible deltas is feasible."""
 
   @jax.jit
   def middle(x):
     ends = _feasible(name, 0, x), _feasible(name, 1, x)
-    theta = jax.tree.map(lambda a, b: (a + b) / 2, *ends)
-    return theta, make_set(name).project(x, theta)
+    delta = jax.tree.map(lambda a, b: (a + b) / 2, *ends)
+    return delta, make_set(name).project(x, delta)
 
-  theta, projected = middle(inputs(name, low=0.4, high=0.6))
-  pairs = jax.tree.map(_close, theta, projected)
+  delta, projected = middle(inputs(name, low=0.4, high=0.6))
+  pairs = jax.tree.map(_close, delta, projected)
   return all(jax.tree.leaves(pairs))
 
 
@@ -245,7 +245,9 @@ def is_first_order(name: str) -> bool:
   )
   x, labels = images(), jnp.zeros(6, jnp.int32)
   try:
-    return passes(attack, lambda x: x[:, 0, :, 0], x, labels).backward > 0
+    return (
+      count_model_calls(attack, lambda x: x[:, 0, :, 0], x, labels).backward > 0
+    )
   except ValueError:  # such a search is not for balls
     return False
 

@@ -1,4 +1,4 @@
-"""The largest `<w, theta>` over set and box, worked out without robust_jax."""
+"""The largest `<w, delta>` over set and box, worked out without robust_jax."""
 
 import numpy as np
 

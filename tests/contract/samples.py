@@ -66,13 +66,13 @@ def first_accepted(
 def random_variables(model: nn.Module, *inputs: PyTree) -> PyTree:
   """Of trained models: no two channels alike, activations of order one."""
   rng = np.random.default_rng(2)
-  centre = {"scale": 1.0, "var": 1.0}
+  center = {"scale": 1.0, "var": 1.0}
 
   def draw(path, leaf):
     name = path[-1].key
     reach = 0.1 if name == "kernel" else 0.3
     values = rng.uniform(-reach, reach, leaf.shape)
-    return np.float32(values + centre.get(name, 0.0))
+    return np.float32(values + center.get(name, 0.0))
 
   shapes = jax.eval_shape(model.init, jax.random.key(0), *inputs)
   return jax.tree_util.tree_map_with_path(draw, shapes)

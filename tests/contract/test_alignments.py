@@ -55,12 +55,12 @@ def shared(name, mapped, num_devices):
   method = MADE[name]
   params = method.init(KEY, SOURCE)
 
-  def share(views):
+  def fraction(views):
     value, _ = method.loss(params, *views, KEY, parallel.gather)
     return parallel.mean(value)
 
   split = lambda leaf: leaf.reshape(num_devices, -1, *leaf.shape[1:])
-  return mapped(share, axis_name=parallel.AXIS, out_axes=None)(
+  return mapped(fraction, axis_name=parallel.AXIS, out_axes=None)(
     jax.tree.map(split, (SOURCE, TARGET))
   )
 

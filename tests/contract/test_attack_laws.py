@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from robust_jax import attacks, lookup, losses, search
-from robust_jax.as_numpy_fn import on_host
+from robust_jax.as_numpy_fn import as_numpy_fn
 from robust_jax.black_box.queries import BlackBoxAttack
 from robust_jax.types import Attack
 from tests.contract.members import (
@@ -136,7 +136,7 @@ def test_scores_that_say_the_same_are_attacked_the_same(name):
     options["eps"] = 0.3
   attack = make(**options)
   for change in (None, *CHANGES):
-    predict = on_host(victim(**CHANGES.get(change, {})))
+    predict = as_numpy_fn(victim(**CHANGES.get(change, {})))
     result = attack(KEY, predict, np.asarray(X), np.asarray(LABELS))
     assert result.success.all(), change
 
@@ -148,7 +148,9 @@ def test_scores_of_more_digits_than_float32_are_not_cut():
     return 1e6 + np.asarray(victim()(jnp.asarray(x)), np.float64)
 
   attack = lookup.find("black_box", "square")(0.05, max_queries=300)
-  expected = attack(KEY, on_host(victim()), np.asarray(X), np.asarray(LABELS))
+  expected = attack(
+    KEY, as_numpy_fn(victim()), np.asarray(X), np.asarray(LABELS)
+  )
   found = attack(KEY, predict, np.asarray(X), np.asarray(LABELS))
   np.testing.assert_array_equal(found.queries, expected.queries)
 
@@ -170,7 +172,7 @@ def test_an_infinite_radius_is_the_whole_box(name):
   noise = jax.random.normal(KEY, x.shape)
   for ours, theirs in (
     (whole.sample(KEY, x), wide.sample(KEY, x)),
-    (whole.steepest(x, noise), wide.steepest(x, noise)),
+    (whole.linear_maximizer(x, noise), wide.linear_maximizer(x, noise)),
     (whole.project(x, noise), wide.project(x, noise)),
   ):
     assert jnp.isfinite(ours).all()
@@ -185,7 +187,9 @@ def test_an_infinite_radius_is_the_whole_box_outside_of_jax():
   for name, norm in (("square", "linf"), ("square", "l2"), ("spsa", "l2")):
     make = lookup.find("black_box", name)
     runs = [
-      make(eps, norm=norm, max_queries=200)(KEY, on_host(victim()), x, labels)
+      make(eps, norm=norm, max_queries=200)(
+        KEY, as_numpy_fn(victim()), x, labels
+      )
       for eps in (np.inf, 1.0 if norm == "linf" else 4.0)
     ]
     assert runs[0].success.all()

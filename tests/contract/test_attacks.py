@@ -57,15 +57,23 @@ def answer(name, dtype="int32"):
 
 
 BAD = {
-  "8 bits": (255 * X, LABELS, r"values from 0 to 2\d\d.*: wanted \[0, 1\]"),
-  "normalised": (2 * X - 1, LABELS, r"values from -1 .*: wanted \[0, 1\]"),
+  "8 bits": (255 * X, LABELS, r"values from 0 to 2\d\d.*: expected \[0, 1\]"),
+  "normalized": (2 * X - 1, LABELS, r"values from -1 .*: expected \[0, 1\]"),
   "NaN": (X.at[1, 2].set(jnp.nan), LABELS, "values from nan"),
-  "integers": (jnp.ones(X.shape, int), LABELS, "dtype int32: wanted floats"),
+  "integers": (jnp.ones(X.shape, int), LABELS, "dtype int32: expected floats"),
   "no example": (X[:0], LABELS[:0], "at least one example"),
-  "1..K": (X, jnp.array([1, 2, K]), f"labels from 1 to {K}: wanted 0..{K - 1}"),
+  "1..K": (
+    X,
+    jnp.array([1, 2, K]),
+    f"labels from 1 to {K}: expected 0..{K - 1}",
+  ),
   "negative": (X, jnp.array([-1, 2, 3]), "labels from -1 to 3"),
-  "one-hot": (X, jax.nn.one_hot(LABELS, K), r"shape \(3, 300\): wanted \[3\]"),
-  "floats": (X, LABELS.astype(float), "dtype float32: wanted integers"),
+  "one-hot": (
+    X,
+    jax.nn.one_hot(LABELS, K),
+    r"shape \(3, 300\): expected \[3\]",
+  ),
+  "floats": (X, LABELS.astype(float), "dtype float32: expected integers"),
   "too few": (X, LABELS[:2], r"shape \(2,\): expected \[3, ...\]"),
   "a dict": (X, {"label": LABELS}, "labels of type dict: expected one array"),
 }

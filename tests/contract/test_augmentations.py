@@ -62,7 +62,7 @@ def test_images_stay_images_at_the_edges_of_the_box_too(name):
     y = np.asarray(augment(key, x))
     assert (y.shape, y.dtype) == (x.shape, x.dtype)
     assert np.all((y >= 0) & (y <= 1))
-  for shape in ((7, 8, 8, 1), (1, 2, 3, 3)):  # grey, and one example
+  for shape in ((7, 8, 8, 1), (1, 2, 3, 3)):  # gray, and one example
     x = jax.ShapeDtypeStruct(shape, jnp.float32)
     y = jax.eval_shape(made(name), KEY, x)
     assert (y.shape, y.dtype) == (x.shape, x.dtype)
@@ -78,12 +78,12 @@ def test_it_is_a_function_of_its_key_that_compiles_once(name):
 
 
 @each_augmentation
-def test_neighbours_change_nothing(name):
+def test_neighbors_change_nothing(name):
   augment, stay = compiled(name)[0], np.array([0, 5, 11])
-  neighbours = 1 - images()
-  neighbours[stay] = images()[stay]
+  neighbors = 1 - images()
+  neighbors[stay] = images()[stay]
   np.testing.assert_array_equal(
-    augment(KEY, images())[stay], augment(KEY, neighbours)[stay]
+    augment(KEY, images())[stay], augment(KEY, neighbors)[stay]
   )
 
 

@@ -125,7 +125,7 @@ def test_the_same_key_gives_the_same_answer(name, norm):
 
 
 @each_attack
-def test_neighbours_change_nothing(name, norm):
+def test_neighbors_change_nothing(name, norm):
   """Not their images, labels or budgets."""
   rows = np.array([0, 3])
   x, labels, budgets = 1 - X, 1 - Y, BUDGETS[::-1].copy()

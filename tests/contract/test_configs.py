@@ -12,7 +12,7 @@ from experiments import build, runs
 from experiments.build import sections
 from experiments.run import load_run
 from robust_jax.data.images import image_shape
-from robust_jax.models.inference import frozen
+from robust_jax.models.inference import inference_fn
 from robust_jax.training import log, loop
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -37,18 +37,18 @@ TRAINED = list({_family(name): name for name in CONFIGS}.values())
 @pytest.mark.parametrize("name", [n for n in CONFIGS if n not in TRAINED])
 def test_smoke_is_ready_to_train_and_evaluate(name):
   config = importlib.import_module(name).get_config("smoke")
-  loop.rehearse(*build.experiment(config))
+  loop.dry_run(*build.experiment(config))
   if "report" not in config:
-    _rehearse_attacks(config)
+    _dry_run_attacks(config)
 
 
-def _rehearse_attacks(config):
+def _dry_run_attacks(config):
   """Traces what the evaluation computes, on two images of the test data."""
   dataset = build.dataset(config, "test")
   model = build.model(config, dataset.info)
 
   def attacked(key, x, labels, eps):
-    logits_fn = frozen(model, model.init(key, x))
+    logits_fn = inference_fn(model, model.init(key, x))
     attacks = sections.build("attacks", config.evaluation.attacks)
     attacks["curve"] = sections.attack(config.evaluation.curve, eps=eps)
     return [attack(key, logits_fn, x, labels) for attack in attacks.values()]
@@ -125,5 +125,5 @@ def test_config_is_plain_values_under_a_header(name):
   assert module.__name__.split(".")[-1] + ".py" in module.__doc__.replace(
     "\\\n", ""
   )
-  with pytest.raises(ValueError, match="'smok': wanted none or 'smoke'"):
+  with pytest.raises(ValueError, match="'smok': expected none or 'smoke'"):
     module.get_config("smok")

@@ -13,7 +13,7 @@ from robust_jax.corruptions import random, suites
 NAMES = lookup.members("corruptions")
 IDS = np.array([7, 3, 2**32 - 1])
 # Sums may be taken in another order where the batch is of another size, and a
-# value that is a grey level but for rounding is then truncated to the next.
+# value that is a gray level but for rounding is then truncated to the next.
 ONE_LEVEL = 1.01 / 255
 
 
@@ -61,8 +61,8 @@ class TestCorruption:
     # float32 is that fine at 255.
     assert np.abs(levels - np.round(levels)).max() < 2e-5
 
-  def test_keeps_grey_and_tiny_images_and_other_dtypes(self, name):
-    # Traced only: the agreement with references runs on grey images too.
+  def test_keeps_gray_and_tiny_images_and_other_dtypes(self, name):
+    # Traced only: the agreement with references runs on gray images too.
     corrupt = lookup.find("corruptions", name)
     for shape, dtype in (((2, 28, 28, 1), jnp.bfloat16), ((1, 2, 1, 3), "f4")):
       x = jax.ShapeDtypeStruct(shape, dtype)
@@ -101,7 +101,7 @@ class TestCorruption:
     for shape in ((3, 9, 13), (3, 9, 13, 4)):
       with pytest.raises(ValueError, match=r"\[B, H, W, 3\] in RGB"):
         corrupt(keys, np.zeros(shape, np.float32), 1)
-    with pytest.raises(ValueError, match=r"wanted \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"expected \[0, 1\]"):
       corrupt(keys, 255 * x, 1)
     with pytest.raises(ValueError, match="one typed key per image"):
       corrupt(keys[:2], x, 1)

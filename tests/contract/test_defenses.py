@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from robust_jax import lookup, losses, perturbations
-from robust_jax.defenses.views import Every
+from robust_jax.defenses.views import GridViews
 from tests.contract.samples import called
 
 PACKAGE = "defenses"
@@ -24,7 +24,7 @@ def model(seed=0, scale=1.0):
   return jax.tree_util.Partial(affine, scale * weights)
 
 
-SAMPLES = {"views": Every(perturbations.shift(0, flip="horizontal"), 1)}
+SAMPLES = {"views": GridViews(perturbations.shift(0, flip="horizontal"), 1)}
 X = jax.random.uniform(jax.random.key(1), (B, 4, 4, 1))
 
 each_defense = pytest.mark.parametrize("name", lookup.members(PACKAGE))
@@ -52,7 +52,7 @@ def test_it_answers_logits_and_new_parameters_compile_nothing(name):
 
 @each_defense
 @pytest.mark.parametrize("other", [0.0, 1.0, np.nan])
-def test_neighbours_change_nothing(name, other):
+def test_neighbors_change_nothing(name, other):
   protected, stay = defended(name, model()), np.array([0, 3])
   x = jnp.full_like(X, other).at[stay].set(X[stay])
   logits = answer(protected, X)

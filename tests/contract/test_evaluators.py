@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from robust_jax import lookup, metrics
-from robust_jax.models.inference import Adapted, SplitModel
+from robust_jax.models.inference import DomainAdaptedModel, SplitModel
 from robust_jax.tasks._example import NUM_CLASSES, one_domain, two_domains
 from tests.contract.samples import called, first_accepted
 
@@ -38,7 +38,7 @@ SAMPLES = {
 }
 MEASURED = (
   (classifier(0), one_domain()),
-  (Adapted(classifier(0), classifier(1)), two_domains()),
+  (DomainAdaptedModel(classifier(0), classifier(1)), two_domains()),
 )
 """(model, batch) of each kind that is measured."""
 
@@ -136,7 +136,7 @@ def test_the_order_of_examples_does_not_matter(name):
 @each_evaluator
 def test_a_summary_is_of_numbers_and_of_accuracies_from_0_to_1(name):
   batch, measure = measured(name)
-  summary = made(name).summarise(metrics.result(measure(batch, KEY)))
+  summary = made(name).summarize(metrics.result(measure(batch, KEY)))
   assert all(np.isfinite(value) for value in summary.values())
   accuracies = {k: v for k, v in summary.items() if k.endswith("accuracy")}
   assert accuracies

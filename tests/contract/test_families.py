@@ -153,7 +153,7 @@ def test_every_level_is_images_of_the_same_kind_and_one_program(applied):
 
 
 def test_it_is_a_function_of_image_number_and_seed_alone(applied):
-  """Not of the neighbours, the place in the batch, or what ran before."""
+  """Not of the neighbors, the place in the batch, or what ran before."""
   level = applied.it.levels[-1]
   whole = applied(level)
   np.testing.assert_array_equal(applied(level, MIXED), whole[MIXED])

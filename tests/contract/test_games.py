@@ -15,7 +15,7 @@ SOLVERS = [
   name
   for name in lookup.members("games")
   if list(inspect.signature(lookup.find("games", name)).parameters)[:2]
-  == ["players", "optimisers"]
+  == ["players", "optimizers"]
 ]
 
 
@@ -131,7 +131,7 @@ class TestSolver:
 
   def test_names_that_differ_are_refused(self, name):
     make = lookup.find("games", name)
-    with pytest.raises(ValueError, match=r"optimisers of \['min'\]: wanted"):
+    with pytest.raises(ValueError, match=r"optimizers of \['min'\]: expected"):
       make(PLAYERS, {"min": optax.sgd(0.1)})
-    with pytest.raises(ValueError, match=r"params of \['max'\]: wanted"):
+    with pytest.raises(ValueError, match=r"params of \['max'\]: expected"):
       make(PLAYERS, OPTIMISERS).init({"max": {"w": jnp.ones(2)}})

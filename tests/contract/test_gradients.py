@@ -64,7 +64,7 @@ def test_a_radius_of_zero_is_the_plain_gradient_bit_for_bit(name):
 @pytest.mark.parametrize("name", RADII)
 @pytest.mark.parametrize("radius", [-0.1, float("nan")])
 def test_a_radius_below_zero_is_refused(name, radius):
-  with pytest.raises(ValueError, match=f"rho = {radius}: wanted 0 or more"):
+  with pytest.raises(ValueError, match=f"rho = {radius}: expected 0 or more"):
     lookup.find("gradients", name)(radius)
 
 

@@ -63,7 +63,7 @@ def test_examples_in_another_order_have_the_same_losses(name):
 
 @each_loss
 @pytest.mark.parametrize("other", [0.0, -3e4, np.inf, np.nan])
-def test_neighbours_change_nothing(name, other):
+def test_neighbors_change_nothing(name, other):
   """Nor do those that are no numbers, in the gradient either."""
   run, targets = compiled(name), targets_of(name)
   stay = np.array([0, 3])
@@ -134,7 +134,7 @@ def test_what_is_climbed_is_of_the_same_order_and_direction(name):
   climb, slope = with_gradient(climbed(loss), rows, same)
   order = np.argsort(climb)
   assert np.all(np.diff(value[order]) >= -1e-6)
-  directions = [tree.normalise(g, 2) for g in (grad, slope)]
+  directions = [tree.normalize(g, 2) for g in (grad, slope)]
   np.testing.assert_allclose(*directions, atol=1e-5)
 
 

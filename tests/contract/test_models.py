@@ -52,7 +52,7 @@ def kinds_of_input(seed):
     "tokens": rng.integers(0, V, (B, 6)),
     "mask": np.arange(6) < rng.integers(1, 7, B)[:, None],
   }
-  return {"images": (x,), "labelled images": (x, labels), "text": (text,)}
+  return {"images": (x,), "labeled images": (x, labels), "text": (text,)}
 
 
 def fields(name):
@@ -132,7 +132,7 @@ def test_outputs_are_float32_and_finite(trained):
   assert len(np.unique(outputs, axis=0)) == B  # it looks at its inputs
 
 
-def test_neighbours_change_nothing_in_inference(trained):
+def test_neighbors_change_nothing_in_inference(trained):
   x, other = inputs(trained.name), inputs(trained.name, seed=1)
   stay = np.array([0, 3])
   mixed = jax.tree.map(np.array, other)
@@ -210,7 +210,7 @@ def test_as_many_classes_as_are_asked_for(name):
     jax.eval_shape(lambda *x: model.init_with_output(KEY, *x)[0], *x).shape
   )
   x, more = inputs(name), make(name, num_classes=K + 1)
-  if kind_of(name) == "labelled images":
+  if kind_of(name) == "labeled images":
     with pytest.raises(ValueError, match=str(K + 1)):
       shape(more, x)
   else:

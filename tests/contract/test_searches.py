@@ -1,7 +1,7 @@
 """What every search must satisfy on every perturbation set.
 
 A pair of both is compiled once, into a function of all that the laws vary: the
-objective, the scale of the set, the key, the inputs; what its theta does, once
+objective, the scale of the set, the key, the inputs; what its delta does, once
 for each set. All laws are held against one pair, which is then dropped: a
 hundred compiled pairs take more than a gigabyte.
 """
@@ -74,14 +74,14 @@ def has_moved(x_adv, x):
 
 @functools.lru_cache(maxsize=1)
 def effect_in(pset):
-  """What a theta of the set does, compiled once for all searches."""
+  """What a delta of the set does, compiled once for all searches."""
 
-  def effect(theta, x, w, scale, bumps):
+  def effect(delta, x, w, scale, bumps):
     threat = make_set(pset, scale)
-    x_adv = threat.apply(x, theta)
+    x_adv = threat.apply(x, delta)
     return {
       "x_adv": x_adv,
-      "projected": threat.apply(x, threat.project(x, theta)),
+      "projected": threat.apply(x, threat.project(x, delta)),
       "again": landscape(x_adv, w, bumps),
       "clean": landscape(x, w, bumps),
     }
@@ -133,9 +133,9 @@ class Pair:
       x, w = rows_of((x, random_like(5, x, float(linear))), rows)
       bumps = 1.0 - linear
       key, is_sick = jax.random.key(seed), sick & (rows == SICK)
-      theta, value = self._run(key, x, w, scale, bumps, is_sick)
-      effect = self._effect(theta, x, w, scale, bumps)
-      self._results[given] = {"theta": theta, "value": value, **effect}
+      delta, value = self._run(key, x, w, scale, bumps, is_sick)
+      effect = self._effect(delta, x, w, scale, bumps)
+      self._results[given] = {"delta": delta, "value": value, **effect}
     return self._results[given]
 
 
@@ -161,16 +161,16 @@ def test_signature(search):
   assert all(p.default is not p.empty for p in hyper)
 
 
-def test_value_is_the_objective_at_theta_and_no_less_than_clean(pair):
+def test_value_is_the_objective_at_delta_and_no_less_than_clean(pair):
   result = pair()
   assert result["value"].dtype == jnp.float32
   fails_nowhere(result["value"], result["again"])
   assert jnp.all(result["value"] >= result["clean"] - 1e-5)
 
 
-def test_theta_is_feasible(pair):
+def test_delta_is_feasible(pair):
   result = pair()
-  assert all(t.dtype == jnp.float32 for t in jax.tree.leaves(result["theta"]))
+  assert all(t.dtype == jnp.float32 for t in jax.tree.leaves(result["delta"]))
   fails_nowhere(result["x_adv"], result["projected"], atol=2e-6)
 
 
@@ -208,8 +208,8 @@ def test_default_steps_reach_the_far_side(search, num_steps):
   x = jnp.full((16, 1), 0.5)
   run = functools.partial(find, num_steps=num_steps)
   key, pset = jax.random.key(0), make_set("linf")
-  theta = jax.jit(lambda: run(key, lambda x: x[:, 0], pset, x).theta)()
-  np.testing.assert_allclose(theta, 0.1, atol=1e-6)
+  delta = jax.jit(lambda: run(key, lambda x: x[:, 0], pset, x).delta)()
+  np.testing.assert_allclose(delta, 0.1, atol=1e-6)
 
 
 def test_nan_never_wins_and_stays_with_its_example(pair):
@@ -227,7 +227,7 @@ def assert_mixed_like_straight(pair, rows):
   fails_nowhere(rows_of(mixed, rows), rows_of(straight, MIXED[rows]))
 
 
-def test_neighbours_do_not_matter(pair):
+def test_neighbors_do_not_matter(pair):
   # A key has other draws for another place in the batch.
   stay = np.flatnonzero(MIXED == AS_IT_IS)
   rows = stay if uses_key(pair.search) else AS_IT_IS
@@ -245,6 +245,6 @@ def test_the_place_does_not_matter_from_the_clean_point(search, pset):
 @pytest.mark.parametrize(
   "pset", [name for name in SETS if make_set(name).grid is None]
 )
-def test_a_refusal_says_what_is_wanted(search, pset):
+def test_a_refusal_says_what_is_expected(search, pset):
   with pytest.raises(ValueError, match="want"):
     Pair(search, pset)()

@@ -66,7 +66,7 @@ class TestSequence:
   def test_frames_differ_and_one_of_them_is_the_image(self, name):
     y = frames(name)
     changes = np.abs(np.diff(y, axis=1)).max(axis=(0, 2, 3, 4))
-    # The first zooms and blurs are less than a grey level of smooth images.
+    # The first zooms and blurs are less than a gray level of smooth images.
     assert (changes > 1e-6).mean() > 0.7
     if name in UNCHANGED:
       # Truncated: a level that is missed by rounding is one lower.
@@ -77,7 +77,7 @@ class TestSequence:
     y = frames(name)
     np.testing.assert_array_equal(frames(name, (1, 0)), y[::-1])
 
-  def test_large_grey_images_and_other_dtypes_have_their_own_constants(
+  def test_large_gray_images_and_other_dtypes_have_their_own_constants(
     self, name
   ):
     x = jax.ShapeDtypeStruct((2, 200, 210, 1), jnp.bfloat16)
@@ -89,10 +89,10 @@ class TestSequence:
   def test_bad_input_is_refused(self, name):
     make = lookup.find("corruptions.sequences", name)
     keys = random.image_keys(0, IDS, name, 1)
-    with pytest.raises(ValueError, match=r"wanted \[0, 1\]"):
+    with pytest.raises(ValueError, match=r"expected \[0, 1\]"):
       make(keys, 255 * images())
     with pytest.raises(ValueError, match="one typed key per image"):
       make(keys[:1], images())
     if name in suites.NOISE:
-      with pytest.raises(ValueError, match="level = 4: wanted 1, 2 or 3"):
+      with pytest.raises(ValueError, match="level = 4: expected 1, 2 or 3"):
         make(keys, images(), level=4)

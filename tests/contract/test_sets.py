@@ -23,11 +23,11 @@ from tests.contract.members import (
   scales,
 )
 
-# theta is (x + d) - x, which rounds at the scale of x, not of d.
+# delta is (x + d) - x, which rounds at the scale of x, not of d.
 ROUNDING = 2e-6
 
 each_set = pytest.mark.parametrize("name", SETS)
-each_set_grey_and_in_colour = pytest.mark.parametrize(
+each_set_gray_and_in_color = pytest.mark.parametrize(
   ("name", "channels"), [(n, c) for n in SETS for c in channels_of(n)]
 )
 seeds = st.integers(0, 2**16)
@@ -46,17 +46,17 @@ def function_of(name, member):
 
 @functools.cache
 def pull(name):
-  """(theta, scale, x, w) -> the gradient of <w, apply(x, theta)> to theta."""
+  """(delta, scale, x, w) -> the gradient of <w, apply(x, delta)> to delta."""
 
-  def inner(theta, scale, x, w):
-    return tree.dot(w, make_set(name, scale).apply(x, theta)).sum()
+  def inner(delta, scale, x, w):
+    return tree.dot(w, make_set(name, scale).apply(x, delta)).sum()
 
   return jax.jit(jax.grad(inner))
 
 
 @functools.cache
 def wild(name):
-  """(seed, x) -> some theta far outside, a few times what the set holds."""
+  """(seed, x) -> some delta far outside, a few times what the set holds."""
 
   def draw(seed, x):
     sample = make_set(name).sample(jax.random.key(seed), x)
@@ -68,7 +68,7 @@ def wild(name):
 
 @functools.cache
 def maximizer(name):
-  """(scale, x, grad) -> the theta in set and box of largest <grad, theta>."""
+  """(scale, x, grad) -> the delta in set and box of largest <grad, delta>."""
 
   def run(scale, x, grad):
     return first_order.linear_maximizer(make_set(name, scale), x, grad)
@@ -89,7 +89,7 @@ def is_like(x_adv, x):
 
 
 def slope(name, x):
-  """The gradient to theta of some linear function of x', or any direction.
+  """The gradient to delta of some linear function of x', or any direction.
 
   The latter in a set that has no gradient.
   """
@@ -103,17 +103,17 @@ def close(a, b, atol=ROUNDING):
   jax.tree.map(lambda u, v: np.testing.assert_allclose(u, v, atol=atol), a, b)
 
 
-@each_set_grey_and_in_colour
+@each_set_gray_and_in_color
 def test_zero_changes_nothing_and_is_feasible(name, channels):
   x, apply = inputs(name, channels=channels), function_of(name, "apply")
   zero = function_of(name, "zero")(1.0, x)
   projected = function_of(name, "project")(1.0, x, zero)
-  for theta in (zero, projected):
-    x_adv = apply(1.0, x, theta)
+  for delta in (zero, projected):
+    x_adv = apply(1.0, x, delta)
     jax.tree.map(np.testing.assert_array_equal, x_adv, x)
 
 
-@each_set_grey_and_in_colour
+@each_set_gray_and_in_color
 @few_examples
 @given(data=st.data(), seed=seeds)
 def test_projection_is_idempotent(name, channels, data, seed):
@@ -124,16 +124,16 @@ def test_projection_is_idempotent(name, channels, data, seed):
   close(project(scale, x, once), once)
 
 
-@each_set_grey_and_in_colour
+@each_set_gray_and_in_color
 @few_examples
 @given(data=st.data(), seed=seeds)
 def test_samples_are_feasible(name, channels, data, seed):
   x = inputs(name, channels=channels)
   scale = data.draw(st.sampled_from(scales(name)))
-  theta = function_of(name, "sample")(scale, jax.random.key(seed), x)
-  projected = function_of(name, "project")(scale, x, theta)
+  delta = function_of(name, "sample")(scale, jax.random.key(seed), x)
+  projected = function_of(name, "project")(scale, x, delta)
   apply = function_of(name, "apply")
-  close(apply(scale, x, projected), apply(scale, x, theta))
+  close(apply(scale, x, projected), apply(scale, x, delta))
 
 
 @each_set
@@ -143,61 +143,65 @@ def test_samples_differ(name):
   assert any(jax.tree.leaves(jax.tree.map(lambda u, v: (u != v).any(), a, b)))
 
 
-@each_set_grey_and_in_colour
+@each_set_gray_and_in_color
 @few_examples
 @given(data=st.data(), seed=seeds)
 def test_result_is_a_valid_input(name, channels, data, seed):
   x = inputs(name, channels=channels)
   scale = data.draw(st.sampled_from(scales(name)))
-  theta = function_of(name, "project")(scale, x, wild(name)(seed, x))
-  x_adv = function_of(name, "apply")(scale, x, theta)
+  delta = function_of(name, "project")(scale, x, wild(name)(seed, x))
+  x_adv = function_of(name, "apply")(scale, x, delta)
   assert is_like(x_adv, x)
   make_set(name).check(x_adv)
 
 
 @each_set
-def test_bfloat16_input_keeps_its_dtype_and_theta_is_float32(name):
+def test_bfloat16_input_keeps_its_dtype_and_delta_is_float32(name):
   pset = make_set(name)
 
-  def thetas_and_input(x):
+  def deltas_and_input(x):
     sample = pset.sample(jax.random.key(0), x)
-    thetas = pset.zero(x), sample, pset.project(x, sample)
-    return thetas, pset.apply(x, sample)
+    deltas = pset.zero(x), sample, pset.project(x, sample)
+    return deltas, pset.apply(x, sample)
 
   x = of_floats(lambda t: t.astype(jnp.bfloat16), inputs(name))
-  thetas, x_adv = jax.eval_shape(thetas_and_input, x)
-  for theta in jax.tree.leaves(thetas):
-    assert theta.dtype == jnp.float32
-    assert len(theta) == tree.batch_size(x)
+  deltas, x_adv = jax.eval_shape(deltas_and_input, x)
+  for delta in jax.tree.leaves(deltas):
+    assert delta.dtype == jnp.float32
+    assert len(delta) == tree.batch_size(x)
   assert is_like(x_adv, x)
 
 
 @each_set
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_half_precision_changes_no_coordinate_by_more_than_theta(name, dtype):
+def test_half_precision_changes_no_coordinate_by_more_than_delta(name, dtype):
   x = of_floats(lambda t: t.astype(dtype), inputs(name))
-  theta = function_of(name, "project")(1.0, x, wild(name)(0, inputs(name)))
-  x_adv = function_of(name, "apply")(1.0, x, theta)
+  delta = function_of(name, "project")(1.0, x, wild(name)(0, inputs(name)))
+  x_adv = function_of(name, "apply")(1.0, x, delta)
   assert is_like(x_adv, x)
   make_set(name).check(x_adv)
   if is_additive(name):
     change = np.float64(x_adv) - np.float64(x)
-    assert np.all(np.abs(change) <= np.abs(np.float64(theta)) + 1e-7)
+    assert np.all(np.abs(change) <= np.abs(np.float64(delta)) + 1e-7)
 
 
-@each_set_grey_and_in_colour
-def test_no_feasible_theta_beats_the_steepest_or_the_maximizer(name, channels):
+@each_set_gray_and_in_color
+def test_no_feasible_delta_beats_the_linear_maximizer_or_the_maximizer(
+  name, channels
+):
   x = inputs(name, channels=channels, edges=True)
   project, grad = function_of(name, "project"), slope(name, x)
-  steepest = tree.dot(grad, function_of(name, "steepest")(1.0, x, grad))
-  theta = maximizer(name)(1.0, x, grad)
-  close(project(1.0, x, theta), theta)
-  best = tree.dot(grad, theta)
-  # The box takes from the steepest; nothing takes from the maximizer.
-  assert jnp.all(best <= steepest * (1 + 1e-5) + 1e-6)
+  linear_maximizer = tree.dot(
+    grad, function_of(name, "linear_maximizer")(1.0, x, grad)
+  )
+  delta = maximizer(name)(1.0, x, grad)
+  close(project(1.0, x, delta), delta)
+  best = tree.dot(grad, delta)
+  # The box takes from the linear_maximizer; nothing takes from the maximizer.
+  assert jnp.all(best <= linear_maximizer * (1 + 1e-5) + 1e-6)
   for seed in range(20):
-    theta = project(1.0, x, wild(name)(seed, x))
-    assert jnp.all(tree.dot(grad, theta) <= best * (1 + 1e-5) + 1e-6)
+    delta = project(1.0, x, wild(name)(seed, x))
+    assert jnp.all(tree.dot(grad, delta) <= best * (1 + 1e-5) + 1e-6)
 
 
 @each_set
@@ -216,53 +220,53 @@ def test_projection_of_something_huge_is_the_best_in_its_direction(name):
 @each_set
 def test_projection_has_its_derivatives_in_both_modes(name):
   x, step = inputs(name, edges=True), 3e-4
-  theta = wild(name)(0, x)
-  along, across = (random_like(seed, theta) for seed in (1, 2))
+  delta = wild(name)(0, x)
+  along, across = (random_like(seed, delta) for seed in (1, 2))
 
   @jax.jit
-  def derivatives(theta):
+  def derivatives(delta):
     project = functools.partial(make_set(name).project, x)
-    _, forward = jax.jvp(project, (theta,), (along,))
-    (backward,) = jax.vjp(project, theta)[1](across)
-    ends = [project(tree.add(theta, h, along)) for h in (step, -step)]
+    _, forward = jax.jvp(project, (delta,), (along,))
+    (backward,) = jax.vjp(project, delta)[1](across)
+    ends = [project(tree.add(delta, h, along)) for h in (step, -step)]
     secant = jax.tree.map(lambda a, b: (a - b) / (2 * step), *ends)
     return tree.dot(across, forward), tree.dot(backward, along), forward, secant
 
-  one, other, forward, secant = derivatives(theta)
+  one, other, forward, secant = derivatives(delta)
   np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
   close(forward, secant, atol=5e-3)  # rounding over twice the step
 
 
-@each_set_grey_and_in_colour
-def test_steepest_of_no_gradient_is_finite(name, channels):
+@each_set_gray_and_in_color
+def test_linear_maximizer_of_no_gradient_is_finite(name, channels):
   x = inputs(name, channels=channels)
   still = jax.tree.map(jnp.zeros_like, function_of(name, "zero")(1.0, x))
-  steepest = function_of(name, "steepest")(1.0, x, still)
-  assert all(jnp.isfinite(t).all() for t in jax.tree.leaves(steepest))
+  linear_maximizer = function_of(name, "linear_maximizer")(1.0, x, still)
+  assert all(jnp.isfinite(t).all() for t in jax.tree.leaves(linear_maximizer))
 
 
 @each_set
-def test_steepest_ignores_the_scale_of_the_gradient(name):
+def test_linear_maximizer_ignores_the_scale_of_the_gradient(name):
   # A tiny gradient must not be swallowed by a constant in a denominator.
-  x, steepest = inputs(name), function_of(name, "steepest")
+  x, linear_maximizer = inputs(name), function_of(name, "linear_maximizer")
   grad = random_like(2, function_of(name, "zero")(1.0, x))
   tiny = jax.tree.map(lambda g: 1e-25 * g, grad)
-  close(steepest(1.0, x, tiny), steepest(1.0, x, grad))
+  close(linear_maximizer(1.0, x, tiny), linear_maximizer(1.0, x, grad))
 
 
-@each_set_grey_and_in_colour
+@each_set_gray_and_in_color
 def test_apply_is_differentiable(name, channels):
   # Black and white pixels too, at the very edge of the box.
   x = of_floats(jnp.round, inputs(name, channels=channels))
   zero = function_of(name, "zero")(1.0, x)
   sample = function_of(name, "sample")(1.0, jax.random.key(3), x)
-  for theta in (zero, sample):
-    grad = pull(name)(theta, 1.0, x, random_like(4, x))
+  for delta in (zero, sample):
+    grad = pull(name)(delta, 1.0, x, random_like(4, x))
     assert all(jnp.isfinite(g).all() for g in jax.tree.leaves(grad))
     if is_additive(name):
       assert jnp.all(grad != 0)
     # Elsewhere all may be black and white for good; not at the clean point.
-    elif has_gradient(name) and theta is zero:
+    elif has_gradient(name) and delta is zero:
       assert jnp.all(tree.norm(grad, jnp.inf) > 0)
 
 
@@ -291,9 +295,9 @@ def test_grid_is_feasible(name, channels):
 @each_set
 def test_one_radius_per_example_acts_on_each_alone(name):
   x, project = inputs(name), function_of(name, "project")
-  theta = wild(name)(4, x)
+  delta = wild(name)(4, x)
   of_each = [0.0, 0.5, 1.0, 1.0, 0.5, 0.0]
-  together = project(jnp.array(of_each), x, theta)
+  together = project(jnp.array(of_each), x, delta)
   for i, scale in enumerate(of_each):
-    alone = project(scale, x, theta)
+    alone = project(scale, x, delta)
     close(*(jax.tree.map(lambda t, i=i: t[i], t) for t in (together, alone)))

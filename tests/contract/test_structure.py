@@ -38,7 +38,7 @@ LAYERS = [
   ["comparison"],
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-# Modules under 30 lines, which have no neighbour to be merged with.
+# Modules under 30 lines, which have no neighbor to be merged with.
 SMALL = {
   "adaptation/source_only",
   "augmentation/perturb",
@@ -85,7 +85,7 @@ def _looked_up(kind: ast.expr, path: pathlib.Path) -> set[str]:
     return {f"robust_jax.{value}"}
   # A package is imported as well; `experiments` may look up anything else.
   is_above = path in COMMANDS
-  assert is_above, f"{path}: lookup of {ast.unparse(kind)}, wanted a constant"
+  assert is_above, f"{path}: lookup of {ast.unparse(kind)}, expected a constant"
   return set()
 
 

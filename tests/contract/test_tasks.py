@@ -84,7 +84,7 @@ def test_padding_has_no_influence_on_evaluation(name):
   results = [evaluate(state, (), r, KEY, 0) for r in (rows, other)]
   chex.assert_trees_all_equal(*results)
   assert all(count == 5 for _, count in results[0].values())
-  reported = task.summarise(metrics.result(results[0]))
+  reported = task.summarize(metrics.result(results[0]))
   assert all(np.isfinite(value) for value in reported.values())
 
 

@@ -1,4 +1,4 @@
-"""Pairs of domains over many devices: each has its share of both."""
+"""Pairs of domains over many devices: each has its fraction of both."""
 
 import jax
 import jax.numpy as jnp
@@ -30,7 +30,7 @@ def report(state, batch, key):
   return state._replace(step=state.step + 1), parallel.total(of_device)
 
 
-def test_eight_devices_share_both_domains_as_imagined_ones_do():
+def test_eight_devices_fraction_both_domains_as_imagined_ones_do():
   loader = paired_loader([toy(40), toy(30)], toy(50), 32, seed=0)
   indices = next(loader.indices(3))
   key = jax.random.key(0)

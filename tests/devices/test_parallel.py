@@ -25,12 +25,12 @@ NUM_STEPS = 2
 class Net(nn.Module):
   """Small, with every kind of layer that devices could disagree about."""
 
-  synchronise: str = "per_device"
+  synchronize: str = "per_device"
 
   @nn.compact
   def __call__(self, x, *, train=False):
     x = nn.Conv(4, (3, 3))(x)
-    x = nn.relu(batch_norm(self.synchronise, train=train, name="bn")(x))
+    x = nn.relu(batch_norm(self.synchronize, train=train, name="bn")(x))
     x = nn.max_pool(x, (2, 2), strides=(2, 2))
     return nn.Dense(3)(x.reshape(len(x), -1))
 
@@ -52,8 +52,8 @@ ATTACK = attacks.compose(
 PGD_AT = pgd_at(ATTACK)
 
 
-def task(synchronise="per_device", loss=PGD_AT):
-  net, optimizer = Net(synchronise), optax.sgd(0.1, momentum=0.9)
+def task(synchronize="per_device", loss=PGD_AT):
+  net, optimizer = Net(synchronize), optax.sgd(0.1, momentum=0.9)
   return ema(supervised(net, optimizer, loss=loss, evaluator=robustness()), 0.5)
 
 
@@ -65,10 +65,10 @@ def run(step, task):
   return jax.device_get((state, report))
 
 
-@pytest.mark.parametrize("synchronise", ["per_device", "synchronised"])
+@pytest.mark.parametrize("synchronize", ["per_device", "synchronized"])
 @pytest.mark.parametrize("num_devices", [1, 8])
-def test_pmap_is_the_simulated_step(num_devices, synchronise):
-  one = task(synchronise)
+def test_pmap_is_the_simulated_step(num_devices, synchronize):
+  one = task(synchronize)
   real = parallel.pmap_step(one.step, devices=jax.local_devices()[:num_devices])
   simulated = parallel.simulate_step(one.step, num_devices)
   # Sums in another order; sign(gradient) may flip where it is next to 0, which
@@ -78,10 +78,10 @@ def test_pmap_is_the_simulated_step(num_devices, synchronise):
   )
 
 
-def test_synchronised_statistics_do_not_depend_on_the_number_of_devices():
-  one = task("synchronised")
+def test_synchronized_statistics_do_not_depend_on_the_number_of_devices():
+  one = task("synchronized")
   # Without the attack, whose random start differs with the shard.
-  step = task("synchronised", erm()).step
+  step = task("synchronized", erm()).step
   results = [run(parallel.simulate_step(step, n), one) for n in (1, 8)]
   for result in results[1:]:
     chex.assert_trees_all_close(result, results[0], rtol=1e-4, atol=1e-5)
@@ -166,5 +166,5 @@ def test_a_suite_of_attacks_is_spread_over_devices_and_finds_the_same():
     for size in (16, 12)
   )
   np.testing.assert_allclose(spread.x_adv, alone.x_adv, atol=1e-6)
-  np.testing.assert_array_equal(spread.fooled_by, alone.fooled_by)
-  assert (spread.fooled_by == 1).any()
+  np.testing.assert_array_equal(spread.misclassified_by, alone.misclassified_by)
+  assert (spread.misclassified_by == 1).any()

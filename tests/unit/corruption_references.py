@@ -154,10 +154,10 @@ def speckle_noise(x, sigma, noise):
   return x * (1 + sigma * noise)
 
 
-def impulse_noise(x, share, u):
+def impulse_noise(x, fraction, u):
   y = x.copy()
-  y[u < share / 2] = 0
-  y[u >= 1 - share / 2] = 1
+  y[u < fraction / 2] = 0
+  y[u >= 1 - fraction / 2] = 1
   return y
 
 
@@ -236,14 +236,14 @@ def zoom_blur(x, bounds):
 
 
 def snow(x, row, noise, angle):
-  mean, deviation, factor, threshold, radius, sigma, colours = row
+  mean, deviation, factor, threshold, radius, sigma, colors = row
   layer = zoom((mean + deviation * noise)[..., None], factor)
   layer = truncated(np.where(layer < threshold, 0, layer))
   layer = motion_blur(layer, (radius, sigma), angle)
   layer = np.round(layer * 255) / 255
-  grey = luma(x)
-  pale = np.maximum(x, 1.5 * grey + 0.5)
-  return colours * x + (1 - colours) * pale + layer + np.rot90(layer, 2)
+  gray = luma(x)
+  pale = np.maximum(x, 1.5 * gray + 0.5)
+  return colors * x + (1 - colors) * pale + layer + np.rot90(layer, 2)
 
 
 def frost(x, row, picture):
@@ -312,8 +312,8 @@ def elastic_transform(x, row, points, noise):
   strength, sigma, jitter = np.asarray(row) * min(x.shape[:2])
   height, width = x.shape[:2]
   side = min(height, width) // 3
-  centre = np.array([width // 2, height // 2])
-  before = centre + side * np.array([[1, 1], [1, -1], [-1, -1]])
+  center = np.array([width // 2, height // 2])
+  before = center + side * np.array([[1, 1], [1, -1], [-1, -1]])
   after = before + jitter * points
   # [columns, rows, 1] of the result times this: columns and rows of x.
   back = np.linalg.solve(np.column_stack([after, np.ones(3)]), before)
@@ -333,10 +333,10 @@ def _read(x, rows, columns, mode):
   return np.stack(planes, axis=-1)
 
 
-def pixelate(x, share):
+def pixelate(x, fraction):
   height, width = x.shape[:2]
   small = _pillow(x).resize(
-    (int(width * share), int(height * share)), Image.BOX
+    (int(width * fraction), int(height * fraction)), Image.BOX
   )
   return _from_pillow(small.resize((width, height), Image.BOX))
 
@@ -364,7 +364,7 @@ def glitter(layer):
   down, right = (ndimage.sobel(levels, axis, mode="nearest") for axis in (0, 1))
   rims = opencv_edges(down, right)
   blurred = ndimage.uniform_filter(knights(rims), 3, mode="mirror")
-  relief = equalised(np.floor(blurred + 1e-6).astype(int))
+  relief = equalized(np.floor(blurred + 1e-6).astype(int))
   emboss = [[-2, -1, 0], [-1, 1, 1], [0, 1, 2]]
   relief = np.clip(ndimage.correlate(relief, emboss, mode="mirror"), 0, 255)
   relief = np.round(ndimage.uniform_filter(relief, 3, mode="mirror"))
@@ -408,7 +408,7 @@ def knights(rims):
   return apart[20:-20, 20:-20]
 
 
-def equalised(levels):
+def equalized(levels):
   up_to = np.cumsum(np.bincount(levels.ravel(), minlength=256))
   darkest = up_to[levels.min()]
   if darkest == levels.size:
@@ -438,8 +438,8 @@ def connected(thin, strong):
 def canny_edges(x):
   ones = np.ones(x.shape[:2])
   inside = lambda y: ndimage.gaussian_filter(y, 1.0, mode="constant")
-  grey = inside(x[..., 0]) / inside(ones)
-  down, right = (ndimage.sobel(grey, axis) for axis in (0, 1))
+  gray = inside(x[..., 0]) / inside(ones)
+  down, right = (ndimage.sobel(gray, axis) for axis in (0, 1))
   steepness = np.hypot(down, right)
   border = np.pad(np.zeros(np.subtract(ones.shape, 2)), 1, constant_values=1)
   low = np.where(border, np.inf, 0.1)
@@ -473,11 +473,11 @@ def dotted_line(x, left, right):
 
 
 def zigzag(x, row, rise):
-  theta = math.atan(rise / 23)
-  length = 23 / math.cos(theta)
+  delta = math.atan(rise / 23)
+  length = 23 / math.cos(delta)
   points = [(0, 0), *((4 * i + 2, 2 * (-1) ** i) for i in range(6))]
   points.append((length, points[-1][1] / (2 * (length - 20))))
-  cos, sin = math.cos(theta), math.sin(theta)
+  cos, sin = math.cos(delta), math.sin(delta)
   turned = [(row + sin * a + cos * b, 2 + cos * a - sin * b) for a, b in points]
   for start, end in itertools.pairwise(turned):
     x = np.clip(x + line(start, end), 0, 1)
@@ -486,24 +486,24 @@ def zigzag(x, row, rise):
 
 def rotate(x, angle, side):
   cos, sin = math.cos(side * angle), math.sin(side * angle)
-  return _about_centre(x, [[cos, -sin], [sin, cos]])
+  return _about_center(x, [[cos, -sin], [sin, cos]])
 
 
 def shear(x, angle, side):
-  return _about_centre(x, [[1, -math.sin(side * angle)], [0, math.cos(angle)]])
+  return _about_center(x, [[1, -math.sin(side * angle)], [0, math.cos(angle)]])
 
 
-def scale(x, share):
-  return _about_centre(x, np.eye(2) / share)
+def scale(x, fraction):
+  return _about_center(x, np.eye(2) / fraction)
 
 
 def translate(x, pixels, sides):
   height, width = x.shape[:2]
-  return _about_centre(x, np.eye(2), pixels * sides * [width / 28, height / 28])
+  return _about_center(x, np.eye(2), pixels * sides * [width / 28, height / 28])
 
 
-def _about_centre(x, matrix, shift=(0, 0)):
-  """Reads x at matrix (column, row) from the centre; black outside."""
+def _about_center(x, matrix, shift=(0, 0)):
+  """Reads x at matrix (column, row) from the center; black outside."""
   rows, columns = np.indices(x.shape[:2])
   middle = (np.array([x.shape[1], x.shape[0]]) - 1) / 2
   places = (np.stack([columns, rows], -1) - middle) @ np.transpose(matrix)

@@ -94,7 +94,7 @@ def victim(weights, poison=0.0, size=6):
 
 
 def problem(shape=(5, 7, 7), size=6):
-  """Weights, grey images, labels; of several images the last is wrong."""
+  """Weights, gray images, labels; of several images the last is wrong."""
   weights = jax.random.normal(
     jax.random.key(1), (int(np.prod(shape)), NUM_CLASSES)
   )
@@ -131,7 +131,8 @@ def nearest_change(x, direction, gap, norm):
     worth = size * room if norm == 0 else size
     if norm == 0 and x.ndim == 3:
       worth = np.broadcast_to(worth.sum(axis=-1, keepdims=True), x.shape)
-    # The steepest first, each to the edge, the last as far as is needed.
+    # The linear_maximizer first, each to the edge, the last as far as is
+    # needed.
     order = np.argsort(-worth, axis=None, kind="stable")
     gained = np.cumsum((size * room).ravel()[order])
     before = np.concatenate([[0], gained[:-1]])

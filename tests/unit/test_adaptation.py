@@ -40,14 +40,14 @@ def loss(method, source, target, params=None, num_devices=1):
 
 @functools.partial(jax.jit, static_argnames=("method", "num_devices"))
 def _loss(method, source, target, params, num_devices):
-  """The loss of a whole batch that devices share, and what it reports."""
+  """The loss of a whole batch that devices fraction, and what it reports."""
 
-  def share(source, target):
+  def fraction(source, target):
     value, report = method.loss(params, source, target, KEY, parallel.gather)
     return parallel.mean(value), parallel.total(report)
 
   split = lambda leaf: leaf.reshape(num_devices, -1, *leaf.shape[1:])
-  return jax.vmap(share, axis_name=parallel.AXIS, out_axes=None)(
+  return jax.vmap(fraction, axis_name=parallel.AXIS, out_axes=None)(
     *jax.tree.map(split, (source, target))
   )
 
@@ -125,7 +125,7 @@ ADVERSARIES = {
 
 
 @pytest.mark.parametrize("name", [*ADVERSARIES, "mmd", "coral"])
-def test_devices_share_the_whole_batch(name):
+def test_devices_fraction_the_whole_batch(name):
   method = ADVERSARIES.get(name) or getattr(adaptation, name)()
   one, three = (loss(method, SOURCE, TARGET, num_devices=n) for n in (1, 3))
   np.testing.assert_allclose(one[0], three[0], rtol=1e-5)
@@ -190,10 +190,10 @@ def test_entropy_gives_sure_examples_more_weight():
 
 @pytest.mark.parametrize("factory", [adaptation.mmd, adaptation.coral])
 def test_an_unknown_layer_is_refused(factory):
-  with pytest.raises(ValueError, match="'hidden': wanted 'features' or"):
+  with pytest.raises(ValueError, match="'hidden': expected 'features' or"):
     factory(layer="hidden")
 
 
 def test_no_kernel_is_refused():
-  with pytest.raises(ValueError, match="num_kernels = 0: wanted"):
+  with pytest.raises(ValueError, match="num_kernels = 0: expected"):
     adaptation.mmd(num_kernels=0)

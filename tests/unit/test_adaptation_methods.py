@@ -85,8 +85,8 @@ def test_a_report_that_is_damaged_is_named(tmp_path, text):
 
 @functools.cache
 def _rehearsed(config):
-  """Methods share their controls, which are rehearsed once."""
-  loop.rehearse(*build.experiment(ConfigDict(json.loads(config))))
+  """Methods fraction their controls, which are rehearsed once."""
+  loop.dry_run(*build.experiment(ConfigDict(json.loads(config))))
 
 
 @pytest.mark.parametrize("method", adaptation.METHODS)
@@ -95,7 +95,7 @@ def test_every_method_can_be_trained_and_has_a_fair_control(method):
   config = digits_dann.get_config(method)
   aligns_nothing = ("source_only", "source_only_bn", "on_target", "fine_tuned")
   assert ("control" in config) == (method not in aligns_nothing)
-  loop.rehearse(*build.experiment(config))
+  loop.dry_run(*build.experiment(config))
   if "control" in config:
     control = runs.control(config)
     assert control.alignment.name == "source_only"

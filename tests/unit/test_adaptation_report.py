@@ -75,8 +75,8 @@ def test_accuracies_are_of_the_test_parts(run, report):
   network = load_run(path, "last").deployed
   answers = network(test["x"] / np.float32(255)).argmax(-1)
   (model,) = report["models"].values()
-  wanted = np.mean(answers == test["y"])
-  assert model["target_accuracy"]["last step"] == pytest.approx(wanted)
+  expected = np.mean(answers == test["y"])
+  assert model["target_accuracy"]["last step"] == pytest.approx(expected)
   assert report["num_tested"] == {"source": 80, "target": 80}
   assert report["num_probed"] == {"source": 80, "target": 80}
 
@@ -120,8 +120,8 @@ def test_each_domain_is_answered_by_its_own_statistics():
     model, "separate", params, {"source": ours, "target": theirs}
   )
   for part, state in ((network.source, ours), (network.target, theirs)):
-    wanted = model.apply({"params": params, **state}, x)
-    np.testing.assert_allclose(part(x), wanted, rtol=1e-6)
+    expected = model.apply({"params": params, **state}, x)
+    np.testing.assert_allclose(part(x), expected, rtol=1e-6)
   np.testing.assert_array_equal(network(x), network.target(x))
   assert not np.allclose(network.source(x), network(x), atol=1e-3)
 

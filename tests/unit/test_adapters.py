@@ -1,4 +1,4 @@
-"""Data sets and models of others: read as they are, refused by name."""
+"""Datasets and models of others: read as they are, refused by name."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -7,20 +7,20 @@ import pytest
 import scipy.special
 
 from robust_jax.comparison.predictors.jax_predictor import jax_predictor
-from robust_jax.comparison.predictors.predict import ask
-from robust_jax.comparison.predictors.read_outputs import read_answers
+from robust_jax.comparison.predictors.predict import predict_batches
+from robust_jax.comparison.predictors.read_outputs import read_outputs
 from robust_jax.comparison.predictors.stored_outputs import (
-  StoredAnswers,
-  write_answers,
+  StoredOutputs,
+  write_outputs,
 )
 from robust_jax.data.images import image_dataset
 from robust_jax.data.readers.dataset_images import DatasetImages
 from robust_jax.data.readers.image_folder import ImageFolder
 from robust_jax.data.readers.image_reader import Sample
 from robust_jax.data.readers.npz_images import NpzImages
-from robust_jax.data.readers.validate_dataset import survey
+from robust_jax.data.readers.validate_dataset import validate_dataset
 from robust_jax.statistics.outcomes import (
-  MINIMUM_FUNCTIONALITY,
+  INVARIANCE_TESTS,
   Condition,
   from_predictions,
 )
@@ -49,8 +49,8 @@ def test_pictures_of_a_folder(tmp_path):
   assert (one.id, one.label) == ("cat/one.png", 1)
   np.testing.assert_array_equal(one.image, COLOUR)
   np.testing.assert_array_equal(two.image, np.repeat(GREY, 3, axis=2))
-  grey = ImageFolder(tmp_path, mode="L")
-  np.testing.assert_array_equal(grey.get(0).image, GREY)
+  gray = ImageFolder(tmp_path, mode="L")
+  np.testing.assert_array_equal(gray.get(0).image, GREY)
 
 
 def test_folders_of_numbers_are_in_the_order_of_numbers(tmp_path):
@@ -76,7 +76,7 @@ def test_what_cannot_be_used_is_named_and_counted(tmp_path):
   (tmp_path / "cat" / "half.png").write_bytes(whole[: len(whole) // 2])
   (tmp_path / "cat" / "text.jpg").write_text("no picture")
   _save(tmp_path / "dog" / "dog.png", COLOUR)
-  found = survey(ImageFolder(tmp_path, class_names=["ant", "cat"]))
+  found = validate_dataset(ImageFolder(tmp_path, class_names=["ant", "cat"]))
   assert found.ids == ("cat/good.png",)
   assert found.indices.tolist() == [0]
   assert found.labels.tolist() == [1]
@@ -84,7 +84,7 @@ def test_what_cannot_be_used_is_named_and_counted(tmp_path):
   assert found.counts == {"unreadable image": 2, "unknown label": 1}
   assert [p.index for p in found.problems] == [1, 2, 3]
   assert found.problems[2].id == "dog/dog.png"
-  assert "wanted 0..1" in found.problems[2].message
+  assert "expected 0..1" in found.problems[2].message
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_what_cannot_be_used_is_named_and_counted(tmp_path):
   [
     ([], {}, "no folders in it"),
     (["a/notes.txt"], {}, "no pictures in them"),
-    (["a/a.png"], {"mode": "RGBA"}, "wanted 'RGB' or 'L'"),
+    (["a/a.png"], {"mode": "RGBA"}, "expected 'RGB' or 'L'"),
     (["a/a.png"], {"class_names": ["a", "a"]}, "each name once"),
   ],
 )
@@ -108,7 +108,7 @@ def test_folders_that_cannot_be_meant(tmp_path, files, options, message):
 
 
 class _Listed:
-  """A data set of a user's own."""
+  """A dataset of a user's own."""
 
   def __init__(self, samples, class_names=("ant", "cat")):
     self._samples = samples
@@ -125,7 +125,7 @@ class _Listed:
   ("sample", "kind", "message"),
   [
     (Sample("a", COLOUR, 0), "duplicate id", "example 0 has this id"),
-    (Sample("b", COLOUR, 2), "unknown label", "label 2: wanted 0..1"),
+    (Sample("b", COLOUR, 2), "unknown label", "label 2: expected 0..1"),
     (Sample("b", COLOUR, -1), "unknown label", "label -1"),
     (Sample("b", COLOUR, None), "unknown label", "no label"),
     (Sample("b", COLOUR, "cat"), "unknown label", "label 'cat'"),
@@ -139,7 +139,7 @@ class _Listed:
 )
 def test_one_bad_example_of_many(sample, kind, message):
   good = [Sample("a", COLOUR, 0), Sample("z", GREY, np.int64(1))]
-  found = survey(_Listed([good[0], sample, good[1]]))
+  found = validate_dataset(_Listed([good[0], sample, good[1]]))
   assert found.ids == ("a", "z")
   assert found.shapes == ((2, 2, 3), (2, 3, 1))
   (problem,) = found.problems
@@ -148,29 +148,31 @@ def test_one_bad_example_of_many(sample, kind, message):
 
 
 def test_a_data_set_may_have_no_labels():
-  found = survey(_Listed([Sample("a", GREY, None), Sample("b", GREY, None)]))
+  found = validate_dataset(
+    _Listed([Sample("a", GREY, None), Sample("b", GREY, None)])
+  )
   assert found.labels is None
   assert found.problems == ()
 
 
 def test_a_data_set_of_nothing_is_refused():
   with pytest.raises(ValueError, match=r"none of the 1 .*: unknown label, la"):
-    survey(_Listed([Sample("a", GREY, 7)]))
+    validate_dataset(_Listed([Sample("a", GREY, 7)]))
   with pytest.raises(ValueError, match="none of the 0 examples"):
-    survey(_Listed([]))
+    validate_dataset(_Listed([]))
 
 
 def test_arrays_of_a_file(tmp_path):
   path = tmp_path / "set.npz"
   images = np.stack([GREY[..., 0]] * 3)
   np.savez(path, images=images, labels=[2, 0, 1])
-  found = survey(NpzImages(path))
+  found = validate_dataset(NpzImages(path))
   assert found.ids == ("0", "1", "2")
   assert found.labels.tolist() == [2, 0, 1]
   np.testing.assert_array_equal(NpzImages(path).get(1).image, GREY)
   assert NpzImages(path).class_names == ("0", "1", "2")
   np.savez(path, images=images, ids=["x", "y", "x"])
-  found = survey(NpzImages(path, class_names=["ant"]))
+  found = validate_dataset(NpzImages(path, class_names=["ant"]))
   assert found.labels is None
   assert found.counts == {"duplicate id": 1}
 
@@ -178,11 +180,11 @@ def test_arrays_of_a_file(tmp_path):
 @pytest.mark.parametrize(
   ("arrays", "message"),
   [
-    ({"x": GREY}, "wanted 'images'"),
+    ({"x": GREY}, "expected 'images'"),
     ({"images": GREY[None] / 255}, "float64 of shape"),
-    ({"images": GREY[None], "labels": [0, 1]}, r"wanted \[1\]"),
-    ({"images": GREY[None], "labels": [0.5]}, "wanted integers"),
-    ({"images": GREY[None]}, "wanted class_names"),
+    ({"images": GREY[None], "labels": [0, 1]}, r"expected \[1\]"),
+    ({"images": GREY[None], "labels": [0.5]}, "expected integers"),
+    ({"images": GREY[None]}, "expected class_names"),
     ({"images": np.array([None])}, "cannot be read"),
   ],
 )
@@ -209,7 +211,7 @@ def test_a_file_that_is_none_of_arrays(tmp_path):
 def test_a_data_set_by_name():
   read_pairs = lambda rows: [(GREY, 2)] * len(rows)
   dataset = image_dataset("twos", (2, 3, 1), 3, 2, read_pairs)
-  found = survey(DatasetImages(dataset))
+  found = validate_dataset(DatasetImages(dataset))
   assert found.ids == ("twos/0", "twos/1")
   assert found.labels.tolist() == [2, 2]
   with pytest.raises(ValueError, match="2 class names for 3 classes"):
@@ -228,7 +230,7 @@ def test_a_function_of_images_is_asked_in_batches():
     sizes.append(len(batch))
     return _brightness(batch)
 
-  answers = ask(predict, images, 2, batch_size=3)
+  answers = predict_batches(predict, images, 2, batch_size=3)
   np.testing.assert_array_equal(answers, _brightness(images))
   assert sizes == [3, 3, 2]
 
@@ -239,7 +241,7 @@ def test_a_jax_model_answers_images_of_several_sizes_in_their_order():
     return jnp.stack([255 * mean, jnp.full_like(mean, 5)], axis=1)
 
   images = [GREY, COLOUR, GREY + 1, COLOUR + 7, GREY + 5]
-  answers = ask(jax_predictor(logits_fn), images, 2)
+  answers = predict_batches(jax_predictor(logits_fn), images, 2)
   # Means of up to 255 in float32.
   np.testing.assert_allclose(answers, _brightness(images), rtol=1e-5)
 
@@ -248,7 +250,7 @@ def test_a_jax_model_answers_images_of_several_sizes_in_their_order():
   ("answer", "message"),
   [
     (np.zeros((2, 3)), r"float64 of shape \(2, 3\) to 1 images"),
-    (np.zeros((1, 2)), r"wanted floats \[1, 3\]"),
+    (np.zeros((1, 2)), r"expected floats \[1, 3\]"),
     (np.zeros((1, 3), int), "int64"),
     (np.zeros(1), "float64"),
     (np.array([["cat"]]), "<U3"),
@@ -256,15 +258,15 @@ def test_a_jax_model_answers_images_of_several_sizes_in_their_order():
 )
 def test_answers_of_another_shape_are_refused(answer, message):
   with pytest.raises(ValueError, match=message):
-    ask(lambda images: answer, [GREY], 3)
+    predict_batches(lambda images: answer, [GREY], 3)
 
 
 def test_a_model_answers_in_one_way():
   answers = iter([np.zeros((1, 3)), np.zeros(1, int)])
   with pytest.raises(ValueError, match="classes to some"):
-    ask(lambda images: next(answers), [GREY, GREY], 3, batch_size=1)
+    predict_batches(lambda images: next(answers), [GREY, GREY], 3, batch_size=1)
   with pytest.raises(ValueError, match="no images"):
-    ask(lambda images: None, [], 3)
+    predict_batches(lambda images: None, [], 3)
 
 
 LOGITS = np.array([[0.0, 3.0, 1.0], [2.0, -1.0, 0.5], [0.2, 0.3, 0.5]])
@@ -272,8 +274,8 @@ LOGITS = np.array([[0.0, 3.0, 1.0], [2.0, -1.0, 0.5], [0.2, 0.3, 0.5]])
 
 def test_logits_and_their_probabilities_are_the_same_answers():
   probabilities = scipy.special.softmax(LOGITS, axis=1)
-  of_logits = read_answers(LOGITS, 3)
-  of_probabilities = read_answers(probabilities, 3)
+  of_logits = read_outputs(LOGITS, 3)
+  of_probabilities = read_outputs(probabilities, 3)
   assert (of_logits.kind, of_probabilities.kind) == ("logits", "probabilities")
   for found in (of_logits, of_probabilities):
     assert found.classes.tolist() == [1, 0, 2]
@@ -285,20 +287,20 @@ def test_logits_and_their_probabilities_are_the_same_answers():
 def test_answers_that_are_no_numbers_are_counted(broken):
   scores = LOGITS.copy()
   scores[1, 1] = broken
-  found = read_answers(scores, 3)
+  found = read_outputs(scores, 3)
   assert found.classes.tolist() == [1, -1, 2]
   assert (found.missing, found.kind) == (1, "logits")
   assert found.probabilities[1].tolist() == [0, 0, 0]
 
 
 def test_a_class_may_be_ruled_out():
-  found = read_answers(np.array([[-np.inf, 0.0], [-np.inf, -np.inf]]), 2)
+  found = read_outputs(np.array([[-np.inf, 0.0], [-np.inf, -np.inf]]), 2)
   assert found.classes.tolist() == [1, -1]
   assert found.probabilities[0].tolist() == [0, 1]
 
 
 def test_classes_alone():
-  found = read_answers(np.array([2, 3, 0, -1]), 3)
+  found = read_outputs(np.array([2, 3, 0, -1]), 3)
   assert found.classes.tolist() == [2, -1, 0, -1]
   assert (found.missing, found.kind) == (2, "classes")
   assert found.probabilities is None
@@ -315,19 +317,19 @@ def test_classes_alone():
 )
 def test_answers_that_say_nothing_are_refused(answers, message):
   with pytest.raises(ValueError, match=message):
-    read_answers(answers, 3)
+    read_outputs(answers, 3)
 
 
 def test_stored_answers_are_found_by_id(tmp_path):
   path = tmp_path / "answers.npz"
   classes = np.array([0, 1, 2])
-  write_answers(path, ["a", "b", "c"], {"clean": LOGITS, "fog@3": classes})
-  stored = StoredAnswers(path)
+  write_outputs(path, ["a", "b", "c"], {"clean": LOGITS, "fog@3": classes})
+  stored = StoredOutputs(path)
   assert stored.conditions == ("clean", "fog@3")
   found = stored.get("clean", ["c", "a"])
   np.testing.assert_array_equal(found, LOGITS[[2, 0]])
   assert stored.get("fog@3", ["b", "nobody"]).tolist() == [1, -1]
-  found = read_answers(stored.get("clean", ["nobody", "b"]), 3)
+  found = read_outputs(stored.get("clean", ["nobody", "b"]), 3)
   assert (found.classes.tolist(), found.missing) == ([-1, 0], 1)
   with pytest.raises(ValueError, match="no answers under 'fog@4'"):
     stored.get("fog@4", ["a"])
@@ -336,15 +338,15 @@ def test_stored_answers_are_found_by_id(tmp_path):
 @pytest.mark.parametrize(
   ("arrays", "message"),
   [
-    ({"clean": LOGITS}, "wanted 'ids' too"),
+    ({"clean": LOGITS}, "expected 'ids' too"),
     ({"ids": ["a", "b", "a"], "clean": LOGITS}, "1 ids of .* twice"),
-    ({"ids": ["a", "b"], "clean": LOGITS}, r"wanted \[2, K\]"),
+    ({"ids": ["a", "b"], "clean": LOGITS}, r"expected \[2, K\]"),
   ],
 )
 def test_stored_answers_that_cannot_be_meant(tmp_path, arrays, message):
   np.savez(tmp_path / "answers.npz", **arrays)
   with pytest.raises(ValueError, match=message):
-    StoredAnswers(tmp_path / "answers.npz")
+    StoredOutputs(tmp_path / "answers.npz")
 
 
 def test_from_images_to_a_verdict():
@@ -355,11 +357,11 @@ def test_from_images_to_a_verdict():
   samples = [
     Sample(f"{i}", x, int(x[0, 0, 0] > 127)) for i, x in enumerate(images)
   ]
-  found = survey(_Listed([*samples, samples[0]]))
+  found = validate_dataset(_Listed([*samples, samples[0]]))
   conditions = (
     Condition("light", "brightness", 1),
     Condition("noise", "uniform", 40),
-    Condition(MINIMUM_FUNCTIONALITY, "identity", 0),
+    Condition(INVARIANCE_TESTS, "identity", 0),
   )
   views = [images + 1, images + rng.integers(-40, 41, images.shape), images]
 
@@ -369,7 +371,7 @@ def test_from_images_to_a_verdict():
 
   predict = jax_predictor(logits_fn)
   answers = [
-    read_answers(ask(predict, view.astype(np.uint8), 2), 2)
+    read_outputs(predict_batches(predict, view.astype(np.uint8), 2), 2)
     for view in (images, *views)
   ]
   clean, *transformed = (a.classes for a in answers)
@@ -382,7 +384,7 @@ def test_from_images_to_a_verdict():
   assert found.counts == {"duplicate id": 1}
   assert report.clean_accuracy == 100
   assert report.families["light"].risk.value == pytest.approx(100 / 3)
-  assert report.minimum_functionality["identity"].risk.value == 0
+  assert report.invariance_tests["identity"].risk.value == 0
   # The mean of four pixels moves by 11.5 as a rule: about half of the near
   # third changes sides, and hardly any of those 27.5 away.
   assert 0 < report.families["noise"].risk.value < 100 / 3

@@ -23,16 +23,16 @@ def transform(batch_size, rotation=0.0, translation=(0, 0), scale=0.0, shear=0):
   return Transform(every(rotation), shift, every(scale), every(shear))
 
 
-def forward_matrix(theta, b):
-  """Of (row, column) offsets from the centre."""
-  a, lean = jnp.deg2rad(theta.rotation[b]), jnp.deg2rad(theta.shear[b])
+def forward_matrix(delta, b):
+  """Of (row, column) offsets from the center."""
+  a, lean = jnp.deg2rad(delta.rotation[b]), jnp.deg2rad(delta.shear[b])
   rotate = jnp.array([[jnp.cos(a), -jnp.sin(a)], [jnp.sin(a), jnp.cos(a)]])
   sheared = jnp.array([[1, 0], [jnp.tan(lean), 1]])
-  return (1 + theta.scale[b]) * rotate @ sheared
+  return (1 + delta.scale[b]) * rotate @ sheared
 
 
-def moved(pset, x, theta):
-  return jax.jit(pset.apply)(x, theta)
+def moved(pset, x, delta):
+  return jax.jit(pset.apply)(x, delta)
 
 
 @pytest.mark.parametrize("shape", [(9, 12, 2), (8, 8, 1), (1, 5, 1), (5, 1, 3)])
@@ -42,15 +42,15 @@ def moved(pset, x, theta):
 def test_equals_scipy(shape, padding, mode):
   x = images(3, *shape)
   pset = affine(170, 4, scale=0.5, shear=40, padding=padding)
-  theta = pset.sample(KEY, x)
-  ours = moved(pset, x, theta)
-  centre = (np.array(shape[:2]) - 1) / 2
+  delta = pset.sample(KEY, x)
+  ours = moved(pset, x, delta)
+  center = (np.array(shape[:2]) - 1) / 2
   for b, c in np.ndindex(3, shape[2]):
-    matrix = np.linalg.inv(np.float64(forward_matrix(theta, b)))
+    matrix = np.linalg.inv(np.float64(forward_matrix(delta, b)))
     theirs = scipy.ndimage.affine_transform(
       np.float64(x[b, ..., c]),
       matrix,
-      centre - matrix @ (centre + np.float64(theta.translation[b])),
+      center - matrix @ (center + np.float64(delta.translation[b])),
       order=1,
       mode=mode,
     )
@@ -97,27 +97,27 @@ def test_the_lower_end_leans_to_the_right():
 def test_every_example_has_its_own():
   x = images(4, 6, 6, 1)
   pset = affine(90, 2, scale=0.2, shear=10)
-  theta = pset.sample(KEY, x)
-  together = moved(pset, x, theta)
+  delta = pset.sample(KEY, x)
+  together = moved(pset, x, delta)
   for b in range(4):
-    one = jax.tree.map(lambda t, b=b: t[b : b + 1], (x, theta))
+    one = jax.tree.map(lambda t, b=b: t[b : b + 1], (x, delta))
     np.testing.assert_allclose(together[b], moved(pset, *one)[0], atol=1e-6)
 
 
 def test_nan_stays_with_its_example():
   x, pset = images(3, 6, 6, 1), affine()
-  theta = pset.sample(KEY, x)
-  ill = theta._replace(rotation=theta.rotation.at[1].set(jnp.nan))
-  healthy, spoiled = moved(pset, x, theta), moved(pset, x, ill)
+  delta = pset.sample(KEY, x)
+  ill = delta._replace(rotation=delta.rotation.at[1].set(jnp.nan))
+  healthy, spoiled = moved(pset, x, delta), moved(pset, x, ill)
   np.testing.assert_array_equal(spoiled[::2], healthy[::2])
 
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, jnp.float16])
 def test_keeps_the_dtype(dtype):
   x, pset = images(2, 6, 6, 1).astype(dtype), affine()
-  theta = pset.sample(KEY, x)
-  assert moved(pset, x, theta).dtype == dtype
-  assert all(t.dtype == jnp.float32 for t in theta)
+  delta = pset.sample(KEY, x)
+  assert moved(pset, x, delta).dtype == dtype
+  assert all(t.dtype == jnp.float32 for t in delta)
 
 
 @pytest.mark.parametrize("padding", ["zero", "edge"])
@@ -139,27 +139,27 @@ def test_gradient_on_a_slope_is_that_of_the_places():
     jnp.zeros((16, 16)).at[5:11, 5:11].set(jax.random.normal(KEY, (6, 6)))
   )
 
-  def closed_form(theta):
-    offset = jnp.stack([row, column], axis=-1) - 7.5 - theta.translation[0]
-    place = 7.5 + offset @ jnp.linalg.inv(forward_matrix(theta, 0)).T
+  def closed_form(delta):
+    offset = jnp.stack([row, column], axis=-1) - 7.5 - delta.translation[0]
+    place = 7.5 + offset @ jnp.linalg.inv(forward_matrix(delta, 0)).T
     return jnp.sum(weights * (0.1 + place @ jnp.array([0.02, 0.03])))
 
-  def ours(theta):
-    return jnp.vdot(weights, affine().apply(x, theta))
+  def ours(delta):
+    return jnp.vdot(weights, affine().apply(x, delta))
 
-  theta = transform(1, 7.3, (0.31, -0.43), 0.11, 5.2)
+  delta = transform(1, 7.3, (0.31, -0.43), 0.11, 5.2)
   jax.tree.map(
     lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6),
-    jax.jit(jax.value_and_grad(ours))(theta),
-    jax.jit(jax.value_and_grad(closed_form))(theta),
+    jax.jit(jax.value_and_grad(ours))(delta),
+    jax.jit(jax.value_and_grad(closed_form))(delta),
   )
 
 
-def test_steepest_is_the_corner_that_the_gradient_points_to():
+def test_linear_maximizer_is_the_corner_that_the_gradient_points_to():
   x = images(2, 6, 6, 1)
   pset = affine(20, 2, scale=0.1, eps=jnp.array([1.0, 0.5]))
   grad = transform(2, rotation=-1e-30, translation=(3.0, -7.0), scale=4.0)
-  corner = pset.steepest(x, grad)
+  corner = pset.linear_maximizer(x, grad)
   np.testing.assert_allclose(corner.rotation, [-20, -10])
   np.testing.assert_allclose(corner.translation, [[2, -2], [1, -1]])
   np.testing.assert_allclose(corner.scale, [0.1, 0.05])
@@ -168,15 +168,15 @@ def test_steepest_is_the_corner_that_the_gradient_points_to():
 
 def test_samples_fill_their_ranges_and_nothing_else():
   x = jnp.zeros((4000, 2, 2, 1))
-  theta = affine(30, 3).sample(KEY, x)
-  for values, limit in ((theta.rotation, 30), (theta.translation, 3)):
+  delta = affine(30, 3).sample(KEY, x)
+  for values, limit in ((delta.rotation, 30), (delta.translation, 3)):
     assert limit * 0.99 < jnp.abs(values).max() <= limit
     # The mean of n uniform draws has the deviation limit / sqrt(3 n).
     assert jnp.all(jnp.abs(values.mean(0)) < 5 * limit / np.sqrt(3 * 4000))
-  assert not jnp.any(theta.scale)
-  assert not jnp.any(theta.shear)
+  assert not jnp.any(delta.scale)
+  assert not jnp.any(delta.shear)
   np.testing.assert_array_equal(
-    jax.tree.leaves(affine(30, 3).project(x, theta))[0], theta.rotation
+    jax.tree.leaves(affine(30, 3).project(x, delta))[0], delta.rotation
   )
 
 
@@ -187,15 +187,15 @@ def points(grid):
 def test_the_grid_of_the_paper():
   x = images(2, 6, 6, 1)
   grid = affine(30, 3).grid(x, (31, 5, 5))
-  theta = points(grid)
+  delta = points(grid)
   assert grid.size == 775
-  rows = np.column_stack([theta.rotation[:, 0], theta.translation[:, 0]])
+  rows = np.column_stack([delta.rotation[:, 0], delta.translation[:, 0]])
   rotation, shift = np.linspace(-30, 30, 31), np.linspace(-3, 3, 5)
-  wanted = [(r, d, s) for r in rotation for d in shift for s in shift]
-  np.testing.assert_allclose(rows, wanted, atol=1e-5)
+  expected = [(r, d, s) for r in rotation for d in shift for s in shift]
+  np.testing.assert_allclose(rows, expected, atol=1e-5)
   assert (rows == 0).all(axis=1).sum() == 1  # the identity, exactly
-  assert theta.rotation.max() == 30
-  for leaf in theta:  # the same for each example
+  assert delta.rotation.max() == 30
+  for leaf in delta:  # the same for each example
     np.testing.assert_array_equal(leaf[:, 0], leaf[:, 1])
 
 
@@ -214,24 +214,27 @@ def test_grid_sizes(limits, n, size):
   x = images(2, 4, 4, 1)
   grid = affine(**limits).grid(x, n)
   assert grid.size == size
-  theta = points(grid)
+  delta = points(grid)
   jax.tree.map(
     np.testing.assert_array_equal,
-    jax.vmap(lambda t: affine(**limits).project(x, t))(theta),
-    theta,
+    jax.vmap(lambda t: affine(**limits).project(x, t))(delta),
+    delta,
   )
 
 
 @pytest.mark.parametrize(
   ("make", "message"),
   [
-    (lambda: affine(-1.0), "rotation = -1.0: wanted 0 or more"),
-    (lambda: affine(shear=-2), "shear = -2: wanted 0"),
-    (lambda: affine(eps=-0.1), "eps = -0.1: wanted 0"),
-    (lambda: affine(scale=1.0), "scale = 1.0: wanted less than 1"),
-    (lambda: affine(padding="mirror"), "padding = 'mirror': wanted 'zero' or"),
-    (lambda: affine().grid(images(1, 2, 2, 1), [3] * 6), "wanted 5 counts"),
-    (lambda: affine().grid(images(1, 2, 2, 1), 0), "n = 0: wanted a whole"),
+    (lambda: affine(-1.0), "rotation = -1.0: expected 0 or more"),
+    (lambda: affine(shear=-2), "shear = -2: expected 0"),
+    (lambda: affine(eps=-0.1), "eps = -0.1: expected 0"),
+    (lambda: affine(scale=1.0), "scale = 1.0: expected less than 1"),
+    (
+      lambda: affine(padding="mirror"),
+      "padding = 'mirror': expected 'zero' or",
+    ),
+    (lambda: affine().grid(images(1, 2, 2, 1), [3] * 6), "expected 5 counts"),
+    (lambda: affine().grid(images(1, 2, 2, 1), 0), "n = 0: expected a whole"),
     (lambda: affine().apply(images(2, 9), transform(2)), r"images \[B, H, W"),
   ],
 )

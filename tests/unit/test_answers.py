@@ -1,4 +1,4 @@
-"""What models answer is recognised, said, and in the order of their classes."""
+"""What models answer is recognized, said, and in the order of their classes."""
 
 import json
 import typing
@@ -12,15 +12,15 @@ from experiments.compare.models import declared
 from experiments.compare.open_images import open_images
 from experiments.compare.per_model import per_model
 from experiments.compare.run import compare
-from robust_jax.comparison.model import Entrant
+from robust_jax.comparison.model import ComparedModel
 from robust_jax.comparison.predictors.read_outputs import (
   MEANING,
   Kind,
-  read_answers,
+  read_outputs,
 )
 from robust_jax.data.readers.array_images import ArrayImages
 from robust_jax.data.readers.in_order import InOrder
-from robust_jax.data.readers.validate_dataset import survey
+from robust_jax.data.readers.validate_dataset import validate_dataset
 
 RNG = np.random.default_rng(0)
 
@@ -39,21 +39,21 @@ def test_rounded_probabilities_and_percentages(num_classes, dtype, decimals):
     scores = (whole * p).round(decimals - (whole == 100)).astype(dtype)
     if num_classes == 100 and decimals == 2:
       continue  # their sum says nothing any more
-    found = read_answers(scores, num_classes)
+    found = read_outputs(scores, num_classes)
     assert found.kind == kind
     np.testing.assert_allclose(found.probabilities, p, atol=10.0**-decimals)
 
 
 def test_probabilities_of_half_precision():
   _, p = _distribution(1000)
-  found = read_answers(p.astype(np.float16), 1000)
+  found = read_outputs(p.astype(np.float16), 1000)
   assert found.kind == "probabilities"
 
 
 def test_sigmoids_are_each_a_probability():
   logits, _ = _distribution(10)
   scores = scipy.special.expit(logits)
-  found = read_answers(scores, 10)
+  found = read_outputs(scores, 10)
   assert found.kind == "sigmoids"
   np.testing.assert_array_equal(found.probabilities, scores)
 
@@ -62,7 +62,7 @@ def test_sigmoids_are_each_a_probability():
 def test_logits_stay_logits(scale):
   logits, _ = _distribution(10)
   for scores in (scale * logits, np.maximum(scale * logits, 0) + 20):
-    found = read_answers(scores, 10)
+    found = read_outputs(scores, 10)
     assert found.kind == "logits"
     np.testing.assert_allclose(
       found.probabilities, scipy.special.softmax(scores, axis=1)
@@ -74,8 +74,8 @@ def test_each_kind_can_be_said_and_has_a_meaning():
   _, p = _distribution(3)
   for kind in MEANING:
     answers = p.argmax(axis=1) if kind == "classes" else p
-    assert read_answers(answers, 3, kind).kind == kind
-  as_logits = read_answers(p, 3, "logits").probabilities
+    assert read_outputs(answers, 3, kind).kind == kind
+  as_logits = read_outputs(p, 3, "logits").probabilities
   np.testing.assert_allclose(as_logits, scipy.special.softmax(p, axis=1))
 
 
@@ -90,11 +90,11 @@ def test_each_kind_can_be_said_and_has_a_meaning():
 )
 def test_answers_of_another_kind_are_refused(kind, scores, message):
   with pytest.raises(ValueError, match=message):
-    read_answers(np.array(scores), 2, kind)
+    read_outputs(np.array(scores), 2, kind)
 
 
 def test_classes_that_are_none_are_named():
-  found = read_answers(np.array([0, 7, -1, 7, 3, -2]), 3)
+  found = read_outputs(np.array([0, 7, -1, 7, 3, -2]), 3)
   assert found.classes.tolist() == [0, -1, -1, -1, -1, -1]
   assert found.unknown == (-2, 3, 7)
 
@@ -108,12 +108,14 @@ def _data(labels, names=None):
 
 
 def _compared(path, data, *texts, **models):
-  entrants = {
-    name: Entrant(name, "here", "function", name, lambda _, __, x, f=f: f(x))
+  models = {
+    name: ComparedModel(
+      name, "here", "function", name, lambda _, __, x, f=f: f(x)
+    )
     for name, f in models.items()
   }
   report = compare(
-    declared(entrants, texts), data, path / "out", families=["pixel_shift"]
+    declared(models, texts), data, path / "out", families=["pixel_shift"]
   )
   return report, (path / "out" / "report.html").read_text(encoding="utf-8")
 
@@ -134,7 +136,7 @@ def test_the_page_says_what_was_assumed(tmp_path):
     tmp_path, _data(np.arange(30) % 3), "said=logits", **models
   )
   for name, model in report["models"].items():
-    known = "as you say" if name == "said" else "as it was recognised"
+    known = "as you say" if name == "said" else "as it was recognized"
     assert model["answers_meaning"] == f"{MEANING[model['answers']]} ({known})"
     assert model["answers_meaning"] in page
   sigmoids, said = (
@@ -160,7 +162,9 @@ def test_a_model_that_answers_classes_the_data_lack_is_warned_of(
 
 def test_the_number_of_scores_is_checked_against_the_classes(tmp_path):
   ten = lambda images: np.zeros((len(images), 10))
-  with pytest.raises(ValueError, match=r"wanted floats \[24, 3\].*class_names"):
+  with pytest.raises(
+    ValueError, match=r"expected floats \[24, 3\].*class_names"
+  ):
     _compared(tmp_path, _data([0, 1, 2] * 8), A=ten)
 
 
@@ -178,7 +182,7 @@ NAMES = ("zebra", "ant", "cat", "dog")
   ],
 )
 def test_labels_are_places_among_the_names(own, labels, expected):
-  found = survey(InOrder(_data(labels, own), NAMES))
+  found = validate_dataset(InOrder(_data(labels, own), NAMES))
   assert found.labels.tolist() == expected
 
 
@@ -197,10 +201,12 @@ def test_a_class_that_is_not_among_the_names_is_refused(own, message):
 def test_labels_that_are_unknown_or_missing_stay_so():
   images = np.zeros((3, 4, 4, 1), np.uint8)
   data = ArrayImages(images, np.array([0, 9, -1]), class_names=("dog", "ant"))
-  found = survey(InOrder(data, NAMES))
+  found = validate_dataset(InOrder(data, NAMES))
   assert found.labels.tolist() == [3]
   assert found.counts == {"unknown label": 2}
-  found = survey(InOrder(ArrayImages(images, class_names=("dog",)), NAMES))
+  found = validate_dataset(
+    InOrder(ArrayImages(images, class_names=("dog",)), NAMES)
+  )
   assert found.labels is None
 
 

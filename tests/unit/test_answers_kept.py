@@ -14,17 +14,17 @@ import pytest
 from experiments.compare import models
 from experiments.compare.open_images import open_images
 from experiments.compare.run import compare
-from robust_jax.comparison import _unfinished as unfinished
+from robust_jax.comparison import _partial as partial
 from robust_jax.comparison import cases as catalogue
 from robust_jax.comparison import code_hash
 from robust_jax.comparison.extra_tests import system_noise
 from robust_jax.comparison.extra_tests.natural_shifts import NaturalShifts
 from robust_jax.comparison.extra_tests.system_noise import SystemNoise
-from robust_jax.comparison.load_images import held_images
-from robust_jax.comparison.model import CLEAN, Entrant
+from robust_jax.comparison.load_images import load_images
+from robust_jax.comparison.model import CLEAN, ComparedModel
 from robust_jax.comparison.predict_with_model import ModelFailed
-from robust_jax.comparison.prediction_store import Answers
-from robust_jax.comparison.run_predictions import changed, collect
+from robust_jax.comparison.prediction_store import PredictionStore
+from robust_jax.comparison.run_predictions import changed, run_predictions
 from robust_jax.data.images import image_dataset
 from robust_jax.data.readers.array_images import ArrayImages
 
@@ -35,31 +35,33 @@ NAMES = ("left", "middle", "right")
 
 
 def _images(pixels=PIXELS, labels=LABELS, names=NAMES, ids=None):
-  return held_images(ArrayImages(pixels, labels, class_names=names, ids=ids))
+  return load_images(ArrayImages(pixels, labels, class_names=names, ids=ids))
 
 
-def _entrant(**other):
+def _compared_model(**other):
   given = {"kind": "function", "identity": "0", "declared": None} | other
   answer = lambda case, ids, images: np.zeros(len(images), int)
-  return Entrant("a", "here", answer=answer, **given)
+  return ComparedModel("a", "here", answer=answer, **given)
 
 
-def _kept(path, entrant=None, images=None, seed=0, version="0", like=None):
+def _kept(path, model=None, images=None, seed=0, version="0", like=None):
   images = images or _images()
-  return Answers(path, entrant or _entrant(), images, seed, version, like)
+  return PredictionStore(
+    path, model or _compared_model(), images, seed, version, like
+  )
 
 
 OTHER = {
-  "the kind of model": lambda: {"entrant": _entrant(kind="run")},
-  "the model": lambda: {"entrant": _entrant(identity="1")},
-  "what it answers": lambda: {"entrant": _entrant(declared="classes")},
+  "the kind of model": lambda: {"model": _compared_model(kind="run")},
+  "the model": lambda: {"model": _compared_model(identity="1")},
+  "what it answers": lambda: {"model": _compared_model(declared="classes")},
   "a pixel": lambda: {"images": _images(PIXELS ^ np.uint8(1))},
   "the size": lambda: {"images": _images(PIXELS[:, 1:])},
   "a label": lambda: {"images": _images(labels=LABELS[::-1])},
   "ids": lambda: {"images": _images(ids=[f"x{i}" for i in range(12)])},
   "the order of classes": lambda: {"images": _images(names=NAMES[::-1])},
   "the images drawn": lambda: {
-    "images": held_images(ArrayImages(PIXELS, LABELS, class_names=NAMES), 11)
+    "images": load_images(ArrayImages(PIXELS, LABELS, class_names=NAMES), 11)
   },
   "the seed": lambda: {"seed": 1},
   "the code that transforms": lambda: {"version": "1"},
@@ -116,7 +118,7 @@ def _run(monkeypatch, logits_fn):
     dataset=lambda split: dataset,
   )
   monkeypatch.setattr(models, "load_run", lambda *_: run)
-  return models.entrants(["A=."])["A"].identity
+  return models.parse_models(["A=."])["A"].identity
 
 
 def test_a_run_is_known_by_weights_and_by_what_it_computes(monkeypatch):
@@ -160,7 +162,9 @@ def beside(tmp_path, monkeypatch):
 
 
 def test_a_function_is_known_by_the_modules_that_it_imports(beside):
-  identity = lambda: models.entrants(["A=my_models.net:predict"])["A"].identity
+  identity = lambda: (
+    models.parse_models(["A=my_models.net:predict"])["A"].identity
+  )
   before = identity()
   assert identity() == before
   (beside / "unrelated.py").write_text("SCALE = 2\n")
@@ -170,7 +174,9 @@ def test_a_function_is_known_by_the_modules_that_it_imports(beside):
 
 
 def test_changes_are_known_by_the_modules_that_they_import(beside):
-  version = lambda *families: catalogue.catalogue([(9, 9, 1)], families).version
+  version = lambda *families: (
+    catalogue.build_cases([(9, 9, 1)], families).version
+  )
   ours, own = version("noise"), version("my_models.family:darker")
   assert version("blur") == ours  # what was answered serves other families
   assert own != ours
@@ -189,7 +195,7 @@ def test_code_of_ours_that_makes_images_is_followed(monkeypatch):
     return read(path)
 
   monkeypatch.setattr(pathlib.Path, "read_bytes", noted)
-  code_hash.code_digest("robust_jax.comparison.transformation")
+  code_hash.code_hash("robust_jax.comparison.transformation")
   assert {"transformation.py", "random.py", "types.py"} <= seen
   assert "compare.py" not in seen
 
@@ -204,16 +210,20 @@ def test_other_weights_show_where_changes_hurt(tmp_path):
   """They answer alike on clean images, and not when these are darker."""
   pixels = np.full((80, 9, 9, 1), 200, np.uint8)
   images = _images(pixels, np.zeros(80, int))
-  cases = catalogue.catalogue(images.shapes, ["tests.unit.darker:darker"]).cases
+  cases = catalogue.build_cases(
+    images.shapes, ["tests.unit.darker:darker"]
+  ).cases
   levels = [case for case in cases if case.condition.family == "darker"]
 
   def model(threshold):
     answer = lambda x: np.array([int(i.mean() < threshold) for i in x])
-    entrant = _entrant()
-    return dataclasses.replace(entrant, answer=lambda _, __, x: answer(x))
+    model = _compared_model()
+    return dataclasses.replace(model, answer=lambda _, __, x: answer(x))
 
   kept = _kept(tmp_path, model(180), images)
-  assert collect([kept], images, levels, 0, lambda _: None, lambda: False)
+  assert run_predictions(
+    [kept], images, levels, 0, lambda _: None, lambda: False
+  )
   assert not changed(kept, images, levels)
   other = _kept(tmp_path, model(150), images)
   assert not changed(other, images)
@@ -230,10 +240,10 @@ def test_other_weights_show_in_clean_images_that_were_interrupted(tmp_path):
         raise RuntimeError
       return scores(images) + shift
 
-    return dataclasses.replace(_entrant(), answer=answer)
+    return dataclasses.replace(_compared_model(), answer=answer)
 
   with pytest.raises(ModelFailed):
-    collect(
+    run_predictions(
       [_kept(tmp_path, model(0, fails=True), images)],
       images,
       (),
@@ -247,13 +257,15 @@ def test_other_weights_show_in_clean_images_that_were_interrupted(tmp_path):
 
 def test_answers_that_are_none_are_not_kept(tmp_path, monkeypatch):
   """A service that was broken for a while is asked anew."""
-  monkeypatch.setattr(unfinished, "_EVERY", 0)
+  monkeypatch.setattr(partial, "_EVERY", 0)
   images = _images()
 
   def ask(answer):
-    one = dataclasses.replace(_entrant(), answer=lambda _, __, x: answer(x))
+    one = dataclasses.replace(
+      _compared_model(), answer=lambda _, __, x: answer(x)
+    )
     kept = _kept(tmp_path, one, images)
-    return collect([kept], images, (), 0, lambda _: None, lambda: False)
+    return run_predictions([kept], images, (), 0, lambda _: None, lambda: False)
 
   with pytest.raises(ModelFailed, match="none of 12 answers"):
     ask(lambda x: np.full((len(x), 3), np.nan))
@@ -291,7 +303,7 @@ def test_a_finished_comparison_is_none_of_something_else(
   def asked(size=9, seed=0, sections=()):
     model = Counted()
     compare(
-      {"A": Entrant("A", "here", "function", "A", model)},
+      {"A": ComparedModel("A", "here", "function", "A", model)},
       open_images(str(folder / "files"), size=size),
       tmp_path / "out",
       families=["tests.unit.darker:darker"],
@@ -325,7 +337,7 @@ def test_a_natural_shift_is_asked_anew_where_its_images_are_others(tmp_path):
     model = Counted()
     digits = tuple(map(str, range(10)))
     compare(
-      {"A": Entrant("A", "here", "function", "A", model)},
+      {"A": ComparedModel("A", "here", "function", "A", model)},
       ArrayImages(PIXELS, LABELS, class_names=digits),
       tmp_path / "out",
       families=["tests.unit.darker:darker"],

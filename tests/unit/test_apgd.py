@@ -7,7 +7,7 @@ import pytest
 
 from robust_jax import tree
 from robust_jax.attacks.autoattack.apgd_l1 import apgd_l1, sparse_ascent
-from robust_jax.attacks.cost import passes
+from robust_jax.attacks.cost import count_model_calls
 from robust_jax.perturbations.l1 import l1
 from robust_jax.perturbations.l2 import l2
 from robust_jax.perturbations.linf import linf
@@ -28,20 +28,20 @@ def test_checkpoints_are_those_published():
 @pytest.mark.parametrize("pset", [linf(0.1), l2(0.3)])
 def test_the_optimum_of_an_affine_objective_is_reached(pset):
   result = apgd(KEY, lambda x: tree.dot(W, x), pset, X, num_steps=50)
-  best = tree.dot(W, X) + tree.dot(W, pset.steepest(X, W))
+  best = tree.dot(W, X) + tree.dot(W, pset.linear_maximizer(X, W))
   np.testing.assert_allclose(result.value, best, rtol=1e-4)
 
 
-def test_sparse_ascent_ends_on_the_steepest_few_entries():
+def test_sparse_ascent_ends_on_the_linear_maximizer_few_entries():
   # Never fewer than two, so an affine optimum, a single one, is not reached.
   result = sparse_ascent(KEY, lambda x: tree.dot(W, x), l1(0.4), X)
-  np.testing.assert_allclose(tree.norm(result.theta, 1), 0.4, rtol=1e-5)
-  for theta, w in zip(result.theta, W, strict=True):
-    moved = np.flatnonzero(np.abs(theta) > 1e-3)
+  np.testing.assert_allclose(tree.norm(result.delta, 1), 0.4, rtol=1e-5)
+  for delta, w in zip(result.delta, W, strict=True):
+    moved = np.flatnonzero(np.abs(delta) > 1e-3)
     assert 2 <= len(moved) <= 4
     assert set(moved) == set(np.argsort(np.abs(w).ravel())[-len(moved) :])
     np.testing.assert_array_equal(
-      np.sign(theta.ravel()[moved]), np.sign(w.ravel()[moved])
+      np.sign(delta.ravel()[moved]), np.sign(w.ravel()[moved])
     )
 
 
@@ -80,10 +80,10 @@ def test_passes_are_as_documented(search):
     pset = linf(0.1)
     return search(
       key, lambda z: logits_fn(z)[:, 0], pset, x, num_steps=10
-    ).theta
+    ).delta
 
   model = lambda x: x.reshape(len(x), -1)
-  assert passes(attack, model, X, jnp.zeros(4, int)) == (12, 10)
+  assert count_model_calls(attack, model, X, jnp.zeros(4, int)) == (12, 10)
 
 
 @pytest.mark.parametrize("search", [apgd, sparse_ascent])

@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from experiments import audit as module
 from experiments import build
+from experiments import evaluate_attacks as module
 from experiments.configs import common
-from robust_jax.models.inference import frozen
+from robust_jax.models.inference import inference_fn
 
 
 class Attacked(Exception):
@@ -24,14 +24,14 @@ def attack(
   config.update_from_flattened_dict(dict(changes))
   model = build.model(config, {"num_classes": 10})
   variables = model.init(jax.random.key(weights), jnp.zeros((1, 8, 8, 1)))
-  logits_fn = frozen(model, variables)
+  logits_fn = inference_fn(model, variables)
 
   def stop(*_, **__):
     raise Attacked
 
   with pytest.MonkeyPatch.context() as patch, contextlib.suppress(Attacked):
     patch.setattr(module, "masking_checks", stop)
-    module.audit(logits_fn, config, attacks, path, num_examples)
+    module.evaluate_attacks(logits_fn, config, attacks, path, num_examples)
 
 
 @pytest.fixture(scope="module")

@@ -56,7 +56,7 @@ def test_a_crop_of_the_whole_image_is_the_image():
 
 
 def test_a_crop_has_the_area_and_the_ratio_asked_for():
-  # Brightness is the place: its slopes are the window's share of both sides.
+  # Brightness is the place: its slopes are the window's fraction of both sides.
   rows, columns = np.indices((20, 40))
   ramp = np.stack([(rows + 0.5) / 20, (columns + 0.5) / 40, 0 * rows], -1)
   x = jnp.asarray(np.broadcast_to(ramp, (50, 20, 40, 3)), jnp.float32)
@@ -64,9 +64,9 @@ def test_a_crop_has_the_area_and_the_ratio_asked_for():
   inner = np.asarray(y)[:, 2:-2, 2:-2]  # at the border a ramp ends
   height = 20 * np.diff(inner[..., 0], axis=1).mean((1, 2))
   width = 40 * np.diff(inner[..., 1], axis=2).mean((1, 2))
-  share, ratio = height * width, 2 * width / height
+  fraction, ratio = height * width, 2 * width / height
   # float32 differences of 1/20.
-  assert 0.1 - 1e-3 < share.min() < 0.15 < 0.25 < share.max() < 0.3 + 1e-3
+  assert 0.1 - 1e-3 < fraction.min() < 0.15 < 0.25 < fraction.max() < 0.3 + 1e-3
   assert 0.5 - 1e-2 < ratio.min() < 0.7 < 1.5 < ratio.max() < 2 + 1e-2
 
 
@@ -81,7 +81,7 @@ def test_cutout_hides_one_square():
   assert {2, 3, 4} == set(np.concatenate(sides).tolist())
 
 
-def test_sometimes_changes_a_share_of_the_images_wholly():
+def test_sometimes_changes_a_fraction_of_the_images_wholly():
   x = images(batch=300, height=2, width=2)
   dark = lambda key, x: 0 * x
   for probability, low, high in ((0.0, 0, 0), (0.25, 50, 100), (1.0, 300, 300)):
@@ -117,7 +117,7 @@ def test_corrupt_is_the_corruption_that_tests_use():
   y = jax.jit(augmentation.corrupt("contrast", severities=(2, 4)))(KEY, x)
   expected = [contrast(keys, x, severity) for severity in (2, 4)]
   for group in (slice(0, 8), slice(8, 16)):
-    # Truncated to a grey level, which rounding may have just missed.
+    # Truncated to a gray level, which rounding may have just missed.
     errors = [np.abs(y[group] - e[group]).max() for e in expected]
     assert min(errors) < 1.01 / 255 < max(errors)
 
@@ -149,7 +149,7 @@ def photographs():
 
 
 _ENHANCE = {
-  "colour": PIL.ImageEnhance.Color,
+  "color": PIL.ImageEnhance.Color,
   "contrast": PIL.ImageEnhance.Contrast,
   "brightness": PIL.ImageEnhance.Brightness,
   "sharpness": PIL.ImageEnhance.Sharpness,
@@ -184,7 +184,7 @@ def test_operations_are_those_of_pillow(name):
     given = () if value is None else (jnp.full(len(x), value, jnp.float32),)
     expected = [of_pillow(PIL.Image.fromarray(p)) for p in pictures]
     error = np.abs(255 * change(x, *given) - np.stack(expected).astype(float))
-    # Pillow truncates each result, and the grey that it starts from.
+    # Pillow truncates each result, and the gray that it starts from.
     assert error.max() < (1e-3 if name in ("posterize", "equalize") else 2)
 
 

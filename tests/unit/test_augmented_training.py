@@ -112,7 +112,7 @@ def test_the_loss_of_mixed_labels_is_the_mixture_of_losses():
   loss = 0.25 * losses.cross_entropy(logits, rows["y"])
   loss += 0.75 * losses.cross_entropy(logits, other)
   np.testing.assert_allclose(report["loss"], loss.mean(), rtol=1e-5)
-  right = jnp.mean(logits.argmax(-1) == other)  # it has the larger share
+  right = jnp.mean(logits.argmax(-1) == other)  # it has the larger fraction
   assert report["accuracy"] == right
 
 

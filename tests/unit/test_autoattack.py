@@ -13,7 +13,7 @@ import pytest
 from robust_jax import attacks, losses, search, tree
 from robust_jax.attacks import autoattack
 from robust_jax.attacks.autoattack import suite
-from robust_jax.attacks.autoattack._stage_fingerprint import identity_of
+from robust_jax.attacks.autoattack._stage_fingerprint import stage_fingerprint
 from robust_jax.attacks.autoattack.autoattack import in_ball, stages
 from robust_jax.perturbations.linf import linf
 
@@ -68,8 +68,8 @@ def test_a_linear_model_falls_exactly_where_it_can(norm, num_classes):
   # FAB overshoots by 5 % and leaves no doubt outside of this margin.
   can = np.asarray(distance) < eps / 1.06
   cannot = np.asarray(distance) > eps
-  assert (outcome.fooled_by[can] > 0).all()
-  assert (outcome.fooled_by[cannot] == -1).all()
+  assert (outcome.misclassified_by[can] > 0).all()
+  assert (outcome.misclassified_by[cannot] == -1).all()
 
 
 def test_the_whole_of_it_is_an_attack():
@@ -112,7 +112,7 @@ def test_versions_are_those_of_the_authors():
   assert [s.num_rounds for s in l1] == [5, 5, 9, 10]
   rand = stages("linf", 0.1, "rand", 2)
   assert [s.name for s in rand] == ["apgd-ce", "apgd-margin"]
-  with pytest.raises(ValueError, match="version = 'fast': wanted one of"):
+  with pytest.raises(ValueError, match="version = 'fast': expected one of"):
     stages("linf", 0.1, "fast", 10)
 
 
@@ -203,7 +203,7 @@ def test_a_state_is_resumed_by_the_same_run_alone(tmp_path):
 def identity():
   model, labels = linear(4)[0], np.zeros(len(X), int)
   found = stages("linf", np.ones(len(X)), "standard", 4)
-  return identity_of(found, KEY, model, np.asarray(X), labels, 40)
+  return stage_fingerprint(found, KEY, model, np.asarray(X), labels, 40)
 
 
 def test_another_process_knows_the_run_again():
@@ -229,7 +229,7 @@ def test_each_image_may_have_a_radius_of_its_own():
   wrong = model(x_adv).argmax(axis=1) != labels
   np.testing.assert_array_equal(wrong, eps > distance)
   assert jnp.all(tree.norm(x_adv - X, jnp.inf) <= eps + 1e-6)
-  with pytest.raises(ValueError, match=r"eps of shape \(3,\): wanted one"):
+  with pytest.raises(ValueError, match=r"eps of shape \(3,\): expected one"):
     autoattack("linf", eps[:3])(KEY, model, X, labels)
 
 
@@ -239,7 +239,7 @@ def test_inputs_that_are_no_images_are_refused_at_once():
     autoattack("linf", 0.1)(KEY, lambda x: x[:, :3], flat, labels)
 
 
-def test_a_randomised_model_gets_fresh_noise_and_its_mean_gradient():
+def test_a_randomized_model_gets_fresh_noise_and_its_mean_gradient():
   model, _ = linear(3)
 
   def noisy(x, key):

@@ -54,10 +54,10 @@ def test_swa_is_the_mean_of_the_weights_after_its_start(start, expected):
 
 @pytest.mark.parametrize("decay", [-0.1, 1.0, float("nan")])
 def test_a_decay_that_averages_nothing_is_refused(decay):
-  with pytest.raises(ValueError, match=f"decay = {decay}: wanted 0 <="):
+  with pytest.raises(ValueError, match=f"decay = {decay}: expected 0 <="):
     averages.ema(counting(), decay)
 
 
 def test_a_start_before_the_run_is_refused():
-  with pytest.raises(ValueError, match="start = -1: wanted 0 or more"):
+  with pytest.raises(ValueError, match="start = -1: expected 0 or more"):
     averages.swa(counting(), -1)

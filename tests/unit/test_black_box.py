@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from robust_jax import black_box as bb
-from robust_jax.as_numpy_fn import on_host
+from robust_jax.as_numpy_fn import as_numpy_fn
 
 KEY = jax.random.key(0)
 SHAPE = (6, 6, 1)
@@ -175,10 +175,10 @@ def test_nan_warns_stays_with_its_row_and_never_wins():
   [
     (lambda x: scores(x)[:-1], r"answered float64 \(4, 2\) to 5 images"),
     (lambda x: scores(x)[:, :1], r"\(5, 1\) .* of two classes or more"),
-    (lambda x: (scores(x), {}), "answered a tuple: wanted integer labels"),
-    (lambda x: {"logits": scores(x)}, "answered a dict: wanted"),
-    (lambda x: answer(x).astype(float), "wanted integer labels"),
-    (lambda x: scores(x)[None], "wanted integer labels"),
+    (lambda x: (scores(x), {}), "answered a tuple: expected integer labels"),
+    (lambda x: {"logits": scores(x)}, "answered a dict: expected"),
+    (lambda x: answer(x).astype(float), "expected integer labels"),
+    (lambda x: scores(x)[None], "expected integer labels"),
   ],
 )
 def test_answers_that_are_no_answers_are_refused(predict, message):
@@ -188,11 +188,11 @@ def test_answers_that_are_no_answers_are_refused(predict, message):
 
 
 def test_bad_input_is_refused_in_prose():
-  with pytest.raises(ValueError, match="max_queries = 1: wanted 2 or more"):
+  with pytest.raises(ValueError, match="max_queries = 1: expected 2 or more"):
     bb.boundary(max_queries=1)(KEY, answer, X, Y)
-  with pytest.raises(ValueError, match="norm = 'l1': wanted 'l2' or 'linf'"):
+  with pytest.raises(ValueError, match="norm = 'l1': expected 'l2' or 'linf'"):
     bb.hop_skip_jump(norm="l1")
-  with pytest.raises(ValueError, match="eps = -1: wanted 0 or more"):
+  with pytest.raises(ValueError, match="eps = -1: expected 0 or more"):
     bb.square(-1)
   with pytest.raises(ValueError, match=r"wants \[B, H, W, C\]"):
     bb.square(0.1)(KEY, scores, X.reshape(5, -1), Y)
@@ -200,7 +200,9 @@ def test_bad_input_is_refused_in_prose():
     bb.spsa(0.1)(KEY, scores, X + 1, Y)
   with pytest.raises(ValueError, match=r"starts of shape \(1, 6, 6, 1\)"):
     bb.boundary()(KEY, answer, X, Y, X[:1])
-  with pytest.raises(ValueError, match=r"keys of shape \(2,\): wanted one key"):
+  with pytest.raises(
+    ValueError, match=r"keys of shape \(2,\): expected one key"
+  ):
     bb.boundary()(jax.random.split(KEY), answer, X, Y)
 
 
@@ -212,6 +214,6 @@ def test_a_jax_model_is_a_victim():
     return jnp.stack([jnp.zeros_like(height), height], axis=1)
 
   attack = bb.hop_skip_jump(max_queries=1000)
-  result = attack(KEY, on_host(logits_fn), jnp.asarray(X), jnp.asarray(Y))
+  result = attack(KEY, as_numpy_fn(logits_fn), jnp.asarray(X), jnp.asarray(Y))
   assert result.success.all()
   assert (result.l2 <= 1.1 * NEAREST["l2"]).all()

@@ -17,7 +17,7 @@ from experiments.configs.gan import gaussian_ring
     ),
     (
       lambda c: c.model.update(num_classes=7),
-      "num_classes = 7: wanted none, the data has 10",
+      "num_classes = 7: expected none, the data has 10",
     ),
   ],
 )
@@ -34,7 +34,7 @@ def test_a_config_that_does_not_fit_is_refused(edit, message):
   [
     (
       lambda c: c.models.generator.update(num_features=3),
-      "model.num_features = 3: wanted none, the data has 2",
+      "model.num_features = 3: expected none, the data has 2",
     ),
     (lambda c: c.models.__delitem__("generator"), "models of .'discriminator'"),
     (lambda c: c.__delitem__("models"), "task 'gan' needs a section `models`"),
@@ -42,7 +42,10 @@ def test_a_config_that_does_not_fit_is_refused(edit, message):
       lambda c: c.update(optimizer={"name": "sgd", "learning_rate": 0.1}),
       "task 'gan' has no use for the section `optimizer`",
     ),
-    (lambda c: c.data.update(kind="pairs"), "data.kind = 'pairs': wanted one"),
+    (
+      lambda c: c.data.update(kind="pairs"),
+      "data.kind = 'pairs': expected one",
+    ),
   ],
 )
 def test_a_config_of_several_models_that_does_not_fit_is_refused(edit, message):

@@ -150,13 +150,13 @@ def value_and_gradients(fn):
 
 def compare(check, transform, fn, *args):
   """Whether `fn` may be canonicalized, before `transform` and after."""
-  want = optimised(transform(fn))(*args)
+  want = optimized(transform(fn))(*args)
   before, after = transform(canonicalize(fn)), canonicalize(transform(fn))
-  for got in optimised(lambda *args: (before(*args), after(*args)))(*args):
+  for got in optimized(lambda *args: (before(*args), after(*args)))(*args):
     check(got, want)
 
 
-def optimised(fn):
+def optimized(fn):
   """`jax.jit(fn)` as users have it: it decides on the last bits."""
   return jax.jit(fn, compiler_options={"xla_backend_optimization_level": 3})
 
@@ -348,12 +348,12 @@ def test_an_unknown_primitive_passes_through():
   unknown = Primitive("unknown")
   unknown.def_impl(lambda x, **_: x + 1)
   unknown.def_abstract_eval(lambda x, **_: x)
-  fn = canonicalize(lambda x: unknown.bind(convolution()(x, x), colour="red"))
+  fn = canonicalize(lambda x: unknown.bind(convolution()(x, x), color="red"))
   x = normal(0, (3, 3, 3, 3))
   assert_identical(fn(x), convolution()(x, x) + 1)
   last = jax.make_jaxpr(fn)(x).eqns[-1]
   assert last.primitive is unknown
-  assert last.params == {"colour": "red"}
+  assert last.params == {"color": "red"}
 
 
 # Under transformations: a small network of a convolution and a pooling.
@@ -455,7 +455,7 @@ def test_the_compiler_leaves_the_fast_form_in_place():
 
 @pytest.mark.skipif(jax.default_backend() != "cpu", reason="of XLA:CPU alone")
 def test_without_it_the_form_in_a_loop_is_slow():
-  """Fails when XLA has learnt to look into loops: then this file is past."""
+  """Fails when XLA has learned to look into loops: then this file is past."""
   loop = gradients_in_a_loop(network)
   text = jax.jit(loop).lower(X, KERNEL).compile().as_text()
   assert set(re.findall(r"dim_labels=(\S+?),", text)) != {"b01f_01io->b01f"}

@@ -176,11 +176,11 @@ def test_two_processes_are_one_program(tmp_path):
       ["train", CONFIG, "--config.loss.atack.set.eps=1.0"],
       "config.loss has no field 'atack'; did you mean 'attack'",
     ),
-    (["train", CONFIG + ":smok"], "'smok': wanted none or 'smoke'"),
+    (["train", CONFIG + ":smok"], "'smok': expected none or 'smoke'"),
     (["train", CONFIG, f"{ATTACK}.set.name=linff"], "mean 'linf'?"),
     (
       ["train", CONFIG, f"{ATTACK}.set.eps=-1.0"],
-      "eps = -1.0: wanted 0",
+      "eps = -1.0: expected 0",
     ),
     (
       ["train", CONFIG, f"{ATTACK}.search.num_steps=0"],

@@ -9,7 +9,7 @@ import pytest
 
 from robust_jax import attacks, losses, search, tree
 from robust_jax import perturbations as sets
-from robust_jax.attacks.cost import passes
+from robust_jax.attacks.cost import count_model_calls
 from robust_jax.search.combine import best_of, restarts
 from robust_jax.search.transformations import (
   expectation_over_transformation,
@@ -28,8 +28,8 @@ short = functools.partial(search.pgd, num_steps=4)
 
 def start(key, objective, pset, x):
   """One random point."""
-  theta = pset.sample(key, x)
-  return SearchResult(theta, objective(pset.apply(x, theta)))
+  delta = pset.sample(key, x)
+  return SearchResult(delta, objective(pset.apply(x, delta)))
 
 
 def test_best_of_is_the_best_of_each_for_every_example():
@@ -39,7 +39,7 @@ def test_best_of_is_the_best_of_each_for_every_example():
   b = search.fgsm(keys[1], bumpy, PSET, x)
   np.testing.assert_array_equal(both.value, jnp.maximum(a.value, b.value))
   np.testing.assert_array_equal(
-    both.theta, tree.where(a.value > b.value, a.theta, b.theta)
+    both.delta, tree.where(a.value > b.value, a.delta, b.delta)
   )
 
 
@@ -71,17 +71,17 @@ def test_combinations_nest_and_pass_hyperparameters_on():
   def linear(x):
     return x.reshape(len(x), -1) @ jnp.ones((36, 3))
 
-  assert passes(attack, linear, x, y) == (2 * (6 + 42), 2 * (4 + 40))
+  assert count_model_calls(attack, linear, x, y) == (2 * (6 + 42), 2 * (4 + 40))
   hyper = attacks.compose(
     restarts(search.pgd, 2), PSET, losses.margin, num_steps=3
   )
-  assert passes(hyper, linear, x, y) == (2 * 5, 2 * 3)
+  assert count_model_calls(hyper, linear, x, y) == (2 * 5, 2 * 3)
 
 
 def test_nothing_to_combine_is_refused():
   with pytest.raises(ValueError, match="best_of\\(\\) of no searches"):
     best_of()
-  with pytest.raises(ValueError, match="n = 0: wanted a whole number"):
+  with pytest.raises(ValueError, match="n = 0: expected a whole number"):
     restarts(search.pgd, 0)
   with pytest.raises(ValueError, match="num_samples = 0"):
     expectation_over_transformation(search.pgd, noise, 0)
@@ -97,7 +97,7 @@ def test_without_randomness_the_expectation_is_the_search_itself():
   plain = search.fgsm(KEY, bumpy, PSET, x)
   result = still(KEY, bumpy, PSET, x)
   np.testing.assert_allclose(result.value, plain.value, rtol=1e-6)
-  np.testing.assert_allclose(result.theta, plain.theta, atol=1e-7)
+  np.testing.assert_allclose(result.delta, plain.delta, atol=1e-7)
 
 
 def test_the_expectation_of_a_quadratic_is_known():
@@ -106,12 +106,12 @@ def test_the_expectation_of_a_quadratic_is_known():
   found = expectation_over_transformation(
     search.fgsm, functools.partial(noise, size=0.3), 4000
   )(KEY, lambda x: jnp.sum(x**2, axis=(1, 2, 3)), PSET, x)
-  at = PSET.apply(x, found.theta)
+  at = PSET.apply(x, found.delta)
   # Standard deviation of one draw: sqrt(4 |x|^2 .09 + 2 d .0081) < 2.7.
   np.testing.assert_allclose(
     found.value, jnp.sum(at**2, axis=(1, 2, 3)) + 36 * 0.09, atol=0.22
   )
-  np.testing.assert_array_equal(jnp.sign(found.theta), 1)
+  np.testing.assert_array_equal(jnp.sign(found.delta), 1)
 
 
 def record(seen):
@@ -150,7 +150,7 @@ def test_an_example_meets_its_own_draws_wherever_it_stands():
     functools.partial(short, random_start=False), noise, 2
   )
   both = jax.jit(lambda x: run(KEY, bumpy, PSET, x))
-  np.testing.assert_allclose(both(x).theta[3:4], both(x[3:4]).theta, atol=1e-6)
+  np.testing.assert_allclose(both(x).delta[3:4], both(x[3:4]).delta, atol=1e-6)
 
 
 def test_keys_change_with_any_pixel_by_any_amount_and_with_the_key():
@@ -177,4 +177,4 @@ def test_the_cost_is_that_of_the_search_times_the_samples():
     PSET,
     losses.margin,
   )
-  assert passes(attack, linear, x, y) == (7 * 6, 7 * 4)
+  assert count_model_calls(attack, linear, x, y) == (7 * 6, 7 * 4)

@@ -19,20 +19,20 @@ import pytest
 import rich.console
 
 from experiments.compare.gate import GateRequest
-from experiments.compare.models import entrants
+from experiments.compare.models import parse_models
 from experiments.compare.open_images import open_images
 from experiments.compare.print import print_comparison
 from experiments.compare.run import compare
-from robust_jax.comparison.cases import catalogue
+from robust_jax.comparison.cases import build_cases
 from robust_jax.comparison.extra_tests.sequences import Sequences
-from robust_jax.comparison.load_images import held_images
-from robust_jax.comparison.model import CLEAN, Entrant
+from robust_jax.comparison.load_images import load_images
+from robust_jax.comparison.model import CLEAN, ComparedModel
 from robust_jax.comparison.predict_with_model import ModelFailed
-from robust_jax.comparison.prediction_store import Answers
+from robust_jax.comparison.prediction_store import PredictionStore
 from robust_jax.comparison.predictors.jax_predictor import jax_predictor
-from robust_jax.comparison.predictors.stored_outputs import write_answers
+from robust_jax.comparison.predictors.stored_outputs import write_outputs
 from robust_jax.comparison.report.table import comparison_table
-from robust_jax.comparison.run_predictions import changed, collect
+from robust_jax.comparison.run_predictions import changed, run_predictions
 from robust_jax.data.readers.image_reader import Sample
 from robust_jax.statistics.gate import Thresholds
 from tests.unit.command_line import command_line
@@ -47,23 +47,23 @@ NUM_CASES = 1 + 4 + 20 + 24
 
 
 class Bars:
-  """Grey images of 9 x 9 pixels, the class is which third is bright."""
+  """Gray images of 9 x 9 pixels, the class is which third is bright."""
 
   class_names = ("left", "middle", "right")
 
-  def __init__(self, size=40, labelled=True, prefix="bar"):
+  def __init__(self, size=40, labeled=True, prefix="bar"):
     rng = np.random.default_rng(0)
     self._labels = rng.integers(NUM_CLASSES, size=size)
     self._images = rng.integers(0, 120, (size, 9, 9, 1))
     for image, label in zip(self._images, self._labels, strict=True):
       image[:, 3 * label : 3 * label + 3] += 100
-    self._labelled, self._prefix = labelled, prefix
+    self._labeled, self._prefix = labeled, prefix
 
   def __len__(self):
     return len(self._labels)
 
   def get(self, index):
-    label = int(self._labels[index]) if self._labelled else None
+    label = int(self._labels[index]) if self._labeled else None
     name = f"{self._prefix} {index}"
     return Sample(name, self._images[index].astype(np.uint8), label)
 
@@ -88,8 +88,8 @@ def dazzled(images):
   return answers
 
 
-def entrant(name, predict, identity=None):
-  return Entrant(
+def compared_model(name, predict, identity=None):
+  return ComparedModel(
     name, "here", "function", identity or name, lambda _, __, x: predict(x)
   )
 
@@ -107,7 +107,7 @@ class Counted:
 
 def _kept(path, models, images, version="0"):
   return [
-    Answers(path, entrant(name, model), images, 0, version)
+    PredictionStore(path, compared_model(name, model), images, 0, version)
     for name, model in models.items()
   ]
 
@@ -116,30 +116,32 @@ class TestAsking:
   def test_each_case_is_asked_once_however_often_it_is_interrupted(
     self, tmp_path
   ):
-    images = held_images(Bars())
-    cases = catalogue(images.shapes, ["pixel_shift"]).cases
+    images = load_images(Bars())
+    cases = build_cases(images.shapes, ["pixel_shift"]).cases
     models = {"a": Counted(thirds), "b": Counted(one_column)}
     kept = _kept(tmp_path, models, images)
     stops = iter([False] * 7 + [True])
     done = []
-    assert not collect(kept, images, cases, 0, done.append, lambda: next(stops))
+    assert not run_predictions(
+      kept, images, cases, 0, done.append, lambda: next(stops)
+    )
     assert done == [1, 2, 3, 4, 5, 6, 7]
     # Another process: nothing is remembered but the files.
     again = _kept(tmp_path, models, images)
-    assert collect(again, images, cases, 0, done.append, lambda: False)
+    assert run_predictions(again, images, cases, 0, done.append, lambda: False)
     total = len(images.ids) * (1 + len(cases))
     assert [m.asked for m in models.values()] == [total, total]
     # A third model: the others are not asked again.
     models["c"] = Counted(thirds)
     kept = _kept(tmp_path, models, images)
-    assert collect(kept, images, cases, 0, done.append, lambda: False)
+    assert run_predictions(kept, images, cases, 0, done.append, lambda: False)
     assert [m.asked for m in models.values()] == [total] * 3
 
   @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
   def test_what_was_answered_is_kept_batch_by_batch(self, tmp_path, error):
-    images = held_images(Bars(300))
-    cases = catalogue(images.shapes, ["pixel_shift"]).cases[:2]
-    run = lambda kept: collect(
+    images = load_images(Bars(300))
+    cases = build_cases(images.shapes, ["pixel_shift"]).cases[:2]
+    run = lambda kept: run_predictions(
       kept, images, cases, 0, lambda _: None, lambda: False
     )
     calls = []
@@ -168,11 +170,11 @@ class TestAsking:
           np.testing.assert_array_equal(x, y)
 
   def test_a_model_answers_in_one_way_in_a_case(self, tmp_path):
-    images = held_images(Bars(300))
+    images = load_images(Bars(300))
     wavers = lambda x: thirds(x) if len(x) > 100 else thirds(x).argmax(axis=1)
     kept = _kept(tmp_path, {"a": wavers}, images)
     with pytest.raises(ModelFailed, match=r"'a': .*classes to some"):
-      collect(kept, images, (), 0, lambda _: None, lambda: False)
+      run_predictions(kept, images, (), 0, lambda _: None, lambda: False)
 
   def test_killed_within_a_case(self, tmp_path):
     """What the last ten seconds brought is lost, and no file is left over."""
@@ -183,11 +185,11 @@ class TestAsking:
       text=True,
     )
     assert died.returncode == -signal.SIGKILL, died.stderr
-    images, asked = held_images(Bars(300)), []
+    images, asked = load_images(Bars(300)), []
     for path in (tmp_path / "out", tmp_path / "fresh"):
       models = {"a": Counted(thirds)}
       kept = _kept(path, models, images)
-      assert collect(kept, images, (), 0, lambda _: None, lambda: False)
+      assert run_predictions(kept, images, (), 0, lambda _: None, lambda: False)
       asked.append(models["a"].asked)
     # Two of three batches were answered when it died in the third.
     assert asked == [44, 300]
@@ -198,44 +200,44 @@ class TestAsking:
     assert killed == fresh
 
   def test_a_file_that_was_cut_off_is_asked_again(self, tmp_path):
-    images = held_images(Bars())
-    cases = catalogue(images.shapes, ["pixel_shift"]).cases[:3]
+    images = load_images(Bars())
+    cases = build_cases(images.shapes, ["pixel_shift"]).cases[:3]
     models = {"a": Counted(thirds)}
     (kept,) = _kept(tmp_path, models, images)
-    collect([kept], images, cases, 0, lambda _: None, lambda: False)
+    run_predictions([kept], images, cases, 0, lambda _: None, lambda: False)
     before, asked = kept.read(cases[1].name), models["a"].asked
     (file,) = tmp_path.glob("answers/*/*horizontal_flip*.npz")
     file.write_bytes(file.read_bytes()[:100])
     (kept,) = _kept(tmp_path, models, images)
     assert kept.read(cases[1].name) is None
-    collect([kept], images, cases, 0, lambda _: None, lambda: False)
+    run_predictions([kept], images, cases, 0, lambda _: None, lambda: False)
     assert models["a"].asked == asked + len(images.ids)
     np.testing.assert_array_equal(
       kept.read(cases[1].name).classes, before.classes
     )
 
   def test_what_answers_depend_on_has_a_folder_of_its_own(self, tmp_path):
-    images = held_images(Bars())
-    others = held_images(Bars(prefix="other"))
+    images = load_images(Bars())
+    others = load_images(Bars(prefix="other"))
     folders = set()
     for one, data, seed, version in (
-      (entrant("a", thirds), images, 0, "0"),
-      (entrant("a", thirds, identity="new weights"), images, 0, "0"),
-      (entrant("a", thirds), others, 0, "0"),
-      (entrant("a", thirds), images, 1, "0"),
-      (entrant("a", thirds), images, 0, "1"),
+      (compared_model("a", thirds), images, 0, "0"),
+      (compared_model("a", thirds, identity="new weights"), images, 0, "0"),
+      (compared_model("a", thirds), others, 0, "0"),
+      (compared_model("a", thirds), images, 1, "0"),
+      (compared_model("a", thirds), images, 0, "1"),
     ):
-      kept = Answers(tmp_path, one, data, seed, version)
+      kept = PredictionStore(tmp_path, one, data, seed, version)
       assert kept.read(CLEAN) is None
       kept.write(CLEAN, np.zeros(len(data.ids), int))
       folders |= set((tmp_path / "answers").iterdir())
     assert len(folders) == 5
 
   def test_a_function_whose_weights_have_changed_is_noticed(self, tmp_path):
-    images = held_images(Bars())
+    images = load_images(Bars())
     (kept,) = _kept(tmp_path, {"a": one_column}, images)
     assert not changed(kept, images)
-    collect([kept], images, (), 0, lambda _: None, lambda: False)
+    run_predictions([kept], images, (), 0, lambda _: None, lambda: False)
     assert not changed(kept, images)
     (new,) = _kept(tmp_path, {"a": lambda x: one_column(x)[:, ::-1]}, images)
     assert changed(new, images)
@@ -243,14 +245,14 @@ class TestAsking:
     assert changed(new, images)
 
   def test_how_long_a_model_takes(self, tmp_path):
-    images = held_images(Bars())
+    images = load_images(Bars())
 
     def slow(x):
       time.sleep(0.05)
       return thirds(x)
 
     (kept,) = _kept(tmp_path, {"a": slow}, images)
-    collect([kept], images, (), 0, lambda _: None, lambda: False)
+    run_predictions([kept], images, (), 0, lambda _: None, lambda: False)
     (seconds,) = kept.seconds
     assert 0.05 <= 40 * seconds < 5
 
@@ -266,12 +268,12 @@ class TestAsking:
         image = bar.image[: 9 - 3 * (index % 2)]
         return Sample(f"{index}", image, bar.label)
 
-    images = held_images(Shapes())
+    images = load_images(Shapes())
     assert [len(g.rows) for g in images.groups] == [5, 4]
     rows = lambda x: np.array([len(one) for one in x]) % NUM_CLASSES
     (kept,) = _kept(tmp_path, {"a": rows}, images)
-    cases = catalogue(images.shapes, ["pixel_shift"]).cases[:1]
-    collect([kept], images, cases, 0, lambda _: None, lambda: False)
+    cases = build_cases(images.shapes, ["pixel_shift"]).cases[:1]
+    run_predictions([kept], images, cases, 0, lambda _: None, lambda: False)
     expected = [(9 - 3 * (i % 2)) % NUM_CLASSES for i in range(9)]
     assert kept.read(CLEAN).classes.tolist() == expected
     assert kept.read(cases[0].name).classes.tolist() == expected
@@ -288,7 +290,7 @@ class TestAsking:
         seen[name, case] = np.stack(images).astype(int)
         return jax_predictor(logits_fn)(images)
 
-      return Entrant(name, "here", "run", name, answer, logits_fn)
+      return ComparedModel(name, "here", "run", name, answer, logits_fn)
 
     models = {"first": model("first", 0), "last": model("last", 2)}
     report = compare(models, Bars(), tmp_path, families=["adversarial"])
@@ -300,7 +302,7 @@ class TestAsking:
       assert moved.any(axis=(0, 1, 3)).tolist() == [
         i % 3 == column for i in range(9)
       ]
-    function = {"a": entrant("a", thirds)}
+    function = {"a": compared_model("a", thirds)}
     with pytest.raises(ValueError, match="'a' is a function"):
       compare(function, Bars(), tmp_path, families=["adversarial"])
 
@@ -309,17 +311,17 @@ class TestAsking:
     [
       (
         lambda x: np.zeros((len(x), 2)),
-        r"'a' failed .* wanted floats \[40, 3\]",
+        r"'a' failed .* expected floats \[40, 3\]",
       ),
       (lambda x: np.full((len(x), 3), np.nan), "'a' .*none of 40 answers"),
       (lambda x: 1 / 0, "'a' failed .*ZeroDivisionError"),
     ],
   )
   def test_a_model_that_fails_is_named(self, tmp_path, predict, message):
-    images = held_images(Bars())
+    images = load_images(Bars())
     kept = _kept(tmp_path, {"a": predict}, images)
     with pytest.raises(ValueError, match=message):
-      collect(kept, images, (), 0, lambda _: None, lambda: False)
+      run_predictions(kept, images, (), 0, lambda _: None, lambda: False)
 
   @pytest.mark.parametrize("section", [False, True])
   def test_a_model_that_fails_takes_no_other_with_it(
@@ -334,10 +336,10 @@ class TestAsking:
       return thirds(images)
 
     models = {
-      "wrong": entrant("wrong", wrong),
-      "A": entrant("A", thirds),
-      "fails": entrant("fails", fails),
-      "B": entrant("B", one_column),
+      "wrong": compared_model("wrong", wrong),
+      "A": compared_model("A", thirds),
+      "fails": compared_model("fails", fails),
+      "B": compared_model("B", one_column),
     }
     report = compare(
       models,
@@ -364,12 +366,12 @@ class TestAsking:
     assert "wrong is left out" in told
 
   def test_no_model_is_left(self, tmp_path):
-    models = {n: entrant(n, lambda x: 1 / 0) for n in "AB"}
+    models = {n: compared_model(n, lambda x: 1 / 0) for n in "AB"}
     with pytest.raises(ValueError, match=r"'A' failed .*; model 'B' failed"):
       compare(models, Bars(), tmp_path, families=["pixel_shift"])
 
   def test_all_answers_to_a_hard_case_may_be_missing(self, tmp_path):
-    images = held_images(Bars())
+    images = load_images(Bars())
     (kept,) = _kept(tmp_path, {"a": thirds}, images)
     kept.write(CLEAN, np.eye(3)[np.zeros(40, int)])
     kept.write("hard", np.full((40, 3), np.nan))
@@ -386,8 +388,8 @@ def compared(tmp_path_factory):
   path = tmp_path_factory.mktemp("compared")
 
   models = {
-    "A": entrant("A", thirds),
-    "<B & co>": entrant("<B & co>", dazzled),
+    "A": compared_model("A", thirds),
+    "<B & co>": compared_model("<B & co>", dazzled),
   }
   report = compare(models, Bars(), path, name="bars", families=FAMILIES)
   return path, report
@@ -404,7 +406,7 @@ class TestReport:
     assert a["milliseconds"] > 0
     assert a["parameters"] is None  # nobody knows of a function
     assert a["risk"]["clean_accuracy"] == 100
-    assert a["risk"]["minimum_functionality"]["identity"]["risk"]["value"] == 0
+    assert a["risk"]["invariance_tests"]["identity"]["risk"]["value"] == 0
     shift = b["risk"]["families"]["pixel_shift"]["risk"]
     assert shift["low"] > a["risk"]["families"]["pixel_shift"]["risk"]["high"]
     assert not a["missing"]
@@ -423,7 +425,7 @@ class TestReport:
     # dy = 0 is the third row, dx = 2 the last column.
     assert table[2, 4] == pytest.approx(100 * expected.mean())
 
-  def test_shares_of_agreement_sum_to_all_images(self, compared):
+  def test_fractions_of_agreement_sum_to_all_images(self, compared):
     (pair,) = compared[1]["agreement"]
     for part in ("clean", "transformed"):
       assert sum(pair[part].values()) == pytest.approx(100)
@@ -475,7 +477,7 @@ class TestReport:
       raise AssertionError("asked")
 
     models = {
-      name: Entrant(name, "here", "run", name, lambda *_: refuse(None))
+      name: ComparedModel(name, "here", "run", name, lambda *_: refuse(None))
       for name in report["models"]
     }
     # Of the kind "function" it would be looked at again.
@@ -483,8 +485,8 @@ class TestReport:
     with pytest.raises(ValueError, match="asked"):
       compare(models, Bars(), path, families=FAMILIES)
     models = {
-      "A": entrant("A", thirds),
-      "<B & co>": entrant("<B & co>", dazzled),
+      "A": compared_model("A", thirds),
+      "<B & co>": compared_model("<B & co>", dazzled),
     }
     again = compare(models, Bars(), path, name="bars", families=FAMILIES)
     assert sorted((path / "answers").iterdir()) == kept
@@ -503,7 +505,7 @@ class TestData:
       PIL.Image.fromarray(image).save(path)
     (tmp_path / "images" / "left" / "broken.png").write_text("no picture")
     report = compare(
-      {"A": entrant("A", thirds)},
+      {"A": compared_model("A", thirds)},
       open_images(str(tmp_path / "images")),
       tmp_path / "out",
       families=["pixel_shift"],
@@ -526,7 +528,7 @@ class TestData:
     path = tmp_path / "bars.npz"
     names = Bars.class_names
     np.savez(path, images=images, labels=labels, ids=ids, class_names=names)
-    images = held_images(open_images(str(path)))
+    images = load_images(open_images(str(path)))
     assert len(images.ids) == 10
     found = [(p.index, p.id, p.kind) for p in images.problems]
     assert found == [
@@ -536,8 +538,8 @@ class TestData:
 
   def test_without_labels_a_change_is_a_failure(self, tmp_path):
     report = compare(
-      {"A": entrant("A", thirds), "B": entrant("B", one_column)},
-      Bars(labelled=False),
+      {"A": compared_model("A", thirds), "B": compared_model("B", one_column)},
+      Bars(labeled=False),
       tmp_path,
       families=["pixel_shift"],
     )
@@ -552,23 +554,23 @@ class TestData:
       (tmp_path / name).mkdir()
       image = np.full((*shape, 3), 7, np.uint8)
       PIL.Image.fromarray(image).save(tmp_path / name / "1.png")
-    images = held_images(open_images(str(tmp_path), size=8))
+    images = load_images(open_images(str(tmp_path), size=8))
     assert images.shapes == [(8, 8, 3)]
     assert np.unique(images.groups[0].pixels) == [7]
 
   def test_some_are_drawn_by_the_seed(self):
-    draws = [held_images(Bars(), 10, seed).ids for seed in (0, 0, 1)]
+    draws = [load_images(Bars(), 10, seed).ids for seed in (0, 0, 1)]
     assert draws[0] == draws[1] != draws[2]
     assert len(set(draws[0])) == 10
-    assert held_images(Bars(), 10**6).ids == held_images(Bars()).ids
+    assert load_images(Bars(), 10**6).ids == load_images(Bars()).ids
 
   def test_stored_answers_are_a_model(self, tmp_path):
-    images = held_images(Bars())
-    cases = catalogue(images.shapes, ["pixel_shift"]).cases
+    images = load_images(Bars())
+    cases = build_cases(images.shapes, ["pixel_shift"]).cases
     answers = {case.name: images.labels for case in cases}
     path = tmp_path / "stored.npz"
-    write_answers(path, images.ids, answers | {CLEAN: images.labels})
-    found = entrants([f"S={path}"])
+    write_outputs(path, images.ids, answers | {CLEAN: images.labels})
+    found = parse_models([f"S={path}"])
     report = compare(found, Bars(), tmp_path / "out", families=["pixel_shift"])
     assert report["models"]["S"]["risk"]["overall"]["risk"]["value"] == 0
     assert report["models"]["S"]["answers"] == "classes"
@@ -578,22 +580,24 @@ class TestData:
 
 KILLED = """
 import os, pathlib, signal, sys
-from robust_jax.evaluation import unfinished
-from robust_jax.evaluation.answers import Answers
-from robust_jax.evaluation.collect import collect
-from robust_jax.evaluation.held_images import held_images
-from tests.unit.test_compare import Bars, entrant, thirds
+from robust_jax.comparison import _partial
+from robust_jax.comparison.load_images import load_images
+from robust_jax.comparison.prediction_store import PredictionStore
+from robust_jax.comparison.run_predictions import run_predictions
+from tests.unit.test_compare import Bars, compared_model, thirds
 
-unfinished._EVERY = 0
+_partial._EVERY = 0
 
 def model(images):
   if len(images) == 44:
     os.kill(os.getpid(), signal.SIGKILL)
   return thirds(images)
 
-images = held_images(Bars(300))
-kept = Answers(pathlib.Path(sys.argv[1]), entrant("a", model), images, 0, "0")
-collect([kept], images, (), 0, lambda _: None, lambda: False)
+images = load_images(Bars(300))
+kept = PredictionStore(
+  pathlib.Path(sys.argv[1]), compared_model("a", model), images, 0, "0"
+)
+run_predictions([kept], images, (), 0, lambda _: None, lambda: False)
 """
 
 MODULE = """
@@ -702,14 +706,14 @@ class TestCommand:
       (["--families=nose"], "did you mean 'noise'"),
       (["B=my_models:thirds"], "two models are called 'B'"),
       (["--data=/no/where"], "/no/where is no file or folder"),
-      (["--max-risk=20"], "wanted NAME=PERCENT"),
+      (["--max-risk=20"], "expected NAME=PERCENT"),
       (["--max-risk=noise=20"], "there is no family 'noise'"),
-      (["--max-risk=noise=120"], "wanted NAME=PERCENT"),
+      (["--max-risk=noise=120"], "expected NAME=PERCENT"),
       (["--candidate=C"], "one of A, B"),
       (["--baseline=A"], "candidate and baseline"),
       (["--num-examples=0"], "num_examples=0"),
       (["--class_names=left,middle"], "lack 1 of the 3 classes"),
-      (["--answers=scores"], "--answers scores: wanted one of logits"),
+      (["--answers=scores"], "--answers scores: expected one of logits"),
       (["--answers=C=logits"], "there is no model 'C'"),
     ],
   )
@@ -772,8 +776,8 @@ def test_the_family_of_the_document(tmp_path, monkeypatch):
   (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
   (tmp_path / "turned.py").write_text(code)
   monkeypatch.syspath_prepend(tmp_path)
-  case = catalogue([(9, 9, 1)], ["turned:upside_down"]).cases[-1]
-  images = held_images(Bars()).groups[0].pixels
+  case = build_cases([(9, 9, 1)], ["turned:upside_down"]).cases[-1]
+  images = load_images(Bars()).groups[0].pixels
   turned = case.transformation.change(images, case.level)
   np.testing.assert_array_equal(turned, np.rot90(images, 2, axes=(1, 2)))
 

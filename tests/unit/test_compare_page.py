@@ -8,7 +8,7 @@ from experiments.compare.run import compare
 from robust_jax.comparison.extra_tests.natural_shifts import NaturalShifts
 from robust_jax.comparison.extra_tests.sequences import Sequences
 from robust_jax.comparison.extra_tests.system_noise import SystemNoise
-from robust_jax.comparison.model import Entrant
+from robust_jax.comparison.model import ComparedModel
 from robust_jax.comparison.report.html_report import COLOURS, axis_end
 from robust_jax.data.builders.cifar10_15k import Cifar10_15k
 from robust_jax.data.readers.image_reader import Sample
@@ -76,7 +76,7 @@ def started():
 
 
 class Squares:
-  """Colour images, the class is the channel that a square is of.
+  """Color images, the class is the channel that a square is of.
 
   There are ten classes, as in the natural shift set beside it, and three occur.
   """
@@ -112,8 +112,8 @@ def _noisy(scale):
   return answer
 
 
-def _entrant(name, predict):
-  return Entrant(name, "here", "function", name, lambda *x: predict(x[2]))
+def _model(name, predict):
+  return ComparedModel(name, "here", "function", name, lambda *x: predict(x[2]))
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def page(tmp_path_factory):
   """A report with every kind of part in it."""
   path = tmp_path_factory.mktemp("page")
   models = {
-    name: _entrant(name, f)
+    name: _model(name, f)
     for name, f in (
       ("middle", _middle),
       ("a model with a rather long name", _corner),
@@ -193,7 +193,7 @@ def test_a_reader_sees_all_of_it(page, tmp_path):
 @pytest.mark.parametrize("num_models", [3, 7])
 def test_a_reader_sees_every_model(tmp_path, num_models):
   models = {
-    f"model {i} of {num_models}": _entrant(f"model {i}", _noisy(i))
+    f"model {i} of {num_models}": _model(f"model {i}", _noisy(i))
     for i in range(num_models)
   }
   compare(models, Squares(), tmp_path, families=["photometric", "pixel_shift"])
@@ -240,8 +240,8 @@ def test_a_picture_of_it_is_not_empty(page, tmp_path):
   assert "CONSOLE" not in log, log
   with PIL.Image.open(file) as picture:
     pixels = np.asarray(picture.convert("RGB")).reshape(-1, 3)
-  for colour in COLOURS[:2]:
-    expected = np.frombuffer(bytes.fromhex(colour[1:]), np.uint8)
+  for color in COLOURS[:2]:
+    expected = np.frombuffer(bytes.fromhex(color[1:]), np.uint8)
     assert (pixels == expected).all(axis=1).sum() > 100
 
 
@@ -267,15 +267,15 @@ VISION = {
 }
 
 
-def _linear(colour):
-  value = np.frombuffer(bytes.fromhex(colour[1:]), np.uint8) / 255
+def _linear(color):
+  value = np.frombuffer(bytes.fromhex(color[1:]), np.uint8) / 255
   return np.where(
     value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4
   )
 
 
 @pytest.mark.parametrize("vision", VISION)
-def test_eight_colours_are_told_apart(vision):
+def test_eight_colors_are_told_apart(vision):
   seen = np.stack([_linear(c) for c in COLOURS]) @ np.transpose(VISION[vision])
   to_xyz = np.array(
     [

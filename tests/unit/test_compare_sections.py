@@ -13,17 +13,17 @@ import rich.console
 
 from experiments.compare.open_images import open_images
 from experiments.compare.run import compare
-from robust_jax.comparison.extra_tests._sequence_predictions import (
-  sequence_answers,
-)
 from robust_jax.comparison.extra_tests.natural_shifts import NaturalShifts
 from robust_jax.comparison.extra_tests.sequences import Sequences
 from robust_jax.comparison.extra_tests.system_noise import SystemNoise
 from robust_jax.comparison.extra_tests.table import section_table
-from robust_jax.comparison.load_images import held_images
-from robust_jax.comparison.model import CLEAN, Entrant
-from robust_jax.comparison.predictors.stored_outputs import write_answers
+from robust_jax.comparison.load_images import load_images
+from robust_jax.comparison.model import CLEAN, ComparedModel
+from robust_jax.comparison.predictors.stored_outputs import write_outputs
 from robust_jax.comparison.report.compare_pairs import compare_pairs, told_apart
+from robust_jax.comparison.sequence_predictions import (
+  sequence_predictions,
+)
 from robust_jax.corruptions.sequences.suites import IMAGENET_P, NOISE
 from robust_jax.data.builders.cifar10_15k import Cifar10_15k
 from robust_jax.data.readers.decode import DECODERS
@@ -33,7 +33,7 @@ from robust_jax.data.readers.resize import RESIZERS
 from robust_jax.statistics.prediction_stability import flip_probability
 from tests.unit.command_line import command_line
 
-STEP = 25  # grey levels from one class to the next
+STEP = 25  # gray levels from one class to the next
 
 
 def flat(level, size=32):
@@ -66,14 +66,16 @@ def but_red(images):
   return (by_level(images).argmax(axis=1) + reddish) % 10
 
 
-def entrant(name, predict):
-  return Entrant(name, "here", "function", name, lambda _, __, x: predict(x))
+def compared_model(name, predict):
+  return ComparedModel(
+    name, "here", "function", name, lambda _, __, x: predict(x)
+  )
 
 
 def ask(path, models, data, *sections, **options):
   """Compares under next to nothing but the sections."""
   return compare(
-    {name: entrant(name, model) for name, model in models.items()},
+    {name: compared_model(name, model) for name, model in models.items()},
     data,
     path / "out",
     families=["pixel_shift"],
@@ -214,16 +216,16 @@ class TestNaturalShifts:
     models = {"A": answer, "eight": lambda x: np.full(len(x), 8)}
     data = Levels(map(str, range(1000)), [8] * 4)
     shifts = NaturalShifts([f"imagenet_real={tmp_path}"])
-    share = lambda found, name: found["models"][name]["accuracy"]["value"]
+    fraction = lambda found, name: found["models"][name]["accuracy"]["value"]
     (found,) = ask(tmp_path, models, data, shifts)["natural_shifts"]
     assert found["images"] == 3
-    assert share(found, "A") == 100
-    assert share(found, "eight") == pytest.approx(100 / 3)
+    assert fraction(found, "A") == 100
+    assert fraction(found, "eight") == pytest.approx(100 / 3)
     # Whichever are drawn, labels are those of the images.
     report = ask(tmp_path, models, data, shifts, num_examples=2)
     (found,) = report["natural_shifts"]
     assert (found["images"], found["available"]) == (2, 3)
-    assert share(found, "A") == 100
+    assert fraction(found, "A") == 100
 
   def test_frames_flip(self, tmp_path):
     levels = np.full((6, 5), 12)
@@ -286,8 +288,8 @@ class TestNaturalShifts:
 
   def test_who_is_not_here_cannot_be_asked(self, cifar):
     path = cifar / "stored.npz"
-    write_answers(path, ["clean 0"], {CLEAN: np.zeros(1, int)})
-    stored = Entrant("S", "file", "stored answers", "S", lambda *_: 1 / 0)
+    write_outputs(path, ["clean 0"], {CLEAN: np.zeros(1, int)})
+    stored = ComparedModel("S", "file", "stored answers", "S", lambda *_: 1 / 0)
     shifts = NaturalShifts([f"cifar10_1/v4={cifar}"])
     with pytest.raises(ValueError, match="'S' is stored answers"):
       compare({"S": stored}, Levels(), cifar / "out", sections=[shifts])
@@ -333,8 +335,8 @@ class TestSequences:
     assert found["baseline"] == "B"
     for name in self.NAMES:
       expected = []
-      for images in held_images(Noisy()).groups:
-        answers = sequence_answers(
+      for images in load_images(Noisy()).groups:
+        answers = sequence_predictions(
           near, images.pixels, name, 2, ids=images.numbers
         )
         noise = name in NOISE
@@ -400,7 +402,7 @@ class TestSequences:
 
 
 def stripes(number):
-  """Bright with fine stripes, or dark: nearest-neighbour sees no stripe."""
+  """Bright with fine stripes, or dark: nearest-neighbor sees no stripe."""
   image = np.full((32, 32), 90 + number, np.uint8)
   if number % 2:
     image[:, 1::4] = 250
@@ -409,7 +411,7 @@ def stripes(number):
 
 @pytest.fixture
 def files(tmp_path):
-  """Eight grey PNGs in two folders."""
+  """Eight gray PNGs in two folders."""
   for number in range(8):
     folder = tmp_path / "files" / ("dark", "bright")[number % 2]
     folder.mkdir(parents=True, exist_ok=True)
@@ -479,7 +481,7 @@ class TestSystemNoise:
     assert len(asked) == 2 + ways - 1
 
   def test_a_size_is_needed(self, files):
-    with pytest.raises(ValueError, match="wanted --image_size"):
+    with pytest.raises(ValueError, match="expected --image_size"):
       SystemNoise(files, None)
 
   def test_images_without_files_are_refused(self, tmp_path, files):
@@ -521,11 +523,11 @@ def run(here, *more):
 @pytest.mark.parametrize(
   ("more", "message"),
   [
-    (["--natural-shifts=imagenet_z"], "wanted one of imagenet_a"),
+    (["--natural-shifts=imagenet_z"], "expected one of imagenet_a"),
     (["--natural_shifts=cifar10_c/fog_3=/no/where"], "is not a folder"),
     (["--natural_shifts=cifar10_c"], "has many parts"),
     (["--natural_shifts=imagenet_o"], "TFDS has no 'imagenet_o'"),
-    (["--natural_shifts=cifar10_1/="], "wanted NAME[/PART][=FOLDER]"),
+    (["--natural_shifts=cifar10_1/="], "expected NAME[/PART][=FOLDER]"),
     (["--system_noise"], "is no folder"),
     (["--sequences=tilt,tlit"], "did you mean 'tilt'"),
     (["--natural_shifts=cifar10_1"] * 2, "'cifar10_1' is given twice"),

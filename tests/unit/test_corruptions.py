@@ -266,7 +266,7 @@ class TestDraws:
       for image in values:
         assert stats.kstest(image, law).pvalue > 0.01
     rows = np.concatenate(drawn)
-    # Images, streams and neighbouring places have nothing to do with another.
+    # Images, streams and neighboring places have nothing to do with another.
     rows = np.concatenate([rows[:, :-1], rows[:, 1:]])
     apart = np.corrcoef(rows) - np.eye(len(rows))
     assert np.abs(apart).max() < 5 / np.sqrt(30000)
@@ -286,11 +286,11 @@ def test_constants_are_those_of_the_nearest_size():
     x = jnp.zeros((1, side, side + 7, 1))
     assert constants.rows(tables, x) == [size]
   assert constants.rows(tables, x, 64) == [64]
-  with pytest.raises(ValueError, match="size = 65: wanted one of"):
+  with pytest.raises(ValueError, match="size = 65: expected one of"):
     constants.rows(tables, x, 65)
 
 
-def test_every_grey_level_is_itself():
+def test_every_gray_level_is_itself():
   x = (np.arange(256) / 255).astype(np.float32).reshape(1, 16, 16, 1)
   y = _program("identity")(random.image_keys(0, IDS[:1], "identity", 1), x, 1)
   np.testing.assert_array_equal(np.round(255 * y), np.round(255 * x))
@@ -331,7 +331,7 @@ class TestFrost:
 
 
 def test_water_glitters_as_in_opencv():
-  """Canny, distances, equalisation and relief of its 5.0, kept in a file.
+  """Canny, distances, equalization and relief of its 5.0, kept in a file.
 
   Levels of drops at severities 1 to 3 and sizes 32, 64 and 224, drops of one to
   nine pixels, a staircase and nothing; and how bright they are, from 0 to 1.

@@ -75,7 +75,7 @@ def test_a_part_that_is_missing_or_too_small_is_refused(raw):
     builder.make_splits()
   write_arrays(raw / "train_first15000.npz")
   with pytest.raises(
-    ValueError, match=r"has 7 images of .* up to 9: wanted 15"
+    ValueError, match=r"has 7 images of .* up to 9: expected 15"
   ):
     builder.make_splits()
 
@@ -86,7 +86,7 @@ def test_it_is_the_official_one():
     DATA / "raw/cifar10/test.npz", "test"
   )
   assert np.bincount(labels).tolist() == [1000] * 10
-  # The means of the whole data set; a part of it is within a hundredth.
+  # The means of the whole dataset; a part of it is within a hundredth.
   means = images.mean((0, 1, 2)) / 255
   np.testing.assert_allclose(means, [0.4914, 0.4822, 0.4465], atol=0.01)
   with np.load(DATA / "raw/cifar10/train_first15000.npz") as arrays:

@@ -21,7 +21,7 @@ from robust_jax.data.paired_loader import (
 )
 from robust_jax.training import log
 from robust_jax.training.checkpoint import Checkpoints
-from robust_jax.training.loop import Plan, train
+from robust_jax.training.loop import LoopConfig, train
 from robust_jax.training.monitor import Monitor
 from robust_jax.types import State, Task
 from tests.contract import kinds_of_data
@@ -30,7 +30,7 @@ KEY = jax.random.key(0)
 
 
 def fit(per_example, params):
-  """A task that minimises a loss `(params, batch) -> [B]` by Adam."""
+  """A task that minimizes a loss `(params, batch) -> [B]` by Adam."""
   optimizer = optax.adam(0.2)
 
   def total(params, batch):
@@ -95,7 +95,7 @@ def trained(task, dataset, limit, path):
     task,
     training_loader(dataset, 8, seed=0, resident_limit_bytes=limit),
     evaluation_loader(dataset, 16, resident_limit_bytes=limit),
-    Plan(60, 1, 60, Monitor("loss", "min")),
+    LoopConfig(60, 1, 60, Monitor("loss", "min")),
     KEY,
     path,
   )
@@ -118,7 +118,7 @@ def test_the_loop_trains_on_tokens_and_on_boxes(kind, tmp_path):
 IMAGES, SENTENCES, UNLABELLED = (
   kinds_of_data.images(),
   kinds_of_data.sentences(),
-  kinds_of_data.unlabelled(),
+  kinds_of_data.unlabeled(),
 )
 
 
@@ -128,8 +128,8 @@ def test_a_target_needs_no_labels():
   loader = paired_loader([source], target, 8, seed=0)
   batch = loader.decode(loader.device_data, next(loader.indices(0)))
   assert set(batch["target"]) == {"x", "mask", "domain"}
-  labelled = paired_loader([source], IMAGES, 8, seed=0)
-  again = labelled.decode(labelled.device_data, next(labelled.indices(0)))
+  labeled = paired_loader([source], IMAGES, 8, seed=0)
+  again = labeled.decode(labeled.device_data, next(labeled.indices(0)))
   chex.assert_trees_all_equal(batch, again)
 
 
@@ -154,14 +154,14 @@ def test_what_is_read_must_be_as_the_spec_says():
   wrong = dataclasses.replace(
     UNLABELLED, read=lambda indices: {"x": np.zeros((len(indices), 8, 8))}
   )
-  with pytest.raises(ValueError, match="'unlabelled' read 40 examples"):
+  with pytest.raises(ValueError, match="'unlabeled' read 40 examples"):
     evaluation_loader(wrong, 8)
 
 
 @pytest.mark.parametrize(
   ("make", "message"),
   [
-    (lambda: UNLABELLED.field("y"), "'unlabelled' has no labels `y`: .* `x`"),
+    (lambda: UNLABELLED.field("y"), "'unlabeled' has no labels `y`: .* `x`"),
     (
       lambda: IMAGES.field("boxes"),
       "'images' has no field `boxes`: .* `x`, `y`",
@@ -186,19 +186,19 @@ def test_what_is_read_must_be_as_the_spec_says():
     ),
     (
       lambda: match_shapes([UNLABELLED], IMAGES),
-      "'unlabelled' has no labels `y`",
+      "'unlabeled' has no labels `y`",
     ),
     (
       lambda: paired_loader([UNLABELLED], IMAGES, 8, seed=0),
-      "'unlabelled' has no labels `y`",
+      "'unlabeled' has no labels `y`",
     ),
     (
       lambda: paired_loader([IMAGES], SENTENCES, 8, seed=0),
-      r"'images' are uint8 \(8, 8, 1\), .* target 'sentences' .* wanted one",
+      r"'images' are uint8 \(8, 8, 1\), .* target 'sentences' .* expected one",
     ),
     (
       lambda: paired_evaluation_loader([IMAGES], UNLABELLED, 8),
-      "'unlabelled' has no labels `y`",
+      "'unlabeled' has no labels `y`",
     ),
     (
       lambda: concatenate([IMAGES, SENTENCES]),
@@ -208,7 +208,7 @@ def test_what_is_read_must_be_as_the_spec_says():
       lambda: concatenate(
         [UNLABELLED, from_arrays("raw", UNLABELLED.read([0]))]
       ),
-      "'unlabelled' and 'raw' are decoded by different functions",
+      "'unlabeled' and 'raw' are decoded by different functions",
     ),
   ],
 )

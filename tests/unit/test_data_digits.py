@@ -1,4 +1,4 @@
-"""The embedded data set against the archive that it is made from."""
+"""The embedded dataset against the archive that it is made from."""
 
 import json
 import os
@@ -55,17 +55,17 @@ def test_the_splits_together_are_the_archive(splits):
   # Counts of 0..16 pixels as the nearest of 0..255, halves to even.
   levels = np.array([round(v * 255 / 16) for v in range(17)])
   assert levels[[0, 8, 16]].tolist() == [0, 128, 255]
-  wanted = sorted_examples(levels[archive.data.astype(int)], archive.target)
+  expected = sorted_examples(levels[archive.data.astype(int)], archive.target)
   x = np.concatenate([splits[s]["x"] for s in SPLITS])
   y = np.concatenate([splits[s]["y"] for s in SPLITS])
   assert x.shape == (1797, 8, 8, 1)
-  np.testing.assert_array_equal(sorted_examples(x, y), wanted)
+  np.testing.assert_array_equal(sorted_examples(x, y), expected)
 
 
 def test_every_class_gives_one_fifth_to_the_test(splits):
   train, test = (np.bincount(splits[s]["y"], minlength=10) for s in SPLITS)
   assert (train.sum(), test.sum()) == (1437, 360)
-  # Stratified: each class is within one example of its exact share.
+  # Stratified: each class is within one example of its exact fraction.
   assert np.abs(test - (train + test) * 360 / 1797).max() < 1
 
 

@@ -1,4 +1,4 @@
-"""Data sets of domain adaptation against their definitions."""
+"""Datasets of domain adaptation against their definitions."""
 
 import gzip
 import os
@@ -75,13 +75,13 @@ def test_splits_draw_differently():
 
 def test_digits_m_lies_over_one_photograph_per_split(tmp_path):
   for split, file in (("train", "china.jpg"), ("test", "flower.jpg")):
-    grey, colour = (
+    gray, color = (
       everything(name, split, tmp_path) for name in ("digits", "digits_m")
     )
-    assert colour["x"].shape == (*grey["x"].shape[:3], 3)
-    np.testing.assert_array_equal(grey["y"], colour["y"])
+    assert color["x"].shape == (*gray["x"].shape[:3], 3)
+    np.testing.assert_array_equal(gray["y"], color["y"])
     # Where nothing is drawn the photograph shows, its means at least.
-    paper = colour["x"][np.repeat(grey["x"] == 0, 3, axis=3)].reshape(-1, 3)
+    paper = color["x"][np.repeat(gray["x"] == 0, 3, axis=3)].reshape(-1, 3)
     photograph = load_sample_image(file).reshape(-1, 3)
     np.testing.assert_allclose(
       paper.mean(0), photograph.mean(0), rtol=0, atol=20
@@ -136,7 +136,7 @@ def test_usps_is_read_from_the_public_files(tmp_path, monkeypatch):
 def test_usps_in_another_scale_is_refused(tmp_path, monkeypatch):
   monkeypatch.setenv("ROBUST_JAX_DATA", str(tmp_path))
   write_zip(tmp_path / "raw/usps", np.linspace(0, 1, 256))
-  with pytest.raises(ValueError, match=r"\[0, 1\]: wanted 7291 in \[-1, 1\]"):
+  with pytest.raises(ValueError, match=r"\[0, 1\]: expected 7291 in \[-1, 1\]"):
     prepare("usps", str(tmp_path / "tfds"))
 
 
@@ -150,20 +150,22 @@ def test_mnist_m_is_the_known_one():
 
 
 @pytest.mark.parametrize(
-  ("name", "wanted"),
+  ("name", "expected"),
   [
     ("usps", r"zip.train.gz or usps_16x16_milli.npz.*hastie.su.domains"),
     ("mnist_m", r"\*.tgz or \*.tar.gz or \*.tar.*BSR_bsds500.tgz"),
   ],
 )
 def test_missing_raw_files_are_named_with_where_to_get_them(
-  name, wanted, tmp_path, monkeypatch
+  name, expected, tmp_path, monkeypatch
 ):
   monkeypatch.delenv("ROBUST_JAX_DATA", raising=False)
-  with pytest.raises(ValueError, match=f"ROBUST_JAX_DATA is not set.*{wanted}"):
+  with pytest.raises(
+    ValueError, match=f"ROBUST_JAX_DATA is not set.*{expected}"
+  ):
     prepare(name, str(tmp_path))
   monkeypatch.setenv("ROBUST_JAX_DATA", str(tmp_path))
-  with pytest.raises(ValueError, match=f"has no file {wanted}"):
+  with pytest.raises(ValueError, match=f"has no file {expected}"):
     load(name, "train", str(tmp_path))
 
 

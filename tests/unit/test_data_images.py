@@ -34,7 +34,7 @@ def test_examples_come_in_the_order_asked_for(indices):
 def test_a_label_may_be_unknown_only_where_that_is_said():
   dataset = constant(BLACK, -1, unknown_labels=True)
   assert dataset.read(np.arange(3))["y"].tolist() == [-1, -1, -1]
-  with pytest.raises(ValueError, match=r"is -2: wanted -1\.\.9"):
+  with pytest.raises(ValueError, match=r"is -2: expected -1\.\.9"):
     constant(BLACK, -2, unknown_labels=True).read(np.arange(3))
 
 
@@ -42,10 +42,10 @@ def test_a_label_may_be_unknown_only_where_that_is_said():
   ("dataset", "message"),
   [
     (constant(BLACK[:3], 0), r"image 2 of 'toy' is uint8 \(3, 4, 1\)"),
-    (constant(BLACK / 1.0, 0), r"is float64 .* wanted uint8 \(4, 4, 1\)"),
-    (constant(BLACK, -1), r"label 2 of 'toy' is -1: wanted 0\.\.9"),
-    (constant(BLACK, 10), r"label 2 of 'toy' is 10: wanted 0\.\.9"),
-    (constant(BLACK, 1.5), r"label 2 of 'toy' is 1.5: wanted an integer"),
+    (constant(BLACK / 1.0, 0), r"is float64 .* expected uint8 \(4, 4, 1\)"),
+    (constant(BLACK, -1), r"label 2 of 'toy' is -1: expected 0\.\.9"),
+    (constant(BLACK, 10), r"label 2 of 'toy' is 10: expected 0\.\.9"),
+    (constant(BLACK, 1.5), r"label 2 of 'toy' is 1.5: expected an integer"),
   ],
 )
 def test_what_breaks_the_promise_is_named(dataset, message):

@@ -1,4 +1,4 @@
-"""Data sets by name: the real ones, and what is said where there is none."""
+"""Datasets by name: the real ones, and what is said where there is none."""
 
 import json
 import os
@@ -65,19 +65,19 @@ def test_splits_add_up(data_dir):
 @pytest.mark.parametrize(
   ("name", "message"),
   [
-    ("mnst", "no data set 'mnst'; did you mean 'mnist'"),
+    ("mnst", "no dataset 'mnst'; did you mean 'mnist'"),
     ("digit", "did you mean 'digits'"),
     # Modules beside the builders are none.
-    ("loader", "no data set 'loader'"),
+    ("loader", "no dataset 'loader'"),
     ("qqqqqq", "all names are at https://www.tensorflow.org/datasets"),
-    ("mnist:9.9.9", "no data set 'mnist:9.9.9'.*only: 3.0.1"),
-    ("cifar10_corrupted/rain", "wanted NAME, NAME/CONFIG or NAME:VERSION"),
-    ("", "no data set ''"),
-    ("tf_flowers", r"shape \(None, None, 3\): wanted images of one fixed"),
-    ("dsprites", "wanted an image and a label"),
+    ("mnist:9.9.9", "no dataset 'mnist:9.9.9'.*only: 3.0.1"),
+    ("cifar10_corrupted/rain", "expected NAME, NAME/CONFIG or NAME:VERSION"),
+    ("", "no dataset ''"),
+    ("tf_flowers", r"shape \(None, None, 3\): expected images of one fixed"),
+    ("dsprites", "expected an image and a label"),
     ("imdb_reviews", "holds text in text: .* needs a tokenizer"),
     ("voc", "holds boxes in objects/bbox: .* padding to one number of boxes"),
-    ("lfw", r"has the shape \(\): wanted images"),
+    ("lfw", r"has the shape \(\): expected images"),
   ],
 )
 def test_a_name_that_cannot_be_loaded_is_answered(name, message, data_dir):
@@ -94,7 +94,7 @@ def test_what_is_not_prepared_names_the_command(data_dir):
 
 @pytest.mark.parametrize("split", ["validation", "train[90%", ""])
 def test_an_unknown_split_names_the_known_ones(split, data_dir):
-  with pytest.raises(ValueError, match=r"wanted one of \['train', 'test'\]"):
+  with pytest.raises(ValueError, match=r"expected one of \['train', 'test'\]"):
     load("digits", split, data_dir)
 
 

@@ -164,14 +164,16 @@ def test_to_start_late_reads_nothing_of_what_came_before(limit):
 @given(sizes, st.data())
 def test_the_mask_covers_each_example_exactly_once(size, data):
   num_examples, batch_size = size
-  wanted = data.draw(st.integers(1, num_examples))
-  loader = evaluation_loader(toy(num_examples), batch_size, num_examples=wanted)
+  expected = data.draw(st.integers(1, num_examples))
+  loader = evaluation_loader(
+    toy(num_examples), batch_size, num_examples=expected
+  )
   batches = take(loader, 0, loader.num_steps)
-  assert len(batches) == -(-wanted // batch_size)
+  assert len(batches) == -(-expected // batch_size)
   assert all(len(batch["y"]) == batch_size for batch in batches)
   labels = np.concatenate([batch["y"] for batch in batches])
   mask = np.concatenate([batch["mask"] for batch in batches])
-  np.testing.assert_array_equal(labels[mask == 1], np.arange(wanted))
+  np.testing.assert_array_equal(labels[mask == 1], np.arange(expected))
   assert set(mask) <= {0, 1}
 
 
@@ -212,7 +214,7 @@ def test_an_error_while_reading_ahead_reaches_the_caller():
   loader = training_loader(
     toy(64, "odd", num_classes=5), 16, seed=0, resident_limit_bytes=STREAMED
   )
-  with pytest.raises(ValueError, match=r"of 'odd' is \d+: wanted 0\.\.4"):
+  with pytest.raises(ValueError, match=r"of 'odd' is \d+: expected 0\.\.4"):
     next(loader.indices(0))
 
 

@@ -31,26 +31,26 @@ def read(source):
   return source.read(np.arange(len(source)))
 
 
-def test_grey_becomes_colour_by_repetition():
-  grey = images((4, 4, 1))
-  colour = read(in_shape(grey, (4, 4, 3)))
+def test_gray_becomes_color_by_repetition():
+  gray = images((4, 4, 1))
+  color = read(in_shape(gray, (4, 4, 3)))
   for channel in range(3):
     np.testing.assert_array_equal(
-      colour["x"][..., channel], read(grey)["x"][..., 0]
+      color["x"][..., channel], read(gray)["x"][..., 0]
     )
-  np.testing.assert_array_equal(colour["y"], read(grey)["y"])
+  np.testing.assert_array_equal(color["y"], read(gray)["y"])
 
 
 @pytest.mark.parametrize("size", [28, 8])
 def test_another_size_is_that_of_jax_to_within_a_level(size):
   source = images((16, 16, 3))
   shape = (40, size, size, 3)
-  wanted = jax.image.resize(
+  expected = jax.image.resize(
     read(source)["x"].astype("float32"), shape, "linear"
   )
   resized = read(in_shape(source, shape[1:]))["x"]
   # Half a level of rounding after each of two axes, and fixed-point weights.
-  np.testing.assert_allclose(resized, wanted, rtol=0, atol=1.3)
+  np.testing.assert_allclose(resized, expected, rtol=0, atol=1.3)
 
 
 def test_what_fits_already_is_left_alone():
@@ -86,36 +86,41 @@ def test_labels_of_the_target_may_be_unknown():
   match_shapes([images((4, 4, 1))], images((4, 4, 1), label=lambda i: -1))
 
 
-def test_several_sources_share_the_classes():
+def test_several_sources_fraction_the_classes():
   low, high = (
     images((4, 4, 1), label=lambda i, k=k: k + i % 5) for k in (0, 5)
   )
   match_shapes([low, high], images((4, 4, 1)))
 
 
-GREY = images((4, 4, 1), name="grey")
+GREY = images((4, 4, 1), name="gray")
 
 
 @pytest.mark.parametrize(
   ("source", "target", "shape", "message"),
   [
-    (images((4, 4, 3)), GREY, (4, 4, 1), "'toy' have 3 channels, wanted 1"),
-    (GREY, GREY, (4, 4), r"image_shape = \(4, 4\): wanted \(H, W, C\)"),
-    (images((4, 6, 1)), GREY, None, r"\(4, 4, 1\), wanted \(4, 6, 1\): other"),
+    (images((4, 4, 3)), GREY, (4, 4, 1), "'toy' have 3 channels, expected 1"),
+    (GREY, GREY, (4, 4), r"image_shape = \(4, 4\): expected \(H, W, C\)"),
+    (
+      images((4, 6, 1)),
+      GREY,
+      None,
+      r"\(4, 4, 1\), expected \(4, 6, 1\): other",
+    ),
     (
       images((4, 4, 1), num_classes=100),
       GREY,
       None,
-      "'toy' has 100 classes, the target 'grey' has 10",
+      "'toy' has 100 classes, the target 'gray' has 10",
     ),
     (
       images((4, 4, 1), label=lambda i: i % 8),
       GREY,
       None,
-      r"'grey' has examples of the classes \[8, 9\], of which 'toy' has none",
+      r"'gray' has examples of the classes \[8, 9\], of which 'toy' has none",
     ),
-    (images((4, 4, 1), high=1), GREY, None, "'toy' is 1: wanted .* 0..255"),
-    (GREY, images((4, 4, 1), high=16), None, "'toy' is 16: wanted"),
+    (images((4, 4, 1), high=1), GREY, None, "'toy' is 1: expected .* 0..255"),
+    (GREY, images((4, 4, 1), high=16), None, "'toy' is 16: expected"),
   ],
 )
 def test_domains_that_do_not_fit_are_refused(source, target, shape, message):

@@ -19,20 +19,20 @@ LEVEL = 0.99
 DRAWS = 400
 
 
-def _outcomes(labels, answers, labelled=True):
+def _outcomes(labels, answers, labeled=True):
   """Of answers `[N, 1 + T]`, the clean one first."""
   return from_predictions(
     range(len(labels)),
     answers[:, 0],
     answers[:, 1:],
     CONDITIONS,
-    labels if labelled else None,
+    labels if labeled else None,
   )
 
 
-def _decide(labels, models, labelled=True):
+def _decide(labels, models, labeled=True):
   """models: name -> answers."""
-  found = {n: _outcomes(labels, a, labelled) for n, a in models.items()}
+  found = {n: _outcomes(labels, a, labeled) for n, a in models.items()}
   options = {"draws": DRAWS, "level": LEVEL}
   return decide(
     list(models),
@@ -122,15 +122,15 @@ def test_the_same_images_twice_do_not_turn_it_round(seed):
       assert winner not in twice.beaten[loser]
 
 
-@pytest.mark.parametrize("labelled", [True, False])
+@pytest.mark.parametrize("labeled", [True, False])
 @pytest.mark.parametrize("seed", range(4))
-def test_a_constant_is_never_the_best(seed, labelled):
+def test_a_constant_is_never_the_best(seed, labeled):
   labels, models = _random_models(seed)
   shape = models["a"].shape
   constant = np.full(shape, np.bincount(labels).argmax())
   for others in ({}, {"a": models["a"]}, models):
     found = _decide(
-      labels, {"constant": constant, **others, "too": constant}, labelled
+      labels, {"constant": constant, **others, "too": constant}, labeled
     )
     assert found.best not in ("constant", "too")
     # Nor does it beat any model that is not one.

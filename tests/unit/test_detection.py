@@ -14,7 +14,7 @@ from robust_jax.data.loader import evaluation_loader, training_loader
 from robust_jax.evaluators.robustness import robustness
 from robust_jax.tasks.supervised import supervised
 from robust_jax.training import log
-from robust_jax.training.loop import Plan, rehearse, train
+from robust_jax.training.loop import LoopConfig, dry_run, train
 from robust_jax.training.monitor import Monitor
 from robust_jax.training_losses.erm import erm
 
@@ -79,9 +79,9 @@ def test_a_detector_learns_and_is_attacked_through_its_raw_outputs(tmp_path):
     task(),
     training_loader(squares(512), 64, seed=0),
     evaluation_loader(squares(50), 32),
-    Plan(200, 100, 100, Monitor("robust_mean_iou")),
+    LoopConfig(200, 100, 100, Monitor("robust_mean_iou")),
   )
-  rehearse(*parts)
+  dry_run(*parts)
   outcome = train(*parts, KEY, tmp_path)
   assert outcome.status == "finished"
   records = [r for r in log.read(tmp_path) if r["split"] == "validation"]

@@ -25,7 +25,7 @@ DANN = adaptation.dann(hidden=(4,))
 
 
 class Net(nn.Module):
-  normalised: str = "none"
+  normalized: str = "none"
 
   def setup(self):
     self.last = nn.Dense(3)
@@ -39,7 +39,7 @@ class Net(nn.Module):
   @nn.compact
   def features(self, x, *, train=False):
     x = nn.Dense(5)(x.reshape(len(x), -1))
-    return nn.tanh(batch_norm(self.normalised, train=train, name="bn")(x))
+    return nn.tanh(batch_norm(self.normalized, train=train, name="bn")(x))
 
 
 def rows(seed, number):
@@ -151,7 +151,7 @@ def test_source_only_does_not_look_at_the_target():
 
 
 def test_labels_of_the_target_never_reach_a_step():
-  """The whole way from the data set: permuted, they change no parameter."""
+  """The whole way from the dataset: permuted, they change no parameter."""
 
   def data(seed, labels):
     x = np.random.default_rng(seed).integers(0, 256, (9, 2, 2, 1), np.uint8)
@@ -176,7 +176,7 @@ def test_labels_of_the_target_never_reach_a_step():
 
 
 def test_class_weights_weigh_each_source_example():
-  """Weights of one class alone are the loss on its examples, times share."""
+  """Weights of one class alone are the loss on its examples, times fraction."""
   weighed = moved(make(adaptation.source_only(), class_weights=(3.0, 0, 0)))
   only = jnp.where(BATCH["source"]["y"] == 0)[0]
   few = BATCH | {"source": jax.tree.map(lambda v: v[only], BATCH["source"])}
@@ -205,7 +205,7 @@ NORMALISED = Net("per_device")
 
 
 def test_separate_statistics_undo_what_joint_ones_keep_apart():
-  """A target that is the source, scaled: its own statistics normalise it."""
+  """A target that is the source, scaled: its own statistics normalize it."""
   scaled = BATCH["target"] | {"x": 0.3 * BATCH["source"]["x"] + 0.2}
   batch = BATCH | {"target": scaled}
 
@@ -246,14 +246,17 @@ def test_separate_statistics_are_kept_for_each_domain():
 @pytest.mark.parametrize(
   ("options", "message"),
   [
-    ({"solver": "newton"}, "solver = 'newton': wanted one of reversal"),
+    ({"solver": "newton"}, "solver = 'newton': expected one of reversal"),
     ({"weight": -1.0}, "weight"),
     ({"ramp": "sine"}, "no ramp named 'sine'"),
     ({"batch_norm": "joint"}, "the model has no BatchNorm"),
-    ({"batch_norm": "batch"}, "'batch': wanted one of none, joint, separate"),
+    ({"batch_norm": "batch"}, "'batch': expected one of none, joint, separate"),
     ({"model": NORMALISED}, "the model has BatchNorm, but"),
-    ({"class_weights": (1.0, 1.0)}, "class_weights are 2: wanted one for each"),
-    ({"class_weights": (1.0, -1.0, 1.0)}, "class_weights = .*: wanted 0 or"),
+    (
+      {"class_weights": (1.0, 1.0)},
+      "class_weights are 2: expected one for each",
+    ),
+    ({"class_weights": (1.0, -1.0, 1.0)}, "class_weights = .*: expected 0 or"),
   ],
 )
 def test_what_does_not_fit_is_refused(options, message):
@@ -322,11 +325,14 @@ def test_adda_flips_labels():
   [
     (
       {"optimizers": {"source": SGD}},
-      r"optimizers of \['source'\]: wanted one for each player",
+      r"optimizers of \['source'\]: expected one for each player",
     ),
-    ({"pretrained": 1.0}, "pretrained = 1.0 and warm_up = 0.0: wanted shares"),
-    ({"alignment": adaptation.mmd()}, "has no adversary: wanted one to fool"),
-    ({"batch_norm": "joint"}, "'joint': wanted 'separate'"),
+    (
+      {"pretrained": 1.0},
+      "pretrained = 1.0 and warm_up = 0.0: expected fractions",
+    ),
+    ({"alignment": adaptation.mmd()}, "has no adversary: expected one to fool"),
+    ({"batch_norm": "joint"}, "'joint': expected 'separate'"),
   ],
 )
 def test_adda_refuses_what_does_not_fit(options, message):
@@ -413,7 +419,7 @@ TASKS = {
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_devices_share_a_step(name):
+def test_devices_fraction_a_step(name):
   one, three = (after(TASKS[name], 2, num_devices=n)[0].params for n in (1, 3))
   chex.assert_trees_all_close(one, three, atol=1e-6)
 

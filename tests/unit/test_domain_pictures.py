@@ -22,7 +22,7 @@ def clusters():
   return feature_map(*two_clusters(), perplexity=5)
 
 
-def test_neighbours_stay_neighbours(clusters):
+def test_neighbors_stay_neighbors(clusters):
   places = np.concatenate(clusters)
   distances = np.linalg.norm(places[:, None] - places[None], axis=-1)
   np.fill_diagonal(distances, np.inf)
@@ -30,7 +30,7 @@ def test_neighbours_stay_neighbours(clusters):
   np.testing.assert_array_equal(nearest < 12, np.arange(24) < 12)
 
 
-def test_a_map_is_centred_of_unit_size_and_a_function_of_its_seed(clusters):
+def test_a_map_is_centerd_of_unit_size_and_a_function_of_its_seed(clusters):
   places = np.concatenate(clusters)
   # Of float32 coordinates.
   np.testing.assert_allclose(places.mean(0), 0, atol=1e-5)
@@ -42,8 +42,8 @@ def test_a_map_is_centred_of_unit_size_and_a_function_of_its_seed(clusters):
 @pytest.mark.parametrize(
   ("features", "message"),
   [
-    ((np.zeros((9, 2)), np.zeros((9, 3))), r"wanted \[N, D\]"),
-    ((np.zeros(9), np.zeros(9)), r"wanted \[N, D\]"),
+    ((np.zeros((9, 2)), np.zeros((9, 3))), r"expected \[N, D\]"),
+    ((np.zeros(9), np.zeros(9)), r"expected \[N, D\]"),
     ((np.zeros((9, 2)), np.full((9, 2), np.nan)), "finite"),
     ((np.zeros((9, 2)), np.zeros((9, 2))), "perplexity 30"),
   ],
@@ -85,7 +85,7 @@ def test_curves_of_runs_with_different_metrics_are_drawn(tmp_path):
   curves = [
     Curve("train", "loss", "source class loss"),
     Curve("train", "domain_loss", "domain loss", guess=np.log(2)),
-    Curve("validation", "loss", "share", is_share=True),
+    Curve("validation", "loss", "fraction", is_fraction=True),
   ]
   draw_domain_curves(
     path, {"source only": source_only, "DANN": RECORDS}, curves
@@ -102,7 +102,7 @@ def test_a_metric_that_no_run_has_is_refused_by_name(tmp_path):
   assert not list(tmp_path.iterdir())
 
 
-def test_lines_differ_in_more_than_colour_from_their_neighbours():
+def test_lines_differ_in_more_than_color_from_their_neighbors():
   styles = [line_style(i) for i in range(13)]
   dashes = [style["linestyle"] for style in styles]
   assert all(a != b for a, b in itertools.pairwise(dashes))

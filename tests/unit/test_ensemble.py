@@ -94,5 +94,5 @@ def test_plain_functions_will_do():
 def test_bad_ensembles_are_refused():
   with pytest.raises(ValueError, match="an ensemble of no models"):
     ensemble([])
-  with pytest.raises(ValueError, match="average = 'losses': wanted 'logits'"):
+  with pytest.raises(ValueError, match="average = 'losses': expected 'logits'"):
     ensemble(MODELS, "losses")

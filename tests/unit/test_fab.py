@@ -62,7 +62,7 @@ def test_the_rank_of_a_class_counts_from_the_answer():
 
 
 def test_bad_options_are_refused():
-  with pytest.raises(ValueError, match="norm = 'l3': wanted"):
+  with pytest.raises(ValueError, match="norm = 'l3': expected"):
     fab("l3")
   with pytest.raises(ValueError, match="restarts need a finite eps"):
     fab("l2", restarts=2)

@@ -23,7 +23,7 @@ MODEL = FaderAutoencoder(
   widths=(3,),
   decoder_widths=(3,),
   dropout=0.0,
-  batch_norm="synchronised",
+  batch_norm="synchronized",
 )
 # The same outside of a step, where there are no devices.
 ALONE = MODEL.clone(batch_norm="per_device")
@@ -160,7 +160,7 @@ def test_confusion_adds_minus_beta_times_the_gradient_of_the_classifier(run):
   )
 
 
-def test_misleading_minimises_the_cross_entropy_of_flipped_attributes():
+def test_misleading_minimizes_the_cross_entropy_of_flipped_attributes():
   rows = batch() | {"y": jnp.stack([jnp.arange(8) % 2, jnp.arange(8) // 4], 1)}
   run = Run(MODEL.clone(num_attributes=2), objective="mislead", rows=rows)
   state = run.full()
@@ -262,51 +262,51 @@ def test_what_is_deployed_redraws_and_evaluation_says_how_well(run):
   report = metrics.result(evaluate(state, (), rows, KEY, 0))
   error = float(jnp.square(redrawn - rows["x"]).mean())
   assert report["reconstruction"] == pytest.approx(error, rel=1e-5)
-  values = task.summarise({"reconstruction": 0.01, "co_trained_accuracy": 0.5})
+  values = task.summarize({"reconstruction": 0.01, "co_trained_accuracy": 0.5})
   assert values["psnr"] == pytest.approx(20)
 
 
 @pytest.mark.parametrize(
   ("options", "message"),
   [
-    ({"beta": -1.0}, "beta = -1.0: wanted a finite number, 0 or more"),
+    ({"beta": -1.0}, "beta = -1.0: expected a finite number, 0 or more"),
     ({"beta": float("nan")}, "beta = nan"),
     ({"objective": "hide"}, "no objective named 'hide'"),
     ({"classifier_steps": 0}, "classifier_steps = 0"),
     ({"hidden": (0,)}, "hidden = "),
     ({"optimizers": {"model": optax.sgd(1)}}, "one for each player"),
     ({"ramp": "steep"}, "no ramp named 'steep'"),
-    ({"model": MODEL.clone(num_attributes=2)}, r"wanted \[B, 2\]"),
+    ({"model": MODEL.clone(num_attributes=2)}, r"expected \[B, 2\]"),
     ({"attributes": {"slant": 0.1}}, "give it num_attributes = 1"),
     (
       {
         "model": MODEL.clone(num_attributes=2),
         "attributes": {"slant": 0.1},
       },
-      "num_attributes = 2: wanted as many",
+      "num_attributes = 2: expected as many",
     ),
     (
       {"model": MODEL.clone(num_attributes=1), "attributes": {"tilt": 0.1}},
       "no 'tilt'",
     ),
-    ({"model": MODEL.clone(num_classes=1)}, "num_classes = 1: wanted 2"),
+    ({"model": MODEL.clone(num_classes=1)}, "num_classes = 1: expected 2"),
     ({"model": MODEL.clone(image_shape=(4, 7, 1))}, "multiples of 2"),
-    ({"model": MODEL.clone(image_shape=(8, 8, 1))}, "wanted image_shape"),
+    ({"model": MODEL.clone(image_shape=(8, 8, 1))}, "expected image_shape"),
   ],
 )
 def test_what_does_not_fit_is_refused_before_training(options, message):
-  def rehearse():
+  def dry_run():
     jax.eval_shape(make(**options).init, KEY, batch())
 
   with pytest.raises(ValueError, match=message):
-    rehearse()
+    dry_run()
 
 
 def test_a_label_vector_of_another_length_is_refused():
   variables = jax.eval_shape(
     MODEL.init, KEY, batch()["x"], jax.nn.one_hot(batch()["y"], 3)
   )
-  with pytest.raises(ValueError, match=r"wanted \[B, 3\]"):
+  with pytest.raises(ValueError, match=r"expected \[B, 3\]"):
     jax.eval_shape(
       lambda v: MODEL.apply(
         v, jnp.ones((2, 4)), jnp.ones((2, 2)), method="decode"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from robust_jax import lookup
-from robust_jax.comparison.cases import catalogue
+from robust_jax.comparison.cases import build_cases
 from robust_jax.comparison.families.pixel_shift import shifted
 from robust_jax.comparison.transformation import (
   Family,
@@ -14,7 +14,7 @@ from robust_jax.comparison.transformation import (
   image_number,
   transformed,
 )
-from robust_jax.statistics.outcomes import MINIMUM_FUNCTIONALITY
+from robust_jax.statistics.outcomes import INVARIANCE_TESTS
 
 SHAPE = (9, 7, 3)
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, *SHAPE), np.uint8)
@@ -32,7 +32,7 @@ def _apply(transformation, images=IMAGES, numbers=NUMBERS, level=1):
 
 def test_every_family_is_found_and_names_differ():
   for shape in (SHAPE, (28, 28, 1)):
-    cases, about, _ = catalogue([shape])
+    cases, about, _ = build_cases([shape])
     families = {f.replace(" ", "_") for f in about}
     missing = set(lookup.members("comparison.families")) - families
     # By name alone: one needs gradients, one may change what is seen.
@@ -61,38 +61,38 @@ def test_every_family_is_found_and_names_differ():
 def test_a_pixel_must_not_matter_where_it_is_a_twentieth_at_most(shapes, asked):
   names = {
     (c.condition.family, c.condition.transformation)
-    for c in catalogue(shapes).cases
+    for c in build_cases(shapes).cases
   }
-  assert ((MINIMUM_FUNCTIONALITY, "one_pixel_shift") in names) == asked
+  assert ((INVARIANCE_TESTS, "one_pixel_shift") in names) == asked
   assert any(family == "pixel_shift" for family, _ in names) == asked
-  named = catalogue(shapes, ["pixel_shift"]).cases
+  named = build_cases(shapes, ["pixel_shift"]).cases
   assert sum(c.condition.family == "pixel_shift" for c in named) == 24
 
 
-def test_minimum_functionality_comes_always_and_first():
-  cases = catalogue([SHAPE], ["pixel_shift"]).cases
+def test_invariance_tests_comes_always_and_first():
+  cases = build_cases([SHAPE], ["pixel_shift"]).cases
   families = [case.condition.family for case in cases]
-  assert families == [MINIMUM_FUNCTIONALITY] * 4 + ["pixel_shift"] * 24
+  assert families == [INVARIANCE_TESTS] * 4 + ["pixel_shift"] * 24
 
 
 @pytest.mark.parametrize(
   ("families", "message"),
   [
     (["nose"], "did you mean 'noise'"),
-    (["noise", "blur", "noise"], "wanted each once"),
-    (["noise", "my.families:noise"], "wanted each once"),
+    (["noise", "blur", "noise"], "expected each once"),
+    (["noise", "my.families:noise"], "expected each once"),
     (["mnist_c"], "does not apply to images"),
-    (["minimum_functionality"], "no families"),
+    (["invariance_tests"], "no families"),
   ],
 )
 def test_families_that_cannot_be_meant(families, message):
   with pytest.raises(ValueError, match=message):
-    catalogue([SHAPE], families)
+    build_cases([SHAPE], families)
 
 
 def test_a_family_of_ones_own(tmp_path, monkeypatch):
   code = """
-from robust_jax.evaluation.transformation import Family, Transformation
+from robust_jax.comparison.transformation import Family, Transformation
 
 def negative(shapes):
   change = lambda images, level: 255 - images
@@ -101,14 +101,14 @@ def negative(shapes):
 """
   (tmp_path / "my_families.py").write_text(code)
   monkeypatch.syspath_prepend(tmp_path)
-  found = catalogue([SHAPE], ["my_families:negative"])
+  found = build_cases([SHAPE], ["my_families:negative"])
   assert found.about["negative"] == "Inverted."
   case = found.cases[-1]
   assert case.name == "negative/inverted/1"
   np.testing.assert_array_equal(_apply(case.transformation), 255 - IMAGES)
   # Answers that were kept are those of this code.
   (tmp_path / "my_families.py").write_text(code + "# changed")
-  assert catalogue([SHAPE], ["my_families:negative"]).version != found.version
+  assert build_cases([SHAPE], ["my_families:negative"]).version != found.version
 
 
 def test_randomness_is_the_images_alone():
@@ -133,7 +133,7 @@ def test_geometry_of_a_symmetric_image():
   for name, factor in (("larger", 1.5), ("smaller", 0.6)):
     seen = _apply(members[name], ramp, NUMBERS[:1], 5)[0, 10, middle, 0]
     expected = 120 + (middle - 10) * 8 / factor
-    # Truncated to whole grey levels.
+    # Truncated to whole gray levels.
     assert np.all(np.abs(seen - expected + 0.5) <= 0.5 + 1e-2)
   rows, columns = np.mgrid[-10:11, -10:11]
   disk = np.clip(255 - 12 * np.hypot(rows, columns), 0, 255)
@@ -186,7 +186,7 @@ def test_flips_are_mirror_images():
 
 
 def test_what_must_not_matter_hardly_changes_an_image():
-  members = _members("minimum_functionality")
+  members = _members("invariance_tests")
   np.testing.assert_array_equal(_apply(members["identity"]), IMAGES)
   flip = members["horizontal_flip"]
   np.testing.assert_array_equal(_apply(flip, _apply(flip)), IMAGES)

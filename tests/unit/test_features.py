@@ -12,7 +12,11 @@ from robust_jax.models.classifiers.preact_resnet import PreActResNet
 from robust_jax.models.classifiers.small_cnn import SmallCNN
 from robust_jax.models.classifiers.wide_resnet import WideResNet
 from robust_jax.models.dann.dann_mnist import DannMnist
-from robust_jax.models.inference import SplitModel, frozen, split
+from robust_jax.models.inference import (
+  SplitModel,
+  features_and_head,
+  inference_fn,
+)
 
 # Compiles in a third of the time; nothing here runs for long.
 KEY = jax.random.key(0)
@@ -49,7 +53,7 @@ def test_a_model_is_its_head_of_its_features(model):
     return whole(x), halves(x), halves.head(features), features
 
   whole, halves, head, features = answers(
-    frozen(model, variables), split(model, variables), X
+    inference_fn(model, variables), features_and_head(model, variables), X
   )
   np.testing.assert_array_equal(halves, whole)
   np.testing.assert_array_equal(head, whole)
@@ -99,7 +103,7 @@ def test_new_parameters_do_not_recompile():
   counts = []
   for seed in range(2):
     variables = jax.jit(MODELS[0].init)(jax.random.key(seed), X)
-    model = split(MODELS[0], variables)
+    model = features_and_head(MODELS[0], variables)
     attack(KEY, model.head, model.features(X), Y)
     counts.append(len(traces))
   assert counts[0] == counts[1]
@@ -114,8 +118,8 @@ def test_what_cannot_be_meant_is_refused():
   with pytest.raises(ValueError, match="activations with values from nan"):
     attack(KEY, model.head, features, Y)
   with pytest.raises(ValueError, match="Dense has no method 'features'"):
-    split(nn.Dense(3), {})
-  with pytest.raises(ValueError, match="norm = 'l3': wanted 'l1', 'l2'"):
+    features_and_head(nn.Dense(3), {})
+  with pytest.raises(ValueError, match="norm = 'l3': expected 'l1', 'l2'"):
     perturbations.feature(0.1, "l3")
 
 
@@ -124,8 +128,8 @@ def test_product_applies_the_second_to_what_the_first_has_made():
   bright = perturbations.photometric(0.5, 0.0, 0.0, 0.0)
   pset = perturbations.product(bright, perturbations.linf(0.4))
   x = jnp.full((1, 2, 2, 1), 0.3)
-  theta = (jnp.array([[9.0, 0, 0, 0]]), jnp.full(x.shape, 9.0))
-  amount, noise = pset.project(x, theta)
+  delta = (jnp.array([[9.0, 0, 0, 0]]), jnp.full(x.shape, 9.0))
+  amount, noise = pset.project(x, delta)
   np.testing.assert_allclose(amount[0, 0], 0.5)
   np.testing.assert_allclose(noise, 0.2, atol=1e-6)
   np.testing.assert_allclose(

@@ -7,7 +7,7 @@ import pytest
 
 from robust_jax import attacks, losses, search, tree
 from robust_jax import perturbations as sets
-from robust_jax.attacks.cost import passes
+from robust_jax.attacks.cost import count_model_calls
 from robust_jax.search._finite_differences import estimated_gradient
 
 KEY = jax.random.key(0)
@@ -50,13 +50,13 @@ def test_the_estimate_is_unbiased(draw):
   np.testing.assert_allclose(grad[0], w, atol=0.1)
 
 
-def test_an_example_does_not_depend_on_its_place_or_its_neighbours():
+def test_an_example_does_not_depend_on_its_place_or_its_neighbors():
   def bent(x):
     return jnp.sin(9 * x).sum(axis=(1, 2, 3))
 
   x = jax.random.uniform(KEY, (4, 3, 3, 1))
   run = jax.jit(lambda x: search.nes(KEY, bent, sets.linf(0.1), x, num_steps=3))
-  np.testing.assert_allclose(run(x).theta[2:3], run(x[2:3]).theta, atol=1e-6)
+  np.testing.assert_allclose(run(x).delta[2:3], run(x[2:3]).delta, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["nes", "spsa"])
@@ -68,7 +68,7 @@ def test_queries_are_those_of_the_formula_and_there_is_no_gradient(name):
     num_steps=5,
     num_samples=7,
   )
-  assert passes(attack, linear, X, Y) == (1 + 5 * (2 * 7 + 1), 0)
+  assert count_model_calls(attack, linear, X, Y) == (1 + 5 * (2 * 7 + 1), 0)
 
 
 def test_a_model_without_gradients_is_fooled():
@@ -101,5 +101,5 @@ def test_the_directions_of_the_paper_and_of_the_set_reach_the_corner():
 
 @pytest.mark.parametrize("option", ["num_steps", "num_samples"])
 def test_nothing_to_do_is_refused(option):
-  with pytest.raises(ValueError, match=f"{option} = 0: wanted a whole"):
+  with pytest.raises(ValueError, match=f"{option} = 0: expected a whole"):
     search.nes(KEY, lambda x: x.sum(), sets.linf(0.1), X, **{option: 0})

@@ -22,10 +22,10 @@ def spline(size, nodes):
   return scipy.interpolate.BSpline.design_matrix(places, knots, 3).toarray()
 
 
-def field(theta, height=9, width=12):
-  nodes = theta.shape[1]
+def field(delta, height=9, width=12):
+  nodes = delta.shape[1]
   across = spline(height, nodes), spline(width, nodes)
-  return np.einsum("in,jm,bnmd->bdij", *across, np.float64(theta))
+  return np.einsum("in,jm,bnmd->bdij", *across, np.float64(delta))
 
 
 @pytest.mark.parametrize("nodes", [4, 6])
@@ -34,10 +34,10 @@ def field(theta, height=9, width=12):
 )
 def test_equals_scipy(nodes, padding, mode):
   pset = flow(4.0, nodes=nodes, padding=padding)
-  theta = pset.sample(KEY, X)
-  ours = jax.jit(pset.apply)(X, theta)
+  delta = pset.sample(KEY, X)
+  ours = jax.jit(pset.apply)(X, delta)
   for b, c in np.ndindex(3, 2):
-    places = np.indices((9, 12)) + field(theta)[b]
+    places = np.indices((9, 12)) + field(delta)[b]
     theirs = scipy.ndimage.map_coordinates(
       np.float64(X[b, ..., c]), places, order=1, mode=mode
     )
@@ -46,12 +46,12 @@ def test_equals_scipy(nodes, padding, mode):
 
 
 def test_equal_displacements_are_a_shift():
-  theta = jnp.tile(jnp.float32([2, -3]), (3, 5, 5, 1))
-  ours = jax.jit(flow(4.0, padding="zero").apply)(X, theta)
+  delta = jnp.tile(jnp.float32([2, -3]), (3, 5, 5, 1))
+  ours = jax.jit(flow(4.0, padding="zero").apply)(X, delta)
   wide = jnp.pad(X, ((0, 0), (9, 9), (9, 9), (0, 0)))
-  wanted = jnp.roll(wide, (-2, 3), (1, 2))[:, 9:-9, 9:-9]
+  expected = jnp.roll(wide, (-2, 3), (1, 2))[:, 9:-9, 9:-9]
   # The weights add up to 1 in float32 up to rounding.
-  np.testing.assert_allclose(ours, wanted, atol=5e-6)
+  np.testing.assert_allclose(ours, expected, atol=5e-6)
 
 
 def test_no_change_is_exact():
@@ -62,35 +62,37 @@ def test_no_change_is_exact():
 def test_nothing_is_read_further_away_than_eps():
   eps = jnp.array([0.0, 0.5, 2.0])
   pset = flow(eps)
-  theta = pset.project(X, 999 * jax.random.normal(KEY, (3, 5, 5, 2)))
-  length = jnp.linalg.norm(theta, axis=-1)
+  delta = pset.project(X, 999 * jax.random.normal(KEY, (3, 5, 5, 2)))
+  length = jnp.linalg.norm(delta, axis=-1)
   assert jnp.all(length <= eps[:, None, None] * (1 + 1e-6))
   assert jnp.all(length[2] > 1.99)
-  reach = np.linalg.norm(field(theta), axis=1).max(axis=(1, 2))
+  reach = np.linalg.norm(field(delta), axis=1).max(axis=(1, 2))
   assert np.all(reach <= eps * (1 + 1e-6))
-  np.testing.assert_allclose(pset.project(X, theta), theta, rtol=1e-6)
+  np.testing.assert_allclose(pset.project(X, delta), delta, rtol=1e-6)
 
 
 def test_samples_are_uniform_in_the_disc():
-  theta = flow(2.0).sample(KEY, jnp.zeros((400, 2, 2, 1)))
-  length = np.linalg.norm(theta, axis=-1).ravel()
+  delta = flow(2.0).sample(KEY, jnp.zeros((400, 2, 2, 1)))
+  length = np.linalg.norm(delta, axis=-1).ravel()
   assert length.max() <= 2.0 * (1 + 1e-6)
   # The square of the length is uniform; 10,000 draws of a [0, 4] variable.
   assert abs(np.mean(length**2) - 2.0) < 5 * 4 / np.sqrt(12 * length.size)
-  assert np.all(np.abs(theta.mean((0, 1, 2))) < 5 / np.sqrt(length.size))
+  assert np.all(np.abs(delta.mean((0, 1, 2))) < 5 / np.sqrt(length.size))
 
 
-def test_steepest_is_the_longest_along_each_gradient():
+def test_linear_maximizer_is_the_longest_along_each_gradient():
   grad = jnp.zeros((3, 5, 5, 2)).at[:, 1, 2].set(jnp.array([3e-25, -4e-25]))
-  steepest = flow(2.0).steepest(X, grad)
-  np.testing.assert_allclose(steepest[:, 1, 2], [[1.2, -1.6]] * 3, rtol=1e-6)
-  assert jnp.count_nonzero(steepest) == 6
+  linear_maximizer = flow(2.0).linear_maximizer(X, grad)
+  np.testing.assert_allclose(
+    linear_maximizer[:, 1, 2], [[1.2, -1.6]] * 3, rtol=1e-6
+  )
+  assert jnp.count_nonzero(linear_maximizer) == 6
 
 
 @pytest.mark.parametrize(
   ("options", "message"),
   [
-    ({"eps": -1.0}, "eps = -1.0: wanted 0 or more"),
+    ({"eps": -1.0}, "eps = -1.0: expected 0 or more"),
     ({"nodes": 3}, "nodes = 3: a cubic spline has 4 or more"),
     ({"padding": "mirror"}, "padding = 'mirror'"),
   ],

@@ -212,8 +212,8 @@ def test_names_match_in_any_order_of_the_file():
 def test_the_result_has_the_models_structure_and_types():
   x = random_images((1, 8, 12, 3))
   doubles = jax.tree.map(np.float64, random_tensors(SMALL))
-  wanted = shapes_of(SmallCNN(), x)
-  filled = from_torch(doubles, wanted)
+  expected = shapes_of(SmallCNN(), x)
+  filled = from_torch(doubles, expected)
   assert shapes_of(SmallCNN(), x) == jax.eval_shape(lambda: filled)
 
 
@@ -242,9 +242,9 @@ def test_every_mismatch_is_listed_at_once():
   assert sorted(line.strip() for line in lines) == [
     "left over: extra.weight (3,)",
     "missing: layer2.1.bn2.running_var (8,) for batch_stats/layer2_1/bn2/var",
-    "wrong shape: linear.weight is (7, 8), wanted (10, 8) for "
+    "wrong shape: linear.weight is (7, 8), expected (10, 8) for "
     "params/linear/kernel",
-    "wrong type: linear.bias is int32, wanted floats",
+    "wrong type: linear.bias is int32, expected floats",
   ]
 
 
@@ -300,8 +300,8 @@ def test_a_flattened_image_without_convolutions_needs_its_channels():
     from_torch(tensors, variables, channels=5)
   logits = model.apply(from_torch(tensors, variables, channels=3), x)
   flat = x.transpose(0, 3, 1, 2).reshape(2, -1)
-  wanted = linear(tensors, "1", linear(tensors, "0", flat))
-  np.testing.assert_allclose(logits, wanted, **TOLERANCE)
+  expected = linear(tensors, "1", linear(tensors, "0", flat))
+  np.testing.assert_allclose(logits, expected, **TOLERANCE)
 
 
 def test_layers_that_pytorch_tensors_do_not_fit_are_named():
@@ -346,15 +346,15 @@ def test_a_pickle_in_an_npz_is_refused_unopened(tmp_path, in_archive):
 
 
 @pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
-@pytest.mark.parametrize("share", [0.0, 0.5])
-def test_a_damaged_file_is_named(tmp_path, suffix, share):
+@pytest.mark.parametrize("fraction", [0.0, 0.5])
+def test_a_damaged_file_is_named(tmp_path, suffix, fraction):
   path = tmp_path / f"weights{suffix}"
   if suffix == ".npz":
     np.savez(path, **random_tensors(SMALL))
   else:
     save_file(random_tensors(SMALL), path)
   whole = path.read_bytes()
-  path.write_bytes(whole[: int(share * len(whole))])
+  path.write_bytes(whole[: int(fraction * len(whole))])
   with pytest.raises(ValueError, match=f"weights{suffix}"):
     load_tensors(path)
 

@@ -10,15 +10,15 @@ import optax
 import pytest
 
 from robust_jax import games, lookup, parallel
-from robust_jax.games.player_step import turn
-from robust_jax.games.schedules import at_step
+from robust_jax.games.player_step import player_step
+from robust_jax.games.schedules import set_schedule_step
 
 STEP, STEPS = 0.1, 500
 SOLVERS = [
   name
   for name in lookup.members("games")
   if list(inspect.signature(lookup.find("games", name)).parameters)[:2]
-  == ["players", "optimisers"]
+  == ["players", "optimizers"]
 ]
 # The field of min_x max_y xy is A z; I is the identity, 0 the zero matrix.
 A = np.array([[0.0, 1.0], [-1.0, 0.0]])
@@ -32,8 +32,8 @@ def _bilinear(sign):
 BILINEAR = {"x": _bilinear(1), "y": _bilinear(-1)}
 
 
-def _rates(players, optimiser):
-  return {name: optimiser for name in players}
+def _rates(players, optimizer):
+  return {name: optimizer for name in players}
 
 
 def _run(solver, params, num_steps, *args):
@@ -99,10 +99,10 @@ def test_the_bilinear_game_ends_where_the_matrix_says(name, length):
   )
   params = {"x": jnp.array(1.0), "y": jnp.array(1.0)}
   end = _run(solver, params, STEPS)
-  z, wanted = np.array([end["x"], end["y"]]), _closed_form(name)
-  np.testing.assert_allclose(z, wanted, rtol=2e-4, atol=1e-6)
+  z, expected = np.array([end["x"], end["y"]]), _closed_form(name)
+  np.testing.assert_allclose(z, expected, rtol=2e-4, atol=1e-6)
   np.testing.assert_allclose(
-    np.linalg.norm(wanted), length, rtol=0.01, atol=1e-6
+    np.linalg.norm(expected), length, rtol=0.01, atol=1e-6
   )
 
 
@@ -164,8 +164,8 @@ def test_three_players_step_by_the_blocks_of_one_field():
   solver = games.simultaneous(THREE, _rates(THREE, optax.sgd(0.1)))
   state, aux = jax.jit(solver.step)(solver.init(_ones()), PULL)
   matrix, offset = _field_of_three()
-  wanted = 1 - 0.1 * (matrix @ np.ones(6) + offset)
-  np.testing.assert_allclose(_as_vector(state.params), wanted, rtol=1e-5)
+  expected = 1 - 0.1 * (matrix @ np.ones(6) + offset)
+  np.testing.assert_allclose(_as_vector(state.params), expected, rtol=1e-5)
   assert jax.tree.map(jnp.shape, aux) == {n: (s,) for n, s in SIZES.items()}
 
 
@@ -175,34 +175,34 @@ def test_consensus_adds_the_gradient_of_half_the_square_of_the_field():
   state, _ = jax.jit(solver.step)(solver.init(_ones()), PULL)
   matrix, offset = _field_of_three()
   v = matrix @ np.ones(6) + offset
-  wanted = 1 - 0.1 * (v + gamma * matrix.T @ v)
+  expected = 1 - 0.1 * (v + gamma * matrix.T @ v)
   np.testing.assert_allclose(
-    _as_vector(state.params), wanted, rtol=1e-5, atol=1e-5
+    _as_vector(state.params), expected, rtol=1e-5, atol=1e-5
   )
 
 
-@pytest.mark.parametrize("optimiser", ["sgd", "adam"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize("name", SOLVERS)
 def test_the_equilibrium_of_a_strongly_monotone_game_is_reached(
-  name, optimiser
+  name, optimizer
 ):
   # Adam's steps do not shrink by themselves, extragradient counts two a step,
   # and the usual momentum of 0.9 drives a rotating game outward.
   period = 100 if name == "extragradient" else 50
   decay = optax.exponential_decay(0.1, period, 0.8)
   method = {"sgd": optax.sgd(0.05), "adam": optax.adam(decay, b1=0.5)}
-  optimisers = _rates(THREE, method[optimiser])
-  solver = lookup.find("games", name)(THREE, optimisers)
+  optimizers = _rates(THREE, method[optimizer])
+  solver = lookup.find("games", name)(THREE, optimizers)
   end = _as_vector(_run(solver, _ones(), 1500, PULL))
   matrix, offset = _field_of_three()
   np.testing.assert_allclose(end, np.linalg.solve(matrix, -offset), atol=1e-3)
 
 
-def _hand_written(name, optimiser, state, params, pull):
+def _hand_written(name, optimizer, state, params, pull):
   def loss(own):
     return THREE[name]({**params, name: own}, pull)[0]
 
-  update, state = optimiser.update(
+  update, state = optimizer.update(
     jax.grad(loss)(params[name]), state, params[name]
   )
   return state, {**params, name: optax.apply_updates(params[name], update)}
@@ -210,23 +210,23 @@ def _hand_written(name, optimiser, state, params, pull):
 
 def test_alternating_k_to_1_is_k_steps_of_optax_and_then_one():
   counts = {"a": 3, "b": 1, "c": 2}
-  optimisers = {
+  optimizers = {
     "a": optax.adam(0.1),
     "b": optax.sgd(0.1, momentum=0.9),
     "c": optax.adamw(0.1),
   }
   noise = jax.random.normal(jax.random.key(1), (6, 1))
   pulls = {name: noise * PULL[name] for name in SIZES}
-  solver = games.alternating(THREE, optimisers, counts=counts)
+  solver = games.alternating(THREE, optimizers, counts=counts)
   state, aux = jax.jit(solver.step)(solver.init(_ones()), pulls)
 
   params, row = _ones(), 0
-  for name, optimiser in optimisers.items():
-    opt_state = optimiser.init(params[name])
+  for name, optimizer in optimizers.items():
+    opt_state = optimizer.init(params[name])
     for _ in range(counts[name]):
       pull = {other: pulls[other][row] for other in SIZES}
       opt_state, params = _hand_written(
-        name, optimiser, opt_state, params, pull
+        name, optimizer, opt_state, params, pull
       )
       row += 1
     _assert_close(state.opt_state[name], opt_state, rtol=1e-4, atol=1e-6)
@@ -261,9 +261,9 @@ def test_turns_in_a_scan_hand_on_what_a_loss_returns():
   def loss(params, average, x):
     return params["d"] * x, 0.5 * average + 0.5 * x
 
-  optimiser = optax.sgd(0.1)
-  move = turn("d", loss, optimiser)
-  init = games.alternating({"d": loss}, {"d": optimiser}).init
+  optimizer = optax.sgd(0.1)
+  move = player_step("d", loss, optimizer)
+  init = games.alternating({"d": loss}, {"d": optimizer}).init
 
   @jax.jit
   def critic(state, average, xs):
@@ -288,8 +288,8 @@ def test_players_without_args_may_move_several_times():
 
 @pytest.mark.parametrize("fresh", [False, True])
 def test_extragradient_advances_adam_at_both_points(fresh):
-  optimisers = _rates(THREE, optax.adamw(0.1, weight_decay=0.5))
-  solver = games.extragradient(THREE, optimisers, fresh=fresh)
+  optimizers = _rates(THREE, optax.adamw(0.1, weight_decay=0.5))
+  solver = games.extragradient(THREE, optimizers, fresh=fresh)
   second = {name: -2 * pull for name, pull in PULL.items()} if fresh else PULL
   args = PULL
   if fresh:
@@ -297,16 +297,16 @@ def test_extragradient_advances_adam_at_both_points(fresh):
   state, aux = jax.jit(solver.step)(solver.init(_ones()), args)
 
   start, ahead, end, opt_states = _ones(), {}, {}, {}
-  for name, optimiser in optimisers.items():
+  for name, optimizer in optimizers.items():
     opt_states[name], moved = _hand_written(
-      name, optimiser, optimiser.init(start[name]), start, PULL
+      name, optimizer, optimizer.init(start[name]), start, PULL
     )
     ahead[name] = moved[name]
-  for name, optimiser in optimisers.items():
+  for name, optimizer in optimizers.items():
     own = jax.grad(
       lambda w, name=name: THREE[name]({**ahead, name: w}, second)[0]
     )(ahead[name])
-    update, opt_states[name] = optimiser.update(
+    update, opt_states[name] = optimizer.update(
       own, opt_states[name], start[name]
     )
     end[name] = optax.apply_updates(start[name], update)
@@ -354,9 +354,9 @@ def test_a_game_of_one_is_plain_optax(name, options, method, plain):
 
 
 def test_on_a_linear_field_the_past_is_optimism():
-  optimisers = _rates(THREE, optax.sgd(0.05))
+  optimizers = _rates(THREE, optax.sgd(0.05))
   ends = [
-    _run(method(THREE, optimisers), _ones(), 20, PULL)
+    _run(method(THREE, optimizers), _ones(), 20, PULL)
     for method in (games.past_extragradient, games.optimistic)
   ]
   _assert_close(*ends, rtol=1e-4, atol=1e-6)
@@ -374,7 +374,7 @@ def _mean_player(own, other, sign):
 @pytest.mark.parametrize("name", SOLVERS)
 def test_reduced_gradients_of_shards_are_those_of_the_batch(name):
   players = {"x": _mean_player("x", "y", 1), "y": _mean_player("y", "x", -1)}
-  optimisers = _rates(players, optax.sgd(0.1))
+  optimizers = _rates(players, optax.sgd(0.1))
   params = {"x": jnp.array(0.4), "y": jnp.array(-0.7)}
   batch = jnp.linspace(0.1, 2.0, 8)
   make = lookup.find("games", name)
@@ -385,9 +385,9 @@ def test_reduced_gradients_of_shards_are_those_of_the_batch(name):
       state, _ = solver.step(state, x)
     return state.params
 
-  whole = two_steps(make(players, optimisers), batch)
+  whole = two_steps(make(players, optimizers), batch)
   sharded = jax.vmap(
-    lambda x: two_steps(make(players, optimisers, reduce=parallel.mean), x),
+    lambda x: two_steps(make(players, optimizers, reduce=parallel.mean), x),
     axis_name=parallel.AXIS,
     out_axes=None,  # refused where shards disagree
   )(batch.reshape(4, 2))
@@ -399,11 +399,11 @@ def test_reduced_gradients_of_shards_are_those_of_the_batch(name):
   [
     (
       lambda o: games.alternating(BILINEAR, o, counts={"x": 5}),
-      r"counts of \['x'\]: wanted one for each player, \['x', 'y'\]",
+      r"counts of \['x'\]: expected one for each player, \['x', 'y'\]",
     ),
     (
       lambda o: games.alternating(BILINEAR, o, counts={"x": 5, "y": 0}),
-      r"counts\['y'\] = 0: wanted a whole number, 1 or more",
+      r"counts\['y'\] = 0: expected a whole number, 1 or more",
     ),
     (lambda o: games.consensus(BILINEAR, o, gamma=-1.0), "gamma = -1.0"),
   ],
@@ -424,7 +424,7 @@ def test_args_that_are_not_stacked_are_refused(name, options, size):
   solver = lookup.find("games", name)(
     THREE, _rates(THREE, optax.sgd(0.1)), **options
   )
-  with pytest.raises(ValueError, match=f"wanted {size} of them stacked"):
+  with pytest.raises(ValueError, match=f"expected {size} of them stacked"):
     solver.step(solver.init(_ones()), {"a": jnp.ones((3, 1))})
 
 
@@ -433,7 +433,7 @@ def test_a_schedule_is_set_to_the_step_and_nothing_else():
   adam = optax.adam(lambda count: 0.1 / (1 + count))
   start = adam.init(jnp.ones(2))
   _, moved = adam.update(jnp.ones(2), start)
-  moments, schedule = at_step({"player": moved}, 7)["player"]
+  moments, schedule = set_schedule_step({"player": moved}, 7)["player"]
   chex.assert_trees_all_equal(moments, moved[0])
   assert moments.count == 1
   assert schedule.count == 7

@@ -105,5 +105,7 @@ def _near(generator):
 def test_what_does_not_fit_is_refused():
   with pytest.raises(ValueError, match="latent_size = 0"):
     make(optax.sgd(1.0), latent_size=0)
-  with pytest.raises(ValueError, match=r"models of .'generator'.: wanted one"):
+  with pytest.raises(
+    ValueError, match=r"models of .'generator'.: expected one"
+  ):
     make(optax.sgd(1.0), models={"generator": MODELS["generator"]})

@@ -87,7 +87,7 @@ def test_the_derivative_of_a_reversed_gradient_is_not_reversed_again():
 
 
 def test_lam_per_example_is_refused():
-  with pytest.raises(ValueError, match=r"shape \(2,\): wanted a scalar"):
+  with pytest.raises(ValueError, match=r"shape \(2,\): expected a scalar"):
     grad_reverse(jnp.ones(2), jnp.ones(2))
 
 
@@ -127,8 +127,8 @@ def test_one_reversal_step_is_the_field_of_the_saddle_point():
       "domain": dd[1],
     }
 
-  found, wanted = jax.jit(lambda p: (jax.grad(reversed_loss)(p), assembled(p)))(
-    params
-  )
+  found, expected = jax.jit(
+    lambda p: (jax.grad(reversed_loss)(p), assembled(p))
+  )(params)
   for name in params:
-    np.testing.assert_allclose(found[name], wanted[name], atol=1e-6)
+    np.testing.assert_allclose(found[name], expected[name], atol=1e-6)

@@ -7,7 +7,7 @@ import pytest
 
 from robust_jax import attacks, losses
 from robust_jax import perturbations as sets
-from robust_jax.attacks.cost import passes
+from robust_jax.attacks.cost import count_model_calls
 from robust_jax.search.grid_search import grid_search
 
 KEY = jax.random.key(0)
@@ -37,25 +37,25 @@ def test_is_the_best_of_all_points_taken_at_once(chunk_size):
 
   @jax.jit
   def all_at_once(x):
-    theta = jax.vmap(at)(jnp.arange(size))
-    return theta, jax.vmap(lambda t: bumpy(PSET.apply(x, t)))(theta)
+    delta = jax.vmap(at)(jnp.arange(size))
+    return delta, jax.vmap(lambda t: bumpy(PSET.apply(x, t)))(delta)
 
-  theta, values = all_at_once(X)
+  delta, values = all_at_once(X)
   found = search(chunk_size=chunk_size)
   np.testing.assert_allclose(found.value, values.max(axis=0), rtol=1e-5)
   winner = np.argmax(values, axis=0), np.arange(4)
   jax.tree.map(
     lambda ours, every: np.testing.assert_array_equal(ours, every[winner]),
-    found.theta,
-    theta,
+    found.delta,
+    delta,
   )
 
 
 def test_of_equal_points_the_last_is_kept_and_not_the_clean_one():
   found = search(lambda x: 0 * x.sum((1, 2, 3)))
   size, at = PSET.grid(X, NUM_POINTS)
-  jax.tree.map(np.testing.assert_array_equal, found.theta, at(size - 1))
-  assert jnp.all(found.theta.rotation > 0)
+  jax.tree.map(np.testing.assert_array_equal, found.delta, at(size - 1))
+  assert jnp.all(found.delta.rotation > 0)
 
 
 def test_the_clean_point_is_a_candidate_of_any_grid():
@@ -83,13 +83,13 @@ def test_finds_the_shift_that_was_made():
   found = search(
     lambda x: -jnp.square(x - goal).sum((1, 2, 3)), shifts, num_points=5
   )
-  np.testing.assert_array_equal(found.theta.pixels, made.pixels)
+  np.testing.assert_array_equal(found.delta.pixels, made.pixels)
 
 
 def test_a_set_without_a_grid_is_refused():
   with pytest.raises(ValueError, match=r"cannot be enumerated .* use"):
     search(pset=sets.linf(0.1))
-  with pytest.raises(ValueError, match="chunk_size = 0: wanted a whole"):
+  with pytest.raises(ValueError, match="chunk_size = 0: expected a whole"):
     search(chunk_size=0)
 
 
@@ -107,7 +107,7 @@ def test_memory_and_passes_of_the_grid_of_the_paper(chunk_size, forward):
   )
   x = jnp.zeros((64, 6, 6, 1))
   y = jnp.zeros(64, int)
-  assert passes(attack, model, x, y) == (forward, 0)
+  assert count_model_calls(attack, model, x, y) == (forward, 0)
   run = jax.jit(attack, static_argnums=1).lower(KEY, model, x, y).compile()
   # Far below one copy of all 775 warped batches.
   scratch = run.memory_analysis().temp_size_in_bytes

@@ -9,7 +9,7 @@ import pytest
 
 from robust_jax import fingerprint
 from robust_jax.models.classifiers.small_cnn import SmallCNN
-from robust_jax.models.inference import frozen
+from robust_jax.models.inference import inference_fn
 
 X = jax.ShapeDtypeStruct((2, 3), jnp.float32)
 
@@ -104,7 +104,7 @@ def test_a_network_is_known_by_its_parameters():
   model, x = SmallCNN(num_classes=3), jnp.zeros((1, 8, 8, 1))
   init = functools.partial(model.init, x=x)
   digests = [
-    fingerprint.of_function(frozen(model, init(jax.random.key(seed))), x)
+    fingerprint.of_function(inference_fn(model, init(jax.random.key(seed))), x)
     for seed in (0, 0, 1)
   ]
   assert digests[0] == digests[1] != digests[2]

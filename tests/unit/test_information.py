@@ -25,10 +25,10 @@ def test_certain_and_balanced_answers_have_log_k():
   assert score(certain) == pytest.approx(np.log(5), **CLOSE)
 
 
-def test_two_certain_classes_of_unequal_share_have_their_entropy():
+def test_two_certain_classes_of_unequal_fraction_have_their_entropy():
   certain = np.where(np.eye(5)[[0, 0, 0, 1]] > 0, 80.0, 0.0)
-  wanted = -(0.75 * np.log(0.75) + 0.25 * np.log(0.25))
-  assert score(certain) == pytest.approx(wanted, **CLOSE)
+  expected = -(0.75 * np.log(0.75) + 0.25 * np.log(0.25))
+  assert score(certain) == pytest.approx(expected, **CLOSE)
 
 
 def test_examples_answered_alike_carry_nothing():
@@ -54,11 +54,11 @@ def test_batches_of_any_size_add_up_and_means_of_their_scores_fall_below():
   )
   assert information(metrics.result(merged)) == pytest.approx(whole, **CLOSE)
   # What a mean of batch scores lacks: how far each batch is from the whole.
-  shares = [len(part) / 12 for part in parts]
+  fractions = [len(part) / 12 for part in parts]
   means = [np.asarray(jax.nn.softmax(part)).mean(0) for part in parts]
-  mean = np.dot(shares, means)
-  lacking = np.dot(shares, [np.sum(m * np.log(m / mean)) for m in means])
-  of_scores = np.dot(shares, [score(part) for part in parts])
+  mean = np.dot(fractions, means)
+  lacking = np.dot(fractions, [np.sum(m * np.log(m / mean)) for m in means])
+  of_scores = np.dot(fractions, [score(part) for part in parts])
   assert lacking > 0.05
   assert of_scores + lacking == pytest.approx(whole, **CLOSE)
   for row in logits:

@@ -12,7 +12,7 @@ TARGET = np.array([0.1, 0.2, 0.7])
 
 
 def exact(proportions, answers=ANSWERS, n=1000):
-  """Labels and one-hot answers in exactly these shares."""
+  """Labels and one-hot answers in exactly these fractions."""
   counts = np.rint(answers * proportions * n).astype(int)
   answer, label = np.indices(counts.shape)
   return (
@@ -115,9 +115,9 @@ Y = np.array([0, 1, 0, 1])
 @pytest.mark.parametrize(
   ("arguments", "message"),
   [
-    ((Y[:3], P, P), r"wanted \[N\]"),
-    ((Y, P, P[:, :1]), r"wanted \[N\]"),
-    ((Y, P, P[:0]), r"wanted \[N\]"),
+    ((Y[:3], P, P), r"expected \[N\]"),
+    ((Y, P, P[:, :1]), r"expected \[N\]"),
+    ((Y, P, P[:0]), r"expected \[N\]"),
     ((Y + 1, P, P), r"0\.\.1"),
     ((Y + 0.0, P, P), "integers"),
     ((Y, 3 * P, P), "source probabilities .* add up"),

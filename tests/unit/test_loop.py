@@ -11,7 +11,7 @@ from robust_jax import parallel
 from robust_jax.data.loader import Loader
 from robust_jax.training import log
 from robust_jax.training.checkpoint import Checkpoints
-from robust_jax.training.loop import Plan, rehearse, train
+from robust_jax.training.loop import LoopConfig, dry_run, train
 from robust_jax.training.monitor import Monitor
 from robust_jax.types import State, Task
 
@@ -51,7 +51,7 @@ def task(loss=lambda step: 1.0, score=lambda step: 0.5):
 
 def plan(**changes):
   values = {"num_steps": 20, "log_every": 3, "evaluate_every": 5}
-  return Plan(**values | {"monitor": Monitor("score")} | changes)
+  return LoopConfig(**values | {"monitor": Monitor("score")} | changes)
 
 
 def run(task, workdir, **changes):
@@ -150,12 +150,12 @@ def test_an_unknown_mode_is_refused():
 
 def test_an_unknown_metric_to_monitor_is_refused_with_what_there_is():
   with pytest.raises(ValueError, match=r"'robust', but .* reports score"):
-    rehearse(task(), loader(None), loader(1), plan(monitor=Monitor("robust")))
+    dry_run(task(), loader(None), loader(1), plan(monitor=Monitor("robust")))
 
 
 @pytest.mark.parametrize("name", ["num_steps", "log_every", "evaluate_every"])
 def test_a_plan_of_nothing_is_refused(name):
   with pytest.raises(
-    ValueError, match=rf"training\.{name} = 0: wanted .* 1 or more"
+    ValueError, match=rf"training\.{name} = 0: expected .* 1 or more"
   ):
     plan(**{name: 0})

@@ -93,17 +93,17 @@ def test_targeted_wants_what_untargeted_flees(name):
   loss = getattr(losses, name)
   logits, target = jnp.array([[2.0, 1.0, 0.0]]), jnp.array([1])
   nearer = logits + jnp.array([[0.0, 0.5, 0.0]])
-  wanted = losses.targeted(loss)
-  assert wanted(nearer, target) > wanted(logits, target)
-  np.testing.assert_array_equal(wanted(logits, target), -loss(logits, target))
+  expected = losses.targeted(loss)
+  assert expected(nearer, target) > expected(logits, target)
+  np.testing.assert_array_equal(expected(logits, target), -loss(logits, target))
 
 
 @few
 @given(logits_of, labels_of)
-def test_fooled_first_puts_every_wrong_answer_above_every_right_one(
+def test_prioritize_misclassified_puts_every_wrong_answer_above_every_right_one(
   logits, labels
 ):
-  loss = losses.fooled_first(losses.cross_entropy)
+  loss = losses.prioritize_misclassified(losses.cross_entropy)
   wrong = logits.argmax(axis=1) != labels
   value = np.asarray(loss(logits, labels))
   np.testing.assert_array_equal(value > 5000, wrong)
@@ -112,8 +112,8 @@ def test_fooled_first_puts_every_wrong_answer_above_every_right_one(
   # Float32 keeps 1e-3 of a loss beside 1e4.
   np.testing.assert_allclose(value[wrong] - 1e4, plain[wrong], atol=1e-3)
   # With a target it is the answers of that label which come first.
-  wanted = losses.targeted(loss)(logits, labels)
-  np.testing.assert_array_equal(wanted > -5000, ~wrong)
+  expected = losses.targeted(loss)(logits, labels)
+  np.testing.assert_array_equal(expected > -5000, ~wrong)
 
 
 def _objectives():
@@ -216,10 +216,10 @@ def test_a_wrapper_of_a_stranger_is_climbed_as_it_is():
   assert climbed(reversed_loss) is reversed_loss
 
 
-def test_fooled_first_keeps_the_gradient():
+def test_prioritize_misclassified_keeps_the_gradient():
   logits, labels = jnp.array([[1.0, 2.0, 0.5]]), jnp.array([0])
   plain, lifted = (
     jax.grad(lambda z, f=f: f(z, labels).sum())(logits)
-    for f in (losses.dlr, losses.fooled_first(losses.dlr))
+    for f in (losses.dlr, losses.prioritize_misclassified(losses.dlr))
   )
   np.testing.assert_array_equal(plain, lifted)

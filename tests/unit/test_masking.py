@@ -11,7 +11,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from robust_jax import losses, perturbations
-from robust_jax.attacks.cost import passes
+from robust_jax.attacks.cost import count_model_calls
 from robust_jax.gradient_masking import _paired_attacks as rivals
 from robust_jax.gradient_masking import _verdicts as verdicts
 from robust_jax.gradient_masking._budget import budget
@@ -216,7 +216,7 @@ def test_the_cost_is_the_one_stated():
   def at_every_radius(key, logits_fn, x, labels):
     return probe(key, logits_fn, x, labels, jnp.ones(3), None, plan).fooled
 
-  cost = passes(at_every_radius, _victim(), x, labels)
+  cost = count_model_calls(at_every_radius, _victim(), x, labels)
   assert cost.backward == 3 * 72
   assert 150 < cost.forward / 3 - 72 < 170
 
@@ -400,16 +400,16 @@ def test_the_checks_look_at_budgets():
   [
     ({"radii": (0.1,)}, "two or more"),
     ({"radii": (0.3, 0.1)}, "increasing"),
-    ({"restarts": 1}, "restarts = 1: wanted 2"),
-    ({"num_steps": 1}, "num_steps = 1: wanted 2"),
+    ({"restarts": 1}, "restarts = 1: expected 2"),
+    ({"num_steps": 1}, "num_steps = 1: expected 2"),
     ({"labels": jnp.full(60, 11)}, "labels from 11"),
   ],
 )
 def test_what_cannot_be_meant_is_refused(change, message):
   x, labels = _test_images()
-  wanted = {"labels": labels, "radii": RADII} | change
+  expected = {"labels": labels, "radii": RADII} | change
   with pytest.raises(ValueError, match=message):
-    masking_checks(KEY, _victim(), x, make_set=perturbations.linf, **wanted)
+    masking_checks(KEY, _victim(), x, make_set=perturbations.linf, **expected)
 
 
 def test_a_model_that_is_always_wrong_is_refused():
@@ -441,12 +441,12 @@ def test_the_gradient_free_searches_keep_to_their_set():
       (random_draws, perturbations.linf(0.3)),
       (random_windows, perturbations.l2(0.3)),
     ):
-      theta, value = search(key, objective, pset, x)
+      delta, value = search(key, objective, pset, x)
       found.append(
         (
           value - objective(x),
-          value - objective(pset.apply(x, theta)),
-          theta - pset.project(x, theta),
+          value - objective(pset.apply(x, delta)),
+          delta - pset.project(x, delta),
         )
       )
     return found

@@ -8,7 +8,7 @@ import scipy.optimize
 
 from robust_jax import attacks, losses, perturbations, search
 from robust_jax.attacks.minimal_norm import best_adversarial as minimal
-from robust_jax.attacks.minimal_norm._box_quasi_newton import minimise_in_box
+from robust_jax.attacks.minimal_norm._box_quasi_newton import minimize_in_box
 from robust_jax.evaluators.minimal_eps import minimal_eps
 from robust_jax.plotting.accuracy_curve import (
   accuracy_curve,
@@ -19,10 +19,10 @@ KEY = jax.random.key(0)
 
 
 def test_pixels_are_counted_once_and_coordinates_each():
-  theta = jnp.zeros((2, 3, 3, 3)).at[0, 1, 1].set(-0.1).at[1, 0, 0, 2].set(1)
-  theta = theta.at[1, 2, 2, 0].set(1e-9)
-  np.testing.assert_array_equal(minimal.distance(theta, 0), [1, 2])
-  flat = theta.reshape(2, -1)
+  delta = jnp.zeros((2, 3, 3, 3)).at[0, 1, 1].set(-0.1).at[1, 0, 0, 2].set(1)
+  delta = delta.at[1, 2, 2, 0].set(1e-9)
+  np.testing.assert_array_equal(minimal.distance(delta, 0), [1, 2])
+  flat = delta.reshape(2, -1)
   np.testing.assert_array_equal(minimal.distance(flat, 0), [3, 2])
 
 
@@ -84,7 +84,7 @@ def test_minimal_eps_believes_the_model_and_not_the_attack():
   np.testing.assert_allclose(found["nearest"], [0.4, 0.2, 0, 0.5], rtol=1e-6)
 
 
-def test_the_curve_is_the_exact_share_farther_away():
+def test_the_curve_is_the_exact_fraction_farther_away():
   distances = np.array([0.3, np.inf, 0.0, 0.1, 0.3])
   eps, accuracy = accuracy_curve(distances)
   np.testing.assert_array_equal(eps, [0, 0.1, 0.3])
@@ -97,7 +97,7 @@ def test_the_curve_is_the_exact_share_farther_away():
 
 @pytest.mark.parametrize("bad", [[], [[0.1]], [0.1, np.nan], [-0.1]])
 def test_what_is_no_distance_is_refused(bad):
-  with pytest.raises(ValueError, match="wanted"):
+  with pytest.raises(ValueError, match="expected"):
     accuracy_curve(np.array(bad))
 
 
@@ -126,7 +126,7 @@ def test_in_the_box_it_finds_the_minimum_that_scipy_finds():
     del seen, aux
     return x_adv
 
-  ours = jax.jit(lambda: minimise_in_box(loss, x, visit, x, 60, 10))()
+  ours = jax.jit(lambda: minimize_in_box(loss, x, visit, x, 60, 10))()
   assert ours.min() >= 0
   assert ours.max() <= 1
   for i in range(3):
@@ -146,8 +146,8 @@ def test_in_the_box_it_finds_the_minimum_that_scipy_finds():
   [
     (lambda: attacks.fmn(3), "norm = 3: FMN is for 0, 1, 2 and inf"),
     (lambda: attacks.deepfool(1), "norm = 1: DeepFool is for 2 and inf"),
-    (lambda: attacks.ead(restarts=0), "restarts = 0: wanted a whole number"),
-    (lambda: attacks.lbfgs(num_targets=0), "num_targets = 0: wanted a whole"),
+    (lambda: attacks.ead(restarts=0), "restarts = 0: expected a whole number"),
+    (lambda: attacks.lbfgs(num_targets=0), "num_targets = 0: expected a whole"),
   ],
 )
 def test_what_makes_no_attack_is_refused(make, message):

@@ -22,15 +22,15 @@ from tests.unit.minimal_norm_cases import (
 def test_a_target_is_reached_where_it_is_nearest(name):
   weights, x, labels = problem((4, 6), 8)
   logits = victim(weights, size=8)(x)
-  wanted = jnp.argsort(logits, axis=1)[:, -2].at[0].set(labels[0])
-  x_adv = compiled(name, True)[0](KEY, victim(weights, size=8), x, wanted)
-  assert (victim(weights, size=8)(x_adv).argmax(axis=1) == wanted).all()
+  expected = jnp.argsort(logits, axis=1)[:, -2].at[0].set(labels[0])
+  x_adv = compiled(name, True)[0](KEY, victim(weights, size=8), x, expected)
+  assert (victim(weights, size=8)(x_adv).argmax(axis=1) == expected).all()
   np.testing.assert_array_equal(x_adv[0], x[0])
   norm = ATTACKS[name][1]
   found = minimal.distance(x_adv - x, norm)
   known = 0
   for i in range(1, 8):
-    optimum, is_exact = nearest_target(weights, x[i], int(wanted[i]), norm)
+    optimum, is_exact = nearest_target(weights, x[i], int(expected[i]), norm)
     assert found[i] >= optimum * (1 - 1e-4)
     if is_exact:
       assert found[i] <= BOUND * optimum, i

@@ -15,7 +15,7 @@ from robust_jax.models.classifiers.wide_resnet import WideResNet
 from robust_jax.models.dann.dann_mnist import DannMnist
 from robust_jax.models.dann.dann_svhn import DannSvhn
 from robust_jax.models.dann.domain_classifier import DomainClassifier
-from robust_jax.models.layers import batch_norm, he_conv, normalise
+from robust_jax.models.layers import batch_norm, he_conv, normalize
 from robust_jax.parallel import AXIS
 from tests.contract.samples import random_variables
 
@@ -68,7 +68,7 @@ def num_parameters(model, shape):
 
 
 def preact_block(inputs, outputs):
-  """Two normalisations (scale, bias), two 3x3 kernels, one 1x1 if needed."""
+  """Two normalizations (scale, bias), two 3x3 kernels, one 1x1 if needed."""
   norms = 2 * inputs + 2 * outputs
   kernels = 9 * inputs * outputs + 9 * outputs**2
   return norms + kernels + (inputs * outputs if inputs != outputs else 0)
@@ -112,7 +112,7 @@ def test_dann_mnist_has_as_many_parameters_as_derived():
   assert convolutions + linear == 287_290
   shape = (1, 28, 28, 3)
   assert num_parameters(DannMnist(), shape) == 287_290
-  # Normalisation adds a scale and a bias per channel.
+  # Normalization adds a scale and a bias per channel.
   normed = DannMnist(batch_norm="per_device")
   assert num_parameters(normed, shape) == 287_290 + 2 * (32 + 48)
 
@@ -123,18 +123,18 @@ def test_dann_svhn_has_as_many_parameters_as_derived():
   assert convolutions + linear == 31_795_146
   shape = (1, 32, 32, 3)
   assert num_parameters(DannSvhn(), shape) == 31_795_146
-  normed = DannSvhn(batch_norm="synchronised")
+  normed = DannSvhn(batch_norm="synchronized")
   assert num_parameters(normed, shape) == 31_795_146 + 2 * (64 + 64 + 128)
 
 
-def test_normalise_is_its_formula():
+def test_normalize_is_its_formula():
   x, mean, std = images(), (0.1, 0.2, 0.3), (0.5, 0.25, 2.0)
-  wanted = [(x[..., c] - np.float32(mean[c])) / std[c] for c in range(3)]
+  expected = [(x[..., c] - np.float32(mean[c])) / std[c] for c in range(3)]
   np.testing.assert_array_equal(
-    normalise(x, mean, std), np.stack(wanted, axis=-1)
+    normalize(x, mean, std), np.stack(expected, axis=-1)
   )
-  np.testing.assert_array_equal(normalise(x), x)
-  np.testing.assert_array_equal(normalise(x, (0.5,), (2.0,)), (x - 0.5) / 2)
+  np.testing.assert_array_equal(normalize(x), x)
+  np.testing.assert_array_equal(normalize(x, (0.5,), (2.0,)), (x - 0.5) / 2)
 
 
 @pytest.mark.parametrize(
@@ -148,9 +148,9 @@ def test_normalise_is_its_formula():
     ((images(), (0.5,), (float("nan"),)), "positive"),
   ],
 )
-def test_normalise_refuses(arguments, message):
+def test_normalize_refuses(arguments, message):
   with pytest.raises(ValueError, match=message):
-    normalise(*arguments)
+    normalize(*arguments)
 
 
 @pytest.mark.parametrize("depth", [4, 12, 27])
@@ -162,7 +162,7 @@ def test_wide_resnet_refuses_depths_of_no_whole_number_of_blocks(depth):
 @pytest.mark.parametrize("name", RESIDUAL)
 def test_batch_norm_refuses_other_statistics(name):
   model = TINY[name].copy(batch_norm="synchronized")
-  with pytest.raises(ValueError, match="'synchronised'"):
+  with pytest.raises(ValueError, match="'synchronized'"):
     num_parameters(model, (1, 8, 8, 3))
 
 
@@ -191,7 +191,7 @@ def test_training_moves_the_statistics_a_tenth_towards_the_batchs(residual):
     )
 
 
-def test_training_normalises_with_the_batch_itself(residual):
+def test_training_normalizes_with_the_batch_itself(residual):
   x = images(batch=8)
   logits, _ = residual.step(residual.variables, x)
   moved = jax.tree.map(lambda s: s + 3, residual.variables["batch_stats"])
@@ -199,7 +199,7 @@ def test_training_normalises_with_the_batch_itself(residual):
   np.testing.assert_array_equal(logits, residual.step(variables, x)[0])
 
 
-def test_only_synchronised_statistics_are_those_of_the_whole_batch(residual):
+def test_only_synchronized_statistics_are_those_of_the_whole_batch(residual):
   x = images(batch=8)
   x[:4] *= 0.3  # the shards differ, and so do their statistics
   logits, statistics = residual.step(residual.variables, x)
@@ -211,17 +211,17 @@ def test_only_synchronised_statistics_are_those_of_the_whole_batch(residual):
     return found[0].reshape(logits.shape), found[1]
 
   # The same sums in another order, whose roundings each of up to six
-  # normalisations enlarges by mean / deviation; seen: 1e-6.
+  # normalizations enlarges by mean / deviation; seen: 1e-6.
   same = {"rtol": 1e-4, "atol": 1e-4}
-  found_logits, found_statistics = sharded("synchronised")
+  found_logits, found_statistics = sharded("synchronized")
   np.testing.assert_allclose(found_logits, logits, **same)
   for shard in range(2):
-    for found, wanted in zip(
+    for found, expected in zip(
       jax.tree.leaves(found_statistics),
       jax.tree.leaves(statistics),
       strict=True,
     ):
-      np.testing.assert_allclose(found[shard], wanted, **same)
+      np.testing.assert_allclose(found[shard], expected, **same)
 
   found_logits, found_statistics = sharded("per_device")
   assert np.abs(found_logits - logits).max() > 0.05
@@ -229,16 +229,16 @@ def test_only_synchronised_statistics_are_those_of_the_whole_batch(residual):
   assert not np.allclose(means[0], means[1], **same)
 
 
-def test_per_device_needs_no_axis_and_synchronised_does():
+def test_per_device_needs_no_axis_and_synchronized_does():
   x = images()
   variables = {"batch_stats": {"mean": jnp.zeros(3), "var": jnp.ones(3)}}
   variables["params"] = {"scale": jnp.ones(3), "bias": jnp.zeros(3)}
   alone = batch_norm("per_device", train=True, name=None)
   alone.apply(variables, x, mutable=["batch_stats"])
-  together = batch_norm("synchronised", train=True, name=None)
+  together = batch_norm("synchronized", train=True, name=None)
   with pytest.raises(NameError, match=AXIS):
     together.apply(variables, x, mutable=["batch_stats"])
-  frozen = batch_norm("synchronised", train=False, name=None)
+  frozen = batch_norm("synchronized", train=False, name=None)
   np.testing.assert_allclose(frozen.apply(variables, x), x, rtol=1e-4)
 
 
@@ -289,8 +289,10 @@ def test_dann_networks_are_those_of_the_figure(name, normed):
   # In units of the logits; float32 sums of up to 3,072 terms, seen: 1e-6.
   scale = 1e-5
   logits, _ = jax.jit(train_step(model))(variables, x)
-  wanted = dann_by_hand(name, variables, x, normed)
-  np.testing.assert_allclose(logits, wanted, atol=scale * np.abs(wanted).max())
+  expected = dann_by_hand(name, variables, x, normed)
+  np.testing.assert_allclose(
+    logits, expected, atol=scale * np.abs(expected).max()
+  )
 
 
 def test_dropout_acts_on_the_hidden_layers_of_the_head_in_training_only():
@@ -357,7 +359,7 @@ def test_madry_cnn_starts_as_the_challenges_code_does():
   np.testing.assert_allclose(spread, 0.1 * 0.8796, rtol=0.015)
 
 
-def test_residual_convolutions_start_in_he_initialisation():
+def test_residual_convolutions_start_in_he_initialization():
   x = jnp.zeros((1, 8, 8, 16))
   layer = he_conv(64, 3, 2, jnp.float32, name="conv")
   kernel = layer.init(jax.random.key(0), x)["params"]["kernel"]

@@ -11,8 +11,8 @@ import tensorflow_datasets as tfds
 
 from robust_jax.data.readers import imagenet_subsets
 from robust_jax.data.readers.natural_shift import NAMES, natural_shift
-from robust_jax.data.readers.validate_dataset import survey
-from robust_jax.statistics.label_sets import correct_among
+from robust_jax.data.readers.validate_dataset import validate_dataset
+from robust_jax.statistics.label_sets import multilabel_accuracy
 from robust_jax.statistics.prediction_stability import flip_probability
 
 SUBSETS = {
@@ -55,9 +55,9 @@ def test_folders_of_a_subset_have_labels_of_imagenet(name, tmp_path):
   labels = [sample.label for sample in all_of(shift.dataset)]
   assert labels == [shift.classes[place] for place in (0, 3, 199)]
   assert len(shift.dataset.class_names) == 1000
-  assert survey(shift.dataset).problems == ()
+  assert validate_dataset(shift.dataset).problems == ()
   (tmp_path / "n9").mkdir()
-  with pytest.raises(ValueError, match="has 201 folders: wanted 200"):
+  with pytest.raises(ValueError, match="has 201 folders: expected 200"):
     natural_shift(name, tmp_path)
 
 
@@ -65,7 +65,7 @@ def test_imagenet_o_has_no_labels(tmp_path):
   save(tmp_path / "n1" / "a.png", 5)
   shift = natural_shift("imagenet_o", tmp_path)
   assert shift.classes == SUBSETS["imagenet_o"]
-  assert survey(shift.dataset).labels is None
+  assert validate_dataset(shift.dataset).labels is None
 
 
 def test_folders_of_v2_are_numbers(tmp_path):
@@ -78,7 +78,7 @@ def test_folders_of_v2_are_numbers(tmp_path):
 
 def test_sketch_has_all_classes(tmp_path):
   save(tmp_path / "n1" / "a.png", 1)
-  with pytest.raises(ValueError, match="has 1 folders: wanted 1000"):
+  with pytest.raises(ValueError, match="has 1 folders: expected 1000"):
     natural_shift("imagenet_sketch", tmp_path)
 
 
@@ -90,15 +90,15 @@ def test_real_has_sets_of_labels(tmp_path):
   shift = natural_shift("imagenet_real", tmp_path)
   assert shift.label_sets == (frozenset({3}), frozenset({7, 8}))
   assert [s.image[0, 0, 0] for s in all_of(shift.dataset)] == [1, 3]
-  right = correct_among(np.array([3, 9]), shift.label_sets)
+  right = multilabel_accuracy(np.array([3, 9]), shift.label_sets)
   assert right.tolist() == [True, False]
-  assert correct_among(np.array([3, 8]), shift.label_sets).all()
+  assert multilabel_accuracy(np.array([3, 8]), shift.label_sets).all()
   with pytest.raises(
     ValueError, match="1 images have no labels, image 1 first"
   ):
-    correct_among(np.array([0, 0]), [{1}, set()])
+    multilabel_accuracy(np.array([0, 0]), [{1}, set()])
   with pytest.raises(ValueError, match=r"shape \(1,\) and 2 sets"):
-    correct_among(np.array([0]), shift.label_sets)
+    multilabel_accuracy(np.array([0]), shift.label_sets)
   (tmp_path / "real.json").write_text("[[1]")
   with pytest.raises(ValueError, match=r"no real.json that can be read"):
     natural_shift("imagenet_real", tmp_path)
@@ -120,7 +120,7 @@ def test_cifar10_c_is_five_severities_in_one_file(tmp_path):
   with pytest.raises(ValueError, match="a corruption and a severity"):
     natural_shift("cifar10_c", tmp_path, part="fog")
   np.save(tmp_path / "snow.npy", cifar(14))
-  with pytest.raises(ValueError, match="has 14 images: wanted five times"):
+  with pytest.raises(ValueError, match="has 14 images: expected five times"):
     natural_shift("cifar10_c", tmp_path, part="snow_1")
   with pytest.raises(ValueError, match=r"frost.npy cannot be read as .npy"):
     natural_shift("cifar10_c", tmp_path, part="frost_1")
@@ -234,7 +234,7 @@ def test_tfds_leaves_images_without_labels_out(data_dir):
 
 def test_what_cannot_be_had_is_said(tmp_path):
   for name, path, part, message in (
-    ("imagenet_c", None, None, "wanted one of imagenet_a, "),
+    ("imagenet_c", None, None, "expected one of imagenet_a, "),
     ("imagenet_o", None, None, "TFDS has no 'imagenet_o': give the folder"),
     ("mnist_c", None, None, "'mnist_c' has many parts: name one"),
     ("imagenet_a", None, "fog", "'imagenet_a' has no parts"),

@@ -11,7 +11,7 @@ import pytest
 
 from experiments import build, runs
 from experiments.build import data
-from experiments.build.variant import variant
+from experiments.build.variant import with_overrides
 from experiments.cli.output import locked, writable
 from experiments.configs import common
 from experiments.configs.adversarial import digits_pgd
@@ -80,7 +80,7 @@ DANN = ["--experiment=digits_dann", "--methods=dann"]
   [
     lambda path: runs.train(CONFIG, path),
     lambda path: runs.evaluate({}, CONFIG, path),
-    lambda path: runs.audit(None, CONFIG, ["pgd"], path),
+    lambda path: runs.evaluate_attacks(None, CONFIG, ["pgd"], path),
     lambda path: adaptation_methods.main([*DANN, f"--output={path}"]),
     lambda path: transfer_matrix.main([f"--picture={path}/a.png"]),
     lambda path: universal_attacks.main(["--model=a=/b", f"--output={path}"]),
@@ -101,7 +101,7 @@ def test_a_run_on_other_data_is_refused(tmp_path, monkeypatch):
 
   read = data.load
 
-  def relabelled(*arguments):
+  def relabeled(*arguments):
     dataset = read(*arguments)
 
     def relabel(indices):
@@ -111,7 +111,7 @@ def test_a_run_on_other_data_is_refused(tmp_path, monkeypatch):
 
     return dataclasses.replace(dataset, read=relabel)
 
-  monkeypatch.setattr(data, "load", relabelled)
+  monkeypatch.setattr(data, "load", relabeled)
   with pytest.raises(ValueError, match="the training data, the validation"):
     runs.train(config, tmp_path)
 
@@ -123,8 +123,8 @@ def test_what_a_run_begins_with_is_part_of_it(tmp_path):
   digests = []
   for seed in (0, 1):
     begun = tmp_path / str(seed)
-    runs.train(variant(config, {"seed": seed}), begun)
-    continued = variant(config, {"warm_start": {"run": str(begun)}})
+    runs.train(with_overrides(config, {"seed": seed}), begun)
+    continued = with_overrides(config, {"warm_start": {"run": str(begun)}})
     for _ in range(2):
       parts = origin(continued, *loaders)
       digests.append(parts[f"the warm start from {begun}"])

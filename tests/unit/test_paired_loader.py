@@ -14,7 +14,7 @@ from robust_jax import parallel
 from robust_jax.data.images import image_dataset
 from robust_jax.data.loader import Loader, num_rows
 from robust_jax.data.paired_loader import paired_loader
-from robust_jax.training.loop import Plan, train
+from robust_jax.training.loop import LoopConfig, train
 from robust_jax.training.monitor import Monitor
 from robust_jax.types import State, Task
 
@@ -136,7 +136,7 @@ def test_sources_say_which_they_are_and_give_equally_many():
   assert num_rows(next(loader.indices(0))) == 16
 
 
-def test_every_device_has_its_share_of_all_domains():
+def test_every_device_has_its_fraction_of_all_domains():
   loader = paired_loader([toy(30), toy(30)], toy(9), 16, seed=0)
 
   def count(state, batch, key):
@@ -189,7 +189,7 @@ def test_the_loop_trains_on_pairs(tmp_path):
     parallel.decode_batch,
     1,
   )
-  plan = Plan(
+  plan = LoopConfig(
     num_steps=6, log_every=2, evaluate_every=6, monitor=Monitor("accuracy")
   )
   key = jax.random.key(0)
@@ -214,9 +214,9 @@ def test_the_loop_trains_on_pairs(tmp_path):
     ),
     (
       lambda: paired_loader(
-        [toy(8, "grey")], toy(8, "m", shape=(1, 2, 3)), 8, seed=0
+        [toy(8, "gray")], toy(8, "m", shape=(1, 2, 3)), 8, seed=0
       ),
-      r"'grey' are uint8 \(1, 2, 1\), those of the target 'm' uint8 \(1, 2, 3",
+      r"'gray' are uint8 \(1, 2, 1\), those of the target 'm' uint8 \(1, 2, 3",
     ),
   ],
 )

@@ -1,4 +1,4 @@
-"""Light and colour, against other ways to say the same."""
+"""Light and color, against other ways to say the same."""
 
 import colorsys
 
@@ -34,7 +34,7 @@ def test_brightness_adds():
   np.testing.assert_allclose(brighter, x + 0.2, atol=1e-6)
 
 
-def test_contrast_of_minus_one_is_one_grey():
+def test_contrast_of_minus_one_is_one_gray():
   # What is left is the mean luma of the image.
   x = images()
   flat = apply(x, change(contrast=-1.0))
@@ -42,10 +42,10 @@ def test_contrast_of_minus_one_is_one_grey():
   np.testing.assert_allclose(flat, mean + 0 * x, atol=1e-6)
 
 
-def test_saturation_of_minus_one_is_the_grey_image():
+def test_saturation_of_minus_one_is_the_gray_image():
   x = images()
-  grey = apply(x, change(saturation=-1.0))
-  np.testing.assert_allclose(grey, luma(x)[..., None] + 0 * x, atol=1e-6)
+  gray = apply(x, change(saturation=-1.0))
+  np.testing.assert_allclose(gray, luma(x)[..., None] + 0 * x, atol=1e-6)
 
 
 def test_hue_and_saturation_keep_the_luma():
@@ -65,7 +65,7 @@ def test_hue_turns_add_up_and_a_full_turn_changes_nothing():
   np.testing.assert_allclose(apply(x, change(hue=180.0)), opposite, atol=2e-6)
 
 
-def test_hue_turns_the_way_of_the_colour_wheel():
+def test_hue_turns_the_way_of_the_color_wheel():
   # Red a little towards green, as HSV has it, gives orange.
   red = jnp.full((4, 1, 1, 3), 0.4) + jnp.array([0.2, 0.0, 0.0])
   turned = np.asarray(apply(red, change(hue=15.0))[0, 0, 0], np.float64)
@@ -74,12 +74,12 @@ def test_hue_turns_the_way_of_the_colour_wheel():
   assert 5 < hue < 40
 
 
-def test_grey_images_have_no_colour_to_change():
+def test_gray_images_have_no_color_to_change():
   x = images(1)
   both = change(brightness=0.1, contrast=0.2)
   all_four = both.at[:, 2:].set(jnp.array([0.4, 30.0]))
   np.testing.assert_array_equal(apply(x, all_four), apply(x, both))
-  # And a grey image in RGB stays grey.
+  # And a gray image in RGB stays gray.
   rgb = jnp.repeat(x, 3, axis=-1)
   np.testing.assert_allclose(
     apply(rgb, all_four), jnp.repeat(apply(x, both), 3, axis=-1), atol=1e-6
@@ -97,7 +97,7 @@ def test_grid_takes_all_combinations():
   assert pset.grid(images(), 1).size == 1
 
 
-def test_gradient_search_darkens_where_darkness_is_wanted():
+def test_gradient_search_darkens_where_darkness_is_expected():
   # Brightness alone moves the mean luma: the best is the end of its range.
   def logits_fn(x):
     return jnp.stack([luma(x).mean((1, 2)), jnp.zeros(len(x))], axis=1)
@@ -112,10 +112,10 @@ def test_gradient_search_darkens_where_darkness_is_wanted():
 
 @pytest.mark.parametrize("shape", [(4, 5, 5, 2), (4, 25)])
 def test_what_is_no_image_is_refused(shape):
-  with pytest.raises(ValueError, match=r"wanted \[B, H, W, 3\] in RGB"):
+  with pytest.raises(ValueError, match=r"expected \[B, H, W, 3\] in RGB"):
     photometric().zero(jnp.zeros(shape))
 
 
 def test_negative_ranges_are_refused():
-  with pytest.raises(ValueError, match=r"hue = -5.0: wanted 0 or more"):
+  with pytest.raises(ValueError, match=r"hue = -5.0: expected 0 or more"):
     photometric(hue=-5.0)

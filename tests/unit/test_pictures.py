@@ -33,7 +33,7 @@ def read(picture, mode="RGB", kind="png", **options):
   return read_picture(stored(picture, kind, **options), mode)
 
 
-def png(values, colour_type, *chunks):
+def png(values, color_type, *chunks):
   """A PNG of 16 bits per channel, `[H, W, C]`, which Pillow cannot write."""
 
   def chunk(name, data):
@@ -41,7 +41,7 @@ def png(values, colour_type, *chunks):
     return struct.pack(">I", len(data)) + name + data + check
 
   height, width = values.shape[:2]
-  header = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)
+  header = struct.pack(">IIBBBBB", width, height, 16, color_type, 0, 0, 0)
   rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
   parts = [(b"IHDR", header), *chunks, (b"IDAT", zlib.compress(rows))]
   body = b"".join(chunk(*part) for part in (*parts, (b"IEND", b"")))
@@ -62,13 +62,13 @@ def test_what_loses_nothing_is_what_pillow_converts(stored_as, mode):
   found = read(picture, mode)
   expected = np.asarray(picture.convert("RGB").convert(mode))
   np.testing.assert_array_equal(found.image.squeeze(), expected)
-  greyed = mode == "L" and stored_as in ("P", "RGB", "RGBA")
-  assert found.changed == (("colour, made grey",) if greyed else ())
+  grayed = mode == "L" and stored_as in ("P", "RGB", "RGBA")
+  assert found.changed == (("color, made gray",) if grayed else ())
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 @pytest.mark.parametrize("kind", ["png", "tiff", "pgm"])
-def test_grey_of_16_bits_is_scaled(kind, mode):
+def test_gray_of_16_bits_is_scaled(kind, mode):
   values = np.array(
     [[0, 128, 129, 257], [20000, 32767, 65278, 65535]], np.uint16
   )
@@ -83,30 +83,32 @@ def test_grey_of_16_bits_is_scaled(kind, mode):
 
 
 @pytest.mark.parametrize(
-  ("colour_type", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)]
+  ("color_type", "channels"), [(0, 1), (2, 3), (4, 2), (6, 4)]
 )
-def test_every_png_of_16_bits_is_scaled(colour_type, channels):
+def test_every_png_of_16_bits_is_scaled(color_type, channels):
   values = RNG.integers(0, 65536, (4, 5, channels))
   if channels in (2, 4):
     values[..., -1] = 65535
-  image, changed = read_picture(png(values, colour_type))
-  colours = values[..., : 3 if channels > 2 else 1]
+  image, changed = read_picture(png(values, color_type))
+  colors = values[..., : 3 if channels > 2 else 1]
   # Pillow cuts the lower eight bits off where there are several channels.
-  assert np.abs(image - colours / 257).max() <= (0.5 if channels == 1 else 1)
+  assert np.abs(image - colors / 257).max() <= (0.5 if channels == 1 else 1)
   assert changed == ("16 bits per channel, scaled to 8",)
 
 
 @pytest.mark.parametrize("mode", ["F", "I"])
 def test_numbers_without_a_largest_value_are_refused(mode):
   file = stored(PIL.Image.new(mode, SIZE, 7), "tiff")
-  with pytest.raises(ValueError, match=f"32 bits .mode {mode}.*wanted 8 or 16"):
+  with pytest.raises(
+    ValueError, match=f"32 bits .mode {mode}.*expected 8 or 16"
+  ):
     read_picture(file)
 
 
-def test_a_transparent_colour_of_16_bits_is_refused():
+def test_a_transparent_color_of_16_bits_is_refused():
   values = np.full((4, 5, 1), 20000)
   file = png(values, 0, (b"tRNS", struct.pack(">H", 20000)))
-  with pytest.raises(ValueError, match="transparent colour in 16 bits"):
+  with pytest.raises(ValueError, match="transparent color in 16 bits"):
     read_picture(file)
 
 
@@ -114,17 +116,17 @@ def _transparent():
   """Half the alpha of every kind of picture that can be transparent."""
   alpha = RNG.integers(0, 256, (4, 5), np.uint8)
   alpha[0] = 0
-  colour = PIL.Image.fromarray(np.dstack([COLOUR, alpha]))
-  grey = PIL.Image.merge(
+  color = PIL.Image.fromarray(np.dstack([COLOUR, alpha]))
+  gray = PIL.Image.merge(
     "LA", [PIL.Image.fromarray(GREY), PIL.Image.fromarray(alpha)]
   )
   palette = PIL.Image.fromarray(COLOUR).quantize(8)
   named = PIL.Image.fromarray(np.where(GREY > 127, 200, 7).astype(np.uint8))
   return {
-    "RGBA": (colour, "png", {}),
-    "RGBA webp": (colour, "webp", {"lossless": True, "exact": True}),
-    "RGBA tiff": (colour, "tiff", {}),
-    "LA": (grey, "png", {}),
+    "RGBA": (color, "png", {}),
+    "RGBA webp": (color, "webp", {"lossless": True, "exact": True}),
+    "RGBA tiff": (color, "tiff", {}),
+    "LA": (gray, "png", {}),
     "P": (palette, "png", {"transparency": 3}),
     "P bytes": (palette, "png", {"transparency": bytes(range(0, 160, 20))}),
     "P gif": (palette, "gif", {"transparency": 3}),
@@ -146,7 +148,7 @@ def test_what_is_transparent_is_laid_on_white(name):
   assert changed == ("transparent, laid on white",)
 
 
-def test_other_colours_and_several_pictures_are_told():
+def test_other_colors_and_several_pictures_are_told():
   cmyk = PIL.Image.fromarray(COLOUR).convert("CMYK")
   found = read(cmyk, kind="tiff")
   np.testing.assert_array_equal(found.image, np.asarray(cmyk.convert("RGB")))
@@ -184,17 +186,17 @@ def save(folder, place, picture, **options):
 
 
 @pytest.mark.parametrize("last", range(18))
-def test_a_folder_is_grey_only_if_every_picture_is(tmp_path, last):
+def test_a_folder_is_gray_only_if_every_picture_is(tmp_path, last):
   for i in range(18):
-    mode, colour = ("RGB", (255, 0, 0)) if i == last else ("L", 100)
-    save(tmp_path, f"a/{i:02}.png", PIL.Image.new(mode, (4, 4), colour))
+    mode, color = ("RGB", (255, 0, 0)) if i == last else ("L", 100)
+    save(tmp_path, f"a/{i:02}.png", PIL.Image.new(mode, (4, 4), color))
   found = open_images(str(tmp_path))
   assert found.get(last).image[0, 0].tolist() == [255, 0, 0]
   assert found.get((last + 1) % 18).image[0, 0].tolist() == [100] * 3
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "I;16"])
-def test_every_way_to_store_grey_is_grey(tmp_path, mode):
+def test_every_way_to_store_gray_is_gray(tmp_path, mode):
   picture = PIL.Image.new(mode, (4, 4))
   save(tmp_path, "a/a.png", picture)
   (tmp_path / "a" / "b.png").write_bytes(

@@ -33,9 +33,9 @@ def test_largest_are_those_that_a_stable_sort_puts_first(seed, k, levels):
   rng = np.random.default_rng(seed)
   scores = np.float32(rng.integers(0, levels, (3, 64)) * 1e-3)
   order = np.argsort(-scores, axis=1, kind="stable")
-  wanted = np.zeros(scores.shape, bool)
-  np.put_along_axis(wanted, order[:, : int(k)], True, axis=1)
-  np.testing.assert_array_equal(ranked(scores, k), wanted)
+  expected = np.zeros(scores.shape, bool)
+  np.put_along_axis(expected, order[:, : int(k)], True, axis=1)
+  np.testing.assert_array_equal(ranked(scores, k), expected)
 
 
 def test_each_row_may_have_its_own_number_and_keeps_its_nan():
@@ -52,19 +52,23 @@ def test_l0_counts_a_pixel_once_for_all_its_channels(channels):
   def counts(x, wild):
     pset = perturbations.l0(jnp.array([0, 1, 3, 25]))
     x_adv = pset.apply(x, pset.project(x, wild))
-    moved = pset.steepest(x, wild)
+    moved = pset.linear_maximizer(x, wild)
     return changed_pixels(x_adv, x), changed_pixels(moved, 0 * x)
 
   for found in counts(x, jax.random.normal(jax.random.key(1), x.shape)):
     np.testing.assert_array_equal(found, [0, 1, 3, 25])
 
 
-@pytest.mark.parametrize("function", ["project", "steepest", "step"])
+@pytest.mark.parametrize("function", ["project", "linear_maximizer", "step"])
 def test_where_the_channels_are_is_an_option(function):
   x = images()
-  theta, grad = jax.random.normal(jax.random.key(1), (2, *x.shape))
-  theta = perturbations.l0(3).project(x, theta)
-  args = {"project": [9 * grad], "steepest": [grad], "step": [theta, grad, 0.4]}
+  delta, grad = jax.random.normal(jax.random.key(1), (2, *x.shape))
+  delta = perturbations.l0(3).project(x, delta)
+  args = {
+    "project": [9 * grad],
+    "linear_maximizer": [grad],
+    "step": [delta, grad, 0.4],
+  }
 
   def called(pset, move=lambda t: t):
     arrays = [move(a) if jnp.ndim(a) else a for a in (x, *args[function])]
@@ -97,25 +101,25 @@ def test_what_is_counted_is_said(shape, pixel_axes, unit):
 
 @pytest.mark.parametrize("pixel_axes", [(0,), (4,), (-4,), (-5,)])
 def test_axes_that_no_pixel_can_span_are_refused(pixel_axes):
-  with pytest.raises(ValueError, match="wanted axes of an input with 4 axes"):
+  with pytest.raises(ValueError, match="expected axes of an input with 4 axes"):
     perturbations.l0(1, pixel_axes=pixel_axes).sample(KEY, images())
 
 
 def test_l0_keeps_what_changes_most_in_the_box():
   # The first pixel asks for most but is at the wall.
   x = jnp.array([1.0, 0.5, 0.5]).reshape(1, 1, 3, 1)
-  theta = jnp.array([9.0, 0.2, -0.3]).reshape(x.shape)
-  kept = perturbations.l0(1).project(x, theta)
+  delta = jnp.array([9.0, 0.2, -0.3]).reshape(x.shape)
+  kept = perturbations.l0(1).project(x, delta)
   np.testing.assert_allclose(kept.ravel(), [0, 0, -0.3], atol=1e-6)
 
 
 def test_l0_of_vectors_counts_entries():
-  x, theta = jnp.full((1, 4), 0.5), jnp.array([[0.1, -0.4, 0.2, 0.3]])
-  kept = perturbations.l0(2).project(x, theta)
+  x, delta = jnp.full((1, 4), 0.5), jnp.array([[0.1, -0.4, 0.2, 0.3]])
+  kept = perturbations.l0(2).project(x, delta)
   np.testing.assert_allclose(kept, [[0, -0.4, 0, 0.3]], atol=1e-6)
 
 
-def test_one_step_in_l0_is_the_best_for_a_linear_model_on_grey():
+def test_one_step_in_l0_is_the_best_for_a_linear_model_on_gray():
   # Each of the k pixels of largest gradient goes to its wall.
   w = jax.random.normal(jax.random.key(3), (75,))
   x = jnp.full((2, 5, 5, 3), 0.5)
@@ -134,28 +138,28 @@ def test_patch_changes_its_rectangle_and_nothing_else():
   x = images()
   pset = perturbations.patch(2, 3, top=jnp.array([0, 1, 2, 3]), left=1)
   wild = 9 * jax.random.normal(KEY, x.shape)
-  theta = pset.project(x, pset.zero(x) | {"change": wild})
-  changed = np.asarray(jnp.any(pset.apply(x, theta) != x, axis=-1))
+  delta = pset.project(x, pset.zero(x) | {"change": wild})
+  changed = np.asarray(jnp.any(pset.apply(x, delta) != x, axis=-1))
   for i in range(4):
-    wanted = np.zeros((5, 5), bool)
-    wanted[i : i + 2, 1:4] = True
-    np.testing.assert_array_equal(changed[i], wanted)
+    expected = np.zeros((5, 5), bool)
+    expected[i : i + 2, 1:4] = True
+    np.testing.assert_array_equal(changed[i], expected)
 
 
-def test_patch_reaches_any_colour():
+def test_patch_reaches_any_color():
   x, pset = images(), perturbations.patch(5, 5)
-  colour = jax.random.uniform(jax.random.key(1), x.shape)
-  theta = pset.zero(x) | {"change": colour - x}
-  reached = pset.apply(x, pset.project(x, theta))
-  np.testing.assert_allclose(reached, colour, atol=1e-6)
+  color = jax.random.uniform(jax.random.key(1), x.shape)
+  delta = pset.zero(x) | {"change": color - x}
+  reached = pset.apply(x, pset.project(x, delta))
+  np.testing.assert_allclose(reached, color, atol=1e-6)
 
 
 def test_random_places_are_all_places_alike_and_each_examples_own():
   x, pset = jnp.zeros((6000, 4, 5, 1)), perturbations.patch(2, 4)
   corner = pset.sample(KEY, x)["corner"]
   places, counts = np.unique(corner, axis=0, return_counts=True)
-  wanted = [(row, column) for row in range(3) for column in range(2)]
-  np.testing.assert_array_equal(places, wanted)
+  expected = [(row, column) for row in range(3) for column in range(2)]
+  np.testing.assert_array_equal(places, expected)
   # Four standard deviations of a count of about 1000.
   assert np.all(np.abs(counts - 1000) < 4 * np.sqrt(1000 * 5 / 6))
 
@@ -165,18 +169,18 @@ def test_a_patch_without_a_place_starts_in_the_middle_and_stays_in_place():
   np.testing.assert_array_equal(pset.zero(x)["corner"], [[1, 2]] * 4)
   start = pset.sample(KEY, x)
   grad = jax.grad(lambda t: pset.apply(x, t).sum())(start)
-  steepest = pset.steepest(x, grad)
-  np.testing.assert_array_equal(steepest["corner"], 0)
-  np.testing.assert_array_equal(steepest["change"].sum((1, 2, 3)), 3)
+  linear_maximizer = pset.linear_maximizer(x, grad)
+  np.testing.assert_array_equal(linear_maximizer["corner"], 0)
+  np.testing.assert_array_equal(linear_maximizer["change"].sum((1, 2, 3)), 3)
 
 
 @pytest.mark.parametrize(
   ("options", "message"),
   [
-    ({"height": 0, "width": 1}, "height = 0: wanted a whole number"),
+    ({"height": 0, "width": 1}, "height = 0: expected a whole number"),
     ({"height": 6, "width": 1}, "height = 6: the image has 5"),
-    ({"height": 2, "width": 2, "top": -1}, "top = -1: wanted 0 or more"),
-    ({"height": 2, "width": 2, "left": 4}, "left = 4: wanted 3 or less"),
+    ({"height": 2, "width": 2, "top": -1}, "top = -1: expected 0 or more"),
+    ({"height": 2, "width": 2, "left": 4}, "left = 4: expected 3 or less"),
   ],
 )
 def test_a_patch_that_does_not_fit_is_refused(options, message):
@@ -185,7 +189,7 @@ def test_a_patch_that_does_not_fit_is_refused(options, message):
 
 
 def test_negative_sizes_are_refused():
-  with pytest.raises(ValueError, match="k = -1: wanted 0 or more"):
+  with pytest.raises(ValueError, match="k = -1: expected 0 or more"):
     perturbations.l0(-1)
-  with pytest.raises(ValueError, match=r"eps = -0.5: wanted 0 or more"):
+  with pytest.raises(ValueError, match=r"eps = -0.5: expected 0 or more"):
     perturbations.l1(-0.5)

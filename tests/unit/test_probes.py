@@ -62,10 +62,10 @@ def test_a_linear_probe_is_scikit_learns():
   (x, y), (held_out_x, held_out_y) = gaussians(N, 1.0), gaussians(M, 1.0)
   scaler = StandardScaler().fit(x)
   rule = LogisticRegression().fit(scaler.transform(x), y)
-  wanted = rule.score(scaler.transform(held_out_x), held_out_y)
+  expected = rule.score(scaler.transform(held_out_x), held_out_y)
   # In float32 here: an example that lies on the border may change sides.
   assert linear_probe(x, y, held_out_x, held_out_y) == pytest.approx(
-    wanted, abs=1 / M
+    expected, abs=1 / M
   )
 
 
@@ -116,8 +116,8 @@ X, Y = gaussians(8, 1.0)
 @pytest.mark.parametrize(
   ("arguments", "message"),
   [
-    ((X[:, 0], Y, X, Y), r"training .* wanted \[N, D\]"),
-    ((X, Y, X, Y[:3]), r"held-out .* wanted \[N, D\]"),
+    ((X[:, 0], Y, X, Y), r"training .* expected \[N, D\]"),
+    ((X, Y, X, Y[:3]), r"held-out .* expected \[N, D\]"),
     ((X[:0], Y[:0], X, Y), "at least 1"),
     ((X, Y, X[:, :2], Y), "4 training features but 2"),
     ((X, Y + 0.5, X, Y), "integers"),
@@ -190,9 +190,9 @@ def test_the_way_back_undoes_right_answers_only():
     return reverse_validation(features, answers, source, source_labels)
 
   assert back(target_labels) > 0.99
-  shares = np.bincount(source_labels) / 300
-  assert back(target_labels * 0 + 2) == shares[2]
+  fractions = np.bincount(source_labels) / 300
+  assert back(target_labels * 0 + 2) == fractions[2]
   merged = np.minimum(target_labels, 1)  # class 2 is answered 1
-  assert back(merged) == pytest.approx(1 - shares[2], abs=0.01)
+  assert back(merged) == pytest.approx(1 - fractions[2], abs=0.01)
   # Features that lie apart: all of the source is on one side of the target.
   assert back(target_labels, target + 30) < 0.7

@@ -134,11 +134,11 @@ def test_scanners_are_not_counted_and_other_servers_not_taken_for_ours(where):
 @pytest.mark.parametrize(
   ("coordinator", "message"),
   [
-    ("HOST:abc", "coordinator 'HOST:abc': wanted HOST:PORT"),
-    ("HOST", "'HOST': wanted HOST:PORT"),
-    (":123", "wanted HOST:PORT"),
-    ("HOST:0", "wanted HOST:PORT"),
-    ("HOST:70000", "wanted HOST:PORT"),
+    ("HOST:abc", "coordinator 'HOST:abc': expected HOST:PORT"),
+    ("HOST", "'HOST': expected HOST:PORT"),
+    (":123", "expected HOST:PORT"),
+    ("HOST:0", "expected HOST:PORT"),
+    ("HOST:70000", "expected HOST:PORT"),
     ("taken", "Address already in use): choose another port"),
   ],
 )
@@ -253,7 +253,7 @@ LOST = """
   import jax, os, sys, time
   jax.config.update("jax_platforms", "cpu")
   from robust_jax import join, parallel
-  from experiments.run_command import run_command
+  from experiments.cli.run_command import run_command
   address, number, own = (a.partition("=")[2] for a in sys.argv[1:4])
 
   def work():

@@ -7,7 +7,7 @@ import pytest
 
 from robust_jax import attacks, checks, losses
 from robust_jax import perturbations as sets
-from robust_jax.attacks.cost import passes
+from robust_jax.attacks.cost import count_model_calls
 from robust_jax.search.random_search import random_search
 from robust_jax.types import PerturbationSet
 
@@ -21,8 +21,8 @@ def line() -> PerturbationSet:
   return PerturbationSet(
     zero=jnp.zeros_like,
     sample=lambda key, x: jax.random.uniform(key, x.shape, minval=-1.0),
-    project=lambda x, theta: jnp.clip(theta, -1, 1),
-    steepest=lambda x, grad: jnp.sign(grad),
+    project=lambda x, delta: jnp.clip(delta, -1, 1),
+    linear_maximizer=lambda x, grad: jnp.sign(grad),
     apply=jnp.add,
     check=checks.activations,
   )
@@ -46,16 +46,16 @@ def test_the_best_of_n_draws_is_as_large_as_theory_says():
 def test_the_clean_point_is_a_candidate_unless_declined():
   uphill = lambda x: -jnp.abs(x[:, 0])  # nothing beats the clean point
   honest = random_search(KEY, uphill, line(), X, num_samples=3)
-  np.testing.assert_array_equal(honest.theta, 0)
+  np.testing.assert_array_equal(honest.delta, 0)
   drawn = random_search(KEY, uphill, line(), X, num_samples=3, clean=False)
   assert jnp.all(drawn.value < 0)
 
 
 def test_draws_are_independent_between_examples():
-  theta = random_search(
+  delta = random_search(
     KEY, lambda x: x[:, 0], line(), X, num_samples=1, clean=False
-  ).theta
-  assert len(np.unique(theta)) > 0.99 * len(X)
+  ).delta
+  assert len(np.unique(delta)) > 0.99 * len(X)
 
 
 def test_finds_the_highest_of_many_waves():
@@ -73,9 +73,9 @@ def test_nan_never_wins():
 
 
 def test_no_draw_is_refused():
-  with pytest.raises(ValueError, match="num_samples = 0: wanted a whole"):
+  with pytest.raises(ValueError, match="num_samples = 0: expected a whole"):
     random_search(KEY, lambda x: x[:, 0], line(), X, num_samples=0)
-  with pytest.raises(ValueError, match="k = 0: wanted a whole number"):
+  with pytest.raises(ValueError, match="k = 0: expected a whole number"):
     attacks.worst_of_k(line(), k=0)
 
 
@@ -83,8 +83,8 @@ def test_worst_of_one_is_augmentation_at_no_pass():
   x, y = jax.random.uniform(KEY, (5, 4, 4, 1)), jnp.zeros(5, int)
   pset = sets.affine()
   augment = attacks.worst_of_k(pset, k=1)
-  assert passes(augment, linear, x, y) == (0, 0)
-  assert passes(attacks.worst_of_k(pset), linear, x, y) == (10, 0)
+  assert count_model_calls(augment, linear, x, y) == (0, 0)
+  assert count_model_calls(attacks.worst_of_k(pset), linear, x, y) == (10, 0)
   key = jax.random.split(KEY, 1)[0]  # of the first draw
   np.testing.assert_array_equal(
     jax.jit(augment, static_argnums=1)(KEY, linear, x, y),
@@ -108,7 +108,7 @@ def test_a_draw_that_fools_is_worse_than_any_that_does_not():
   )
   half = line()._replace(
     sample=lambda key, x: 0.5 * line().sample(key, x),
-    project=lambda x, theta: jnp.clip(theta, -0.5, 0.5),
+    project=lambda x, delta: jnp.clip(delta, -0.5, 0.5),
   )
   x_adv = attacks.worst_of_k(half, k=100)(KEY, model, x, y)
   # A draw fools with probability 0.1; 100 miss with 3e-5.

@@ -21,11 +21,11 @@ CONDITIONS = (Condition("noise", "n", 1), Condition("blur", "b", 1))
 NAMES = ("cat", "dog", "elk", "fox", "hen", "owl", "pig", "rat", "sow", "yak")
 
 
-def _models(**shares):
-  """Name -> (share right clean, of those kept under both families)."""
+def _models(**fractions):
+  """Name -> (fraction right clean, of those kept under both families)."""
   size, found = 1000, {}
   labels = np.arange(size) % len(NAMES)
-  for name, (clean, kept) in shares.items():
+  for name, (clean, kept) in fractions.items():
     right = np.arange(size) < clean * size
     stays = np.arange(size) < kept * clean * size
     found[name] = np.stack([right, right & stays, right & stays], axis=1)
@@ -35,15 +35,15 @@ def _models(**shares):
   }
 
 
-def _recommend(**shares):
-  return _of_answers(*_models(**shares))
+def _recommend(**fractions):
+  return _of_answers(*_models(**fractions))
 
 
 def _of_answers(labels, models):
   return _compared(labels, models)[0]
 
 
-def _compared(labels, models, labelled=True):
+def _compared(labels, models, labeled=True):
   """The recommendation, and the comparisons of pairs that it is made of."""
   outcomes = {
     name: from_predictions(
@@ -51,7 +51,7 @@ def _compared(labels, models, labelled=True):
       a[:, 0],
       a[:, 1:],
       CONDITIONS,
-      labels if labelled else None,
+      labels if labeled else None,
     )
     for name, a in models.items()
   }
@@ -201,7 +201,7 @@ def test_the_class_that_loses_is_named():
 def test_a_bug_is_a_caution():
   flaky = (
     *CONDITIONS,
-    Condition("minimum functionality", "identity", 1),
+    Condition("invariance tests", "identity", 1),
   )
   right = np.ones(100, bool)
   transformed = np.ones((100, 3), bool)
@@ -305,7 +305,7 @@ SEEDS = 48
 def recommended():
   """Of random answers: the recommendation, and the comparisons of pairs."""
   return [
-    _compared(*_random_answers(seed), labelled=seed % 6 > 0)
+    _compared(*_random_answers(seed), labeled=seed % 6 > 0)
     for seed in range(SEEDS)
   ]
 

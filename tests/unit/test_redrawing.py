@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from robust_jax.plotting.attribute_swaps import draw_redrawings
-from robust_jax.probes.attribute_swap import redrawing
+from robust_jax.plotting.attribute_swaps import draw_attribute_swaps
+from robust_jax.probes.attribute_swap import attribute_swap
 
 RNG = np.random.default_rng(0)
 LABELS = np.arange(60) % 3
@@ -14,7 +14,7 @@ X = X.reshape(60, 1, 2, 1)
 
 
 def measured(redraw):
-  return redrawing(
+  return attribute_swap(
     redraw,
     X,
     LABELS,
@@ -24,19 +24,19 @@ def measured(redraw):
   )
 
 
-def relabelled(x, labels):
+def relabeled(x, labels):
   x = np.copy(x)
   x[:, 0, 0, 0] = labels / 2
   return x
 
 
-def test_a_perfect_redrawing_agrees_and_keeps_the_style():
-  result = measured(relabelled)
+def test_a_perfect_attribute_swap_agrees_and_keeps_the_style():
+  result = measured(relabeled)
   np.testing.assert_array_equal(result.agreement, 1)
   np.testing.assert_allclose(result.style["style"], 1)
 
 
-def test_a_redrawing_that_ignores_the_label_never_agrees():
+def test_a_attribute_swap_that_ignores_the_label_never_agrees():
   result = measured(lambda x, labels: x)
   np.testing.assert_array_equal(result.agreement, 0)
   np.testing.assert_allclose(result.style["style"], 1)
@@ -48,7 +48,7 @@ def test_the_style_of_a_class_is_no_style_kept():
   def typical(x, labels):
     """All of a class become alike, in the style of their class."""
     nearest = np.abs(x[:, 0, 0, 0, None] - np.arange(3) / 2).argmin(axis=1)
-    x = relabelled(x, labels)
+    x = relabeled(x, labels)
     x[:, 0, 1, 0] = means[nearest]
     return x
 
@@ -60,5 +60,5 @@ def test_the_style_of_a_class_is_no_style_kept():
 def test_pictures_are_drawn(tmp_path, channels):
   images = RNG.random((2, 3, 8, 8, channels))
   path = tmp_path / "grid.png"
-  draw_redrawings(path, images, "ab", "cde", originals=[(0, 1)])
+  draw_attribute_swaps(path, images, "ab", "cde", originals=[(0, 1)])
   assert path.stat().st_size > 2000

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from robust_jax.statistics.bootstrap import bootstrap, widen_if_flat
+from robust_jax.statistics.bootstrap import (
+  bootstrap,
+  exact_interval_if_degenerate,
+)
 from robust_jax.statistics.hypothesis_tests import holm, mcnemar, sign_flip_test
 
 
@@ -88,7 +91,7 @@ def test_images_that_all_agree_leave_an_exact_interval():
   table = np.column_stack([np.ones(100), np.zeros(100), np.ones(100)])
   result = bootstrap(table, _ratio, draws=20)
   assert result.low.tolist() == result.high.tolist() == [0, 1]
-  widened = widen_if_flat(result, (0.0, 1.0), 100)
+  widened = exact_interval_if_degenerate(result, (0.0, 1.0), 100)
   never = scipy.stats.binomtest(0, 100).proportion_ci(0.95, method="exact")
   always = scipy.stats.binomtest(100, 100).proportion_ci(0.95, method="exact")
   np.testing.assert_allclose(
@@ -98,7 +101,7 @@ def test_images_that_all_agree_leave_an_exact_interval():
 
 def test_images_that_differ_keep_the_interval_of_the_bootstrap():
   result = bootstrap(_skewed(20), _ratio, draws=20)
-  widened = widen_if_flat(result, (0.0, 1.0), 20)
+  widened = exact_interval_if_degenerate(result, (0.0, 1.0), 20)
   assert (widened.low, widened.high) == (result.low, result.high)
 
 
@@ -109,7 +112,7 @@ def test_draws_that_say_nothing_are_left_out():
   assert np.isnan(result.draws).any()
   assert (result.low, result.high) == (1, 1)
   # And of one image nothing is known: 1 - 0.025 may be of another kind.
-  widened = widen_if_flat(result, (0.0, 1.0), 1)
+  widened = exact_interval_if_degenerate(result, (0.0, 1.0), 1)
   assert (widened.low, widened.high) == (pytest.approx(0.025), 1)
 
 
@@ -126,9 +129,9 @@ def test_draws_that_say_nothing_are_left_out():
 )
 @pytest.mark.filterwarnings("ignore:invalid value")
 def test_a_bootstrap_of_nothing_is_refused(change, message):
-  wanted = {"table": _skewed(5), "statistic": _ratio} | change
+  expected = {"table": _skewed(5), "statistic": _ratio} | change
   with pytest.raises(ValueError, match=message):
-    bootstrap(**wanted)
+    bootstrap(**expected)
 
 
 def test_mcnemar_is_the_binomial_test():

@@ -10,7 +10,7 @@ import scipy.special
 from robust_jax.statistics.compare_risks import compare_risks
 from robust_jax.statistics.gate import Thresholds, gate
 from robust_jax.statistics.outcomes import (
-  MINIMUM_FUNCTIONALITY,
+  INVARIANCE_TESTS,
   Condition,
   Outcomes,
   from_predictions,
@@ -23,7 +23,7 @@ CONDITIONS = (
   Condition("noise", "gaussian", 2),
   Condition("noise", "shot", 2),
   Condition("blur", "zoom", 3, weight=3.0),
-  Condition(MINIMUM_FUNCTIONALITY, "identity", 0),
+  Condition(INVARIANCE_TESTS, "identity", 0),
 )
 
 
@@ -96,11 +96,11 @@ def test_risk_by_hand():
   assert curve == [(1, 0), (2, pytest.approx(50))]
   assert noise.breaks_at == 2
   assert "identity" not in noise.transformations
-  assert report.minimum_functionality["identity"].risk.value == 25
-  assert report.minimum_functionality["identity"].breaks_at == 0
+  assert report.invariance_tests["identity"].risk.value == 25
+  assert report.invariance_tests["identity"].breaks_at == 0
 
 
-def test_net_risk_is_the_share_of_accuracy_lost():
+def test_net_risk_is_the_fraction_of_accuracy_lost():
   report = risk(_random(200, 0), draws=10)
   for row in (report.overall, *report.families.values()):
     lost = 100 * (1 - row.accuracy / report.clean_accuracy)
@@ -157,14 +157,14 @@ def test_a_failure_without_labels_is_a_prediction_that_changed():
   report = risk(outcomes, draws=10)
   assert report.overall.risk.value == 25
   assert report.overall.improvement == 0
-  assert (report.labelled, report.clean_accuracy) == (False, None)
-  labelled = from_predictions(
+  assert (report.labeled, report.clean_accuracy) == (False, None)
+  labeled = from_predictions(
     "abcd", clean, transformed, conditions, labels=np.array([3, 0, 0, 2])
   )
   # Of images 0 and 3, each under two severities, one answer is lost.
-  assert risk(labelled, draws=10).overall.risk.value == 25
-  assert risk(labelled, draws=10).overall.improvement == 25
-  assert risk(labelled, draws=10).clean_accuracy == 50
+  assert risk(labeled, draws=10).overall.risk.value == 25
+  assert risk(labeled, draws=10).overall.improvement == 25
+  assert risk(labeled, draws=10).clean_accuracy == 50
 
 
 def test_no_answer_is_a_failure_even_without_labels():
@@ -188,8 +188,8 @@ def test_reports_are_json():
   ("change", "message"),
   [
     ({"ids": ("a", "b", "a", "c", "d")}, "1 images have an id .*'a'"),
-    ({"clean": CLEAN[:4]}, r"clean of shape \(4,\): wanted \[5\]"),
-    ({"transformed": TRANSFORMED.T[:4]}, r"wanted \[5, 5\]"),
+    ({"clean": CLEAN[:4]}, r"clean of shape \(4,\): expected \[5\]"),
+    ({"transformed": TRANSFORMED.T[:4]}, r"expected \[5, 5\]"),
     ({"transformed": np.where(TRANSFORMED, 1, np.nan)}, "dtype float64"),
     ({"ids": ()}, "no images"),
     ({"conditions": CONDITIONS[-1:]}, "1 conditions, none"),
@@ -206,14 +206,14 @@ def test_reports_are_json():
   ],
 )
 def test_outcomes_that_cannot_be_are_refused(change, message):
-  wanted = {
+  expected = {
     "ids": tuple("abcde"),
     "clean": CLEAN,
     "transformed": TRANSFORMED,
     "conditions": CONDITIONS,
   }
   with pytest.raises(ValueError, match=message):
-    Outcomes(**wanted | change)
+    Outcomes(**expected | change)
 
 
 @pytest.mark.parametrize(
@@ -221,19 +221,19 @@ def test_outcomes_that_cannot_be_are_refused(change, message):
   [
     ({"clean": np.array([0.0, np.nan])}, "clean predictions of dtype float64"),
     ({"labels": np.array([0.5, 1])}, "labels of dtype float64"),
-    ({"labels": np.array([1])}, r"labels of shape \(1,\): wanted \[2\]"),
-    ({"transformed": np.zeros((2, 4), int)}, r"wanted \[2, 5\]"),
+    ({"labels": np.array([1])}, r"labels of shape \(1,\): expected \[2\]"),
+    ({"transformed": np.zeros((2, 4), int)}, r"expected \[2, 5\]"),
   ],
 )
 def test_predictions_that_cannot_be_are_refused(change, message):
-  wanted = {
+  expected = {
     "ids": ("a", "b"),
     "clean": np.zeros(2, int),
     "transformed": np.zeros((2, 5), int),
     "conditions": CONDITIONS,
   }
   with pytest.raises(ValueError, match=message):
-    from_predictions(**wanted | change)
+    from_predictions(**expected | change)
 
 
 def test_a_model_that_knows_nothing_has_nothing_to_lose():
@@ -245,10 +245,10 @@ def test_a_model_that_knows_nothing_has_nothing_to_lose():
     compare_risks(right, wrong, ("old", "new"))
 
 
-def _with_more_noise(outcomes, share, seed=0):
+def _with_more_noise(outcomes, fraction, seed=0):
   """The same model, wrong under more of the noise."""
   transformed = outcomes.transformed.copy()
-  drawn = np.random.default_rng(seed).random((len(transformed), 3)) < share
+  drawn = np.random.default_rng(seed).random((len(transformed), 3)) < fraction
   transformed[:, :3] &= ~drawn
   return dataclasses.replace(outcomes, transformed=transformed)
 
@@ -362,9 +362,9 @@ def test_a_comparison_without_labels_has_no_accuracies():
   ("change", "message"),
   [
     ({"ids": tuple("abcdf")}, "4 of them the same"),
-    ({"ids": tuple("bacde")}, "5 of them the same: wanted .* same order"),
+    ({"ids": tuple("bacde")}, "5 of them the same: expected .* same order"),
     ({"conditions": (*CONDITIONS[:4], Condition("b", "c", 1))}, "weights"),
-    ({"labelled": False}, "for one model alone"),
+    ({"labeled": False}, "for one model alone"),
   ],
 )
 def test_models_asked_otherwise_are_not_compared(change, message):
@@ -400,8 +400,8 @@ def judged():
     ({"max_overall": 80, "min_samples": 950}, "inconclusive", 3),
     ({"max_regression": 50}, "pass", 0),
     ({"max_regression": 2}, "fail", 1),
-    ({"max_minimum_functionality": {"identity": 50}}, "pass", 0),
-    ({"max_minimum_functionality": {"identity": 0}}, "fail", 1),
+    ({"max_invariance_tests": {"identity": 50}}, "pass", 0),
+    ({"max_invariance_tests": {"identity": 0}}, "fail", 1),
   ],
 )
 def test_the_gate(judged, thresholds, outcome, exit_code):
@@ -428,7 +428,7 @@ def test_what_never_fails_passes_a_threshold_of_nothing():
   clean = np.ones(20, bool)
   report = risk(_outcomes(clean, np.ones((20, 5), bool)), draws=10)
   # The interval would be 0 to 17, and no number of images would do.
-  basic = Thresholds(max_minimum_functionality={"identity": 0})
+  basic = Thresholds(max_invariance_tests={"identity": 0})
   assert gate(report, basic).outcome == "pass"
   assert gate(report, Thresholds(max_overall=10)).outcome == "inconclusive"
 
@@ -438,7 +438,7 @@ def test_what_never_fails_passes_a_threshold_of_nothing():
   [
     ({}, "no thresholds"),
     ({"max_risk": {"weather": 1}}, r"'weather'.*\['noise', 'blur'\]"),
-    ({"max_minimum_functionality": {"flip": 1}}, r"'flip'.*\['identity'\]"),
+    ({"max_invariance_tests": {"flip": 1}}, r"'flip'.*\['identity'\]"),
     ({"max_overall": float("nan")}, "threshold = nan"),
     ({"max_overall": 101}, "threshold = 101"),
     ({"max_regression": 2}, "without a baseline"),

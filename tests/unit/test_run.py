@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from experiments import build, main, runs
-from experiments.build.variant import variant
+from experiments.build.variant import with_overrides
 from experiments.configs.domain import digits_dann
 from experiments.run import load_run
 from robust_jax.training.checkpoint import Checkpoints
@@ -16,7 +16,7 @@ from robust_jax.training.monitor import Monitor
 @pytest.fixture(scope="module")
 def path(tmp_path_factory):
   """Two steps on two domains, a checkpoint after each."""
-  config = variant(
+  config = with_overrides(
     digits_dann.get_config("smoke"), {"task": {"solver": "alternating"}}
   )
   with config.unlocked():
@@ -75,13 +75,13 @@ def test_data_of_no_kind_are_refused(path):
   config = load_run(path).config
   with config.unlocked():
     config.data.kind = "pairs"
-  with pytest.raises(ValueError, match="'pairs': wanted one of dataset, dom"):
+  with pytest.raises(ValueError, match="'pairs': expected one of dataset, dom"):
     build.loaders(config)
 
 
 def test_a_config_to_evaluate_by_is_of_the_same_model(path):
   run = load_run(path)
   main._refuse_another_model(run, run.config)
-  other = variant(run.config, {"model": {"name": "mlp"}})
+  other = with_overrides(run.config, {"model": {"name": "mlp"}})
   with pytest.raises(ValueError, match=r"model .*'mlp'.* has .*'dann_mnist'"):
     main._refuse_another_model(run, other)

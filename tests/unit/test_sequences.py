@@ -10,8 +10,8 @@ import scipy.ndimage
 from scipy.spatial.transform import Rotation
 
 from robust_jax import lookup
-from robust_jax.comparison.extra_tests._sequence_predictions import (
-  sequence_answers,
+from robust_jax.comparison.sequence_predictions import (
+  sequence_predictions,
 )
 from robust_jax.comparison.shift_map import shift_map
 from robust_jax.corruptions import random
@@ -45,7 +45,7 @@ def blob(right, down, size=33):
   ]
 
 
-def centre(frames):
+def center(frames):
   """Of the light in each frame `[T, H, W, 1]`, right and down of the middle."""
   weight = frames[..., 0] * (frames[..., 0] > 0.05)
   offset = np.arange(weight.shape[1]) - (weight.shape[1] - 1) / 2
@@ -57,7 +57,7 @@ def centre(frames):
 @pytest.mark.parametrize("name", ["rotate", "shear", "scale", "tilt"])
 def test_a_spot_goes_where_geometry_takes_it(name):
   place = np.array([7.0, 3.0])
-  right, down = centre(frames(name, blob(*place))[0])
+  right, down = center(frames(name, blob(*place))[0])
   expected = np.stack([_moved(name, place, i) for i in range(31)])
   seen = np.stack([right, down], axis=1)
   # Spots are stretched too, and cut off at the border: a quarter of a pixel.
@@ -120,8 +120,8 @@ def test_motion_ends_level_and_brightness_is_a_ramp():
   rows = np.random.default_rng(2).random((1, 24, 1, 1))
   x = np.broadcast_to(rows, (1, 24, 24, 1))
   np.testing.assert_allclose(frames("motion_blur", x)[0, -1], x[0], atol=LEVEL)
-  grey = np.full((1, 4, 4, 3), 0.5)
-  ramp = frames("brightness", grey)[0, :, 0, 0, 0]
+  gray = np.full((1, 4, 4, 3), 0.5)
+  ramp = frames("brightness", gray)[0, :, 0, 0, 0]
   expected = 0.5 + 0.015 * (np.arange(31) - 15)
   np.testing.assert_allclose(ramp, expected, atol=LEVEL)
 
@@ -154,17 +154,17 @@ def bands(count, axis):
 
 def test_answers_along_a_sequence_give_the_published_statistics():
   images = bands(18, axis=2)  # more than one batch
-  scores = sequence_answers(Brightest(2), images, "translate", 6)
+  scores = sequence_predictions(Brightest(2), images, "translate", 6)
   assert scores.shape == (18, 16, 6)
   classes = scores.argmax(axis=-1)
   np.testing.assert_array_equal(classes[:, 7], np.arange(18) % 6)
   np.testing.assert_array_equal(classes[:6], classes[6:12])
   # Down and up, what moves to the right stays.
-  still = sequence_answers(Brightest(1), bands(3, axis=1), "brightness", 6)
+  still = sequence_predictions(Brightest(1), bands(3, axis=1), "brightness", 6)
   assert flip_probability(still[:, 8:23].argmax(-1)).max() == 0
   assert flip_probability(classes).min() > 0.2
   assert top5_distance(scores).min() > 0
-  noise = sequence_answers(Brightest(2), images, "gaussian_noise", 6)
+  noise = sequence_predictions(Brightest(2), images, "gaussian_noise", 6)
   assert (
     flip_probability(
       noise.argmax(-1), noise="gaussian_noise" in suites.NOISE
@@ -178,10 +178,12 @@ def test_ids_decide_the_noise_not_the_batch():
   mean = lambda batch: np.stack(batch).reshape(len(batch), -1, 1).astype(float)
   pixels = lambda batch: mean(batch)[:, :5, 0]
   ids = np.arange(20) // 2
-  y = sequence_answers(pixels, images, "gaussian_noise", 5, ids=ids, level=3)
+  y = sequence_predictions(
+    pixels, images, "gaussian_noise", 5, ids=ids, level=3
+  )
   np.testing.assert_array_equal(y[::2], y[1::2])
   assert (y[0] != y[2]).any()
-  one = sequence_answers(
+  one = sequence_predictions(
     pixels, images[:1], "gaussian_noise", 5, ids=[9], level=3
   )
   np.testing.assert_array_equal(one[0], y[-1])
@@ -211,8 +213,8 @@ def test_the_shift_map_is_where_answers_change():
 @pytest.mark.parametrize(
   ("options", "message"),
   [
-    ({"images": np.zeros((1, 4, 4, 1))}, "wanted at least one in uint8"),
-    ({"flip": "left"}, "flip = 'left': wanted one of none"),
+    ({"images": np.zeros((1, 4, 4, 1))}, "expected at least one in uint8"),
+    ({"flip": "left"}, "flip = 'left': expected one of none"),
     ({"border": "mirror"}, "border = 'mirror'"),
     ({"reach": -1}, "reach = -1"),
   ],
@@ -224,7 +226,7 @@ def test_what_no_map_can_be_made_of_is_refused(options, message):
 
 
 def test_what_no_sequence_can_be_made_of_is_refused():
-  with pytest.raises(ValueError, match="wanted at least one in uint8"):
-    sequence_answers(Brightest(1), np.zeros((2, 4, 4, 1)), "rotate", 6)
+  with pytest.raises(ValueError, match="expected at least one in uint8"):
+    sequence_predictions(Brightest(1), np.zeros((2, 4, 4, 1)), "rotate", 6)
   with pytest.raises(ValueError, match="no 'rotates'"):
-    sequence_answers(Brightest(1), bands(1, axis=1), "rotates", 6)
+    sequence_predictions(Brightest(1), bands(1, axis=1), "rotates", 6)

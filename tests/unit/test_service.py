@@ -19,8 +19,8 @@ import pytest
 
 from robust_jax.comparison.predictors import retry as retrying
 from robust_jax.comparison.predictors.http_predictor import http_predictor
-from robust_jax.comparison.predictors.predict import ask
-from robust_jax.comparison.predictors.retry import NoAnswer, retry
+from robust_jax.comparison.predictors.predict import predict_batches
+from robust_jax.comparison.predictors.retry import NoResponse, retry
 from tests.unit.command_line import command_line
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -146,8 +146,8 @@ def quick(monkeypatch):
 
 @pytest.fixture(scope="module")
 def images():
-  grey = list(RNG.integers(0, 256, (20, 6, 9, 1), np.uint8))
-  return grey + list(RNG.integers(0, 256, (3, 6, 9, 3), np.uint8))
+  gray = list(RNG.integers(0, 256, (20, 6, 9, 1), np.uint8))
+  return gray + list(RNG.integers(0, 256, (3, 6, 9, 3), np.uint8))
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
@@ -159,7 +159,7 @@ def test_a_service_answers_as_the_function_behind_it(
     predict = http_predictor(
       service.url, batch_size=batch_size, concurrency=concurrency
     )
-    found = ask(predict, images, NUM_CLASSES)
+    found = predict_batches(predict, images, NUM_CLASSES)
   np.testing.assert_array_equal(found, scores(images))
   assert len(service.requests) == -(-len(images) // batch_size)
 
@@ -174,7 +174,7 @@ def test_what_may_pass_is_asked_again_and_else_named(images, failure, message):
     np.testing.assert_array_equal(predict(images), scores(images))
   with Service(failure) as service:
     predict = http_predictor(service.url, timeout=0.5, retries=1)
-    with pytest.raises(NoAnswer, match="no answer after 2 tries") as raised:
+    with pytest.raises(NoResponse, match="no answer after 2 tries") as raised:
       predict(images[:2])
     assert message in str(raised.value)
     assert len(service.requests) == 2
@@ -182,7 +182,7 @@ def test_what_may_pass_is_asked_again_and_else_named(images, failure, message):
 
 def test_nobody_listens():
   predict = http_predictor("http://127.0.0.1:9/", retries=1)
-  with pytest.raises(NoAnswer, match=r"after 2 tries.*refused"):
+  with pytest.raises(NoResponse, match=r"after 2 tries.*refused"):
     predict([np.zeros((4, 4, 1), np.uint8)])
 
 
@@ -206,9 +206,9 @@ def test_a_refusal_is_not_asked_again(images, status):
 @pytest.mark.parametrize(
   ("url", "options", "message"),
   [
-    ("ftp://host/", {}, "wanted an address such as https://HOST/PATH"),
-    ("http://", {}, "wanted an address"),
-    ("http://host:port/", {}, "wanted an address"),
+    ("ftp://host/", {}, "expected an address such as https://HOST/PATH"),
+    ("http://", {}, "expected an address"),
+    ("http://host:port/", {}, "expected an address"),
     ("https://me:secret@host/", {}, "of host holds a password"),
     ("http://host/", {"api_key": "secret"}, "could be read on the way"),
     ("http://host/", {"concurrency": 0}, "concurrency"),
@@ -228,11 +228,11 @@ def test_waits_double_and_a_bug_is_not_tried_again():
   def fails(error):
     raise error
 
-  with pytest.raises(NoAnswer, match="the last one: ConnectionError: gone"):
+  with pytest.raises(NoResponse, match="the last one: ConnectionError: gone"):
     retry(lambda: fails(ConnectionError("gone")), 3, waits.append)
   assert waits == [0.01, 0.02, 0.04]
-  with pytest.raises(NoAnswer, match="the last one: busy"):
-    retry(lambda: fails(NoAnswer("busy", wait=7.0)), 1, waits.append)
+  with pytest.raises(NoResponse, match="the last one: busy"):
+    retry(lambda: fails(NoResponse("busy", wait=7.0)), 1, waits.append)
   assert waits[3:] == [7.0]
   for error in (ZeroDivisionError, FileNotFoundError, KeyboardInterrupt):
     with pytest.raises(error):
@@ -250,7 +250,7 @@ def test_each_try_gets_images_of_its_own():
       raise TimeoutError
     return np.array([1])
 
-  ask(predict, [np.full((2, 2, 1), 9, np.uint8)], 2, retries=2)
+  predict_batches(predict, [np.full((2, 2, 1), 9, np.uint8)], 2, retries=2)
   assert tries == [9, 9, 9]
 
 

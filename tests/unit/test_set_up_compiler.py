@@ -8,7 +8,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = """
 import jax
-from experiments.set_up_compiler import set_up_compiler
+from experiments.cli.set_up_compiler import set_up_compiler
 set_up_compiler()
 print(jax.jit(lambda x: x * 3 + 1)(2.0))
 """

@@ -18,8 +18,8 @@ def move(down, right, flip_rows=0, flip_columns=0):
   return Move(every(down, right), every(flip_rows, flip_columns))
 
 
-def moved(x, theta, padding="zero"):
-  return jax.jit(shift(padding=padding).apply)(x, theta)
+def moved(x, delta, padding="zero"):
+  return jax.jit(shift(padding=padding).apply)(x, delta)
 
 
 @pytest.mark.parametrize(
@@ -30,9 +30,9 @@ def test_reflects_then_shifts(padding, mode):
     for down, right in ((0, 0), (2, -1), (-3, 3), (0, 9)):
       axes = [axis + 1 for axis in range(2) if flip[axis]]
       wide = jnp.pad(jnp.flip(X, axes), ((0, 0), (9, 9), (9, 9), (0, 0)), mode)
-      wanted = jnp.roll(wide, (down, right), (1, 2))[:, 9:-9, 9:-9]
+      expected = jnp.roll(wide, (down, right), (1, 2))[:, 9:-9, 9:-9]
       ours = moved(X, move(down, right, *flip), padding)
-      np.testing.assert_array_equal(ours, wanted)
+      np.testing.assert_array_equal(ours, expected)
 
 
 def test_projects_to_the_nearest_whole_pixels_in_reach():
@@ -44,9 +44,9 @@ def test_projects_to_the_nearest_whole_pixels_in_reach():
   np.testing.assert_array_equal(near.flip, [[0, 1], [0, 0]])
 
 
-def test_steepest_is_the_corner():
+def test_linear_maximizer_is_the_corner():
   grad = Move(jnp.array([[1e-30, -2], [0, 3]]), jnp.array([[1, -1], [1, 1.0]]))
-  corner = shift(jnp.array([2.9, 1.0]), flip="both").steepest(X, grad)
+  corner = shift(jnp.array([2.9, 1.0]), flip="both").linear_maximizer(X, grad)
   np.testing.assert_array_equal(corner.pixels, [[2, -2], [0, 1]])
   np.testing.assert_array_equal(corner.flip, [[1, 0], [1, 1]])
 
@@ -54,9 +54,9 @@ def test_steepest_is_the_corner():
 def test_samples_are_uniform_over_the_set():
   x = jnp.zeros((9000, 2, 2, 1))
   pset = shift(1, flip="vertical")
-  theta = pset.sample(KEY, x)
-  jax.tree.map(np.testing.assert_array_equal, pset.project(x, theta), theta)
-  rows = np.concatenate([theta.pixels, theta.flip], axis=1)
+  delta = pset.sample(KEY, x)
+  jax.tree.map(np.testing.assert_array_equal, pset.project(x, delta), delta)
+  rows = np.concatenate([delta.pixels, delta.flip], axis=1)
   found, counts = np.unique(rows, axis=0, return_counts=True)
   assert len(found) == 18
   # Each has 500 in the mean, with a deviation of 22.
@@ -78,13 +78,13 @@ def test_a_grid_has_every_point_once(eps, flip, n, size):
   pset = shift(eps, flip=flip)
   grid = pset.grid(X, n)
   assert grid.size == size
-  theta = jax.vmap(grid.at)(jnp.arange(size))
+  delta = jax.vmap(grid.at)(jnp.arange(size))
   jax.tree.map(
     np.testing.assert_array_equal,
-    jax.vmap(lambda t: pset.project(X, t))(theta),
-    theta,
+    jax.vmap(lambda t: pset.project(X, t))(delta),
+    delta,
   )
-  rows = np.concatenate([theta.pixels[:, 0], theta.flip[:, 0]], axis=1)
+  rows = np.concatenate([delta.pixels[:, 0], delta.flip[:, 0]], axis=1)
   assert len(np.unique(rows, axis=0)) == size
   assert (rows == 0).all(axis=1).sum() == 1
 
@@ -99,10 +99,13 @@ def test_one_eps_per_example_on_a_grid():
 @pytest.mark.parametrize(
   ("make", "message"),
   [
-    (lambda: shift(-1), "eps = -1: wanted 0 or more"),
-    (lambda: shift(flip="left"), "flip = 'left': wanted one of none, vertical"),
+    (lambda: shift(-1), "eps = -1: expected 0 or more"),
+    (
+      lambda: shift(flip="left"),
+      "flip = 'left': expected one of none, vertical",
+    ),
     (lambda: shift(padding="mirror"), "padding = 'mirror'"),
-    (lambda: shift().grid(X, (3, 3, 3)), "wanted one number, or two"),
+    (lambda: shift().grid(X, (3, 3, 3)), "expected one number, or two"),
   ],
 )
 def test_bad_input_is_refused_in_prose(make, message):

@@ -27,8 +27,8 @@ def attacked(attack):
 
 def test_an_attack_gets_the_set_that_its_section_describes():
   built = sections.attack(common.worst_of_k(2))
-  wanted = attacks.worst_of_k(sets.affine(30, 3), k=2)
-  np.testing.assert_array_equal(attacked(built), attacked(wanted))
+  reference = attacks.worst_of_k(sets.affine(30, 3), k=2)
+  np.testing.assert_array_equal(attacked(built), attacked(reference))
   swept = sections.attack(common.worst_of_k(2), eps=0.0)
   np.testing.assert_array_equal(attacked(swept), X)
 
@@ -53,11 +53,11 @@ def test_a_section_has_the_search_expect_transformations():
   robust = expectation_over_transformation(
     search.pgd, lambda key, x: pset.apply(x, pset.sample(key, x)), 3
   )
-  wanted = attacks.compose(
+  reference = attacks.compose(
     robust, sets.linf(0.3), losses.cross_entropy, num_steps=2
   )
   found = attacked(sections.attack(expected))
-  np.testing.assert_array_equal(found, attacked(wanted))
+  np.testing.assert_array_equal(found, attacked(reference))
   assert (found != attacked(sections.attack(section))).any()
   with pytest.raises(ValueError, match="'expectation' has no num_samples"):
     sections.attack({**section, "expectation": turned})

@@ -9,7 +9,7 @@ import pytest
 
 from robust_jax import losses, tree
 from robust_jax.attacks import square
-from robust_jax.attacks.cost import passes
+from robust_jax.attacks.cost import count_model_calls
 from robust_jax.perturbations.linf import linf
 from robust_jax.search.square import num_halvings, sides
 from robust_jax.search.square import square as search
@@ -86,7 +86,7 @@ def test_the_result_is_in_ball_and_box_and_more_queries_fool_more(norm):
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_queries_are_counted(norm):
-  cost = passes(square(norm, 0.1, num_queries=7), linear, X, Y)
+  cost = count_model_calls(square(norm, 0.1, num_queries=7), linear, X, Y)
   assert cost == (8, 0)
 
 

@@ -9,12 +9,12 @@ import scipy.special
 import scipy.stats
 
 from robust_jax.statistics.calibration import calibration
-from robust_jax.statistics.label_sets import correct_within
+from robust_jax.statistics.label_sets import subset_accuracy
 from robust_jax.statistics.mean_corruption_error import (
   ALEXNET,
   Baseline,
   mean_corruption_error,
-  normalised_mean,
+  normalized_mean,
 )
 from robust_jax.statistics.outlier_detection import outlier_detection
 from robust_jax.statistics.prediction_stability import (
@@ -87,23 +87,23 @@ def test_a_baseline_that_corruption_does_not_hurt_divides_nothing():
     ({"errors": {}}, "no values"),
     ({"errors": {"speckle_noise": (0.1,)}}, "no errors under .'speckle"),
     ({"errors": {"fog": (0.1, 0.2)}}, "severities of shape"),
-    ({"errors": {"fog": (0.1, 0.2, np.nan, 0, 0)}}, "shares from 0 to 1"),
-    ({"clean_error": 43.5}, "clean.* of 43.5: wanted shares"),
+    ({"errors": {"fog": (0.1, 0.2, np.nan, 0, 0)}}, "fractions from 0 to 1"),
+    ({"clean_error": 43.5}, "clean.* of 43.5: expected fractions"),
   ],
 )
 def test_errors_that_cannot_be_are_refused(change, message):
-  wanted = {"errors": {"fog": (0.5,) * 5}, "clean_error": 0.4}
+  expected = {"errors": {"fog": (0.5,) * 5}, "clean_error": 0.4}
   with pytest.raises(ValueError, match=message):
-    mean_corruption_error(**wanted | change, baseline=ALEXNET)
+    mean_corruption_error(**expected | change, baseline=ALEXNET)
 
 
 def test_ratios_to_a_baseline():
-  rates, mean = normalised_mean({"snow": 0.1}, {"snow": 0.4, "tilt": 0.2})
+  rates, mean = normalized_mean({"snow": 0.1}, {"snow": 0.4, "tilt": 0.2})
   assert (rates, mean) == ({"snow": 25}, 25)
   with pytest.raises(ValueError, match="no value for"):
-    normalised_mean({"tilt": 0.1}, {"snow": 0.4})
+    normalized_mean({"tilt": 0.1}, {"snow": 0.4})
   with pytest.raises(ValueError, match="tilt = nan"):
-    normalised_mean({"tilt": np.nan}, {"tilt": 0.4})
+    normalized_mean({"tilt": np.nan}, {"tilt": 0.4})
 
 
 def test_flips_by_hand():
@@ -185,7 +185,7 @@ def test_sequences_too_short_for_a_step_are_refused(metric):
 @pytest.mark.parametrize(
   ("metric", "value", "message"),
   [
-    (flip_probability, np.zeros((2, 3)), "dtype float64: wanted integers"),
+    (flip_probability, np.zeros((2, 3)), "dtype float64: expected integers"),
     (flip_probability, np.zeros(3, int), r"shape \(3,\)"),
     (top5_distance, np.zeros((2, 3, 4)), "5 classes or more"),
     (top5_distance, np.full((2, 3, 5), np.nan), "30 of them NaN"),
@@ -296,20 +296,20 @@ def test_the_order_of_images_does_not_matter_to_calibration():
   ("change", "message"),
   [
     ({"probabilities": np.array([[3.0, -1.0]])}, "softmax of logits"),
-    ({"probabilities": np.array([[0.5, np.nan]])}, "wanted 0 to 1"),
+    ({"probabilities": np.array([[0.5, np.nan]])}, "expected 0 to 1"),
     ({"probabilities": np.array([[0.5, 0.4]])}, "1 of 1 rows .* not sum to 1"),
     ({"probabilities": np.zeros((0, 2))}, r"shape \(0, 2\)"),
     ({"labels": np.array([2])}, "labels from 2 to 2"),
     ({"labels": np.array([0.0])}, "dtype float64"),
-    ({"labels": np.array([0, 1])}, r"wanted \[1\]"),
+    ({"labels": np.array([0, 1])}, r"expected \[1\]"),
     ({"num_bins": 0}, "num_bins = 0"),
     ({"images_per_bin": 0}, "images_per_bin = 0"),
   ],
 )
 def test_probabilities_that_cannot_be_are_refused(change, message):
-  wanted = {"probabilities": np.array([[0.5, 0.5]]), "labels": np.array([0])}
+  expected = {"probabilities": np.array([[0.5, 0.5]]), "labels": np.array([0])}
   with pytest.raises(ValueError, match=message):
-    calibration(**wanted | change)
+    calibration(**expected | change)
 
 
 def test_outliers_are_the_positives():
@@ -381,7 +381,7 @@ def test_conventions_of_fpr95_part_on_few_outliers():
     for r in ("reached", "nearest")
   ]
   assert found == [0.4, 0.9]
-  with pytest.raises(ValueError, match="recall = 'other': wanted"):
+  with pytest.raises(ValueError, match="recall = 'other': expected"):
     outlier_detection(inliers, outliers, recall="other")
 
 
@@ -394,9 +394,13 @@ def test_scores_that_cannot_be_are_refused(scores):
 def test_other_classes_cannot_be_the_answer():
   scores = np.array([[9, 1, 2, 0], [9, 3, 2, 0], [9, 3, np.nan, 0.0]])
   labels = np.array([2, 2, 1])
-  assert correct_within(scores, labels, [2, 1]).tolist() == [True, False, False]
+  assert subset_accuracy(scores, labels, [2, 1]).tolist() == [
+    True,
+    False,
+    False,
+  ]
   assert (
-    correct_within(scores[:2], labels[:2], range(4)).tolist() == [False] * 2
+    subset_accuracy(scores[:2], labels[:2], range(4)).tolist() == [False] * 2
   )
 
 
@@ -404,16 +408,16 @@ def test_other_classes_cannot_be_the_answer():
   ("change", "message"),
   [
     ({"labels": np.array([3])}, "1 labels, such as 3, are not among the 2"),
-    ({"labels": np.array([1, 1])}, "wanted .N, K. and .N."),
+    ({"labels": np.array([1, 1])}, "expected .N, K. and .N."),
     ({"classes": [1, 1]}, "each once"),
     ({"classes": [1, 4]}, r"in 0\.\.3"),
   ],
 )
 def test_subsets_that_cannot_be_are_refused(change, message):
-  wanted = {
+  expected = {
     "scores": np.zeros((1, 4)),
     "labels": np.array([1]),
     "classes": [1, 2],
   }
   with pytest.raises(ValueError, match=message):
-    correct_within(**wanted | change)
+    subset_accuracy(**expected | change)

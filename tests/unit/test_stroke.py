@@ -23,7 +23,9 @@ def bar(width, slant=0.0, rows=32):
 def test_the_width_of_an_upright_bar_is_its_width(width):
   # Differences over 2x2 pixels cut its corners, each by 2 - sqrt(2) pixels or
   # less of a perimeter of 2 (32 + width).
-  np.testing.assert_allclose(handwriting.width(bar(width)), width, rtol=0.03)
+  np.testing.assert_allclose(
+    handwriting.thickness(bar(width)), width, rtol=0.03
+  )
 
 
 @pytest.mark.parametrize("slant", [-0.6, 0.3, 1.0])
@@ -31,13 +33,13 @@ def test_a_slanted_bar_is_as_wide_as_it_is_across(slant):
   across = 4.0 / np.hypot(1, slant)
   # Pixels know a slanted edge to a few percent of its length.
   np.testing.assert_allclose(
-    handwriting.width(bar(4.0, slant)), across, rtol=0.06
+    handwriting.thickness(bar(4.0, slant)), across, rtol=0.06
   )
 
 
 @pytest.mark.parametrize("slant", [-0.6, 0.0, 0.25, 1.0])
 def test_slant_is_the_shear(slant):
-  # Anti-aliasing moves the centre of a row's ink by 1/8 of a pixel at most.
+  # Anti-aliasing moves the center of a row's ink by 1/8 of a pixel at most.
   np.testing.assert_allclose(
     handwriting.slant(bar(3.0, slant)), slant, atol=0.01
   )
@@ -46,7 +48,7 @@ def test_slant_is_the_shear(slant):
 def test_measures_do_not_see_position_or_brightness():
   drawn = bar(3.0, 0.5)
   moved = 0.4 * np.roll(drawn, (3, -4), axis=(1, 2))
-  for measure in (handwriting.width, handwriting.slant):
+  for measure in (handwriting.thickness, handwriting.slant):
     np.testing.assert_allclose(measure(moved), measure(drawn), rtol=1e-4)
 
 
@@ -57,7 +59,7 @@ def test_mirroring_turns_the_slant_round():
   )
 
 
-@pytest.mark.parametrize("measure", [handwriting.width, handwriting.slant])
+@pytest.mark.parametrize("measure", [handwriting.thickness, handwriting.slant])
 def test_a_blank_image_measures_0(measure):
   assert measure(np.zeros((1, 5, 5, 1))) == 0
 
@@ -70,6 +72,6 @@ def test_a_single_row_has_no_slant():
 
 def test_images_are_measured_each_by_itself():
   both = np.concatenate([bar(2.0, 0.5), bar(5.0, -0.5)])
-  for measure in (handwriting.width, handwriting.slant):
+  for measure in (handwriting.thickness, handwriting.slant):
     each = [measure(image[None])[0] for image in both]
     np.testing.assert_allclose(measure(both), each, rtol=1e-6)

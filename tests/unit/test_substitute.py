@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from robust_jax import attacks
-from robust_jax.as_numpy_fn import on_host
+from robust_jax.as_numpy_fn import as_numpy_fn
 from robust_jax.black_box import train_substitute
 from robust_jax.models.classifiers.mlp import MLP
 
@@ -72,7 +72,9 @@ def test_the_direction_is_reversed_after_each_period():
 def test_a_substitute_of_the_victims_kind_learns_it():
   result = substitute(num_rounds=4, num_epochs=50)
   x = images(500, seed=2)
-  agreement = np.mean(on_host(result.logits_fn)(x).argmax(axis=1) == victim(x))
+  agreement = np.mean(
+    as_numpy_fn(result.logits_fn)(x).argmax(axis=1) == victim(x)
+  )
   assert agreement > 0.9
 
 
@@ -92,7 +94,7 @@ def test_what_fools_the_substitute_fools_the_victim():
 
 
 def test_bad_input():
-  with pytest.raises(ValueError, match="period = 0: wanted"):
+  with pytest.raises(ValueError, match="period = 0: expected"):
     train_substitute(MLP(), period=0)
   with pytest.raises(ValueError, match="the victim answered float64"):
     substitute(lambda x: x.mean(axis=(1, 2, 3)).astype(float))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from robust_jax import attacks, losses, perturbations, search
-from robust_jax.models.inference import frozen
+from robust_jax.models.inference import inference_fn
 from robust_jax.models.text.bag_of_words import BagOfWords
 
 KEY = jax.random.key(0)
@@ -27,7 +27,7 @@ NET = BagOfWords(vocabulary_size=V, num_classes=3, width=4)
 
 @pytest.fixture(scope="module")
 def model():
-  return frozen(NET, NET.init(jax.random.key(2), X))
+  return inference_fn(NET, NET.init(jax.random.key(2), X))
 
 
 def all_texts(max_changes):
@@ -80,7 +80,7 @@ def test_a_first_order_step_is_the_best_of_a_linear_score():
   score = jax.random.normal(jax.random.key(3), (V,))
   pset = perturbations.substitutions(CANDIDATES, 2)
   gain = score[CANDIDATES[X["tokens"]]] - score[X["tokens"]][..., None]
-  x_adv = pset.apply(X, pset.steepest(X, gain))
+  x_adv = pset.apply(X, pset.linear_maximizer(X, gain))
   total = lambda tokens, mask: (score[tokens] * mask).sum(axis=-1)
   for i, tokens in enumerate(all_texts(2)):
     np.testing.assert_allclose(
@@ -114,7 +114,9 @@ def test_a_grid_is_as_large_as_it_must_be_and_no_larger():
   assert one.grid(X, 5).size == T * (S + 1)
   assert one.grid(X, 1).size == T * 2
   long = jax.tree.map(lambda t: jnp.repeat(t, 20, axis=1), X)
-  with pytest.raises(ValueError, match="replace 20 of 100 tokens: wanted few"):
+  with pytest.raises(
+    ValueError, match="replace 20 of 100 tokens: expected few"
+  ):
     perturbations.substitutions(CANDIDATES, 20).grid(long, 1)
 
 

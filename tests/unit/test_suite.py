@@ -48,7 +48,7 @@ def test_each_image_falls_to_the_first_stage_that_fools():
   outcome = run()
   x = X[:, 0]
   expected = np.select([x > CLEAN_WRONG, x > WEAK, x > STRONG], [0, 1, 2], -1)
-  np.testing.assert_array_equal(outcome.fooled_by, expected)
+  np.testing.assert_array_equal(outcome.misclassified_by, expected)
   standing = expected <= 0
   np.testing.assert_array_equal(outcome.x_adv[standing], X[standing])
   fallen = ~standing
@@ -60,7 +60,9 @@ def test_a_later_stage_begins_at_the_originals():
   # Together the two would reach further than the stronger alone.
   both = run()
   alone = run(STAGES[1:])
-  np.testing.assert_array_equal(both.fooled_by == -1, alone.fooled_by == -1)
+  np.testing.assert_array_equal(
+    both.misclassified_by == -1, alone.misclassified_by == -1
+  )
 
 
 def test_only_survivors_are_attacked_and_passes_are_theirs():
@@ -112,7 +114,9 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(tmp_path):
       run(stages, save_to=path, progress=interrupt)
   resumed = run(stages, save_to=path)
   np.testing.assert_array_equal(resumed.x_adv, whole.x_adv)
-  np.testing.assert_array_equal(resumed.fooled_by, whole.fooled_by)
+  np.testing.assert_array_equal(
+    resumed.misclassified_by, whole.misclassified_by
+  )
   for a, b in zip(resumed.stages, whole.stages, strict=True):
     assert a | {"seconds": 0} == b | {"seconds": 0}
 
@@ -168,8 +172,8 @@ def test_what_belongs_to_each_image_is_packed_with_it():
   outcome = run([Stage("reach", attack, 2, {"reach": reach})])
   x = X[:, 0]
   expected = np.select([x > CLEAN_WRONG, x + reach > CLEAN_WRONG], [0, 1], -1)
-  np.testing.assert_array_equal(outcome.fooled_by, expected)
-  with pytest.raises(ValueError, match=r"reach of shape \(3,\): wanted one"):
+  np.testing.assert_array_equal(outcome.misclassified_by, expected)
+  with pytest.raises(ValueError, match=r"reach of shape \(3,\): expected one"):
     run([Stage("reach", attack, 2, {"reach": reach[:3]})])
 
 
@@ -222,7 +226,9 @@ def test_a_class_that_is_excluded_by_minus_infinity_is_no_bad_answer():
     return jnp.pad(threshold(x), ((0, 0), (0, 1)), constant_values=-jnp.inf)
 
   outcome = suite.run(STAGES[:1], KEY, with_excluded, X, LABELS)
-  np.testing.assert_array_equal(outcome.fooled_by, run(STAGES[:1]).fooled_by)
+  np.testing.assert_array_equal(
+    outcome.misclassified_by, run(STAGES[:1]).misclassified_by
+  )
 
 
 def test_bad_victims_and_inputs_are_refused():

@@ -29,7 +29,7 @@ def test_a_state_is_saved_as_often_as_it_costs_little(
 
   monkeypatch.setattr(suite_state.time, "monotonic", lambda: now[0])
   monkeypatch.setattr(suite_state.np, "savez", savez)
-  state = suite_state.State(np.zeros((2, 3), np.float32), 1, {})
+  state = suite_state.SuiteState(np.zeros((2, 3), np.float32), 1, {})
   for _ in range(BATCHES):
     now[0] += batch
     state.save(tmp_path / "state.npz")

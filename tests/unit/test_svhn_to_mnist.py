@@ -77,4 +77,4 @@ def test_the_config_fits_the_data(folder):
   with config.unlocked():
     config.data.data_dir = folder
   config.training.update(num_steps=1, batch_size=8, evaluate_every_steps=1)
-  loop.rehearse(*build.experiment(config))
+  loop.dry_run(*build.experiment(config))

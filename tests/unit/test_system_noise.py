@@ -6,7 +6,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from robust_jax.comparison.extra_tests._system_noise_cases import system_noise
+from robust_jax.comparison.system_noise import system_noise
 from robust_jax.data.readers.decode import DECODERS, decode, library
 from robust_jax.data.readers.resize import RESIZERS, resize
 
@@ -39,14 +39,14 @@ class TestDecoder:
     assert image.flags["C_CONTIGUOUS"]
     np.testing.assert_array_equal(image, picture())
 
-  def test_a_jpeg_is_nearly_the_image_and_grey_is_rgb(self, decoder):
+  def test_a_jpeg_is_nearly_the_image_and_gray_is_rgb(self, decoder):
     need(decoder)
     image = decode(encoded(picture(), "jpeg", quality=95), decoder)
-    # Quality 95 and halved colours change smooth images by a few levels.
+    # Quality 95 and halved colors change smooth images by a few levels.
     assert np.abs(image.astype(int) - picture()).mean() < 4
-    grey = picture()[..., 0]
+    gray = picture()[..., 0]
     np.testing.assert_array_equal(
-      decode(encoded(grey), decoder), np.stack([grey] * 3, axis=-1)
+      decode(encoded(gray), decoder), np.stack([gray] * 3, axis=-1)
     )
 
   def test_what_is_no_image_is_refused(self, decoder):
@@ -66,10 +66,10 @@ def test_resizers_keep_what_every_filter_keeps(resizer):
     )
   same = resize(picture(), (40, 56), resizer)
   np.testing.assert_array_equal(same, picture())
-  grey = resize(picture()[..., :1], (20, 28), resizer)
-  colour = resize(picture(), (20, 28), resizer)
-  assert grey.shape == (20, 28, 1)
-  np.testing.assert_array_equal(grey[..., 0], colour[..., 0])
+  gray = resize(picture()[..., :1], (20, 28), resizer)
+  color = resize(picture(), (20, 28), resizer)
+  assert gray.shape == (20, 28, 1)
+  np.testing.assert_array_equal(gray[..., 0], color[..., 0])
 
 
 def test_half_the_size_by_area_is_the_mean_of_four():
@@ -90,7 +90,7 @@ def _there(name):
 
 
 def stripes(seed, fine):
-  """Bright with fine stripes, or dark: nearest-neighbour reduction hits one."""
+  """Bright with fine stripes, or dark: nearest-neighbor reduction hits one."""
   level = np.full((64, 64, 3), 90 + seed, np.uint8)
   if fine:
     level[:, 1::4] = 250
@@ -134,9 +134,9 @@ SAMPLES = [(seed, fine) for seed in range(4) for fine in (False, True)]
 
 def test_bad_requests_are_refused():
   data = encoded(picture())
-  with pytest.raises(ValueError, match="decoder = 'libjpeg': wanted one of"):
+  with pytest.raises(ValueError, match="decoder = 'libjpeg': expected one of"):
     decode(data, "libjpeg")
-  with pytest.raises(ValueError, match="resizer = 'bilinear': wanted one of"):
+  with pytest.raises(ValueError, match="resizer = 'bilinear': expected one of"):
     resize(picture(), (3, 3), "bilinear")
   with pytest.raises(ValueError, match="2 images and labels of shape"):
     system_noise(bright, [data] * 2, np.zeros(3, int), 2)

@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 
 from robust_jax import augmentation, losses, perturbations
-from robust_jax.attacks.cost import passes
+from robust_jax.attacks.cost import count_model_calls
 from robust_jax.comparison.predictors.averaged_predictor import (
   averaged_predictor,
 )
 from robust_jax.defenses.test_time_augmentation import (
   test_time_augmentation as average,
 )
-from robust_jax.defenses.views import Drawn, Every
+from robust_jax.defenses.views import GridViews, RandomViews
 from robust_jax.evaluators.robustness import robustness
 from robust_jax.models.classifiers.small_cnn import SmallCNN
-from robust_jax.models.inference import frozen
+from robust_jax.models.inference import inference_fn
 
-FLIPS = Every(perturbations.shift(0, flip="horizontal"), 1)
-SHIFTS = Every(perturbations.shift(1), 3)
+FLIPS = GridViews(perturbations.shift(0, flip="horizontal"), 1)
+SHIFTS = GridViews(perturbations.shift(1), 3)
 NET = SmallCNN(num_classes=4)
 
 
@@ -36,7 +36,7 @@ def variables(seed):
 
 
 def test_the_answer_is_the_mean_of_probabilities():
-  model, x = frozen(NET, variables(0)), images()
+  model, x = inference_fn(NET, variables(0)), images()
   found = jax.nn.softmax(average(model, FLIPS)(x))
   both = jax.nn.softmax(model(x)), jax.nn.softmax(model(x[:, :, ::-1]))
   np.testing.assert_allclose(found, sum(both) / 2, rtol=1e-5)
@@ -55,7 +55,7 @@ def test_views_of_a_grid_are_its_points():
 
 
 def test_over_all_flips_a_model_answers_mirror_images_alike():
-  model = average(frozen(NET, variables(0)), FLIPS)
+  model = average(inference_fn(NET, variables(0)), FLIPS)
   np.testing.assert_allclose(
     model(images()), model(images()[:, :, ::-1]), rtol=1e-5, atol=1e-6
   )
@@ -64,8 +64,8 @@ def test_over_all_flips_a_model_answers_mirror_images_alike():
 @pytest.mark.parametrize(
   "views",
   [
-    Drawn(augmentation.pad_crop(2), 4),
-    Drawn(augmentation.corrupt("gaussian_noise"), 3),
+    RandomViews(augmentation.pad_crop(2), 4),
+    RandomViews(augmentation.corrupt("gaussian_noise"), 3),
   ],
 )
 def test_drawn_views_are_the_same_for_every_image_and_time(views):
@@ -90,27 +90,33 @@ def test_it_is_evaluated_like_a_model_and_compiled_once():
     return robustness().measure(model, batch, jax.random.key(0))
 
   values = [
-    measure(average(frozen(NET, variables(seed)), FLIPS)) for seed in (0, 1)
+    measure(average(inference_fn(NET, variables(seed)), FLIPS))
+    for seed in (0, 1)
   ]
   assert len(traces) == 1
   assert values[0]["loss"][0] != values[1]["loss"][0]
 
 
 def test_it_can_be_attacked_through_all_of_its_views():
-  model, x = frozen(NET, variables(0)), images()
+  model, x = inference_fn(NET, variables(0)), images()
   loss = lambda x: losses.cross_entropy(
     average(model, SHIFTS)(x), jnp.zeros(5, int)
   ).sum()
   assert np.all(np.abs(jax.jit(jax.grad(loss))(x)).max((1, 2, 3)) > 0)
   once = lambda key, logits_fn, x, y: x + 0 * logits_fn(x).sum()
-  assert passes(once, average(model, SHIFTS), x, jnp.zeros(5, int)).forward == 1
+  assert (
+    count_model_calls(
+      once, average(model, SHIFTS), x, jnp.zeros(5, int)
+    ).forward
+    == 1
+  )
 
 
 def test_what_has_no_views_is_refused():
   with pytest.raises(ValueError, match="a set without a grid"):
-    Every(perturbations.linf(0.1), 2)
+    GridViews(perturbations.linf(0.1), 2)
   with pytest.raises(ValueError, match="count = 0"):
-    Drawn(augmentation.flip(), 0)
+    RandomViews(augmentation.flip(), 0)
 
 
 def left_half(batch):

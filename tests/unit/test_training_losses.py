@@ -42,7 +42,7 @@ class Linear(nn.Module):
     )
 
 
-class Normalised(nn.Module):
+class Normalized(nn.Module):
   @nn.compact
   def __call__(self, x, *, train=False):
     x = batch_norm("per_device", train=train, name="bn")(x.reshape(len(x), -1))
@@ -134,7 +134,7 @@ def test_the_inner_problem_of_trades_is_the_divergence():
 
 @pytest.mark.parametrize("loss", [trades, mart])
 def test_running_statistics_see_the_clean_pass_then_the_attacked(loss):
-  model = Normalised()
+  model = Normalized()
   start, after, _ = step_of(loss(invert), model)
   variables = {"params": start.params, **start.model_state}
   for x in (BATCH["x"], 1 - BATCH["x"]):
@@ -146,9 +146,9 @@ def test_running_statistics_see_the_clean_pass_then_the_attacked(loss):
 
 
 def test_pgd_at_is_a_step_on_the_attacked_batch():
-  _, attacked, _ = step_of(pgd_at(invert), Normalised())
+  _, attacked, _ = step_of(pgd_at(invert), Normalized())
   rows = BATCH | {"x": 1 - BATCH["x"]}
-  _, plain, _ = step_of(erm(), Normalised(), rows)
+  _, plain, _ = step_of(erm(), Normalized(), rows)
   chex.assert_trees_all_close(attacked, plain, rtol=1e-5, atol=1e-6)
 
 
@@ -163,7 +163,7 @@ def test_an_attack_sees_running_statistics():
     jax.debug.callback(lambda value: seen.append(float(value)), difference)
     return x
 
-  step_of(pgd_at(compare), Normalised())
+  step_of(pgd_at(compare), Normalized())
   jax.effects_barrier()
   assert seen
   assert max(seen) < 1e-6
@@ -185,7 +185,9 @@ def _logits(x):
 
 
 def test_a_loss_that_is_not_one_number_for_each_example_is_refused():
-  with pytest.raises(ValueError, match=r"per_example \(6, 3\): wanted \(6,\)"):
+  with pytest.raises(
+    ValueError, match=r"per_example \(6, 3\): expected \(6,\)"
+  ):
     step_of(erm(lambda logits, labels: logits))
 
 
@@ -197,17 +199,17 @@ def test_sam_keeps_what_the_first_pass_finds():
     loss = lambda x: losses.cross_entropy(model(x), targets).sum()
     return jnp.clip(x + 0.2 * jnp.sign(jax.grad(loss)(x)), 0, 1)
 
-  plain = step_of(pgd_at(climb), Normalised())
-  sharp = step_of(pgd_at(climb), Normalised(), gradient=sam(0.5))
+  plain = step_of(pgd_at(climb), Normalized())
+  sharp = step_of(pgd_at(climb), Normalized(), gradient=sam(0.5))
   chex.assert_trees_all_close(
     plain[1].model_state, sharp[1].model_state, rtol=1e-6
   )
   start = plain[0]
   frozen = jax.tree_util.Partial(
-    Normalised().apply, {"params": start.params, **start.model_state}
+    Normalized().apply, {"params": start.params, **start.model_state}
   )
   rows = BATCH | {"x": climb(None, frozen, BATCH["x"], BATCH["y"])}
-  fixed = step_of(erm(), Normalised(), rows, gradient=sam(0.5))
+  fixed = step_of(erm(), Normalized(), rows, gradient=sam(0.5))
   chex.assert_trees_all_close(sharp[1], fixed[1], rtol=1e-4, atol=1e-6)
 
 

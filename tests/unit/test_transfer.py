@@ -45,7 +45,7 @@ def test_scores_are_answers_too():
   np.testing.assert_array_equal(one.of_all, other.of_all)
 
 
-def test_where_no_image_counts_there_is_no_share():
+def test_where_no_image_counts_there_is_no_fraction():
   never = answers([1, 1, 0, 0], [1, 1, 0, 0])
   result = transfer(CRAFTED, {"a": A}, {"never": never}, X, Y)
   assert np.isnan(result.of_both_right).all()
@@ -59,7 +59,9 @@ def test_bad_input():
 
 
 def test_the_picture_is_written(tmp_path):
-  shares = np.array([[0.0, 1.0, 0.5]])
+  fractions = np.array([[0.0, 1.0, 0.5]])
   path = tmp_path / "matrix.png"
-  heat_map.draw(path, "title", ("rows", "columns"), ["r"], list("abc"), shares)
+  heat_map.draw(
+    path, "title", ("rows", "columns"), ["r"], list("abc"), fractions
+  )
   assert path.read_bytes().startswith(b"\x89PNG")

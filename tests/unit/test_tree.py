@@ -41,8 +41,8 @@ def test_norm_refuses_another_order():
 
 @few
 @given(arrays, st.sampled_from([1, 2, jnp.inf]))
-def test_normalised_has_unit_norm_or_is_zero(a, ord):
-  before, after = tree.norm(a, ord), tree.norm(tree.normalise(a, ord), ord)
+def test_normalized_has_unit_norm_or_is_zero(a, ord):
+  before, after = tree.norm(a, ord), tree.norm(tree.normalize(a, ord), ord)
   np.testing.assert_allclose(after, before > 0, rtol=1e-5)
 
 
@@ -60,10 +60,10 @@ def test_better_takes_the_larger_and_never_nan():
   )
   best = tree.better(old, new)
   np.testing.assert_array_equal(best.value, [2, 2, 0, 3])
-  np.testing.assert_array_equal(best.theta[:, 0], [1, 0, 1, 0])
+  np.testing.assert_array_equal(best.delta[:, 0], [1, 0, 1, 0])
 
 
 def test_add_scales_each_example_by_its_own():
-  theta = jnp.zeros((2, 3))
-  moved = tree.add(theta, jnp.array([1.0, -2.0]), jnp.ones((2, 3)))
+  delta = jnp.zeros((2, 3))
+  moved = tree.add(delta, jnp.array([1.0, -2.0]), jnp.ones((2, 3)))
   np.testing.assert_array_equal(moved[:, 0], [1, -2])

@@ -35,13 +35,13 @@ def find(pset, **hyper):
 
 
 def test_on_a_linear_model_it_is_the_best_for_every_single_image():
-  # All images have one label, so the best theta is the same for each.
+  # All images have one label, so the best delta is the same for each.
   difference = (WEIGHTS[:, 1] - WEIGHTS[:, 0]).reshape(X[:1].shape)
-  theta = find(sets.linf(0.1))(KEY, linear, X, Y)
-  np.testing.assert_allclose(theta, 0.1 * jnp.sign(difference), atol=1e-6)
-  theta = find(sets.l2(0.3), num_epochs=20)(KEY, linear, X, Y)
+  delta = find(sets.linf(0.1))(KEY, linear, X, Y)
+  np.testing.assert_allclose(delta, 0.1 * jnp.sign(difference), atol=1e-6)
+  delta = find(sets.l2(0.3), num_epochs=20)(KEY, linear, X, Y)
   np.testing.assert_allclose(
-    theta, 0.3 * difference / jnp.linalg.norm(difference), atol=1e-6
+    delta, 0.3 * difference / jnp.linalg.norm(difference), atol=1e-6
   )
 
 
@@ -50,9 +50,9 @@ def test_batches_that_disagree_are_followed_to_where_most_of_them_lead():
   labels = jnp.arange(50) % 5 < 2
   x = jnp.full((50, 8, 8, 1), 0.5)
   attack = attacks.universal(sets.linf(0.1), losses.margin, batch_size=1)
-  theta = attack(KEY, linear, x, labels.astype(int))
-  difference = (WEIGHTS[:, 1] - WEIGHTS[:, 0]).reshape(theta.shape)
-  assert jnp.mean(theta * jnp.sign(difference)) > 0.7 * 0.1
+  delta = attack(KEY, linear, x, labels.astype(int))
+  difference = (WEIGHTS[:, 1] - WEIGHTS[:, 0]).reshape(delta.shape)
+  assert jnp.mean(delta * jnp.sign(difference)) > 0.7 * 0.1
 
 
 def test_the_scale_of_the_logits_does_not_matter():
@@ -63,16 +63,16 @@ def test_the_scale_of_the_logits_does_not_matter():
   assert 0 < reached.sum() < len(X)
   for scale in (1e-8, 1e8):
     model = jax.tree_util.Partial(scaled, jnp.float32(scale))
-    theta = attack(KEY, model, X, Y)
-    wrong = linear(applied(pset, theta, X)).argmax(axis=1) != Y
+    delta = attack(KEY, model, X, Y)
+    wrong = linear(applied(pset, delta, X)).argmax(axis=1) != Y
     np.testing.assert_array_equal(wrong, reached)
 
 
 def test_it_fits_unseen_images_and_stays_in_the_set_and_the_box():
   pset = sets.linf(0.2)
-  theta = find(pset)(KEY, linear, X, Y)
+  delta = find(pset)(KEY, linear, X, Y)
   unseen = jax.random.uniform(jax.random.key(3), (70, 8, 8, 1)).round(1)
-  x_adv = applied(pset, theta, unseen)
+  x_adv = applied(pset, delta, unseen)
   assert x_adv.shape == unseen.shape
   assert x_adv.min() >= 0
   assert x_adv.max() <= 1
@@ -91,23 +91,23 @@ def test_an_image_whose_gradient_is_nan_has_no_say():
 
   assert jnp.isnan(jax.grad(lambda x: model(x)[:, 0].sum())(X)[0]).all()
   pset = sets.linf(0.1)
-  # Only at theta = 0, from where the first step goes.
-  theta = find(pset, num_epochs=1)(KEY, model, X, Y)
+  # Only at delta = 0, from where the first step goes.
+  delta = find(pset, num_epochs=1)(KEY, model, X, Y)
   np.testing.assert_allclose(
-    theta, find(pset, num_epochs=1)(KEY, linear, X, Y), atol=1e-6
+    delta, find(pset, num_epochs=1)(KEY, linear, X, Y), atol=1e-6
   )
 
 
 def test_a_target_for_all():
-  theta = find(sets.linf(0.3), objective=losses.targeted(losses.margin))(
+  delta = find(sets.linf(0.3), objective=losses.targeted(losses.margin))(
     KEY, linear, X, Y + 1
   )
-  assert jnp.all(linear(applied(sets.linf(0.3), theta, X)).argmax(axis=1) == 1)
+  assert jnp.all(linear(applied(sets.linf(0.3), delta, X)).argmax(axis=1) == 1)
 
 
 def test_a_few_steps_of_the_default_size_reach_the_corner():
-  theta = find(sets.linf(0.1), num_epochs=1)(KEY, linear, X, Y)
-  np.testing.assert_allclose(jnp.abs(theta), 0.1, atol=1e-6)
+  delta = find(sets.linf(0.1), num_epochs=1)(KEY, linear, X, Y)
+  np.testing.assert_allclose(jnp.abs(delta), 0.1, atol=1e-6)
 
 
 def test_images_above_the_clip_have_no_say():
@@ -118,9 +118,9 @@ def test_images_above_the_clip_have_no_say():
     value = logits[:, 1] - logits[:, 0]
     return jnp.where(labels == 1, 100.0 - 3 * value, value)
 
-  theta = find(sets.linf(0.1), objective=loss)(KEY, linear, X, wrong)
+  delta = find(sets.linf(0.1), objective=loss)(KEY, linear, X, wrong)
   difference = (WEIGHTS[:, 1] - WEIGHTS[:, 0]).reshape(X[:1].shape)
-  np.testing.assert_allclose(theta, 0.1 * jnp.sign(difference), atol=1e-6)
+  np.testing.assert_allclose(delta, 0.1 * jnp.sign(difference), atol=1e-6)
 
 
 def test_the_transformation_is_what_the_model_sees():
@@ -129,14 +129,14 @@ def test_the_transformation_is_what_the_model_sees():
     mirrored = jax.random.bernoulli(key, 0.5, (len(x), 1, 1, 1))
     return jnp.where(mirrored, x[:, :, ::-1], x)
 
-  theta = find(sets.l2(0.3), transform=flip, num_epochs=200, step_size=0.01)(
+  delta = find(sets.l2(0.3), transform=flip, num_epochs=200, step_size=0.01)(
     KEY, linear, X, Y
   )
   difference = (WEIGHTS[:, 1] - WEIGHTS[:, 0]).reshape(X[:1].shape)
   symmetric = difference + difference[:, :, ::-1]
   best = 0.3 * symmetric / jnp.linalg.norm(symmetric)
   # Batches of 16 flips weigh the two sides unevenly; the step averages 100.
-  assert (theta * best).sum() / 0.09 > 0.98
+  assert (delta * best).sum() / 0.09 > 0.98
 
 
 def test_fewer_images_than_a_batch_are_refused():
@@ -144,13 +144,13 @@ def test_fewer_images_than_a_batch_are_refused():
     attacks.universal(sets.linf(0.1), batch_size=64)(KEY, linear, X, Y)
 
 
-def centred(diameter=4.0, angle=0.0):
+def centerd(diameter=4.0, angle=0.0):
   each = lambda value: jnp.full(len(X), value)
   return Placement(each(4.0), each(4.0), each(diameter), each(angle))
 
 
 def test_a_placed_patch_covers_its_disc_and_nothing_else():
-  x_adv = place(jnp.full((5, 5, 1), 0.9), X, centred())
+  x_adv = place(jnp.full((5, 5, 1), 0.9), X, centerd())
   changed = jnp.any(x_adv != X, axis=(0, 3))
   rows, columns = jnp.meshgrid(jnp.arange(8) + 0.5, jnp.arange(8) + 0.5)
   disc = (rows - 4) ** 2 + (columns - 4) ** 2 <= 4
@@ -160,7 +160,7 @@ def test_a_placed_patch_covers_its_disc_and_nothing_else():
 
 def test_a_patch_of_the_image_s_resolution_is_copied_pixel_by_pixel():
   patch = jax.random.uniform(KEY, (4, 4, 1))
-  seen = place(patch, X, centred())[0, 2:6, 2:6]
+  seen = place(patch, X, centerd())[0, 2:6, 2:6]
   inside = np.ones((4, 4), bool)
   inside[[0, 0, 3, 3], [0, 3, 0, 3]] = False  # the corners
   np.testing.assert_allclose(seen[inside], patch[inside], atol=1e-6)
@@ -168,9 +168,9 @@ def test_a_patch_of_the_image_s_resolution_is_copied_pixel_by_pixel():
 
 def test_a_quarter_turn_turns_the_patch():
   patch = jax.random.uniform(KEY, (4, 4, 1))
-  turned = place(patch, X, centred(angle=jnp.pi / 2))
+  turned = place(patch, X, centerd(angle=jnp.pi / 2))
   np.testing.assert_allclose(
-    turned, place(jnp.rot90(patch), X, centred()), atol=1e-5
+    turned, place(jnp.rot90(patch), X, centerd()), atol=1e-5
   )
 
 
@@ -184,7 +184,9 @@ def test_placements_stay_within_the_image():
   assert p.column.max() > 16
   assert jnp.all(jnp.abs(p.angle) <= jnp.pi / 6 + 1e-6)
   for bad in ((0.0, 0.5), (0.5, 0.2), (0.5, 1.5)):
-    with pytest.raises(ValueError, match="wanted the smallest and the largest"):
+    with pytest.raises(
+      ValueError, match="expected the smallest and the largest"
+    ):
       anywhere(bad)
 
 

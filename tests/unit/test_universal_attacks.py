@@ -30,9 +30,9 @@ def test_learned_changes_beat_random_ones_and_stay_in_their_sets():
 
   assert accuracy("universal") < accuracy("random corner") - 0.2
   assert accuracy("patch") < accuracy("patch of noise") - 0.1
-  shares = universal_attacks._shares(found.answers, labels, 8)
-  gain = shares["aimed patch, answered 8"]
-  assert gain > shares["patch of noise, answered 8"] + 0.2
+  fractions = universal_attacks._fractions(found.answers, labels, 8)
+  gain = fractions["aimed patch, answered 8"]
+  assert gain > fractions["patch of noise, answered 8"] + 0.2
   for name, images in found.images.items():
     assert images.min() >= 0
     assert images.max() <= 1
@@ -45,10 +45,10 @@ def test_learned_changes_beat_random_ones_and_stay_in_their_sets():
 @pytest.mark.parametrize(
   ("values", "said"),
   [
-    ([], "no --model: wanted --model=NAME=WORKDIR"),
-    (["A"], "--model=A: wanted"),
-    (["A="], "--model=A=: wanted"),
-    (["=runs/a"], "--model==runs/a: wanted"),
+    ([], "no --model: expected --model=NAME=WORKDIR"),
+    (["A"], "--model=A: expected"),
+    (["A="], "--model=A=: expected"),
+    (["=runs/a"], "--model==runs/a: expected"),
     (["A=a", "A=b"], "each by another name"),
   ],
 )

@@ -19,7 +19,7 @@ from robust_jax.data.builders import cifar10_15k, mnist_m, usps
 from robust_jax.data.readers import shift_folders
 from robust_jax.data.readers.load_npz import load_npz
 from robust_jax.data.tfds import find_builder
-from robust_jax.files import whole_file
+from robust_jax.files import atomic_write
 from tests.unit.command_line import command_line
 from tests.unit.trap import Trap
 
@@ -129,7 +129,9 @@ def test_what_a_persons_own_config_names_may_be_imported(tmp_path, capsys):
 
 READERS = {
   "any.npz": load_npz,
-  "state.npz": lambda p: suite_state.State(np.zeros((1, 2)), 1, "").restore(p),
+  "state.npz": lambda p: suite_state.SuiteState(
+    np.zeros((1, 2)), 1, ""
+  ).restore(p),
   "test.npz": lambda p: cifar10_15k.from_arrays(p, "test"),
   "cifar10.1_v6_data.npy": lambda p: shift_folders.cifar10_1(p.parent, "v6"),
   usps._ARRAYS: lambda p: usps._read("test"),
@@ -163,7 +165,7 @@ def test_nothing_is_written_through_a_link(tmp_path):
   run = handed_over(tmp_path / "run", lambda c: None)
   for name in ("report.json", "report.partial.json"):
     (run / name).symlink_to(mine)
-  with whole_file(run / "report.json") as new:
+  with atomic_write(run / "report.json") as new:
     new.write_text("{}")
   assert mine.read_text() == "precious"
   assert not (run / "report.json").is_symlink()

@@ -10,7 +10,7 @@ import pytest
 
 from experiments import build, runs, workdir
 from experiments.build.plan import monitor
-from experiments.build.variant import variant
+from experiments.build.variant import with_overrides
 from experiments.configs import common
 from experiments.configs.domain import digits_dann
 from experiments.run import load_run
@@ -26,7 +26,7 @@ TRAINED = MLP((4,), 10).init(jax.random.key(1), X)["params"]
 def classifier():
   config = common.finish(common.classifier("digits", "mlp", 0.1), "smoke")
   config.evaluator.validation_attacks = {}
-  return variant(config, {"model": {"name": "mlp", "features": (4,)}})
+  return with_overrides(config, {"model": {"name": "mlp", "features": (4,)}})
 
 
 def finished(path, config, **changes):
@@ -64,7 +64,7 @@ def test_parameters_are_the_runs_except_for_the_fresh_ones(run):
 
 
 def test_of_a_game_the_model_is_taken_with_the_targets_statistics(tmp_path):
-  config = variant(
+  config = with_overrides(
     digits_dann.get_config("smoke"),
     {
       "model": {"name": "dann_mnist", "batch_norm": "per_device"},
@@ -87,7 +87,7 @@ def test_what_does_not_fit_is_refused(run):
   ):
     initial(run=run, width=5)
   with pytest.raises(
-    ValueError, match="names 'head': wanted some of Dense_0, Dense_1"
+    ValueError, match="names 'head': expected some of Dense_0, Dense_1"
   ):
     initial(run=run, fresh=("head",))
   with pytest.raises(ValueError, match="holds no run"):
@@ -95,7 +95,7 @@ def test_what_does_not_fit_is_refused(run):
 
 
 def test_a_run_remembers_its_start_and_is_evaluated_without_it(run, tmp_path):
-  config = variant(
+  config = with_overrides(
     classifier(), {"warm_start": {"run": run, "fresh": ("Dense_1",)}}
   )
   # What it begins with is what it ends with.

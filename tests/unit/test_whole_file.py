@@ -2,13 +2,13 @@
 
 import pytest
 
-from robust_jax.files import naming, whole_file
+from robust_jax.files import atomic_write, naming
 
 
 def test_a_file_is_replaced_at_the_end_and_nothing_is_left_beside(tmp_path):
   path = tmp_path / "a.json"
   path.write_text("old")
-  with whole_file(path) as new:
+  with atomic_write(path) as new:
     new.write_text("new")
     assert path.read_text() == "old"
   assert path.read_text() == "new"
@@ -20,7 +20,7 @@ def test_a_failure_leaves_the_old_file(tmp_path):
   path.write_text("old")
 
   def fail_half_way():
-    with whole_file(path) as new:
+    with atomic_write(path) as new:
       new.write_text("half")
       raise OSError("disk full")
 
@@ -34,7 +34,7 @@ def test_a_full_disk_is_told_with_the_name_of_the_file(tmp_path):
   path = tmp_path / "a.json"
 
   def write():
-    with whole_file(path), open("/dev/full", "w") as full:
+    with atomic_write(path), open("/dev/full", "w") as full:
       full.write("x" * 10**6)  # an error without a name
 
   with pytest.raises(OSError, match="No space left") as caught:

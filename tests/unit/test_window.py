@@ -5,16 +5,16 @@ import pytest
 
 from robust_jax.search import window
 
-# The last iteration of each share and the first of the next.
+# The last iteration of each fraction and the first of the next.
 EDGES = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 
 
-def test_the_share_halves_after_the_published_iterations():
-  assert window.share(1) == 0.8
+def test_the_fraction_halves_after_the_published_iterations():
+  assert window.fraction(1) == 0.8
   for halvings, edge in enumerate(EDGES):
-    assert window.share(edge) == 0.8 / 2**halvings
-    assert window.share(edge + 1) == 0.8 / 2 ** (halvings + 1)
-  assert window.share(10**6) == 0.8 / 512
+    assert window.fraction(edge) == 0.8 / 2**halvings
+    assert window.fraction(edge + 1) == 0.8 / 2 ** (halvings + 1)
+  assert window.fraction(10**6) == 0.8 / 512
 
 
 @pytest.mark.parametrize(
@@ -42,8 +42,8 @@ def test_bumps_have_unit_norm_and_opposite_signs(size):
 
 
 def test_bumps_of_six_by_hand():
-  # Centred squares of sides 1, 3, 5, 7 with weights 1, 1/4, 1/9, 1/16, cut to
-  # 3 x 6, with their centre in row 1, column 3.
+  # Centerd squares of sides 1, 3, 5, 7 with weights 1, 1/4, 1/9, 1/16, cut to
+  # 3 x 6, with their center in row 1, column 3.
   half = np.zeros((3, 6))
   for ring, weight in enumerate([1, 1 / 4, 1 / 9, 1 / 16]):
     rows = slice(max(1 - ring, 0), 1 + ring + 1)

@@ -1,4 +1,4 @@
-"""Models, changes and data sets that write into the arrays they are given."""
+"""Models, changes and datasets that write into the arrays they are given."""
 
 import inspect
 
@@ -10,15 +10,15 @@ import pytest
 from experiments.compare.open_images import open_images
 from experiments.compare.run import compare
 from robust_jax import black_box, lookup
-from robust_jax.comparison.extra_tests._sequence_predictions import (
-  sequence_answers,
-)
 from robust_jax.comparison.extra_tests.natural_shifts import NaturalShifts
 from robust_jax.comparison.extra_tests.sequences import Sequences
 from robust_jax.comparison.extra_tests.system_noise import SystemNoise
-from robust_jax.comparison.load_images import held_images
+from robust_jax.comparison.load_images import load_images
 from robust_jax.comparison.model import Entrant
-from robust_jax.comparison.predictors.predict import ask
+from robust_jax.comparison.predictors.predict import predict_batches
+from robust_jax.comparison.sequence_predictions import (
+  sequence_predictions,
+)
 from robust_jax.data.readers.image_reader import Sample
 
 DIGITS = tuple(map(str, range(10)))
@@ -105,14 +105,14 @@ def test_what_a_model_is_asked_does_not_depend_on_the_others(folder, tmp_path):
 def test_the_images_asked_about_stay_as_they_are(pixels):
   images = pixels([np.full((4, 4, 1), level, np.uint8) for level in (9, 200)])
   before = np.array(images)
-  assert ask(writes, images, 10, batch_size=1).tolist() == [0, 7]
+  assert predict_batches(writes, images, 10, batch_size=1).tolist() == [0, 7]
   np.testing.assert_array_equal(images, before)
 
 
 def test_frames_of_a_sequence_are_those_of_the_images():
   images = RNG.integers(0, 255, (3, 8, 8, 1), np.uint8)
-  expected = sequence_answers(reads, images, "translate", 10)
-  found = sequence_answers(writes, images, "translate", 10)
+  expected = sequence_predictions(reads, images, "translate", 10)
+  found = sequence_predictions(writes, images, "translate", 10)
   np.testing.assert_array_equal(found, expected)
 
 
@@ -124,7 +124,7 @@ def test_a_model_may_use_its_answer_again():
     return mine
 
   images = [np.full((4, 4, 1), level, np.uint8) for level in (9, 200)]
-  assert ask(predict, images, 10, batch_size=1).tolist() == [0, 7]
+  assert predict_batches(predict, images, 10, batch_size=1).tolist() == [0, 7]
 
 
 def test_a_data_set_may_read_into_one_array():
@@ -141,7 +141,7 @@ def test_a_data_set_may_read_into_one_array():
       self._image[:] = index
       return Sample(f"{index}", self._image, index)
 
-  (group,) = held_images(Reader()).groups
+  (group,) = load_images(Reader()).groups
   assert group.pixels[:, 0, 0, 0].tolist() == list(range(10))
 
 

@@ -1,7 +1,7 @@
 """PGD adversarial training on the embedded UCI digits; the main job.
 
 Paper: Madry et al. 2018, "Towards Deep Learning Models Resistant to Adversarial
-Attacks", on a data set small enough to ship. Half a minute on two CPU cores;
+Attacks", on a dataset small enough to ship. Half a minute on two CPU cores;
 see docs/results.md.
 
 Command: ./launch.sh, or alone

@@ -1,6 +1,6 @@
 """PGD adversarial training on Fashion-MNIST, Linf 0.1.
 
-The recipe of mnist_pgd.py at the radius usual for this data set.
+The recipe of mnist_pgd.py at the radius usual for this dataset.
 
 Command:
   ./launch.sh train \\

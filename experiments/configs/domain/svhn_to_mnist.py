@@ -4,7 +4,7 @@ Paper: Ganin et al. 2016, "Domain-adversarial training of neural networks",
 section 5.2.4: 54.9 % on the target without adaptation, 73.9 % with DANN, 99.4 %
 trained on the target. Deviations: a tenth of each training set is held out to
 choose checkpoints; half of the units of the head's hidden layers are dropped,
-where the paper leaves the share open. 31.8 million parameters: made for an
+where the paper leaves the fraction open. 31.8 million parameters: made for an
 accelerator.
 
 After the colon stands the name of a method (experiments/configs/adaptation.py).

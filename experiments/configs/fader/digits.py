@@ -5,7 +5,7 @@ Attributes"; fader/mnist.py in small.
 Minutes on two CPU cores, control and independent classifier included. Expected,
 fresh probes of the code: 14 % linear, 14 % nonlinear (control 58 and 68 %,
 chance 10 %); squared error 1.15 times the control's; 99 % of swapped images
-recognised.
+recognized.
 
 Command:
   ./launch.sh train --config=experiments/configs/fader/digits.py

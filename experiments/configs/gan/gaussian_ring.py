@@ -16,7 +16,7 @@ _ADAM = {"name": "adam", "learning_rate": 1e-3, "b1": 0.5}
 
 def get_config(arg=""):
   if arg not in ("", "smoke"):
-    raise ValueError(f"config argument '{arg}': wanted none or 'smoke'.")
+    raise ValueError(f"config argument '{arg}': expected none or 'smoke'.")
   config = ConfigDict(
     {
       "seed": 0,

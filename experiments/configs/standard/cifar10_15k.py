@@ -5,7 +5,7 @@ network of 121,150 parameters that two cores train in minutes. The argument
 after the colon says how:
 
   (none)     no augmentation, 15 epochs.
-  augmented  shifts by up to 4 pixels, mirror images, changed light and colour,
+  augmented  shifts by up to 4 pixels, mirror images, changed light and color,
              noise on half of the images, cutout; 15 epochs as well.
   flips      5 more epochs of the first, with mirror images of both kinds:
              also upside down.
@@ -20,7 +20,7 @@ Command:
   ./launch.sh train --config=experiments/configs/standard/cifar10_15k.py:flips
 """
 
-from experiments.build.variant import variant
+from experiments.build.variant import with_overrides
 from experiments.configs import common
 
 _AUGMENT = (
@@ -54,11 +54,11 @@ _VARIANTS = {
 
 def get_config(arg=""):
   if arg in _VARIANTS:
-    return variant(_plain(""), _VARIANTS[arg])
+    return with_overrides(_plain(""), _VARIANTS[arg])
   if arg in ("", "smoke"):
     return _plain(arg)
   raise ValueError(
-    f"config argument '{arg}': wanted none or 'smoke' or one of "
+    f"config argument '{arg}': expected none or 'smoke' or one of "
     f"{', '.join(_VARIANTS)}."
   )
 

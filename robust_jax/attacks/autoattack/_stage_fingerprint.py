@@ -9,13 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from robust_jax import fingerprint
-from robust_jax.types import Key, LogitsFn
+from robust_jax.types import Key, Model
 
 
-def identity_of(
+def stage_fingerprint(
   stages: Sequence[Any],
   key: Key,
-  logits_fn: LogitsFn,
+  logits_fn: Model,
   x: np.ndarray,
   labels: np.ndarray,
   batch_size: int,

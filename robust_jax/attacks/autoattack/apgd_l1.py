@@ -16,7 +16,7 @@ from robust_jax.types import (
   Array,
   Attack,
   Key,
-  LogitsFn,
+  Model,
   Objective,
   PerturbationSet,
   PyTree,
@@ -25,7 +25,7 @@ from robust_jax.types import (
 from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 from robust_jax.xla_cpu.reductions import kth_largest
 
-# Shares of the number of entries, step sizes in radii.
+# Fractions of the number of entries, step sizes in radii.
 _FIRST_SHARE = 0.2
 _SHARE_OF_BEST = 1 / 1.5
 _SHRINK = 1.5
@@ -33,14 +33,14 @@ _SMALLEST_STEP = 0.1
 
 
 class _Step(NamedTuple):
-  """What one iteration hands to the next; `share` of entries that move."""
+  """What one iteration hands to the next; `fraction` of entries that move."""
 
-  theta: PyTree
+  delta: PyTree
   grad: PyTree
   best: SearchResult
   best_grad: PyTree
   step_size: Array
-  share: Array
+  fraction: Array
   num_changed: Array
 
 
@@ -55,7 +55,7 @@ def apgd_l1(
 
   Args:
     eps: radius in input units, summed over coordinates; a float or a tracer.
-    objective: what is maximised.
+    objective: what is maximized.
     num_steps: steps in all.
     large_radii: begin with 3 eps for 0.3 of the steps and 2 eps for as many.
 
@@ -71,18 +71,18 @@ def apgd_l1(
   pset = l1(eps)
 
   @standalone
-  def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
+  def attack(key: Key, logits_fn: Model, x: Array, labels: Array) -> Array:
     model = canonicalize_on_cpu(logits_fn)
-    theta = ascend(
+    delta = ascend(
       key,
       of_model(objective, model, labels),
-      of_model(losses.fooled_first(objective), model, labels),
+      of_model(losses.prioritize_misclassified(objective), model, labels),
       eps,
       x,
       num_steps,
       large_radii,
     )
-    return jax.lax.stop_gradient(pset.apply(x, theta))
+    return jax.lax.stop_gradient(pset.apply(x, delta))
 
   return attack
 
@@ -96,22 +96,22 @@ def ascend(
   num_steps: int,
   large_radii: bool,
 ) -> Array:
-  """theta of one run; `guide` is maximised where the radius is too large."""
+  """delta of one run; `guide` is maximized where the radius is too large."""
   if not large_radii:
-    return sparse_ascent(key, objective, l1(eps), x, num_steps=num_steps).theta
+    return sparse_ascent(key, objective, l1(eps), x, num_steps=num_steps).delta
   early = math.ceil(0.3 * num_steps)
-  theta = jax.random.normal(key, x.shape)
+  delta = jax.random.normal(key, x.shape)
   for factor, steps in ((3, early), (2, early), (1, num_steps - 2 * early)):
     pset = l1(factor * eps)
-    theta = sparse_ascent(
+    delta = sparse_ascent(
       key,
       objective if factor == 1 else guide,
       pset,
       x,
       num_steps=steps,
-      start=pset.project(x, theta),
-    ).theta
-  return theta
+      start=pset.project(x, delta),
+    ).delta
+  return delta
 
 
 def sparse_ascent(
@@ -134,11 +134,11 @@ def sparse_ascent(
   Args:
     key: consumed by the random start.
     objective: x' `[B, ...]` -> `[B]`.
-    pset: the L1 ball. Its radius is read off as the L1 norm of a steepest
-      direction.
+    pset: the L1 ball. Its radius is read off as the L1 norm of a
+      linear_maximizer direction.
     x: clean inputs `[B, ...]`.
     num_steps: steps, all of one run.
-    start: theta to start from, whose sparsity then counts; normal noise,
+    start: delta to start from, whose sparsity then counts; normal noise,
       projected, and a fifth of the entries if None.
 
   Source: Croce and Hein 2021, section 4, in the form of the authors' code,
@@ -147,35 +147,35 @@ def sparse_ascent(
   """
   checks.at_least_one("num_steps", num_steps)
   every = max(int(0.04 * num_steps), 1)
-  theta = start
+  delta = start
   if start is None:
-    theta = pset.project(x, jax.random.normal(key, x.shape))
-  size = _rows(theta).shape[1]
-  best, grad = ascent.score_and_gradient(objective, pset, x, theta)
+    delta = pset.project(x, jax.random.normal(key, x.shape))
+  size = _rows(delta).shape[1]
+  best, grad = ascent.score_and_gradient(objective, pset, x, delta)
   batch = jnp.zeros(x.shape[:1], jnp.float32)
-  num_changed = batch + size if start is None else _num_changed(theta)
-  share = num_changed / size * _SHARE_OF_BEST
+  num_changed = batch + size if start is None else _num_changed(delta)
+  fraction = num_changed / size * _SHARE_OF_BEST
   state = _Step(
-    theta=theta,
+    delta=delta,
     grad=grad,
     best=best,
     best_grad=grad,
     step_size=batch + 1.0,
-    share=batch + _FIRST_SHARE if start is None else share,
+    fraction=batch + _FIRST_SHARE if start is None else fraction,
     num_changed=num_changed,
   )
 
   def move(s: _Step) -> PyTree:
-    radius = tree.norm(pset.steepest(x, s.grad), 1)
-    direction = tree.normalise(_sparse_sign(s.grad, s.share), 1)
-    return pset.project(x, tree.add(s.theta, s.step_size * radius, direction))
+    radius = tree.norm(pset.linear_maximizer(x, s.grad), 1)
+    direction = tree.normalize(_sparse_sign(s.grad, s.fraction), 1)
+    return pset.project(x, tree.add(s.delta, s.step_size * radius, direction))
 
   def step(i, s: _Step) -> _Step:
-    theta = move(s)
-    here, grad = ascent.score_and_gradient(objective, pset, x, theta)
+    delta = move(s)
+    here, grad = ascent.score_and_gradient(objective, pset, x, delta)
     better = here.value > s.best.value
     s = s._replace(
-      theta=theta,
+      delta=delta,
       grad=grad,
       best=tree.where(better, here, s.best),
       best_grad=tree.where(better, grad, s.best_grad),
@@ -189,23 +189,23 @@ def sparse_ascent(
 
 
 def _check(s: _Step) -> _Step:
-  num_changed = _num_changed(s.best.theta)
+  num_changed = _num_changed(s.best.delta)
   sparser = num_changed < 0.95 * s.num_changed
   step_size = jnp.where(sparser, 1.0, s.step_size / _SHRINK)
   return s._replace(
-    theta=tree.where(sparser, s.best.theta, s.theta),
+    delta=tree.where(sparser, s.best.delta, s.delta),
     grad=tree.where(sparser, s.best_grad, s.grad),
     step_size=jnp.maximum(step_size, _SMALLEST_STEP),
-    share=num_changed / _rows(s.theta).shape[1] * _SHARE_OF_BEST,
+    fraction=num_changed / _rows(s.delta).shape[1] * _SHARE_OF_BEST,
     num_changed=num_changed,
   )
 
 
-def _sparse_sign(grad: PyTree, share: Array) -> PyTree:
-  """Sign of the entries at or above the given share of each example's size."""
+def _sparse_sign(grad: PyTree, fraction: Array) -> PyTree:
+  """Sign of the largest entries, the given fraction of each example's size."""
   size = jnp.abs(_rows(grad))
   n = size.shape[1]
-  below = jnp.clip((1 - share) * n, 0, n - 1).astype(jnp.int32)
+  below = jnp.clip((1 - fraction) * n, 0, n - 1).astype(jnp.int32)
   threshold = kth_largest(size, n - below)
   return jax.tree.map(
     lambda g: jnp.where(
@@ -215,10 +215,10 @@ def _sparse_sign(grad: PyTree, share: Array) -> PyTree:
   )
 
 
-def _num_changed(theta: PyTree) -> Array:
-  return (_rows(theta) != 0).sum(axis=1).astype(jnp.float32)
+def _num_changed(delta: PyTree) -> Array:
+  return (_rows(delta) != 0).sum(axis=1).astype(jnp.float32)
 
 
-def _rows(theta: PyTree) -> Array:
-  leaves = jax.tree.leaves(theta)
+def _rows(delta: PyTree) -> Array:
+  leaves = jax.tree.leaves(delta)
   return jnp.concatenate([t.reshape(t.shape[0], -1) for t in leaves], axis=1)

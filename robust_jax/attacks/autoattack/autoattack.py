@@ -10,7 +10,7 @@ import numpy as np
 from robust_jax import losses, tree
 from robust_jax.attacks.autoattack import suite
 from robust_jax.attacks.autoattack.apgd_l1 import ascend
-from robust_jax.attacks.autoattack.square import go_on
+from robust_jax.attacks.autoattack.square import resume_square
 from robust_jax.attacks.autoattack.suite import Stage
 from robust_jax.attacks.lp_ball import ORDERS, ball, known
 from robust_jax.attacks.minimal_norm.fab import (
@@ -19,7 +19,7 @@ from robust_jax.attacks.minimal_norm.fab import (
   in_float32,
   nearest_boundary,
   random_start,
-  walk,
+  run_fab,
   within,
 )
 from robust_jax.attacks.standalone import check_call
@@ -27,7 +27,7 @@ from robust_jax.objective import of_model
 from robust_jax.perturbations.l2 import l2
 from robust_jax.search.apgd import apgd
 from robust_jax.search.transformations import keys_of_images
-from robust_jax.types import Array, Attack, Key, LogitsFn, Objective
+from robust_jax.types import Array, Attack, Key, Model, Objective
 from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 
 _VERSIONS = ("standard", "plus", "rand")
@@ -48,7 +48,7 @@ def autoattack(
 
   standard: APGD on the cross-entropy, targeted APGD, targeted FAB, Square.
   plus: with restarts, and with APGD on the DLR loss and untargeted FAB. rand:
-  for a randomised model, APGD on both losses with gradients averaged over 20
+  for a randomized model, APGD on both losses with gradients averaged over 20
   draws. For what each stage found, `suite.run(stages(...), ...)`.
 
   Args:
@@ -77,7 +77,7 @@ def autoattack(
   """
   ball(known(norm), eps)
 
-  def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
+  def attack(key: Key, logits_fn: Model, x: Array, labels: Array) -> Array:
     if version == "rand":
       key, key_draws = jax.random.split(key)
       logits_fn = jax.tree_util.Partial(_draw, key_draws, logits_fn)
@@ -112,7 +112,7 @@ def stages(
     ValueError: an unknown version.
   """
   if version not in _VERSIONS:
-    raise ValueError(f"version = '{version}': wanted one of {_VERSIONS}.")
+    raise ValueError(f"version = '{version}': expected one of {_VERSIONS}.")
 
   def stage(name, num_rounds, attack):
     return Stage(name, attack, num_rounds, {"eps": eps})
@@ -196,7 +196,7 @@ def _apgd_towards(norm: str, has_dlr: bool, large: bool):
   def attack(key, logits_fn, x, labels, x_now, turn, eps):
     del x_now
     target = class_of_rank(logits_fn(x), 1 + turn)
-    make = losses.targeted_dlr if has_dlr else losses.towards
+    make = losses.targeted_dlr if has_dlr else losses.logit_difference
     return _ascend(key, logits_fn, x, labels, make(target), norm, eps, large, 1)
 
   return attack
@@ -208,7 +208,7 @@ def _fab_towards(norm: str):
     del key, x_now
     model, x_in = in_float32(canonicalize_on_cpu(logits_fn), x)
     boundary = boundary_to_rank(model, x_in, labels, 1 + turn)
-    found = walk(model, boundary, x_in, labels, x_in, norm, _NUM_STEPS)
+    found = run_fab(model, boundary, x_in, labels, x_in, norm, _NUM_STEPS)
     return within(eps, x, *found)
 
   return attack
@@ -221,7 +221,7 @@ def _fab(norm: str):
     model, x_in = in_float32(canonicalize_on_cpu(logits_fn), x)
     start = jnp.where(turn == 0, x_in, random_start(key, x_in, norm, eps))
     boundary = nearest_boundary(model, labels, norm)
-    found = walk(model, boundary, x_in, labels, start, norm, _NUM_STEPS)
+    found = run_fab(model, boundary, x_in, labels, start, norm, _NUM_STEPS)
     return within(eps, x, *found)
 
   return attack
@@ -232,7 +232,9 @@ def _square(norm: str):
   def attack(key, logits_fn, x, labels, x_now, turn, eps):
     model = canonicalize_on_cpu(logits_fn)
     done, pset = turn * _STRETCH, ball(norm, eps)
-    return go_on(key, model, x, labels, x_now, done, norm, pset, _STRETCH)
+    return resume_square(
+      key, model, x, labels, x_now, done, norm, pset, _STRETCH
+    )
 
   return attack
 
@@ -243,7 +245,7 @@ def _ascend(
   """One run of APGD; with large radii, through 3 and 2 eps to eps in L1."""
   model = canonicalize_on_cpu(logits_fn)
 
-  def maximise(objective):
+  def maximize(objective):
     if num_draws == 1:
       return of_model(objective, model, labels)
     return lambda x_adv: jnp.mean(
@@ -254,15 +256,15 @@ def _ascend(
       axis=0,
     )
 
-  final = maximise(losses.fooled_first(loss))
+  final = maximize(losses.prioritize_misclassified(loss))
   # In L2 the authors cut to the box after they have scaled onto the ball.
   pset = l2(eps, exact=False) if norm == "l2" else ball(norm, eps)
   if norm == "l1":
-    theta = ascend(key, maximise(loss), final, eps, x, _NUM_STEPS, large)
+    delta = ascend(key, maximize(loss), final, eps, x, _NUM_STEPS, large)
   else:
     start = pset.project(x, _on_sphere(key, x, norm, eps))
-    theta = apgd(key, final, pset, x, num_steps=_NUM_STEPS, start=start).theta
-  return pset.apply(x, theta)
+    delta = apgd(key, final, pset, x, num_steps=_NUM_STEPS, start=start).delta
+  return pset.apply(x, delta)
 
 
 def _on_sphere(key: Key, x: Array, norm: str, eps: Array) -> Array:
@@ -270,11 +272,11 @@ def _on_sphere(key: Key, x: Array, norm: str, eps: Array) -> Array:
     draw = jax.random.uniform(key, x.shape, jnp.float32, -1, 1)
   else:
     draw = jax.random.normal(key, x.shape)
-  return tree.expand(eps, x) * tree.normalise(draw, ORDERS[norm])
+  return tree.expand(eps, x) * tree.normalize(draw, ORDERS[norm])
 
 
 def _draw(key: Key, random_fn, x: Array, number: Array | int = 0) -> Array:
-  """One draw of a randomised model, another one for every x and number.
+  """One draw of a randomized model, another one for every x and number.
 
   The noise depends on the input's bits, so that a search that knows of no key
   meets fresh noise at every point and the same at the same.

@@ -16,12 +16,12 @@ from robust_jax.types import (
   Array,
   Attack,
   Key,
-  LogitsFn,
+  Model,
   PerturbationSet,
   SearchResult,
 )
 from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
-from robust_jax.xla_cpu.materialize import computed_once
+from robust_jax.xla_cpu.materialize import materialize
 
 
 def square(
@@ -29,7 +29,7 @@ def square(
   eps: Array | float,
   *,
   num_queries: int = 5000,
-  share: float = 0.8,
+  fraction: float = 0.8,
 ) -> Attack:
   """Random search over square windows; asks for logits, not for gradients.
 
@@ -42,7 +42,7 @@ def square(
     norm: "linf", "l2" or "l1".
     eps: radius in input units; a float, a tracer or `[B]`.
     num_queries: proposals; the first image is one more forward pass.
-    share: share of the pixels that the first windows cover.
+    fraction: fraction of the pixels that the first windows cover.
 
   Returns:
     `(key, logits_fn, x, labels) -> x_adv` for images `[B, H, W, C]`.
@@ -59,16 +59,18 @@ def square(
   pset = ball(norm, eps)
 
   @standalone
-  def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
+  def attack(key: Key, logits_fn: Model, x: Array, labels: Array) -> Array:
     model = canonicalize_on_cpu(logits_fn)
-    return go_on(key, model, x, labels, x, 0, norm, pset, num_queries, share)
+    return resume_square(
+      key, model, x, labels, x, 0, norm, pset, num_queries, fraction
+    )
 
   return attack
 
 
-def go_on(
+def resume_square(
   key: Key,
-  model: LogitsFn,
+  model: Model,
   x: Array,
   labels: Array,
   x_now: Array,
@@ -76,7 +78,7 @@ def go_on(
   norm: str,
   pset: PerturbationSet,
   num_queries: int,
-  share: float = 0.8,
+  fraction: float = 0.8,
 ) -> Array:
   """`num_queries` more proposals, from where `num_done` of them have led."""
   if x.ndim != 4:
@@ -89,10 +91,10 @@ def go_on(
 
   key_start, key_steps = jax.random.split(key)
   first = _stripes if norm == "linf" else _tiles
-  start = pset.project(x, pset.steepest(x, first(key_start, x, norm)))
+  start = pset.project(x, pset.linear_maximizer(x, first(key_start, x, norm)))
   if norm == "l1":
     start = pset.project(x, first(key_start, x, norm))
-  theta = jnp.where(num_done == 0, start, x_now.astype(jnp.float32) - x)
+  delta = jnp.where(num_done == 0, start, x_now.astype(jnp.float32) - x)
   if norm == "linf":
     result = linf_search(
       key_steps,
@@ -100,15 +102,23 @@ def go_on(
       pset,
       x,
       num_queries=num_queries,
-      share=share,
-      start=theta,
+      fraction=fraction,
+      start=delta,
       num_done=num_done,
     )
   else:
     result = _lp_search(
-      key_steps, objective, pset, x, theta, norm, num_done, num_queries, share
+      key_steps,
+      objective,
+      pset,
+      x,
+      delta,
+      norm,
+      num_done,
+      num_queries,
+      fraction,
     )
-  return jax.lax.stop_gradient(pset.apply(x, result.theta))
+  return jax.lax.stop_gradient(pset.apply(x, result.delta))
 
 
 def _lp_search(
@@ -116,14 +126,14 @@ def _lp_search(
   objective: Callable[[Array], Array],
   pset: PerturbationSet,
   x: Array,
-  theta: Array,
+  delta: Array,
   norm: str,
   num_done: Array | int,
   num_queries: int,
-  share: float,
+  fraction: float,
 ) -> SearchResult:
   _, height, width, _ = x.shape
-  odd = sides(height, width, share, smallest=3) // 2 * 2 + 1
+  odd = sides(height, width, fraction, smallest=3) // 2 * 2 + 1
   odd = np.minimum(odd, min(height, width))
   shapes = jnp.asarray([_rings(side, norm, height, width) for side in odd])
 
@@ -146,32 +156,32 @@ def _lp_search(
     signs = jax.random.rademacher(
       key_sign, (len(x), 1, 1, x.shape[3]), jnp.float32
     )
-    moved = _move(best.theta, to, away, rings * signs, norm, pset, x)
+    moved = _move(best.delta, to, away, rings * signs, norm, pset, x)
     return tree.better(best, ascent.score(objective, pset, x, moved))
 
-  first = ascent.score(objective, pset, x, theta)
+  first = ascent.score(objective, pset, x, delta)
   return jax.lax.fori_loop(0, num_queries, step, first)
 
 
-def _move(theta, to, away, rings, norm, pset, x) -> Array:
+def _move(delta, to, away, rings, norm, pset, x) -> Array:
   """The change of both windows, and what is left of the radius, go to `to`."""
   length = _LENGTH[norm]
   channels = x.shape[3]
-  radius = length(pset.steepest(x, rings), (1, 2, 3))
-  used = length(theta, (1, 2, 3))
-  here = length(theta * to, (1, 2))
-  shape = rings + theta * to / (1e-12 + here)
+  radius = length(pset.linear_maximizer(x, rings), (1, 2, 3))
+  used = length(delta, (1, 2, 3))
+  here = length(delta * to, (1, 2))
+  shape = rings + delta * to / (1e-12 + here)
   shape = shape * to
-  both = length(theta * jnp.maximum(to, away), (1, 2))
+  both = length(delta * jnp.maximum(to, away), (1, 2))
   if norm == "l2":
     free = jnp.maximum(radius**2 - used**2, 0) / channels
     budget = jnp.sqrt(free + both**2)
   else:
     budget = jnp.maximum(radius - used, 0) + both * channels
   new = shape / (1e-12 + length(shape, (1, 2))) * budget
-  moved = computed_once(jnp.where(to > 0, new, theta * (1 - away)))
+  moved = materialize(jnp.where(to > 0, new, delta * (1 - away)))
   if norm == "l2":
-    moved = pset.steepest(x, moved)
+    moved = pset.linear_maximizer(x, moved)
   return pset.project(x, moved)
 
 

@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from robust_jax import bounded_jit, checks, parallel
-from robust_jax.attacks.autoattack._stage_fingerprint import identity_of
-from robust_jax.attacks.autoattack.suite_state import State
-from robust_jax.attacks.cost import Passes, marked, passes_in
+from robust_jax.attacks.autoattack._stage_fingerprint import stage_fingerprint
+from robust_jax.attacks.autoattack.suite_state import SuiteState
+from robust_jax.attacks.cost import ModelCalls, marked, passes_in
 from robust_jax.attacks.standalone import check_call
-from robust_jax.types import Array, Attack, Key, LogitsFn
+from robust_jax.types import Array, Attack, Key, Model
 
 Check = Callable[[np.ndarray, np.ndarray, np.ndarray], None]
 """(x `[B, ...]`, x_adv, rows `[B]`) raises ValueError on a change that is not
@@ -54,12 +54,13 @@ def stage_of(name: str, attack: Attack) -> Stage:
   return Stage(name, one_round)
 
 
-class Outcome(NamedTuple):
+class SuiteResult(NamedTuple):
   """What a suite found.
 
   Attributes:
     x_adv: `[N, ...]`; the original where nothing fooled the model.
-    fooled_by: `[N]`; 0 where the clean image does, k where the k-th stage did,
+    misclassified_by: `[N]`; 0 where the clean image does, k where the k-th
+      stage did,
       -1 where none did.
     stages: for the clean images and each stage a dict of "name"; "accuracy"
       after it; "attacked", images times rounds that it was given; "forward" and
@@ -67,7 +68,7 @@ class Outcome(NamedTuple):
   """
 
   x_adv: np.ndarray
-  fooled_by: np.ndarray
+  misclassified_by: np.ndarray
   stages: list[dict[str, Any]]
 
 
@@ -79,7 +80,7 @@ def anything(x: np.ndarray, x_adv: np.ndarray, rows: np.ndarray) -> None:
 def run(
   stages: Sequence[Stage],
   key: Key,
-  logits_fn: LogitsFn,
+  logits_fn: Model,
   x: np.ndarray,
   labels: np.ndarray,
   *,
@@ -87,7 +88,7 @@ def run(
   batch_size: int = 128,
   save_to: pathlib.Path | None = None,
   progress: Callable[[str, int, int], None] = lambda name, done, total: None,
-) -> Outcome:
+) -> SuiteResult:
   """Attacks every image until the model is fooled or the stages are over.
 
   Each stage begins at the original image. An image counts as fooled when the
@@ -120,9 +121,11 @@ def run(
   labels = labels.astype(np.int32)
   stages = [Stage("clean", _unchanged), *(_expanded(s, len(x)) for s in stages)]
   costs = [_cost(stage, logits_fn, x, labels) for stage in stages]
-  state = State(x, len(stages))
+  state = SuiteState(x, len(stages))
   if save_to is not None:
-    state.identity = identity_of(stages, key, logits_fn, x, labels, batch_size)
+    state.identity = stage_fingerprint(
+      stages, key, logits_fn, x, labels, batch_size
+    )
     state.restore(save_to)
   logits_fn = jax.tree.map(
     lambda leaf: leaf if callable(leaf) else parallel.replicate(leaf), logits_fn
@@ -136,12 +139,16 @@ def run(
   finally:
     if save_to is not None:
       state.save(save_to, now=True)
-  return Outcome(
-    state.x_adv.astype(x.dtype), state.fooled_by, _report(state, stages, costs)
+  return SuiteResult(
+    state.x_adv.astype(x.dtype),
+    state.misclassified_by,
+    _report(state, stages, costs),
   )
 
 
-def _run_stage(state: State, stage: Stage, attack, batch_size, save_to, report):
+def _run_stage(
+  state: SuiteState, stage: Stage, attack, batch_size, save_to, report
+):
   while state.turn < stage.num_rounds:
     batches = list(_pack(np.flatnonzero(state.in_round), batch_size))
     earlier, later = state.turn, stage.num_rounds - state.turn - 1
@@ -215,14 +222,14 @@ def _expanded(stage: Stage, num_examples: int) -> Stage:
     value = np.asarray(value, np.float32)
     if value.shape not in ((), (num_examples,)):
       raise ValueError(
-        f"{name} of shape {value.shape}: wanted one number, or one for each of "
-        f"the {num_examples} images."
+        f"{name} of shape {value.shape}: expected one number, or one for each "
+        f"of the {num_examples} images."
       )
     expanded[name] = np.broadcast_to(value, num_examples)
   return stage._replace(per_example=expanded)
 
 
-def _cost(stage: Stage, logits_fn, x, labels) -> Passes:
+def _cost(stage: Stage, logits_fn, x, labels) -> ModelCalls:
   """What one image costs; also tells whether the stage is for such images."""
   one = slice(1)
   program = bounded_jit.jaxpr(
@@ -241,7 +248,7 @@ def _attack_marked(attack, logits_fn, x, labels, per_example):
   return _attack_once(attack, key, model, 0, x, labels, x, per_example)
 
 
-def _report(state: State, stages, costs) -> list[dict[str, Any]]:
+def _report(state: SuiteState, stages, costs) -> list[dict[str, Any]]:
   records = []
   for number, (stage, cost) in enumerate(zip(stages, costs, strict=True)):
     attacked = int(state.attacked[number])

@@ -8,19 +8,20 @@ import zlib
 
 import numpy as np
 
-from robust_jax.files import whole_file
+from robust_jax.files import atomic_write
 from robust_jax.fingerprint import refuse_other
 
 STANDING = -1
 _FRACTION_OF_SAVING = 0.03
 
 
-class State:
+class SuiteState:
   """Of a suite of attacks; on the host, saved now and then.
 
   Attributes:
     stage, turn, batch: what comes next.
-    fooled_by: `[N]` number of the stage that fooled the model, or STANDING.
+    misclassified_by: `[N]` number of the stage that fooled the model, or
+      STANDING.
     x_adv: `[N, ...]`, the original where nothing fooled the model.
     x_now: `[N, ...]`, where the rounds of this stage have led.
     in_round: `[N]` bool, standing when this round began.
@@ -32,7 +33,7 @@ class State:
     self, x: np.ndarray, num_stages: int, identity: dict[str, str] | None = None
   ):
     self.stage = self.turn = self.batch = 0
-    self.fooled_by = np.full(len(x), STANDING)
+    self.misclassified_by = np.full(len(x), STANDING)
     # Files of arrays know no bfloat16; float32 holds its values.
     x = x.astype(np.promote_types(x.dtype, np.float32))
     self.x_adv, self.x_now = x.copy(), x.copy()
@@ -50,7 +51,7 @@ class State:
     seconds: float,
   ) -> None:
     """Takes over what a batch of distinct rows came to."""
-    self.fooled_by[rows[fooled]] = self.stage
+    self.misclassified_by[rows[fooled]] = self.stage
     self.x_adv[rows[fooled]] = x_adv[fooled]
     self.x_now[rows] = x_adv
     self.attacked[self.stage] += len(rows)
@@ -60,7 +61,7 @@ class State:
   def next_round(self) -> None:
     """The survivors are packed anew."""
     self.turn, self.batch = self.turn + 1, 0
-    self.in_round = self.fooled_by == STANDING
+    self.in_round = self.misclassified_by == STANDING
 
   def next_stage(self, x: np.ndarray) -> None:
     """Another attack begins at the originals."""
@@ -68,8 +69,10 @@ class State:
     self.x_now = x.astype(self.x_now.dtype)
 
   def accuracy(self, stage: int) -> float:
-    """Share of the images that stand after that stage."""
-    fallen = (self.fooled_by != STANDING) & (self.fooled_by <= stage)
+    """Fraction of the images that stand after that stage."""
+    fallen = (self.misclassified_by != STANDING) & (
+      self.misclassified_by <= stage
+    )
     return float(1 - fallen.mean())
 
   def save(self, path: pathlib.Path, now: bool = False) -> None:
@@ -80,7 +83,7 @@ class State:
     started = time.monotonic()
     if not now and started - self._saved < self._pause:
       return
-    with whole_file(path) as new:
+    with atomic_write(path) as new:
       np.savez(
         new,
         identity=json.dumps(self.identity),
@@ -130,4 +133,11 @@ _UNREADABLE = (
   zipfile.BadZipFile,
   zlib.error,
 )
-_ARRAYS = ("fooled_by", "x_adv", "x_now", "in_round", "attacked", "seconds")
+_ARRAYS = (
+  "misclassified_by",
+  "x_adv",
+  "x_now",
+  "in_round",
+  "attacked",
+  "seconds",
+)

@@ -16,7 +16,7 @@ _DECREASE = 1e-4
 _ROUNDING = 1e-6
 
 
-def minimise_in_box(
+def minimize_in_box(
   loss: Callable[[Array], tuple[Array, Any]],
   x: Array,
   visit: Callable[[Any, Array, Any], Any],
@@ -24,7 +24,7 @@ def minimise_in_box(
   num_steps: int,
   memory: int,
 ) -> Any:
-  """Minimises `loss(x)[0] [B]` from x, showing each iterate to `visit`.
+  """Minimizes `loss(x)[0] [B]` from x, showing each iterate to `visit`.
 
   A step has quasi-Newton's direction in the coordinates that are free, those
   not held at the edge by the gradient, and goes along the path cut to the box;
@@ -54,7 +54,7 @@ def minimise_in_box(
     direction, state = jax.vmap(quasi_newton.update)(-descent, state, x)
     direction = jnp.where(descent == 0, 0.0, -direction)
     descends = tree.dot(direction, descent) > 0
-    direction = tree.where(descends, direction, tree.normalise(descent, 2))
+    direction = tree.where(descends, direction, tree.normalize(descent, 2))
     moved, new = _search_line(loss, x, value, grad, direction)
     stuck = jnp.where(moved, 0, stuck + 1)
     return new, tree.where(moved, state, fresh), stuck, seen

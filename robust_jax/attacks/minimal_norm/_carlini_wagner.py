@@ -5,18 +5,18 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from robust_jax.attacks.minimal_norm.best_adversarial import Nearest
+from robust_jax.attacks.minimal_norm.best_adversarial import BestAdversarial
 from robust_jax.types import Array
 
 _FACTOR = 10.0
 
 
 def smallest_weight(
-  run: Callable[[Array, Nearest], tuple[Nearest, Array]],
+  run: Callable[[Array, BestAdversarial], tuple[BestAdversarial, Array]],
   weight: Array | float,
   num_rounds: int,
-  best: Nearest,
-) -> Nearest:
+  best: BestAdversarial,
+) -> BestAdversarial:
   """Runs at smaller weights after success and at larger ones after failure.
 
   Until a weight has failed and a larger one has succeeded, the next is ten

@@ -23,7 +23,7 @@ def to_hyperplane(x: Array, w: Array, gap: Array, norm: str) -> Array:
   Source: Croce and Hein 2020, "Minimally distorted Adversarial Examples with a
   Fast Adaptive Boundary Attack", section 2 and appendix A. The same points,
   found without a sort: every coordinate moves to one side only, by an amount
-  that grows with a multiplier (in L1, the steepest first).
+  that grows with a multiplier (in L1, the linear_maximizer first).
   """
   slope, sign = jnp.abs(w), jnp.sign(w)
   sign = jnp.where((gap < 0)[..., None], -sign, sign)

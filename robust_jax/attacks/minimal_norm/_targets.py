@@ -5,7 +5,7 @@ that will be returned, rounded to x's dtype and in the box. Programs that
 compile differently answer differently in the last digits, and these attacks
 stop at the decision boundary: a hit must clear it by two roundings of the
 larger logit and by 1e-5 of what logits amount to apart from a common offset, or
-another evaluation of the same image might not see it. What attacks maximise is
+another evaluation of the same image might not see it. What attacks maximize is
 0 at twice that, so that rounding cannot hold them on it.
 
 Neither an offset nor the scale of the logits says anything about distances, so
@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import losses, tree
-from robust_jax.types import Array, LogitsFn
+from robust_jax.types import Array, Model
 from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 
 # The norm of a gradient that says how fast a change of unit norm can ascend. In
@@ -30,7 +30,7 @@ _NUM_RIVALS = 9
 _CLEAR = 1e-5
 
 
-class Goal(NamedTuple):
+class Target(NamedTuple):
   """What the adversary starts from and wants.
 
   Attributes:
@@ -52,7 +52,7 @@ class Goal(NamedTuple):
   x: Array
   labels: Array
   targeted: bool
-  logits: LogitsFn
+  logits: Model
   returned: Callable[[Array], Array]
   rounding: float
   clean_logits: Array
@@ -61,7 +61,7 @@ class Goal(NamedTuple):
   pixel_axes: Sequence[int] | None = None
 
   def margin(self, logits: Array) -> Array:
-    """`[B]`, what to maximise: positive where the goal is safely reached.
+    """`[B]`, what to maximize: positive where the goal is safely reached.
 
     Without a target it is that of the class whose boundary looks nearest, which
     need not be the one of the second largest logit.
@@ -90,13 +90,13 @@ class Goal(NamedTuple):
     return jnp.where((gap > 0) & jnp.isfinite(gap), gap, 1.0)
 
   def answered(self, logits: Array) -> Array:
-    """`[B]`, where the answer is the wanted one; no comparison with NaN is."""
+    """`[B]`: whether the prediction is the adversary's; never with NaN."""
     is_label = logits.argmax(axis=-1) == self.labels
-    wanted = is_label if self.targeted else ~is_label
-    return wanted & jnp.isfinite(logits.max(axis=-1))
+    expected = is_label if self.targeted else ~is_label
+    return expected & jnp.isfinite(logits.max(axis=-1))
 
   def hit(self, logits: Array) -> Array:
-    """`[B]`, where the wanted answer is clear of the boundary."""
+    """`[B]`, where the expected answer is clear of the boundary."""
     clear = self._raw_margin(logits) >= self.clearance(logits)
     return self.answered(logits) & clear
 
@@ -116,12 +116,12 @@ class Goal(NamedTuple):
     if self.targeted:
       return self._raw_margin(logits)
     rival = self.nearest_classes(logits, 1)[:, 0]
-    return losses.towards(rival)(logits, self.labels)
+    return losses.logit_difference(rival)(logits, self.labels)
 
 
-def goal_of(
-  logits_fn: LogitsFn, x: Array, labels: Array, targeted: bool
-) -> Goal:
+def target_of(
+  logits_fn: Model, x: Array, labels: Array, targeted: bool
+) -> Target:
   """The goal.
 
   Args:
@@ -144,7 +144,7 @@ def goal_of(
   x32 = x.astype(jnp.float32)
   at_x = logits(x32)
   in_order = jnp.sort(at_x, axis=-1)
-  return Goal(
+  return Target(
     x=x32,
     labels=labels,
     targeted=targeted,
@@ -157,7 +157,7 @@ def goal_of(
   )
 
 
-def measured(goal: Goal, start: Array, norm: float) -> Goal:
+def measured(goal: Target, start: Array, norm: float) -> Target:
   """`goal` with the slopes of the model at `start`.
 
   Each run of an attack has those of its own start: where training made a model
@@ -172,7 +172,7 @@ def measured(goal: Goal, start: Array, norm: float) -> Goal:
   return goal._replace(slopes=_slopes(goal, start, norm))
 
 
-def _slopes(goal: Goal, start: Array, norm: float) -> Array:
+def _slopes(goal: Target, start: Array, norm: float) -> Array:
   """`Goal.slopes`; what is small or unknown is a tenth of the largest."""
   logits, pullback = jax.vjp(goal.logits, start)
   num_classes = logits.shape[-1]

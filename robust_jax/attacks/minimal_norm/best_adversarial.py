@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import tree
-from robust_jax.attacks.minimal_norm._targets import Goal, measured
+from robust_jax.attacks.minimal_norm._targets import Target, measured
 from robust_jax.perturbations import balls, pixels
 from robust_jax.types import Array, Key
 
@@ -17,7 +17,7 @@ _NUM_NOISES = 6
 _NUM_HALVINGS = 10
 
 
-class Nearest(NamedTuple):
+class BestAdversarial(NamedTuple):
   """The nearest hit so far: `x_adv [B, ...]`, `distance [B]`, inf where none.
 
   Where there is none x_adv is x.
@@ -27,15 +27,15 @@ class Nearest(NamedTuple):
   distance: Array
 
 
-def clean(goal: Goal) -> Nearest:
+def clean(goal: Target) -> BestAdversarial:
   """The clean image as a candidate, at distance 0 where it is answered so."""
   distance = jnp.where(goal.answered(goal.clean_logits), 0.0, jnp.inf)
-  return Nearest(goal.x, distance)
+  return BestAdversarial(goal.x, distance)
 
 
-def nearer(
-  best: Nearest, goal: Goal, x_adv: Array, logits: Array, norm: float
-) -> Nearest:
+def update_best(
+  best: BestAdversarial, goal: Target, x_adv: Array, logits: Array, norm: float
+) -> BestAdversarial:
   """`best`, or `x_adv` where it is a hit and strictly nearer.
 
   Args:
@@ -48,16 +48,16 @@ def nearer(
   x_adv = goal.returned(x_adv).astype(jnp.float32)
   length = distance(x_adv - goal.x, norm, goal.pixel_axes)
   better = goal.hit(logits) & (length < best.distance)
-  return tree.where(better, Nearest(x_adv, length), best)
+  return tree.where(better, BestAdversarial(x_adv, length), best)
 
 
 def distance(
-  theta: Array, norm: float, pixel_axes: Sequence[int] | None = None
+  delta: Array, norm: float, pixel_axes: Sequence[int] | None = None
 ) -> Array:
   """The size of each example's change, `[B]`.
 
   Args:
-    theta: `[B, ...]`.
+    delta: `[B, ...]`.
     norm: 1, 2 or inf, or 0 for the number of changed pixels.
     pixel_axes: in L0, the axes that one pixel spans; by default the last of
       `[B, H, W, C]`, and none of other shapes. `pixels.unit` says it in words.
@@ -66,14 +66,14 @@ def distance(
     ValueError: pixel_axes where no pixels are counted.
   """
   if norm == 0:
-    changed = pixels.largest(jnp.abs(theta), pixel_axes) > 0
-    return changed.reshape(len(theta), -1).sum(axis=1).astype(jnp.float32)
+    changed = pixels.largest(jnp.abs(delta), pixel_axes) > 0
+    return changed.reshape(len(delta), -1).sum(axis=1).astype(jnp.float32)
   if pixel_axes is not None:
     raise ValueError(
       f"pixel_axes = {tuple(pixel_axes)} and norm = {norm}: pixels are counted "
       "in L0 only. Leave pixel_axes out, or measure norm = 0."
     )
-  return tree.norm(theta, norm)
+  return tree.norm(delta, norm)
 
 
 def gradient(
@@ -99,13 +99,13 @@ def free(x_adv: Array, grad: Array) -> Array:
 
 
 def from_several_starts(
-  run: Callable[[Goal, Array, Nearest], Nearest],
+  run: Callable[[Target, Array, BestAdversarial], BestAdversarial],
   key: Key,
-  goal: Goal,
+  goal: Target,
   norm: float,
   restarts: int,
   noise: Array | float,
-) -> Nearest:
+) -> BestAdversarial:
   """The nearest hit of `run(goal, start, clean)` from x, and from noisy starts.
 
   The methods start at x, as published. But gradients at the data mislead where
@@ -161,7 +161,9 @@ def with_gradient(gradient: Callable[[Array], Array], start: Array) -> Array:
   )[0]
 
 
-def pulled_back(goal: Goal, best: Nearest, norm: float) -> Nearest:
+def pulled_back(
+  goal: Target, best: BestAdversarial, norm: float
+) -> BestAdversarial:
   """The nearest hit on the way from x to `best`, by bisection.
 
   A method that weighs the distance against a loss crosses the boundary by steps
@@ -182,19 +184,19 @@ def pulled_back(goal: Goal, best: Nearest, norm: float) -> Nearest:
       x_adv = goal.x + tree.expand(middle, change) * change
     logits = goal.logits(x_adv)
     hit = goal.hit(logits)
-    best = nearer(best, goal, x_adv, logits, norm)
+    best = update_best(best, goal, x_adv, logits, norm)
     return jnp.where(hit, low, middle), jnp.where(hit, middle, high), best
 
   ends = jnp.zeros(len(change)), jnp.ones(len(change))
   return jax.lax.fori_loop(0, _NUM_HALVINGS, halve, (*ends, best))[-1]
 
 
-def returned(goal: Goal, best: Nearest) -> Array:
+def returned(goal: Target, best: BestAdversarial) -> Array:
   """What the attack answers: the nearest hit, x itself where there is none."""
   return jax.lax.stop_gradient(goal.returned(best.x_adv))
 
 
-def ascend_margin(goal: Goal, x_adv: Array) -> tuple[Array, Array, Array]:
+def ascend_margin(goal: Target, x_adv: Array) -> tuple[Array, Array, Array]:
   """The margin, the logits and the margin's gradient at x'."""
 
   def loss(x_adv):

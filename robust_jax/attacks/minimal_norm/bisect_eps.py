@@ -7,9 +7,9 @@ import jax.numpy as jnp
 
 from robust_jax import checks
 from robust_jax.attacks.minimal_norm import best_adversarial as minimal
-from robust_jax.attacks.minimal_norm._targets import goal_of
+from robust_jax.attacks.minimal_norm._targets import target_of
 from robust_jax.attacks.standalone import standalone
-from robust_jax.types import Array, Attack, Key, LogitsFn
+from robust_jax.types import Array, Attack, Key, Model
 
 
 def bisect_eps(
@@ -51,8 +51,8 @@ def bisect_eps(
   checks.at_least_one("num_rounds", num_rounds)
 
   @standalone
-  def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
-    goal = goal_of(logits_fn, x, labels, targeted)
+  def attack(key: Key, logits_fn: Model, x: Array, labels: Array) -> Array:
+    goal = target_of(logits_fn, x, labels, targeted)
     goal = goal._replace(pixel_axes=pixel_axes)
     keys = jax.random.split(key, num_rounds)
 
@@ -61,7 +61,7 @@ def bisect_eps(
       x_adv = make_attack(eps)(keys[i], logits_fn, x, labels)
       x_adv = x_adv.astype(jnp.float32)
       logits = goal.logits(x_adv)
-      best = minimal.nearer(best, goal, x_adv, logits, norm)
+      best = minimal.update_best(best, goal, x_adv, logits, norm)
       best = minimal.pulled_back(goal, best, norm)
       low = jnp.where(goal.hit(logits), low, jnp.maximum(low, eps))
       # Without a hit yet there is nowhere to go but to the largest again.

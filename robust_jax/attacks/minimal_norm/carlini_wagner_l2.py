@@ -13,9 +13,9 @@ from robust_jax.attacks.minimal_norm._carlini_wagner import (
   smallest_weight,
   to_tanh_space,
 )
-from robust_jax.attacks.minimal_norm._targets import goal_of
+from robust_jax.attacks.minimal_norm._targets import target_of
 from robust_jax.attacks.standalone import standalone
-from robust_jax.types import Array, Attack, Key, LogitsFn
+from robust_jax.types import Array, Attack, Key, Model
 
 
 def carlini_wagner_l2(
@@ -28,7 +28,7 @@ def carlini_wagner_l2(
   noise: Array | float = 0.2,
   targeted: bool = False,
 ) -> Attack:
-  """Minimises `||x' - x||^2 + weight * shortfall(x')` by Adam.
+  """Minimizes `||x' - x||^2 + weight * shortfall(x')` by Adam.
 
   The shortfall is `max(-margin, 0)`, as a fraction of what it is at x. x' is
   `(tanh(w) + 1) / 2`, so the box needs no projection; a search finds the
@@ -67,8 +67,8 @@ def carlini_wagner_l2(
   adam = optax.adam(annealed)
 
   @standalone
-  def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
-    goal = goal_of(logits_fn, x, labels, targeted)
+  def attack(key: Key, logits_fn: Model, x: Array, labels: Array) -> Array:
+    goal = target_of(logits_fn, x, labels, targeted)
 
     def run(goal, start, weight, best):
       def loss(w):
@@ -80,7 +80,7 @@ def carlini_wagner_l2(
       def step(_, carry):
         w, state, best = carry
         _, (x_adv, logits), grad = minimal.gradient(loss, w)
-        best = minimal.nearer(best, goal, x_adv, logits, 2)
+        best = minimal.update_best(best, goal, x_adv, logits, 2)
         update, state = adam.update(grad, state)
         return w + update, state, best
 
@@ -88,7 +88,7 @@ def carlini_wagner_l2(
       carry = (w, adam.init(w), best)
       w, _, best = jax.lax.fori_loop(0, num_steps, step, carry)
       _, (x_adv, logits) = loss(w)
-      best = minimal.nearer(best, goal, x_adv, logits, 2)
+      best = minimal.update_best(best, goal, x_adv, logits, 2)
       return best, goal.hit(logits)
 
     def search(goal, start, best):

@@ -13,9 +13,9 @@ from robust_jax.attacks.minimal_norm._carlini_wagner import (
   slope_of_tanh,
   to_tanh_space,
 )
-from robust_jax.attacks.minimal_norm._targets import goal_of
+from robust_jax.attacks.minimal_norm._targets import target_of
 from robust_jax.attacks.standalone import standalone
-from robust_jax.types import Array, Attack, Key, LogitsFn
+from robust_jax.types import Array, Attack, Key, Model
 
 # A tau that is this much of a distance reached, and is not, ends the search.
 _CLOSE = 0.99
@@ -31,9 +31,9 @@ def carlini_wagner_linf(
   noise: Array | float = 0.2,
   targeted: bool = False,
 ) -> Attack:
-  """Minimises `sum max(|x' - x| - tau, 0) + weight * max(-margin(x'), 0)`.
+  """Minimizes `sum max(|x' - x| - tau, 0) + weight * max(-margin(x'), 0)`.
 
-  Only coordinates beyond tau are penalised, and Adam in the space of tanh does
+  Only coordinates beyond tau are penalized, and Adam in the space of tanh does
   the rest. The margin counts with a gradient of unit size, so that its weight
   needs no search. After a run that came nearer than those before, tau becomes
   half of the distance reached; after each one that did not, it becomes half as
@@ -75,8 +75,8 @@ def carlini_wagner_linf(
   adam = optax.adam(annealed)
 
   @standalone
-  def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
-    goal = goal_of(logits_fn, x, labels, targeted)
+  def attack(key: Key, logits_fn: Model, x: Array, labels: Array) -> Array:
+    goal = target_of(logits_fn, x, labels, targeted)
     num_coordinates = x.size // len(x)
 
     def run(goal, start, tau, best):
@@ -84,12 +84,12 @@ def carlini_wagner_linf(
         w, state, best = carry
         x_adv = from_tanh_space(w)
         margin, logits, ascent = minimal.ascend_margin(goal, x_adv)
-        best = minimal.nearer(best, goal, x_adv, logits, jnp.inf)
+        best = minimal.update_best(best, goal, x_adv, logits, jnp.inf)
         change = x_adv - goal.x
         beyond = jnp.abs(change) > tree.expand(tau, change)
         grad = jnp.where(beyond, jnp.sign(change), 0.0)
         pull = jnp.where(margin < 0, -weight * num_coordinates, 0.0)
-        grad = tree.add(grad, pull, tree.normalise(ascent, 1))
+        grad = tree.add(grad, pull, tree.normalize(ascent, 1))
         grad = grad * slope_of_tanh(w)
         update, state = adam.update(grad, state)
         # Steps are no longer than half of tau.
@@ -101,7 +101,7 @@ def carlini_wagner_linf(
       carry = (w, adam.init(w), best)
       w, _, best = jax.lax.fori_loop(0, num_steps, step, carry)
       x_adv = from_tanh_space(w)
-      return minimal.nearer(best, goal, x_adv, goal.logits(x_adv), jnp.inf)
+      return minimal.update_best(best, goal, x_adv, goal.logits(x_adv), jnp.inf)
 
     def unfinished(carry):
       shrink, best = carry

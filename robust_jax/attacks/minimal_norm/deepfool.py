@@ -1,24 +1,24 @@
-"""DeepFool: to the boundary of the model linearised at each step."""
+"""DeepFool: to the boundary of the model linearized at each step."""
 
 import jax
 import jax.numpy as jnp
 
 from robust_jax import checks, tree
 from robust_jax.attacks.minimal_norm import best_adversarial as minimal
-from robust_jax.attacks.minimal_norm._targets import goal_of
+from robust_jax.attacks.minimal_norm._targets import target_of
 from robust_jax.attacks.standalone import standalone
-from robust_jax.types import Array, Attack, Key, LogitsFn
+from robust_jax.types import Array, Attack, Key, Model
 
 
 def deepfool(
   norm: float = 2,
   *,
   num_steps: int = 50,
-  num_rivals: int = 9,
+  num_candidates: int = 9,
   overshoot: Array | float = 0.02,
   targeted: bool = False,
 ) -> Attack:
-  """Projects onto the nearest boundary of the linearised model, repeatedly.
+  """Projects onto the nearest boundary of the linearized model, repeatedly.
 
   Each example stops at its first hit; once all have stopped, the steps left
   cost nothing. On an affine model, away from the box, one step is the optimum
@@ -27,8 +27,8 @@ def deepfool(
 
   Args:
     norm: 2 or inf.
-    num_steps: linearisations at most.
-    num_rivals: boundaries considered: those to the classes that the clean
+    num_steps: linearizations at most.
+    num_candidates: boundaries considered: those to the classes that the clean
       image comes nearest to being answered as. All, if there are fewer.
     overshoot: how far beyond the boundary, relative to the perturbation.
     targeted: the labels are those that the adversary wants; each step then
@@ -37,7 +37,8 @@ def deepfool(
   Returns:
     `(key, logits_fn, x, labels) -> x_adv`, deterministic; x itself where the
     goal is not reached, or already is. At most `num_steps` forward passes and
-    two more, and `num_steps * num_rivals` backward (one per step if targeted).
+    two more, and `num_steps * num_candidates` backward (one per step if
+    targeted).
 
   Raises:
     ValueError: another norm, no steps or no rivals.
@@ -50,26 +51,26 @@ def deepfool(
   if norm not in (2, jnp.inf):
     raise ValueError(f"norm = {norm}: DeepFool is for 2 and inf.")
   checks.at_least_one("num_steps", num_steps)
-  checks.at_least_one("num_rivals", num_rivals)
+  checks.at_least_one("num_candidates", num_candidates)
 
   @standalone
-  def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
+  def attack(key: Key, logits_fn: Model, x: Array, labels: Array) -> Array:
     del key
-    goal = goal_of(logits_fn, x, labels, targeted)
+    goal = target_of(logits_fn, x, labels, targeted)
     best = minimal.clean(goal)
-    rivals = goal.nearest_classes(goal.clean_logits, num_rivals)
+    rivals = goal.nearest_classes(goal.clean_logits, num_candidates)
 
     def step(carry):
-      theta, best = carry
-      x_adv = goal.returned(goal.x + (1 + overshoot) * theta)
+      delta, best = carry
+      x_adv = goal.returned(goal.x + (1 + overshoot) * delta)
       x_adv = x_adv.astype(jnp.float32)
       if targeted:
         margin, logits, grad = minimal.ascend_margin(goal, x_adv)
         move = _to_plane(margin, grad, norm)
       else:
         logits, move = _to_nearest_plane(goal, rivals, x_adv, norm)
-      best = minimal.nearer(best, goal, x_adv, logits, norm)
-      return tree.where(jnp.isfinite(best.distance), theta, theta + move), best
+      best = minimal.update_best(best, goal, x_adv, logits, norm)
+      return tree.where(jnp.isfinite(best.distance), delta, delta + move), best
 
     def unless_all_hit(_, carry):
       done = jnp.isfinite(carry[1].distance).all()
@@ -79,9 +80,9 @@ def deepfool(
       lambda x: minimal.ascend_margin(goal, x)[2], goal.x
     )
     carry = (start - goal.x, best)
-    theta, best = jax.lax.fori_loop(0, num_steps, unless_all_hit, carry)
-    last = goal.returned(goal.x + (1 + overshoot) * theta).astype(jnp.float32)
-    best = minimal.nearer(best, goal, last, goal.logits(last), norm)
+    delta, best = jax.lax.fori_loop(0, num_steps, unless_all_hit, carry)
+    last = goal.returned(goal.x + (1 + overshoot) * delta).astype(jnp.float32)
+    best = minimal.update_best(best, goal, last, goal.logits(last), norm)
     return minimal.returned(goal, best)
 
   return attack
@@ -112,8 +113,8 @@ def _to_nearest_plane(goal, rivals, x_adv, norm):
 
 
 def _to_plane(margin: Array, grad: Array, norm: float) -> Array:
-  """The shortest move to where the linearised margin is 0, or no gradient."""
+  """The shortest move to where the linearized margin is 0, or no gradient."""
   slope = tree.norm(grad, 1 if norm == jnp.inf else 2)
   length = jnp.maximum(-margin, 0.0) / jnp.where(slope > 0, slope, jnp.inf)
-  unit = jnp.sign(grad) if norm == jnp.inf else tree.normalise(grad, 2)
+  unit = jnp.sign(grad) if norm == jnp.inf else tree.normalize(grad, 2)
   return tree.expand(length, grad) * unit

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from robust_jax import checks
 from robust_jax.attacks.minimal_norm import best_adversarial as minimal
 from robust_jax.attacks.minimal_norm._carlini_wagner import smallest_weight
-from robust_jax.attacks.minimal_norm._targets import goal_of
+from robust_jax.attacks.minimal_norm._targets import target_of
 from robust_jax.attacks.standalone import standalone
-from robust_jax.types import Array, Attack, Key, LogitsFn
+from robust_jax.types import Array, Attack, Key, Model
 
 
 def ead(
@@ -24,7 +24,7 @@ def ead(
   noise: Array | float = 0.2,
   targeted: bool = False,
 ) -> Attack:
-  """Minimises `||d||_1 + ||d||_2^2 / beta + weight * shortfall(x + d)`.
+  """Minimizes `||d||_1 + ||d||_2^2 / beta + weight * shortfall(x + d)`.
 
   The shortfall is `max(-margin, 0)`, as a fraction of what it is at x. FISTA: a
   gradient step on the smooth part, then shrinking each coordinate of d, with
@@ -64,8 +64,8 @@ def ead(
   checks.at_least_one("restarts", restarts)
 
   @standalone
-  def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
-    goal = goal_of(logits_fn, x, labels, targeted)
+  def attack(key: Key, logits_fn: Model, x: Array, labels: Array) -> Array:
+    goal = target_of(logits_fn, x, labels, targeted)
 
     def run(goal, start, weight, best):
       def smooth(y):
@@ -79,7 +79,7 @@ def ead(
         size = step_size * jnp.sqrt(1 - i / num_steps)
         new = _shrink(y - size * grad, goal.x, size)
         logits = goal.logits(new)
-        best = minimal.nearer(best, goal, new, logits, 1)
+        best = minimal.update_best(best, goal, new, logits, 1)
         y = new + i / (i + 3) * (new - x_adv)
         return new, y, best, goal.hit(logits)
 
@@ -99,6 +99,6 @@ def ead(
 
 def _shrink(z: Array, x: Array, beta: Array | float) -> Array:
   """z with its change of x shrunk towards 0 by beta, in the box."""
-  theta = z - x
-  theta = jnp.sign(theta) * jnp.maximum(jnp.abs(theta) - beta, 0.0)
-  return jnp.where(theta == 0, x, jnp.clip(x + theta, 0.0, 1.0))
+  delta = z - x
+  delta = jnp.sign(delta) * jnp.maximum(jnp.abs(delta) - beta, 0.0)
+  return jnp.where(delta == 0, x, jnp.clip(x + delta, 0.0, 1.0))

@@ -10,9 +10,9 @@ from robust_jax.attacks import lp_ball
 from robust_jax.attacks.minimal_norm import best_adversarial as minimal
 from robust_jax.attacks.minimal_norm._hyperplane import to_hyperplane
 from robust_jax.attacks.standalone import standalone
-from robust_jax.types import Array, Attack, Key, LogitsFn
+from robust_jax.types import Array, Attack, Key, Model
 from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
-from robust_jax.xla_cpu.materialize import computed_once
+from robust_jax.xla_cpu.materialize import materialize
 from robust_jax.xla_cpu.reductions import row_sum
 
 # Of the paper: largest pull to the original, overshoot, step back.
@@ -29,7 +29,7 @@ def fab(
 ) -> Attack:
   """Small adversarial perturbations, in an Lp norm that needs no radius.
 
-  Each step linearises the decision boundary, projects the current point and
+  Each step linearizes the decision boundary, projects the current point and
   the original onto it within the box, and goes to a mix of both; a point that
   is misclassified takes a step back to the original.
 
@@ -63,7 +63,7 @@ def fab(
     raise ValueError("restarts need a finite eps: it scales their starts.")
 
   @standalone
-  def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
+  def attack(key: Key, logits_fn: Model, x: Array, labels: Array) -> Array:
     model, x_in = in_float32(canonicalize_on_cpu(logits_fn), x)
     num_classes = jax.eval_shape(logits_fn, x).shape[1]
     ranks = min(num_targets, num_classes - 1) or 1
@@ -77,7 +77,7 @@ def fab(
       boundary = nearest_boundary(model, labels, norm)
       if num_targets:
         boundary = boundary_to_rank(model, x_in, labels, 1 + i % ranks)
-      found = walk(model, boundary, x_in, labels, start, norm, num_steps)
+      found = run_fab(model, boundary, x_in, labels, start, norm, num_steps)
       return tree.where(found[1] < best[1], found, best)
 
     none = (x_in, jnp.where(is_wrong(model(x_in), labels), 0.0, jnp.inf))
@@ -87,7 +87,7 @@ def fab(
   return attack
 
 
-def in_float32(model: LogitsFn, x: Array) -> tuple[LogitsFn, Array]:
+def in_float32(model: Model, x: Array) -> tuple[Model, Array]:
   """x in float32, and a model of such images that sees them as `within` does.
 
   In half precision a walk along the boundary would hardly move.
@@ -104,8 +104,8 @@ def within(eps: Array | float, x: Array, x_adv: Array, length: Array) -> Array:
   return tree.rounded_towards(x, tree.where(length <= eps, x_adv, x))
 
 
-def walk(
-  model: LogitsFn,
+def run_fab(
+  model: Model,
   boundary: Callable[[Array], tuple[Array, Array]],
   x: Array,
   labels: Array,
@@ -132,7 +132,7 @@ def walk(
   def step(_, carry):
     x_now, best = carry
     difference, grad = finite_boundary(x_now)
-    w = computed_once(grad.reshape(flat.shape))
+    w = materialize(grad.reshape(flat.shape))
     now = x_now.reshape(flat.shape)
     from_x = row_sum(w * (now - flat)) - difference
     points, gaps = jnp.stack([now, flat]), jnp.stack([-difference, from_x])
@@ -162,7 +162,7 @@ def is_wrong(logits: Array, labels: Array) -> Array:
 
 
 def boundary_to_rank(
-  model: LogitsFn, x: Array, labels: Array, rank: Array | int
+  model: Model, x: Array, labels: Array, rank: Array | int
 ) -> Callable[[Array], tuple[Array, Array]]:
   """The boundary to the class of `rank`-th largest clean logit, from 0."""
   target = class_of_rank(model(x), rank)
@@ -170,14 +170,14 @@ def boundary_to_rank(
   def boundary(x_now):
     logits, pull_back = jax.vjp(model, x_now)
     towards = _one_hot(target, logits) - _one_hot(labels, logits)
-    difference = losses.towards(target)(logits, labels)
+    difference = losses.logit_difference(target)(logits, labels)
     return difference, pull_back(towards)[0]
 
   return boundary
 
 
 def nearest_boundary(
-  model: LogitsFn, labels: Array, norm: str
+  model: Model, labels: Array, norm: str
 ) -> Callable[[Array], tuple[Array, Array]]:
   """The boundary, of those to all other classes, that is nearest linearly."""
   dual = {"linf": 1, "l2": 2, "l1": jnp.inf}[norm]
@@ -188,7 +188,7 @@ def nearest_boundary(
 
     def nearer(target, best):
       rival = jnp.full_like(labels, target)
-      difference = losses.towards(rival)(logits, labels)
+      difference = losses.logit_difference(rival)(logits, labels)
       grad = pull_back(_one_hot(rival, logits) - own)[0]
       slope = tree.norm(grad, dual)
       reachable = (labels != target) & (slope > 0)
@@ -214,7 +214,7 @@ def random_start(key: Key, x: Array, norm: str, eps: Array | float) -> Array:
   draw = jax.random.uniform(key, x.shape, jnp.float32, -1, 1)
   if norm != "linf":
     draw = jax.random.normal(key, x.shape)
-  draw = tree.normalise(draw, lp_ball.ORDERS[norm])
+  draw = tree.normalize(draw, lp_ball.ORDERS[norm])
   return jnp.clip(x + 0.5 * tree.expand(eps, x) * draw, 0, 1)
 
 

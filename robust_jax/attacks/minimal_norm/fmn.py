@@ -8,11 +8,11 @@ import jax.numpy as jnp
 
 from robust_jax import checks, tree
 from robust_jax.attacks.minimal_norm import best_adversarial as minimal
-from robust_jax.attacks.minimal_norm._targets import DUAL, goal_of
+from robust_jax.attacks.minimal_norm._targets import DUAL, target_of
 from robust_jax.attacks.standalone import standalone
 from robust_jax.perturbations import balls, pixels
 from robust_jax.perturbations.ranking import largest_mask
-from robust_jax.types import Array, Attack, Key, LogitsFn
+from robust_jax.types import Array, Attack, Key, Model
 
 
 def fmn(
@@ -29,7 +29,7 @@ def fmn(
   """Ascends the margin inside a ball whose radius follows the boundary.
 
   A hit shrinks the ball, a miss grows it; until the first hit the radius is
-  where the linearised margin is zero. Step size and change of the radius are
+  where the linearized margin is zero. Step size and change of the radius are
   annealed by a cosine, to a hundredth and a fiftieth.
 
   Args:
@@ -68,41 +68,41 @@ def fmn(
   checks.at_least_one("restarts", restarts)
 
   @standalone
-  def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
-    goal = goal_of(logits_fn, x, labels, targeted)
+  def attack(key: Key, logits_fn: Model, x: Array, labels: Array) -> Array:
+    goal = target_of(logits_fn, x, labels, targeted)
     goal = goal._replace(pixel_axes=pixel_axes)
     room = jnp.maximum(goal.x, 1 - goal.x)
     farthest = minimal.distance(room, norm, pixel_axes)
 
     def step(goal, i, carry):
-      theta, eps, best = carry
+      delta, eps, best = carry
       cosine = (1 + jnp.cos(jnp.pi * i / num_steps)) / 2
-      x_adv = goal.x + theta
+      x_adv = goal.x + delta
       margin, logits, grad = minimal.ascend_margin(goal, x_adv)
       grad = minimal.free(x_adv, grad)
-      best = minimal.nearer(best, goal, x_adv, logits, norm)
+      best = minimal.update_best(best, goal, x_adv, logits, norm)
       rate = shrink * (0.02 + 0.98 * cosine)
       hit = goal.hit(logits)
       if norm == 0:
         eps = _next_count(eps, rate, hit, best.distance)
       else:
-        eps = _next_radius(theta, margin, grad, eps, rate, hit, best, norm)
+        eps = _next_radius(delta, margin, grad, eps, rate, hit, best, norm)
       eps = jnp.minimum(eps, farthest)
       ahead = step_size * (0.01 + 0.99 * cosine)
-      theta = tree.add(theta, ahead, tree.normalise(grad, 2))
-      theta = _onto_ball(theta, eps, norm, pixel_axes)
-      return jnp.clip(goal.x + theta, 0.0, 1.0) - goal.x, eps, best
+      delta = tree.add(delta, ahead, tree.normalize(grad, 2))
+      delta = _onto_ball(delta, eps, norm, pixel_axes)
+      return jnp.clip(goal.x + delta, 0.0, 1.0) - goal.x, eps, best
 
     def run(goal, start, best):
-      theta, eps = start - goal.x, jnp.full(len(x), jnp.inf)
+      delta, eps = start - goal.x, jnp.full(len(x), jnp.inf)
       if norm == 0:
-        eps = minimal.distance(theta, 0, pixel_axes)
+        eps = minimal.distance(delta, 0, pixel_axes)
         eps = jnp.maximum(eps, 1.0)
       ascend = functools.partial(step, goal)
-      carry = (theta, eps, best)
-      theta, _, best = jax.lax.fori_loop(0, num_steps, ascend, carry)
-      logits = goal.logits(goal.x + theta)
-      return minimal.nearer(best, goal, goal.x + theta, logits, norm)
+      carry = (delta, eps, best)
+      delta, _, best = jax.lax.fori_loop(0, num_steps, ascend, carry)
+      logits = goal.logits(goal.x + delta)
+      return minimal.update_best(best, goal, goal.x + delta, logits, norm)
 
     best = minimal.from_several_starts(run, key, goal, norm, restarts, noise)
     return minimal.returned(goal, best)
@@ -110,10 +110,10 @@ def fmn(
   return attack
 
 
-def _next_radius(theta, margin, grad, eps, rate, hit, best, norm):
+def _next_radius(delta, margin, grad, eps, rate, hit, best, norm):
   slope = tree.norm(grad, DUAL[norm])
   ahead = jnp.abs(margin) / jnp.where(slope > 0, slope, 1.0)
-  boundary = minimal.distance(theta, norm) + ahead
+  boundary = minimal.distance(delta, norm) + ahead
   found = jnp.isfinite(best.distance)
   missed = jnp.where(found, eps * (1 + rate), boundary)
   return jnp.where(hit, jnp.minimum(eps * (1 - rate), best.distance), missed)
@@ -127,18 +127,18 @@ def _next_count(eps, rate, hit, smallest):
 
 
 def _onto_ball(
-  theta: Array,
+  delta: Array,
   eps: Array,
   norm: float,
   pixel_axes: Sequence[int] | None,
 ) -> Array:
   """The nearest point of the ball, without the box."""
   if norm == jnp.inf:
-    return balls.onto_linf(theta, eps)
+    return balls.onto_linf(delta, eps)
   if norm == 2:
-    return balls.onto_l2(theta, eps)
+    return balls.onto_l2(delta, eps)
   if norm == 1:
-    return balls.onto_l1(theta, eps, jnp.inf)
-  size = pixels.largest(jnp.abs(theta), pixel_axes)
-  kept = largest_mask(size.reshape(len(theta), -1), eps).reshape(size.shape)
-  return jnp.where(kept, theta, 0.0)
+    return balls.onto_l1(delta, eps, jnp.inf)
+  size = pixels.largest(jnp.abs(delta), pixel_axes)
+  kept = largest_mask(size.reshape(len(delta), -1), eps).reshape(size.shape)
+  return jnp.where(kept, delta, 0.0)

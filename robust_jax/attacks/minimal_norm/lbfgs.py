@@ -5,11 +5,11 @@ import jax.numpy as jnp
 
 from robust_jax import checks, losses
 from robust_jax.attacks.minimal_norm import best_adversarial as minimal
-from robust_jax.attacks.minimal_norm._box_quasi_newton import minimise_in_box
+from robust_jax.attacks.minimal_norm._box_quasi_newton import minimize_in_box
 from robust_jax.attacks.minimal_norm._carlini_wagner import smallest_weight
-from robust_jax.attacks.minimal_norm._targets import goal_of
+from robust_jax.attacks.minimal_norm._targets import target_of
 from robust_jax.attacks.standalone import standalone
-from robust_jax.types import Array, Attack, Key, LogitsFn
+from robust_jax.types import Array, Attack, Key, Model
 
 # The gap between the clean logits of answer and goal, once they are scaled.
 _SHARPNESS = 10.0
@@ -26,9 +26,9 @@ def lbfgs(
   noise: Array | float = 0.2,
   targeted: bool = False,
 ) -> Attack:
-  """Minimises `||x' - x||^2 + weight * J(x', l')` over x' in [0, 1].
+  """Minimizes `||x' - x||^2 + weight * J(x', l')` over x' in [0, 1].
 
-  J is the cross-entropy of the wanted class l'. A search finds the smallest
+  J is the cross-entropy of the expected class l'. A search finds the smallest
   weight whose minimum is a hit, which is the largest c of `c |x' - x| + J`.
   Projected L-BFGS, all examples in one compiled program.
 
@@ -66,10 +66,10 @@ def lbfgs(
   checks.at_least_one("restarts", restarts)
 
   @standalone
-  def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
-    goal = goal_of(logits_fn, x, labels, targeted)
+  def attack(key: Key, logits_fn: Model, x: Array, labels: Array) -> Array:
+    goal = target_of(logits_fn, x, labels, targeted)
 
-    def towards(goal, start, wanted, best):
+    def towards(goal, start, expected, best):
       sharpness = _SHARPNESS / goal.clean_gap
 
       def run(weight, best):
@@ -77,27 +77,27 @@ def lbfgs(
           logits = goal.logits(x_adv)
           size = jnp.square(x_adv - goal.x).reshape(len(x), -1).sum(axis=1)
           sharp = sharpness[:, None] * logits
-          misses = losses.cross_entropy(sharp, wanted)
+          misses = losses.cross_entropy(sharp, expected)
           return size + weight * misses, logits
 
         def visit(seen, x_adv, logits):
-          best = minimal.nearer(seen[0], goal, x_adv, logits, 2)
+          best = minimal.update_best(seen[0], goal, x_adv, logits, 2)
           return best, goal.hit(logits)
 
         seen = (best, jnp.zeros(len(x), bool))
-        return minimise_in_box(loss, start, visit, seen, num_steps, memory)
+        return minimize_in_box(loss, start, visit, seen, num_steps, memory)
 
       return smallest_weight(run, initial_weight, num_rounds, best)
 
     def search(goal, start, best):
-      wanted = labels[:, None]
+      expected = labels[:, None]
       if not targeted:
-        wanted = goal.nearest_classes(goal.clean_logits, num_targets)
+        expected = goal.nearest_classes(goal.clean_logits, num_targets)
 
       def attempt(i, best):
-        return towards(goal, start, wanted[:, i], best)
+        return towards(goal, start, expected[:, i], best)
 
-      return jax.lax.fori_loop(0, wanted.shape[1], attempt, best)
+      return jax.lax.fori_loop(0, expected.shape[1], attempt, best)
 
     best = minimal.from_several_starts(search, key, goal, 2, restarts, noise)
     return minimal.returned(goal, minimal.pulled_back(goal, best, 2))

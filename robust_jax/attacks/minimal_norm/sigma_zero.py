@@ -9,10 +9,10 @@ import optax
 
 from robust_jax import checks, tree
 from robust_jax.attacks.minimal_norm import best_adversarial as minimal
-from robust_jax.attacks.minimal_norm._targets import goal_of
+from robust_jax.attacks.minimal_norm._targets import target_of
 from robust_jax.attacks.standalone import standalone
 from robust_jax.perturbations import pixels
-from robust_jax.types import Array, Attack, Key, LogitsFn
+from robust_jax.types import Array, Attack, Key, Model
 
 
 def sigma_zero(
@@ -27,7 +27,7 @@ def sigma_zero(
   targeted: bool = False,
   pixel_axes: Sequence[int] | None = None,
 ) -> Attack:
-  """Minimises `shortfall + mean of d^2 / (d^2 + sigma)` by Adam.
+  """Minimizes `shortfall + mean of d^2 / (d^2 + sigma)` by Adam.
 
   The shortfall is `max(-margin, 0)`, as a fraction of what it is at x.
   Gradients are of unit Linf norm. After each step changes below a threshold
@@ -65,41 +65,41 @@ def sigma_zero(
   checks.at_least_one("restarts", restarts)
 
   @standalone
-  def attack(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
-    goal = goal_of(logits_fn, x, labels, targeted)
+  def attack(key: Key, logits_fn: Model, x: Array, labels: Array) -> Array:
+    goal = target_of(logits_fn, x, labels, targeted)
     goal = goal._replace(pixel_axes=pixel_axes)
     adam = optax.scale_by_adam()
 
-    def loss(goal, theta):
-      logits = goal.logits(goal.x + theta)
-      return goal.shortfall(logits) + _soft_share(
-        theta, sigma, pixel_axes
+    def loss(goal, delta):
+      logits = goal.logits(goal.x + delta)
+      return goal.shortfall(logits) + _soft_fraction(
+        delta, sigma, pixel_axes
       ), logits
 
     def step(goal, i, carry):
-      theta, state, tau, best = carry
-      _, logits, grad = minimal.gradient(functools.partial(loss, goal), theta)
-      best = minimal.nearer(best, goal, goal.x + theta, logits, 0)
-      update, state = adam.update(tree.normalise(grad, jnp.inf), state)
+      delta, state, tau, best = carry
+      _, logits, grad = minimal.gradient(functools.partial(loss, goal), delta)
+      best = minimal.update_best(best, goal, goal.x + delta, logits, 0)
+      update, state = adam.update(tree.normalize(grad, jnp.inf), state)
       cosine = (1 + jnp.cos(jnp.pi * i / num_steps)) / 2
       rate = step_size * (0.1 + 0.9 * cosine)
-      theta = jnp.clip(goal.x + theta - rate * update, 0.0, 1.0) - goal.x
+      delta = jnp.clip(goal.x + delta - rate * update, 0.0, 1.0) - goal.x
       change = threshold_rate * rate
       tau = tau + jnp.where(goal.hit(logits), change, -change)
       tau = jnp.clip(tau, 0.0, 1.0)
-      size = pixels.largest(jnp.abs(theta), pixel_axes)
-      small = size < tree.expand(tau, theta)
-      return jnp.where(small, 0.0, theta), state, tau, best
+      size = pixels.largest(jnp.abs(delta), pixel_axes)
+      small = size < tree.expand(tau, delta)
+      return jnp.where(small, 0.0, delta), state, tau, best
 
     def run(goal, start, best):
-      theta = start - goal.x
+      delta = start - goal.x
       tau = jnp.broadcast_to(jnp.float32(threshold), len(x))
-      carry = (theta, adam.init(theta), tau, best)
-      theta, _, _, best = jax.lax.fori_loop(
+      carry = (delta, adam.init(delta), tau, best)
+      delta, _, _, best = jax.lax.fori_loop(
         0, num_steps, functools.partial(step, goal), carry
       )
-      logits = goal.logits(goal.x + theta)
-      return minimal.nearer(best, goal, goal.x + theta, logits, 0)
+      logits = goal.logits(goal.x + delta)
+      return minimal.update_best(best, goal, goal.x + delta, logits, 0)
 
     best = minimal.from_several_starts(run, key, goal, 0, restarts, noise)
     return minimal.returned(goal, best)
@@ -107,9 +107,9 @@ def sigma_zero(
   return attack
 
 
-def _soft_share(
-  theta: Array, sigma: Array | float, pixel_axes: Sequence[int] | None
+def _soft_fraction(
+  delta: Array, sigma: Array | float, pixel_axes: Sequence[int] | None
 ) -> Array:
-  """The share of changed pixels, smoothly, `[B]`."""
-  square = pixels.total(jnp.square(theta), pixel_axes)
-  return (square / (square + sigma)).reshape(len(theta), -1).mean(axis=1)
+  """The fraction of changed pixels, smoothly, `[B]`."""
+  square = pixels.total(jnp.square(delta), pixel_axes)
+  return (square / (square + sigma)).reshape(len(delta), -1).mean(axis=1)

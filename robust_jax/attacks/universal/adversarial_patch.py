@@ -11,7 +11,7 @@ from robust_jax import checks, losses, tree
 from robust_jax.attacks.standalone import standalone
 from robust_jax.attacks.universal.universal import mean_gradient
 from robust_jax.objective import climbed
-from robust_jax.types import Array, Key, LogitsFn, Objective
+from robust_jax.types import Array, Key, Model, Objective
 from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 
 
@@ -19,8 +19,8 @@ class Placement(NamedTuple):
   """Where patches lie, one per image; `[B]` each.
 
   Attributes:
-    row: of the centre, in pixels from the upper edge.
-    column: of the centre, in pixels from the left edge.
+    row: of the center, in pixels from the upper edge.
+    column: of the center, in pixels from the left edge.
     diameter: in pixels.
     angle: in radians, counter-clockwise.
   """
@@ -42,7 +42,7 @@ def adversarial_patch(
   num_steps: int = 500,
   batch_size: int = 64,
   learning_rate: Array | float = 0.05,
-) -> Callable[[Key, LogitsFn, Array, Array], Array]:
+) -> Callable[[Key, Model, Array, Array], Array]:
   """Finds a round patch by ascent over random images and random placements.
 
   **Not an `Attack`**: it has the arguments of one, but it learns from N images,
@@ -53,13 +53,13 @@ def adversarial_patch(
       patch = find(key, logits_fn, x_train, labels_train)
       x_adv = place(patch, x_test, draw(key, x_test))
 
-  There is no radius: inside of the patch any colour in [0, 1] will do, outside
+  There is no radius: inside of the patch any color in [0, 1] will do, outside
   of it nothing changes.
 
   Args:
     draw: `(key, x) -> Placement`, the distribution of placements: see
       `anywhere`.
-    objective: what to maximise for all; `losses.targeted(...)` with labels
+    objective: what to maximize for all; `losses.targeted(...)` with labels
       that are all the target makes every image that class.
     resolution: side of the patch in pixels of its own.
     num_steps: steps.
@@ -75,14 +75,14 @@ def adversarial_patch(
 
   Source: Brown, Mane, Roy, Abadi and Gilmer 2017, "Adversarial Patch", eq. 1.
   Deviations: Adam, of gradients of unit L1 norm; of the cross-entropy the
-  `soft_margin` is climbed; it starts grey; bilinear sampling.
+  `soft_margin` is climbed; it starts gray; bilinear sampling.
   """
   checks.at_least_one("num_steps", num_steps)
   checks.at_least_one("batch_size", batch_size)
   checks.at_least_one("resolution", resolution)
 
   @standalone
-  def find(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> Array:
+  def find(key: Key, logits_fn: Model, x: Array, labels: Array) -> Array:
     model = canonicalize_on_cpu(logits_fn)
     adam, climb = optax.scale_by_adam(), climbed(objective)
 
@@ -100,11 +100,11 @@ def adversarial_patch(
     def step(i, carry):
       patch, moments = carry
       grad = gradient(patch, jax.random.fold_in(key, i))
-      update, moments = adam.update(tree.normalise(grad, 1), moments)
+      update, moments = adam.update(tree.normalize(grad, 1), moments)
       return jnp.clip(patch + learning_rate * update, 0.0, 1.0), moments
 
-    grey = jnp.full((1, resolution, resolution, x.shape[-1]), 0.5)
-    return jax.lax.fori_loop(0, num_steps, step, (grey, adam.init(grey)))[0][0]
+    gray = jnp.full((1, resolution, resolution, x.shape[-1]), 0.5)
+    return jax.lax.fori_loop(0, num_steps, step, (gray, adam.init(gray)))[0][0]
 
   return find
 
@@ -115,17 +115,17 @@ def anywhere(
   """Uniform placements of the whole patch within the image.
 
   Args:
-    diameter: the smallest and the largest, as shares of the shorter side.
+    diameter: the smallest and the largest, as fractions of the shorter side.
     degrees: the largest rotation, to either side.
 
   Raises:
-    ValueError: the shares are not in (0, 1], or in the wrong order.
+    ValueError: the fractions are not in (0, 1], or in the wrong order.
   """
   low, high = diameter
   if not 0 < low <= high <= 1:
     raise ValueError(
-      f"diameter = {diameter}: wanted the smallest and the largest share of "
-      "the image's side, in (0, 1]."
+      f"diameter = {diameter}: expected the smallest and the largest fraction "
+      "of the image's side, in (0, 1]."
     )
   checks.non_negative("degrees", degrees)
 
@@ -152,7 +152,7 @@ def place(patch: Array, x: Array, placement: Placement) -> Array:
     placement: where, in each image.
 
   Returns:
-    `[B, H, W, C]`, x itself wherever a pixel's centre is outside of the disc.
+    `[B, H, W, C]`, x itself wherever a pixel's center is outside of the disc.
   """
   return jax.vmap(_place_one, in_axes=(None, 0, 0))(patch, x, placement)
 
@@ -163,7 +163,7 @@ def _place_one(patch, x, placement):
   )
   down, right = rows - placement.row, columns - placement.column
   cos, sin = jnp.cos(placement.angle), jnp.sin(placement.angle)
-  # Turned back by the angle, in pixels of the patch, whose centres are whole.
+  # Turned back by the angle, in pixels of the patch, whose centers are whole.
   scale, middle = patch.shape[0] / placement.diameter, (patch.shape[0] - 1) / 2
   there = jnp.stack([cos * down + sin * right, cos * right - sin * down])
   there = middle + scale * there

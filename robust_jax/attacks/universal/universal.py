@@ -13,7 +13,7 @@ from robust_jax.search.steps import across
 from robust_jax.types import (
   Array,
   Key,
-  LogitsFn,
+  Model,
   Objective,
   PerturbationSet,
   PyTree,
@@ -34,22 +34,22 @@ def universal(
   step_size: Array | float | None = None,
   clip: Array | float = 9.0,
   transform: Transform | None = None,
-) -> Callable[[Key, LogitsFn, Array, Array], PyTree]:
-  """Finds one theta for all images, by ascent over mini-batches.
+) -> Callable[[Key, Model, Array, Array], PyTree]:
+  """Finds one delta for all images, by ascent over mini-batches.
 
   **Not an `Attack`**: it has the arguments of one, but it learns from N images,
-  and returns the perturbation. `applied(pset, theta, x)` puts it on others:
+  and returns the perturbation. `applied(pset, delta, x)` puts it on others:
 
       find = universal(perturbations.linf(0.2))
-      theta = find(key, logits_fn, x_train, labels_train)
-      x_adv = applied(perturbations.linf(0.2), theta, x_test)
+      delta = find(key, logits_fn, x_train, labels_train)
+      x_adv = applied(perturbations.linf(0.2), delta, x_test)
 
-  theta stays in the set around a grey image: whatever is added to an image
+  delta stays in the set around a gray image: whatever is added to an image
   changes no coordinate by more than 1/2. The radius must be one number.
 
   Args:
     pset: what may be done to each image.
-    objective: what to maximise for all; `losses.targeted(...)` with labels
+    objective: what to maximize for all; `losses.targeted(...)` with labels
       that are all the target makes every image that class.
     num_epochs: passes over the images, each in a new order. What does not fill
       a batch is left out of that epoch.
@@ -63,14 +63,14 @@ def universal(
       (expectation over transformation), drawn anew for each batch.
 
   Returns:
-    `(key, logits_fn, x [N, ...], labels [N]) -> theta`, leaves `[1, ...]`.
+    `(key, logits_fn, x [N, ...], labels [N]) -> delta`, leaves `[1, ...]`.
 
   Raises:
     ValueError: zero epochs, or fewer images than one batch.
 
   Source: Shafahi, Najibi, Xu, Dickerson, Davis and Goldstein 2020, "Universal
   Adversarial Training", section 3 and algorithm 1 (clipped loss, beta = 9);
-  Moosavi-Dezfooli et al. 2017 posed the problem. The last theta is returned.
+  Moosavi-Dezfooli et al. 2017 posed the problem. The last delta is returned.
   Deviation: of the cross-entropy the `soft_margin` is climbed, in which images
   far from the boundary weigh no less than near ones.
   """
@@ -78,7 +78,7 @@ def universal(
   checks.at_least_one("batch_size", batch_size)
 
   @standalone
-  def find(key: Key, logits_fn: LogitsFn, x: Array, labels: Array) -> PyTree:
+  def find(key: Key, logits_fn: Model, x: Array, labels: Array) -> PyTree:
     model = canonicalize_on_cpu(logits_fn)
     num_batches = len(x) // batch_size
     if num_batches == 0:
@@ -87,13 +87,13 @@ def universal(
         "smaller batch."
       )
     climb = climbed(objective)
-    grey = jnp.full_like(x[:1], 0.5)
+    gray = jnp.full_like(x[:1], 0.5)
     if step_size is None:
       size = max(across(num_epochs * num_batches), _LEAST_STEP)
     else:
       size = step_size
 
-    def gradient(theta, key, x, labels):
+    def gradient(delta, key, x, labels):
       def loss(each):
         x_adv = pset.apply(x, each)
         if transform is not None:
@@ -102,49 +102,49 @@ def universal(
         has_say = objective(logits, labels) < clip
         return jnp.where(has_say, climb(logits, labels), 0.0)
 
-      return mean_gradient(loss, theta, len(x))
+      return mean_gradient(loss, delta, len(x))
 
-    def epoch(i, theta):
+    def epoch(i, delta):
       key_order, key_draws = jax.random.split(jax.random.fold_in(key, i))
       order = jax.random.permutation(key_order, len(x))
 
-      def step(j, theta):
+      def step(j, delta):
         rows = jax.lax.dynamic_slice(order, [j * batch_size], [batch_size])
         key_step = jax.random.fold_in(key_draws, j)
-        grad = gradient(theta, key_step, x[rows], labels[rows])
-        return first_order.step(pset, grey, theta, grad, size)
+        grad = gradient(delta, key_step, x[rows], labels[rows])
+        return first_order.step(pset, gray, delta, grad, size)
 
-      return jax.lax.fori_loop(0, num_batches, step, theta)
+      return jax.lax.fori_loop(0, num_batches, step, delta)
 
-    return jax.lax.fori_loop(0, num_epochs, epoch, pset.zero(grey))
+    return jax.lax.fori_loop(0, num_epochs, epoch, pset.zero(gray))
 
   return find
 
 
-def applied(pset: PerturbationSet, theta: PyTree, x: Array) -> Array:
-  """Every image of x `[B, ...]` with the one theta, in the set and the box."""
-  return pset.apply(x, _for_each(theta, len(x)))
+def applied(pset: PerturbationSet, delta: PyTree, x: Array) -> Array:
+  """Every image of x `[B, ...]` with the one delta, in the set and the box."""
+  return pset.apply(x, _for_each(delta, len(x)))
 
 
 def mean_gradient(
-  loss: Callable[[PyTree], Array], theta: PyTree, num_images: int
+  loss: Callable[[PyTree], Array], delta: PyTree, num_images: int
 ) -> PyTree:
-  """The mean over images of the gradients in what they share.
+  """The mean over images of the gradients in what they fraction.
 
   An image whose gradient is not finite has no say.
 
   Args:
-    loss: theta, leaves `[B, ...]` -> `[B]`.
-    theta: leaves `[1, ...]`.
+    loss: delta, leaves `[B, ...]` -> `[B]`.
+    delta: leaves `[1, ...]`.
     num_images: B.
   """
-  each = jax.grad(lambda each: loss(each).sum())(_for_each(theta, num_images))
+  each = jax.grad(lambda each: loss(each).sum())(_for_each(delta, num_images))
   return jax.tree.map(
     lambda g: jnp.where(jnp.isfinite(g), g, 0.0).mean(0, keepdims=True), each
   )
 
 
-def _for_each(theta: PyTree, num_images: int) -> PyTree:
+def _for_each(delta: PyTree, num_images: int) -> PyTree:
   return jax.tree.map(
-    lambda t: jnp.broadcast_to(t, (num_images, *t.shape[1:])), theta
+    lambda t: jnp.broadcast_to(t, (num_images, *t.shape[1:])), delta
   )

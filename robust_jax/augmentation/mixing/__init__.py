@@ -1,4 +1,4 @@
-"""Random mixtures of training images and of their labels.
+"""Random weighted_averages of training images and of their labels.
 
 A factory makes a `Mixing`, `(key, x, labels) -> (x', labels')`: labels are
 probabilities `[B, K]`, and what comes in may be mixed already.

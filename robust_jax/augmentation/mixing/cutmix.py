@@ -10,9 +10,9 @@ from robust_jax.types import Array, Key, Mixing
 def cutmix(alpha: float = 1.0) -> Mixing:
   """A rectangle of each image is replaced by the same one of another.
 
-  It has a share 1 - m of the area, m Beta(alpha, alpha), the shape of the image
-  and its middle on a random pixel; what lies outside of the image is lost.
-  Labels are mixed by the areas that are seen in the end.
+  It has a fraction 1 - m of the area, m Beta(alpha, alpha), the shape of the
+  image and its middle on a random pixel; what lies outside of the image is
+  lost. Labels are mixed by the areas that are seen in the end.
 
   Args:
     alpha: 1 is uniform.
@@ -27,10 +27,10 @@ def cutmix(alpha: float = 1.0) -> Mixing:
   checks.positive("alpha", alpha)
 
   def mix(key: Key, x: Array, labels: Array) -> tuple[Array, Array]:
-    key_share, key_place, key_other = jax.random.split(key, 3)
-    share = jax.random.beta(key_share, alpha, alpha, x.shape[:1])
+    key_fraction, key_place, key_other = jax.random.split(key, 3)
+    fraction = jax.random.beta(key_fraction, alpha, alpha, x.shape[:1])
     other = jax.random.permutation(key_other, len(x))
-    side = jnp.sqrt(1 - share)
+    side = jnp.sqrt(1 - fraction)
     down, across = (
       _band(k, length, side)
       for k, length in zip(
@@ -46,7 +46,7 @@ def cutmix(alpha: float = 1.0) -> Mixing:
 
 
 def _band(key: Key, length: int, side: Array) -> Array:
-  """`[B, length]`: the pixels of an axis in the rectangle; side is a share."""
+  """`[B, length]`: which pixels of an axis the rectangle covers."""
   middle = jax.random.randint(key, side.shape, 0, length)
   half = jnp.floor(side * length).astype(jnp.int32) // 2
   offset = jnp.arange(length) - middle[:, None]

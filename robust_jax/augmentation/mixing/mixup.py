@@ -23,11 +23,11 @@ def mixup(alpha: float = 0.2) -> Mixing:
   checks.positive("alpha", alpha)
 
   def mix(key: Key, x: Array, labels: Array) -> tuple[Array, Array]:
-    key_share, key_other = jax.random.split(key)
-    share = jax.random.beta(key_share, alpha, alpha, x.shape[:1])
+    key_fraction, key_other = jax.random.split(key)
+    fraction = jax.random.beta(key_fraction, alpha, alpha, x.shape[:1])
     other = jax.random.permutation(key_other, len(x))
     return tuple(
-      a[other] + tree.expand(share, a) * (a - a[other]) for a in (x, labels)
+      a[other] + tree.expand(fraction, a) * (a - a[other]) for a in (x, labels)
     )
 
   return mix

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from robust_jax.comparison.report.compare_pairs import compare_pairs
-from robust_jax.statistics.mean_corruption_error import normalised_mean
-from robust_jax.statistics.proportions import mean_share
+from robust_jax.statistics.mean_corruption_error import normalized_mean
+from robust_jax.statistics.proportions import mean_proportion
 
 Flips = Mapping[str, np.ndarray]
-"""Sequence -> for each image the share of its frames that flip, `[N]`."""
+"""Sequence -> for each image the fraction of its frames that flip, `[N]`."""
 
 
 def sequence_results(
@@ -27,7 +27,7 @@ def sequence_results(
   """
   estimates = {
     model: {
-      name: mean_share(values, level=level, seed=seed)
+      name: mean_proportion(values, level=level, seed=seed)
       for name, values in of.items()
     }
     for model, of in flips.items()
@@ -37,8 +37,8 @@ def sequence_results(
   }
   models = {}
   for model, of in estimates.items():
-    rates, mfr = normalised_mean(_values(of), _values(estimates[baseline]))
-    mean = mean_share(means[model], level=level, seed=seed)
+    rates, mfr = normalized_mean(_values(of), _values(estimates[baseline]))
+    mean = mean_proportion(means[model], level=level, seed=seed)
     models[model] = {
       "sequences": {name: dataclasses.asdict(one) for name, one in of.items()},
       "mean": dataclasses.asdict(mean),

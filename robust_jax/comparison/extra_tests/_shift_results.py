@@ -6,29 +6,32 @@ from typing import Any
 
 import numpy as np
 
-from robust_jax.comparison.extra_tests._shift_set import ShiftSet
-from robust_jax.comparison.load_images import HeldImages, counts
-from robust_jax.comparison.prediction_store import Read
+from robust_jax.comparison.extra_tests._load_natural_shift import NaturalShift
+from robust_jax.comparison.load_images import LoadedImages, counts
+from robust_jax.comparison.prediction_store import CasePredictions
 from robust_jax.comparison.report.compare_pairs import compare_pairs
-from robust_jax.statistics.label_sets import correct_among, correct_within
+from robust_jax.statistics.label_sets import (
+  multilabel_accuracy,
+  subset_accuracy,
+)
 from robust_jax.statistics.outlier_detection import outlier_detection
 from robust_jax.statistics.prediction_stability import flip_probability
-from robust_jax.statistics.proportions import mean_share
+from robust_jax.statistics.proportions import mean_proportion
 
 ACCURACY = "accuracy"
 FLIPS = "flip probability"
 OUTLIERS = "outlier detection"
 
 
-def measure(found: ShiftSet) -> str:
+def measure(found: NaturalShift) -> str:
   """What a set can tell: `ACCURACY`, `FLIPS` or `OUTLIERS`."""
   if found.frames > 1:
     return FLIPS
-  unlabelled = found.images.labels is None and found.label_sets is None
-  return OUTLIERS if unlabelled else ACCURACY
+  unlabeled = found.images.labels is None and found.label_sets is None
+  return OUTLIERS if unlabeled else ACCURACY
 
 
-def of_its_classes(found: ShiftSet, images: HeldImages) -> np.ndarray:
+def of_its_classes(found: NaturalShift, images: LoadedImages) -> np.ndarray:
   """Rows `[M]` of the compared images whose label competes in the set."""
   if images.labels is None:
     return np.zeros(0, int)
@@ -38,10 +41,10 @@ def of_its_classes(found: ShiftSet, images: HeldImages) -> np.ndarray:
 
 
 def shift_results(
-  found: ShiftSet,
-  reads: Mapping[str, Read],
-  clean: Mapping[str, Read],
-  images: HeldImages,
+  found: NaturalShift,
+  reads: Mapping[str, CasePredictions],
+  clean: Mapping[str, CasePredictions],
+  images: LoadedImages,
   level: float,
   seed: int,
   tables: int,
@@ -69,7 +72,7 @@ def shift_results(
     results = {
       name: {
         kind.replace(" ", "_"): dataclasses.asdict(
-          mean_share(one, level=level, seed=seed)
+          mean_proportion(one, level=level, seed=seed)
         )
       }
       for name, one in values.items()
@@ -104,20 +107,20 @@ def shift_results(
   }
 
 
-def _values(found: ShiftSet, read: Read) -> np.ndarray:
+def _values(found: NaturalShift, read: CasePredictions) -> np.ndarray:
   """Of each image whether it is right, of each sequence how often it flips."""
   if found.frames > 1:
     frames = read.classes.reshape(-1, found.frames)
     return flip_probability(frames, noise=found.noise)
   if found.label_sets is not None:
-    return correct_among(read.classes, found.label_sets)
+    return multilabel_accuracy(read.classes, found.label_sets)
   return _right(found, read, slice(None), found.images.labels)
 
 
 def _right(found, read, rows, labels) -> np.ndarray:
   if not _is_restricted(found, read):
     return read.classes[rows] == labels
-  right = correct_within(read.probabilities[rows], labels, found.classes)
+  right = subset_accuracy(read.probabilities[rows], labels, found.classes)
   # Where there is no answer, probabilities are all 0.
   return right & (read.classes[rows] >= 0)
 

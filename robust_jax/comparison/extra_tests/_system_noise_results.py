@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from robust_jax.comparison.report.compare_pairs import compare_pairs
-from robust_jax.statistics.proportions import mean_share
+from robust_jax.statistics.proportions import mean_proportion
 
 
 def system_noise_results(
@@ -26,14 +26,14 @@ def system_noise_results(
     seed: of the bootstrap.
   """
   changed = {name: of != of[0, 0] for name, of in classes.items()}
-  # Of each image, the share of the other libraries that change its answer.
+  # Of each image, the fraction of the other libraries that change its answer.
   means = {
     name: of.reshape(-1, of.shape[-1])[1:].mean(axis=0)
     for name, of in changed.items()
   }
   models = {}
   for name, of in classes.items():
-    mean = mean_share(means[name], level=level, seed=seed)
+    mean = mean_proportion(means[name], level=level, seed=seed)
     models[name] = {
       "no_answer": int((of < 0).sum()),
       "changed": (100 * changed[name].mean(axis=2)).tolist(),
@@ -42,11 +42,11 @@ def system_noise_results(
       **_accuracies(of, labels),
     }
   return {
-    "labelled": labels is not None,
+    "labeled": labels is not None,
     "models": models,
     "comparisons": compare_pairs(
       means,
-      "share of changed answers",
+      "fraction of changed answers",
       less_is_better=True,
       level=level,
       seed=seed,

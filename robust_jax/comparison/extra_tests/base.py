@@ -9,15 +9,15 @@ import numpy as np
 import rich.table
 
 from robust_jax.comparison.cases import Case
-from robust_jax.comparison.load_images import HeldImages, batch_size
-from robust_jax.comparison.predict_with_model import ask_classes, in_batches
-from robust_jax.comparison.prediction_store import Answers
+from robust_jax.comparison.load_images import LoadedImages, batch_size
+from robust_jax.comparison.predict_with_model import in_batches, predict_classes
+from robust_jax.comparison.prediction_store import PredictionStore
 
 SECTIONS = "comparison.extra_tests"
 """Where `lookup` finds them."""
 
 
-class Setting(NamedTuple):
+class Context(NamedTuple):
   """The comparison that a section is of.
 
   Attributes:
@@ -25,14 +25,14 @@ class Setting(NamedTuple):
     kept: model -> its answers to the images that are compared.
     images: those.
     baseline: the model that others are measured by.
-    num_examples: how many images are drawn of a data set; None is all.
+    num_examples: how many images are drawn of a dataset; None is all.
     seed: of all randomness.
     level: of intervals.
   """
 
   out: pathlib.Path
-  kept: Mapping[str, Answers]
-  images: HeldImages
+  kept: Mapping[str, PredictionStore]
+  images: LoadedImages
   baseline: str
   num_examples: int | None
   seed: int
@@ -45,13 +45,13 @@ class Setting(NamedTuple):
       ValueError: one is stored answers.
     """
     for name, kept in self.kept.items():
-      if kept.entrant.kind == "stored answers":
+      if kept.model.kind == "stored answers":
         raise ValueError(
-          f"'{name}' is stored answers, and {what} are other images: wanted "
+          f"'{name}' is stored answers, and {what} are other images: expected "
           "models that can be asked."
         )
 
-  def lacking(self, case: str) -> list[Answers]:
+  def missing(self, case: str) -> list[PredictionStore]:
     """Of the models that have not answered in this case."""
     kept = self.kept.values()
     return [one for one in kept if one.read(case) is None]
@@ -76,12 +76,12 @@ class Setting(NamedTuple):
     Raises:
       ModelFailed: one does.
     """
-    lacking = self.lacking(case)
+    missing = self.missing(case)
     batches = self._batches(case, views)
-    found = in_batches(lacking, case, batches, interrupted)
+    found = in_batches(missing, case, batches, interrupted)
     if found is None:
       return False
-    for one, classes in zip(lacking, found, strict=True):
+    for one, classes in zip(missing, found, strict=True):
       one.write_classes(case, classes)
     return True
 
@@ -93,29 +93,31 @@ class Setting(NamedTuple):
         part = rows[start : start + size], pixels[start : start + size]
         yield len(part[0]), functools.partial(self._ask_batch, case, *part)
 
-  def _ask_batch(self, case: str, rows, pixels, one: Answers, known: int):
-    return ask_classes(one, case, self.images, rows[known:], pixels[known:])
+  def _ask_batch(
+    self, case: str, rows, pixels, one: PredictionStore, known: int
+  ):
+    return predict_classes(one, case, self.images, rows[known:], pixels[known:])
 
 
-class Watched(NamedTuple):
+class Dependency(NamedTuple):
   """Answers to some images, the images, and cases beside the clean ones."""
 
-  kept: Answers
-  images: HeldImages
+  kept: PredictionStore
+  images: LoadedImages
   cases: Sequence[Case] = ()
 
 
-class Asking(Protocol):
+class TestRun(Protocol):
   """What a section asks in one comparison, step by step.
 
   Attributes:
     steps: their names; what is answered is kept step by step.
-    watched: answers to images of its own, which are dropped where a model has
-      changed. Those of `Setting.kept` are watched already.
+    dependencies: answers to images of its own, which are dropped where a model
+      has changed. Those of `Context.kept` are dependencies already.
   """
 
   steps: Sequence[str]
-  watched: Sequence[Watched]
+  dependencies: Sequence[Dependency]
 
   def answered(self, step: str) -> bool:
     """Whether all models have answered."""
@@ -133,7 +135,7 @@ class Asking(Protocol):
     """Plain values for `report.json`, when all is answered."""
 
 
-class Section(Protocol):
+class ExtraTest(Protocol):
   """Each module of `comparison.extra_tests` has one such class of its name.
 
   What `report` returns is under that name in `report.json`, and is shown by
@@ -148,7 +150,7 @@ class Section(Protocol):
   name: str
   nothing: Any
 
-  def start(self, setting: Setting) -> Asking:
+  def start(self, setting: Context) -> TestRun:
     """Looks at all that it needs, before any model is asked.
 
     Raises:

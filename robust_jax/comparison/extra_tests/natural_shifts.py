@@ -5,6 +5,11 @@ from typing import Any, ClassVar
 
 import rich.table
 
+from robust_jax.comparison.extra_tests._load_natural_shift import (
+  NaturalShift,
+  load_natural_shift,
+  parse_shift_spec,
+)
 from robust_jax.comparison.extra_tests._shift_results import (
   ACCURACY,
   FLIPS,
@@ -13,18 +18,13 @@ from robust_jax.comparison.extra_tests._shift_results import (
   of_its_classes,
   shift_results,
 )
-from robust_jax.comparison.extra_tests._shift_set import (
-  ShiftSet,
-  read_wish,
-  shift_set,
-)
-from robust_jax.comparison.extra_tests.base import Setting, Watched
+from robust_jax.comparison.extra_tests.base import Context, Dependency
 from robust_jax.comparison.extra_tests.table import Cell, section_table
-from robust_jax.comparison.load_images import HeldImages
+from robust_jax.comparison.load_images import LoadedImages
 from robust_jax.comparison.model import CLEAN
 from robust_jax.comparison.predict_with_model import ModelFailed
-from robust_jax.comparison.prediction_store import Answers
-from robust_jax.comparison.run_predictions import collect
+from robust_jax.comparison.prediction_store import PredictionStore
+from robust_jax.comparison.run_predictions import run_predictions
 
 
 class NaturalShifts:
@@ -42,21 +42,22 @@ class NaturalShifts:
     """Notes which.
 
     Args:
-      texts: "NAME[/PART][=FOLDER]" each, as `shift_set.read_wish` takes them.
+      texts: "NAME[/PART][=FOLDER]" each, as
+        `load_natural_shift.parse_shift_spec` takes them.
       size: pixels that all images are resized and cropped to; None leaves
         them as they are.
 
     Raises:
       ValueError: another text, an unknown set, or one given twice.
     """
-    self._wishes = [read_wish(text) for text in texts]
+    self._specs = [parse_shift_spec(text) for text in texts]
     self._size = size
-    titles = [wish.title for wish in self._wishes]
+    titles = [spec.title for spec in self._specs]
     for title in titles:
       if titles.count(title) > 1:
         raise ValueError(f"natural shift '{title}' is given twice.")
 
-  def start(self, setting: Setting) -> "_Asking":
+  def start(self, setting: Context) -> "_Asking":
     """Reads the sets.
 
     Raises:
@@ -65,8 +66,10 @@ class NaturalShifts:
     """
     setting.need_models("natural shifts")
     sets = []
-    for wish in self._wishes:
-      found = shift_set(wish, self._size, setting.num_examples, setting.seed)
+    for spec in self._specs:
+      found = load_natural_shift(
+        spec, self._size, setting.num_examples, setting.seed
+      )
       _check(found, setting.images)
       sets.append(found)
     return _Asking(sets, setting)
@@ -99,21 +102,21 @@ def _cell(kind, model) -> Cell:
 class _Asking:
   """A step per set."""
 
-  def __init__(self, sets: Sequence[ShiftSet], setting: Setting):
+  def __init__(self, sets: Sequence[NaturalShift], setting: Context):
     self._sets = {found.title: found for found in sets}
     self._setting = setting
     self._kept = {
       title: {
-        name: Answers(
-          setting.out, kept.entrant, found.images, setting.seed, title, kept
+        name: PredictionStore(
+          setting.out, kept.model, found.images, setting.seed, title, kept
         )
         for name, kept in setting.kept.items()
       }
       for title, found in self._sets.items()
     }
     self.steps = list(self._sets)
-    self.watched = [
-      Watched(kept, self._sets[title].images)
+    self.dependencies = [
+      Dependency(kept, self._sets[title].images)
       for title in self.steps
       for kept in self._kept[title].values()
     ]
@@ -127,7 +130,9 @@ class _Asking:
     kept = list(self._kept[step].values())
     images, seed = self._sets[step].images, self._setting.seed
     try:
-      return collect(kept, images, (), seed, lambda done: None, interrupted)
+      return run_predictions(
+        kept, images, (), seed, lambda done: None, interrupted
+      )
     except ModelFailed as error:
       message = f"natural shift '{step}': {error}"
       raise ModelFailed(error.name, message) from error
@@ -150,7 +155,7 @@ class _Asking:
     ]
 
 
-def _check(found: ShiftSet, images: HeldImages):
+def _check(found: NaturalShift, images: LoadedImages):
   """That the same models can be asked about both.
 
   Raises:
@@ -161,7 +166,7 @@ def _check(found: ShiftSet, images: HeldImages):
   named = not any(name.isdecimal() for name in (*theirs, *ours))
   if len(theirs) != len(ours) or (named and theirs != ours):
     raise ValueError(
-      f"{what} has {_classes(theirs)}, the data {_classes(ours)}: wanted the "
+      f"{what} has {_classes(theirs)}, the data {_classes(ours)}: expected the "
       "same classes in the same order."
     )
   channels = [
@@ -171,12 +176,12 @@ def _check(found: ShiftSet, images: HeldImages):
   if channels[0] != channels[1]:
     raise ValueError(
       f"images of {what} have {channels[0]} channels, those of the data "
-      f"{channels[1]}: wanted grey ones or coloured ones."
+      f"{channels[1]}: expected gray ones or colored ones."
     )
   if measure(found) == OUTLIERS and not len(of_its_classes(found, images)):
     raise ValueError(
       f"{what} is told apart from clean images of {len(found.classes or ())} "
-      "classes, and the data have none that are labelled so: wanted ImageNet."
+      "classes, and the data have none that are labeled so: expected ImageNet."
     )
 
 

@@ -9,14 +9,14 @@ import numpy as np
 import rich.table
 
 from robust_jax import lookup
-from robust_jax.comparison.code_hash import code_digest
-from robust_jax.comparison.extra_tests._sequence_predictions import (
-  sequence_frames,
-)
+from robust_jax.comparison.code_hash import code_hash
 from robust_jax.comparison.extra_tests._sequence_results import sequence_results
-from robust_jax.comparison.extra_tests.base import Setting, Watched
+from robust_jax.comparison.extra_tests.base import Context, Dependency
 from robust_jax.comparison.extra_tests.table import section_table
 from robust_jax.comparison.load_images import Group
+from robust_jax.comparison.sequence_predictions import (
+  sequence_frames,
+)
 from robust_jax.corruptions.sequences.suites import IMAGENET_P, NOISE
 from robust_jax.statistics.prediction_stability import flip_probability
 
@@ -51,7 +51,7 @@ class Sequences:
     for name in self.names:
       lookup.find(_HOME, name)
 
-  def start(self, setting: Setting) -> "_Asking":
+  def start(self, setting: Context) -> "_Asking":
     """Reads nothing more.
 
     Raises:
@@ -79,9 +79,9 @@ class Sequences:
 class _Asking:
   """A step per sequence and shape of images: each has frames of its own."""
 
-  watched: Sequence[Watched] = ()
+  dependencies: Sequence[Dependency] = ()
 
-  def __init__(self, names: Sequence[str], setting: Setting):
+  def __init__(self, names: Sequence[str], setting: Context):
     self._names, self._setting = names, setting
     self._groups = {
       _step(name, group): (name, group)
@@ -91,7 +91,7 @@ class _Asking:
     self.steps = list(self._groups)
 
   def answered(self, step: str) -> bool:
-    return not self._setting.lacking(step)
+    return not self._setting.missing(step)
 
   def ask(self, step: str, interrupted: Callable[[], bool]) -> bool:
     views = _views(*self._groups[step], self._setting.seed)
@@ -113,7 +113,7 @@ class _Asking:
     }
 
   def _flips(self, model: str) -> dict[str, np.ndarray]:
-    """Sequence -> the share of frames that flip, `[N]`."""
+    """Sequence -> the fraction of frames that flip, `[N]`."""
     kept = self._setting.kept[model]
     found = {
       name: np.empty(len(self._setting.images.ids)) for name in self._names
@@ -152,7 +152,7 @@ def _step(name: str, group: Group) -> str:
 @functools.cache
 def _version() -> str:
   """Of all code that makes frames."""
-  return code_digest(
-    "robust_jax.comparison.extra_tests._sequence_predictions",
+  return code_hash(
+    "robust_jax.comparison.sequence_predictions",
     f"robust_jax.{_HOME}",
   )

@@ -9,17 +9,17 @@ import numpy as np
 import rich.table
 
 from robust_jax import checks
-from robust_jax.comparison.code_hash import code_digest
-from robust_jax.comparison.extra_tests._system_noise_cases import (
-  libraries,
-  version,
-)
+from robust_jax.comparison.code_hash import code_hash
 from robust_jax.comparison.extra_tests._system_noise_results import (
   system_noise_results,
 )
-from robust_jax.comparison.extra_tests.base import Setting, Watched
+from robust_jax.comparison.extra_tests.base import Context, Dependency
 from robust_jax.comparison.extra_tests.table import section_table
 from robust_jax.comparison.load_images import batch_size
+from robust_jax.comparison.system_noise import (
+  libraries,
+  version,
+)
 from robust_jax.data.readers import decode as decoding
 from robust_jax.data.readers import resize as resizing
 from robust_jax.data.readers import resized
@@ -51,17 +51,17 @@ class SystemNoise:
     if not self._folder.is_dir():
       raise ValueError(
         f"system noise is that of reading files, and {folder} is no folder: "
-        "wanted a folder of class folders as --data."
+        "expected a folder of class folders as --data."
       )
     if size is None:
       raise ValueError(
-        "system noise is that of resizing, too: wanted --image_size, as in "
+        "system noise is that of resizing, too: expected --image_size, as in "
         "--image_size=224."
       )
     checks.at_least_one("image_size", size)
     self._size = size
 
-  def start(self, setting: Setting) -> "_Asking":
+  def start(self, setting: Context) -> "_Asking":
     """Looks for the files.
 
     Raises:
@@ -71,8 +71,8 @@ class SystemNoise:
     for name in setting.images.ids:
       if not (self._folder / name).is_file():
         raise ValueError(
-          f"system noise: there is no file '{name}' in {self._folder}: wanted "
-          "images whose ids are their places in it."
+          f"system noise: there is no file '{name}' in {self._folder}: "
+          "expected images whose ids are their places in it."
         )
     digest = hashlib.sha256()
     for name in setting.images.ids:
@@ -87,7 +87,7 @@ class SystemNoise:
       ("other answers, mean", [one["mean_changed"] for one in models]),
       ("other answers, most", most),
     ]
-    if found["labelled"]:
+    if found["labeled"]:
       for word in ("mean", "least"):
         right = [f"{one['accuracies'][word]:.1f}" for one in models]
         rows.append((f"right, {word}", right))
@@ -102,10 +102,10 @@ class SystemNoise:
 class _Asking:
   """A step per decoder and resizer."""
 
-  watched: Sequence[Watched] = ()
+  dependencies: Sequence[Dependency] = ()
 
   def __init__(
-    self, folder: pathlib.Path, size: int, setting: Setting, files: str
+    self, folder: pathlib.Path, size: int, setting: Context, files: str
   ):
     self._folder, self._size, self._setting = folder, size, setting
     self._libraries = libraries()
@@ -117,7 +117,7 @@ class _Asking:
     self.steps = list(self._pairs)
 
   def answered(self, step: str) -> bool:
-    return not self._setting.lacking(step)
+    return not self._setting.missing(step)
 
   def ask(self, step: str, interrupted: Callable[[], bool]) -> bool:
     return self._setting.ask(step, self._views(step), interrupted)
@@ -156,7 +156,7 @@ class _Asking:
       yield rows, np.stack([self._read(ids[row], step) for row in rows])
 
   def _read(self, name: str, step: str) -> np.ndarray:
-    """uint8 `[size, size, C]`, as grey as the images that are compared."""
+    """uint8 `[size, size, C]`, as gray as the images that are compared."""
     decoder, resizer = self._pairs[step]
     data = (self._folder / name).read_bytes()
     try:
@@ -169,6 +169,6 @@ class _Asking:
 
 def _step(decoder: str, resizer: str, size: int, files: str) -> str:
   """Named by all that other images may come of: libraries, code and files."""
-  code = code_digest(decoding.__name__, resizing.__name__, resized.__name__)
+  code = code_hash(decoding.__name__, resizing.__name__, resized.__name__)
   versions = f"{version(decoder)}-{version(resizer)}"
   return f"system_noise/{decoder}/{resizer}/{size}/{versions}-{code}-{files}"

@@ -14,8 +14,8 @@ from robust_jax.comparison.families.corruptions import (
 )
 from robust_jax.comparison.families.flips import flips
 from robust_jax.comparison.families.geometry import geometry
-from robust_jax.comparison.families.minimum_functionality import (
-  minimum_functionality,
+from robust_jax.comparison.families.invariance_tests import (
+  invariance_tests,
 )
 from robust_jax.comparison.families.mnist_c import mnist_c
 from robust_jax.comparison.families.photometric import photometric
@@ -27,7 +27,7 @@ __all__ = [
   "digital",
   "flips",
   "geometry",
-  "minimum_functionality",
+  "invariance_tests",
   "mnist_c",
   "noise",
   "photometric",

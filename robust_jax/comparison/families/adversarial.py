@@ -7,7 +7,7 @@ from robust_jax import attacks, losses, perturbations, search
 from robust_jax.comparison.transformation import Family, Shapes, Transformation
 from robust_jax.corruptions import constants
 
-_LEVELS = (1, 2, 4, 6, 8)  # of 255 grey levels
+_LEVELS = (1, 2, 4, 6, 8)  # of 255 gray levels
 _STEPS = 10
 
 
@@ -19,13 +19,13 @@ def adversarial(shapes: Shapes) -> Family:
   """
   del shapes
   return Family(
-    "Each grey level changed by a few of 255, in the direction that hurts this "
+    "Each gray level changed by a few of 255, in the direction that hurts this "
     "model: every model meets images of its own, made with its gradients.",
     [
       Transformation(
         "linf_pgd",
         _attacked,
-        labels=[f"up to {level} of 255 grey levels" for level in _LEVELS],
+        labels=[f"up to {level} of 255 gray levels" for level in _LEVELS],
         of_model=True,
       )
     ],
@@ -45,5 +45,5 @@ def _attacked(logits_fn, x, labels, level):
   )
   # No randomness is left, so that the key does not matter.
   x_adv = attack(jax.random.key(0), logits_fn, x, labels)
-  # Radii are whole grey levels: rounded, it is still within them.
+  # Radii are whole gray levels: rounded, it is still within them.
   return jnp.round(255 * x_adv) / 255

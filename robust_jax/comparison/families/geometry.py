@@ -25,14 +25,18 @@ def geometry(shapes: Shapes) -> Family:
       Transformation(
         "moved",
         _moved,
-        labels=[f"{share} % of height and width" for share in _SHIFTS],
+        labels=[f"{fraction} % of height and width" for fraction in _SHIFTS],
       ),
       Transformation("sheared", _sheared, labels=degrees),
       Transformation(
-        "smaller", _smaller, labels=[f"{share} % smaller" for share in _SMALLER]
+        "smaller",
+        _smaller,
+        labels=[f"{fraction} % smaller" for fraction in _SMALLER],
       ),
       Transformation(
-        "larger", _larger, labels=[f"{share} % larger" for share in _LARGER]
+        "larger",
+        _larger,
+        labels=[f"{fraction} % larger" for fraction in _LARGER],
       ),
     ],
   )
@@ -44,15 +48,15 @@ def _rotated(keys, x, level):
   angle = angle * affine_maps.signs(keys)
   cos, sin = jnp.cos(angle), jnp.sin(angle)
   rows = jnp.stack([cos, -sin], -1), jnp.stack([sin, cos], -1)
-  return affine_maps.about_centre(x, jnp.stack(rows, axis=-2))
+  return affine_maps.about_center(x, jnp.stack(rows, axis=-2))
 
 
 @corruption
 def _moved(keys, x, level):
-  share = constants.pick(np.array(_SHIFTS) / 100, level)
+  fraction = constants.pick(np.array(_SHIFTS) / 100, level)
   sizes = jnp.array([x.shape[2], x.shape[1]], jnp.float32)
-  shift = share * sizes * affine_maps.signs(keys, (2,))
-  return affine_maps.about_centre(x, jnp.eye(2), shift)
+  shift = fraction * sizes * affine_maps.signs(keys, (2,))
+  return affine_maps.about_center(x, jnp.eye(2), shift)
 
 
 @corruption
@@ -60,18 +64,18 @@ def _sheared(keys, x, level):
   lean = constants.pick(np.tan(np.deg2rad(_DEGREES)), level)
   lean = lean * affine_maps.signs(keys)
   matrices = jnp.eye(2) + jnp.zeros((len(x), 2, 2)).at[:, 0, 1].set(lean)
-  return affine_maps.about_centre(x, matrices)
+  return affine_maps.about_center(x, matrices)
 
 
 @corruption
 def _smaller(keys, x, level):
   del keys
-  share = constants.pick(1 - np.array(_SMALLER) / 100, level)
-  return affine_maps.about_centre(x, jnp.eye(2) / share)
+  fraction = constants.pick(1 - np.array(_SMALLER) / 100, level)
+  return affine_maps.about_center(x, jnp.eye(2) / fraction)
 
 
 @corruption
 def _larger(keys, x, level):
   del keys
-  share = constants.pick(1 + np.array(_LARGER) / 100, level)
-  return affine_maps.about_centre(x, jnp.eye(2) / share)
+  fraction = constants.pick(1 + np.array(_LARGER) / 100, level)
+  return affine_maps.about_center(x, jnp.eye(2) / fraction)

@@ -10,12 +10,12 @@ _SHAPE = (28, 28, 1)
 
 
 def mnist_c(shapes: Shapes) -> Family:
-  """Its fifteen, each at its one strength; for grey images of 28 x 28 pixels.
+  """Its fifteen, each at its one strength; for gray images of 28 x 28 pixels.
 
   Source: Mu and Gilmer 2019.
   """
   about = (
-    "The fifteen changes of MNIST-C, each at its one strength, for grey images "
+    "The fifteen changes of MNIST-C, each at its one strength, for gray images "
     "of 28 x 28 pixels."
   )
   if set(shapes) != {_SHAPE}:
@@ -30,6 +30,6 @@ def mnist_c(shapes: Shapes) -> Family:
         ("the strength of MNIST-C",),
       )
       for name, setting in suites.MNIST_C.items()
-      if name != "identity"  # one of the minimum functionality
+      if name != "identity"  # one of the invariance tests
     ],
   )

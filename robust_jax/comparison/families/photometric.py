@@ -13,8 +13,8 @@ _MORE = (10, 25, 50, 75, 100)  # percent
 def photometric(shapes: Shapes) -> Family:
   """Brightness and contrast, less and more of each."""
   del shapes
-  less = [f"{share} % less" for share in _LESS]
-  more = [f"{share} % more" for share in _MORE]
+  less = [f"{fraction} % less" for fraction in _LESS]
+  more = [f"{fraction} % more" for fraction in _MORE]
   return Family(
     "Darker, brighter, with less or more contrast, as by another exposure.",
     [
@@ -51,6 +51,6 @@ def _more_contrast(keys, x, level):
 
 
 def _about_mean(x, factor):
-  """Contrast about the mean of all channels: no colour becomes another."""
+  """Contrast about the mean of all channels: no color becomes another."""
   mean = x.mean(axis=(1, 2, 3), keepdims=True)
   return (x - mean) * factor + mean

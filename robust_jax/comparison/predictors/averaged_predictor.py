@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from robust_jax.comparison.predictors.by_shape import by_shape
-from robust_jax.comparison.predictors.predict import Predict, ask
-from robust_jax.comparison.predictors.read_outputs import read_answers
+from robust_jax.comparison.predictors.predict import Predict, predict_batches
+from robust_jax.comparison.predictors.read_outputs import read_outputs
 from robust_jax.types import Array
 
 
@@ -37,10 +37,12 @@ def averaged_predictor(
     made = np.asarray(make(jnp.asarray(images, jnp.float32) / 255))
     pixels = np.rint(255 * made).astype(np.uint8)
     flat = pixels.reshape(-1, *images.shape[1:])
-    answers = read_answers(ask(predict, flat, num_classes), num_classes)
+    answers = read_outputs(
+      predict_batches(predict, flat, num_classes), num_classes
+    )
     if answers.probabilities is None:
       raise ValueError(
-        "the model answers classes alone, which have no mean: wanted scores."
+        "the model answers classes alone, which have no mean: expected scores."
       )
     answered = (answers.classes >= 0)[:, None]
     found = np.where(answered, answers.probabilities, np.nan)

@@ -17,7 +17,7 @@ import PIL.Image
 
 from robust_jax import checks
 from robust_jax.comparison.predictors.predict import Predict
-from robust_jax.comparison.predictors.retry import NoAnswer, retry
+from robust_jax.comparison.predictors.retry import NoResponse, retry
 
 _LARGEST = 2**28  # bytes of a reply
 _SHOWN = 80  # bytes of a reply that is no answer
@@ -38,7 +38,7 @@ def http_predictor(
   """A model that is asked over HTTP.
 
   A request is a POST of the JSON `{"images": [...]}`, each image a PNG of 8
-  bits per channel, grey or RGB, in base64. The reply is the JSON
+  bits per channel, gray or RGB, in base64. The reply is the JSON
   `{"answers": [...]}`, for each image a list of K scores or one integer, its
   class.
 
@@ -56,8 +56,8 @@ def http_predictor(
       what the service asks for (`Retry-After`).
 
   Returns:
-    A predictor. It raises `NoAnswer` where all tries fail, and ValueError where
-    the service refuses.
+    A predictor. It raises `NoResponse` where all tries fail, and ValueError
+    where the service refuses.
 
   Raises:
     ValueError: another URL, a key that could be read on the way, or a number
@@ -68,7 +68,7 @@ def http_predictor(
   checks.at_least_one("concurrency", concurrency)
   if retries < 0 or not timeout > 0:
     raise ValueError(
-      f"retries = {retries}, timeout = {timeout}: wanted 0 or more, and more "
+      f"retries = {retries}, timeout = {timeout}: expected 0 or more, and more "
       "than 0 seconds."
     )
   headers = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -143,7 +143,7 @@ def _reply(request, timeout) -> bytes:
   """What the service sends back.
 
   Raises:
-    NoAnswer: it fails in a way that may pass.
+    NoResponse: it fails in a way that may pass.
     ValueError: it refuses.
   """
   ends = time.monotonic() + timeout
@@ -159,7 +159,7 @@ def _reply(request, timeout) -> bytes:
             f"{request.full_url} sent more than {_LARGEST} bytes."
           )
       if response.length:
-        raise NoAnswer(f"{request.full_url} dropped the connection.")
+        raise NoResponse(f"{request.full_url} dropped the connection.")
       return b"".join(pieces)
   except urllib.error.HTTPError as error:
     with error:
@@ -168,16 +168,16 @@ def _reply(request, timeout) -> bytes:
       raise ValueError(f"{request.full_url} refused with {said}") from error
     wait = error.headers.get("Retry-After", "")
     wait = float(wait) if wait.isdecimal() else None
-    raise NoAnswer(f"{request.full_url} answered {said}", wait) from error
+    raise NoResponse(f"{request.full_url} answered {said}", wait) from error
   except TimeoutError as error:
-    raise NoAnswer(
+    raise NoResponse(
       f"{request.full_url} did not answer within {timeout:g} s."
     ) from error
   except (OSError, http.client.HTTPException) as error:
     reason = getattr(error, "reason", error)
     if isinstance(reason, TimeoutError):
       reason = f"no connection within {timeout:g} s"
-    raise NoAnswer(f"{request.full_url}: {reason}") from error
+    raise NoResponse(f"{request.full_url}: {reason}") from error
 
 
 def _answers(reply: bytes, size: int) -> np.ndarray:
@@ -185,12 +185,12 @@ def _answers(reply: bytes, size: int) -> np.ndarray:
     answers = json.loads(reply)["answers"]
     found = np.array(answers)
   except (ValueError, TypeError, KeyError, RecursionError) as error:
-    raise NoAnswer(
+    raise NoResponse(
       'the reply is not the JSON {"answers": [...]}, with a list of scores or '
       f"a class for each image: it begins with {_shown(reply)}"
     ) from error
   if not np.issubdtype(found.dtype, np.number) or found.shape[:1] != (size,):
-    raise NoAnswer(
+    raise NoResponse(
       f"the reply has answers {found.dtype} of shape {found.shape} to {size} "
       f"images; it begins with {_shown(reply)}"
     )
@@ -219,14 +219,14 @@ def _check_url(url, api_key):
   except ValueError:
     known = False
   if not known:
-    raise ValueError(f"'{url}': wanted an address such as https://HOST/PATH.")
+    raise ValueError(f"'{url}': expected an address such as https://HOST/PATH.")
   if parts.username is not None:
     raise ValueError(
       f"the address of {parts.hostname} holds a password, which would be "
-      "reported: wanted a key in an environment variable."
+      "reported: expected a key in an environment variable."
     )
   is_open = parts.scheme == "http" and parts.hostname not in _LOOPBACK
   if api_key is not None and is_open:
     raise ValueError(
-      f"the key of {url} could be read on the way: wanted https://."
+      f"the key of {url} could be read on the way: expected https://."
     )

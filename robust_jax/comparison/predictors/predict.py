@@ -13,7 +13,7 @@ Predict = Callable[[Sequence[np.ndarray]], np.ndarray]
 PyTorch or ONNX model and an HTTP endpoint are such functions."""
 
 
-def ask(
+def predict_batches(
   predict: Predict,
   images: Sequence[np.ndarray],
   num_classes: int,
@@ -23,7 +23,7 @@ def ask(
   """All answers, a batch at a time: float `[N, K]` or integers `[N]`.
 
   The model gets images of its own: it may write into them, and keep them. It
-  may use the array that it answers with again. NaN is handed on: `read_answers`
+  may use the array that it answers with again. NaN is handed on: `read_outputs`
   counts it.
 
   Args:
@@ -36,11 +36,11 @@ def ask(
   Raises:
     ValueError: no images, or an answer of another shape or dtype, or of another
       kind than that to the batch before.
-    NoAnswer: the last try failed.
+    NoResponse: the last try failed.
   """
   checks.at_least_one("batch_size", batch_size)
   if len(images) == 0:
-    raise ValueError("no images: wanted at least one to ask about.")
+    raise ValueError("no images: expected at least one to ask about.")
   answers = []
   for start in range(0, len(images), batch_size):
     batch = images[start : start + batch_size]
@@ -50,7 +50,7 @@ def ask(
     if answers and answers[0].ndim != answer.ndim:
       raise ValueError(
         "the model answered classes to some images and scores to others: "
-        "wanted one of the two."
+        "expected one of the two."
       )
     answers.append(answer)
   return np.concatenate(answers)
@@ -64,7 +64,7 @@ def _check(answer, size, num_classes):
     return
   raise ValueError(
     f"the model answered {answer.dtype} of shape {answer.shape} to {size} "
-    f"images: wanted floats [{size}, {num_classes}], a score for each class, "
+    f"images: expected floats [{size}, {num_classes}], a score for each class, "
     f"or integers [{size}], the classes. If the data lack some of the model's "
     "classes, name all of them in its order (--class_names)."
   )

@@ -32,7 +32,7 @@ _DECIMALS = range(6)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Answers:
+class Outputs:
   """One model's answers to N images.
 
   Attributes:
@@ -52,10 +52,10 @@ class Answers:
   unknown: tuple[int, ...] = ()
 
 
-def read_answers(
+def read_outputs(
   answers: np.ndarray, num_classes: int, kind: Kind | None = None
-) -> Answers:
-  """Recognises what a model answers, and counts what is no answer.
+) -> Outputs:
+  """Recognizes what a model answers, and counts what is no answer.
 
   Scores are probabilities if every row that is finite lies in [0, 1] and sums
   to 1, up to the decimals that they are rounded to; percentages if it lies in
@@ -88,13 +88,13 @@ def read_answers(
     found, unknown = _of_scores(answers, usable, scores), ()
   else:
     raise ValueError(
-      f"answers are {answers.dtype} of shape {answers.shape}: wanted floats "
+      f"answers are {answers.dtype} of shape {answers.shape}: expected floats "
       f"[N, {num_classes}] or integers [N]."
     )
   if kind is not None and (kind == "classes") != (found[1] is None):
     raise ValueError(
       f"the model is taken to answer {kind}, and answered {answers.dtype} of "
-      f"shape {answers.shape}: wanted one of the two."
+      f"shape {answers.shape}: expected one of the two."
     )
   missing = int((~usable).sum())
   if missing == len(answers) and kind is None:
@@ -102,14 +102,14 @@ def read_answers(
       f"none of {missing} answers can be used: all are NaN, infinite or of "
       f"classes outside 0..{num_classes - 1}."
     )
-  return Answers(*found, missing=missing, unknown=unknown)
+  return Outputs(*found, missing=missing, unknown=unknown)
 
 
 def _of_scores(scores, usable, kind):
   # In float64, so that large logits of float16 models do not overflow.
   rows = scores[usable].astype(np.float64)
   if kind is None:
-    kind = _recognised(rows)
+    kind = _recognized(rows)
   elif kind in _WHOLE and not _within(rows, _WHOLE[kind]):
     raise ValueError(
       f"the model is taken to answer {kind}, and its scores are from "
@@ -126,7 +126,7 @@ def _of_scores(scores, usable, kind):
   return classes, probabilities, kind
 
 
-def _recognised(rows) -> Kind:
+def _recognized(rows) -> Kind:
   for kind in ("probabilities", "percentages"):
     whole = _WHOLE[kind]
     if _within(rows, whole) and _sum_to_one(rows / whole):

@@ -18,7 +18,7 @@ _LASTING = (
 )
 
 
-class NoAnswer(Exception):
+class NoResponse(Exception):
   """A request failed, and another one may not.
 
   A function of one's own may raise it; what urllib and requests raise, and
@@ -41,31 +41,31 @@ def retry(
   """What `call` returns, tried again after 0.5, 1, 2, ... seconds.
 
   Args:
-    call: raises `NoAnswer`, an `OSError` or an `http.client.HTTPException`
+    call: raises `NoResponse`, an `OSError` or an `http.client.HTTPException`
       where another try may help; what else it raises is let through.
     retries: how many tries follow the first one.
     sleep: waits for so many seconds.
 
   Raises:
-    NoAnswer: the last try failed too.
+    NoResponse: the last try failed too.
   """
   for done in range(retries + 1):
     try:
       return call()
     except _LASTING:
       raise
-    except (NoAnswer, OSError, http.client.HTTPException) as error:
+    except (NoResponse, OSError, http.client.HTTPException) as error:
       if done == retries:
-        raise NoAnswer(
+        raise NoResponse(
           f"no answer after {retries + 1} tries; the last one: {_told(error)}"
         ) from error
       wait = getattr(error, "wait", None)
       wait = _FIRST * 2**done if wait is None else wait
     sleep(min(wait, _LONGEST))
-  raise ValueError(f"retries = {retries}: wanted 0 or more.")
+  raise ValueError(f"retries = {retries}: expected 0 or more.")
 
 
 def _told(error) -> str:
-  if isinstance(error, NoAnswer):
+  if isinstance(error, NoResponse):
     return str(error)
   return f"{type(error).__name__}: {error}"

@@ -17,7 +17,7 @@ def loses(name: str, risk: Risk) -> str:
   """How much of what it can do a model loses."""
   row, most = risk.overall.risk, risk.worst_family
   interval = f"({row.low:.1f} to {row.high:.1f} %), most under {most}."
-  if not risk.labelled:
+  if not risk.labeled:
     return (
       f"Changes of the image change {row.value:.1f} % of {name}'s answers on "
       f"average {interval}"
@@ -34,14 +34,14 @@ def bugs(risks: Mapping[str, Risk]) -> list[str]:
   The same image must have the same answer; for the others there is a tolerance.
   """
   first = next(iter(risks.values()))
-  happens = "go wrong" if first.labelled else "change"
+  happens = "go wrong" if first.labeled else "change"
   sentences = []
-  for basic in first.minimum_functionality:
+  for basic in first.invariance_tests:
     found = []
     for name, risk in risks.items():
-      share = risk.minimum_functionality[basic].risk.value
-      if share > (0.0 if basic == "identity" else risk.tolerance):
-        found.append(f"{share:.1f} % ({name})")
+      fraction = risk.invariance_tests[basic].risk.value
+      if fraction > (0.0 if basic == "identity" else risk.tolerance):
+        found.append(f"{fraction:.1f} % ({name})")
     if found:
       sentences.append(
         f"Under {basic}, which should not matter{_UNLESS.get(basic, '')}, "

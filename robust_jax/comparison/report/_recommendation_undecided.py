@@ -40,7 +40,7 @@ def trade_offs(
     risks: of all, by name.
   """
   reasons = []
-  if all(risks[name].labelled for name in left):
+  if all(risks[name].labeled for name in left):
     reasons = _by_fraction(left, risks)
   if len(pairs) <= _FEW_PAIRS:
     for pair in pairs:
@@ -182,10 +182,10 @@ def _how_many(pair: Comparison) -> str:
   factor = (width / difference.value) ** 2
   if factor > 100:
     return f"{sentence} If there is a difference, it is small."
-  wanted = _rounded(max(factor, 1.1) * pair.images)
+  expected = _rounded(max(factor, 1.1) * pair.images)
   return (
-    f"{sentence} If the difference is as large as it was seen, about {wanted} "
-    "images would tell."
+    f"{sentence} If the difference is as large as it was seen, about "
+    f"{expected} images would tell."
   )
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from robust_jax.comparison.cases import Case
-from robust_jax.comparison.load_images import HeldImages
-from robust_jax.comparison.model import CLEAN, Entrant
-from robust_jax.comparison.prediction_store import Read
+from robust_jax.comparison.load_images import LoadedImages
+from robust_jax.comparison.model import CLEAN, ComparedModel
+from robust_jax.comparison.prediction_store import CasePredictions
 from robust_jax.comparison.report.failure_gallery import Failure
 from robust_jax.comparison.run_predictions import view
 
@@ -20,28 +20,26 @@ _SMALL, _LARGEST = 96, 224
 
 def tiles(
   failures: Sequence[Failure],
-  entrant: Entrant,
-  images: HeldImages,
+  model: ComparedModel,
+  images: LoadedImages,
   cases: Sequence[Case],
-  reads: Mapping[str, Mapping[str, Read]],
+  reads: Mapping[str, Mapping[str, CasePredictions]],
   seed: int,
 ) -> list[dict[str, Any]]:
   """One dictionary for each failure, for the template.
 
   Args:
     failures: of `gallery`.
-    entrant: the model that fails.
+    model: the model that fails.
     images: of which.
     cases: of which.
     reads: model -> name of the case -> its answers.
     seed: of the transformations.
   """
-  return [
-    _tile(f, entrant, images, cases[f.case], reads, seed) for f in failures
-  ]
+  return [_tile(f, model, images, cases[f.case], reads, seed) for f in failures]
 
 
-def _tile(failure, entrant, images, case, reads, seed):
+def _tile(failure, model, images, case, reads, seed):
   row = failure.row
   group, place = images.find(row)
   part = slice(place, place + 1)
@@ -49,12 +47,12 @@ def _tile(failure, entrant, images, case, reads, seed):
   answers = []
   for name, of_model in reads.items():
     clean, after = of_model[CLEAN], of_model[case.name]
-    wanted = clean.classes[row] if truth is None else truth
+    expected = clean.classes[row] if truth is None else truth
     answers.append(
       {
         "model": name,
-        "clean": _answer(clean, row, wanted, images.class_names),
-        "after": _answer(after, row, wanted, images.class_names),
+        "clean": _answer(clean, row, expected, images.class_names),
+        "after": _answer(after, row, expected, images.class_names),
       }
     )
   failing = [a["model"] for a in answers if not a["after"]["right"]]
@@ -66,19 +64,19 @@ def _tile(failure, entrant, images, case, reads, seed):
     "label": case.label,
     "of_model": case.transformation.of_model,
     "clean": data_url(group.pixels[place]),
-    "after": data_url(view(images, group, part, case, seed, entrant)[0]),
+    "after": data_url(view(images, group, part, case, seed, model)[0]),
     "small": max(group.pixels.shape[1:3]) <= _SMALL,
     "answers": answers,
     "failing": failing,
   }
 
 
-def _answer(read, row, wanted, class_names):
+def _answer(read, row, expected, class_names):
   found, sure = int(read.classes[row]), float(read.confidences[row])
   return {
     "name": class_names[found] if found >= 0 else "no answer",
     "confidence": None if np.isnan(sure) else 100 * sure,
-    "right": found >= 0 and found == wanted,
+    "right": found >= 0 and found == expected,
   }
 
 
@@ -90,8 +88,8 @@ def data_url(image: np.ndarray) -> str:
   """
   import PIL.Image
 
-  grey = image.shape[-1] == 1
-  picture = PIL.Image.fromarray(image[..., 0] if grey else image)
+  gray = image.shape[-1] == 1
+  picture = PIL.Image.fromarray(image[..., 0] if gray else image)
   kind, options = "png", {"optimize": True}
   if max(picture.size) > _SMALL:
     picture.thumbnail((_LARGEST, _LARGEST))

@@ -6,13 +6,13 @@ import numpy as np
 
 from robust_jax.statistics.compare_risks import Comparison, Discordance
 from robust_jax.statistics.outcomes import Outcomes
-from robust_jax.statistics.weighted_averages import OVERALL, mixtures
+from robust_jax.statistics.weighted_averages import OVERALL, weighted_averages
 
 _MOST = 8
 
 
 @dataclasses.dataclass(frozen=True)
-class Shares:
+class Fractions:
   """Of all images, in percent; they sum to 100."""
 
   both_right: float
@@ -38,8 +38,8 @@ class Agreement:
 
   a: str
   b: str
-  clean: Shares
-  transformed: Shares
+  clean: Fractions
+  transformed: Fractions
   same_answer_clean: float
   same_answer_transformed: float
   differ_most: list[Discordance]
@@ -51,7 +51,7 @@ def agreement(
   classes: tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]],
   comparison: Comparison,
 ) -> Agreement:
-  """Shares of images on which both are right, one is, none is.
+  """Fractions of images on which both are right, one is, none is.
 
   Args:
     a: of the first model.
@@ -59,7 +59,7 @@ def agreement(
     classes: of each, (clean int `[N]`, transformed int `[N, T]`) predictions.
     comparison: of the two.
   """
-  mixed = mixtures(a)
+  mixed = weighted_averages(a)
   weights = mixed.matrix[:, mixed.index[OVERALL]]
   (clean_a, transformed_a), (clean_b, transformed_b) = classes
   found = sorted(
@@ -69,16 +69,16 @@ def agreement(
   return Agreement(
     a=comparison.a,
     b=comparison.b,
-    clean=_shares(a.clean[:, None], b.clean[:, None], np.ones(1)),
-    transformed=_shares(a.transformed, b.transformed, weights),
+    clean=_fractions(a.clean[:, None], b.clean[:, None], np.ones(1)),
+    transformed=_fractions(a.transformed, b.transformed, weights),
     same_answer_clean=100 * float((clean_a == clean_b).mean()),
     same_answer_transformed=_percent(transformed_a == transformed_b, weights),
     differ_most=found[:_MOST],
   )
 
 
-def _shares(a, b, weights):
-  return Shares(
+def _fractions(a, b, weights):
+  return Fractions(
     both_right=_percent(a & b, weights),
     only_a=_percent(a & ~b, weights),
     only_b=_percent(b & ~a, weights),

@@ -72,7 +72,7 @@ def identical_models(
 def _each(outcomes, level) -> tuple[float, int]:
   """By Bonferroni: four accuracies and overall risk of each pair, or the risk
   alone without labels, and of each model whether it guesses."""
-  labelled = next(iter(outcomes.values())).labelled
+  labeled = next(iter(outcomes.values())).labeled
   pairs = len(outcomes) * (len(outcomes) - 1) // 2
   questions = (len(ACCURACIES) + 1) * pairs + len(outcomes)
-  return bonferroni(level, questions if labelled else pairs)
+  return bonferroni(level, questions if labeled else pairs)

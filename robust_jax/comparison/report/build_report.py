@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from robust_jax.comparison.cases import Catalogue
-from robust_jax.comparison.load_images import HeldImages
-from robust_jax.comparison.model import CLEAN, Entrant
-from robust_jax.comparison.prediction_store import Read
+from robust_jax.comparison.cases import Cases
+from robust_jax.comparison.load_images import LoadedImages
+from robust_jax.comparison.model import CLEAN, ComparedModel
+from robust_jax.comparison.prediction_store import CasePredictions
 from robust_jax.comparison.predictors.read_outputs import MEANING
 from robust_jax.comparison.report.agreement import agreement
 from robust_jax.comparison.report.all_models import (
@@ -51,10 +51,10 @@ class Compared(NamedTuple):
 
 
 def comparison_report(
-  entrants: Mapping[str, Entrant],
-  reads: Mapping[str, Mapping[str, Read]],
-  images: HeldImages,
-  catalogue: Catalogue,
+  models: Mapping[str, ComparedModel],
+  reads: Mapping[str, Mapping[str, CasePredictions]],
+  images: LoadedImages,
+  catalogue: Cases,
   *,
   baseline: str,
   milliseconds: Mapping[str, float],
@@ -64,7 +64,7 @@ def comparison_report(
   """Risks, differences, a recommendation, classes, agreement, calibration.
 
   Args:
-    entrants: the models, by name.
+    models: the models, by name.
     reads: model -> name of the case -> its answers.
     images: what they answered.
     catalogue: under which cases.
@@ -93,9 +93,9 @@ def comparison_report(
   )
   identical = identical_models(classes)
   errors = _corruption_errors(outcomes, baseline)
-  models = {
+  described = {
     name: {
-      **_asked(entrant, reads[name], images),
+      **_asked(model, reads[name], images),
       "milliseconds": milliseconds.get(name),
       "risk": dataclasses.asdict(risks[name]),
       "coverage": dataclasses.asdict(coverage[name]),
@@ -103,7 +103,7 @@ def comparison_report(
       "calibration": _calibration(reads[name][CLEAN], images),
       "corruption_error": errors.get(name),
     }
-    for name, entrant in entrants.items()
+    for name, model in models.items()
   }
   advice = recommendation(
     risks, comparisons, coverage, images.class_names, identical
@@ -113,7 +113,7 @@ def comparison_report(
     "seed": seed,
     "level": level,
     "data": data_report(images),
-    "models": models,
+    "models": described,
     "families": catalogue.about,
     "conditions": [
       dataclasses.asdict(case.condition)
@@ -132,17 +132,17 @@ def comparison_report(
   return Compared(outcomes, risks, comparisons, report)
 
 
-def _asked(entrant, reads, images):
+def _asked(model, reads, images):
   """The model and the kind of its answers."""
   return {
-    "source": entrant.source,
-    "kind": entrant.kind,
-    "identity": entrant.identity,
+    "source": model.source,
+    "kind": model.kind,
+    "identity": model.identity,
     "answers": reads[CLEAN].kind,
-    "answers_meaning": _meaning(entrant, reads[CLEAN].kind),
+    "answers_meaning": _meaning(model, reads[CLEAN].kind),
     "warnings": _warnings(reads, images),
     "missing": _missing(reads),
-    "parameters": entrant.parameters,
+    "parameters": model.parameters,
   }
 
 
@@ -168,11 +168,11 @@ def _arrays(classes, catalogue):
   return classes[CLEAN], np.stack(transformed, axis=1)
 
 
-def _meaning(entrant, kind):
+def _meaning(model, kind):
   """What the answers are taken for, and on whose word."""
-  if entrant.kind == "run":
+  if model.kind == "run":
     return MEANING[kind]
-  known = "as it was recognised" if entrant.declared is None else "as you say"
+  known = "as it was recognized" if model.declared is None else "as you say"
   return f"{MEANING[kind]} ({known})"
 
 
@@ -218,7 +218,7 @@ def _calibration(clean, images):
 
 def _corruption_errors(outcomes, baseline):
   """Of each model, where ImageNet-C's fifteen were all asked about."""
-  if not outcomes[baseline].labelled:
+  if not outcomes[baseline].labeled:
     return {}
   errors = {name: _errors(one) for name, one in outcomes.items()}
   if any(set(found) != set(IMAGENET_C) for found in errors.values()):

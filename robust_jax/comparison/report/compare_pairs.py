@@ -9,7 +9,7 @@ import numpy as np
 
 from robust_jax.comparison.report._recommendation_sentences import listed
 from robust_jax.statistics.hypothesis_tests import bonferroni
-from robust_jax.statistics.proportions import compare_shares
+from robust_jax.statistics.proportions import compare_proportions
 
 # Pairs of which each has a sentence of its own.
 _FEW_PAIRS = 3
@@ -39,7 +39,7 @@ def compare_pairs(
   options = {"level": each, "draws": draws, "seed": seed}
   found = []
   for a, b in pairs:
-    difference = compare_shares(
+    difference = compare_proportions(
       values[a],
       values[b],
       (a, b),

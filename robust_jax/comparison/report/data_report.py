@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from robust_jax.comparison.load_images import HeldImages, counts
+from robust_jax.comparison.load_images import LoadedImages, counts
 
 
-def data_report(images: HeldImages) -> dict[str, Any]:
+def data_report(images: LoadedImages) -> dict[str, Any]:
   """Plain values for `report.json`; `docs/compare.md` describes them."""
   return {
     "images": len(images.ids),
     "drawn": len(images.ids) + len(images.problems),
     "available": images.available,
-    "labelled": images.labels is not None,
+    "labeled": images.labels is not None,
     "class_names": list(images.class_names),
     "classes_without_images": _without_images(images),
     "shapes": [

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from robust_jax.comparison.cases import Case
-from robust_jax.comparison.prediction_store import Read
+from robust_jax.comparison.prediction_store import CasePredictions
 from robust_jax.statistics.outcomes import Outcomes
 
 # Of models that give no confidences: as sure as not.
@@ -25,9 +25,9 @@ class Failure(NamedTuple):
   case: int
 
 
-def gallery(
+def failure_gallery(
   outcomes: Outcomes,
-  reads: Mapping[str, Read],
+  reads: Mapping[str, CasePredictions],
   cases: Sequence[Case],
   most: int = 8,
 ) -> list[Failure]:

@@ -10,18 +10,18 @@ from robust_jax import lookup
 from robust_jax.comparison.cases import Case
 from robust_jax.comparison.extra_tests.base import SECTIONS
 from robust_jax.comparison.families.pixel_shift import LARGEST_FRACTION
-from robust_jax.comparison.load_images import HeldImages
-from robust_jax.comparison.model import Entrant
-from robust_jax.comparison.prediction_store import Read
+from robust_jax.comparison.load_images import LoadedImages
+from robust_jax.comparison.model import ComparedModel
+from robust_jax.comparison.prediction_store import CasePredictions
 from robust_jax.comparison.report._tiles import tiles
 from robust_jax.comparison.report.compare_pairs import told_apart
 from robust_jax.comparison.report.failure_gallery import Failure
-from robust_jax.statistics.outcomes import MINIMUM_FUNCTIONALITY
+from robust_jax.statistics.outcomes import INVARIANCE_TESTS
 
 _TEMPLATES = pathlib.Path(__file__).parent / "templates"
 _CLASSES_SHOWN = 30
 # Chosen so that any two are far apart, also without one kind of cone, and each
-# stands out from white. Marks, as many, and dashes say the same without colour.
+# stands out from white. Marks, as many, and dashes say the same without color.
 COLOURS = (
   "#0072B2",
   "#D55E00",
@@ -32,7 +32,7 @@ COLOURS = (
   "#9090A8",
   "#600060",
 )
-# No divisor of colours and marks, so that forty models differ.
+# No divisor of colors and marks, so that forty models differ.
 _DASHES = ("", "6 3", "2 3", "8 3 2 3", "12 4")
 _CONTENTS = "<!--contents-->"
 _HEADING = re.compile(r'<h2 id="([^"]+)">(.*?)</h2>')
@@ -40,10 +40,10 @@ _HEADING = re.compile(r'<h2 id="([^"]+)">(.*?)</h2>')
 
 def html_report(
   report: Mapping[str, Any],
-  entrants: Mapping[str, Entrant],
-  images: HeldImages,
+  models: Mapping[str, ComparedModel],
+  images: LoadedImages,
   cases: Sequence[Case],
-  reads: Mapping[str, Mapping[str, Read]],
+  reads: Mapping[str, Mapping[str, CasePredictions]],
   failures: Mapping[str, Sequence[Failure]],
 ) -> str:
   """The page; it holds its style, charts and pictures, and no script.
@@ -51,7 +51,7 @@ def html_report(
   Args:
     report: of `comparison_report`, with "name" in its data, "gate", "seconds",
       "devices", "versions" and the sections by their names.
-    entrants: the models, for the gallery.
+    models: the models, for the gallery.
     images: likewise.
     cases: likewise.
     reads: model -> name of the case -> its answers.
@@ -68,7 +68,7 @@ def html_report(
     lstrip_blocks=True,
   )
   environment.filters["words"] = lambda text: str(text).replace("_", " ")
-  environment.filters["shares"] = lambda value: f"{value:z.1f}"
+  environment.filters["fractions"] = lambda value: f"{value:z.1f}"
   environment.filters["axis_end"] = axis_end
   environment.filters["told_apart"] = told_apart
   environment.filters["milliseconds"] = _milliseconds
@@ -79,20 +79,20 @@ def html_report(
     style={
       name: {
         "index": i,
-        "colour": COLOURS[i % len(COLOURS)],
+        "color": COLOURS[i % len(COLOURS)],
         "dash": _DASHES[i % len(_DASHES)],
       }
       for i, name in enumerate(report["models"])
     },
     sections=[name for name in lookup.members(SECTIONS) if report[name]],
     labels=_labels(report["conditions"]),
-    basic=MINIMUM_FUNCTIONALITY,
+    basic=INVARIANCE_TESTS,
     top=_top(report),
     pixel=1 / min(min(s["shape"][:2]) for s in report["data"]["shapes"]),
     largest_pixel=LARGEST_FRACTION,
     classes=_classes(report),
     gallery={
-      name: tiles(found, entrants[name], images, cases, reads, seed)
+      name: tiles(found, models[name], images, cases, reads, seed)
       for name, found in failures.items()
     },
   )

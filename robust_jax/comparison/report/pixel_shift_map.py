@@ -36,8 +36,8 @@ def pixel_shift_map(
     tables[name] = table.tolist()
   return {
     "title": "Answers that change when the image is moved",
-    "about": "Share of images (%) whose answer is not the one to the image as "
-    "it is, right or wrong",
+    "about": "Fraction of images (%) whose answer is not the one to the image "
+    "as it is, right or wrong",
     "dx": ways,
     "dy": ways,
     "models": tables,

@@ -25,7 +25,7 @@ def comparison_table(report: Mapping[str, Any]) -> rich.table.Table:
   interval = _interval if spacious else _value
   table = rich.table.Table(
     title=f"{data['name']}, {data['images']} images",
-    caption=("Risk: % of " + _WHAT[data["labelled"]])
+    caption=("Risk: % of " + _WHAT[data["labeled"]])
     + (f" ({100 * report['level']:g} % interval)." if spacious else "."),
     box=rich.box.SIMPLE_HEAD,
     padding=(0, 1),
@@ -36,7 +36,7 @@ def comparison_table(report: Mapping[str, Any]) -> rich.table.Table:
     # Folded where there is no room: cut off, it could not be read at all.
     table.add_column(name, justify="right", overflow="fold")
   risks = [model["risk"] for model in models.values()]
-  if data["labelled"]:
+  if data["labeled"]:
     table.add_row(
       "right, clean", *(f"{r['clean_accuracy']:.1f} %" for r in risks)
     )
@@ -50,10 +50,9 @@ def comparison_table(report: Mapping[str, Any]) -> rich.table.Table:
     table.add_row(f"  {family}", *cells)
   table.add_section()
   table.add_row("should not matter", *("" for _ in risks))
-  for basic in risks[0]["minimum_functionality"]:
+  for basic in risks[0]["invariance_tests"]:
     cells = (
-      f"{r['minimum_functionality'][basic]['risk']['value']:.1f} %"
-      for r in risks
+      f"{r['invariance_tests'][basic]['risk']['value']:.1f} %" for r in risks
     )
     table.add_row(f"  {basic}", *cells)
   missing = [sum(model["missing"].values()) for model in models.values()]

@@ -70,5 +70,5 @@ def by_level(
     ValueError: it is not 1, 2 or 3.
   """
   if not isinstance(level, jax.core.Tracer) and level not in (1, 2, 3):
-    raise ValueError(f"level = {level}: wanted 1, 2 or 3.")
+    raise ValueError(f"level = {level}: expected 1, 2 or 3.")
   return constants.pick(constants.rows(table, x, size), level)

@@ -23,12 +23,12 @@ def rotate(keys: Key, x: Array, *, size: int | None = None) -> Array:
     angle = jnp.deg2rad(i - 15.0)
     cos, sin = jnp.cos(angle), jnp.sin(angle)
     matrix = jnp.stack([jnp.stack([cos, -sin]), jnp.stack([sin, cos])])
-    return affine_maps.about_centre(x, matrix)
+    return affine_maps.about_center(x, matrix)
 
   return frame_by_frame(frame, 31)
 
 
-# The first share of the size, and what each frame adds.
+# The first fraction of the size, and what each frame adds.
 _SHARE = {224: (0.4, 0.025), 32: (0.7, 0.02)}
 
 
@@ -45,7 +45,7 @@ def scale(keys: Key, x: Array, *, size: int | None = None) -> Array:
   del keys
   first, more = constants.rows(_SHARE, x, size)
   return frame_by_frame(
-    lambda i: affine_maps.about_centre(x, jnp.eye(2) / (first + more * i)), 31
+    lambda i: affine_maps.about_center(x, jnp.eye(2) / (first + more * i)), 31
   )
 
 
@@ -64,7 +64,7 @@ def shear(keys: Key, x: Array, *, size: int | None = None) -> Array:
   def frame(i):
     slope = jnp.tan(jnp.deg2rad(i - 15.0))
     matrix = jnp.eye(2).at[0, 1].set(slope)
-    return affine_maps.about_centre(x, matrix)
+    return affine_maps.about_center(x, matrix)
 
   return frame_by_frame(frame, 31)
 
@@ -136,6 +136,6 @@ def translate(keys: Key, x: Array, *, size: int | None = None) -> Array:
 
   def frame(i):
     moved = jnp.stack([i - first, 0]).astype(jnp.float32)
-    return affine_maps.about_centre(x, jnp.eye(2), -moved)
+    return affine_maps.about_center(x, jnp.eye(2), -moved)
 
   return frame_by_frame(frame, count)

@@ -28,7 +28,7 @@ def brightness(keys: Key, x: Array, *, size: int | None = None) -> Array:
 
 
 # As in corruptions.snow: mean and deviation of the noise, its zoom and
-# threshold, radius and deviation of the motion, share of the colours.
+# threshold, radius and deviation of the motion, fraction of the colors.
 _FLAKES = {
   224: ((0.05, 0.3, 3, 0.5, 14, 4, 0.85),),
   32: ((0.05, 0.3, 3, 0.5, 10, 2, 0.85),),
@@ -84,8 +84,8 @@ def spatter(keys: Key, x: Array, *, size: int | None = None) -> Array:
     above = jnp.pad(layer, ((0, 0), (len(_FLOW) - 1, 0), (0, 0), (0, 0)))
     first = len(_FLOW) - 1  # the row of `above` that is the layer's own first
     layer = sum(
-      share * above[:, first - i : first - i + layer.shape[1]]
-      for i, share in enumerate(_FLOW)
+      fraction * above[:, first - i : first - i + layer.shape[1]]
+      for i, fraction in enumerate(_FLOW)
     )
     return layer, frame
 

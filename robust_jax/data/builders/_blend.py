@@ -15,7 +15,7 @@ def blend(
   depends neither on the order nor on the process.
 
   Args:
-    digits: uint8 `[N, H, W, 1]`, grey.
+    digits: uint8 `[N, H, W, 1]`, gray.
     photographs: of uint8 `[height, width, 3]`, each its own, not below H, W.
     seed: one per split.
 

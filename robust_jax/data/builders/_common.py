@@ -87,15 +87,15 @@ def raw_file(name: str, patterns: tuple[str, ...], where: str) -> pathlib.Path:
   Raises:
     ValueError: there is none, or ROBUST_JAX_DATA is not set.
   """
-  wanted = " or ".join(patterns)
+  expected = " or ".join(patterns)
   root = os.environ.get("ROBUST_JAX_DATA")
   if not root:
     raise ValueError(
-      f"the environment variable ROBUST_JAX_DATA is not set: wanted a folder "
-      f"with raw/{name}/{wanted}. {where}"
+      f"the environment variable ROBUST_JAX_DATA is not set: expected a folder "
+      f"with raw/{name}/{expected}. {where}"
     )
   folder = pathlib.Path(root) / "raw" / name
   for pattern in patterns:
     for path in sorted(folder.glob(pattern)):
       return path
-  raise ValueError(f"{folder} has no file {wanted}. {where}")
+  raise ValueError(f"{folder} has no file {expected}. {where}")

@@ -71,7 +71,8 @@ def _examples(split: str) -> Examples:
   if len(images) < size or labels.max() > 9:
     raise ValueError(
       f"the raw {split} part of CIFAR-10 in {path.parent} has {len(images)} "
-      f"images of labels up to {labels.max()}: wanted {size} of 0..9. {_WHERE}"
+      f"images of labels up to {labels.max()}: expected {size} of 0..9. "
+      f"{_WHERE}"
     )
   return Examples(np.arange(size), images[:size], labels[:size])
 

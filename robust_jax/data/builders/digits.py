@@ -1,4 +1,4 @@
-"""The embedded data set: real handwritten digits that need no download."""
+"""The embedded dataset: real handwritten digits that need no download."""
 
 import numpy as np
 
@@ -14,8 +14,8 @@ class Digits(InMemory, skip_registration=True):
 
   The archive keeps each writer's digits together, so a cut at some position
   would test on the hands of a few people, unlike those trained on. The splits
-  are drawn instead, with a fixed seed and the same share of every class: 1437
-  to train, 360 to test. The price: a test digit's writer has been seen in
+  are drawn instead, with a fixed seed and the same fraction of every class:
+  1437 to train, 360 to test. The price: a test digit's writer has been seen in
   training, so accuracies say nothing about new hands.
 
   Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten

@@ -7,7 +7,7 @@ from robust_jax.data.builders._common import Examples, InMemory
 from robust_jax.data.builders.digits import Digits
 
 # A piece as wide as a digit then shows a sixteenth of the photograph, about as
-# much as MNIST-M's do, instead of a patch of one colour.
+# much as MNIST-M's do, instead of a patch of one color.
 _SHRINK = 5
 
 

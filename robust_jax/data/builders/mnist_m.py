@@ -39,7 +39,7 @@ class MnistM(InMemory, skip_registration=True):
   be had and were drawn without a known seed, so these are other pieces. The
   paper does not say that digits are black and white; the mean of the authors'
   files does (0.464, 0.468, 0.420 as is often quoted; here 0.461, 0.465, 0.420,
-  and 0.433, 0.437, 0.384 with grey digits).
+  and 0.433, 0.437, 0.384 with gray digits).
 
   Raw file, in `$ROBUST_JAX_DATA/raw/bsds500`: a tar archive, compressed or not,
   with JPEG files in `.../images/{train,val,test}/`. MNIST must be prepared.
@@ -60,7 +60,7 @@ class MnistM(InMemory, skip_registration=True):
   IMAGE_SHAPE = (28, 28, 3)
   DESCRIPTION = "MNIST's digits blended with pieces of photographs."
   HOMEPAGE = "https://jmlr.org/papers/v17/15-239.html"
-  VERSION = tfds.core.Version("2.0.0")  # 1.0.0 had grey digits
+  VERSION = tfds.core.Version("2.0.0")  # 1.0.0 had gray digits
   SHA256 = "316837a0e3f6e7675a2f3fffc499eb34e7d301f9f9a211e8036209ed8c5ccf44"
 
   def make_splits(self) -> dict[str, Examples]:
@@ -93,13 +93,13 @@ def _photographs(archive: pathlib.Path, split: str) -> list[np.ndarray]:
     for member in members:
       path = pathlib.PurePosixPath(member.name)
       folder, kind = path.parts[-3:-1] if len(path.parts) > 2 else ("", "")
-      wanted = folder == "images" and kind in _PHOTOGRAPHS[split]
-      if wanted and path.suffix == ".jpg" and member.isfile():
+      expected = folder == "images" and kind in _PHOTOGRAPHS[split]
+      if expected and path.suffix == ".jpg" and member.isfile():
         encoded[path.parts[-2:]] = members.extractfile(member).read()
   if len(encoded) != _NUM_PHOTOGRAPHS[split]:
     raise ValueError(
       f"{archive} has {len(encoded)} photographs in images/"
-      f"{' and images/'.join(_PHOTOGRAPHS[split])}: wanted "
+      f"{' and images/'.join(_PHOTOGRAPHS[split])}: expected "
       f"{_NUM_PHOTOGRAPHS[split]}. {_WHERE}"
     )
   files = (io.BytesIO(encoded[name]) for name in sorted(encoded))
@@ -113,7 +113,7 @@ def _check(splits):
     digest.update(splits[split].labels.tobytes())
   if digest.hexdigest() != MnistM.SHA256:
     raise ValueError(
-      f"the sha256 of MNIST-M as made here is {digest.hexdigest()}, wanted "
+      f"the sha256 of MNIST-M as made here is {digest.hexdigest()}, expected "
       f"{MnistM.SHA256}: other photographs, another MNIST or another decoder "
       f"of JPEG (pillow, as in requirements.txt). {_WHERE}"
     )

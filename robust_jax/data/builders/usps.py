@@ -5,7 +5,7 @@ import numpy as np
 from robust_jax.data.builders._common import Examples, InMemory, raw_file
 
 _WHERE = (
-  "USPS is the data set 'ZIP code' of The Elements of Statistical Learning: "
+  "USPS is the dataset 'ZIP code' of The Elements of Statistical Learning: "
   "put zip.train.gz and zip.test.gz from "
   "https://hastie.su.domains/ElemStatLearn/data.html there."
 )
@@ -59,7 +59,7 @@ def _examples(split, values, labels, size):
   if len(values) != size or (low, high) != (-1, 1):
     raise ValueError(
       f"the raw {split} part of USPS has {len(values)} images of values in "
-      f"[{low:g}, {high:g}]: wanted {size} in [-1, 1]. {_WHERE}"
+      f"[{low:g}, {high:g}]: expected {size} in [-1, 1]. {_WHERE}"
     )
   images = np.rint((values + 1) * 127.5).astype(np.uint8)[..., None]
   return Examples(np.arange(size), images, labels)

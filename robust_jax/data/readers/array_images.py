@@ -1,4 +1,4 @@
-"""Arrays of images and labels, as a data set."""
+"""Arrays of images and labels, as a dataset."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ class ArrayImages:
     *,
     ids: Sequence[str] | None = None,
     class_names: Sequence[str] | None = None,
-    name: str = "the data set",
+    name: str = "the dataset",
   ):
     """Looks at shapes; nothing is copied.
 
@@ -38,8 +38,8 @@ class ArrayImages:
     """
     if images.dtype != np.uint8 or images.ndim not in (3, 4):
       raise ValueError(
-        f"images of {name} are {images.dtype} of shape {images.shape}: wanted "
-        "uint8 [N, H, W, C] or [N, H, W]."
+        f"images of {name} are {images.dtype} of shape {images.shape}: "
+        "expected uint8 [N, H, W, C] or [N, H, W]."
       )
     self._images = images if images.ndim == 4 else images[..., None]
     self._labels = labels
@@ -49,13 +49,15 @@ class ArrayImages:
     for what, values in (("labels", self._labels), ("ids", self._ids)):
       if values is not None and values.shape != (len(images),):
         raise ValueError(
-          f"{what} of {name} have the shape {values.shape}: wanted "
+          f"{what} of {name} have the shape {values.shape}: expected "
           f"[{len(images)}], one for each image."
         )
     if labels is not None and not np.issubdtype(labels.dtype, np.integer):
-      raise ValueError(f"labels of {name} are {labels.dtype}: wanted integers.")
+      raise ValueError(
+        f"labels of {name} are {labels.dtype}: expected integers."
+      )
     if class_names is None and labels is None:
-      raise ValueError(f"{name} has no labels: wanted class_names.")
+      raise ValueError(f"{name} has no labels: expected class_names.")
     if class_names is None:
       class_names = [str(i) for i in range(labels.max(initial=-1) + 1)]
     self.class_names = tuple(class_names)

@@ -1,4 +1,4 @@
-"""A data set by name, through TFDS."""
+"""A dataset by name, through TFDS."""
 
 import numpy as np
 

@@ -19,11 +19,11 @@ _PACKAGES = {
 def decode(data: bytes, decoder: str = "pillow") -> np.ndarray:
   """uint8 `[H, W, 3]` in RGB of a JPEG, PNG or another file's content.
 
-  JPEG leaves rounding and the enlarging of colours to the library, and so the
+  JPEG leaves rounding and the enlarging of colors to the library, and so the
   same file is not the same image everywhere. No decoder turns it as its EXIF
-  data say: that is no matter of grey levels. Pillow's pixels are those of
+  data say: that is no matter of gray levels. Pillow's pixels are those of
   `read_picture`, which lays what is transparent on white; the others show the
-  colours under it.
+  colors under it.
 
   Args:
     data: the content of a file.
@@ -35,7 +35,7 @@ def decode(data: bytes, decoder: str = "pillow") -> np.ndarray:
   """
   if decoder not in DECODERS:
     raise ValueError(
-      f"decoder = '{decoder}': wanted one of {', '.join(DECODERS)}."
+      f"decoder = '{decoder}': expected one of {', '.join(DECODERS)}."
     )
   make = {"pillow": _pillow, "opencv": _opencv, "ffmpeg": _ffmpeg}[decoder]
   image = make(data)

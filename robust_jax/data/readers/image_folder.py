@@ -1,4 +1,4 @@
-"""Pictures in one folder per class, as a data set."""
+"""Pictures in one folder per class, as a dataset."""
 
 import pathlib
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from robust_jax.data.readers.image_reader import Problem, Sample
 from robust_jax.data.readers.list_pictures import is_hidden, list_pictures
 from robust_jax.data.readers.read_picture import (
   Mode,
-  is_grey,
+  is_gray,
   open_picture,
   read_picture,
 )
@@ -43,7 +43,7 @@ class ImageFolder:
       class_names: of the model, in the order of its outputs; a picture in a
         folder of another name has a label that is unknown. None is the names of
         the folders.
-      mode: what pictures are converted to: colour, or "L", grey. None is grey
+      mode: what pictures are converted to: color, or "L", gray. None is gray
         if all of them are stored so.
 
     Raises:
@@ -52,10 +52,10 @@ class ImageFolder:
     """
     self._path = pathlib.Path(path)
     if mode not in ("RGB", "L", None):
-      raise ValueError(f"mode = '{mode}': wanted 'RGB' or 'L'.")
+      raise ValueError(f"mode = '{mode}': expected 'RGB' or 'L'.")
     folders = class_folders(self._path)
     if not folders:
-      raise ValueError(f"{path} has no folders in it: wanted one per class.")
+      raise ValueError(f"{path} has no folders in it: expected one per class.")
     self.files, others = [], []
     for folder in sorted(self._path.iterdir()):
       if folder.name not in folders:
@@ -78,8 +78,8 @@ class ImageFolder:
     )
     self._labels = {name: i for i, name in enumerate(self.class_names)}
     if len(self._labels) < len(self.class_names):
-      raise ValueError(f"class_names = {class_names}: wanted each name once.")
-    self._mode: Mode = mode or ("L" if _are_grey(self.files) else "RGB")
+      raise ValueError(f"class_names = {class_names}: expected each name once.")
+    self._mode: Mode = mode or ("L" if _are_gray(self.files) else "RGB")
 
   def __len__(self) -> int:
     return len(self.files)
@@ -118,13 +118,13 @@ def _no_class(path, message) -> Problem:
   return Problem(None, path.name, NO_CLASS, message)
 
 
-def _are_grey(files) -> bool:
+def _are_gray(files) -> bool:
   """Whether all are, of those that can be read."""
   found = set()
   for file in files:
     try:
       with open_picture(file) as picture:
-        found.add(is_grey(picture))
+        found.add(is_gray(picture))
     except Exception:  # named when it is read
       continue
   return found == {True}

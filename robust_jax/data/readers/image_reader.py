@@ -27,7 +27,7 @@ class Problem(NamedTuple):
   """An example, or a file, that is left out, and why.
 
   Attributes:
-    index: its place in the data set; None of a file that is no example.
+    index: its place in the dataset; None of a file that is no example.
     id: its name, None where it could not be read.
     kind: such as "unreadable image".
     message: what exactly.

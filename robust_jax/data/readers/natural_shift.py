@@ -14,11 +14,11 @@ class NaturalShift(NamedTuple):
 
   Attributes:
     dataset: labels are the model's classes, 0 to 999 of ImageNet.
-    classes: which of the classes compete, as `statistics.correct_within` takes
+    classes: which of the classes compete, as `statistics.subset_accuracy` takes
       them; None is all. On ImageNet-O none is right: it is told apart from
       ImageNet's images of these classes, by `statistics.outlier_detection`.
     label_sets: for each image the classes of which any is right, as
-      `statistics.correct_among` takes them, where there may be several.
+      `statistics.multilabel_accuracy` takes them, where there may be several.
     frames: images that are one sequence, one after the other; 1 if none are.
   """
 
@@ -54,7 +54,7 @@ _KINDS = {
     classes=_R,
   ),
   "imagenet_o": _Kind(
-    shift_folders.unlabelled_folders,
+    shift_folders.unlabeled_folders,
     None,
     classes=imagenet_subsets.IMAGENET_O,
   ),
@@ -97,12 +97,12 @@ def natural_shift(
     data_dir: TFDS directory, as `data.load` takes it.
 
   Raises:
-    ValueError: an unknown name, a part that is missing or not wanted, no such
+    ValueError: an unknown name, a part that is missing or not expected, no such
       folder, no builder in TFDS, or files that are not what they should be.
   """
   if name not in _KINDS:
     raise ValueError(
-      f"natural shift '{name}': wanted one of {', '.join(NAMES)}."
+      f"natural shift '{name}': expected one of {', '.join(NAMES)}."
     )
   kind = _KINDS[name]
   part = part or kind.part

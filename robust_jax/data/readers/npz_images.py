@@ -1,4 +1,4 @@
-"""Arrays of images and labels in one file, as a data set."""
+"""Arrays of images and labels in one file, as a dataset."""
 
 import pathlib
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ class NpzImages(ArrayImages):
     """
     arrays = load_npz(path)
     if "images" not in arrays:
-      raise ValueError(f"{path} has {list(arrays)}: wanted 'images' in it.")
+      raise ValueError(f"{path} has {list(arrays)}: expected 'images' in it.")
     if class_names is None and "class_names" in arrays:
       class_names = arrays["class_names"].astype(str).tolist()
     super().__init__(

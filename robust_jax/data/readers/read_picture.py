@@ -31,7 +31,7 @@ class Picture(NamedTuple):
   """What was read, and what was not taken as it is stored.
 
   Attributes:
-    image: uint8 `[H, W, C]`, C = 1 of grey, 3 of colour.
+    image: uint8 `[H, W, C]`, C = 1 of gray, 3 of color.
     changed: each a phrase such as "16 bits per channel, scaled to 8".
   """
 
@@ -48,11 +48,11 @@ def open_picture(file: pathlib.Path | IO[bytes]) -> PIL.Image.Image:
   return PIL.Image.open(file, formats=_FORMATS)
 
 
-def is_grey(picture: PIL.Image.Image) -> bool:
-  """Whether a picture is stored without colours, by its header."""
+def is_gray(picture: PIL.Image.Image) -> bool:
+  """Whether a picture is stored without colors, by its header."""
   if picture.format == "PPM" and picture.mode == "I":
     return True
-  # Pillow opens 16 bits of grey and transparency as RGBA.
+  # Pillow opens 16 bits of gray and transparency as RGBA.
   stored = {word.partition(";")[0] for word in _stored(picture)}
   return picture.mode in _GREY or "LA" in stored
 
@@ -63,17 +63,17 @@ def read_picture(
   """A picture in 8 bits per channel, on white where it is transparent.
 
   Of 16 bits v, v / 257 is taken, rounded: 65535 is white. Of several pictures
-  in one file, it is the first. Colour profiles are not applied.
+  in one file, it is the first. Color profiles are not applied.
 
   Args:
     file: its path, or its content.
-    mode: "RGB", or "L" for grey.
+    mode: "RGB", or "L" for gray.
     upright: whether it is turned as its EXIF data say.
 
   Raises:
     OSError: no picture, or one that is cut off.
     ValueError: numbers of 32 bits, which have no largest value, or another kind
-      of colours that Pillow does not convert.
+      of colors that Pillow does not convert.
   """
   with open_picture(file) as stored:
     changed = []
@@ -84,7 +84,7 @@ def read_picture(
       changed.append("16 bits per channel, scaled to 8")
     if deep and "transparency" in stored.info:
       raise ValueError(
-        "it names a transparent colour in 16 bits: wanted a channel of "
+        "it names a transparent color in 16 bits: expected a channel of "
         "transparency, or 8 bits."
       )
     picture = PIL.ImageOps.exif_transpose(stored) if upright else stored
@@ -98,13 +98,13 @@ def read_picture(
         changed.append("transparent, laid on white")
     if picture.mode not in _PLAIN:
       changed.append(f"{picture.mode}, converted to {mode}")
-    elif mode == "L" and _has_colours(picture):
-      changed.append("colour, made grey")
+    elif mode == "L" and _has_colors(picture):
+      changed.append("color, made gray")
     image = np.asarray(picture.convert(mode))
   return Picture(image if image.ndim == 3 else image[..., None], tuple(changed))
 
 
-def _has_colours(picture) -> bool:
+def _has_colors(picture) -> bool:
   channels = np.asarray(picture.convert("RGB"))
   return bool((channels != channels[..., :1]).any())
 
@@ -136,7 +136,7 @@ def _of_numbers(picture, deep) -> PIL.Image.Image:
   if not deep:
     raise ValueError(
       f"it holds numbers of 32 bits (mode {picture.mode}), which have no "
-      "largest value: wanted 8 or 16 bits per channel."
+      "largest value: expected 8 or 16 bits per channel."
     )
   values = np.rint(np.asarray(picture) / 257)
   return PIL.Image.fromarray(values.astype(np.uint8))

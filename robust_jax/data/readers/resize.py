@@ -27,7 +27,7 @@ def resize(
 
   Args:
     image: the image.
-    size: height and width wanted.
+    size: height and width expected.
     resizer: one of `RESIZERS`.
 
   Raises:
@@ -35,7 +35,7 @@ def resize(
   """
   if resizer not in RESIZERS:
     raise ValueError(
-      f"resizer = '{resizer}': wanted one of {', '.join(RESIZERS)}."
+      f"resizer = '{resizer}': expected one of {', '.join(RESIZERS)}."
     )
   name, _, way = resizer.partition("_")
   height, width = size

@@ -1,4 +1,4 @@
-"""A data set whose images all get one size."""
+"""A dataset whose images all get one size."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The folders that the authors of natural shift sets publish, as data sets."""
+"""The folders that the authors of natural shift sets publish, as datasets."""
 
 import json
 import pathlib
@@ -40,15 +40,15 @@ def wordnet_folders(
   indices = range(len(NUMBERS)) if classes is None else classes
   if len(names) != len(indices):
     raise ValueError(
-      f"{path} has {len(names)} folders: wanted {len(indices)}, one for each "
+      f"{path} has {len(names)} folders: expected {len(indices)}, one for each "
       "class, or it is not known which is which."
     )
-  return _Relabelled(ImageFolder(path, names), dict(enumerate(indices)))
+  return _Relabeled(ImageFolder(path, names), dict(enumerate(indices)))
 
 
-def unlabelled_folders(path: pathlib.Path) -> ImageReader:
+def unlabeled_folders(path: pathlib.Path) -> ImageReader:
   """Folders of pictures of which no class of the model's is right."""
-  return _Relabelled(ImageFolder(path), {})
+  return _Relabeled(ImageFolder(path), {})
 
 
 def numbered_folders(path: pathlib.Path) -> ImageReader:
@@ -78,7 +78,7 @@ class RealImages:
       sets = json.loads((path / "real.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
       raise ValueError(
-        f"{path} has no real.json that can be read: wanted the labels of "
+        f"{path} has no real.json that can be read: expected the labels of "
         f"https://github.com/google-research/reassessed-imagenet. {error}"
       ) from error
     numbered = {
@@ -119,14 +119,14 @@ def cifar10_c(path: pathlib.Path, part: str) -> ImageReader:
   corruption, _, severity = part.rpartition("_")
   if severity not in ("1", "2", "3", "4", "5"):
     raise ValueError(
-      f"part = '{part}': wanted a corruption and a severity, such as 'fog_3'."
+      f"part = '{part}': expected a corruption and a severity, such as 'fog_3'."
     )
   images, labels = _npy(path, f"{corruption}.npy"), _npy(path, "labels.npy")
   count, left = divmod(len(images), 5)
   if left:
     raise ValueError(
-      f"{path / corruption}.npy has {len(images)} images: wanted five times as "
-      "many as there are of each severity."
+      f"{path / corruption}.npy has {len(images)} images: expected five times "
+      "as many as there are of each severity."
     )
   rows = slice((int(severity) - 1) * count, int(severity) * count)
   return ArrayImages(
@@ -149,7 +149,7 @@ def cifar10_p(path: pathlib.Path, part: str) -> tuple[ImageReader, int]:
   frames = _npy(path, f"{part}.npy")
   if frames.ndim != 5:
     raise ValueError(
-      f"{path / part}.npy has the shape {frames.shape}: wanted "
+      f"{path / part}.npy has the shape {frames.shape}: expected "
       "[N, T, 32, 32, 3], sequences of T frames."
     )
   videos, length = frames.shape[:2]
@@ -186,8 +186,8 @@ def mnist_c(path: pathlib.Path, part: str) -> ImageReader:
   )
 
 
-class _Relabelled:
-  """A data set of ImageNet's classes with other labels than its own."""
+class _Relabeled:
+  """A dataset of ImageNet's classes with other labels than its own."""
 
   def __init__(self, dataset: ImageReader, labels: dict[int, int]):
     self.class_names = NUMBERS

@@ -1,4 +1,4 @@
-"""A data set of TFDS whose images have any sizes."""
+"""A dataset of TFDS whose images have any sizes."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from robust_jax.data.tfds import find_builder
 class TfdsImages:
   """One split; what trains wants images of one size, see `data.load`.
 
-  Ids are file names where the data set has them, else name and place. Where an
+  Ids are file names where the dataset has them, else name and place. Where an
   image may have several labels (`real_label`), those that have none are left
   out.
 
@@ -31,7 +31,7 @@ class TfdsImages:
     data_dir: str | None = None,
     class_names: Sequence[str] | None = None,
   ):
-    """Opens the data set; its labels are read at once where they are sets.
+    """Opens the dataset; its labels are read at once where they are sets.
 
     Args:
       name: as `data.load` takes it.
@@ -40,7 +40,7 @@ class TfdsImages:
       class_names: in the order of its labels. None numbers them.
 
     Raises:
-      ValueError: no such data set or split, it is not prepared, has no image or
+      ValueError: no such dataset or split, it is not prepared, has no image or
         no label, or another number of classes than of names.
     """
     builder = prepared(find_builder(name, data_dir), name, data_dir)
@@ -51,12 +51,12 @@ class TfdsImages:
     )
     if "image" not in features or not self._label:
       raise ValueError(
-        f"data set '{name}' has the features {list(features)}: wanted 'image' "
+        f"dataset '{name}' has the features {list(features)}: expected 'image' "
         "and 'label'."
       )
     if split not in builder.info.splits:
       raise ValueError(
-        f"data set '{name}' has no split '{split}': wanted one of "
+        f"dataset '{name}' has no split '{split}': expected one of "
         f"{list(builder.info.splits)}."
       )
     self._records = builder.as_data_source(split)
@@ -68,7 +68,7 @@ class TfdsImages:
     if len(self.class_names) != num_classes:
       raise ValueError(
         f"{len(self.class_names)} class names for {num_classes} classes of "
-        f"'{name}': wanted one each."
+        f"'{name}': expected one each."
       )
     self._rows = range(len(self._records))
     self.label_sets = None

@@ -1,4 +1,4 @@
-"""A look at every example of a data set, before anything is computed."""
+"""A look at every example of a dataset, before anything is computed."""
 
 import collections
 import dataclasses
@@ -24,7 +24,7 @@ class Survey:
   """The N examples that can be used, and those that cannot.
 
   Attributes:
-    indices: int `[N]`, their places in the data set.
+    indices: int `[N]`, their places in the dataset.
     ids: N names.
     labels: int `[N]`; None if no example has one.
     shapes: N tuples (H, W, C).
@@ -45,7 +45,7 @@ class Survey:
     return dict(collections.Counter(p.kind for p in self.problems))
 
 
-def survey(dataset: ImageReader) -> Survey:
+def validate_dataset(dataset: ImageReader) -> Survey:
   """Reads every example once, and keeps all but its image.
 
   What cannot be used is left out by name: an image that `get` fails on, one
@@ -76,7 +76,7 @@ def survey(dataset: ImageReader) -> Survey:
   if not rows:
     first = f": {problems[0].kind}, {problems[0].message}" if problems else "."
     raise ValueError(
-      f"none of the {len(dataset)} examples of the data set can be used{first}"
+      f"none of the {len(dataset)} examples of the dataset can be used{first}"
     )
   labels = [row.label for row in rows]
   return Survey(
@@ -112,14 +112,14 @@ def _read(
     return Problem(index, name, DUPLICATE, message)
   shape, dtype = np.shape(image), getattr(image, "dtype", type(image).__name__)
   if dtype != np.uint8 or len(shape) != 3 or shape[2] not in (1, 3):
-    message = f"{dtype} of shape {shape}: wanted uint8 [H, W, C], C = 1 or 3."
+    message = f"{dtype} of shape {shape}: expected uint8 [H, W, C], C = 1 or 3."
     return Problem(index, name, NO_IMAGE, message)
   if 0 in shape:
     return Problem(index, name, NO_IMAGE, f"shape {shape} has no pixels.")
   num_classes = len(dataset.class_names)
   whole = label is None or isinstance(label, int | np.integer)
   if not whole or (label is not None and not 0 <= label < num_classes):
-    message = f"label {label!r}: wanted 0..{num_classes - 1}."
+    message = f"label {label!r}: expected 0..{num_classes - 1}."
     return Problem(index, name, UNKNOWN_LABEL, message)
   return _Row(index, name, label, shape, changed)
 

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
 
-from robust_jax.models.layers import batch_norm, normalise
+from robust_jax.models.layers import batch_norm, normalize
 from robust_jax.types import Array
 
 
@@ -18,8 +18,8 @@ class FaderAutoencoder(nn.Module):
   doubling the size; tanh, mapped to [0, 1].
 
   The label is a vector: one-hot for classes, one number for each binary
-  attribute, 0 or 1. Numbers between, beyond, and mixtures of classes are
-  answered too, and are how one label is faded into another.
+  attribute, 0 or 1. Numbers between, beyond, and weighted_averages of classes
+  are answered too, and are how one label is faded into another.
 
   Attributes:
     num_classes: K, the length of the label vector where there are no
@@ -31,10 +31,10 @@ class FaderAutoencoder(nn.Module):
       `decoder_widths`.
     decoder_widths: channels before each transposed convolution, from the code
       on.
-    dropout: the share of the pooled maps that a training step leaves out.
+    dropout: the fraction of the pooled maps that a training step leaves out.
     label_planes: the label as constant planes at the input of every transposed
       convolution, beside the maps; False shows it to the dense layer alone.
-    batch_norm: "per_device", "synchronised" or "none", see `batch_norm`.
+    batch_norm: "per_device", "synchronized" or "none", see `batch_norm`.
     dtype: of the computation, see `robust_jax.precision`.
 
   Source: Lample et al., "Fader Networks: Manipulating Images by Sliding
@@ -78,7 +78,7 @@ class FaderAutoencoder(nn.Module):
   def encode(self, x: Array, *, train: bool = False) -> Array:
     """x `[B, H, W, C]` in [0, 1] -> code `[B, D]`.
 
-    With `train` the batch's own statistics normalise it, and `apply` takes
+    With `train` the batch's own statistics normalize it, and `apply` takes
     `rngs={"dropout": key}`.
 
     Raises:
@@ -86,7 +86,7 @@ class FaderAutoencoder(nn.Module):
     """
     if x.shape[1:] != tuple(self.image_shape):
       raise ValueError(
-        f"images of shape {x.shape[1:]}: wanted image_shape = "
+        f"images of shape {x.shape[1:]}: expected image_shape = "
         f"{tuple(self.image_shape)}, as the model was made for."
       )
     return self.encoder(x, train=train)
@@ -99,7 +99,7 @@ class FaderAutoencoder(nn.Module):
     """
     if labels.ndim != 2 or labels.shape[1] != self.num_labels:
       raise ValueError(
-        f"label vectors of shape {labels.shape}: wanted [B, "
+        f"label vectors of shape {labels.shape}: expected [B, "
         f"{self.num_labels}], one number for each class or attribute."
       )
     return self.decoder(code, labels.astype(jnp.float32), train=train)
@@ -111,7 +111,7 @@ class FaderAutoencoder(nn.Module):
       if not widths or height % step or width % step:
         raise ValueError(
           f"images of {height}x{width} cannot be drawn by {len(widths)} "
-          "transposed convolutions that double the size: wanted multiples of "
+          "transposed convolutions that double the size: expected multiples of "
           f"{step}. Pad them, or choose widths and decoder_widths of another "
           "length."
         )
@@ -126,7 +126,7 @@ class _Encoder(nn.Module):
 
   @nn.compact
   def __call__(self, x: Array, *, train: bool) -> Array:
-    x = normalise(x)
+    x = normalize(x)
     for i, width in enumerate(self.widths, start=1):
       x = nn.Conv(width, (3, 3), dtype=self.dtype, name=f"conv{i}")(x)
       x = nn.max_pool(x, (2, 2), strides=(2, 2))

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
 
-from robust_jax.models.layers import normalise
+from robust_jax.models.layers import normalize
 from robust_jax.types import Array
 
 # Cut off at two standard deviations.
@@ -52,7 +52,7 @@ class MadryCNN(nn.Module):
   def features(self, x: Array, *, train: bool = False) -> Array:
     """x `[B, H, W, C]` in [0, 1] -> `[B, 1024]`, 0 or more."""
     del train
-    x = normalise(x, self.mean, self.std)
+    x = normalize(x, self.mean, self.std)
     options = {"dtype": self.dtype, **_INIT}
     x = _pool(nn.relu(nn.Conv(32, (5, 5), name="conv1", **options)(x)))
     x = _pool(nn.relu(nn.Conv(64, (5, 5), name="conv2", **options)(x)))

@@ -16,7 +16,7 @@ class MLP(nn.Module):
   Attributes:
     features: width of each hidden layer.
     num_classes: K.
-    dropout: the share of each hidden layer that a training step leaves out.
+    dropout: the fraction of each hidden layer that a training step leaves out.
     dtype: of the computation, see `robust_jax.precision`.
   """
 

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
 
-from robust_jax.models.layers import batch_norm, blur_pool, he_conv, normalise
+from robust_jax.models.layers import batch_norm, blur_pool, he_conv, normalize
 from robust_jax.types import Array
 
 
@@ -16,7 +16,7 @@ class PreActResNet(nn.Module):
 
   The two switches cover the forms that published weights come in: both on,
   the paper's; `final_norm=False`, the widely copied CIFAR code without the
-  last normalisation; `preactivated_shortcut=False`, the one of "Fast is Better
+  last normalization; `preactivated_shortcut=False`, the one of "Fast is Better
   than Free". The last differ only in arithmetic, so a checkpoint of one loads
   into the other without complaint: know which you have.
 
@@ -24,10 +24,10 @@ class PreActResNet(nn.Module):
     num_classes: K.
     num_blocks: blocks per stage.
     width: channels of the first stage.
-    batch_norm: "per_device" or "synchronised", see `batch_norm`.
-    final_norm: normalise and rectify before pooling.
+    batch_norm: "per_device" or "synchronized", see `batch_norm`.
+    final_norm: normalize and rectify before pooling.
     preactivated_shortcut: a projecting shortcut starts after the block's first
-      normalisation and relu, not before.
+      normalization and relu, not before.
     blur_pool: a block that halves does it by `models.blur_pool`, after its
       first convolution and relu and before its shortcut, not by stride: the
       anti-aliased network of Zhang 2019, with the same parameters.
@@ -37,7 +37,7 @@ class PreActResNet(nn.Module):
 
   Source: He, Zhang, Ren, Sun, "Identity Mappings in Deep Residual Networks",
   2016, with the 64 to 512 channels and 3x3 stem customary for 18 layers on
-  CIFAR; convolutions in He initialisation (fan out), the last layer in
+  CIFAR; convolutions in He initialization (fan out), the last layer in
   LeCun's. Pools over what is left of the image, 4x4 for 32x32.
   """
 
@@ -58,7 +58,7 @@ class PreActResNet(nn.Module):
   def __call__(self, x: Array, *, train: bool = False) -> Array:
     """x `[B, H, W, C]` in [0, 1] -> logits `[B, K]`.
 
-    With `train` the batch's own statistics normalise it, and update the
+    With `train` the batch's own statistics normalize it, and update the
     mutable collection "batch_stats".
     """
     return self.head(self.features(x, train=train), train=train)
@@ -71,7 +71,7 @@ class PreActResNet(nn.Module):
   @nn.compact
   def features(self, x: Array, *, train: bool = False) -> Array:
     """x `[B, H, W, C]` in [0, 1] -> pooled channels `[B, D]`."""
-    x = normalise(x, self.mean, self.std)
+    x = normalize(x, self.mean, self.std)
     x = he_conv(self.width, 3, 1, self.dtype, name="conv1")(x)
     for stage, blocks in enumerate(self.num_blocks):
       for block in range(blocks):

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
 
-from robust_jax.models.layers import normalise
+from robust_jax.models.layers import normalize
 from robust_jax.types import Array
 
 # PyTorch's default: uniform with variance 1 / (3 fan_in).
@@ -49,7 +49,7 @@ class SmallCNN(nn.Module):
   def features(self, x: Array, *, train: bool = False) -> Array:
     """x `[B, H, W, C]` in [0, 1] -> `[B, 100]`, 0 or more."""
     del train
-    x = normalise(x, self.mean, self.std)
+    x = normalize(x, self.mean, self.std)
     x = nn.relu(_conv(16, self.dtype, name="conv1")(x))
     x = nn.relu(_conv(32, self.dtype, name="conv2")(x))
     x = x.reshape(x.shape[0], -1)

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
 
-from robust_jax.models.layers import batch_norm, he_conv, normalise
+from robust_jax.models.layers import batch_norm, he_conv, normalize
 from robust_jax.types import Array
 
 
@@ -18,13 +18,13 @@ class WideResNet(nn.Module):
     num_classes: K.
     depth: number of layers, 6 n + 4 for n blocks per group.
     widen: factor on the 16, 32 and 64 channels of the groups.
-    batch_norm: "per_device" or "synchronised", see `batch_norm`.
+    batch_norm: "per_device" or "synchronized", see `batch_norm`.
     mean: of the pixels, per channel, in [0, 1].
     std: of the pixels, likewise.
     dtype: of the computation, see `robust_jax.precision`.
 
   Source: Zagoruyko and Komodakis, "Wide Residual Networks", 2016. Convolutions
-  in He initialisation (fan out) as in their code, the last layer in LeCun's.
+  in He initialization (fan out) as in their code, the last layer in LeCun's.
   Pools over what is left of the image, 8x8 for 32x32.
   """
 
@@ -42,7 +42,7 @@ class WideResNet(nn.Module):
   def __call__(self, x: Array, *, train: bool = False) -> Array:
     """x `[B, H, W, C]` in [0, 1] -> logits `[B, K]`.
 
-    With `train` the batch's own statistics normalise it, and update the
+    With `train` the batch's own statistics normalize it, and update the
     mutable collection "batch_stats".
 
     Raises:
@@ -61,10 +61,10 @@ class WideResNet(nn.Module):
     blocks, remainder = divmod(self.depth - 4, 6)
     if blocks < 1 or remainder:
       raise ValueError(
-        f"depth = {self.depth}: wanted 6 n + 4 for n blocks per group, such "
+        f"depth = {self.depth}: expected 6 n + 4 for n blocks per group, such "
         "as 10, 16, 28, 34 or 70."
       )
-    x = normalise(x, self.mean, self.std)
+    x = normalize(x, self.mean, self.std)
     x = he_conv(16, 3, 1, self.dtype, name="conv1")(x)
     for group in range(3):
       for block in range(blocks):

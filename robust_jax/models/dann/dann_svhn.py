@@ -5,7 +5,7 @@ from flax import linen as nn
 from jax.typing import DTypeLike
 
 from robust_jax.models.classifiers.mlp import MLP
-from robust_jax.models.layers import batch_norm, normalise
+from robust_jax.models.layers import batch_norm, normalize
 from robust_jax.types import Array
 
 
@@ -20,7 +20,7 @@ class DannSvhn(nn.Module):
       source and target together.
     std: of the pixels, likewise.
     batch_norm: after each convolution, before its relu: "none" as in the
-      paper, "per_device" or "synchronised", see `batch_norm`.
+      paper, "per_device" or "synchronized", see `batch_norm`.
     dropout: of the head's hidden layers. The paper leaves its rate open.
     dtype: of the computation, see `robust_jax.precision`.
 
@@ -57,7 +57,7 @@ class DannSvhn(nn.Module):
   @nn.compact
   def features(self, x: Array, *, train: bool = False) -> Array:
     """x `[B, H, W, C]` in [0, 1] -> flattened maps `[B, D]`, 0 or more."""
-    x = normalise(x, self.mean, self.std)
+    x = normalize(x, self.mean, self.std)
     for i, width in enumerate((64, 64, 128), start=1):
       x = nn.Conv(width, (5, 5), dtype=self.dtype, name=f"conv{i}")(x)
       x = nn.relu(batch_norm(self.batch_norm, train=train, name=f"bn{i}")(x))

@@ -19,7 +19,7 @@ class DomainClassifier(nn.Module):
     num_domains: sources first, the target last.
     hidden: width of each hidden layer; (100,) for the paper's digits, (1024,
       1024) for its SVHN.
-    dropout: the share of each hidden layer that a training step leaves out.
+    dropout: the fraction of each hidden layer that a training step leaves out.
     dtype: of the computation, see `robust_jax.precision`.
 
   Source: Ganin and Lempitsky, "Unsupervised Domain Adaptation by
@@ -42,8 +42,8 @@ class DomainClassifier(nn.Module):
     """
     if self.num_domains < 2:
       raise ValueError(
-        f"num_domains = {self.num_domains}: wanted 2 or more, a source and the "
-        "target at least."
+        f"num_domains = {self.num_domains}: expected 2 or more, a source and "
+        "the target at least."
       )
     dense = MLP(
       self.hidden, self.num_domains - 1, self.dropout, self.dtype, name="mlp"

@@ -7,14 +7,14 @@ import time
 import numpy as np
 
 from robust_jax.data.readers.load_npz import load_npz
-from robust_jax.files import whole_file
+from robust_jax.files import atomic_write
 
-_NAME = "unfinished"
+_NAME = "partial"
 # What is lost at most when the process is killed, in seconds.
 _EVERY = 10.0
 
 
-class Unfinished:
+class PartialPredictions:
   """Answers in the order in which a case's images are asked about.
 
   The file is the one that the whole case will be in. It is written now and
@@ -49,7 +49,7 @@ class Unfinished:
     if self._answers and self._answers[0].ndim != answers.ndim:
       raise ValueError(
         "the model answered classes to some images and scores to others: "
-        "wanted one of the two."
+        "expected one of the two."
       )
     self._answers.append(answers)
     if time.monotonic() - self._saved > _EVERY:
@@ -60,7 +60,7 @@ class Unfinished:
     if not self._answers:
       return
     self._path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(self._path) as new:
+    with atomic_write(self._path) as new:
       np.savez(new, **{_NAME: self.answers()})
     self._saved = time.monotonic()
 

@@ -8,14 +8,14 @@ import numpy as np
 
 from robust_jax import lookup
 from robust_jax.comparison.load_images import batch_size
-from robust_jax.comparison.predictors.predict import Predict, ask
+from robust_jax.comparison.predictors.predict import Predict, predict_batches
 from robust_jax.corruptions import random
 
 _BATCH = 16  # sequences at a time, where images are small
 _FRAMES = 41  # of the longest sequences
 
 
-def sequence_answers(
+def sequence_predictions(
   predict: Predict,
   images: np.ndarray,
   sequence: str,
@@ -46,7 +46,7 @@ def sequence_answers(
   answers = []
   for pixels in sequence_frames(images, sequence, ids, seed, **options):
     flat = pixels.reshape(-1, *pixels.shape[2:])
-    answered = ask(predict, flat, num_classes)
+    answered = predict_batches(predict, flat, num_classes)
     answers.append(answered.reshape(*pixels.shape[:2], *answered.shape[1:]))
   return np.concatenate(answers)
 
@@ -60,13 +60,13 @@ def sequence_frames(
 ) -> Iterator[np.ndarray]:
   """The frames of a few images at a time, uint8 `[B, T, H, W, C]`.
 
-  Arguments and errors as those of `sequence_answers`.
+  Arguments and errors as those of `sequence_predictions`.
   """
   images = np.asarray(images)
   if images.dtype != np.uint8 or images.ndim != 4 or len(images) == 0:
     raise ValueError(
-      f"images are {images.dtype} of shape {images.shape}: wanted at least one "
-      "in uint8 [N, H, W, C]."
+      f"images are {images.dtype} of shape {images.shape}: expected at least "
+      "one in uint8 [N, H, W, C]."
     )
   make = lookup.find("corruptions.sequences", sequence)
   frames_of = jax.jit(lambda keys, x: make(keys, x, **options))

@@ -2,7 +2,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from robust_jax.training.optimizer import optimiser, schedule
+from robust_jax.training.optimizer import optimizer, schedule
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_schedules(name, at, value):
 
 
 def test_weight_decay_is_added_to_the_gradient_of_sgd():
-  update = optimiser(
+  update = optimizer(
     {"name": "sgd", "learning_rate": 0.1, "weight_decay": 0.5}, 10
   )
   params = jnp.array(2.0)
@@ -37,7 +37,7 @@ def test_weight_decay_is_added_to_the_gradient_of_sgd():
 
 
 def test_gradients_are_clipped_by_their_global_norm():
-  update = optimiser({"name": "sgd", "learning_rate": 1.0, "clip_norm": 1.0}, 9)
+  update = optimizer({"name": "sgd", "learning_rate": 1.0, "clip_norm": 1.0}, 9)
   params = jnp.zeros(2)
   change, _ = update.update(jnp.array([3.0, 4.0]), update.init(params), params)
   np.testing.assert_allclose(change, [-0.6, -0.8], rtol=1e-6)
@@ -46,11 +46,11 @@ def test_gradients_are_clipped_by_their_global_norm():
 @pytest.mark.parametrize(
   ("config", "message"),
   [
-    ({"name": "adamm"}, "no optimiser named 'adamm'"),
+    ({"name": "adamm"}, "no optimizer named 'adamm'"),
     ({"name": "adam", "momentum": 0.9}, "adam has no option momentum"),
     ({"name": "adam", "schedule": "sine"}, "no schedule named 'sine'"),
   ],
 )
 def test_what_optax_does_not_have_is_refused(config, message):
   with pytest.raises(ValueError, match=message):
-    optimiser({"learning_rate": 0.1} | config, 10)
+    optimizer({"learning_rate": 0.1} | config, 10)

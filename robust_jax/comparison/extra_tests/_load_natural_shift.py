@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from robust_jax.comparison.load_images import HeldImages, held_images
+from robust_jax.comparison.load_images import LoadedImages, load_images
 from robust_jax.data.readers.image_reader import ImageReader, Sample
 from robust_jax.data.readers.natural_shift import NAMES, natural_shift
 from robust_jax.data.readers.resized import Resized
@@ -15,7 +15,7 @@ from robust_jax.data.readers.resized import Resized
 _EXAMPLE = "NAME[/PART][=FOLDER], as in cifar10_c/fog_3=data/CIFAR-10-C"
 
 
-class Wish(NamedTuple):
+class ShiftSpec(NamedTuple):
   """What a command line asks for.
 
   Attributes:
@@ -32,7 +32,7 @@ class Wish(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class ShiftSet:
+class NaturalShift:
   """Its images, and what is a right answer to them.
 
   Attributes:
@@ -45,14 +45,14 @@ class ShiftSet:
   """
 
   title: str
-  images: HeldImages
+  images: LoadedImages
   classes: tuple[int, ...] | None
   label_sets: tuple[frozenset[int], ...] | None
   frames: int
   noise: bool
 
 
-def read_wish(text: str) -> Wish:
+def parse_shift_spec(text: str) -> ShiftSpec:
   """From "NAME[/PART][=FOLDER]".
 
   Raises:
@@ -61,22 +61,22 @@ def read_wish(text: str) -> Wish:
   title, equals, folder = text.partition("=")
   name, slash, part = title.partition("/")
   if not name or (slash and not part) or (equals and not folder):
-    raise ValueError(f"natural shift '{text}': wanted {_EXAMPLE}.")
+    raise ValueError(f"natural shift '{text}': expected {_EXAMPLE}.")
   if name not in NAMES:
     raise ValueError(
-      f"natural shift '{name}': wanted one of {', '.join(NAMES)}."
+      f"natural shift '{name}': expected one of {', '.join(NAMES)}."
     )
   path = pathlib.Path(folder).expanduser() if folder else None
-  return Wish(title, name, part or None, path)
+  return ShiftSpec(title, name, part or None, path)
 
 
-def shift_set(
-  wish: Wish, size: int | None, num_examples: int | None, seed: int
-) -> ShiftSet:
+def load_natural_shift(
+  spec: ShiftSpec, size: int | None, num_examples: int | None, seed: int
+) -> NaturalShift:
   """Reads a set, or some of it.
 
   Args:
-    wish: which.
+    spec: which.
     size: pixels to resize and crop to; None leaves images as they are.
     num_examples: how many images, or sequences of frames, are drawn; None is
       all.
@@ -86,26 +86,26 @@ def shift_set(
     ValueError: see `adapters.natural_shift`, or no image can be used.
   """
   try:
-    found = natural_shift(wish.name, wish.folder, part=wish.part)
+    found = natural_shift(spec.name, spec.folder, part=spec.part)
     available = len(found.dataset) // found.frames
     rows: Sequence[int] = range(len(found.dataset))
     if found.frames > 1:
       rows = _whole(available, found.frames, num_examples, seed)
       num_examples = None
     read = _Read(found.dataset, rows)
-    images = held_images(
+    images = load_images(
       read if size is None else Resized(read, size), num_examples, seed
     )
   except ValueError as error:
-    raise ValueError(f"natural shift '{wish.title}': {error}") from error
+    raise ValueError(f"natural shift '{spec.title}': {error}") from error
   sets = found.label_sets
-  return ShiftSet(
-    title=wish.title,
+  return NaturalShift(
+    title=spec.title,
     images=dataclasses.replace(images, available=available),
     classes=found.classes,
     label_sets=sets and tuple(sets[read.places[name]] for name in images.ids),
     frames=found.frames,
-    noise="noise" in (wish.part or ""),  # as the authors' code tells it
+    noise="noise" in (spec.part or ""),  # as the authors' code tells it
   )
 
 
@@ -116,7 +116,7 @@ def _whole(available, frames, num_examples, seed):
 
 
 class _Read:
-  """Some examples of a data set, and where each was found in it."""
+  """Some examples of a dataset, and where each was found in it."""
 
   def __init__(self, dataset: ImageReader, rows: Sequence[int]):
     self.class_names = dataset.class_names

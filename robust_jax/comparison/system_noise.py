@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from robust_jax.comparison.predictors.predict import Predict, ask
-from robust_jax.comparison.predictors.read_outputs import read_answers
+from robust_jax.comparison.predictors.predict import Predict, predict_batches
+from robust_jax.comparison.predictors.read_outputs import read_outputs
 from robust_jax.data.readers.decode import DECODERS, decode, library
 from robust_jax.data.readers.resize import RESIZERS, resize
 
@@ -20,9 +20,9 @@ class SystemNoise(NamedTuple):
     decoders: their names, the one of training first.
     resizers: likewise.
     classes: int `[D, R, N]`, what was answered; -1 is no answer.
-    accuracy: `[D, R]`, the share of images that are answered right. Its mean,
-      standard deviation and minimum are what the benchmark reports.
-    changed: `[D, R]`, the share of images answered otherwise than with the
+    accuracy: `[D, R]`, the fraction of images that are answered right. Its
+      mean, standard deviation and minimum are what the benchmark reports.
+    changed: `[D, R]`, the fraction of images answered otherwise than with the
       libraries of training, `[0, 0]`.
     missing: decoders and resizers that were left out -> why.
   """
@@ -105,7 +105,7 @@ def system_noise(
   labels = np.asarray(labels)
   if len(encoded) == 0 or labels.shape != (len(encoded),):
     raise ValueError(
-      f"{len(encoded)} images and labels of shape {labels.shape}: wanted at "
+      f"{len(encoded)} images and labels of shape {labels.shape}: expected at "
       "least one image, and a label for each."
     )
   decoders, resizers, missing = libraries(trained_with)
@@ -114,8 +114,8 @@ def system_noise(
     pictures = [decode(data, decoder) for data in encoded]
     for column, resizer in enumerate(resizers):
       images = [_middle(resize(p, size, resizer), crop) for p in pictures]
-      answers = ask(predict, images, num_classes)
-      classes[row, column] = read_answers(answers, num_classes).classes
+      answers = predict_batches(predict, images, num_classes)
+      classes[row, column] = read_outputs(answers, num_classes).classes
   return SystemNoise(
     decoders,
     resizers,
@@ -140,7 +140,7 @@ def _missing() -> dict[str, str]:
 def _ordered(names, first, missing):
   if first not in names:
     raise ValueError(
-      f"trained_with names '{first}': wanted one of {', '.join(names)}."
+      f"trained_with names '{first}': expected one of {', '.join(names)}."
     )
   rest = [name for name in names if name != first and name not in missing]
   return (first, *rest)

@@ -9,7 +9,7 @@ from robust_jax.corruptions.jpeg_compression import on_host
 _ONE = (1,)
 
 
-def minimum_functionality(shapes: Shapes) -> Family:
+def invariance_tests(shapes: Shapes) -> Family:
   """Failing here is a bug, not a hard image: no part of any risk.
 
   A shift by one pixel is asked only where it is a small part of the image.

@@ -13,7 +13,7 @@ from experiments.build.imports import named_modules
 from experiments.cli.provenance import provenance
 from experiments.examples import Examples, spread_examples
 from experiments.run import Run, load_run
-from robust_jax.as_numpy_fn import on_host
+from robust_jax.as_numpy_fn import as_numpy_fn
 from robust_jax.models.inference import Autoencoder
 
 # (autoencoder on the host, training examples, test examples, classify) -> what
@@ -29,7 +29,7 @@ class Measured(NamedTuple):
   test: Examples
 
 
-def beside_control(
+def compare_to_control(
   path: pathlib.Path,
   config: ConfigDict,
   num_examples: int | None,
@@ -78,13 +78,13 @@ def _independent_classifier(path, config, named):
   """Images `[N, H, W, C]` -> the classes `[N]` that it sees in them."""
   where = config.evaluation.independent_classifier
   where = pathlib.Path(where) if where else path / "independent_classifier"
-  logits = on_host(load_run(where, "best", named).classifier())
+  logits = as_numpy_fn(load_run(where, "best", named).classifier())
   return lambda x: logits(x).argmax(axis=-1)
 
 
 def _on_host(run: Run) -> Autoencoder:
   deployed = run.deployed
-  return Autoencoder(on_host(deployed.encode), on_host(deployed.decode))
+  return Autoencoder(as_numpy_fn(deployed.encode), as_numpy_fn(deployed.decode))
 
 
 def _co_trained_accuracy(run: Run) -> float:
