@@ -35,7 +35,9 @@ def compute_dtype(name: str) -> DTypeLike:
     ValueError: it is neither.
 
   Example:
-    >>> MLP(dtype=precision.compute_dtype("bfloat16"))
+    >>> from robust_jax import precision
+    >>> precision.compute_dtype("bfloat16").__name__
+    'bfloat16'
   """
   if name not in _DTYPES:
     raise ValueError(
@@ -74,8 +76,11 @@ def products(fn: Callable[..., PyTree], *args: PyTree) -> list[str]:
     The dtype of each convolution and matrix product, in the program's order.
 
   Example:
-    >>> precision.products(frozen(MLP((8,), dtype=jnp.bfloat16), variables), x)
-    ['bfloat16', 'float32']
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import precision
+    >>> half = lambda x: x.astype(jnp.bfloat16) @ jnp.ones((4, 2), jnp.bfloat16)
+    >>> precision.products(half, jnp.ones((3, 4)))
+    ['bfloat16']
   """
   return list(_products(jax.make_jaxpr(fn)(*args).jaxpr))
 

@@ -1,0 +1,83 @@
+"""Docstrings of public members: each has an Example, and every Example runs."""
+
+import doctest
+import importlib
+import inspect
+import pathlib
+import re
+import types
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+# Packages whose members have no Example yet.
+PENDING = {
+  "adaptation",
+  "attacks",
+  "augmentation",
+  "augmentation.mixing",
+  "black_box",
+  "comparison.extra_tests",
+  "comparison.families",
+  "corruptions",
+  "corruptions.sequences",
+  "data.handwriting",
+  "data.synthetic",
+  "defenses",
+  "evaluators",
+  "games",
+  "gradients",
+  "losses",
+  "models",
+  "perturbations",
+  "scores",
+  "search",
+  "tasks",
+  "training.averages",
+  "training_losses",
+}
+# Packages and modules whose `__all__` is a registry of public members.
+REGISTRIES = sorted(
+  ".".join(
+    path.relative_to(ROOT / "robust_jax").with_suffix("").parts
+  ).removesuffix(".__init__")
+  for path in (ROOT / "robust_jax").rglob("*.py")
+  if re.search(r"^__all__ = ", path.read_text(encoding="utf-8"), re.MULTILINE)
+)
+MODULES = sorted(
+  ".".join(path.relative_to(ROOT).with_suffix("").parts)
+  for path in (ROOT / "robust_jax").rglob("*.py")
+  if ">>> " in path.read_text(encoding="utf-8")
+)
+
+
+def _members(registry: str) -> list[tuple[str, object]]:
+  home = importlib.import_module(f"robust_jax.{registry}")
+  return [(name, getattr(home, name)) for name in home.__all__]
+
+
+MEMBERS = [
+  (registry, name, value)
+  for registry in REGISTRIES
+  if registry not in PENDING
+  for name, value in _members(registry)
+  if not isinstance(value, types.ModuleType)
+]
+
+
+@pytest.mark.parametrize(
+  ("registry", "name", "value"), MEMBERS, ids=lambda v: str(v)[:40]
+)
+def test_every_member_has_an_example(registry, name, value):
+  text = inspect.getdoc(value) or ""
+  assert re.search(r"^Example:", text, re.MULTILINE), f"{registry}.{name}"
+  assert ">>> " in text.partition("Example:")[2], f"{registry}.{name}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_examples_run(module):
+  found = doctest.testmod(
+    importlib.import_module(module),
+    optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE,
+  )
+  assert found.failed == 0
