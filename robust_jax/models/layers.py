@@ -1,4 +1,4 @@
-"""Layers and initializers that several networks fraction."""
+"""Layers and initializers that several networks share."""
 
 from collections.abc import Callable
 

@@ -25,7 +25,7 @@ class VectorGenerator(nn.Module):
 
   def setup(self):
     self.mlp = MLP(self.hidden, self.num_features, dtype=self.dtype)
-    nn.fraction_scope(self, self.mlp)
+    nn.share_scope(self, self.mlp)
 
   def __call__(self, z: Array, *, train: bool = False) -> Array:
     """z `[B, Z]` -> x `[B, F]`."""
@@ -45,7 +45,7 @@ class VectorDiscriminator(nn.Module):
 
   def setup(self):
     self.mlp = MLP(self.hidden, 1, dtype=self.dtype)
-    nn.fraction_scope(self, self.mlp)
+    nn.share_scope(self, self.mlp)
 
   def __call__(self, x: Array, *, train: bool = False) -> Array:
     """x `[B, F]` -> logits `[B]`, above 0 where x is taken for real."""
