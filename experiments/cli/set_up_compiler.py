@@ -29,7 +29,7 @@ def _choose_cpu_kernels():
   """Keeps jaxlib 0.10 from its slow way with convolutions on a CPU.
 
   Its fusion of convolutions into YNNPACK hardly uses a second core, and takes
-  eight times as long where there is no padding (docs/results.md).
+  eight times as long where there is no padding (docs/performance.md).
   """
   if importlib.metadata.version("jaxlib").startswith("0.10."):
     flag = "--xla_cpu_experimental_ynn_fusion_type=individual_dot"

@@ -16,6 +16,7 @@ from experiments.run import load_run
 from robust_jax import attacks, lookup, perturbations, search
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def _code_blocks(name):
@@ -141,8 +142,20 @@ def test_the_catalogue_lists_the_models():
   assert re.findall(r"`(\w+)`", row.group(1)) == found
 
 
-def test_the_files_that_the_readme_names_exist():
-  for page in ("README.md", "docs/ARCHITECTURE.md"):
-    text = (ROOT / page).read_text(encoding="utf-8")
-    for path in re.findall(r"`((?:experiments|docs|tests)/[\w/.-]+)`", text):
-      assert (ROOT / path).exists(), path
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_files_that_a_page_names_exist(page):
+  text = page.read_text(encoding="utf-8")
+  linked = re.findall(r"\]\(([\w/.-]+)(?:#[\w-]+)?\)", text)
+  named = re.findall(
+    r"\b((?:robust_jax|experiments|docs|tests)/[\w/.-]*\w)", text
+  )
+  for path in [page.parent / link for link in linked] + [
+    ROOT / name for name in named
+  ]:
+    assert path.exists(), path
+
+
+def test_the_index_of_results_has_every_page():
+  index = (ROOT / "docs/results/README.md").read_text(encoding="utf-8")
+  for page in (ROOT / "docs/results").glob("*.md"):
+    assert page.stem == "README" or f"({page.name})" in index, page

@@ -2,7 +2,7 @@
 
 Paper: Madry et al. 2018, "Towards Deep Learning Models Resistant to Adversarial
 Attacks", on a dataset small enough to ship. Half a minute on two CPU cores;
-see docs/results.md.
+see docs/results/digits.md.
 
 Command: ./launch.sh, or alone
   ./launch.sh train --config=experiments/configs/adversarial/digits_pgd.py

@@ -2,7 +2,8 @@
 
 Paper: Madry et al. 2018, "Towards Deep Learning Models Resistant to Adversarial
 Attacks", whose threat is an Linf ball. As mnist_pgd.py with another set: what a
-model learns against one is little use against the other (docs/results.md).
+model learns against one is little use against the other:
+docs/results/robustness_matrix.md.
 
 Command:
   ./launch.sh train --config=experiments/configs/adversarial/mnist_l2.py

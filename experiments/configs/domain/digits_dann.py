@@ -4,7 +4,7 @@ Paper: Ganin et al. 2016, "Domain-adversarial training of neural networks", on
 data that ships inside scikit-learn: 8x8 digits, and others blended with two
 photographs as MNIST-M is. A source-only network is trained beside it; a minute
 or two on two CPU cores. It shows how the two are compared; so few and small
-images do not yet show a gain (docs/results.md).
+images do not yet show a gain (docs/results/domain_adaptation.md).
 
 Command:
   ./launch.sh train --config=experiments/configs/domain/digits_dann.py

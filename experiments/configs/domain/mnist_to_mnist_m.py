@@ -16,7 +16,7 @@ Command:
 from experiments.configs import adaptation
 
 # Near that of the 120,000 training images of both, (0.296, 0.298, 0.275); the
-# results in docs/results.md were measured with it.
+# results in docs/results/domain_adaptation.md were measured with it.
 _MEAN = (0.28, 0.28, 0.26)
 
 

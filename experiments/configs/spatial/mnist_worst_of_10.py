@@ -3,7 +3,8 @@
 Paper: Engstrom et al. 2019, "Exploring the Landscape of Spatial Robustness":
 each image is trained on as the worst of ten random rotations of up to 30
 degrees and translations of up to 3 pixels. Published: natural 99.48 %, random
-99.37 %, grid 97.32 %, by a ResNet in 80,000 steps. Ours: docs/results.md.
+99.37 %, grid 97.32 %, by a ResNet in 80,000 steps. Ours:
+docs/results/spatial.md.
 
 Command:
   ./launch.sh train --config=experiments/configs/spatial/mnist_worst_of_10.py
