@@ -15,7 +15,7 @@ from experiments.build import sections
 from experiments.build.check_config import check_config
 from experiments.cli import output
 from experiments.cli.provenance import provenance
-from robust_jax import parallel
+from robust_jax import parallel, precision
 from robust_jax.attacks.cost import count_model_calls
 from robust_jax.data.dataset import Dataset
 from robust_jax.data.loader import Loader, evaluation_loader
@@ -28,6 +28,7 @@ from robust_jax.types import Key, Model
 _NUM_SHOWN = 8
 
 
+@precision.evaluation()
 def evaluate(
   models: Mapping[str, Model],
   config: ConfigDict,
@@ -71,6 +72,10 @@ def evaluate(
     "radii": list(config.evaluation.radii),
     "curve": curves,
     "passes_per_example": cost,
+    "computed_in": {
+      name: precision.computed_in(model, some["x"])
+      for name, model in models.items()
+    },
     "num_examples": num_examples or len(dataset),
     "seconds": round(time.monotonic() - started, 1),
     **provenance(config),
@@ -82,7 +87,9 @@ def evaluate(
       report.draw_training(workdir / "training.png", records)
     report.print_table(
       report.table(
-        accuracies, f"{dataset.name}, {result['num_examples']} images"
+        accuracies,
+        f"{dataset.name}, {result['num_examples']} images, "
+        f"matmul precision {result['matmul_precision']}",
       )
     )
   return result

@@ -16,7 +16,7 @@ from experiments.build.check_config import check_config
 from experiments.cli import output
 from experiments.cli.provenance import provenance
 from experiments.evaluate import measure_curves
-from robust_jax import lookup
+from robust_jax import lookup, precision
 from robust_jax.attacks.autoattack import suite
 from robust_jax.attacks.autoattack.autoattack import in_ball, stages
 from robust_jax.attacks.autoattack.suite import Stage, SuiteResult
@@ -31,6 +31,7 @@ from robust_jax.types import Model
 _NUM_CHECKED = 200  # images that the gradient-masking checks look at
 
 
+@precision.evaluation()
 def evaluate_attacks(
   model: Model,
   config: ConfigDict,
@@ -104,6 +105,7 @@ def _audit(model, config, attacks, path, num_examples, save_images):
     "findings": [finding._asdict() for finding in findings],
     "radii": list(config.evaluation.radii),
     "curve": curves,
+    "computed_in": precision.computed_in(model, x[:1]),
     **provenance(config),
   }
   evaluation.write_json(path / "report.json", result)
@@ -117,8 +119,9 @@ def _audit(model, config, attacks, path, num_examples, save_images):
     )
   if save_images:
     _save_images(path / "adversarial.npz", x, labels, outcome)
+  title = f"{dataset.name}, {len(x)} images, matmul precision "
   evaluation.print_table(
-    _stage_table(outcome, f"{dataset.name}, {len(x)} images")
+    _stage_table(outcome, title + result["matmul_precision"])
   )
   evaluation.print_table(_finding_table(findings))
   return result

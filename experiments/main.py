@@ -27,7 +27,9 @@ import difflib
 import pathlib
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 
+import jax
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
@@ -90,6 +92,13 @@ _NUM_PROCESSES = flags.DEFINE_integer(
 _PROCESS_ID = flags.DEFINE_integer("process-id", None, "which of them this is.")
 _COORDINATOR_TIMEOUT = flags.DEFINE_float(
   "coordinator_timeout", 300.0, "how many seconds to wait for the others."
+)
+_MATMUL_PRECISION = flags.DEFINE_enum(
+  "matmul_precision",
+  None,
+  ["default", "high", "highest"],
+  "how exactly float32 numbers are multiplied; default is TF32 on GPUs. If "
+  "absent, training has the default and every evaluation the highest.",
 )
 _ALLOW_IMPORTS = flags.DEFINE_list(
   imports.FLAG, [], f"evaluate, compare: {imports.HELP}"
@@ -197,7 +206,9 @@ def main(argv: Sequence[str]) -> int:
     _PROCESS_ID.value,
     _COORDINATOR_TIMEOUT.value,
   )
-  with join.telling_of_lost_processes():
+  told = _MATMUL_PRECISION.value
+  multiplying = jax.default_matmul_precision(told) if told else nullcontext()
+  with multiplying, join.telling_of_lost_processes():
     return _COMMANDS[command](arguments)
 
 

@@ -15,7 +15,7 @@ from experiments.evaluate_attacks import evaluate_attacks
 from experiments.origin import origin
 from experiments.run import load_run
 from experiments.warm_start import warm_start_of
-from robust_jax import lookup, parallel
+from robust_jax import lookup, parallel, precision
 from robust_jax.data.dataset import spec_of_batch
 from robust_jax.models.from_torch import from_torch, load_tensors
 from robust_jax.models.inference import inference_fn
@@ -56,6 +56,7 @@ def train(
   return outcome
 
 
+@precision.evaluation()
 def report(
   path: pathlib.Path, config: ConfigDict, num_examples: int | None = None
 ) -> dict[str, Any]:

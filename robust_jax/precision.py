@@ -85,6 +85,11 @@ def products(fn: Callable[..., PyTree], *args: PyTree) -> list[str]:
   return list(_products(jax.make_jaxpr(fn)(*args).jaxpr))
 
 
+def computed_in(fn: Callable[..., PyTree], *args: PyTree) -> str:
+  """The dtypes of `products`, each once, for a report: "bfloat16, float32"."""
+  return ", ".join(dict.fromkeys(products(fn, *args))) or "no products"
+
+
 def _products(jaxpr: core.Jaxpr) -> Iterator[str]:
   """The dtype of each product of a program and of those within it."""
   for eqn in jaxpr.eqns:

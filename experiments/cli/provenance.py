@@ -8,11 +8,13 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
+from robust_jax import precision
+
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
 
 
 def provenance(config: ConfigDict) -> dict[str, Any]:
-  """Seed, devices, versions and config, as JSON has them."""
+  """Seed, `machine` and config, as JSON has them."""
   return {
     "seed": config.seed,
     **machine(),
@@ -21,9 +23,10 @@ def provenance(config: ConfigDict) -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-  """Devices and versions, as JSON has them."""
+  """Devices, how they multiply, and versions, as JSON has them."""
   return {
     "devices": [str(device) for device in jax.devices()],
+    "matmul_precision": precision.matmul_precision(),
     "versions": {"python": platform.python_version()}
     | {name: importlib.metadata.version(name) for name in _PACKAGES},
   }

@@ -13,7 +13,7 @@ import numpy as np
 
 from experiments.compare.per_model import per_model
 from experiments.run import load_run
-from robust_jax import fingerprint, lookup
+from robust_jax import fingerprint, lookup, precision
 from robust_jax.comparison.code_hash import code_hash
 from robust_jax.comparison.model import ComparedModel
 from robust_jax.comparison.predictors.http_predictor import http_predictor
@@ -141,6 +141,7 @@ def _run(name, source, path, allow_imports):
     lambda case, ids, images: predict(images),
     model,
     parameters=_num_parameters(run.variables),
+    computed_in=precision.computed_in(model, images),
     declared="logits",
   )
 

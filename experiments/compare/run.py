@@ -12,6 +12,7 @@ from experiments.compare.gate import GateRequest
 from experiments.compare.predictions import run_all_predictions
 from experiments.compare.print import print_comparison
 from experiments.compare.timing import milliseconds
+from robust_jax import precision
 from robust_jax.comparison.cases import Cases, build_cases
 from robust_jax.comparison.extra_tests.base import (
   SECTIONS,
@@ -34,6 +35,7 @@ from robust_jax.plotting import evaluation
 _LEVEL = 0.95
 
 
+@precision.evaluation()
 def compare(
   models: Mapping[str, ComparedModel],
   dataset: ImageReader,

@@ -24,6 +24,7 @@ from experiments.build.imports import add_flag
 from experiments.cli.run_command import ArgumentParser, run_command
 from experiments.examples import Examples, spread_examples
 from experiments.run import load_run
+from robust_jax import precision
 from robust_jax.as_numpy_fn import as_numpy_fn
 from robust_jax.models.inference import DomainAdaptedModel
 from robust_jax.plotting import evaluation
@@ -31,6 +32,7 @@ from robust_jax.probes.label_shift import LabelShift
 from robust_jax.probes.label_shift import label_shift as estimate
 
 
+@precision.evaluation()
 def main(arguments: list[str] | None = None) -> int:
   """Prints the table and the flag."""
   options = _parser().parse_args(arguments)

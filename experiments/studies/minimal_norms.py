@@ -21,10 +21,11 @@ from experiments import runs
 from experiments.build import imports
 from experiments.cli import output
 from experiments.cli.parse_flags import parse_flags
+from experiments.cli.provenance import machine
 from experiments.cli.run_command import run_command
 from experiments.examples import first_examples
 from experiments.run import load_run
-from robust_jax import attacks, losses, perturbations, search
+from robust_jax import attacks, losses, perturbations, precision, search
 from robust_jax.evaluators.minimal_eps import minimal_eps
 from robust_jax.perturbations import pixels
 from robust_jax.plotting import evaluation
@@ -91,6 +92,7 @@ def _unit(norm: str, x: np.ndarray) -> str:
   return pixels.unit(x.shape, None) if norm == "L0" else "input units"
 
 
+@precision.evaluation()
 def main(_: Sequence[str]) -> None:
   path = pathlib.Path(_OUTPUT.value)
   output.writable(path, "--output")
@@ -119,7 +121,9 @@ def main(_: Sequence[str]) -> None:
         }
         summary.append(row)
         print(*row.values(), sep="\t", flush=True)
-  evaluation.write_json(path / "minimal_norms.json", {"rows": summary})
+  evaluation.write_json(
+    path / "minimal_norms.json", {"rows": summary} | machine()
+  )
   np.savez(path / "minimal_norms.npz", **distances)
   for norm in _NORMS.value:
     for model in models:

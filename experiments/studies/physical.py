@@ -21,9 +21,10 @@ import rich.table
 
 from experiments.build import imports
 from experiments.cli import output
+from experiments.cli.provenance import machine
 from experiments.cli.run_command import ArgumentParser, run_command
 from experiments.run import load_run
-from robust_jax import attacks, losses, perturbations, search
+from robust_jax import attacks, losses, perturbations, precision, search
 from robust_jax.files import atomic_write
 from robust_jax.plotting import evaluation
 from robust_jax.search.combine import restarts
@@ -120,6 +121,7 @@ def answers(key: Key, logits_fn: Model, x: Array, num_draws: int) -> Array:
   return jax.lax.map(of_draw, jax.random.split(key, num_draws))
 
 
+@precision.evaluation()
 def main() -> None:
   """Runs the comparison; prints a table, writes report and picture."""
   options = _options()
@@ -154,7 +156,7 @@ def main() -> None:
     table.add_row(name, *(f"{100 * row[name]:.1f} %" for row in rows.values()))
   evaluation.print_table(table)
   told = {name: str(value) for name, value in vars(options).items()}
-  result = {"rows": rows, "seconds": seconds, "options": told}
+  result = {"rows": rows, "seconds": seconds, "options": told} | machine()
   evaluation.write_json(options.workdir / "physical.json", result)
   drawn = {name: images[name] for name in ("original", "PGD", "EOT")}
   _draw(options.picture, logits_fn, drawn, labels, target, key_judge)

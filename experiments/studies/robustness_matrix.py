@@ -23,11 +23,12 @@ from absl import flags
 from experiments.build import imports
 from experiments.cli import output
 from experiments.cli.parse_flags import parse_flags
+from experiments.cli.provenance import machine
 from experiments.cli.run_command import run_command
 from experiments.cli.run_flags import named_runs
 from experiments.examples import first_examples
 from experiments.run import load_run
-from robust_jax import attacks, checks, losses, perturbations, search
+from robust_jax import attacks, checks, losses, perturbations, precision, search
 from robust_jax.attacks.autoattack import suite
 from robust_jax.attacks.autoattack.autoattack import in_ball, stages
 from robust_jax.plotting import evaluation, heat_map
@@ -47,6 +48,7 @@ _OUTPUT = flags.DEFINE_string("output", "runs/matrix", "where results go.")
 Measure = Callable[..., np.ndarray]
 
 
+@precision.evaluation()
 def main(_: Sequence[str]) -> None:
   checks.at_least_one("num_examples", _NUM_EXAMPLES.value)
   workdirs = named_runs(_MODELS.value)
@@ -80,7 +82,7 @@ def main(_: Sequence[str]) -> None:
   )
   evaluation.write_json(
     path / "robustness_matrix.json",
-    {"accuracy": rows, "seconds": seconds, "options": _options()},
+    {"accuracy": rows, "seconds": seconds, "options": _options()} | machine(),
   )
 
 

@@ -32,7 +32,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from experiments.cli.output import writable
 from experiments.cli.run_command import ArgumentParser, run_command
-from robust_jax import attacks, losses
+from robust_jax import attacks, losses, precision
 from robust_jax.as_numpy_fn import as_numpy_fn
 from robust_jax.attacks.minimal_norm.decision_trees import nearest_leaf
 from robust_jax.black_box import train_substitute
@@ -50,6 +50,7 @@ _CLASSES = 10
 _AT_ONCE = 250  # images attacked
 
 
+@precision.evaluation()
 def main(arguments: list[str] | None = None) -> int:
   """Prints the tables and draws the heat map."""
   options = _parser().parse_args(arguments)

@@ -21,11 +21,12 @@ import matplotlib.figure
 
 from experiments.build import imports
 from experiments.cli import output
+from experiments.cli.provenance import machine
 from experiments.cli.run_command import ArgumentParser, run_command
 from experiments.cli.run_flags import named_runs
 from experiments.examples import first_examples
 from experiments.run import load_run
-from robust_jax import attacks, losses, perturbations
+from robust_jax import attacks, losses, perturbations, precision
 from robust_jax.attacks.universal.adversarial_patch import anywhere, place
 from robust_jax.attacks.universal.universal import applied
 from robust_jax.files import atomic_write
@@ -50,6 +51,7 @@ class Found(NamedTuple):
   answers: dict[str, Array]
 
 
+@precision.evaluation()
 def main(arguments: Sequence[str] | None = None) -> int:
   """Runs the command; returns its exit status.
 
@@ -76,6 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     {
       "accuracy": rows,
       "options": {name: str(one) for name, one in vars(options).items()},
+      **machine(),
     },
   )
   return 0

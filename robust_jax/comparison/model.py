@@ -28,6 +28,8 @@ class ComparedModel:
       `[H, W, C]`.
     logits_fn: the model, where its gradients are known.
     parameters: how many numbers the model has learned, where that is known.
+    computed_in: the dtypes that it multiplies, where its program is known, see
+      `precision.computed_in`.
     declared: what its answers are, where that is known; None finds out.
     batch_size: most images that it is asked about in one call; None is as many
       as memory suffices for.
@@ -41,6 +43,7 @@ class ComparedModel:
   answer: Callable[[str, Sequence[str], Sequence[np.ndarray]], np.ndarray]
   logits_fn: Model | None = None
   parameters: int | None = None
+  computed_in: str | None = None
   declared: Kind | None = None
   batch_size: int | None = None
   retries: int = 0

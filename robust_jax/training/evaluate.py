@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from robust_jax import metrics
+from robust_jax import metrics, precision
 from robust_jax.data.loader import Loader
 from robust_jax.types import Key, Metrics, PyTree
 
 
+@precision.evaluation()
 def run_evaluation(
   measure: Callable[[PyTree, PyTree, PyTree, Key, int], Metrics],
   subject: PyTree,
@@ -18,6 +19,8 @@ def run_evaluation(
   on_batch: Callable[[int], None] = lambda done: None,
 ) -> dict[str, float | np.ndarray]:
   """The averages over every example of `loader`.
+
+  Models multiply at the precision of `precision.evaluation`.
 
   Args:
     measure: a function compiled by `parallel.pmap_evaluate`.

@@ -143,6 +143,7 @@ def _asked(model, reads, images):
     "warnings": _warnings(reads, images),
     "missing": _missing(reads),
     "parameters": model.parameters,
+    "computed_in": model.computed_in,
   }
 
 

@@ -50,7 +50,7 @@ def html_report(
 
   Args:
     report: of `comparison_report`, with "name" in its data, "gate", "seconds",
-      "devices", "versions" and the sections by their names.
+      "devices", "matmul_precision", "versions" and the sections by their names.
     models: the models, for the gallery.
     images: likewise.
     cases: likewise.
