@@ -36,7 +36,7 @@ def print_comparison(
     print(f"\nGate for {judged['candidate']}: {judged['outcome']}.")
     for check in judged["checks"]:
       print(f"  {check['outcome']}: {check['reason']}")
-  print(f"\nIn {out}: evaluation.html, evaluation.json.")
+  print(f"\nIn {out}: report.html, report.json.")
 
 
 def _print_data(result):
@@ -48,7 +48,7 @@ def _print_data(result):
   ):
     if counts:
       listed = ", ".join(f"{kind} ({n:,})" for kind, n in counts.items())
-      print(f"{title}: {listed}; evaluation.json names them.")
+      print(f"{title}: {listed}; report.json names them.")
   for name, model in result["models"].items():
     print(f"{name} answers {model['answers_meaning']}.")
     for warning in model["warnings"]:
