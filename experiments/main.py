@@ -41,7 +41,7 @@ from experiments.cli.prepare_data import prepare_data
 from experiments.cli.run_command import ERROR, INTERRUPTED, run_command
 from experiments.compare import command as compare_command
 from experiments.configs.adversarial import digits_pgd
-from experiments.run import Run, load_run
+from experiments.load_run import Run, load_run
 from robust_jax.distributed import join
 
 # --help shows them too.

@@ -6,7 +6,7 @@ import jax
 from ml_collections import ConfigDict
 
 from experiments.build.imports import named_modules
-from experiments.run import load_run
+from experiments.load_run import load_run
 from robust_jax import fingerprint
 from robust_jax.data.loader import Loader
 

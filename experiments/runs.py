@@ -12,8 +12,8 @@ from experiments.build.variant import with_overrides
 from experiments.cli import output
 from experiments.evaluate import evaluate
 from experiments.evaluate_attacks import evaluate_attacks
+from experiments.load_run import load_run
 from experiments.origin import origin
-from experiments.run import load_run
 from experiments.warm_start import warm_start_of
 from robust_jax import lookup, parallel, precision
 from robust_jax.data.dataset import spec_of_batch

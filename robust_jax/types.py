@@ -134,7 +134,7 @@ class State(NamedTuple):
     model_state: the model's other collections (BatchNorm's running statistics).
     opt_state: of the optax optimizer.
     average: of `params` over the steps, or None if not kept; see
-      `training.averages`.
+      `training.weight_averages`.
   """
 
   step: Array

@@ -17,7 +17,9 @@ from ml_collections import ConfigDict
 from robust_jax import lookup
 from robust_jax.attacks.standalone import standalone
 from robust_jax.augmentation import chain, perturb
-from robust_jax.search.transformations import expectation_over_transformation
+from robust_jax.search.expectation_over_transformation import (
+  expectation_over_transformation,
+)
 from robust_jax.training.optimizer import optimizer
 from robust_jax.types import Attack
 
@@ -26,7 +28,7 @@ KINDS = {
   "attack": "attacks",
   "augment": "augmentation",
   "augmentation": "augmentation",
-  "average": "training.averages",
+  "average": "training.weight_averages",
   "curve": "attacks",
   "evaluator": "evaluators",
   "expectation": "perturbations",
@@ -137,7 +139,7 @@ def called_with(kind: str, name: str) -> int:
   """
   if kind == "search" or (kind == "attacks" and lookup.imported_module(name)):
     return 4
-  return 1 if kind == "training.averages" else 0
+  return 1 if kind == "training.weight_averages" else 0
 
 
 def options_of(field: str, section: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from experiments.compare.per_model import per_model
-from experiments.run import load_run
+from experiments.load_run import load_run
 from robust_jax import fingerprint, lookup, precision
 from robust_jax.comparison.code_hash import code_hash
 from robust_jax.comparison.model import ComparedModel

@@ -9,7 +9,7 @@ from robust_jax.data.readers.image_folder import ImageFolder
 from robust_jax.data.readers.image_reader import ImageReader
 from robust_jax.data.readers.in_order import InOrder
 from robust_jax.data.readers.npz_images import NpzImages
-from robust_jax.data.readers.resized import Resized
+from robust_jax.data.readers.resized_images import Resized
 
 
 def open_images(

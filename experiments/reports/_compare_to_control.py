@@ -12,7 +12,7 @@ from experiments import build
 from experiments.build.imports import named_modules
 from experiments.cli.provenance import provenance
 from experiments.examples import Examples, spread_examples
-from experiments.run import Run, load_run
+from experiments.load_run import Run, load_run
 from robust_jax.as_numpy_fn import as_numpy_fn
 from robust_jax.models.inference import Autoencoder
 

@@ -21,7 +21,7 @@ from experiments.build.imports import named_modules
 from experiments.cli.provenance import provenance
 from experiments.evaluate import one_accuracy
 from experiments.examples import spread_examples
-from experiments.run import Run, load_run
+from experiments.load_run import Run, load_run
 from robust_jax import parallel
 from robust_jax.as_numpy_fn import as_numpy_fn
 from robust_jax.data.concatenate import concatenate

@@ -23,7 +23,7 @@ from experiments import build
 from experiments.build.imports import add_flag
 from experiments.cli.run_command import ArgumentParser, run_command
 from experiments.examples import Examples, spread_examples
-from experiments.run import load_run
+from experiments.load_run import load_run
 from robust_jax import precision
 from robust_jax.as_numpy_fn import as_numpy_fn
 from robust_jax.models.inference import DomainAdaptedModel

@@ -24,7 +24,7 @@ from experiments.cli.parse_flags import parse_flags
 from experiments.cli.provenance import machine
 from experiments.cli.run_command import run_command
 from experiments.examples import first_examples
-from experiments.run import load_run
+from experiments.load_run import load_run
 from robust_jax import attacks, losses, perturbations, precision, search
 from robust_jax.evaluators.minimal_eps import minimal_eps
 from robust_jax.perturbations import pixels

@@ -18,17 +18,17 @@ import jax.numpy as jnp
 import matplotlib.figure
 import numpy as np
 import rich.table
+from robust_jax.search.transformations import expectation_over_transformation
 
 from experiments.build import imports
 from experiments.cli import output
 from experiments.cli.provenance import machine
 from experiments.cli.run_command import ArgumentParser, run_command
-from experiments.run import load_run
+from experiments.load_run import load_run
 from robust_jax import attacks, losses, perturbations, precision, search
 from robust_jax.files import atomic_write
 from robust_jax.plotting import evaluation
 from robust_jax.search.combine import restarts
-from robust_jax.search.transformations import expectation_over_transformation
 from robust_jax.types import Array, Attack, Key, Model
 
 _NUM_SHOWN = 2

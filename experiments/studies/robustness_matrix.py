@@ -27,7 +27,7 @@ from experiments.cli.provenance import machine
 from experiments.cli.run_command import run_command
 from experiments.cli.run_flags import named_runs
 from experiments.examples import first_examples
-from experiments.run import load_run
+from experiments.load_run import load_run
 from robust_jax import attacks, checks, losses, perturbations, precision, search
 from robust_jax.attacks.autoattack import suite
 from robust_jax.attacks.autoattack.autoattack import in_ball, stages

@@ -25,7 +25,7 @@ from experiments.cli.provenance import machine
 from experiments.cli.run_command import ArgumentParser, run_command
 from experiments.cli.run_flags import named_runs
 from experiments.examples import first_examples
-from experiments.run import load_run
+from experiments.load_run import load_run
 from robust_jax import attacks, losses, perturbations, precision
 from robust_jax.attacks.universal.adversarial_patch import anywhere, place
 from robust_jax.attacks.universal.universal import applied

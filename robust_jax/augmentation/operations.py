@@ -11,7 +11,7 @@ import numpy as np
 
 from robust_jax import tree
 from robust_jax.corruptions.base import levels
-from robust_jax.corruptions.windows import neighbors
+from robust_jax.corruptions.sliding_windows import neighbors
 from robust_jax.perturbations import affine
 from robust_jax.perturbations.affine import Transform
 from robust_jax.perturbations.photometric import luma

@@ -7,7 +7,7 @@ import numpy as np
 from robust_jax import checks
 from robust_jax.black_box import geometry
 from robust_jax.black_box.queries import BlackBoxAttack, Predict, Victim
-from robust_jax.search import window
+from robust_jax.search import square_window
 from robust_jax.types import Key
 
 
@@ -60,7 +60,7 @@ def square(
       active = np.flatnonzero((value <= 0) & (victim.left > 0))
       if not len(active):
         return victim.conclude(best)
-      fraction = window.fraction(iteration, first_fraction)
+      fraction = square_window.fraction(iteration, first_fraction)
       x_active, eps_active = victim.x[active], radius[active]
       change = np.stack(
         [
@@ -90,7 +90,7 @@ def _start(generator, shape, norm):
   side = max(min(height, width) // 5, 1)
   rows, columns = height // side, width // side
   signs = _signs(generator, (rows, columns, channels))
-  lattice = np.einsum("rkc,ij->rikjc", signs, window.bumps(side))
+  lattice = np.einsum("rkc,ij->rikjc", signs, square_window.bumps(side))
   lattice = lattice.reshape(rows * side, columns * side, channels)
   start = np.zeros(shape, np.float32)
   start[: rows * side, : columns * side] = lattice
@@ -101,7 +101,7 @@ def _propose(generator, change, eps, fraction, norm):
   """The change with another window in it; not yet in the ball."""
   height, width, channels = change.shape
   smallest = 1 if norm == "linf" else 3
-  side = window.side(fraction, height, width, smallest)
+  side = square_window.side(fraction, height, width, smallest)
   here = _place(generator, change, side)
   proposal = change.copy()
   if norm == "linf":
@@ -118,7 +118,7 @@ def _move_mass(generator, change, eps, here, side):
   both = np.zeros(change.shape[:2], bool)
   both[here[:2]] = both[there[:2]] = True
   mass = np.sqrt(spare + np.sum(change[both] ** 2, axis=0))
-  bumps = window.bumps(side)
+  bumps = square_window.bumps(side)
   bumps = bumps.T if generator.random() < 0.5 else bumps
   old = change[here] / (np.linalg.norm(change[here], axis=(0, 1)) + 1e-10)
   new = bumps[..., None] * _signs(generator, (1, 1, channels)) + old

@@ -8,7 +8,7 @@ import numpy as np
 from robust_jax.comparison.predictors.predict import Predict, predict_batches
 from robust_jax.comparison.predictors.read_outputs import read_outputs
 from robust_jax.data.readers.decode import DECODERS, decode, library
-from robust_jax.data.readers.resize import RESIZERS, resize
+from robust_jax.data.readers.resize_image import RESIZERS, resize
 
 _NEEDS = {"pillow": "PIL.Image", "opencv": "cv2", "ffmpeg": "av"}
 

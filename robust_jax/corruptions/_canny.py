@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from robust_jax.corruptions._matrices import Border
-from robust_jax.corruptions.windows import neighbors
+from robust_jax.corruptions.sliding_windows import neighbors
 from robust_jax.types import Array
 
 _TANGENT = 13573  # of 22.5 degrees, times 2^15

@@ -6,7 +6,7 @@ from jax import lax
 
 from robust_jax.corruptions import _canny, _matrices, constants, random
 from robust_jax.corruptions.base import corruption, levels
-from robust_jax.corruptions.windows import neighbors
+from robust_jax.corruptions.sliding_windows import neighbors
 from robust_jax.types import Array, Key
 
 # Mean and deviation of the noise, its blur and threshold; then how bright water

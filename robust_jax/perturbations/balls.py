@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import tree
-from robust_jax.perturbations.filling import in_order, level
+from robust_jax.perturbations.water_filling import in_order, level
 from robust_jax.types import Array
 
 # Relative, of the length; a sum of a thousand floats is no more exact.

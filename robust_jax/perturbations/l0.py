@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from robust_jax import checks
 from robust_jax.perturbations import box, pixels
-from robust_jax.perturbations.ranking import largest_mask
+from robust_jax.perturbations.top_k import largest_mask
 from robust_jax.types import Array, Key, PerturbationSet
 
 _LEAST_STEP = 0.25

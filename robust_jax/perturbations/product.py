@@ -2,7 +2,7 @@
 
 import jax
 
-from robust_jax.perturbations import first_order
+from robust_jax.perturbations import first_order_step
 from robust_jax.types import Array, Grid, Key, PerturbationSet, PyTree
 
 
@@ -29,9 +29,9 @@ def product(a: PerturbationSet, b: PerturbationSet) -> PerturbationSet:
     return first, b.project(a.apply(x, first), delta[1])
 
   def step(x, delta, grad, size):
-    first = first_order.step(a, x, delta[0], grad[0], size)
+    first = first_order_step.step(a, x, delta[0], grad[0], size)
     between = a.apply(x, first)
-    return first, first_order.step(b, between, delta[1], grad[1], size)
+    return first, first_order_step.step(b, between, delta[1], grad[1], size)
 
   def check(x):
     a.check(x)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from robust_jax import checks
-from robust_jax.perturbations.ranking import largest_mask
+from robust_jax.perturbations.top_k import largest_mask
 from robust_jax.types import Array, Grid, Key, PerturbationSet, PyTree
 
 

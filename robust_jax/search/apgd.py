@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from robust_jax import checks, tree
-from robust_jax.perturbations import first_order
+from robust_jax.perturbations import first_order_step
 from robust_jax.search import ascent
 from robust_jax.types import Array, Key, PerturbationSet, PyTree, SearchResult
 
@@ -84,7 +84,7 @@ def apgd(
   )
 
   def move(i, s: _Step) -> PyTree:
-    ahead = first_order.step(pset, x, s.delta, s.grad, s.step_size)
+    ahead = first_order_step.step(pset, x, s.delta, s.grad, s.step_size)
     weight = jnp.where(i == 0, 1.0, 0.75)
     mixed = jax.tree.map(
       lambda t, new, old: t + weight * (new - t) + (1 - weight) * (t - old),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from robust_jax import tree
-from robust_jax.perturbations import first_order
+from robust_jax.perturbations import first_order_step
 from robust_jax.search import ascent
 from robust_jax.types import Array, Key, PerturbationSet, SearchResult
 
@@ -36,5 +36,5 @@ def fgsm(
   """
   del key
   clean, grad = ascent.clean_and_gradient(objective, pset, x)
-  delta = first_order.step(pset, x, clean.delta, grad, step_size)
+  delta = first_order_step.step(pset, x, clean.delta, grad, step_size)
   return tree.better(clean, ascent.score(objective, pset, x, delta))

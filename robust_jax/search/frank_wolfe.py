@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax
 
 from robust_jax import checks, tree
-from robust_jax.perturbations import first_order
+from robust_jax.perturbations import first_order_step
 from robust_jax.search import ascent
 from robust_jax.types import Array, Key, PerturbationSet, PyTree, SearchResult
 
@@ -51,7 +51,7 @@ def frank_wolfe(
   def step(t, carry):
     delta, best = carry
     here, grad = ascent.score_and_gradient(objective, pset, x, delta)
-    ahead = first_order.linear_maximizer(pset, x, grad)
+    ahead = first_order_step.linear_maximizer(pset, x, grad)
     mean = _between(delta, ahead, 2 / (t + 2))
     return pset.project(x, mean), tree.better(best, here)
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from robust_jax import checks, tree
-from robust_jax.search import ascent, window
+from robust_jax.search import ascent, square_window
 from robust_jax.types import Array, Key, PerturbationSet, PyTree, SearchResult
 
 
@@ -70,16 +70,19 @@ def square(
 
 def num_halvings(num_done: Array | int) -> Array:
   """How often the fraction of changed pixels has been halved by then."""
-  return (jnp.asarray(window.HALVED_AFTER) < num_done).sum()
+  return (jnp.asarray(square_window.HALVED_AFTER) < num_done).sum()
 
 
 def sides(
   height: int, width: int, fraction: float, smallest: int = 1
 ) -> np.ndarray:
   """Side of the window after 0, 1, ... halvings, in pixels."""
-  halvings = range(len(window.HALVED_AFTER) + 1)
+  halvings = range(len(square_window.HALVED_AFTER) + 1)
   return np.asarray(
-    [window.side(fraction / 2**h, height, width, smallest) for h in halvings]
+    [
+      square_window.side(fraction / 2**h, height, width, smallest)
+      for h in halvings
+    ]
   )
 
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from robust_jax import tree
-from robust_jax.perturbations import first_order
+from robust_jax.perturbations import first_order_step
 from robust_jax.types import Array, PerturbationSet, PyTree
 
 Direction = Literal["linear_maximizer", "normalized", "adam"]
@@ -72,7 +72,7 @@ def along(
     velocity = tree.add(tree.normalize(grad, 1), momentum, velocity)
     update, state = moments.update(velocity, state)
     if direction == "linear_maximizer":
-      ahead = first_order.step(pset, x, delta, update, step_size)
+      ahead = first_order_step.step(pset, x, delta, update, step_size)
       return ahead, (velocity, state)
     if direction == "normalized":
       size = _root_mean_square(update)

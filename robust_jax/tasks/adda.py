@@ -14,10 +14,10 @@ from robust_jax.evaluators.adaptation import adaptation
 from robust_jax.games import alternating
 from robust_jax.games.player_step import player_step
 from robust_jax.games.players import GameState, same_names
-from robust_jax.games.schedules import set_schedule_step
+from robust_jax.games.set_schedule_step import set_schedule_step
 from robust_jax.models.inference import DomainAdaptedModel, features_and_head
 from robust_jax.tasks._example import Example, TinyNet, two_domains
-from robust_jax.tasks.two_domains import (
+from robust_jax.tasks._two_domains import (
   feature_layers,
   initialize,
   label_loss,

@@ -15,11 +15,11 @@ from robust_jax.evaluators.adaptation import adaptation
 from robust_jax.games.grad_reverse import grad_reverse
 from robust_jax.games.joint import joint
 from robust_jax.games.players import GameState
-from robust_jax.games.schedules import set_schedule_step
+from robust_jax.games.set_schedule_step import set_schedule_step
 from robust_jax.models.inference import DomainAdaptedModel
 from robust_jax.schedules import ramp as ramp_at
 from robust_jax.tasks._example import Example, TinyNet, two_domains
-from robust_jax.tasks.two_domains import (
+from robust_jax.tasks._two_domains import (
   adapted,
   both_domains,
   initialize,

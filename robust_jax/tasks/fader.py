@@ -10,7 +10,7 @@ from jax.typing import DTypeLike
 from robust_jax import checks, metrics, parallel
 from robust_jax.games.player_step import player_step
 from robust_jax.games.players import GameState, same_names
-from robust_jax.games.schedules import set_schedule_step
+from robust_jax.games.set_schedule_step import set_schedule_step
 from robust_jax.models.autoencoders.fader_autoencoder import FaderAutoencoder
 from robust_jax.models.classifiers.mlp import MLP
 from robust_jax.models.inference import Autoencoder, inference_fn

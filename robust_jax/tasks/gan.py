@@ -10,7 +10,7 @@ import optax
 from robust_jax import checks, metrics, parallel
 from robust_jax.games import alternating
 from robust_jax.games.players import GameState, same_names
-from robust_jax.games.schedules import set_schedule_step
+from robust_jax.games.set_schedule_step import set_schedule_step
 from robust_jax.models.gan.vectors import VectorDiscriminator, VectorGenerator
 from robust_jax.models.inference import Generator, inference_fn
 from robust_jax.tasks._example import Example

@@ -21,7 +21,7 @@ from robust_jax import losses, perturbations  # noqa: E402
 from robust_jax.attacks.autoattack.apgd_l1 import sparse_ascent  # noqa: E402
 from robust_jax.attacks.minimal_norm._hyperplane import to_hyperplane  # noqa: E402
 from robust_jax.attacks.minimal_norm.fab import boundary_to_rank, run_fab  # noqa: E402
-from robust_jax.search import window  # noqa: E402
+from robust_jax.search import square_window  # noqa: E402
 from robust_jax.search.apgd import apgd, checkpoints  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -192,7 +192,7 @@ def test_windows_of_square(norm, order):
   reference = SquareAttack(torch_model, norm=norm, device="cpu")
   for size in (3, 5, 9, 25):
     theirs = reference.eta(size).numpy()
-    ours = window.bumps(size, order)
+    ours = square_window.bumps(size, order)
     assert np.allclose(ours, theirs, atol=1e-6) or np.allclose(
       ours.T, theirs, atol=1e-6
     )
@@ -202,4 +202,6 @@ def test_schedule_of_square():
   reference = SquareAttack(torch_model, p_init=0.8, device="cpu")
   reference.rescale_schedule = False
   for query in (0, 10, 11, 50, 51, 200, 201, 999, 1001, 4001, 9000):
-    assert window.fraction(query) == pytest.approx(reference.p_selection(query))
+    assert square_window.fraction(query) == pytest.approx(
+      reference.p_selection(query)
+    )

@@ -10,7 +10,7 @@ import pytest
 
 from experiments import build, runs
 from experiments.build import sections
-from experiments.run import load_run
+from experiments.load_run import load_run
 from robust_jax.data.images import image_shape
 from robust_jax.models.inference import inference_fn
 from robust_jax.training import log, loop

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robust_jax import tree
-from robust_jax.perturbations import first_order
+from robust_jax.perturbations import first_order_step
 from tests.contract.members import (
   SETS,
   channels_of,
@@ -71,7 +71,7 @@ def maximizer(name):
   """(scale, x, grad) -> the delta in set and box of largest <grad, delta>."""
 
   def run(scale, x, grad):
-    return first_order.linear_maximizer(make_set(name, scale), x, grad)
+    return first_order_step.linear_maximizer(make_set(name, scale), x, grad)
 
   return jax.jit(run)
 

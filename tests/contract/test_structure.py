@@ -44,7 +44,7 @@ SMALL = {
   "augmentation/perturb",
   "comparison/predictors/by_shape",
   "corruptions/sequences/suites",
-  "corruptions/windows",
+  "corruptions/sliding_windows",
   "gradients/identity",
   "plotting/line_style",
   "training_losses/_common",
@@ -148,6 +148,10 @@ def test_modules_are_short_but_not_crumbs(path):
   if path.name != "__init__.py":
     small = "/".join(_parts(path)) in SMALL
     assert small == (length < 30), f"{length} lines"
+
+
+def test_small_modules_that_are_named_exist():
+  assert {"/".join(_parts(path)) for path in FILES} >= SMALL
 
 
 def test_folders_hold_25_modules_at_most():

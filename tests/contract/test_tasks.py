@@ -15,7 +15,7 @@ from robust_jax import perturbations as sets
 from robust_jax.evaluators.robustness import robustness
 from robust_jax.tasks._example import TinyNet
 from robust_jax.tasks.supervised import supervised
-from robust_jax.training import averages
+from robust_jax.training import weight_averages
 from robust_jax.training_losses.erm import erm
 
 KEY = jax.random.key(0)
@@ -115,7 +115,7 @@ def test_a_deployed_classifier_answers_each_image_for_itself():
 @each_task
 def test_an_average_of_the_weights_changes_nothing_but_what_is_measured(name):
   task, _, (start, first, second), _ = trained(name)
-  rows, averaged = example(name).batch, averages.ema(task, 0.25)
+  rows, averaged = example(name).batch, weight_averages.ema(task, 0.25)
   began, step = started(averaged, rows)
   chex.assert_trees_all_equal(began.average, start.params)
   after, _ = step(began, (), rows, KEY)

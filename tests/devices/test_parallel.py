@@ -14,7 +14,7 @@ from robust_jax.attacks.autoattack import suite
 from robust_jax.evaluators.robustness import robustness
 from robust_jax.models.layers import batch_norm
 from robust_jax.tasks.supervised import supervised
-from robust_jax.training.averages import ema
+from robust_jax.training.weight_averages import ema
 from robust_jax.training_losses.erm import erm
 from robust_jax.training_losses.pgd_at import pgd_at
 

@@ -10,11 +10,11 @@ import pytest
 from experiments import build, runs
 from experiments.configs.domain import digits_dann
 from experiments.examples import Examples
+from experiments.load_run import load_run
 from experiments.reports.adaptation_report import adaptation_report
-from experiments.run import load_run
 from experiments.studies.label_shift import label_shift, main
 from robust_jax.models.dann.dann_mnist import DannMnist
-from robust_jax.tasks.two_domains import adapted
+from robust_jax.tasks._two_domains import adapted
 from robust_jax.training.checkpoint import Checkpoints
 from robust_jax.training.monitor import Monitor
 

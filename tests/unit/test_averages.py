@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from robust_jax.training import averages
+from robust_jax.training import weight_averages
 from robust_jax.types import State, Task
 
 
@@ -34,7 +34,7 @@ def after(task, num_steps):
 
 
 def test_ema_is_the_geometric_mean_of_all_weights():
-  task = averages.ema(counting(), 0.5)
+  task = weight_averages.ema(counting(), 0.5)
   state = after(task, 3)
   assert state.params["w"] == 3
   expected = 0.5 * 3 + 0.25 * 2 + 0.125 * 1 + 0.125 * 0
@@ -48,16 +48,16 @@ def test_ema_is_the_geometric_mean_of_all_weights():
   ("start", "expected"), [(0, 3.0), (2, 4.0), (4, 5.0), (9, 5.0)]
 )
 def test_swa_is_the_mean_of_the_weights_after_its_start(start, expected):
-  state = after(averages.swa(counting(), start), 5)
+  state = after(weight_averages.swa(counting(), start), 5)
   np.testing.assert_allclose(state.average["w"], expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("decay", [-0.1, 1.0, float("nan")])
 def test_a_decay_that_averages_nothing_is_refused(decay):
   with pytest.raises(ValueError, match=f"decay = {decay}: expected 0 <="):
-    averages.ema(counting(), decay)
+    weight_averages.ema(counting(), decay)
 
 
 def test_a_start_before_the_run_is_refused():
   with pytest.raises(ValueError, match="start = -1: expected 0 or more"):
-    averages.swa(counting(), -1)
+    weight_averages.swa(counting(), -1)

@@ -11,7 +11,7 @@ from robust_jax import attacks, losses, search, tree
 from robust_jax import perturbations as sets
 from robust_jax.attacks.cost import count_model_calls
 from robust_jax.search.combine import best_of, restarts
-from robust_jax.search.transformations import (
+from robust_jax.search.expectation_over_transformation import (
   expectation_over_transformation,
   keys_of_images,
 )

@@ -28,8 +28,11 @@ from robust_jax.corruptions.sequences.suites import IMAGENET_P, NOISE
 from robust_jax.data.builders.cifar10_15k import Cifar10_15k
 from robust_jax.data.readers.decode import DECODERS
 from robust_jax.data.readers.image_reader import Sample
-from robust_jax.data.readers.imagenet_subsets import IMAGENET_A, IMAGENET_O
-from robust_jax.data.readers.resize import RESIZERS
+from robust_jax.data.readers.imagenet_class_subsets import (
+  IMAGENET_A,
+  IMAGENET_O,
+)
+from robust_jax.data.readers.resize_image import RESIZERS
 from robust_jax.statistics.prediction_stability import flip_probability
 from tests.unit.command_line import command_line
 

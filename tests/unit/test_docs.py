@@ -12,7 +12,7 @@ from PIL import Image
 
 from experiments import runs
 from experiments.configs.adversarial import digits_pgd
-from experiments.run import load_run
+from experiments.load_run import load_run
 from robust_jax import attacks, lookup, perturbations, search
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -117,7 +117,7 @@ def _jpeg(image):
     "evaluators",
     "gradients",
     "tasks",
-    "training.averages",
+    "training.weight_averages",
     "training_losses",
   ],
 )

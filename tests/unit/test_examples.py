@@ -33,7 +33,7 @@ PENDING = {
   "scores",
   "search",
   "tasks",
-  "training.averages",
+  "training.weight_averages",
   "training_losses",
 }
 # Packages and modules whose `__all__` is a registry of public members.

@@ -11,7 +11,7 @@ import pytest
 
 from robust_jax import games, lookup, parallel
 from robust_jax.games.player_step import player_step
-from robust_jax.games.schedules import set_schedule_step
+from robust_jax.games.set_schedule_step import set_schedule_step
 
 STEP, STEPS = 0.1, 500
 SOLVERS = [

@@ -53,7 +53,7 @@ PACKAGES = [
   "scores",
   "search",
   "tasks",
-  "training.averages",
+  "training.weight_averages",
   "training_losses",
 ]
 

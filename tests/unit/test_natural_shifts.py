@@ -9,16 +9,16 @@ import PIL.Image
 import pytest
 import tensorflow_datasets as tfds
 
-from robust_jax.data.readers import imagenet_subsets
+from robust_jax.data.readers import imagenet_class_subsets
 from robust_jax.data.readers.natural_shift import NAMES, natural_shift
 from robust_jax.data.readers.validate_dataset import validate_dataset
 from robust_jax.statistics.label_sets import multilabel_accuracy
 from robust_jax.statistics.prediction_stability import flip_probability
 
 SUBSETS = {
-  "imagenet_a": imagenet_subsets.IMAGENET_A,
-  "imagenet_r": imagenet_subsets.IMAGENET_R,
-  "imagenet_o": imagenet_subsets.IMAGENET_O,
+  "imagenet_a": imagenet_class_subsets.IMAGENET_A,
+  "imagenet_r": imagenet_class_subsets.IMAGENET_R,
+  "imagenet_o": imagenet_class_subsets.IMAGENET_O,
 }
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from robust_jax import perturbations, search
 from robust_jax.perturbations import pixels
-from robust_jax.perturbations.ranking import largest_mask
+from robust_jax.perturbations.top_k import largest_mask
 
 KEY = jax.random.key(0)
 ranked = jax.jit(largest_mask)

@@ -8,7 +8,7 @@ import pytest
 from experiments import build, main, runs
 from experiments.build.variant import with_overrides
 from experiments.configs.domain import digits_dann
-from experiments.run import load_run
+from experiments.load_run import load_run
 from robust_jax.training.checkpoint import Checkpoints
 from robust_jax.training.monitor import Monitor
 

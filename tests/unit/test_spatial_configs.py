@@ -10,7 +10,9 @@ from experiments.configs import common
 from experiments.configs.spatial import mnist_worst_of_10
 from robust_jax import attacks, losses, search
 from robust_jax import perturbations as sets
-from robust_jax.search.transformations import expectation_over_transformation
+from robust_jax.search.expectation_over_transformation import (
+  expectation_over_transformation,
+)
 
 KEY = jax.random.key(0)
 X = jax.random.uniform(jax.random.key(1), (3, 6, 6, 1))

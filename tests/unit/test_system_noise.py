@@ -8,7 +8,7 @@ import pytest
 
 from robust_jax.comparison.system_noise import system_noise
 from robust_jax.data.readers.decode import DECODERS, decode, library
-from robust_jax.data.readers.resize import RESIZERS, resize
+from robust_jax.data.readers.resize_image import RESIZERS, resize
 
 NEEDS = {"pillow": "PIL.Image", "opencv": "cv2", "ffmpeg": "av"}
 

@@ -13,10 +13,10 @@ import pytest
 from experiments import workdir
 from experiments.build import imports
 from experiments.configs.adversarial import digits_pgd
-from experiments.run import load_run
+from experiments.load_run import load_run
 from robust_jax.attacks.autoattack import suite_state
 from robust_jax.data.builders import cifar10_15k, mnist_m, usps
-from robust_jax.data.readers import shift_folders
+from robust_jax.data.readers import natural_shift_folders as folders
 from robust_jax.data.readers.load_npz import load_npz
 from robust_jax.data.tfds import find_builder
 from robust_jax.files import atomic_write
@@ -133,7 +133,7 @@ READERS = {
     np.zeros((1, 2)), 1, ""
   ).restore(p),
   "test.npz": lambda p: cifar10_15k.from_arrays(p, "test"),
-  "cifar10.1_v6_data.npy": lambda p: shift_folders.cifar10_1(p.parent, "v6"),
+  "cifar10.1_v6_data.npy": lambda p: folders.cifar10_1(p.parent, "v6"),
   usps._ARRAYS: lambda p: usps._read("test"),
 }
 

@@ -13,7 +13,7 @@ from experiments.build.plan import monitor
 from experiments.build.variant import with_overrides
 from experiments.configs import common
 from experiments.configs.domain import digits_dann
-from experiments.run import load_run
+from experiments.load_run import load_run
 from experiments.warm_start import warm_start
 from robust_jax.models.classifiers.mlp import MLP
 from robust_jax.training.checkpoint import Checkpoints

@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 
-from robust_jax.search import window
+from robust_jax.search import square_window
 
 # The last iteration of each fraction and the first of the next.
 EDGES = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 
 
 def test_the_fraction_halves_after_the_published_iterations():
-  assert window.fraction(1) == 0.8
+  assert square_window.fraction(1) == 0.8
   for halvings, edge in enumerate(EDGES):
-    assert window.fraction(edge) == 0.8 / 2**halvings
-    assert window.fraction(edge + 1) == 0.8 / 2 ** (halvings + 1)
-  assert window.fraction(10**6) == 0.8 / 512
+    assert square_window.fraction(edge) == 0.8 / 2**halvings
+    assert square_window.fraction(edge + 1) == 0.8 / 2 ** (halvings + 1)
+  assert square_window.fraction(10**6) == 0.8 / 512
 
 
 @pytest.mark.parametrize(
@@ -22,19 +22,19 @@ def test_the_fraction_halves_after_the_published_iterations():
   [(28, [25, 18, 13, 9, 6, 4, 3, 2]), (32, [29, 20, 14, 10, 7, 5, 4, 3])],
 )
 def test_sides_of_mnist_and_cifar(size, sides):
-  assert [window.side(0.8 / 2**i, size, size) for i in range(8)] == sides
+  assert [square_window.side(0.8 / 2**i, size, size) for i in range(8)] == sides
 
 
 def test_sides_fit_the_image():
-  assert window.side(0.8, 4, 30) == 4
-  assert window.side(1e-9, 4, 30) == 1
-  assert window.side(1e-9, 8, 8, smallest=3) == 3
-  assert window.side(1e-9, 2, 8, smallest=3) == 2
+  assert square_window.side(0.8, 4, 30) == 4
+  assert square_window.side(1e-9, 4, 30) == 1
+  assert square_window.side(1e-9, 8, 8, smallest=3) == 3
+  assert square_window.side(1e-9, 2, 8, smallest=3) == 2
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 8, 25])
 def test_bumps_have_unit_norm_and_opposite_signs(size):
-  bumps = window.bumps(size)
+  bumps = square_window.bumps(size)
   assert bumps.shape == (size, size)
   np.testing.assert_allclose(np.linalg.norm(bumps), 1, rtol=1e-6)
   assert (bumps[: size // 2] > 0).all()
@@ -49,4 +49,4 @@ def test_bumps_of_six_by_hand():
     rows = slice(max(1 - ring, 0), 1 + ring + 1)
     half[rows, max(3 - ring, 0) : 3 + ring + 1] += weight
   expected = np.concatenate([half, -half]) / np.sqrt(2 * (half**2).sum())
-  np.testing.assert_allclose(window.bumps(6), expected, rtol=1e-6)
+  np.testing.assert_allclose(square_window.bumps(6), expected, rtol=1e-6)

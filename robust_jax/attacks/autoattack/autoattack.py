@@ -26,7 +26,7 @@ from robust_jax.attacks.standalone import check_call
 from robust_jax.objective import of_model
 from robust_jax.perturbations.l2 import l2
 from robust_jax.search.apgd import apgd
-from robust_jax.search.transformations import keys_of_images
+from robust_jax.search.expectation_over_transformation import keys_of_images
 from robust_jax.types import Array, Attack, Key, Model, Objective
 from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 

@@ -9,7 +9,7 @@ import numpy as np
 from robust_jax import checks, losses, tree
 from robust_jax.attacks.lp_ball import ORDERS, ball
 from robust_jax.attacks.standalone import standalone
-from robust_jax.search import ascent, window
+from robust_jax.search import ascent, square_window
 from robust_jax.search.square import num_halvings, sides
 from robust_jax.search.square import square as linf_search
 from robust_jax.types import (
@@ -226,5 +226,5 @@ def _tiles(key: Key, x: Array, norm: str) -> Array:
 def _rings(side: int, norm: str, height: int, width: int) -> np.ndarray:
   """`window.bumps` in the corner of `[H, W]`."""
   placed = np.zeros((height, width), np.float32)
-  placed[:side, :side] = window.bumps(side, ORDERS[norm])
+  placed[:side, :side] = square_window.bumps(side, ORDERS[norm])
   return placed

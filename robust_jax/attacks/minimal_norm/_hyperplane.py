@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from robust_jax.perturbations.filling import in_order, level
+from robust_jax.perturbations.water_filling import in_order, level
 from robust_jax.types import Array
 
 

@@ -11,7 +11,7 @@ from robust_jax.attacks.minimal_norm import best_adversarial as minimal
 from robust_jax.attacks.minimal_norm._targets import DUAL, target_of
 from robust_jax.attacks.standalone import standalone
 from robust_jax.perturbations import balls, pixels
-from robust_jax.perturbations.ranking import largest_mask
+from robust_jax.perturbations.top_k import largest_mask
 from robust_jax.types import Array, Attack, Key, Model
 
 

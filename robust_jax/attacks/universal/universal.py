@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from robust_jax import checks, losses
 from robust_jax.attacks.standalone import standalone
 from robust_jax.objective import climbed
-from robust_jax.perturbations import first_order
+from robust_jax.perturbations import first_order_step
 from robust_jax.search.steps import across
 from robust_jax.types import (
   Array,
@@ -112,7 +112,7 @@ def universal(
         rows = jax.lax.dynamic_slice(order, [j * batch_size], [batch_size])
         key_step = jax.random.fold_in(key_draws, j)
         grad = gradient(delta, key_step, x[rows], labels[rows])
-        return first_order.step(pset, gray, delta, grad, size)
+        return first_order_step.step(pset, gray, delta, grad, size)
 
       return jax.lax.fori_loop(0, num_batches, step, delta)
 

@@ -10,7 +10,7 @@ import numpy as np
 from robust_jax.comparison.load_images import LoadedImages, load_images
 from robust_jax.data.readers.image_reader import ImageReader, Sample
 from robust_jax.data.readers.natural_shift import NAMES, natural_shift
-from robust_jax.data.readers.resized import Resized
+from robust_jax.data.readers.resized_images import Resized
 
 _EXAMPLE = "NAME[/PART][=FOLDER], as in cifar10_c/fog_3=data/CIFAR-10-C"
 

@@ -21,8 +21,8 @@ from robust_jax.comparison.system_noise import (
   version,
 )
 from robust_jax.data.readers import decode as decoding
-from robust_jax.data.readers import resize as resizing
-from robust_jax.data.readers import resized
+from robust_jax.data.readers import resize_image as resizing
+from robust_jax.data.readers import resized_images
 
 
 class SystemNoise:
@@ -164,11 +164,15 @@ class _Asking:
     except ValueError as error:
       raise ValueError(f"system noise: {name}: {error}") from error
     (_, _, channels) = self._setting.images.shapes[0]
-    return resized.middle_square(image[..., :channels], self._size, resizer)
+    return resized_images.middle_square(
+      image[..., :channels], self._size, resizer
+    )
 
 
 def _step(decoder: str, resizer: str, size: int, files: str) -> str:
   """Named by all that other images may come of: libraries, code and files."""
-  code = code_hash(decoding.__name__, resizing.__name__, resized.__name__)
+  code = code_hash(
+    decoding.__name__, resizing.__name__, resized_images.__name__
+  )
   versions = f"{version(decoder)}-{version(resizer)}"
   return f"system_noise/{decoder}/{resizer}/{size}/{versions}-{code}-{files}"

@@ -4,7 +4,12 @@ import pathlib
 from collections.abc import Callable
 from typing import NamedTuple
 
-from robust_jax.data.readers import imagenet_subsets, shift_folders
+from robust_jax.data.readers import (
+  imagenet_class_subsets,
+)
+from robust_jax.data.readers import (
+  natural_shift_folders as folders,
+)
 from robust_jax.data.readers.image_reader import ImageReader
 from robust_jax.data.readers.tfds_images import TfdsImages
 
@@ -41,40 +46,39 @@ class _Kind(NamedTuple):
   split: str = "test"
 
 
-_A, _R = imagenet_subsets.IMAGENET_A, imagenet_subsets.IMAGENET_R
+_A, _R = imagenet_class_subsets.IMAGENET_A, imagenet_class_subsets.IMAGENET_R
 _KINDS = {
   "imagenet_a": _Kind(
-    lambda path: shift_folders.wordnet_folders(path, _A),
+    lambda path: folders.wordnet_folders(path, _A),
     "imagenet_a",
     classes=_A,
   ),
   "imagenet_r": _Kind(
-    lambda path: shift_folders.wordnet_folders(path, _R),
+    lambda path: folders.wordnet_folders(path, _R),
     "imagenet_r",
     classes=_R,
   ),
   "imagenet_o": _Kind(
-    shift_folders.unlabeled_folders,
+    folders.unlabeled_folders,
     None,
-    classes=imagenet_subsets.IMAGENET_O,
+    classes=imagenet_class_subsets.IMAGENET_O,
   ),
   "imagenet_v2": _Kind(
-    lambda path, part: shift_folders.numbered_folders(path),
+    lambda path, part: folders.numbered_folders(path),
     "imagenet_v2/{}",
     part="matched-frequency",
   ),
   "imagenet_sketch": _Kind(
-    lambda path: shift_folders.wordnet_folders(path, None), "imagenet_sketch"
+    lambda path: folders.wordnet_folders(path, None),
+    "imagenet_sketch",
   ),
   "imagenet_real": _Kind(
-    shift_folders.RealImages, "imagenet2012_real", split="validation"
+    folders.RealImages, "imagenet2012_real", split="validation"
   ),
-  "cifar10_c": _Kind(
-    shift_folders.cifar10_c, "cifar10_corrupted/{}", part=None
-  ),
-  "cifar10_p": _Kind(shift_folders.cifar10_p, None, part=None),
-  "cifar10_1": _Kind(shift_folders.cifar10_1, "cifar10_1/{}", part="v6"),
-  "mnist_c": _Kind(shift_folders.mnist_c, "mnist_corrupted/{}", part=None),
+  "cifar10_c": _Kind(folders.cifar10_c, "cifar10_corrupted/{}", part=None),
+  "cifar10_p": _Kind(folders.cifar10_p, None, part=None),
+  "cifar10_1": _Kind(folders.cifar10_1, "cifar10_1/{}", part="v6"),
+  "mnist_c": _Kind(folders.mnist_c, "mnist_corrupted/{}", part=None),
 }
 NAMES = tuple(_KINDS)
 

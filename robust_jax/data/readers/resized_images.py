@@ -4,7 +4,7 @@ import numpy as np
 
 from robust_jax import checks
 from robust_jax.data.readers.image_reader import ImageReader, Sample
-from robust_jax.data.readers.resize import resize
+from robust_jax.data.readers.resize_image import resize
 
 
 class Resized:
