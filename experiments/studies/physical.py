@@ -18,7 +18,6 @@ import jax.numpy as jnp
 import matplotlib.figure
 import numpy as np
 import rich.table
-from robust_jax.search.transformations import expectation_over_transformation
 
 from experiments.build import imports
 from experiments.cli import output
@@ -29,6 +28,9 @@ from robust_jax import attacks, losses, perturbations, precision, search
 from robust_jax.files import atomic_write
 from robust_jax.plotting import evaluation
 from robust_jax.search.combine import restarts
+from robust_jax.search.expectation_over_transformation import (
+  expectation_over_transformation,
+)
 from robust_jax.types import Array, Attack, Key, Model
 
 _NUM_SHOWN = 2

@@ -5,13 +5,13 @@ import importlib
 import jax
 import jax.numpy as jnp
 import pytest
-from experiments.run import load_run
 from flax import linen as nn
 
 from experiments import build, main, runs
 from experiments.build.check_config import check_config
 from experiments.compare.models import parse_models
 from experiments.configs import common
+from experiments.load_run import load_run
 from robust_jax import parallel, precision
 from tests.unit.command_line import command_line
 
