@@ -13,7 +13,6 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import attacks, lookup, losses, perturbations, search
-from robust_jax.attacks.cost import count_model_calls
 from robust_jax.attacks.universal.adversarial_patch import anywhere
 from robust_jax.types import Array, Attack, PerturbationSet, PyTree
 
@@ -237,19 +236,44 @@ def _feasible(name, seed, x):
   return pset.project(x, pset.sample(jax.random.key(seed), x))
 
 
+class _Differentiated(Exception):
+  """The search asked for a gradient."""
+
+
 @functools.cache
 def is_first_order(name: str) -> bool:
-  """The search makes backward passes."""
-  attack = attacks.compose(
-    lookup.find("search", name), make_set("linf"), losses.margin
-  )
-  x, labels = images(), jnp.zeros(6, jnp.int32)
+  """The search takes the gradient of its objective; others need none."""
+  search = lookup.find("search", name)
+  sets = (n for n in SETS if make_set(n).grid is not None and has_gradient(n))
+  pset = make_set(next(sets))  # no search refuses it
+  objective = jax.custom_jvp(bumpy)
+
+  @objective.defjvp
+  def refuse(*_):
+    raise _Differentiated
+
   try:
-    return (
-      count_model_calls(attack, lambda x: x[:, 0, :, 0], x, labels).backward > 0
+    jax.eval_shape(
+      lambda x: search(jax.random.key(0), objective, pset, x), images()
     )
-  except ValueError:  # such a search is not for balls
-    return False
+  except _Differentiated:
+    return True
+  return False
+
+
+def a_few(name: str) -> dict[str, int]:
+  """Options by which a search without gradients makes few evaluations.
+
+  It is not held to the optimum, which is what its default is for.
+  """
+  if is_first_order(name):
+    return {}
+  parameters = inspect.signature(lookup.find("search", name)).parameters
+  return {
+    option: min(parameter.default, 20)
+    for option, parameter in parameters.items()
+    if option.startswith("num_") and parameter.default
+  }
 
 
 class _Accepted(Exception):

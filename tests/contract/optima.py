@@ -54,3 +54,5 @@ _OPTIMA = {
   "l0": _l0,
   "feature": _feature,
 }
+KNOWN = frozenset(_OPTIMA)
+"""Sets whose optima are worked out here."""

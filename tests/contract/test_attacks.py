@@ -151,7 +151,7 @@ def test_half_precision_stays_in_the_box_and_radius(name, dtype, batch_size):
   x = X[:batch_size].astype(dtype)
   result = attack_of(name)(KEY, MODEL, x, LABELS[:batch_size])
   if result.shape != x.shape:
-    return  # a patch
+    pytest.skip("its result is no image, but a patch for any")
   assert result.dtype == x.dtype
   x_adv, x = (np.asarray(a, np.float64) for a in (result, x))
   assert x_adv.min() >= 0
