@@ -79,16 +79,24 @@ CHANGES = {
 
 
 def white_box():
-  """(name, norm) of every member that is an attack and no way to make one."""
+  """(name, norm) of every member of `attacks`."""
   for name in ATTACKS:
-    signature = inspect.signature(lookup.find("attacks", name))
-    names = set(signature.parameters)
-    # A user's attack is the user's.
-    if signature.return_annotation is not Attack or "attack" in names:
-      continue
     yield name, "linf"
+    names = inspect.signature(lookup.find("attacks", name)).parameters
     if "norm" in names and name != "autoattack":
       yield name, "l2"
+
+
+def exempt(name):
+  """Why a member is not held to the laws here, or None."""
+  if name in SEARCHES:
+    return "it needs a set that can be enumerated" if needs_grid(name) else None
+  signature = inspect.signature(lookup.find("attacks", name))
+  if "attack" in signature.parameters:
+    return "it is as good as the attack that it is given"
+  if signature.return_annotation is not Attack:
+    return "it makes one change for all images"
+  return None
 
 
 @functools.cache
@@ -112,10 +120,11 @@ def misled(name, norm, change=None):
 
 
 @pytest.mark.parametrize(
-  ("name", "norm"),
-  [*white_box(), *((s, "linf") for s in SEARCHES if not needs_grid(s))],
+  ("name", "norm"), [*white_box(), *((s, "linf") for s in SEARCHES)]
 )
 def test_logits_that_say_the_same_are_attacked_the_same(name, norm):
+  if exempt(name):
+    pytest.skip(exempt(name))
   assert misled(name, norm).all()
   lost = {c: (~misled(name, norm, c)).sum() for c in CHANGES}
   assert not any(lost.values()), lost

@@ -153,13 +153,41 @@ def test_half_precision_stays_in_the_box_and_radius(name, dtype, batch_size):
   if result.shape != x.shape:
     pytest.skip("its result is no image, but a patch for any")
   assert result.dtype == x.dtype
-  x_adv, x = (np.asarray(a, np.float64) for a in (result, x))
+  assert_in_box_and_radius(name, x, result)
+
+
+def assert_in_box_and_radius(name, x, x_adv):
+  x_adv, x = (np.asarray(a, np.float64) for a in (x_adv, x))
   assert x_adv.min() >= 0
   assert x_adv.max() <= 1
   if name in HAS_RADIUS:
     order = 1 if name == "apgd_l1" else np.inf
     change = np.linalg.norm((x_adv - x).reshape(len(x), -1), order, axis=1)
     assert (change <= 0.1 * (1 + 1e-5)).all()
+
+
+def changes_each_image(name):
+  return SIGNATURES[name].return_annotation == Attack
+
+
+def test_images_stay_images_in_the_radius(name):
+  if not changes_each_image(name):
+    pytest.skip("it makes one change for all images")
+  x_adv = answer(name)
+  assert (x_adv.shape, x_adv.dtype) == (X.shape, X.dtype)
+  assert_in_box_and_radius(name, X, x_adv)
+
+
+def test_changing_the_neighbors_changes_nothing(name):
+  if not changes_each_image(name):
+    pytest.skip("it makes one change for all images")
+  labels = LABELS % 250
+  x = X.at[1].set(0.5).at[2].set(1 - X[2])
+  mixed = labels.at[1].set(3).at[2].set(MODEL(x)[2].argmax())
+  x_adv = attack_of(name)(KEY, MODEL, x, jnp.asarray(mixed, jnp.int32))
+  np.testing.assert_allclose(x_adv[0], answer(name)[0], rtol=1e-6, atol=1e-6)
+  if (x_adv[0] == X[0]).all():
+    pytest.skip("so few steps do not change the image")
 
 
 def test_calls_with_the_same_shapes_keep_nothing(name):

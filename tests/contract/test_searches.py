@@ -289,5 +289,5 @@ def test_the_place_does_not_matter_from_the_clean_point(search, pset):
   "pset", [name for name in SETS if make_set(name).grid is None]
 )
 def test_a_refusal_says_what_is_expected(search, pset):
-  with pytest.raises(ValueError, match=r"cannot be enumerated.*want"):
+  with pytest.raises(ValueError, match=r"cannot be enumerated.*expected"):
     Pair(search, pset)()
