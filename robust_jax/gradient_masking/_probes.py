@@ -104,6 +104,21 @@ def ask(logits_fn: Model, x: Array) -> Answers:
   )
 
 
+def gradients(
+  model: Model, objective: Objective, x: Array, labels: Array
+) -> dict[str, Array]:
+  """Loss -> the size of its input gradients, see `Probes.gradients`."""
+  climbs = {
+    "cross_entropy": losses.cross_entropy,
+    "margin": losses.margin,
+    "climbed": climbed(objective),
+  }
+  return {
+    name: _largest_entry(_input_gradient(model, loss, x, labels))
+    for name, loss in climbs.items()
+  }
+
+
 def probe(
   key: Key,
   logits_fn: Model,
@@ -127,17 +142,9 @@ def probe(
     lambda eps: _fooled(key_fooled, model, x, labels, helper, eps, plan, clean),
     radii,
   )
-  climbs = {
-    "cross_entropy": losses.cross_entropy,
-    "margin": losses.margin,
-    "climbed": climbed(plan.objective),
-  }
   return Probes(
     correct=logits.argmax(axis=-1) == labels,
-    gradients={
-      name: _largest_entry(_input_gradient(model, loss, x, labels))
-      for name, loss in climbs.items()
-    },
+    gradients=gradients(model, plan.objective, x, labels),
     misled=_misled(key_misled, model, x, labels),
     fooled=fooled,
     unseen=unseen & (logits.argmax(axis=-1) == labels),

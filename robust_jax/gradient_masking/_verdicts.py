@@ -134,14 +134,23 @@ def gradient(probes: Probes) -> Finding:
     "margin_useless": without_loss,
     "climbed_useless": stuck,
   }
-  worst = max(loss, without_loss, stuck)
-  if worst == 0:
+  worst_of_ours = max(loss, without_loss)
+  if max(worst_of_ours, stuck) == 0:
     sentence = "Every image has an input gradient."
     return Finding("gradient", "ok", measured, sentence)
-  if 2 * without_loss >= loss:
+  subject, count = "cross-entropy", loss
+  if stuck > worst_of_ours:
+    subject, count = "objective", stuck
+    cause = (
+      "Other losses have one, so it is the objective's arithmetic that loses "
+      "it: in bfloat16 the probability of the label is 1 from a margin of 8 "
+      "on. Compute it in float32."
+    )
+  elif 2 * without_loss >= loss:
     cause = (
       "The margin's is no better, so a layer passes none on (rounding, argmax, "
-      "stop_gradient, an overflow). Put a differentiable stand-in in its "
+      "stop_gradient, an overflow; in bfloat16 a softmax that is saturated, or "
+      "a sigmoid or tanh). Put a differentiable stand-in in its "
       "place (BPDA), and attack without gradients."
     )
   else:
@@ -154,9 +163,9 @@ def gradient(probes: Probes) -> Finding:
     "gradient",
     "fail" if max(without_loss, stuck) > _MANY * images else "warning",
     measured,
-    f"The input gradient of the cross-entropy is zero, below {_TINY:g} or not "
-    f"finite on {loss} of {images} images answered right: a search that climbs "
-    "it is blind there. " + cause,
+    f"The input gradient of the {subject} is zero, below {_TINY:g} or not "
+    f"finite on {count} of {images} images answered right: a search that "
+    "climbs it is blind there. " + cause,
   )
 
 

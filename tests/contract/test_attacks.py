@@ -190,6 +190,43 @@ def test_changing_the_neighbors_changes_nothing(name):
     pytest.skip("so few steps do not change the image")
 
 
+def half(weights, x):
+  """A model that computes in bfloat16."""
+  x = x.reshape(len(x), -1) - 0.5
+  return jnp.float32(x.astype(jnp.bfloat16) @ weights.astype(jnp.bfloat16))
+
+
+def test_nothing_is_bfloat16_but_a_model_that_is(name):
+  """Neither the answer nor what is kept from one step to the next."""
+  bfloat16_model = jax.tree_util.Partial(half, MODEL.args[0])
+  args = KEY, bfloat16_model, X, LABELS
+  try:
+    program = jax.make_jaxpr(attack_of(name))(*args)
+  except ValueError as error:
+    pytest.skip(f"its answer is tested below; {error}")
+  assert "bf16" in str(program)
+  assert all(v.dtype == jnp.float32 for v in program.out_avals)
+  for eqn in loops(program.jaxpr):
+    assert all(v.aval.dtype != jnp.bfloat16 for v in eqn.outvars)
+
+
+def loops(jaxpr):
+  """Of a program, and of those within it; their outputs are what they keep."""
+  for eqn in jaxpr.eqns:
+    if eqn.primitive.name in ("while", "scan"):
+      yield eqn
+    for inner in core.jaxprs_in_params(eqn.params):
+      yield from loops(inner)
+
+
+@pytest.mark.parametrize("name", HAS_RADIUS)
+def test_attacks_on_a_bfloat16_model_stay_in_the_box_and_radius(name):
+  bfloat16_model = jax.tree_util.Partial(half, MODEL.args[0])
+  x_adv = attack_of(name)(KEY, bfloat16_model, X, LABELS)
+  assert x_adv.dtype == jnp.float32
+  assert_in_box_and_radius(name, X, x_adv)
+
+
 def test_calls_with_the_same_shapes_keep_nothing(name):
   answer(name)
   counts = []

@@ -2,11 +2,13 @@
 
 import functools
 import json
+import re
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from sklearn.datasets import load_digits
 
@@ -19,7 +21,13 @@ from robust_jax.gradient_masking._gradient_free import (
   random_draws,
   random_windows,
 )
-from robust_jax.gradient_masking._probes import Plan, Probes, ask, probe
+from robust_jax.gradient_masking._probes import (
+  Plan,
+  Probes,
+  ask,
+  gradients,
+  probe,
+)
 from robust_jax.gradient_masking.audit import masking_checks
 
 KEY = jax.random.key(0)
@@ -455,3 +463,75 @@ def test_the_gradient_free_searches_keep_to_their_set():
     assert jnp.all(gain > 0)
     np.testing.assert_allclose(mismatch, 0, atol=1e-5)
     np.testing.assert_allclose(outside, 0, atol=1e-6)
+
+
+def _two_digits():
+  """Zeros and ones, and a linear score of margin 8 to 16 on each of them.
+
+  A float32 softmax of such a margin is not saturated, one of bfloat16 is.
+  """
+  images, labels = _digits()
+  means = _class_means()
+  direction = (means[1] - means[0]) / np.sum((means[1] - means[0]) ** 2)
+  offset = direction @ (means[0] + means[1]) / 2
+  x, y = images[labels < 2], labels[labels < 2]
+  margin = 24 * np.abs(x.reshape(-1, 64) @ direction - offset)
+  chosen = (margin > 8) & (margin < 16)
+  weights = jnp.asarray(24 * direction), jnp.float32(24 * offset)
+  return weights, jnp.asarray(x[chosen][:40]), jnp.asarray(y[chosen][:40])
+
+
+def _score(weights, x):
+  """Logits of two classes, of which the first is 0."""
+  score = x.reshape(len(x), -1) @ weights[0] - weights[1]
+  return jnp.stack([0 * score, score], axis=1)
+
+
+def _probabilities(dtype, weights, x):
+  return jax.nn.softmax(_score(weights, x).astype(dtype)).astype(jnp.float32)
+
+
+def _bfloat16_loss(logits, labels):
+  return optax.softmax_cross_entropy_with_integer_labels(
+    logits.astype(jnp.bfloat16), labels
+  ).astype(jnp.float32)
+
+
+@pytest.mark.parametrize(
+  ("model", "objective", "blind", "cause"),
+  [
+    (_score, losses.cross_entropy, 0, "Every image"),
+    (
+      functools.partial(_probabilities, jnp.float32),
+      losses.cross_entropy,
+      0,
+      "Every image",
+    ),
+    (
+      functools.partial(_probabilities, jnp.bfloat16),
+      losses.cross_entropy,
+      1,
+      "of the cross-entropy .*a softmax that is saturated",
+    ),
+    (_score, _bfloat16_loss, 1, "of the objective .*Compute it in float32"),
+  ],
+)
+def test_gradients_that_vanish_in_bfloat16_are_noticed(
+  model, objective, blind, cause
+):
+  weights, x, labels = _two_digits()
+  # The other class has a probability that bfloat16 keeps, and its gradient.
+  blind *= int((labels == 1).sum())
+  model = functools.partial(model, weights)
+  gradient = verdicts.gradient(
+    Probes(
+      correct=model(x).argmax(axis=-1) == labels,
+      gradients=jax.jit(lambda x: gradients(model, objective, x, labels))(x),
+      misled=(),
+      fooled={},
+    )
+  )
+  assert gradient.measured["images"] == len(x)
+  assert gradient.measured["climbed_useless"] == blind
+  assert gradient.verdict == ("fail" if blind else "ok")
+  assert re.search(cause, gradient.sentence)
