@@ -1,7 +1,8 @@
-"""Bad input is refused before anything is computed, in prose.
+"""Checks of arguments, before anything is computed.
 
-Shapes and dtypes are checked always, even while tracing; values only where
-they are concrete, since a traced value is not there yet to be looked at.
+Each raises ValueError with the value found, what is expected and a remedy.
+Shapes and dtypes are always checked, also while tracing; values only where they
+are concrete.
 """
 
 from collections.abc import Mapping
@@ -10,11 +11,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from robust_jax.types import Array, Objective, PyTree
+from robust_jax.types import AnyArray, Objective, PyTree
 
 
-def images(x: Array) -> None:
-  """x is `[B, ...]`, floating, not empty, finite and in [0, 1]."""
+def images(x: AnyArray) -> None:
+  """Checks that x is `[B, ...]`, floating, not empty, finite and in [0, 1]."""
   _batch("images", x)
   if not _is_floating(x):
     raise ValueError(
@@ -32,8 +33,8 @@ def images(x: Array) -> None:
       )
 
 
-def activations(x: Array) -> None:
-  """x is `[B, ...]`, floating, not empty and finite: of a hidden layer."""
+def activations(x: AnyArray) -> None:
+  """Checks that x is `[B, ...]`, floating, not empty and finite."""
   _batch("activations", x)
   if not _is_floating(x):
     raise ValueError(f"activations of dtype {x.dtype}: expected floats.")
@@ -42,14 +43,14 @@ def activations(x: Array) -> None:
     if not np.isfinite([low, high]).all():
       raise ValueError(
         f"activations with values from {low:g} to {high:g}: expected finite "
-        "ones."
+        "values."
       )
 
 
 def text(x: Any, vocabulary_size: int) -> None:
-  """x is `{"tokens": [B, T], "mask": [B, T]}`, tokens from the vocabulary.
+  """Checks that x is `{"tokens": [B, T], "mask": [B, T]}` with tokens in range.
 
-  The mask is 1 at tokens and 0 at padding. Other entries may stand beside.
+  The mask is 1 at tokens and 0 at padding. Further entries are allowed.
   """
   if not (isinstance(x, Mapping) and {"tokens", "mask"} <= x.keys()):
     raise ValueError(
@@ -65,8 +66,8 @@ def text(x: Any, vocabulary_size: int) -> None:
   _in_vocabulary("tokens", tokens, vocabulary_size)
 
 
-def token_table(name: str, table: Array) -> None:
-  """table is `[V, S]`: for each token of a vocabulary, S tokens from it."""
+def token_table(name: str, table: AnyArray) -> None:
+  """Checks that table is `[V, S]`: S tokens for each of the vocabulary."""
   if table.ndim != 2 or table.size == 0:
     raise ValueError(
       f"{name} of shape {table.shape}: expected [V, S], S tokens for each of "
@@ -75,7 +76,7 @@ def token_table(name: str, table: Array) -> None:
   _in_vocabulary(name, table, len(table))
 
 
-def _in_vocabulary(what: str, tokens: Array, vocabulary_size: int) -> None:
+def _in_vocabulary(what: str, tokens: AnyArray, vocabulary_size: int) -> None:
   if not np.issubdtype(tokens.dtype, np.integer):
     raise ValueError(f"{what} of dtype {tokens.dtype}: expected integers.")
   if _concrete(tokens):
@@ -88,7 +89,7 @@ def _in_vocabulary(what: str, tokens: Array, vocabulary_size: int) -> None:
 
 
 def leading_axis(what: str, tree: PyTree, batch_size: int) -> None:
-  """All leaves are arrays that lead with the batch."""
+  """Checks that all leaves are arrays with the leading axis `batch_size`."""
   for leaf in jax.tree.leaves(tree):
     if leaf.shape[:1] != (batch_size,):
       raise ValueError(
@@ -98,7 +99,7 @@ def leading_axis(what: str, tree: PyTree, batch_size: int) -> None:
 
 
 def classification(outputs: Any, targets: Any) -> None:
-  """outputs are logits `[B, K]`, or their shape, and targets labels `[B]`."""
+  """Checks that outputs are logits `[B, K]`, and targets labels `[B]`."""
   if not (_is_array(targets) and targets.shape):
     raise ValueError(
       f"labels {_described(targets)}: expected one array [B] of class indices."
@@ -108,7 +109,7 @@ def classification(outputs: Any, targets: Any) -> None:
 
 
 def same_classes(outputs: Any, reference: Any) -> None:
-  """outputs and reference are logits `[B, K]` of the same examples, classes."""
+  """Checks that outputs and reference are logits `[B, K]` of one shape."""
   if not (_is_array(reference) and reference.shape):
     raise ValueError(
       f"reference logits {_described(reference)}: expected one array [B, K]."
@@ -122,11 +123,12 @@ def same_classes(outputs: Any, reference: Any) -> None:
 
 
 def objective(fn: Objective, outputs: PyTree, targets: PyTree) -> None:
-  """The objective takes such outputs and these targets, and returns `[B]`.
+  """Checks that an objective takes these arguments, and returns `[B]`.
 
-  One that has a `check`, as the losses of this package have, is asked by it.
-  Others are traced with no more than the shapes of the outputs, but with the
-  targets as they are: what they refuse of them, they refuse here.
+  An objective with an attribute `check`, as the losses of this package have, is
+  checked by that. Others are traced, with the shapes of the outputs only but
+  with the targets as they are, so that an objective can refuse values of
+  targets.
   """
   check = getattr(fn, "check", None)
   if check is not None:  # ten times as fast as to trace
@@ -141,8 +143,8 @@ def objective(fn: Objective, outputs: PyTree, targets: PyTree) -> None:
     )
 
 
-def labels(labels: Array, batch_size: int, num_classes: int) -> None:
-  """labels is `[B]`, integer, in [0, num_classes)."""
+def labels(labels: AnyArray, batch_size: int, num_classes: int) -> None:
+  """Checks that labels are `[B]`, integer, in [0, num_classes)."""
   if labels.shape != (batch_size,):
     raise ValueError(
       f"labels of shape {labels.shape}: expected [{batch_size}], one class "
@@ -155,16 +157,16 @@ def labels(labels: Array, batch_size: int, num_classes: int) -> None:
     if low < 0 or high >= num_classes:
       raise ValueError(
         f"labels from {low} to {high}: expected 0..{num_classes - 1}, since "
-        f"the model answers {num_classes} classes."
+        f"the model has {num_classes} classes."
       )
 
 
 def logits(logits: Any, batch_size: int) -> None:
-  """What a model returned, or its shape, is `[B, K]` floats of K >= 2 classes.
+  """Checks that the model's output is `[B, K]`, floating, of K >= 2 classes.
 
   Args:
-    logits: the answer to `batch_size` examples, or what `jax.eval_shape` says
-      of it.
+    logits: the output for `batch_size` examples, or its shape from
+      `jax.eval_shape`.
     batch_size: B.
   """
   expected = f"expected logits, one array [{batch_size}, K]"
@@ -181,8 +183,8 @@ def logits(logits: Any, batch_size: int) -> None:
   if logits.shape[1] < 2:
     raise ValueError(
       f"the model returned shape {logits.shape}: {expected} of two classes or "
-      "more, since of one class no example is ever misclassified. Of a single "
-      "logit z make two, jnp.concatenate([0 * z, z], axis=1)."
+      "more. With one class no example is ever misclassified; turn a single "
+      "logit z into two by jnp.concatenate([0 * z, z], axis=1)."
     )
   if not _is_floating(logits):
     raise ValueError(
@@ -191,41 +193,41 @@ def logits(logits: Any, batch_size: int) -> None:
 
 
 def not_traced(what: str, args: Any) -> None:
-  """No array among the arguments is being traced."""
+  """Checks that no array among the arguments is being traced."""
   if not all(map(_concrete, jax.tree.leaves(args))):
     raise ValueError(
-      f"{what} works on the host between its programs: call it with arrays, "
-      "outside of jit, grad and vmap. It compiles itself."
+      f"{what} runs partly on the host: call it with arrays, outside of jit, "
+      "grad and vmap. It compiles its own programs."
     )
 
 
 def non_negative(name: str, value: Any) -> None:
-  """value is a number or array >= 0."""
+  """Checks that value is a number or array >= 0."""
   if _concrete(value) and not np.all(np.asarray(value) >= 0):
     raise ValueError(f"{name} = {value}: expected 0 or more.")
 
 
 def positive(name: str, value: Any) -> None:
-  """value is a number or array > 0."""
+  """Checks that value is a number or array > 0."""
   if _concrete(value) and not np.all(np.asarray(value) > 0):
     raise ValueError(f"{name} = {value}: expected more than 0.")
 
 
 def at_most(name: str, value: Any, bound: float) -> None:
-  """value is a number or array <= bound."""
+  """Checks that value is a number or array <= bound."""
   if _concrete(value) and not np.all(np.asarray(value) <= bound):
     raise ValueError(f"{name} = {value}: expected {bound} or less.")
 
 
 def at_least_one(name: str, value: int) -> None:
-  """value is a whole number >= 1."""
-  # NaN and infinity fail, too: what is left of them by % is NaN.
+  """Checks that value is a whole number >= 1."""
+  # NaN and infinity fail as well: their remainder is NaN.
   if not _is_number(value) or not value >= 1 or value % 1 != 0:
     raise ValueError(f"{name} = {value}: expected a whole number, 1 or more.")
 
 
 def plain_value(name: str, value: Any) -> None:
-  """value is not NaN, and no whole number that 32 bits cannot hold."""
+  """Checks that value is not NaN, and not a whole number beyond 32 bits."""
   if not _is_number(value):
     return
   if value != value:
@@ -248,7 +250,7 @@ def _described(value: Any) -> str:
   return f"of type {type(value).__name__}"
 
 
-def _batch(what: str, x: Array) -> None:
+def _batch(what: str, x: AnyArray) -> None:
   if not _is_array(x):
     raise ValueError(f"{what} of type {type(x).__name__}: expected one array.")
   if x.ndim < 2 or x.shape[0] == 0:
@@ -258,12 +260,12 @@ def _batch(what: str, x: Array) -> None:
     )
 
 
-def _is_floating(x: Array) -> bool:
+def _is_floating(x: AnyArray) -> bool:
   return np.issubdtype(x.dtype, np.floating) or x.dtype.name == "bfloat16"
 
 
-def _range(values: Array) -> tuple[Array, Array]:
-  # Known values may stand in a function that is being traced for others.
+def _range(values: AnyArray) -> tuple[AnyArray, AnyArray]:
+  # Values may be concrete inside a function that is being traced.
   with jax.ensure_compile_time_eval():
     return values.min(), values.max()
 

@@ -1,56 +1,86 @@
-"""What a search is given to maximize, and what it climbs in its place.
+"""Objectives, and the surrogate that a search maximizes in their place.
 
-Float32 holds seven digits. The cross-entropy of logits of 1e-8 is the same
-number everywhere, and that of logits of 1e8 is 0 with a gradient of 0, though
-the answers change. But a search needs no more of an objective than its order,
-and another function of the same order keeps its digits.
+Float32 holds seven digits. The cross-entropy of logits of the order 1e-8 rounds
+to one constant, and that of logits of the order 1e8 is 0 with a gradient of 0,
+although the predictions change. A search only needs the order of an objective's
+values, and a surrogate with the same order keeps the digits.
 """
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 from robust_jax.types import Array, Model, Objective, PyTree
 
 
-class Climbed:
-  """A function that searches maximize by means of another one.
+class WithSurrogate:
+  """A function together with a surrogate that searches maximize in its place.
 
-  Called, it is `function`. An average over draws or models is one of such
-  calls, and is climbed as it is: another order holds for each call alone.
+  Called, it evaluates `function`. An average over draws or models is an average
+  of such calls and is maximized as it is, since the order is the same only
+  within each call.
 
-  Attributes:
-    climbed: of the same order as `function` for each example, and with
-      gradients of the same direction.
+  Args:
+    function: the function.
+    surrogate: a function with the same order of values for each example, and
+      with gradients of the same direction.
   """
 
-  def __init__(self, function: Callable, climbed: Callable):
+  def __init__(
+    self, function: Callable[..., Array], surrogate: Callable[..., Array]
+  ):
     functools.update_wrapper(self, function)
-    self._function, self.climbed = function, climbed
+    self._function, self.surrogate = function, surrogate
 
-  def __call__(self, *args: Array) -> Array:
+  def __call__(self, *args: PyTree) -> Array:
     return self._function(*args)
 
 
-def climbed(function: Callable) -> Callable:
-  """What searches maximize in the place of `function`; mostly itself."""
-  return function.climbed if isinstance(function, Climbed) else function
+def surrogate_of(function: Callable[..., Array]) -> Callable[..., Array]:
+  """Returns the surrogate of `function`, or `function` if it has none."""
+  return function.surrogate if isinstance(function, WithSurrogate) else function
 
 
-def made_of(objective: Objective, make: Callable) -> Objective:
-  """`make(objective)`, climbed by what `make` makes of the climbed one.
+def transformed(
+  objective: Objective, transform: Callable[[Objective], Callable[..., Any]]
+) -> Callable[..., Any]:
+  """Applies `transform` to an objective, and to its surrogate if it has one.
 
   Args:
-    objective: what is worked on.
-    make: `(objective) -> objective`, which keeps or reverses every order.
+    objective: the objective.
+    transform: `(objective) -> function`, which keeps or reverses the order of
+      values.
   """
-  made = make(objective)
-  if not isinstance(objective, Climbed):
-    return made
-  return Climbed(made, make(objective.climbed))
+  result = transform(objective)
+  if not isinstance(objective, WithSurrogate):
+    return result
+  return WithSurrogate(result, transform(objective.surrogate))
 
 
 def of_model(
   objective: Objective, model: Model, targets: PyTree
 ) -> Callable[[PyTree], Array]:
-  """x' -> `objective(model(x'), targets)` `[B]`, for a search."""
-  return made_of(objective, lambda loss: lambda x: loss(model(x), targets))
+  """The objective as a function of the input, `x' -> objective(model(x'),
+  targets)`.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import losses
+    >>> from robust_jax.objective import of_model
+    >>> x, labels = jnp.array([[0.2, 0.8]]), jnp.array([0])
+    >>> of_model(losses.margin, lambda x: 10 * x, labels)(x)
+    Array([6.], dtype=float32)
+  """
+  return transformed(objective, lambda loss: lambda x: loss(model(x), targets))
+
+
+def checked_by(
+  check: Callable[[PyTree, PyTree], None],
+) -> Callable[[Objective], Objective]:
+  """Attaches the check of an objective's arguments, for `checks.objective`."""
+
+  def mark(objective: Objective) -> Objective:
+    vars(objective)["check"] = check
+    return objective
+
+  return mark

@@ -1,4 +1,4 @@
-"""Scores per example: model outputs, targets -> `[B]`; larger is better."""
+"""Scores per example, `(outputs, targets) -> [B]`; larger is better."""
 
 from collections.abc import Mapping
 
@@ -14,8 +14,18 @@ def accuracy(logits: Array, labels: Array) -> Array:
 
   Args:
     logits: `[B, K]`.
-    labels: `[B]` classes, or `[B, K]` probabilities, the largest of which is
+    labels: classes `[B]`, or probabilities `[B, K]`, of which the largest is
       the label.
+
+  Returns:
+    `[B]` bool.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import scores
+    >>> logits, labels = jnp.array([[3.0, 1.0], [2.0, 0.0]]), jnp.array([0, 1])
+    >>> scores.accuracy(logits, labels)
+    Array([ True, False], dtype=bool)
   """
   if labels.ndim == 2:
     labels = labels.argmax(axis=-1)
@@ -25,14 +35,22 @@ def accuracy(logits: Array, labels: Array) -> Array:
 def mean_iou(
   outputs: Mapping[str, Array], targets: Mapping[str, Array]
 ) -> Array:
-  """Mean intersection over union (IoU) of the real boxes, slot by slot.
+  """Mean intersection over union (IoU) of boxes, slot by slot.
 
   Args:
-    outputs: with "boxes" `[B, N, 4]`: top, left, bottom, right.
-    targets: "boxes" likewise, padded, and "mask" `[B, N]`, 1 for a real box.
+    outputs: "boxes" `[B, N, 4]`, each a top, left, bottom and right edge.
+    targets: "boxes" `[B, N, 4]`, padded, and "mask" `[B, N]`, 1 for a real box.
 
   Returns:
-    `[B]` from 0 to 1; 0 of an example without boxes.
+    `[B]`, from 0 to 1; 0 for an example without boxes.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import scores
+    >>> outputs = {"boxes": jnp.array([[[0.0, 0.0, 1.0, 2.0]]])}
+    >>> boxes = jnp.array([[[0.0, 0.0, 2.0, 2.0]]])
+    >>> scores.mean_iou(outputs, {"boxes": boxes, "mask": jnp.ones((1, 1))})
+    Array([0.5], dtype=float32)
   """
   boxes, others = outputs["boxes"], targets["boxes"]
   overlap = _area(
@@ -47,5 +65,5 @@ def mean_iou(
 
 
 def _area(top_left: Array, bottom_right: Array) -> Array:
-  """Of a box, 0 where it is turned inside out."""
+  """Area of a box; 0 if its edges are in the wrong order."""
   return jnp.maximum(bottom_right - top_left, 0.0).prod(axis=-1)

@@ -1,67 +1,72 @@
-"""The vocabulary of the whole package: aliases and records, nothing else.
+"""The types of the package: aliases and records, nothing else.
 
-Letters in shapes: `B` examples in a batch, `K` classes, `D` devices,
-`H, W, C` height, width and channels. `delta` is the perturbation: any pytree
-whose leaves lead with `B`.
+Letters in shapes: `B` examples in a batch, `K` classes, `D` devices, and
+`H, W, C` for height, width and channels. `delta` is the perturbation: a pytree
+whose leaves have the leading axis `B`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 Array = jax.Array
+AnyArray = jax.Array | np.ndarray
 PyTree = Any
-Key = jax.Array  # a typed key: `jax.random.key(0)`
+Key = jax.Array
+"""A typed random key, as `jax.random.key(0)` makes it."""
 
 Model = Callable[[PyTree], PyTree]
-"""x -> outputs: frozen inference, parameters closed over.
+"""`(x) -> outputs`: frozen inference, with the parameters closed over.
 
-Leaves of x lead with `B`: images `[B, ...]` in [0, 1], activations, or text as
-`{"tokens": [B, T], "mask": [B, T]}`. Outputs are the model's own: logits
-`[B, K]` of a classifier, boxes and scores of a detector.
+The leaves of x have the leading axis `B`: images `[B, ...]` in [0, 1],
+activations, or text as `{"tokens": [B, T], "mask": [B, T]}`. The outputs are
+the model's own: the logits `[B, K]` of a classifier, or the boxes and scores of
+a detector.
 
-Pass `jax.tree_util.Partial(apply, params)` through `jit` and new parameters of
-the same shape do not recompile."""
-
-Model = Model
-"""A `Model` that is a classifier: its outputs are logits `[B, K]`."""
+A `jax.tree_util.Partial(apply, params)` passes through `jit` as a pytree, so
+that new parameters of the same shapes do not recompile."""
 
 Objective = Callable[[PyTree, PyTree], Array]
-"""(outputs, targets) -> `[B]`. Searches always maximize it.
+"""`(outputs, targets) -> [B]`, which searches always maximize.
 
-Leaves of targets lead with `B`: labels `[B]`, the clean logits `[B, K]`, padded
-boxes `[B, N, 4]` with their mask. An objective refuses what it is not for; see
-`attacks.compose` for when."""
+The leaves of targets have the leading axis `B`: labels `[B]`, the clean logits
+`[B, K]`, or padded boxes `[B, N, 4]` with their mask. An objective raises
+ValueError for outputs and targets it does not apply to; `attacks.compose` says
+when it is called for that."""
 
 Attack = Callable[[Key, Model, PyTree, PyTree], PyTree]
-"""(key, model, x, targets) -> x_adv, like x in structure, shapes and dtypes."""
+"""`(key, model, x, targets) -> x_adv`, with the structure, shapes and dtypes of
+x."""
 
 Augmentation = Callable[[Key, Array], Array]
-"""(key, x `[B, H, W, C]` in [0, 1]) -> x' like x; labels stay what they are."""
+"""`(key, x [B, H, W, C] in [0, 1]) -> x'`, like x. Labels are unchanged."""
 
 Mixing = Callable[[Key, Array, Array], tuple[Array, Array]]
-"""(key, x `[B, H, W, C]`, label probabilities `[B, K]`) -> both of mixed
-images."""
+"""`(key, x [B, H, W, C], probabilities [B, K]) -> (x', probabilities')`: mixed
+images with the label probabilities mixed likewise."""
 
 Batch = Mapping[str, Any]
-"""`mask [B]` float32 (1 for a real example, 0 for padding), and the fields of a
-dataset (`data.dataset`): inputs `x` and targets `y`, pytrees that lead with B.
-Of images with a class, `x [B, H, W, C]` is float32 in [0, 1], `y [B]` int32.
-Domain adaptation nests one batch per domain."""
+"""`mask [B]` float32 (1 for a real example, 0 for padding) and the fields of a
+dataset (`data.dataset`): inputs `x` and targets `y`, pytrees whose leaves have
+the leading axis B. For images with a class, `x [B, H, W, C]` is float32 in
+[0, 1] and `y [B]` is int32. Domain adaptation nests one batch per domain."""
 
 Metrics = dict[str, tuple[Array, Array]]
-"""name -> (sum, count): summed over examples, batches and devices, divided
-once at the very end."""
+"""name -> (sum, count), summed over examples, batches and devices, and divided
+once at the end."""
 
 
 class Grid(NamedTuple):
-  """Points of a set, made when they are asked for: products of grids are large.
+  """Points of a perturbation set, each computed when it is needed.
+
+  A product of grids has too many points to hold in memory.
 
   Attributes:
-    size: how many there are.
-    at: `(index) -> delta`, the index-th; `index` is an int32 scalar from 0 to
-      size - 1 and may be traced.
+    size: number of points.
+    at: `(index) -> delta`, the point with that index, an int32 scalar from 0 to
+      size - 1, which may be traced.
   """
 
   size: int
@@ -69,28 +74,29 @@ class Grid(NamedTuple):
 
 
 class PerturbationSet(NamedTuple):
-  """A threat model: everything about what may change, nothing about search.
+  """A threat model: which perturbations of x are allowed.
 
   Attributes:
     zero: `(x) -> delta`, with `apply(x, zero(x)) == x` exactly.
-    sample: `(key, x) -> delta`, a random start; feasible, in that `project`
-      changes nothing of what it does to x.
+    sample: `(key, x) -> delta`, a random start. It is feasible: projecting it
+      does not change what it does to x.
     project: `(x, delta) -> delta`, feasible and idempotent.
-    linear_maximizer: `(x, grad) -> delta`, the delta of the set (the box apart)
-      that maximizes `<grad, delta>`: the radius is included, so step sizes are
-      fractions of it and no search knows a unit.
+    linear_maximizer: `(x, grad) -> delta`, the delta of the set, without the
+      box constraint, that maximizes `<grad, delta>`. It includes the radius, so
+      that step sizes are fractions of the radius and searches are free of
+      units.
     apply: `(x, delta) -> x'`, a valid model input, differentiable in delta.
-    check: `(x)` raises ValueError on inputs that the set is not for, x' being
-      one that it is for: `checks.images`, `checks.activations`. Shapes are
-      checked always, values where they are concrete.
-    grid: `(x, n) -> Grid` with n values of each parameter, or a number for each
-      where n is a sequence; None where the set cannot be enumerated.
-    step: `(x, delta, grad, size) -> delta`, feasible, about `size` radii from
-      delta and of larger `<grad, delta>`. The maximum over set and box is one
-      step of size 1 away from `zero(x)`, and some steps of any size from
-      elsewhere. None means `project(x, delta + size * linear_maximizer(x,
-      grad))`, of which this is true where every coordinate has a range of its
-      own.
+    check: `(x)` raises ValueError for inputs that the set does not apply to;
+      `checks.images` and `checks.activations` are examples. x' must pass it as
+      well. Shapes are always checked, values only where they are concrete.
+    grid: `(x, n) -> Grid` with n values of each parameter, or with one number
+      per parameter where n is a sequence. None if the set cannot be enumerated.
+    step: `(x, delta, grad, size) -> delta`, feasible, about `size` radii away
+      from delta and with a larger `<grad, delta>`. One step of size 1 from
+      `zero(x)` must reach the maximum over set and box, and so must repeated
+      steps of any size from any point. None stands for `project(x, delta +
+      size * linear_maximizer(x, grad))`, which satisfies this if each
+      coordinate has its own range.
   """
 
   zero: Callable[[PyTree], PyTree]
@@ -104,36 +110,31 @@ class PerturbationSet(NamedTuple):
 
 
 class SearchResult(NamedTuple):
-  """What a search found: `value [B]` is the objective at `delta`."""
+  """The delta that a search found, and the objective there, `value [B]`."""
 
   delta: PyTree
   value: Array
 
 
-class Search(Protocol):
-  """A way to find the worst case in a set; every hyperparameter defaults."""
+Search = Callable[..., SearchResult]
+"""`(key, objective, pset, x, **hyper) -> SearchResult`: maximizes `objective`,
+`(x') -> [B]`, over the perturbation set `pset` around x.
 
-  def __call__(
-    self,
-    key: Key,
-    objective: Callable[[PyTree], Array],
-    pset: PerturbationSet,
-    x: PyTree,
-    /,
-    **hyper: Any,
-  ) -> SearchResult:
-    """Maximizes `objective` (x' -> `[B]`) over `pset` around `x`."""
+The four arguments are positional; hyperparameters are keywords, all of which
+have defaults. A search returns a feasible delta with the objective there, takes
+NaN for the smallest value, and treats each example by itself."""
 
 
 class State(NamedTuple):
-  """All that training changes; a checkpoint is exactly this, without devices.
+  """Everything that training changes; a checkpoint contains exactly this.
 
   Attributes:
     step: int32 scalar, the number of completed steps.
     params: pytree of the trained parameters.
-    model_state: the model's other collections (BatchNorm's running statistics).
-    opt_state: of the optax optimizer.
-    average: of `params` over the steps, or None if not kept; see
+    model_state: the model's other collections, such as the running statistics
+      of BatchNorm.
+    opt_state: the state of the optax optimizer.
+    average: an average of `params` over the steps, or None if none is kept; see
       `training.weight_averages`.
   """
 
@@ -145,7 +146,7 @@ class State(NamedTuple):
 
 
 class Task(NamedTuple):
-  """A training problem as pure functions over one global batch's shard.
+  """A training problem as pure functions of one device's part of a batch.
 
   `step` and `evaluate` run inside `parallel.pmap_step` and reduce over devices
   with `parallel.mean` and `parallel.total`.
@@ -154,14 +155,14 @@ class Task(NamedTuple):
     init: `(key, batch) -> State`.
     step: `(State, batch, key) -> (State, Metrics)`.
     evaluate: `(State, batch, key) -> Metrics`.
-    deployed: `(State) -> ` what a user would deploy, frozen: a `Model` where
-      the model is a classifier (between two domains a
-      `models.adapted.Adapted`), else a record of functions that cannot itself
-      be called, such as `models.autoencoder.Autoencoder`.
-    variables: `(State) -> ` the variables of the model that is deployed, as its
-      `init` makes them: "params" and its other collections.
-    summarize: what the averages over a whole evaluation become before they are
-      recorded, for scores that are no averages themselves.
+    deployed: `(State) -> model`, the frozen model that would be deployed: a
+      `Model` if it is a classifier (a `models.adapted.Adapted` in domain
+      adaptation), otherwise a record of functions, such as
+      `models.autoencoder.Autoencoder`, which cannot be called itself.
+    variables: `(State) -> variables`, the variables of the deployed model as
+      its `init` returns them: "params" and the other collections.
+    summarize: maps the averages over a whole evaluation to the values that are
+      recorded, for scores that are not averages over examples.
   """
 
   init: Callable[[Key, Batch], State]
@@ -172,22 +173,22 @@ class Task(NamedTuple):
   summarize: Callable[[dict[str, Any]], dict[str, float]] = dict
 
 
-# Training losses, their gradients, and what is measured
+# Training losses, their gradients, and evaluators
 
 
 Score = Callable[[PyTree, PyTree], Array]
-"""(model outputs, targets) -> `[B]`. Like an `Objective` per example, but
-larger is better: see `robust_jax.scores`."""
+"""`(outputs, targets) -> [B]`, per example like an `Objective`, but larger is
+better; see `robust_jax.scores`."""
 
 
 class Evaluator(NamedTuple):
-  """What is measured of a model; see `robust_jax.evaluators`.
+  """A measurement of a model; see `robust_jax.evaluators`.
 
   Attributes:
-    measure: `(model, batch, key) -> Metrics`; it runs inside
-      `parallel.pmap_evaluate`. The model is what a task's `deployed` returns.
-    summarize: what the averages over a whole evaluation become before they are
-      recorded, for scores that are no averages themselves.
+    measure: `(model, batch, key) -> Metrics`. It runs inside
+      `parallel.pmap_evaluate`, and the model is what `Task.deployed` returns.
+    summarize: maps the averages over a whole evaluation to the values that are
+      recorded, for scores that are not averages over examples.
   """
 
   measure: Callable[[Callable[..., Any], Batch, Key], Metrics]
@@ -195,20 +196,20 @@ class Evaluator(NamedTuple):
 
 
 class Forward(NamedTuple):
-  """The model as a training loss calls it; gradients flow through `train`.
+  """The model as a training loss calls it.
 
   Attributes:
     train: `(key, x, model_state=None) -> (outputs, model_state)`, a training
-      pass: BatchNorm normalizes by the statistics of x, `key` is that of
-      dropout. `model_state` is what the pass begins with and returns changed,
-      such as BatchNorm's running statistics; None is the state of the step. A
-      loss of several passes decides by it whose statistics are kept: those of
-      both, one after the other, where it hands the state that the first pass
-      returned to the second, or those of one, where it does not.
-    inference: x -> outputs, the frozen model that attacks see: running
-      statistics, no dropout, and the parameters that the step began with, also
-      where a `GradientTransform` asks for the loss at others. No gradient flows
-      through it.
+      pass, through which gradients flow. BatchNorm normalizes by the statistics
+      of x, and `key` is used by dropout. `model_state` holds the running
+      statistics that the pass starts from; None stands for those of the current
+      step. A loss with several passes uses it to choose which passes update the
+      statistics: all of them if each pass gets the state that the previous one
+      returned, only one if its returned state is kept and the others' are not.
+    inference: `(x) -> outputs`, the frozen model that attacks see: it uses the
+      running statistics and no dropout. Its parameters are those at the start
+      of the step, even where a `GradientTransform` evaluates the loss at
+      others. No gradient flows through it.
     step: int32 scalar, the number of completed steps, for schedules.
   """
 
@@ -218,12 +219,12 @@ class Forward(NamedTuple):
 
 
 class LossOutput(NamedTuple):
-  """What a training loss finds on a batch.
+  """The value of a training loss on a batch.
 
   Attributes:
-    per_example: `[B]` float32; its mean over the real examples is minimized.
-    outputs: of the model, which the step's score is reported of.
-    metrics: further things to report.
+    per_example: `[B]` float32; the mean over the real examples is minimized.
+    outputs: the model outputs from which the step's score is reported.
+    metrics: further metrics to report.
     model_state: the model's other collections after this step.
   """
 
@@ -234,13 +235,15 @@ class LossOutput(NamedTuple):
 
 
 TrainingLoss = Callable[[Forward, Batch, Key], LossOutput]
-"""What training minimizes; see `robust_jax.training_losses`."""
+"""`(forward, batch, key) -> LossOutput`, which training minimizes; see
+`robust_jax.training_losses`."""
 
 ValueAndGrad = Callable[[PyTree], tuple[tuple[Array, LossOutput], PyTree]]
-"""params -> ((loss, LossOutput), gradient), on one batch with one key."""
+"""`(params) -> ((loss, LossOutput), gradient)`, on one batch with one key."""
 
 GradientTransform = Callable[[ValueAndGrad], ValueAndGrad]
-"""How the gradient of a training loss is taken; see `robust_jax.gradients`.
+"""`(value_and_grad) -> value_and_grad`, such as SAM's; see
+`robust_jax.gradients`.
 
-It works on any loss: what it may do is ask for value and gradient at several
-parameters."""
+It applies to any loss, since all it can do is evaluate value and gradient at
+several parameters."""

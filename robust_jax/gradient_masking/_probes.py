@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from robust_jax import losses, tree
 from robust_jax.gradient_masking._gradient_free import random_draws
-from robust_jax.objective import climbed, of_model
+from robust_jax.objective import of_model, surrogate_of
 from robust_jax.search import fgsm, pgd
 from robust_jax.types import (
   Array,
@@ -73,7 +73,7 @@ class Probes(NamedTuple):
   Attributes:
     correct: `[N]` bool, the clean image is answered right.
     gradients: loss -> `[N]`, the largest entry of the input gradient by size;
-      not finite where one entry is not. "climbed" is what PGD goes by.
+      not finite where one entry is not. "surrogate_loss" is what PGD maximizes.
     misled: `[N]` bool, where small random steps change the margin otherwise
       than its gradient says.
     fooled: way of searching -> `[E, N]` bool, the answer is wrong on what the
@@ -111,7 +111,7 @@ def gradients(
   climbs = {
     "cross_entropy": losses.cross_entropy,
     "margin": losses.margin,
-    "climbed": climbed(objective),
+    "surrogate_loss": surrogate_of(objective),
   }
   return {
     name: _largest_entry(_input_gradient(model, loss, x, labels))
@@ -172,7 +172,7 @@ def _fooled(key, model, x, labels, surrogate, eps, plan, clean):
   climb = functools.partial(
     run, pgd, num_steps=plan.num_steps, step_size=plan.step_size
   )
-  loss = climbed(losses.prioritize_misclassified(plan.objective))
+  loss = surrogate_of(losses.prioritize_misclassified(plan.objective))
   key_pgd, key_draws, key_box = jax.random.split(key, 3)
   keys = jax.random.split(key_pgd, plan.restarts)
 

@@ -124,7 +124,7 @@ def gradient(probes: Probes) -> Finding:
   images = int(correct.sum())
   counts = {k: int(v.sum()) for k, v in useless.items()}
   loss, without_loss = counts["cross_entropy"], counts["margin"]
-  stuck = counts["climbed"]
+  stuck = counts["surrogate_loss"]
   cross_entropy = size["cross_entropy"]
   measured = {
     "images": images,
@@ -132,7 +132,7 @@ def gradient(probes: Probes) -> Finding:
     "cross_entropy_not_finite": int((~np.isfinite(cross_entropy)).sum()),
     "cross_entropy_useless": loss,
     "margin_useless": without_loss,
-    "climbed_useless": stuck,
+    "surrogate_loss_useless": stuck,
   }
   worst_of_ours = max(loss, without_loss)
   if max(worst_of_ours, stuck) == 0:
@@ -169,12 +169,12 @@ def gradient(probes: Probes) -> Finding:
   )
 
 
-def objective(probes: Probes, has_climbed: bool) -> Finding:
+def objective(probes: Probes, has_surrogate_loss: bool) -> Finding:
   """Whether the objective's value, in float32, tells success from failure.
 
   Args:
     probes: what was measured.
-    has_climbed: whether searches climb another function of the same order.
+    has_surrogate_loss: whether searches maximize a surrogate of the objective.
   """
   unseen = int(np.asarray(probes.unseen).any(axis=0).sum())
   images = int(probes.correct.sum())
@@ -183,13 +183,13 @@ def objective(probes: Probes, has_climbed: bool) -> Finding:
     sentence = "Where an answer changes, so does the objective."
     return Finding("objective", "ok", measured, sentence)
   remedy = (
-    "PGD here climbs another function of the same order, and is not misled."
-    if has_climbed
-    else "PGD cannot tell success from failure: climb the margin instead."
+    "PGD here maximizes a surrogate of it and is not affected."
+    if has_surrogate_loss
+    else "PGD cannot tell success from failure: maximize the margin instead."
   )
   return Finding(
     "objective",
-    "warning" if has_climbed else "fail",
+    "warning" if has_surrogate_loss else "fail",
     measured,
     f"The objective is flat: on {unseen} of {images} images answered right the "
     "answer can be changed while the objective has the same value in float32. "

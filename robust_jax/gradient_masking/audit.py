@@ -21,7 +21,7 @@ from robust_jax.gradient_masking._budget import budget
 from robust_jax.gradient_masking._gradient_free import random_windows
 from robust_jax.gradient_masking._probes import Plan, ask, probe
 from robust_jax.gradient_masking._verdicts import Finding
-from robust_jax.objective import Climbed
+from robust_jax.objective import WithSurrogate
 from robust_jax.types import (
   Array,
   Key,
@@ -119,7 +119,7 @@ def masking_checks(
     verdicts.batch(*asked),
     verdicts.outputs(asked[0].first),
     verdicts.gradient(probes),
-    verdicts.objective(probes, isinstance(objective, Climbed)),
+    verdicts.objective(probes, isinstance(objective, WithSurrogate)),
     verdicts.derivative(probes),
     budget({"PGD here": _pgd(plan), **searches}),
     verdicts.unbounded(probes, radii),

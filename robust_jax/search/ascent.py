@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import tree
-from robust_jax.objective import climbed
+from robust_jax.objective import surrogate_of
 from robust_jax.types import Array, PerturbationSet, PyTree, SearchResult
 
 
@@ -16,8 +16,8 @@ def score(
   x: Array,
   delta: PyTree,
 ) -> SearchResult:
-  """delta with its objective, as it is climbed, `[B]` float32; one pass."""
-  value = climbed(objective)(pset.apply(x, delta)).astype(jnp.float32)
+  """delta with the surrogate of its objective, `[B]` float32; one pass."""
+  value = surrogate_of(objective)(pset.apply(x, delta)).astype(jnp.float32)
   return SearchResult(delta, value)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from robust_jax import checks, lookup, losses, tree
-from robust_jax.objective import climbed
+from robust_jax.objective import surrogate_of
 from tests.contract.samples import first_accepted
 
 LOSSES = lookup.members("losses")
@@ -126,12 +126,12 @@ def test_it_grows_as_the_answer_moves_away_from_the_targets(name):
 
 
 @each_loss
-def test_what_is_climbed_is_of_the_same_order_and_direction(name):
+def test_a_surrogate_is_of_the_same_order_and_direction(name):
   loss, targets = lookup.find("losses", name), targets_of(name)
   rows = RNG.normal(size=(64, K)).astype(np.float32)
   same = np.repeat(targets[:1], len(rows), axis=0)
   value, grad = with_gradient(loss, rows, same)
-  climb, slope = with_gradient(climbed(loss), rows, same)
+  climb, slope = with_gradient(surrogate_of(loss), rows, same)
   order = np.argsort(climb)
   assert np.all(np.diff(value[order]) >= -1e-6)
   directions = [tree.normalize(g, 2) for g in (grad, slope)]

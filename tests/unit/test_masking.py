@@ -532,6 +532,6 @@ def test_gradients_that_vanish_in_bfloat16_are_noticed(
     )
   )
   assert gradient.measured["images"] == len(x)
-  assert gradient.measured["climbed_useless"] == blind
+  assert gradient.measured["surrogate_loss_useless"] == blind
   assert gradient.verdict == ("fail" if blind else "ok")
   assert re.search(cause, gradient.sentence)

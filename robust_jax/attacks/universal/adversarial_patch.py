@@ -10,7 +10,7 @@ import optax
 from robust_jax import checks, losses, tree
 from robust_jax.attacks.standalone import standalone
 from robust_jax.attacks.universal.universal import mean_gradient
-from robust_jax.objective import climbed
+from robust_jax.objective import surrogate_of
 from robust_jax.types import Array, Key, Model, Objective
 from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 
@@ -74,8 +74,9 @@ def adversarial_patch(
     ValueError: zero steps, images or pixels.
 
   Source: Brown, Mane, Roy, Abadi and Gilmer 2017, "Adversarial Patch", eq. 1.
-  Deviations: Adam, of gradients of unit L1 norm; of the cross-entropy the
-  `soft_margin` is climbed; it starts gray; bilinear sampling.
+  Deviations: Adam on gradients of unit L1 norm; the surrogate of the
+  objective is maximized (the `soft_margin` for the cross-entropy); the patch
+  starts gray; bilinear sampling.
   """
   checks.at_least_one("num_steps", num_steps)
   checks.at_least_one("batch_size", batch_size)
@@ -84,7 +85,7 @@ def adversarial_patch(
   @standalone
   def find(key: Key, logits_fn: Model, x: Array, labels: Array) -> Array:
     model = canonicalize_on_cpu(logits_fn)
-    adam, climb = optax.scale_by_adam(), climbed(objective)
+    adam, climb = optax.scale_by_adam(), surrogate_of(objective)
 
     def gradient(patch, key):
       key_rows, key_draw = jax.random.split(key)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from robust_jax import checks, losses
 from robust_jax.attacks.standalone import standalone
-from robust_jax.objective import climbed
+from robust_jax.objective import surrogate_of
 from robust_jax.perturbations import first_order_step
 from robust_jax.search.steps import across
 from robust_jax.types import (
@@ -71,8 +71,9 @@ def universal(
   Source: Shafahi, Najibi, Xu, Dickerson, Davis and Goldstein 2020, "Universal
   Adversarial Training", section 3 and algorithm 1 (clipped loss, beta = 9);
   Moosavi-Dezfooli et al. 2017 posed the problem. The last delta is returned.
-  Deviation: of the cross-entropy the `soft_margin` is climbed, in which images
-  far from the boundary weigh no less than near ones.
+  Deviation: the surrogate of the objective is maximized; in the `soft_margin`,
+  that of the cross-entropy, images far from the boundary weigh no less than
+  near ones.
   """
   checks.at_least_one("num_epochs", num_epochs)
   checks.at_least_one("batch_size", batch_size)
@@ -86,7 +87,7 @@ def universal(
         f"{len(x)} images and batch_size = {batch_size}: give more images or a "
         "smaller batch."
       )
-    climb = climbed(objective)
+    climb = surrogate_of(objective)
     gray = jnp.full_like(x[:1], 0.5)
     if step_size is None:
       size = max(across(num_epochs * num_batches), _LEAST_STEP)

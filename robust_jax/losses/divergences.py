@@ -1,0 +1,71 @@
+"""Divergences between the predictions of a classifier."""
+
+import jax
+import jax.numpy as jnp
+
+from robust_jax import checks
+from robust_jax.losses.margins import EXCLUDED
+from robust_jax.objective import checked_by
+from robust_jax.types import Array
+
+
+@checked_by(checks.same_classes)
+def kl(logits: Array, reference: Array) -> Array:
+  """Kullback-Leibler divergence, `KL(softmax(reference) || softmax(logits))`.
+
+  The targets are reference logits `[B, K]` instead of labels, for example the
+  logits of the clean input, as in TRADES (Zhang et al. 2019, eq. 5).
+
+  Raises:
+    ValueError: an argument is not an array of logits, or their shapes differ.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import losses
+    >>> losses.kl(jnp.zeros((1, 3)), jnp.ones((1, 3)))
+    Array([0.], dtype=float32)
+  """
+  checks.same_classes(logits, reference)
+  log_p = jax.nn.log_softmax(reference.astype(jnp.float32))
+  log_q = jax.nn.log_softmax(logits.astype(jnp.float32))
+  return _relative_entropy(log_p, log_q)
+
+
+def jensen_shannon(views: Array) -> Array:
+  """Jensen-Shannon divergence of the predictions for V views of each image.
+
+  The mean over views of `KL(softmax(view) || mean of the softmaxes)`: 0 if all
+  predictions agree, and at most log V.
+
+  Args:
+    views: logits `[V, B, K]`.
+
+  Returns:
+    `[B]` float32.
+
+  Source: Hendrycks et al. 2020, "AugMix", eq. 2.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import losses
+    >>> views = jnp.array([[[100.0, 0.0]], [[0.0, 100.0]]])
+    >>> losses.jensen_shannon(views).round(4)
+    Array([0.6931], dtype=float32)
+  """
+  log_p = jax.nn.log_softmax(views.astype(jnp.float32))
+  # The logarithm of a mean of zeros has no finite derivative.
+  log_p = jnp.maximum(log_p, EXCLUDED)
+  log_mean = jax.nn.logsumexp(log_p, axis=0) - jnp.log(len(views))
+  return _relative_entropy(log_p, log_mean).mean(axis=0)
+
+
+def _relative_entropy(log_p: Array, log_q: Array) -> Array:
+  """`sum p log(p / q)` over the last axis.
+
+  A class of probability 0 is left out of the difference, where its derivative
+  would not be finite.
+  """
+  is_possible = log_p > EXCLUDED
+  log_q = jnp.where(is_possible, log_q, 0.0)
+  ratio = jnp.where(is_possible, log_p, 0.0) - log_q
+  return jnp.sum(jnp.exp(log_p) * ratio, axis=-1)
