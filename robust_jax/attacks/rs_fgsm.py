@@ -36,7 +36,7 @@ def rs_fgsm(eps: Array | float, *, step_size: Array | float = 1.25) -> Attack:
     grad = jax.grad(
       lambda noise: losses.soft_margin(model(x + noise), labels).sum()
     )(start)
-    step = step_size * pset.linear_maximizer(x, ascent.usable(grad))
+    step = step_size * pset.linear_maximizer(x, ascent.usable_gradient(grad))
     x_adv = pset.apply(x, pset.project(x, start + step))
     return jax.lax.stop_gradient(x_adv)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from robust_jax import lookup
 from robust_jax.gradient_masking._verdicts import Finding
-from robust_jax.search.steps import across
+from robust_jax.search.steps import default_step_size
 
 
 def budget(searches: Mapping[str, Mapping[str, Any]]) -> Finding:
@@ -51,5 +51,5 @@ def _radii(search: dict[str, Any]) -> tuple[float, int]:
     return float(needed), needed
   num_steps = options.get("num_steps", 1)
   size = options["step_size"]
-  size = across(num_steps) if size is None else np.min(size)
+  size = default_step_size(num_steps) if size is None else np.min(size)
   return float(size * num_steps), needed

@@ -1,9 +1,8 @@
-"""How the worst case is found: one module, one pure function.
+"""Searches for the worst case in a perturbation set: one per module.
 
-Every search has the signature of `types.Search`,
-`(key, objective, pset, x, *, hyper...) -> SearchResult`, works on any
-perturbation set, and is honest: NaN never wins, and `value` is the objective at
-the delta returned.
+Every search has the signature of `types.Search`, `(key, objective, pset, x, *,
+hyper...) -> SearchResult`, and works on any perturbation set. NaN never wins,
+and `value` is the objective at the returned delta.
 """
 
 from robust_jax.search.apgd import apgd

@@ -1,4 +1,4 @@
-"""Ascent by the objective's values alone, for the score-based searches."""
+"""Gradient ascent with finite differences, for the score-based searches."""
 
 from collections.abc import Callable
 
@@ -24,19 +24,22 @@ def estimated_gradient(
   num_samples: int,
   radius: Array | float,
 ) -> PyTree:
-  """The gradient at delta from `2 * num_samples` queries per example.
+  """Estimates the gradient at delta from `2 * num_samples` queries per example.
 
-  Antithetic: the mean over draws v of `(f(delta + r v) - f(delta - r v)) v /
-  (2 r)`, r being `radius` in the units of the set. The draws are the same for
-  all examples: the estimate is that of each alone, and does not depend on its
-  place in the batch. Probes are cut to the box, as `pset.apply` does, but may
-  leave the set. A probe whose answer is not finite counts nothing.
+  The estimate is antithetic, with r the `radius` in the units of the set:
+
+      mean over draws v of  (f(delta + r v) - f(delta - r v)) v / (2 r).
+
+  The draws are the same for all examples, so that the estimate of an example
+  does not depend on its place in the batch. Probes are cut to the box by
+  `pset.apply` but may leave the set. A probe with a value that is not finite is
+  ignored.
   """
 
   def add_pair(i, total):
     noise = _noise(draw, jax.random.fold_in(key, i), delta)
-    unit = steps.units(pset, x, noise)
-    probe = steps.scaled(noise, unit)
+    unit = steps.coordinate_scales(pset, x, noise)
+    probe = steps.scale_leaves(noise, unit)
 
     def value(radius):
       there = tree.add(delta, radius, probe)
@@ -45,7 +48,7 @@ def estimated_gradient(
     rise = value(radius) - value(-radius)
     rise = jnp.where(jnp.isfinite(rise), rise, 0.0) / (2 * num_samples)
     slope = jax.tree.map(lambda u: _quotient(rise, radius * u), unit)
-    return tree.add(total, 1.0, steps.scaled(noise, slope))
+    return tree.add(total, 1.0, steps.scale_leaves(noise, slope))
 
   nothing = jax.tree.map(jnp.zeros_like, delta)
   return jax.lax.fori_loop(0, num_samples, add_pair, nothing)
@@ -65,13 +68,13 @@ def ascend(
   step_size: Array | float | None,
   momentum: Array | float = 0.0,
 ) -> SearchResult:
-  """Ascent from the clean point by estimated gradients; best point visited.
+  """Ascends from the clean point along estimated gradients; best point visited.
 
-  `1 + num_steps * (2 * num_samples + 1)` queries per example.
+  It makes `1 + num_steps * (2 * num_samples + 1)` queries per example.
   """
   checks.at_least_one("num_steps", num_steps)
   checks.at_least_one("num_samples", num_samples)
-  rule = steps.along(
+  rule = steps.make_rule(
     direction,
     pset,
     x,
@@ -92,7 +95,7 @@ def ascend(
       num_samples=num_samples,
       radius=radius,
     )
-    delta, memory = rule.move(delta, ascent.usable(grad), memory)
+    delta, memory = rule.move(delta, ascent.usable_gradient(grad), memory)
     best = tree.better(best, ascent.score(objective, pset, x, delta))
     return delta, memory, best
 

@@ -1,4 +1,4 @@
-"""Auto-PGD: gradient ascent that chooses its step sizes by itself."""
+"""Auto-PGD (APGD): gradient ascent that chooses its own step sizes."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from robust_jax.types import Array, Key, PerturbationSet, PyTree, SearchResult
 
 
 class _Step(NamedTuple):
-  """What one iteration hands to the next."""
+  """Loop state of one iteration."""
 
   delta: PyTree
   previous: PyTree
@@ -38,32 +38,45 @@ def apgd(
   start: PyTree | None = None,
   rho: float = 0.75,
 ) -> SearchResult:
-  """Momentum steps of two radii, halved where progress stalls.
+  """Auto-PGD (APGD): momentum steps of two radii, halved where progress stalls.
 
-  At fixed checkpoints (`checkpoints`) an example whose loss rose in fewer than
-  `rho` of the steps since the last one, or whose best has not moved, goes back
-  to its best point with half the step size. `num_steps + 1` forward and
-  `num_steps` backward passes, and one forward pass for the clean point.
+  At fixed checkpoints (`checkpoints`) an example whose objective rose in fewer
+  than a fraction `rho` of the steps since the last checkpoint, or whose best
+  value has not changed, returns to its best point with half the step size. It
+  makes `num_steps + 1` forward and `num_steps` backward passes, and one forward
+  pass for the clean point.
 
   Args:
-    key: consumed by the random start.
+    key: random key, consumed by the random start.
     objective: x' `[B, ...]` -> `[B]`.
     pset: the perturbation set; linf and `l2(eps, exact=False)` are the
       published cases.
     x: clean inputs `[B, ...]`.
-    num_steps: steps, all of one run.
-    start: delta to start from; `pset.sample` if None.
+    num_steps: number of steps of the single run.
+    start: delta to start from; by default `pset.sample`.
     rho: fraction of rising steps below which the step size is halved.
 
   Raises:
-    ValueError: zero steps.
+    ValueError: num_steps is not a whole number, 1 or more.
 
   Source: Croce and Hein 2020, "Reliable evaluation of adversarial robustness
-  with an ensemble of diverse parameter-free attacks", algorithm 1, in the form
-  of the authors' code where the two differ: the step before a return to the
-  best point stays as the momentum's memory; the first step counts as rising
-  where the loss after it is positive; a first check never finds "no
-  improvement". Deviation: the clean point is a candidate as well.
+  with an ensemble of diverse parameter-free attacks", algorithm 1. Where the
+  authors' code differs, it follows the code: the step before a return to the
+  best point stays in the momentum; the first step counts as rising if the
+  objective after it is positive; the first checkpoint never finds "no
+  improvement".
+
+  Deviation: the clean point is a candidate as well.
+
+  Example:
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import perturbations, search
+    >>> x, pset = jnp.full((2, 3), 0.5), perturbations.linf(0.25)
+    >>> objective = lambda x: x.sum(axis=-1)
+    >>> found = search.apgd(jax.random.key(0), objective, pset, x, num_steps=4)
+    >>> print(found.value.round(3))
+    [2.25 2.25]
   """
   checks.at_least_one("num_steps", num_steps)
   windows = jnp.asarray(_windows(num_steps), jnp.float32)
@@ -120,8 +133,15 @@ def apgd(
 def checkpoints(num_steps: int) -> list[int]:
   """Numbers of steps after which progress is checked, `p_j * num_steps`.
 
-  Source: Croce and Hein 2020, section 3: the windows between them shrink from
-  0.22 of the steps by 0.03 to 0.06; in whole steps as the authors' code rounds.
+  The windows between them shrink from 0.22 of the steps by 0.03 at a time to
+  0.06, in whole steps as the authors' code rounds.
+
+  Source: Croce and Hein 2020, section 3.
+
+  Example:
+    >>> from robust_jax.search.apgd import checkpoints
+    >>> checkpoints(100)[:3]
+    [22, 41, 57]
   """
   window = max(int(0.22 * num_steps), 1)
   shrink, smallest = (
@@ -137,7 +157,7 @@ def checkpoints(num_steps: int) -> list[int]:
 
 
 def _windows(num_steps: int) -> np.ndarray:
-  """For each step the length of the window that ends with it, or 0."""
+  """For each step the length of the window that ends with it, otherwise 0."""
   windows = np.zeros(num_steps)
   ends = checkpoints(num_steps)
   windows[np.asarray(ends) - 1] = np.diff([0, *ends])

@@ -1,4 +1,4 @@
-"""The objective of delta with its gradient, shared by the gradient searches."""
+"""The objective as a function of delta, with its gradient, for searches."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,10 @@ def score(
   x: Array,
   delta: PyTree,
 ) -> SearchResult:
-  """delta with the surrogate of its objective, `[B]` float32; one pass."""
+  """Evaluates the objective at delta, in float32; one forward pass.
+
+  An objective with a surrogate is evaluated by its surrogate.
+  """
   value = surrogate_of(objective)(pset.apply(x, delta)).astype(jnp.float32)
   return SearchResult(delta, value)
 
@@ -27,25 +30,27 @@ def score_and_gradient(
   x: Array,
   delta: PyTree,
 ) -> tuple[SearchResult, PyTree]:
-  """delta with its objective, and the gradient; one forward, one backward pass.
+  """Evaluates the objective and its gradient at delta.
 
-  Where there is no gradient there is noise: see `usable`.
+  One forward and one backward pass. The gradient passes through
+  `usable_gradient`.
   """
   result, grad = _score_and_raw_gradient(objective, pset, x, delta)
-  return result, usable(grad)
+  return result, usable_gradient(grad)
 
 
-def clean_and_gradient(
+def clean_score_and_gradient(
   objective: Callable[[Array], Array], pset: PerturbationSet, x: Array
 ) -> tuple[SearchResult, PyTree]:
-  """The clean point with its objective, and the gradient there, or near there.
+  """Evaluates the objective at the clean point, and its gradient near it.
 
-  An example without a gradient at its clean point is asked for one a tenth of
-  the radius off; if any is, a second pass forward and backward is made.
+  For an example whose gradient at the clean point is 0, the gradient is taken a
+  tenth of the radius away. If the batch contains such an example, a second
+  forward and backward pass is made.
   """
   clean = pset.zero(x)
 
-  def ask(i, carry):
+  def evaluate(i, carry):
     delta, value, grad, lost = carry
     here, raw = _score_and_raw_gradient(objective, pset, x, delta)
     grad = tree.where(lost, _finite(raw), grad)
@@ -54,28 +59,28 @@ def clean_and_gradient(
     delta = tree.where(lost, pset.project(x, away), clean)
     return delta, jnp.where(i == 0, here.value, value), grad, lost
 
-  def unless_none_lost(i, carry):
-    return jax.lax.cond(carry[3].any(), ask, lambda i, c: c, i, carry)
+  def if_any_lost(i, carry):
+    return jax.lax.cond(carry[3].any(), evaluate, lambda i, c: c, i, carry)
 
   batch = (tree.batch_size(x),)
   start = clean, jnp.zeros(batch), clean, jnp.ones(batch, bool)
-  _, value, grad, _ = jax.lax.fori_loop(0, 2, unless_none_lost, start)
-  return SearchResult(clean, value), usable(grad)
+  _, value, grad, _ = jax.lax.fori_loop(0, 2, if_any_lost, start)
+  return SearchResult(clean, value), usable_gradient(grad)
 
 
-def usable(grad: PyTree) -> PyTree:
-  """The gradient, 0 where it is not finite, or noise for who then has none.
+def usable_gradient(grad: PyTree) -> PyTree:
+  """Replaces entries that are not finite by 0, and a gradient of 0 by noise.
 
-  A gradient that is 0, or NaN as that of a norm at black, leads nowhere from
-  there, and an ascent would end where it began. The noise is the same at every
-  call and for all examples: nobody's depends on the rest of the batch.
+  Where the gradient is 0, or NaN as that of a norm at a black image, an ascent
+  would never leave its starting point. The noise is the same at every call and
+  for all examples, so that no example depends on the rest of the batch.
   """
   finite = _finite(grad)
   return tree.where(_is_zero(finite), _noise(finite), finite)
 
 
-def nothing(pset: PerturbationSet, x: Array) -> SearchResult:
-  """A result that any finite value beats."""
+def empty_result(pset: PerturbationSet, x: Array) -> SearchResult:
+  """A result of value -inf, below any finite value."""
   return SearchResult(pset.zero(x), jnp.full(tree.batch_size(x), -jnp.inf))
 
 
@@ -99,4 +104,4 @@ def _noise(grad):
     jnp.broadcast_to(jax.random.normal(k, g.shape[1:]), g.shape)
     for k, g in zip(keys, leaves, strict=True)
   ]
-  return treedef.unflatten(noise)
+  return jax.tree.unflatten(treedef, noise)

@@ -1,4 +1,4 @@
-"""Searches made of searches; the result is a search like any other."""
+"""Combinations of searches, which are searches as well."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,21 +11,30 @@ from robust_jax.types import Array, Key, PerturbationSet, Search, SearchResult
 
 
 def best_of(*searches: Search) -> Search:
-  """Runs several searches; each example keeps the best that any one found.
-
-      best_of(search.pgd, partial(search.apgd, num_steps=100))
+  """Runs several searches; each example keeps the best result of them.
 
   Args:
-    *searches: with their hyperparameters bound, as `functools.partial` does.
+    *searches: searches, with their hyperparameters bound by
+      `functools.partial`.
 
   Returns:
-    A search without hyperparameters. It costs what all of them cost.
+    a search without hyperparameters. Its cost is the sum of their costs.
 
   Raises:
-    ValueError: no searches.
+    ValueError: there are no searches.
+
+  Example:
+    >>> import functools, jax, jax.numpy as jnp
+    >>> from robust_jax import perturbations, search
+    >>> from robust_jax.search.combine import best_of
+    >>> both = best_of(search.fgsm, functools.partial(search.pgd, num_steps=2))
+    >>> x, pset = jnp.full((2, 3), 0.5), perturbations.linf(0.25)
+    >>> found = both(jax.random.key(0), lambda x: x.sum(axis=-1), pset, x)
+    >>> print(found.value.round(3))
+    [2.25 2.25]
   """
   if not searches:
-    raise ValueError("best_of() of no searches: give it at least one.")
+    raise ValueError("best_of() without searches: expected at least one.")
 
   def best(
     key: Key,
@@ -33,7 +42,7 @@ def best_of(*searches: Search) -> Search:
     pset: PerturbationSet,
     x: Array,
   ) -> SearchResult:
-    result = ascent.nothing(pset, x)
+    result = ascent.empty_result(pset, x)
     keys = jax.random.split(key, len(searches))
     for search, key_search in zip(searches, keys, strict=True):
       found = search(key_search, objective, pset, x)
@@ -44,19 +53,30 @@ def best_of(*searches: Search) -> Search:
 
 
 def restarts(search: Search, n: int) -> Search:
-  """Runs one search `n` times with different keys; each example keeps its best.
+  """Runs a search `n` times; each example keeps the best result.
 
-  Compiled once, whatever n. Of use for a search that draws something.
+  The runs have different keys, so this is useful for a search that draws random
+  numbers. It is compiled once, whatever n.
 
   Args:
-    search: what to repeat.
-    n: how often, static.
+    search: the search to repeat.
+    n: number of runs, static.
 
   Returns:
-    A search with the hyperparameters of `search`. It costs n times as much.
+    a search with the hyperparameters of `search` and n times its cost.
 
   Raises:
     ValueError: n is not a whole number, 1 or more.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax import perturbations, search
+    >>> from robust_jax.search.combine import restarts
+    >>> x, pset = jnp.full((2, 3), 0.5), perturbations.linf(0.25)
+    >>> thrice = restarts(search.spsa, 3)
+    >>> found = thrice(jax.random.key(0), lambda x: x.sum(axis=-1), pset, x)
+    >>> print(found.value.round(3))
+    [2.25 2.25]
   """
   checks.at_least_one("n", n)
 
@@ -72,6 +92,6 @@ def restarts(search: Search, n: int) -> Search:
     def run(i, best):
       return tree.better(best, search(keys[i], objective, pset, x, **hyper))
 
-    return jax.lax.fori_loop(0, n, run, ascent.nothing(pset, x))
+    return jax.lax.fori_loop(0, n, run, ascent.empty_result(pset, x))
 
   return repeated

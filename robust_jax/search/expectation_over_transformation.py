@@ -1,11 +1,11 @@
-"""Searching for what still works after a random transformation.
+"""Expectation over transformation (EOT), for any search.
 
-A search calls its objective with x' and no key, often in a compiled loop. Fresh
-transformations at every call, without hidden state, need a key from somewhere:
-it is drawn from x' itself. Each call at a new point meets new transformations;
-a call at the same point meets the same ones, so the objective stays a function,
-and what a search says about its value is true. The key is that of one example:
-its draws depend neither on its place in the batch nor on its neighbors.
+A search calls its objective with x' but without a key, often inside a compiled
+loop. To draw fresh transformations at each call without hidden state, the key
+is derived from x' itself. A call at a new point uses new transformations, and a
+call at the same point the same ones, so that the objective remains a function
+and a search reports its value correctly. The key belongs to one example: its
+draws depend neither on its place in the batch nor on the other examples.
 """
 
 from collections.abc import Callable
@@ -27,36 +27,47 @@ def expectation_over_transformation(
 ) -> Search:
   """Makes a search maximize the mean objective over random transformations.
 
-  Any distribution will do. That of a perturbation set is
-  `lambda key, x: pset.apply(x, pset.sample(key, x))`.
+  Any distribution is possible. That of a perturbation set is `lambda key, x:
+  pset.apply(x, pset.sample(key, x))`.
 
-      robust = expectation_over_transformation(search.pgd, transform, 16)
-      attack = compose(robust, pset, losses.cross_entropy, num_steps=100)
-
-  The value of the result is the mean over the draws that its point met. A
-  search that returns the best of many points returns one that was lucky in its
-  draws, so that this value flatters: judge the result on fresh draws, and where
-  the search has `keep="last"`, as `pgd` has, prefer it.
+  The value of the result is the mean over the draws at its point. A search that
+  returns the best of many points tends to return one with lucky draws, so its
+  value is optimistic: evaluate the result on fresh draws, and prefer
+  `keep="last"` where the search has it, as `pgd` does.
 
   Args:
-    search: what to search with. Each pass of it becomes `num_samples` passes.
-    transform: called on one example at a time, as a batch of one under `vmap`.
-    num_samples: draws averaged at each evaluation of the objective.
-    fresh: new draws at each point, the method of the paper. Otherwise each
-      example meets the same draws at every point: the objective is then smooth,
-      as line searches and finite differences want it, but only `num_samples`
-      transformations are ever seen, and the result is fitted to them.
+    search: the search. Each of its passes becomes `num_samples` passes.
+    transform: random transformation, called with one example at a time, as a
+      batch of one under `vmap`.
+    num_samples: number of draws averaged at each evaluation of the objective.
+    fresh: whether new transformations are drawn at each point, as in the paper.
+      Otherwise each example uses the same draws at every point: the objective
+      is then smooth, as line searches and finite differences need it, but the
+      result is fitted to only `num_samples` transformations.
 
   Returns:
-    A search with the hyperparameters of `search`.
+    a search with the hyperparameters of `search`.
 
   Raises:
     ValueError: num_samples is not a whole number, 1 or more.
 
   Source: Athalye, Engstrom, Ilyas and Kwok 2018, "Synthesizing Robust
-  Adversarial Examples", section 2.2. Deviations: the constraint is the
-  perturbation set, on the image before it is transformed, instead of a penalty
-  on the distance after; keys are derived from the image, see above.
+  Adversarial Examples", section 2.2.
+
+  Deviation: the constraint is the perturbation set, on the image before it is
+  transformed, instead of a penalty on the distance after; keys are derived from
+  the image, see above.
+
+  Example:
+    >>> import functools, jax, jax.numpy as jnp
+    >>> from robust_jax import perturbations, search
+    >>> from robust_jax.search import expectation_over_transformation as eot
+    >>> noisy = lambda key, x: x + jax.random.normal(key, x.shape)
+    >>> robust = eot.expectation_over_transformation(search.fgsm, noisy, 2)
+    >>> x, pset = jnp.full((2, 3), 0.5), perturbations.linf(0.25)
+    >>> found = robust(jax.random.key(0), lambda x: x.sum(axis=-1), pset, x)
+    >>> print(pset.apply(x, found.delta)[0])
+    [0.75 0.75 0.75]
   """
   checks.at_least_one("num_samples", num_samples)
 
@@ -84,11 +95,11 @@ def expectation_over_transformation(
 
 
 def keys_of_images(key: Key, x: Array) -> Array:
-  """A key for each example, `[B]`, that changes with key and with any pixel.
+  """Derives a key for each example, `[B]`, from `key` and the values of x.
 
-  It comes from a hash of the bits of x, 32 bits wide: the change of one pixel
-  always shows, that of several but for a chance of about 2^-32. No gradient
-  flows through it.
+  It comes from a 32-bit hash of the bits of x. A change of one pixel always
+  changes the key; a change of several pixels leaves it with a probability of
+  about 2^-32. No gradient flows through it.
   """
   values = lax.stop_gradient(x).astype(jnp.float32).reshape(x.shape[0], -1)
   bits = lax.bitcast_convert_type(values, jnp.uint32)
@@ -99,7 +110,7 @@ def keys_of_images(key: Key, x: Array) -> Array:
 
 
 def _mixed(bits: Array) -> Array:
-  """One to one, and every bit in changes every bit out half of the time.
+  """A bijection in which each input bit flips each output bit half of the time.
 
   Source: the last steps of MurmurHash3 (Appleby, public domain).
   """

@@ -1,4 +1,4 @@
-"""Frank-Wolfe: ascent without a step size or a projection onto the set."""
+"""Frank-Wolfe: projection-free ascent without a step size to choose."""
 
 from collections.abc import Callable
 
@@ -19,32 +19,47 @@ def frank_wolfe(
   num_steps: int = 40,
   random_start: bool = True,
 ) -> SearchResult:
-  """Moves towards the point of the set that the gradient likes best.
+  """Frank-Wolfe: moves towards the maximizer of the linearized objective.
 
-  delta becomes `delta + gamma (maximizer - delta)`, gamma = 2 / (t + 2): a
-  weighted mean of points of set and box, and so a point of both where the set
-  is convex.
-  The first step (gamma = 1) goes all the way. One forward and one backward pass
-  per step, and two forward passes more: the clean point, where the start is
-  not already it, and the last iterate.
+      delta <- delta + gamma_t (argmax_{d in set} <grad, d> - delta),
+      gamma_t = 2 / (t + 2).
+
+  Iterates are weighted means of points in the set and the box, and so remain in
+  both if the set is convex. The first step (gamma = 1) goes all the way. It
+  makes one forward and one backward pass per step, and two more forward passes:
+  one for the clean point, if the search does not start there, and one for the
+  last iterate.
 
   Args:
-    key: consumed by the random start.
+    key: random key, consumed by the random start.
     objective: x' `[B, ...]` -> `[B]`.
     pset: the perturbation set.
     x: clean inputs `[B, ...]`.
-    num_steps: gradient steps.
-    random_start: take the first gradient at `pset.sample`, or at the clean
-      point.
+    num_steps: number of gradient steps.
+    random_start: whether the first gradient is taken at `pset.sample`,
+      otherwise at the clean point.
 
   Raises:
-    ValueError: zero steps.
+    ValueError: num_steps is not a whole number, 1 or more.
 
-  Source: Frank and Wolfe 1956, with the steps of Jaggi 2013, algorithm 1; as an
-  attack Chen, Zhou, Yi and Gu 2020, "A Frank-Wolfe Framework for Efficient and
-  Effective Adversarial Attacks", which adds momentum and a fixed rate.
-  Deviations: the mean is projected, which brings it back where a set is not
-  convex; the best point visited is returned.
+  Source: Frank and Wolfe 1956, with the step sizes of Jaggi 2013, algorithm 1;
+  as an attack Chen, Zhou, Yi and Gu 2020, "A Frank-Wolfe Framework for
+  Efficient and Effective Adversarial Attacks", who add momentum and a fixed
+  rate.
+
+  Deviation: the mean is projected, for sets that are not convex; the best point
+  visited is returned.
+
+  Example:
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import perturbations, search
+    >>> x, pset = jnp.full((2, 3), 0.5), perturbations.linf(0.25)
+    >>> objective = lambda x: x.sum(axis=-1)
+    >>> key = jax.random.key(0)
+    >>> found = search.frank_wolfe(key, objective, pset, x, num_steps=3)
+    >>> print(found.value.round(3))
+    [2.25 2.25]
   """
   checks.at_least_one("num_steps", num_steps)
 
@@ -56,7 +71,7 @@ def frank_wolfe(
     return pset.project(x, mean), tree.better(best, here)
 
   clean = pset.zero(x)
-  start, best = clean, ascent.nothing(pset, x)
+  start, best = clean, ascent.empty_result(pset, x)
   if random_start:
     start = pset.sample(key, x)
     best = ascent.score(objective, pset, x, clean)

@@ -1,4 +1,4 @@
-"""Natural evolution strategies: PGD on gradients estimated from scores."""
+"""Natural evolution strategies (NES): ascent on estimated gradients."""
 
 from collections.abc import Callable
 
@@ -20,34 +20,44 @@ def nes(
   step_size: Array | float | None = None,
   momentum: Array | float = 0.9,
 ) -> SearchResult:
-  """Steps along the linear_maximizer direction of a gradient seen by Gaussian
-  probes.
+  """Natural evolution strategies (NES): PGD on gradients from Gaussian probes.
 
-  For a model that tells its scores and no gradient. It makes
-  `1 + num_steps * (2 * num_samples + 1)` queries per example: the clean point,
-  and for each step the probes and its result.
+  It needs only the values of the objective, not its gradient, and makes `1 +
+  num_steps * (2 * num_samples + 1)` queries per example: the clean point, and
+  for each step the probes and the resulting point.
 
   Args:
-    key: consumed by the probes, which all examples fraction.
-    objective: x' `[B, ...]` -> `[B]`; its values are all that is used.
+    key: random key, consumed by the probes, which all examples share.
+    objective: x' `[B, ...]` -> `[B]`, only evaluated.
     pset: the perturbation set.
     x: clean inputs `[B, ...]`.
-    num_steps: steps.
-    num_samples: antithetic pairs of probes for each step.
-    radius: standard deviation of a probe's coordinates, sigma, as a fraction of
-      what one coordinate may change in the set (eps in an Linf ball, eps over
-      the root of the dimension in an L2 ball).
+    num_steps: number of steps.
+    num_samples: number of antithetic pairs of probes per step.
+    radius: standard deviation sigma of each coordinate of a probe, as a
+      fraction of what one coordinate may change in the set (eps in an Linf
+      ball, eps over the root of the dimension in an L2 ball).
     step_size: fraction of the radius of the set; by default `2.5 / num_steps`.
     momentum: decay of the velocity, which sums estimates of unit L1 norm.
 
   Raises:
-    ValueError: zero steps or samples.
+    ValueError: num_steps or num_samples is not a whole number, 1 or more.
 
   Source: Ilyas, Engstrom, Athalye and Lin 2018, "Black-box Adversarial Attacks
   with Limited Queries and Information", section 2.2 and algorithm 1.
-  Deviations: momentum of estimates of unit norm instead of a running average;
-  the best point visited is returned, which costs a query per step; no step size
-  schedule, and no targeted start.
+
+  Deviation: momentum sums estimates of unit norm instead of averaging them; the
+  best point visited is returned, at one query per step; there is no step size
+  schedule and no targeted start.
+
+  Example:
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import perturbations, search
+    >>> x, pset = jnp.full((2, 3), 0.5), perturbations.linf(0.25)
+    >>> objective = lambda x: x.sum(axis=-1)
+    >>> found = search.nes(jax.random.key(0), objective, pset, x, num_steps=5)
+    >>> bool((found.value > 2).all())  # 1.5 at x, 2.25 at most
+    True
   """
   return ascend(
     key,

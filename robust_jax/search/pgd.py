@@ -1,4 +1,4 @@
-"""Projected gradient ascent, the standard first-order adversary."""
+"""Projected gradient ascent (PGD), the standard first-order adversary."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -24,45 +24,60 @@ def pgd(
   random_start: bool = True,
   keep: Literal["best", "last"] = "best",
 ) -> SearchResult:
-  """Steps of the set along the gradient, or another direction and projection.
+  """Projected gradient ascent (PGD): repeated steps along the gradient.
 
-  One `fori_loop` over `restarts * num_steps` gradients, whose body is compiled
-  once whatever their number.
+  One `fori_loop` computes `restarts * num_steps` gradients; its body is
+  compiled once, whatever their number.
 
   Args:
-    key: consumed by the random starts.
+    key: random key, consumed by the random starts.
     objective: x' `[B, ...]` -> `[B]`.
     pset: the perturbation set.
     x: clean inputs `[B, ...]`.
-    num_steps: gradient steps of each restart.
+    num_steps: number of gradient steps of each restart.
     step_size: fraction of the radius; a float, a tracer or `[B]`. By default
-      `2.5 / num_steps` ("normalized": 10), to reach the far side of the set.
+      `2.5 / num_steps` (10 / num_steps for "normalized"), enough to reach the
+      far side of the set.
     momentum: decay of the velocity, which sums gradients of unit L1 norm
       (MI-FGSM); 0 is plain PGD.
-    direction: "linear_maximizer" makes the steps of the set by the velocity
-      (its sign in an Linf ball); "normalized" along the velocity itself, as far
-      as that in Euclidean length; "adam" along Adam's update of it, a step of
-      `step_size` where gradients agree and a shorter one where they do not
-      (it treats each coordinate alone, which does not suit an L2 ball).
-    restarts: independent runs; each example keeps its own best.
-    random_start: start at `pset.sample`, or at the clean point.
-    keep: "best" returns the best point visited, the clean one among them: an
-      adversary for evaluation. "last" returns the best of the restarts' last
-      iterates: what training recipes use, with no pass beyond the gradients
-      for a caller that does not read the value of a single restart.
+    direction: "linear_maximizer" makes the steps of the set along the velocity
+      (its sign in an Linf ball). "normalized" moves along the velocity itself,
+      by the same Euclidean length. "adam" moves along Adam's update of it: by
+      `step_size` where gradients agree, by less where they do not. Adam treats
+      each coordinate by itself, which does not suit an L2 ball.
+    restarts: number of independent runs; each example keeps its best.
+    random_start: whether to start at `pset.sample`, otherwise at the clean
+      point.
+    keep: "best" returns the best point visited, the clean one included, as
+      needed for evaluation. "last" returns the best of the restarts' last
+      iterates, as in training recipes; with one restart whose value is not
+      used, it makes no pass beyond the gradients.
 
   Raises:
-    ValueError: zero steps or restarts, or another `keep` or `direction`.
+    ValueError: num_steps or restarts is not a whole number, 1 or more, or
+      `keep` or `direction` is unknown.
 
   Source: Madry et al. 2018, "Towards Deep Learning Models Resistant to
   Adversarial Attacks", section 2.1; momentum: Dong et al. 2018, eq. 6; Adam:
-  Uesato et al. 2018, section 4. Deviation: Adam sees gradients of unit L1 norm.
+  Uesato et al. 2018, section 4.
+
+  Deviation: Adam sees gradients of unit L1 norm.
+
+  Example:
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import perturbations, search
+    >>> x, pset = jnp.full((2, 3), 0.5), perturbations.linf(0.25)
+    >>> objective = lambda x: x.sum(axis=-1)
+    >>> found = search.pgd(jax.random.key(0), objective, pset, x, num_steps=3)
+    >>> print(found.value.round(3))
+    [2.25 2.25]
   """
   checks.at_least_one("num_steps", num_steps)
   checks.at_least_one("restarts", restarts)
   if keep not in ("best", "last"):
     raise ValueError(f"keep = '{keep}': expected 'best' or 'last'.")
-  rule = steps.along(
+  rule = steps.make_rule(
     direction,
     pset,
     x,
@@ -87,9 +102,9 @@ def pgd(
     return best, ascent.score(objective, pset, x, delta)
 
   if keep == "last" and restarts == 1:
-    return run(key, ascent.nothing(pset, x))[1]
+    return run(key, ascent.empty_result(pset, x))[1]
   # Without a random start the clean point is the first iterate anyway.
-  first = ascent.nothing(pset, x)
+  first = ascent.empty_result(pset, x)
   if keep == "best" and random_start:
     first = ascent.score(objective, pset, x, pset.zero(x))
   keys = jax.random.split(key, restarts)

@@ -1,4 +1,4 @@
-"""Random draws from the set, of which the worst is kept."""
+"""Random search: evaluates random points of the set."""
 
 from collections.abc import Callable
 
@@ -18,27 +18,37 @@ def random_search(
   num_samples: int = 100,
   clean: bool = True,
 ) -> SearchResult:
-  """Independent draws of `pset.sample`, each example keeping its own worst.
+  """Random search: independent draws; each example keeps its worst one.
 
-  The adversary of a set whose objective has too many local maxima for its
-  gradient, as rotation and translation have, and the yardstick for a gradient
-  that finds no more. One forward pass per draw, and one if `clean`.
+  It suits sets on which the objective has too many local maxima for its
+  gradient, such as rotations and translations, and is the baseline for a
+  gradient attack that should find more. It makes one forward pass per draw, and
+  one more if `clean`.
 
   Args:
-    key: consumed by the draws.
+    key: random key, consumed by the draws.
     objective: x' `[B, ...]` -> `[B]`.
     pset: the perturbation set.
     x: clean inputs `[B, ...]`.
-    num_samples: draws of each example.
-    clean: whether the clean point is a candidate too. Without it, and with one
-      draw, this is random augmentation, at the cost of no pass for a caller
-      that does not read the value.
+    num_samples: number of draws per example.
+    clean: whether the clean point is a candidate as well. Without it, one draw
+      is random augmentation, and costs no pass if its value is not used.
 
   Raises:
-    ValueError: no draw.
+    ValueError: num_samples is not a whole number, 1 or more.
 
   Source: Engstrom et al. 2019, "Exploring the Landscape of Spatial Robustness",
-  "worst-of-k", whose candidates are the draws alone: `clean=False`.
+  "worst-of-k", whose only candidates are the draws: `clean=False`.
+
+  Example:
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import perturbations, search
+    >>> x, pset = jnp.full((2, 3), 0.5), perturbations.linf(0.25)
+    >>> objective = lambda x: x.sum(axis=-1)
+    >>> found = search.random_search(jax.random.key(0), objective, pset, x)
+    >>> bool((found.value > 1.5).all())  # larger than at x
+    True
   """
   checks.at_least_one("num_samples", num_samples)
   keys = jax.random.split(key, num_samples)

@@ -1,4 +1,4 @@
-"""Square attack: random search over square windows; asks for values only."""
+"""Square attack: random search over square windows, without gradients."""
 
 from collections.abc import Callable
 
@@ -22,29 +22,44 @@ def square(
   start: PyTree | None = None,
   num_done: Array | int = 0,
 ) -> SearchResult:
-  """Proposes one square window of one color per query; keeps improvements.
+  """Square attack: random proposals inside square windows of one color.
 
-  A proposal is the linear_maximizer step, twice the radius long, along random
-  signs inside a window (one sign per channel), projected: in the Linf ball
-  every changed pixel lands on its face. `num_queries + 1` forward passes.
+  A proposal is a step of twice the radius along the linear maximizer of random
+  signs inside a window (one sign per channel), projected onto the set: in the
+  Linf ball every changed pixel ends on the boundary. Each example keeps the
+  proposals that increase its objective. It makes `num_queries + 1` forward
+  passes.
 
   Args:
-    key: consumed by start and proposals.
-    objective: x' `[B, ...]` -> `[B]`; margin in the paper.
-    pset: the perturbation set. Leaves of delta `[B, H, W, C]` get windows, in
-      others each entry is chosen by itself.
+    key: random key, consumed by the start and the proposals.
+    objective: x' `[B, ...]` -> `[B]`, the margin in the paper.
+    pset: the perturbation set. In leaves of delta `[B, H, W, C]` windows are
+      changed, in others single entries.
     x: clean inputs `[B, ...]`.
-    num_queries: proposals; the start, or the clean point, is one query more.
-    fraction: fraction of the pixels that the first windows cover.
-    start: delta to go on from; vertical stripes if None.
-    num_done: proposals that led to `start`, which the window's size depends on.
+    num_queries: number of proposals. The start, or the clean point, takes one
+      more query.
+    fraction: fraction of the pixels covered by the first windows.
+    start: delta to continue from; by default vertical stripes.
+    num_done: number of proposals that led to `start`; the window size depends
+      on it.
 
   Raises:
-    ValueError: no queries.
+    ValueError: num_queries is not a whole number, 1 or more.
 
   Source: Andriushchenko et al. 2020, "Square Attack", algorithms 1 and 2, with
   the schedule of AutoAttack, which is that of 10,000 queries whatever their
-  number. As there, the last row and column of places are never drawn.
+  number. As there, the last row and column of positions are never drawn.
+
+  Example:
+    >>> import jax
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import perturbations, search
+    >>> x, pset = jnp.full((2, 4, 4, 1), 0.5), perturbations.linf(0.25)
+    >>> objective = lambda x: x.sum(axis=(1, 2, 3))
+    >>> key = jax.random.key(0)
+    >>> found = search.square(key, objective, pset, x, num_queries=50)
+    >>> bool((found.value > 11).all())  # 8 at x, 12 at most
+    True
   """
   checks.at_least_one("num_queries", num_queries)
   key_start, key_steps = jax.random.split(key)
@@ -69,14 +84,14 @@ def square(
 
 
 def num_halvings(num_done: Array | int) -> Array:
-  """How often the fraction of changed pixels has been halved by then."""
+  """Number of times the window's area was halved in `num_done` proposals."""
   return (jnp.asarray(square_window.HALVED_AFTER) < num_done).sum()
 
 
 def sides(
   height: int, width: int, fraction: float, smallest: int = 1
 ) -> np.ndarray:
-  """Side of the window after 0, 1, ... halvings, in pixels."""
+  """Side of the window in pixels after 0, 1, ... halvings."""
   halvings = range(len(square_window.HALVED_AFTER) + 1)
   return np.asarray(
     [
@@ -87,7 +102,7 @@ def sides(
 
 
 def _inside(key, signs, zero, fraction, num_done) -> PyTree:
-  """The signs, 0 outside of a window or of the entries drawn."""
+  """The signs, set to 0 outside the window or the drawn entries."""
   halvings = num_halvings(num_done)
   leaves, structure = jax.tree.flatten(zero)
   masks = []
@@ -96,7 +111,8 @@ def _inside(key, signs, zero, fraction, num_done) -> PyTree:
   ):
     uniform = jax.random.uniform
     if leaf.ndim == 4:
-      side = jnp.asarray(sides(*leaf.shape[1:3], fraction))[halvings]
+      height, width = leaf.shape[1:3]
+      side = jnp.asarray(sides(height, width, fraction))[halvings]
       masks.append(_window(uniform(key_leaf, (2, len(leaf))), leaf, side))
     else:
       drawn = uniform(key_leaf, leaf.shape) < fraction / 2.0**halvings
@@ -106,7 +122,7 @@ def _inside(key, signs, zero, fraction, num_done) -> PyTree:
 
 
 def _window(uniform: Array, leaf: Array, side: Array) -> Array:
-  """`[B, H, W, 1]`: 1 inside a square window placed by `uniform [2, B]`."""
+  """Mask `[B, H, W, 1]` of a square window placed by `uniform [2, B]`."""
   _, height, width, _ = leaf.shape
   top = jnp.floor(uniform[0] * (height - side))[:, None]
   left = jnp.floor(uniform[1] * (width - side))[:, None]

@@ -1,6 +1,6 @@
-"""The windows of the Square attack: how large, and what is put in them.
+"""The windows of the Square attack: their sizes and contents.
 
-Static arithmetic in numpy, shared by every form of the attack.
+Static arithmetic in numpy, shared by all forms of the attack.
 """
 
 import numpy as np
@@ -9,25 +9,26 @@ HALVED_AFTER = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 
 
 def fraction(iteration: int, first: float = 0.8) -> float:
-  """The fraction of the image that a window covers at `iteration`, from 1 on.
+  """Fraction of the image covered by the window at `iteration`, from 1 on.
 
   It is halved after 10, 50, 200, 500, 1,000, 2,000, 4,000, 6,000 and 8,000
   iterations, whatever the budget.
 
-  Source: Andriushchenko et al. 2020, "Square Attack", and its code;
-  AutoAttack keeps it unscaled as well.
+  Source: Andriushchenko et al. 2020, "Square Attack", and its code; AutoAttack
+  does not rescale it either.
   """
   return first / 2 ** sum(iteration > limit for limit in HALVED_AFTER)
 
 
 def side(fraction: float, height: int, width: int, smallest: int = 1) -> int:
-  """Side in pixels of the square window of that fraction, halves to even.
+  """Side in pixels of the square window of that fraction, rounded half to even.
 
   Args:
-    fraction: of the image's area.
-    height: of the image.
-    width: of the image.
-    smallest: side, where the image has room for it: 1 in Linf, 3 in L2.
+    fraction: fraction of the image's area.
+    height: height of the image.
+    width: width of the image.
+    smallest: lower bound of the side, if the image has room for it: 1 in Linf,
+      3 in L2.
   """
   expected = max(round(float(np.sqrt(fraction * height * width))), smallest)
   return min(expected, height, width)
@@ -36,13 +37,13 @@ def side(fraction: float, height: int, width: int, smallest: int = 1) -> int:
 def bumps(size: int, order: int = 2) -> np.ndarray:
   """Two bumps of opposite sign, one above the other, `[size, size]`.
 
-  Each is a sum of centerd squares of sides 1, 3, 5, ..., cut to its half of the
-  window. Their weights are 1, 1/4, 1/9, ... in the L2 attack, the squares of
-  these in the L1 attack; all of it has unit norm.
+  Each is a sum of centered squares of sides 1, 3, 5, ..., cut to its half of
+  the window. Their weights are 1, 1/4, 1/9, ... in the L2 attack, and the
+  squares of these in the L1 attack. The result has unit norm.
 
   Args:
     size: side of the window.
-    order: of the norm, 2 or 1.
+    order: order of the norm, 2 or 1.
 
   Source: Andriushchenko et al. 2020, the L2 attack; Croce and Hein 2021, L1.
   """

@@ -1,4 +1,4 @@
-"""From a gradient, or an estimate of one, to the next delta of an ascent."""
+"""Update rules: from a gradient, or its estimate, to the next delta."""
 
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
@@ -15,18 +15,18 @@ Direction = Literal["linear_maximizer", "normalized", "adam"]
 
 
 class Rule(NamedTuple):
-  """A rule of ascent.
+  """An update rule of gradient ascent.
 
   Attributes:
     init: `(delta) -> memory`, before the first step.
-    move: `(delta, grad, memory) -> (delta, memory)`, the new delta feasible.
+    move: `(delta, grad, memory) -> (delta, memory)`, with a feasible new delta.
   """
 
   init: Callable[[PyTree], Any]
   move: Callable[[PyTree, PyTree, Any], tuple[PyTree, Any]]
 
 
-def along(
+def make_rule(
   direction: Direction,
   pset: PerturbationSet,
   x: Array,
@@ -38,21 +38,21 @@ def along(
   """Projected ascent along a velocity that sums gradients of unit L1 norm.
 
   Args:
-    direction: "linear_maximizer" makes the steps of the set, by the velocity.
-      "normalized" moves along the velocity itself, as far as "linear_maximizer"
-      would in Euclidean length; in an L2 ball the two are one. "adam" moves
-      along Adam's update of the velocities, by as much as the root mean square
-      of the coordinates of "linear_maximizer" where that update is 1: shorter
+    direction: "linear_maximizer" makes the steps of the set along the velocity.
+      "normalized" moves along the velocity itself, by the Euclidean length that
+      "linear_maximizer" would move; in an L2 ball the two are the same. "adam"
+      moves along Adam's update of the velocities, by the root mean square of
+      the coordinates of "linear_maximizer" where that update is 1, and by less
       where gradients disagree.
     pset: the perturbation set.
     x: clean inputs `[B, ...]`.
-    num_steps: how many are made.
-    step_size: fraction of the radius; a float, a tracer or `[B]`. None is
-      `across(num_steps, direction)`.
+    num_steps: number of steps.
+    step_size: fraction of the radius; a float, a tracer or `[B]`. By default
+      `default_step_size(num_steps, direction)`.
     momentum: decay of the velocity.
 
   Raises:
-    ValueError: another direction.
+    ValueError: `direction` is unknown.
   """
   if direction not in ("linear_maximizer", "normalized", "adam"):
     raise ValueError(
@@ -60,7 +60,7 @@ def along(
       "or 'adam'."
     )
   if step_size is None:
-    step_size = across(num_steps, direction)
+    step_size = default_step_size(num_steps, direction)
   # Elementwise, so that no example sees another's gradient.
   moments = optax.scale_by_adam() if direction == "adam" else optax.identity()
 
@@ -76,28 +76,33 @@ def along(
       return ahead, (velocity, state)
     if direction == "normalized":
       size = _root_mean_square(update)
-      update = scaled(update, jax.tree.map(_inverse, size))
-    ahead = scaled(update, units(pset, x, update))
+      update = scale_leaves(update, jax.tree.map(_inverse, size))
+    ahead = scale_leaves(update, coordinate_scales(pset, x, update))
     ahead = tree.add(delta, step_size, ahead)
     return pset.project(x, ahead), (velocity, state)
 
   return Rule(init, move)
 
 
-def across(num_steps: int, direction: Direction = "linear_maximizer") -> float:
-  """The step size with which `num_steps` reach any point of the set from any.
+def default_step_size(
+  num_steps: int, direction: Direction = "linear_maximizer"
+) -> float:
+  """Step size with which `num_steps` steps can cross the set.
 
-  The furthest are two radii apart: 2.5 in all leaves some for the way round.
-  "normalized" steps are that long only where the slope is the mean one; 10 in
-  all take coordinates of a quarter of it across.
+  The farthest points of a ball are two radii apart; a total length of 2.5 radii
+  leaves a margin. Steps of "normalized" have that length only in coordinates
+  with the mean slope; a total of 10 lets coordinates with a quarter of it
+  cross.
 
   Source: Madry et al. 2018, section 5, with 100 steps.
   """
   return (10.0 if direction == "normalized" else 2.5) / num_steps
 
 
-def units(pset: PerturbationSet, x: Array, update: PyTree) -> PyTree:
-  """What 1 means in each leaf of delta, `[B]` each: the set's own scale.
+def coordinate_scales(
+  pset: PerturbationSet, x: Array, update: PyTree
+) -> PyTree:
+  """Scale of a coordinate in each leaf of delta, `[B]` each.
 
   The root mean square of the coordinates of `pset.linear_maximizer(x, update)`:
   eps for an Linf ball, eps / sqrt(dimension) for an L2 ball.
@@ -105,8 +110,8 @@ def units(pset: PerturbationSet, x: Array, update: PyTree) -> PyTree:
   return _root_mean_square(pset.linear_maximizer(x, update))
 
 
-def scaled(update: PyTree, scale: PyTree) -> PyTree:
-  """Each leaf times its own `[B]`."""
+def scale_leaves(update: PyTree, scale: PyTree) -> PyTree:
+  """Multiplies each leaf by its own scale `[B]`."""
   return jax.tree.map(lambda u, s: u * tree.expand(s, u), update, scale)
 
 

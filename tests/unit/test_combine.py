@@ -79,7 +79,7 @@ def test_combinations_nest_and_pass_hyperparameters_on():
 
 
 def test_nothing_to_combine_is_refused():
-  with pytest.raises(ValueError, match="best_of\\(\\) of no searches"):
+  with pytest.raises(ValueError, match="best_of\\(\\) without searches"):
     best_of()
   with pytest.raises(ValueError, match="n = 0: expected a whole number"):
     restarts(search.pgd, 0)

@@ -29,7 +29,6 @@ PENDING = {
   "gradients",
   "models",
   "perturbations",
-  "search",
   "tasks",
   "training.weight_averages",
   "training_losses",

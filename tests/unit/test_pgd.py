@@ -82,7 +82,9 @@ def test_the_known_optimum_is_reached(direction):
 
 def test_a_tiny_gradient_steps_as_far():
   for direction in ("linear_maximizer", "normalized", "adam"):
-    rule = steps.along(direction, sets.linf(0.1), X, num_steps=1, step_size=0.5)
+    rule = steps.make_rule(
+      direction, sets.linf(0.1), X, num_steps=1, step_size=0.5
+    )
     first = rule.init(X * 0)
     large, _ = rule.move(X * 0, W, first)
     small, _ = rule.move(X * 0, 1e-20 * W, first)

@@ -9,7 +9,7 @@ from robust_jax import checks, losses
 from robust_jax.attacks.standalone import standalone
 from robust_jax.objective import surrogate_of
 from robust_jax.perturbations import first_order_step
-from robust_jax.search.steps import across
+from robust_jax.search.steps import default_step_size
 from robust_jax.types import (
   Array,
   Key,
@@ -90,7 +90,7 @@ def universal(
     climb = surrogate_of(objective)
     gray = jnp.full_like(x[:1], 0.5)
     if step_size is None:
-      size = max(across(num_epochs * num_batches), _LEAST_STEP)
+      size = max(default_step_size(num_epochs * num_batches), _LEAST_STEP)
     else:
       size = step_size
 
