@@ -93,7 +93,7 @@ def test_a_tiny_gradient_steps_as_far():
 
 def test_another_direction_is_refused():
   with pytest.raises(
-    ValueError, match="direction = 'newton': expected 'steepe"
+    ValueError, match="direction = 'newton': expected 'linear_m"
   ):
     one_step("newton", sets.linf(0.1))
 
