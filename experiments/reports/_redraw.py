@@ -7,7 +7,7 @@ from robust_jax.data import handwriting
 from robust_jax.models.inference import Autoencoder
 
 MEASURES = {
-  "width": as_numpy_fn(handwriting.thickness),
+  "thickness": as_numpy_fn(handwriting.thickness),
   "slant": as_numpy_fn(handwriting.slant),
 }
 

@@ -28,7 +28,7 @@ _ROWS = {
   "co_trained_accuracy": "its own classifier (no evidence)",
   "reconstruction": "squared error of a pixel",
   "swap_accuracy": "swapped images recognized",
-  "width_kept": "correlation of thickness across a row",
+  "thickness_kept": "correlation of thickness across a row",
   "slant_kept": "correlation of slant across a row",
 }
 

@@ -210,7 +210,7 @@ def test_measured_attributes_are_those_above_their_thresholds():
   upright, leaning = np.zeros((2, 5, 5, 1))
   upright[:, 2] = 1
   leaning[np.arange(5), 4 - np.arange(5)] = 1
-  kind = measured({"slant": 0.5, "width": 0.5})
+  kind = measured({"slant": 0.5, "thickness": 0.5})
   y = kind.of({"x": np.stack([upright, leaning])})
   np.testing.assert_array_equal(y, [[0, 1], [1, 1]])
 

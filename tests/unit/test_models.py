@@ -161,8 +161,8 @@ def test_wide_resnet_refuses_depths_of_no_whole_number_of_blocks(depth):
 
 @pytest.mark.parametrize("name", RESIDUAL)
 def test_batch_norm_refuses_other_statistics(name):
-  model = TINY[name].copy(batch_norm="synchronized")
-  with pytest.raises(ValueError, match="'synchronized'"):
+  model = TINY[name].copy(batch_norm="global")
+  with pytest.raises(ValueError, match="'global'"):
     num_parameters(model, (1, 8, 8, 3))
 
 

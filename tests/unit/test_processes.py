@@ -222,7 +222,7 @@ def test_children_die_with_the_launcher(tmp_path, signum):
   time.sleep(60)
   """
   launcher = (
-    "import sys; from experiments import processes; "
+    "import sys; from experiments.cli import processes; "
     "sys.exit(processes.spawn(2, sys.argv[2:], ['-c', sys.argv[1]]))"
   )
   command = [sys.executable, "-c", launcher, textwrap.dedent(child)]
@@ -252,7 +252,8 @@ def _runs(pid):
 LOST = """
   import jax, os, sys, time
   jax.config.update("jax_platforms", "cpu")
-  from robust_jax import join, parallel
+  from robust_jax import parallel
+  from robust_jax.distributed import join
   from experiments.cli.run_command import run_command
   address, number, own = (a.partition("=")[2] for a in sys.argv[1:4])
 

@@ -13,5 +13,5 @@ from experiments.configs import autoencoder
 
 def get_config(arg=""):
   config = autoencoder.autoencoder("mnist")
-  autoencoder.measured_attributes(config, {"width": 2.7, "slant": 0.1})
+  autoencoder.measured_attributes(config, {"thickness": 2.7, "slant": 0.1})
   return autoencoder.finish(config, arg)
