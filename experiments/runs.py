@@ -17,8 +17,9 @@ from experiments.origin import origin
 from experiments.warm_start import warm_start_of
 from robust_jax import lookup, parallel, precision
 from robust_jax.data.dataset import spec_of_batch
-from robust_jax.models.from_torch import from_torch, load_tensors
+from robust_jax.models.from_torch import from_torch
 from robust_jax.models.inference import inference_fn
+from robust_jax.models.load_tensors import load_tensors
 from robust_jax.training import loop
 from robust_jax.types import Model
 

@@ -41,8 +41,9 @@ from robust_jax.data.load import load
 from robust_jax.evaluators.transfer import Transfer, transfer
 from robust_jax.models.classifiers.mlp import MLP
 from robust_jax.models.classifiers.small_cnn import SmallCNN
-from robust_jax.models.from_sklearn import linear_classifier, soft_neighbors
+from robust_jax.models.from_sklearn import linear_classifier
 from robust_jax.models.inference import inference_fn
+from robust_jax.models.surrogates import soft_neighbors
 from robust_jax.plotting import heat_map
 from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 

@@ -5,7 +5,7 @@ import jax
 from robust_jax import losses, search
 from robust_jax.attacks.compose import compose
 from robust_jax.attacks.standalone import standalone
-from robust_jax.models.surrogates import diverse
+from robust_jax.models.surrogates import input_diversity
 from robust_jax.perturbations.linf import linf
 from robust_jax.types import Array, Attack, Key, Model, Objective
 
@@ -22,15 +22,15 @@ def di_fgsm(
   """Signed steps of equal length from the original to the face of the ball.
 
   What comes out is meant for other models than the one it was made on, or for
-  one of several (`surrogates.ensemble`): the last iterate, not the best on the
+  one of several (`models.ensemble`): the last iterate, not the best on the
   surrogate. One step is FGSM, no diversity MI-FGSM, no momentum either BIM.
 
   Args:
     eps: radius in input units; a float, a tracer or `[B]`.
     num_steps: each of `eps / num_steps`.
     momentum: decay of the sum of gradients of unit L1 norm.
-    diversity: probability with which a gradient is taken through `diverse`.
-    smallest: factor of `diverse`.
+    diversity: probability of shrinking an image, see `surrogates`.
+    smallest: smallest factor of shrinking.
     objective: what to maximize on the surrogate.
 
   Returns:
@@ -53,7 +53,7 @@ def di_fgsm(
   @standalone
   def through_diversity(key: Key, logits_fn: Model, x: Array, labels: Array):
     key_diverse, key_attack = jax.random.split(key)
-    model = diverse(key_diverse, logits_fn, diversity, smallest)
+    model = input_diversity(key_diverse, logits_fn, diversity, smallest)
     return attack(key_attack, model, x, labels)
 
   return through_diversity

@@ -1,10 +1,11 @@
 """Models: linen modules, most of them classifiers of images in [0, 1].
 
-A classifier is called as `model.apply(variables, x, train=False)` with x
-`[B, H, W, C]`, or text as its tokens and their mask, and returns float32 logits
-`[B, K]`; what datasets need, from pixel statistics to channel counts, is a
-field of the module. Layers compute in the module's `dtype`, all but the last,
-whose input and output are float32: logits keep their digits.
+A classifier is called as `model.apply(variables, x, train=False)` and returns
+float32 logits `[B, K]`. Its input x is `[B, H, W, C]`, or a text given by its
+tokens and their mask. Everything that depends on the dataset, such as pixel
+statistics or the number of classes, is a field of the module. All layers
+compute in the module's `dtype` except the last one, whose input and output are
+float32, so that logits keep their digits.
 """
 
 from robust_jax.models.autoencoders.fader_autoencoder import FaderAutoencoder

@@ -1,4 +1,4 @@
-"""Differentiable twins of classifiers that were fitted elsewhere."""
+"""Classifiers of scikit-learn as differentiable models."""
 
 from typing import Any
 
@@ -10,18 +10,30 @@ from robust_jax.types import Array, Model
 
 
 def linear_classifier(estimator: Any) -> Model:
-  """A linear classifier of scikit-learn as a function of images.
+  """Converts a fitted linear classifier of scikit-learn into a `Model`.
 
-  Its logits are `decision_function`, one per class (0 and the score where there
-  are two classes): for logistic regression the logits, for a linear SVM the
-  distances to each class's hyperplane, up to its scale.
+  Its logits are `decision_function`: for logistic regression the logits, for a
+  linear SVM the distance to each class's hyperplane, up to scale. With two
+  classes the logits are 0 and the decision function.
 
   Args:
-    estimator: fitted on flattened images, with `coef_`, `intercept_` and
-      classes 0..K-1: LogisticRegression, LinearSVC, SGDClassifier, ...
+    estimator: a classifier fitted on flattened images, with `coef_`,
+      `intercept_` and classes 0..K-1: LogisticRegression, LinearSVC,
+      SGDClassifier, ...
+
+  Returns:
+    x `[B, ...]` -> logits `[B, K]`.
 
   Raises:
-    ValueError: it is none of these, or answers other classes.
+    ValueError: the estimator is not linear, not fitted, or has other classes.
+
+  Example:
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from robust_jax.models.from_sklearn import linear_classifier
+    >>> x, y = np.array([[0.0], [1.0]]), np.array([0, 1])
+    >>> linear_classifier(LogisticRegression().fit(x, y))(x).argmax(1).tolist()
+    [0, 1]
   """
   names = ("coef_", "intercept_", "classes_")
   if not all(hasattr(estimator, name) for name in names):
@@ -51,55 +63,5 @@ def linear_classifier(estimator: Any) -> Model:
   )
 
 
-def soft_neighbors(
-  x: np.ndarray,
-  labels: np.ndarray,
-  num_classes: int,
-  temperature: Array | float = 1.0,
-) -> Model:
-  """k nearest neighbors made smooth: every neighbor votes, near ones more.
-
-  The softmax of the logits is the fraction that each class has of the weights
-  `exp(-||x' - x_i||^2 / temperature)`.
-
-  Args:
-    x: training images `[N, ...]`.
-    labels: theirs, int `[N]`; every class occurs.
-    num_classes: K.
-    temperature: squared input units; the smaller, the nearer to one neighbor.
-
-  Raises:
-    ValueError: a class without an image.
-
-  Source: Papernot et al. 2016, "Transferability in Machine Learning".
-  """
-  absent = np.setdiff1d(np.arange(num_classes), labels)
-  if len(absent):
-    raise ValueError(f"no training image of class {absent[0]}.")
-  flat = jnp.asarray(x, jnp.float32).reshape(len(x), -1)
-  one_of_each = jnp.zeros(num_classes)
-  center = flat.mean(axis=0)
-  return jax.tree_util.Partial(
-    _soft_neighbors,
-    flat - center,
-    center,
-    jnp.asarray(labels),
-    one_of_each,
-    temperature,
-  )
-
-
-def _affine(coef, intercept, x):
+def _affine(coef: Array, intercept: Array, x: Array) -> Array:
   return x.reshape(len(x), -1) @ coef.T + intercept
-
-
-def _soft_neighbors(stored, center, labels, one_of_each, temperature, x):
-  # Far from the origin the squares would cancel.
-  flat = x.astype(jnp.float32).reshape(len(x), -1) - center
-  squares = (stored**2).sum(axis=1)[:, None] + (flat**2).sum(axis=1)
-  score = -(squares - 2 * stored @ flat.T) / temperature  # [N, B]
-  # A log-sum-exp of each class, with its own maximum.
-  num_classes = len(one_of_each)
-  top = jax.lax.stop_gradient(jax.ops.segment_max(score, labels, num_classes))
-  weights = jnp.exp(score - top[labels])
-  return (top + jnp.log(jax.ops.segment_sum(weights, labels, num_classes))).T

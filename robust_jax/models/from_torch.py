@@ -1,15 +1,10 @@
-"""Published PyTorch weights into linen models, without PyTorch."""
+"""Conversion of published PyTorch weights to linen models, without PyTorch."""
 
 import re
-import zipfile
-import zlib
 from collections.abc import Mapping
-from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
-import safetensors
-import safetensors.numpy
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from robust_jax.types import PyTree
@@ -21,66 +16,7 @@ _SUFFIXES = {
   ("batch_stats", "mean"): "running_mean",
   ("batch_stats", "var"): "running_var",
 }
-_UNREADABLE = (
-  ValueError,
-  TypeError,
-  EOFError,
-  OverflowError,
-  MemoryError,  # of a header that claims more than there can be
-  zipfile.BadZipFile,
-  zlib.error,
-)
 _KINDS = {4: "convolution", 2: "linear layer", 1: "normalization"}
-
-
-def load_tensors(path: str | Path) -> dict[str, np.ndarray]:
-  """Reads named tensors from a file that cannot run code.
-
-  Args:
-    path: an `.npz` of plain arrays, or a `.safetensors` file.
-
-  Raises:
-    ValueError: another kind of file, a damaged one, or one that needs pickle.
-  """
-  path = Path(path)
-  readers = {".npz": _load_npz, ".safetensors": _load_safetensors}
-  if path.suffix not in readers:
-    raise ValueError(
-      f"{path}: tensors are read from .npz or .safetensors only. PyTorch's "
-      ".pt, .pth and .pkl files are pickles, and loading a pickle runs the "
-      "code that is in it. Convert it where PyTorch is installed: state = "
-      "torch.load('model.pt', weights_only=True, map_location='cpu'), then "
-      "numpy.savez('model.npz', **{k: v.numpy() for k, v in state.items()})."
-    )
-  return readers[path.suffix](path)
-
-
-def _load_npz(path):
-  try:
-    with open(path, "rb") as file:
-      tensors = dict(np.load(file, allow_pickle=False))
-  except _UNREADABLE as error:
-    raise ValueError(
-      f"{path} is no archive of plain arrays ({error}). Arrays of Python "
-      "objects need pickle, which can run code, and are refused: save numeric "
-      "arrays with numpy.savez."
-    ) from error
-  for name, tensor in tensors.items():
-    # A member that is no array comes out as its bytes.
-    if not isinstance(tensor, np.ndarray):
-      raise ValueError(
-        f"{path}: '{name}' is no array. Save numeric arrays with numpy.savez."
-      )
-  return tensors
-
-
-def _load_safetensors(path):
-  try:
-    return safetensors.numpy.load_file(path)
-  except (safetensors.SafetensorError, OSError) as error:
-    raise ValueError(
-      f"{path} is no readable safetensors file ({error}): it may be cut short."
-    ) from error
 
 
 def from_torch(
@@ -89,33 +25,44 @@ def from_torch(
   *,
   channels: int | None = None,
 ) -> PyTree:
-  """Fills a linen model's variables with PyTorch's tensors.
+  """Converts a PyTorch state dict to the variables of a linen model.
 
-  Layers are matched by name, where `.` and `_` are alike: `layer1_0/bn1` is
-  `layer1.0.bn1`. Names that are numbers only (`0.weight`, `2.weight`, from
-  nn.Sequential) are matched by position, kind by kind: the n-th convolution
-  with the n-th one of the model, in the order of the numbers in the model's
-  names (`conv1`, `conv2`), and likewise for linear layers and normalizations.
+  Layers are matched by name, where `.` and `_` are equivalent: `layer1_0/bn1`
+  matches `layer1.0.bn1`. Names that are numbers only (`0.weight`, `2.weight`,
+  from nn.Sequential) are matched by position for each kind of layer: the n-th
+  convolution of the file with the n-th one of the model, in the order of the
+  numbers in the model's names (`conv1`, `conv2`), and likewise linear layers
+  and normalizations.
 
-  PyTorch flattens an image `[C, H, W]`, linen `[H, W, C]`: the rows of the
-  first linear layer are permuted for that. C is the number of channels of the
-  model's last convolution. Where no such order exists (residual networks), the
-  layer must read pooled features, which need no permutation.
+  PyTorch flattens an image as `[C, H, W]`, linen as `[H, W, C]`, so the rows of
+  the first linear layer are permuted. C is the number of channels of the
+  model's last convolution. Where the names define no order of convolutions
+  (residual networks), the layer must read pooled features, which need no
+  permutation.
 
   Args:
     tensors: a PyTorch state dict as arrays. `num_batches_tracked` is ignored.
-    variables: of a model of 2-d convolutions, dense layers and
-      normalizations, from `init` or its `eval_shape`. A transposed convolution
-      cannot be told from a plain one: convert such a model by hand.
-    channels: C where it cannot be told from the model; 1 for inputs of the
-      first linear layer that are not a flattened image of several channels.
+    variables: variables of the model, or their shapes from `jax.eval_shape`.
+      The model consists of 2-d convolutions, dense layers and normalizations.
+      A transposed convolution looks like a plain one: convert a model that has
+      some by hand.
+    channels: C, where the model does not determine it; 1 if the inputs of the
+      first linear layer are not a flattened image of several channels.
 
   Returns:
     A new tree like `variables`.
 
   Raises:
-    ValueError: anything missing, left over, of another shape or no floating
-      numbers; all of it is listed. Or an order or C that cannot be told.
+    ValueError: tensors are missing, left over, of another shape or not floats
+      (all of them are listed), or the order of layers or C is undetermined.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.models.from_torch import from_torch
+    >>> tensors = {"fc.weight": np.ones((2, 3), np.float32)}
+    >>> variables = {"params": {"fc": {"kernel": np.zeros((3, 2), np.float32)}}}
+    >>> from_torch(tensors, variables)["params"]["fc"]["kernel"].shape
+    (3, 2)
   """
   leaves = flatten_dict(variables)
   kinds = _kinds(leaves)
@@ -152,7 +99,7 @@ def _to_torch_shape(shape):
 
 
 def _kinds(leaves):
-  """{path of a linen module: its kind}, from its weight's rank."""
+  """Maps the path of each linen module to its kind, by its weight's rank."""
   weights = {
     leaf[1:-1]: value
     for leaf, value in leaves.items()
@@ -174,7 +121,7 @@ def _kinds(leaves):
 
 
 def _torch_names(leaves, kinds, tensors):
-  """{linen leaf: name of the tensor that belongs there}."""
+  """Maps each linen leaf to the name of its tensor."""
   prefixes = {name.rpartition(".")[0] for name in tensors}
   if all(re.fullmatch(r"\d+(\.\d+)*", prefix) for prefix in prefixes):
     found = _by_position(kinds, tensors)
@@ -193,7 +140,7 @@ def _by_name(kinds, prefixes):
     if plain in spelled:
       raise ValueError(
         f"'{spelled[plain]}' and '{prefix}' differ only in '.' and '_', which "
-        "are alike here: rename one of them."
+        "are treated alike: rename one of them."
       )
     spelled[plain] = prefix
   expected = {module: ".".join(module).replace("_", ".") for module in kinds}
@@ -218,13 +165,13 @@ def _by_position(kinds, tensors):
 
 
 def _in_order(modules, kind):
-  """Sorts module paths by their numbers, where these tell an order."""
+  """Sorts module paths by the numbers in their names."""
   if not _are_numbered_alike(modules):
     raise ValueError(
       f"which {kind} of the model comes first cannot be told from their names "
       + ", ".join("/".join(module) for module in modules)
-      + ": number them alike (conv1, conv2), and name tensors without names "
-      "like the model's layers (conv1.weight)."
+      + ": expected names that differ in numbers only (conv1, conv2); or name "
+      "the tensors like the model's layers (conv1.weight)."
     )
   return sorted(modules, key=lambda module: _numbers("/".join(module)))
 
@@ -262,7 +209,7 @@ def _check(leaves, names, tensors):
 
 
 def _flattened(leaves, kinds, channels):
-  """{kernel that reads a flattened image: C of the image}, if there is one."""
+  """Maps the kernel that reads a flattened image, if any, to the image's C."""
   linear = [m for m in kinds if kinds[m] == "linear layer"]
   if not linear or channels == 1:
     return {}

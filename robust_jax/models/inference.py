@@ -1,7 +1,13 @@
-"""Trained models as functions: what attacks, evaluations and reports call."""
+"""Trained models as pure functions, for attacks, evaluations and reports.
+
+`inference_fn` makes a function of a linen module and its variables. The records
+below group the functions of models that have several. All of them are pytrees
+of the variables.
+"""
 
 import dataclasses
 from collections.abc import Callable
+from typing import cast
 
 import flax.linen as nn
 import jax
@@ -12,16 +18,29 @@ from robust_jax.types import Array, Key, Model, PyTree
 def inference_fn(
   model: nn.Module, variables: PyTree, *, method: str = "__call__"
 ) -> Model:
-  """x -> logits with running BatchNorm statistics and no dropout.
+  """Binds a module to its variables, for inference.
 
-  The result is a pytree of the variables, so it may be an argument of a jitted
-  function, which other variables of the same shape, of this model or one equal
-  to it, do not recompile.
+  BatchNorm uses its running statistics and dropout is off. The result is a
+  pytree of the variables, so it may be an argument of a jitted function: other
+  variables of the same shapes, of this model or of one equal to it, do not
+  recompile.
 
   Args:
-    model: a linen module, with `train` False by default.
+    model: a linen module whose `train` is False by default.
     variables: "params" and the model's other collections.
-    method: the one of its methods that answers.
+    method: name of the method to call.
+
+  Returns:
+    x `[B, ...]` -> outputs, such as logits `[B, K]`.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax.models import MLP
+    >>> from robust_jax.models.inference import inference_fn
+    >>> model, x = MLP(features=(), num_classes=3), jnp.ones((2, 4))
+    >>> logits_fn = inference_fn(model, model.init(jax.random.key(0), x))
+    >>> logits_fn(x).shape
+    (2, 3)
   """
   return jax.tree_util.Partial(_Apply(model, method), variables)
 
@@ -34,44 +53,60 @@ class _Apply:
   method: str
 
   def __call__(self, variables: PyTree, *inputs: Array) -> Array:
-    return self.model.apply(variables, *inputs, method=self.method)
+    return cast(Array, self.model.apply(variables, *inputs, method=self.method))
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
 class SplitModel:
-  """A `Model` in two parts, and a pytree where these are.
+  """A `Model` that is the composition of a feature extractor and a head.
 
   Attributes:
     features: x `[B, ...]` -> activations `[B, ...]`.
     head: activations -> logits `[B, K]`.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax.models.inference import SplitModel
+    >>> model = SplitModel(jax.nn.relu, lambda h: h @ jnp.ones((4, 3)))
+    >>> model(-jnp.ones((1, 4))).tolist()
+    [[0.0, 0.0, 0.0]]
   """
 
   features: Callable[[Array], Array]
   head: Callable[[Array], Array]
 
   def __call__(self, x: Array) -> Array:
-    """x `[B, ...]` in [0, 1] -> logits `[B, K]`."""
+    """Computes logits `[B, K]` of inputs `[B, ...]` in [0, 1]."""
     return self.head(self.features(x))
 
 
 def features_and_head(model: nn.Module, variables: PyTree) -> SplitModel:
-  """The frozen model as what leads to its features, and the rest.
+  """Splits a trained model into its feature extractor and its head.
 
   Args:
-    model: a linen module with the methods `features` and `head`, and
-      `model(x) == head(features(x))`.
+    model: a linen module with the methods `features` and `head`, of which
+      `model(x)` is `head(features(x))`.
     variables: "params" and the model's other collections.
 
   Raises:
     ValueError: the module lacks one of the methods.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax.models import SmallCNN
+    >>> from robust_jax.models.inference import features_and_head
+    >>> model, x = SmallCNN(num_classes=3), jnp.ones((2, 8, 8, 1))
+    >>> split = features_and_head(model, model.init(jax.random.key(0), x))
+    >>> split.features(x).shape, split(x).shape
+    ((2, 100), (2, 3))
   """
   for method in ("features", "head"):
     if not callable(getattr(model, method, None)):
       raise ValueError(
-        f"{type(model).__name__} has no method '{method}': expected one that "
-        "answers x by a hidden layer, `features`, and one that answers that by "
-        "logits, `head`. Functions of your own make a SplitModel too."
+        f"{type(model).__name__} has no method '{method}': expected the "
+        "methods `features`, from x to a hidden layer, and `head`, from there "
+        "to logits. For functions of your own make a SplitModel."
       )
   return SplitModel(
     inference_fn(model, variables, method="features"),
@@ -82,55 +117,65 @@ def features_and_head(model: nn.Module, variables: PyTree) -> SplitModel:
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
 class DomainAdaptedModel:
-  """A `Model` for the target, and a pytree where its parts are.
+  """A `Model` of the target domain, together with that of the source domain.
 
   Attributes:
-    source: how it answers the source: by BatchNorm statistics of the source,
-      or an encoder that was trained there.
-    target: how it answers the target. In many methods the two are one.
+    source: the model for source inputs, with BatchNorm statistics of the source
+      or with an encoder trained there.
+    target: the model for target inputs. In many methods the two are one.
   """
 
   source: SplitModel
   target: SplitModel
 
   def __call__(self, x: Array) -> Array:
-    """x `[B, ...]` of the target, in [0, 1] -> logits `[B, K]`."""
+    """Computes logits `[B, K]` of target inputs `[B, ...]` in [0, 1]."""
     return self.target(x)
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
 class Autoencoder:
-  """Two functions, and a pytree where these are.
+  """An autoencoder whose decoder is conditioned on labels.
 
   Attributes:
     encode: x `[B, H, W, C]` in [0, 1] -> codes `[B, D]`.
-    decode: (codes, label vectors `[B, L]`) -> images like x.
+    decode: (codes `[B, D]`, label vectors `[B, L]`) -> images like x.
   """
 
   encode: Callable[[Array], Array]
   decode: Callable[[Array, Array], Array]
 
-  def redraw(self, x: Array, labels: Array) -> Array:
-    """x under label vectors `[B, L]`: what it would look like."""
+  def reconstruct(self, x: Array, labels: Array) -> Array:
+    """Decodes the codes of x under label vectors `[B, L]`.
+
+    With its own labels x is reconstructed; with others its attributes are
+    swapped.
+    """
     return self.decode(self.encode(x), labels)
 
 
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, eq=False)
 class Generator:
-  """What a trained generator draws, and a pytree where its function is.
+  """A trained generator with a standard normal latent.
 
   Attributes:
     generate: latents z `[B, Z]` -> x `[B, ...]`.
     latent_size: Z.
+
+  Example:
+    >>> import jax
+    >>> from robust_jax.models.inference import Generator
+    >>> Generator(lambda z: 2 * z, 3).sample(jax.random.key(0), 5).shape
+    (5, 3)
   """
 
   generate: Callable[[Array], Array]
   latent_size: int = dataclasses.field(metadata={"static": True})
 
   def sample(self, key: Key, num_samples: int) -> Array:
-    """As many x, of standard normal latents."""
+    """Generates `num_samples` x from as many latents."""
     return self.generate(
       jax.random.normal(key, (num_samples, self.latent_size))
     )

@@ -1,6 +1,6 @@
-"""Layers and initializers that several networks share."""
+"""Layers that several networks share: normalization, convolution, pooling."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,65 +13,31 @@ from robust_jax.types import Array
 _AXIS_NAMES = {"per_device": None, "synchronized": AXIS}
 
 
-def batch_norm(
-  statistics: str, *, train: bool, name: str
-) -> Callable[[Array], Array]:
-  """Batch normalization over all axes but the channels.
-
-  Running averages live in the collection "batch_stats" and move by a tenth
-  per training step. With `train=False` they are frozen and are what
-  normalizes: the model that an attack sees does not depend on the batch.
-  Statistics, arithmetic and result are float32, whatever the model computes in.
-
-  Args:
-    statistics: what a training step normalizes with: "per_device", each
-      device's fraction of the batch, or "synchronized", the whole batch,
-      averaged over `parallel.AXIS`. Running averages of "per_device" differ
-      between devices, so the step averages them itself. With "none" there is no
-      layer.
-    train: batch statistics (True) or running averages (False).
-    name: the name of the layer.
-
-  Raises:
-    ValueError: statistics is none of these.
-
-  Source: Ioffe and Szegedy, "Batch Normalization: Accelerating Deep Network
-  Training by Reducing Internal Covariate Shift", 2015. PyTorch's defaults;
-  unlike there, the running variance is the biased one that normalizes.
-  """
-  if statistics == "none":
-    return lambda x: x
-  if statistics not in _AXIS_NAMES:
-    raise ValueError(
-      f"batch_norm = {statistics!r}: expected 'per_device' (statistics of each "
-      "device's fraction of the batch), 'synchronized' (of the whole batch) or "
-      "'none'."
-    )
-  return nn.BatchNorm(
-    use_running_average=not train,
-    axis_name=_AXIS_NAMES[statistics],
-    momentum=0.9,
-    epsilon=1e-5,
-    name=name,
-  )
-
-
-def normalize(x: Array, mean: tuple = (0.0,), std: tuple = (1.0,)) -> Array:
+def normalize(
+  x: Array, mean: Sequence[float] = (0.0,), std: Sequence[float] = (1.0,)
+) -> Array:
   """Centers and scales images per channel: `(x - mean) / std`.
 
-  It belongs to the model, so that data, attacks and corruptions all speak
-  [0, 1] and a radius means the same for every model.
+  Normalization is the first layer of a model, so that data, attacks and
+  corruptions all work on [0, 1] and a radius means the same for every model.
 
   Args:
-    x: `[B, H, W, C]`, floats in [0, 1].
-    mean: one value per channel, or a single one for all; in units of x.
-    std: likewise, positive.
+    x: images `[B, H, W, C]`, floats in [0, 1].
+    mean: one value per channel, or a single one for all, in units of x.
+    std: standard deviations, likewise; positive.
 
   Returns:
     `[B, H, W, C]` float32.
 
   Raises:
-    ValueError: x is no batch of float images, or mean and std do not fit it.
+    ValueError: x is not a batch of float images, or mean and std do not fit it.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax.models import layers
+    >>> x = jnp.ones((1, 2, 2, 3))
+    >>> layers.normalize(x, mean=(0.5,), std=(0.25,))[0, 0, 0].tolist()
+    [2.0, 2.0, 2.0]
   """
   if x.ndim != 4:
     raise ValueError(
@@ -91,42 +57,78 @@ def normalize(x: Array, mean: tuple = (0.0,), std: tuple = (1.0,)) -> Array:
       )
   if not np.all(np.asarray(std) > 0):
     raise ValueError(f"std = {tuple(std)}: expected positive values.")
-  mean, std = (jnp.asarray(values, jnp.float32) for values in (mean, std))
-  return (x.astype(jnp.float32) - mean) / std
+  center, scale = (jnp.asarray(values, jnp.float32) for values in (mean, std))
+  return (x.astype(jnp.float32) - center) / scale
 
 
-def blur_pool(x: Array) -> Array:
-  """`[B, H, W, C]` -> `[B, ceil(H / 2), ceil(W / 2), C]`.
+def batch_norm(
+  statistics: str, *, train: bool, name: str
+) -> Callable[[Array], Array]:
+  """Batch normalization over all axes but the channels.
 
-  A binomial filter, (1, 2, 1) / 4 along both axes over the mirrored border, and
-  then the pixels of even rows and columns, which those of stride 2 are.
+  Running averages are kept in the collection "batch_stats" and move by a tenth
+  in each training step. With `train=False` they are fixed and normalize the
+  batch, so the model that an attack sees does not depend on the batch.
+  Statistics, arithmetic and result are float32, whatever dtype the model
+  computes in.
 
-  Source: Zhang 2019, "Making Convolutional Networks Shift-Invariant Again",
-  section 3, with the filter Tri-3.
+  Args:
+    statistics: the examples that a training step computes its statistics over:
+      "per_device", each device's part of the batch, or "synchronized", the
+      whole batch (averaged over `parallel.AXIS`). Running averages of
+      "per_device" differ between devices, so the step averages them itself.
+      With "none" the layer is the identity.
+    train: True to normalize by batch statistics, False by running averages.
+    name: the name of the layer.
+
+  Returns:
+    The layer, `[B, ..., C]` -> `[B, ..., C]`.
+
+  Raises:
+    ValueError: statistics is none of these.
+
+  Source: Ioffe and Szegedy, "Batch Normalization: Accelerating Deep Network
+  Training by Reducing Internal Covariate Shift", 2015, with PyTorch's default
+  momentum and epsilon.
+
+  Deviation: the running variance is the biased one that also normalizes;
+  PyTorch keeps the unbiased one.
   """
-  for axis in (1, 2):
-    x = _halved(x, axis)
-  return x
-
-
-def _halved(x: Array, axis: int) -> Array:
-  width = [(0, 0)] * x.ndim
-  width[axis] = (1, 1)
-  x = jnp.moveaxis(jnp.pad(x, width, "reflect"), axis, 0)
-  before, here, after = x[:-2:2], x[1:-1:2], x[2::2]
-  return jnp.moveaxis((before + 2 * here + after) / 4, 0, axis)
+  if statistics == "none":
+    return lambda x: x
+  if statistics not in _AXIS_NAMES:
+    raise ValueError(
+      f"batch_norm = {statistics!r}: expected 'per_device' (statistics of each "
+      "device's part of the batch), 'synchronized' (of the whole batch) or "
+      "'none'."
+    )
+  return nn.BatchNorm(
+    use_running_average=not train,
+    axis_name=_AXIS_NAMES[statistics],
+    momentum=0.9,
+    epsilon=1e-5,
+    name=name,
+  )
 
 
 def he_conv(
   features: int, size: int, stride: int, dtype: DTypeLike, *, name: str
 ) -> nn.Conv:
-  """A `size` x `size` convolution without bias, in He initialization.
+  """A convolution without bias, in He initialization.
 
-  `size // 2` zeros on every side, as PyTorch pads: "SAME" would put the odd
-  one of a strided convolution last and shift what published weights see.
+  It pads `size // 2` zeros on every side, as PyTorch does. Flax's "SAME" puts
+  the odd zero of a strided convolution last, which would shift what published
+  weights see.
 
-  Source: He, Zhang, Ren, Sun, "Delving Deep into Rectifiers", 2015: normal with
-  variance 2 / (size^2 features), its backward form (fan out), which the
+  Args:
+    features: number of output channels.
+    size: height and width of the kernel.
+    stride: stride along both axes.
+    dtype: dtype of the computation.
+    name: the name of the layer.
+
+  Source: He, Zhang, Ren and Sun, "Delving Deep into Rectifiers", 2015: normal
+  with variance `2 / (size^2 features)`, the backward form (fan out), which the
   original code of both residual networks uses.
   """
   return nn.Conv(
@@ -139,3 +141,38 @@ def he_conv(
     dtype=dtype,
     name=name,
   )
+
+
+def blur_pool(x: Array) -> Array:
+  """Anti-aliased downsampling by two: a binomial blur, then every other pixel.
+
+  The filter is (1, 2, 1) / 4 along both axes, with mirrored borders. The pixels
+  kept are those of even rows and columns, as in a convolution of stride 2.
+
+  Args:
+    x: `[B, H, W, C]`.
+
+  Returns:
+    `[B, ceil(H / 2), ceil(W / 2), C]`.
+
+  Source: Zhang, "Making Convolutional Networks Shift-Invariant Again", 2019,
+  section 3, filter Tri-3.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax.models import layers
+    >>> impulse = jnp.zeros((1, 4, 4, 1)).at[0, 2, 2, 0].set(1.0)
+    >>> layers.blur_pool(impulse)[0, :, :, 0].tolist()
+    [[0.0, 0.0], [0.0, 0.25]]
+  """
+  for axis in (1, 2):
+    x = _blur_and_halve(x, axis)
+  return x
+
+
+def _blur_and_halve(x: Array, axis: int) -> Array:
+  width = [(0, 0)] * x.ndim
+  width[axis] = (1, 1)
+  x = jnp.moveaxis(jnp.pad(x, width, "reflect"), axis, 0)
+  before, here, after = x[:-2:2], x[1:-1:2], x[2::2]
+  return jnp.moveaxis((before + 2 * here + after) / 4, 0, axis)

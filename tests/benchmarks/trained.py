@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import lookup
-from robust_jax.models.from_torch import from_torch, load_tensors
+from robust_jax.models.from_torch import from_torch
+from robust_jax.models.load_tensors import load_tensors
 
 
 def trained(weights: str, name: str, shape: tuple[int, int, int]):

@@ -7,7 +7,7 @@ import pytest
 
 from robust_jax import attacks, losses, search
 from robust_jax import perturbations as sets
-from robust_jax.models.ensemble import ensemble, mean_loss, side_by_side
+from robust_jax.models.ensemble import concatenate_logits, ensemble, mean_loss
 
 X, Y = jax.random.uniform(jax.random.key(0), (5, 4)), jnp.array([0, 1, 2, 0, 1])
 
@@ -34,7 +34,7 @@ def test_means_are_what_they_are_called():
   )
   each = jnp.stack([losses.dlr(f(X), Y) for f in MODELS])
   np.testing.assert_allclose(
-    mean_loss(losses.dlr, 3)(side_by_side(MODELS)(X), Y),
+    mean_loss(losses.dlr, 3)(concatenate_logits(MODELS)(X), Y),
     each.mean(0),
     rtol=1e-6,
   )
@@ -66,7 +66,7 @@ def test_it_is_attacked_as_one_model_and_others_do_not_recompile():
 
   for join, objective in (
     (ensemble, losses.cross_entropy),
-    (side_by_side, mean_loss(losses.cross_entropy, 3)),
+    (concatenate_logits, mean_loss(losses.cross_entropy, 3)),
   ):
     attack = jax.jit(
       attacks.compose(search.fgsm, sets.linf(0.1), traced(objective))

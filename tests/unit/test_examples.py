@@ -27,7 +27,6 @@ PENDING = {
   "evaluators",
   "games",
   "gradients",
-  "models",
   "perturbations",
   "tasks",
   "training.weight_averages",

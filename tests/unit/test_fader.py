@@ -257,7 +257,8 @@ def test_eight_devices_step_as_one_does(run):
 
 def test_what_is_deployed_redraws_and_evaluation_says_how_well(run):
   rows, state, task = batch(), run.state, run.task
-  redrawn = task.deployed(state).redraw(rows["x"], jax.nn.one_hot(rows["y"], 3))
+  labels = jax.nn.one_hot(rows["y"], 3)
+  redrawn = task.deployed(state).reconstruct(rows["x"], labels)
   evaluate = parallel.pmap_evaluate(task.evaluate)
   report = metrics.result(evaluate(state, (), rows, KEY, 0))
   error = float(jnp.square(redrawn - rows["x"]).mean())

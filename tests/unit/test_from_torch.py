@@ -21,7 +21,8 @@ from safetensors.numpy import save_file
 from robust_jax.models.classifiers.preact_resnet import PreActResNet
 from robust_jax.models.classifiers.small_cnn import SmallCNN
 from robust_jax.models.classifiers.wide_resnet import WideResNet
-from robust_jax.models.from_torch import from_torch, load_tensors
+from robust_jax.models.from_torch import from_torch
+from robust_jax.models.load_tensors import load_tensors
 from tests.unit.trap import Trap
 
 # Two summation orders of float32: a few roundings of 6e-8 per layer, on logits

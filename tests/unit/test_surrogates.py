@@ -1,41 +1,24 @@
-"""Ensembles, input diversity, and the attack that uses them."""
+"""Input diversity, and the attack that uses it."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from robust_jax import attacks, losses, search
 from robust_jax import perturbations as sets
-from robust_jax.models.surrogates import diverse, ensemble
+from robust_jax.models.surrogates import input_diversity
 
 KEY = jax.random.key(0)
 X = jax.random.uniform(jax.random.key(1), (4, 12, 12, 1))
 Y = jnp.array([0, 1, 2, 0])
-W1, W2 = jax.random.normal(jax.random.key(2), (2, 144, 3))
+W1 = jax.random.normal(jax.random.key(2), (2, 144, 3))[0]
 
 
 def linear(weights, x):
   return x.reshape(len(x), -1) @ weights
 
 
-FIRST, SECOND = (jax.tree_util.Partial(linear, w) for w in (W1, W2))
-
-
-def test_an_ensemble_of_linear_models_is_their_mean():
-  np.testing.assert_allclose(
-    jax.jit(lambda f, x: f(x))(ensemble([FIRST, SECOND]), X),
-    linear((W1 + W2) / 2, X),
-    atol=1e-5,
-  )
-  np.testing.assert_array_equal(ensemble([FIRST, SECOND], [0, 1])(X), SECOND(X))
-
-
-def test_ensembles_that_cannot_be_meant():
-  with pytest.raises(ValueError, match="no models"):
-    ensemble([])
-  with pytest.raises(ValueError, match="3 weights for 1 models"):
-    ensemble([FIRST], [1, 2, 3])
+FIRST = jax.tree_util.Partial(linear, W1)
 
 
 def identity(x):
@@ -43,9 +26,11 @@ def identity(x):
 
 
 def test_diversity_of_probability_zero_and_of_no_shrinking_change_nothing():
-  np.testing.assert_array_equal(diverse(KEY, identity, 0.0)(X), identity(X))
+  np.testing.assert_array_equal(
+    input_diversity(KEY, identity, 0.0)(X), identity(X)
+  )
   np.testing.assert_allclose(
-    diverse(KEY, identity, 1.0, smallest=1.0)(X), identity(X), atol=1e-6
+    input_diversity(KEY, identity, 1.0, smallest=1.0)(X), identity(X), atol=1e-6
   )
 
 
@@ -55,7 +40,7 @@ def test_shrinking_keeps_the_mean_times_the_area():
   x = (
     x + 1e-6 * jnp.arange(64.0)[:, None, None, None]
   )  # other bits, other draws
-  mass = diverse(KEY, identity, 1.0, smallest=0.5)(x).sum(axis=1) / 144
+  mass = input_diversity(KEY, identity, 1.0, smallest=0.5)(x).sum(axis=1) / 144
   assert mass.min() < 0.35
   assert mass.max() > 0.85
   # Interpolation smears the edges of 6 to 12 pixels by less than this.
@@ -64,17 +49,17 @@ def test_shrinking_keeps_the_mean_times_the_area():
 
 
 def test_draws_belong_to_the_image_and_the_key():
-  model = diverse(KEY, identity, 1.0, smallest=0.5)
+  model = input_diversity(KEY, identity, 1.0, smallest=0.5)
   order = jnp.array([2, 0, 3, 1])
   np.testing.assert_array_equal(model(X[order]), model(X)[order])
   moved = jnp.clip(X + 1e-6, 0, 1)
   assert jnp.abs(model(moved) - model(X)).max() > 0.1
-  other = diverse(jax.random.key(9), identity, 1.0, smallest=0.5)
+  other = input_diversity(jax.random.key(9), identity, 1.0, smallest=0.5)
   assert jnp.abs(other(X) - model(X)).max() > 0.1
 
 
 def test_gradients_pass_through_diversity():
-  model = diverse(KEY, FIRST, 1.0, smallest=0.5)
+  model = input_diversity(KEY, FIRST, 1.0, smallest=0.5)
   grad = jax.grad(lambda x: losses.margin(model(x), Y).sum())(X)
   assert jnp.isfinite(grad).all()
   assert (jnp.abs(grad).max(axis=(1, 2, 3)) > 0).all()

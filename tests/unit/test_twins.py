@@ -10,7 +10,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import SVC, LinearSVC
 
 from robust_jax import losses
-from robust_jax.models.from_sklearn import linear_classifier, soft_neighbors
+from robust_jax.models.from_sklearn import linear_classifier
+from robust_jax.models.surrogates import soft_neighbors
 
 ARCHIVE = load_digits()
 FLAT = (ARCHIVE.data[:800] / 16).astype(np.float32)

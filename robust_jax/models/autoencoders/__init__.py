@@ -1,1 +1,1 @@
-"""Autoencoders."""
+"""Autoencoders conditioned on labels."""

@@ -1,4 +1,4 @@
-"""An autoencoder whose decoder is told the label."""
+"""Fader autoencoder: a decoder conditioned on the label."""
 
 import math
 
@@ -11,35 +11,46 @@ from robust_jax.types import Array
 
 
 class FaderAutoencoder(nn.Module):
-  """Image -> code; code and label -> image.
+  """Fader network: an encoder of images, and a decoder of codes and labels.
 
-  Encoder: 3x3 convolutions, each with BatchNorm and pooled 2x2; dropout; dense.
-  Decoder: dense, then one transposed 4x4 convolution for each pooling, each
-  doubling the size; tanh, mapped to [0, 1].
+  Encoder: 3x3 convolutions, each followed by 2x2 max pooling and BatchNorm,
+  then dropout and a dense layer. Decoder: a dense layer, then one transposed
+  4x4 convolution of stride 2 per entry of `decoder_widths`, then tanh, mapped
+  to [0, 1].
 
-  The label is a vector: one-hot for classes, one number for each binary
-  attribute, 0 or 1. Numbers between, beyond, and weighted_averages of classes
-  are answered too, and are how one label is faded into another.
+  The label is a vector: one-hot for classes, one number (0 or 1) for each
+  binary attribute. The decoder also accepts values between and beyond these and
+  mixtures of classes; they fade one label into another.
 
   Attributes:
-    num_classes: K, the length of the label vector where there are no
-      attributes.
-    num_attributes: A, the length of the label vector where it is not 0.
-    image_shape: `(H, W, C)`; H and W multiples of `2 ** len(widths)`.
-    code_size: D.
-    widths: channels of the encoder's convolutions; the decoder has
-      `decoder_widths`.
-    decoder_widths: channels before each transposed convolution, from the code
-      on.
-    dropout: the fraction of the pooled maps that a training step leaves out.
-    label_planes: the label as constant planes at the input of every transposed
-      convolution, beside the maps; False shows it to the dense layer alone.
-    batch_norm: "per_device", "synchronized" or "none", see `batch_norm`.
-    dtype: of the computation, see `robust_jax.precision`.
+    num_classes: K, the length of the label vector if `num_attributes` is 0.
+    num_attributes: A, the length of the label vector unless it is 0.
+    image_shape: `(H, W, C)`; H and W are multiples of `2 ** len(widths)` and of
+      `2 ** len(decoder_widths)`.
+    code_size: D, the length of a code.
+    widths: channels of the encoder's convolutions.
+    decoder_widths: channels at the input of each transposed convolution, in
+      order from the code to the image.
+    dropout: dropout rate of the pooled maps in training.
+    label_planes: if True, the label is appended as constant planes to the input
+      of every transposed convolution; if False, only the dense layer reads it.
+    batch_norm: "per_device", "synchronized" or "none", see `layers.batch_norm`.
+    dtype: dtype of the computation, see `robust_jax.precision`.
 
   Source: Lample et al., "Fader Networks: Manipulating Images by Sliding
-  Attributes", 2017, appendix, reduced to two layers; its code is a map of
-  2x2x512, ours a vector.
+  Attributes", 2017, appendix.
+
+  Deviation: two layers by default; the code is a vector, in the paper a map of
+  2x2x512.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax.models import FaderAutoencoder
+    >>> model = FaderAutoencoder(3, image_shape=(8, 8, 1), code_size=2)
+    >>> x, labels = jnp.ones((4, 8, 8, 1)), jnp.eye(4, 3)
+    >>> variables = jax.jit(model.init)(jax.random.key(0), x, labels)
+    >>> model.apply(variables, x, labels).shape
+    (4, 8, 8, 1)
   """
 
   num_classes: int = 10
@@ -55,7 +66,7 @@ class FaderAutoencoder(nn.Module):
 
   @property
   def num_labels(self) -> int:
-    """L, the length of the label vector."""
+    """The length L of the label vector."""
     return self.num_attributes or self.num_classes
 
   def setup(self):
@@ -72,14 +83,14 @@ class FaderAutoencoder(nn.Module):
     )
 
   def __call__(self, x: Array, labels: Array, *, train: bool = False) -> Array:
-    """x `[B, H, W, C]` in [0, 1], its label vectors -> x redrawn."""
+    """Encodes x `[B, H, W, C]` in [0, 1] and decodes it under its labels."""
     return self.decode(self.encode(x, train=train), labels, train=train)
 
   def encode(self, x: Array, *, train: bool = False) -> Array:
-    """x `[B, H, W, C]` in [0, 1] -> code `[B, D]`.
+    """Encodes x `[B, H, W, C]` in [0, 1] into codes `[B, D]`.
 
-    With `train` the batch's own statistics normalize it, and `apply` takes
-    `rngs={"dropout": key}`.
+    With `train=True` BatchNorm uses the statistics of the batch, and `apply`
+    needs `rngs={"dropout": key}`.
 
     Raises:
       ValueError: x is not of `image_shape`.
@@ -92,7 +103,10 @@ class FaderAutoencoder(nn.Module):
     return self.encoder(x, train=train)
 
   def decode(self, code: Array, labels: Array, *, train: bool = False) -> Array:
-    """code `[B, D]`, label vectors `[B, L]` -> x `[B, H, W, C]` in [0, 1].
+    """Decodes codes `[B, D]` under label vectors `[B, L]`.
+
+    Returns:
+      Images `[B, H, W, C]` in [0, 1].
 
     Raises:
       ValueError: the label vectors are not of length L.

@@ -7,28 +7,36 @@ from jax.typing import DTypeLike
 from robust_jax.models.layers import normalize
 from robust_jax.types import Array
 
-# Cut off at two standard deviations.
-_INIT = {
-  "kernel_init": nn.initializers.truncated_normal(0.1),
-  "bias_init": nn.initializers.constant(0.1),
-}
+_KERNEL_INIT = nn.initializers.truncated_normal(0.1)  # truncated at 2 std
+_BIAS_INIT = nn.initializers.constant(0.1)
 
 
 class MadryCNN(nn.Module):
   """Convolutions 32 and 64 (5x5), each pooled 2x2; dense 1024, `num_classes`.
 
-  3,274,634 parameters for 28x28x1 and 10 classes; any image of at least 4x4.
+  It has 3,274,634 parameters for 28x28x1 images and 10 classes, and accepts
+  images of 4x4 and larger.
 
   Attributes:
     num_classes: K.
-    mean: of the pixels, per channel, in [0, 1].
-    std: of the pixels, likewise.
-    dtype: of the computation, see `robust_jax.precision`.
+    mean: mean of the pixels, per channel, in [0, 1].
+    std: standard deviation of the pixels, likewise.
+    dtype: dtype of the computation, see `robust_jax.precision`.
 
-  Source: Madry, Makelov, Schmidt, Tsipras, Vladu, "Towards Deep Learning Models
-  Resistant to Adversarial Attacks", 2018; layers and initial values as in the
-  challenge's code. Pooling drops an odd last row where that code pads it; a
-  28x28 image has none.
+  Source: Madry, Makelov, Schmidt, Tsipras and Vladu, "Towards Deep Learning
+  Models Resistant to Adversarial Attacks", 2018; layers and initial values as
+  in the code of the MNIST challenge.
+
+  Deviation: pooling drops an odd last row, which that code pads; a 28x28 image
+  has none.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax.models import MadryCNN
+    >>> init, x = MadryCNN().init, jnp.ones((1, 28, 28, 1))
+    >>> variables = jax.eval_shape(init, jax.random.key(0), x)
+    >>> sum(leaf.size for leaf in jax.tree.leaves(variables))
+    3274634
   """
 
   num_classes: int = 10
@@ -37,29 +45,39 @@ class MadryCNN(nn.Module):
   dtype: DTypeLike = jnp.float32
 
   def setup(self):
-    self.fc2 = nn.Dense(self.num_classes, **_INIT)
+    self.fc2 = nn.Dense(
+      self.num_classes, kernel_init=_KERNEL_INIT, bias_init=_BIAS_INIT
+    )
 
   def __call__(self, x: Array, *, train: bool = False) -> Array:
-    """x `[B, H, W, C]` in [0, 1] -> logits `[B, K]`; train changes nothing."""
+    """Computes logits `[B, K]` of images; `train` has no effect."""
     return self.head(self.features(x, train=train), train=train)
 
   def head(self, h: Array, *, train: bool = False) -> Array:
-    """What the last layer, `fc2`, makes of `features`; logits `[B, K]`."""
+    """Applies the last layer, `fc2`: `[B, 1024]` -> logits `[B, K]`."""
     del train
     return self.fc2(h)
 
   @nn.compact
   def features(self, x: Array, *, train: bool = False) -> Array:
-    """x `[B, H, W, C]` in [0, 1] -> `[B, 1024]`, 0 or more."""
+    """Maps x `[B, H, W, C]` in [0, 1] to features `[B, 1024]`, 0 or more."""
     del train
     x = normalize(x, self.mean, self.std)
-    options = {"dtype": self.dtype, **_INIT}
-    x = _pool(nn.relu(nn.Conv(32, (5, 5), name="conv1", **options)(x)))
-    x = _pool(nn.relu(nn.Conv(64, (5, 5), name="conv2", **options)(x)))
-    x = x.reshape(x.shape[0], -1)
-    x = nn.relu(nn.Dense(1024, name="fc1", **options)(x))
-    return x.astype(jnp.float32)
-
-
-def _pool(x: Array) -> Array:
-  return nn.max_pool(x, (2, 2), strides=(2, 2))
+    for i, width in enumerate((32, 64), start=1):
+      conv = nn.Conv(
+        width,
+        (5, 5),
+        dtype=self.dtype,
+        kernel_init=_KERNEL_INIT,
+        bias_init=_BIAS_INIT,
+        name=f"conv{i}",
+      )
+      x = nn.max_pool(nn.relu(conv(x)), (2, 2), strides=(2, 2))
+    fc1 = nn.Dense(
+      1024,
+      dtype=self.dtype,
+      kernel_init=_KERNEL_INIT,
+      bias_init=_BIAS_INIT,
+      name="fc1",
+    )
+    return nn.relu(fc1(x.reshape(x.shape[0], -1))).astype(jnp.float32)

@@ -1,4 +1,4 @@
-"""A multilayer perceptron."""
+"""Multilayer perceptron (MLP)."""
 
 from collections.abc import Sequence
 
@@ -10,14 +10,23 @@ from robust_jax.types import Array
 
 
 class MLP(nn.Module):
-  """Dense layers with relu between them; without hidden ones, logistic
-  regression.
+  """Multilayer perceptron: dense layers with relu between them.
+
+  Without hidden layers it is logistic regression. It does not normalize x.
 
   Attributes:
     features: width of each hidden layer.
     num_classes: K.
-    dropout: the fraction of each hidden layer that a training step leaves out.
-    dtype: of the computation, see `robust_jax.precision`.
+    dropout: dropout rate of each hidden layer in training.
+    dtype: dtype of the computation, see `robust_jax.precision`.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax.models import MLP
+    >>> model, x = MLP(features=(8,), num_classes=3), jnp.ones((2, 4, 4, 1))
+    >>> variables = model.init(jax.random.key(0), x)
+    >>> model.apply(variables, x).shape
+    (2, 3)
   """
 
   features: Sequence[int] = (200, 200)
@@ -27,9 +36,9 @@ class MLP(nn.Module):
 
   @nn.compact
   def __call__(self, x: Array, *, train: bool = False) -> Array:
-    """x `[B, ...]` -> logits `[B, K]`.
+    """Computes logits `[B, K]` of x `[B, ...]`, which it flattens.
 
-    With `train` and dropout, `apply` takes `rngs={"dropout": key}`.
+    With `train=True` and dropout, `apply` needs `rngs={"dropout": key}`.
     """
     x = x.reshape(x.shape[0], -1)
     for width in self.features:

@@ -9,36 +9,47 @@ from robust_jax.types import Array
 
 
 class PreActResNet(nn.Module):
-  """Stages of pre-activation blocks; each stage halves size, doubles width.
+  """Pre-activation residual network; PreAct-ResNet-18 by default.
 
-  PreAct-ResNet-18 by default: 11,172,170 parameters for 10 classes. Layers
-  bear the names of the usual PyTorch code, with `_` for `.`.
+  Each stage halves the size of the maps and doubles their number. By default
+  there are 11,172,170 parameters for 10 classes, without running statistics.
+  Layers have the names of the usual PyTorch code, with `_` for `.`.
 
-  The two switches cover the forms that published weights come in: both on,
-  the paper's; `final_norm=False`, the widely copied CIFAR code without the
-  last normalization; `preactivated_shortcut=False`, the one of "Fast is Better
-  than Free". The last differ only in arithmetic, so a checkpoint of one loads
-  into the other without complaint: know which you have.
+  Two switches select the variants that published weights come in. With both on
+  it is the paper's network; `final_norm=False` is the widely copied CIFAR code
+  without the last normalization; `preactivated_shortcut=False` is the network
+  of "Fast is Better than Free". The latter has the same parameters as the
+  paper's and differs only in arithmetic, so weights of one load into the other
+  without an error: select the right one yourself.
 
   Attributes:
     num_classes: K.
-    num_blocks: blocks per stage.
-    width: channels of the first stage.
-    batch_norm: "per_device" or "synchronized", see `batch_norm`.
-    final_norm: normalize and rectify before pooling.
-    preactivated_shortcut: a projecting shortcut starts after the block's first
-      normalization and relu, not before.
-    blur_pool: a block that halves does it by `models.blur_pool`, after its
-      first convolution and relu and before its shortcut, not by stride: the
-      anti-aliased network of Zhang 2019, with the same parameters.
-    mean: of the pixels, per channel, in [0, 1].
-    std: of the pixels, likewise.
-    dtype: of the computation, see `robust_jax.precision`.
+    num_blocks: number of blocks of each stage.
+    width: number of channels of the first stage.
+    batch_norm: "per_device" or "synchronized", see `layers.batch_norm`.
+    final_norm: whether normalization and relu precede the global pooling.
+    preactivated_shortcut: whether a projecting shortcut starts after the
+      block's first normalization and relu, or before.
+    blur_pool: whether a block downsamples by `layers.blur_pool`, after its
+      first convolution and relu and before its shortcut, instead of by stride:
+      the anti-aliased network of Zhang 2019, with the same parameters.
+    mean: mean of the pixels, per channel, in [0, 1].
+    std: standard deviation of the pixels, likewise.
+    dtype: dtype of the computation, see `robust_jax.precision`.
 
-  Source: He, Zhang, Ren, Sun, "Identity Mappings in Deep Residual Networks",
-  2016, with the 64 to 512 channels and 3x3 stem customary for 18 layers on
-  CIFAR; convolutions in He initialization (fan out), the last layer in
-  LeCun's. Pools over what is left of the image, 4x4 for 32x32.
+  Source: He, Zhang, Ren and Sun, "Identity Mappings in Deep Residual Networks",
+  2016, with the 64 to 512 channels and the 3x3 stem customary for 18 layers on
+  CIFAR. Convolutions are in He initialization (fan out), the last layer in
+  LeCun's. The global pooling covers whatever size is left, 4x4 for 32x32
+  images.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax.models import PreActResNet
+    >>> init, x = PreActResNet().init, jnp.ones((1, 32, 32, 3))
+    >>> variables = jax.eval_shape(init, jax.random.key(0), x)
+    >>> sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
+    11172170
   """
 
   num_classes: int = 10
@@ -56,21 +67,21 @@ class PreActResNet(nn.Module):
     self.linear = nn.Dense(self.num_classes)
 
   def __call__(self, x: Array, *, train: bool = False) -> Array:
-    """x `[B, H, W, C]` in [0, 1] -> logits `[B, K]`.
+    """Computes logits `[B, K]` of x `[B, H, W, C]` in [0, 1].
 
-    With `train` the batch's own statistics normalize it, and update the
+    With `train=True` BatchNorm uses the statistics of the batch and updates the
     mutable collection "batch_stats".
     """
     return self.head(self.features(x, train=train), train=train)
 
   def head(self, h: Array, *, train: bool = False) -> Array:
-    """What the last layer, `linear`, makes of `features`; logits `[B, K]`."""
+    """Applies the last layer, `linear`: `[B, D]` -> logits `[B, K]`."""
     del train
     return self.linear(h)
 
   @nn.compact
   def features(self, x: Array, *, train: bool = False) -> Array:
-    """x `[B, H, W, C]` in [0, 1] -> pooled channels `[B, D]`."""
+    """Maps x `[B, H, W, C]` in [0, 1] to pooled channels `[B, D]`."""
     x = normalize(x, self.mean, self.std)
     x = he_conv(self.width, 3, 1, self.dtype, name="conv1")(x)
     for stage, blocks in enumerate(self.num_blocks):

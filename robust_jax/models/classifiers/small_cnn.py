@@ -1,4 +1,4 @@
-"""Two strided convolutions: small enough to train robustly on a CPU."""
+"""A small network that can be trained robustly on a CPU."""
 
 import jax.numpy as jnp
 from flax import linen as nn
@@ -14,18 +14,27 @@ _KERNEL_INIT = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 class SmallCNN(nn.Module):
   """Convolutions 16 and 32 (4x4, stride 2), dense 100 and `num_classes`.
 
-  166,406 parameters for 28x28x1 and 10 classes.
+  It has 166,406 parameters for 28x28x1 images and 10 classes.
 
   Attributes:
     num_classes: K.
-    mean: of the pixels, per channel, in [0, 1].
-    std: of the pixels, likewise.
-    dtype: of the computation, see `robust_jax.precision`.
+    mean: mean of the pixels, per channel, in [0, 1].
+    std: standard deviation of the pixels, likewise.
+    dtype: dtype of the computation, see `robust_jax.precision`.
 
   Source: Wong and Kolter, "Provable Defenses via the Convex Outer Adversarial
-  Polytope", 2018, and Wong, Rice, Kolter, "Fast is Better than Free", 2020.
-  Kernels start as in their code, in PyTorch's default; biases start at zero
-  instead of uniform.
+  Polytope", 2018, and Wong, Rice and Kolter, "Fast is Better than Free", 2020.
+  Kernels have PyTorch's default initialization, as in their code.
+
+  Deviation: biases start at zero instead of uniformly.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax.models import SmallCNN
+    >>> init, x = SmallCNN().init, jnp.ones((1, 28, 28, 1))
+    >>> variables = jax.eval_shape(init, jax.random.key(0), x)
+    >>> sum(leaf.size for leaf in jax.tree.leaves(variables))
+    166406
   """
 
   num_classes: int = 10
@@ -37,17 +46,17 @@ class SmallCNN(nn.Module):
     self.fc2 = nn.Dense(self.num_classes, kernel_init=_KERNEL_INIT)
 
   def __call__(self, x: Array, *, train: bool = False) -> Array:
-    """x `[B, H, W, C]` in [0, 1] -> logits `[B, K]`; train changes nothing."""
+    """Computes logits `[B, K]` of images; `train` has no effect."""
     return self.head(self.features(x, train=train), train=train)
 
   def head(self, h: Array, *, train: bool = False) -> Array:
-    """What the last layer, `fc2`, makes of `features`; logits `[B, K]`."""
+    """Applies the last layer, `fc2`: `[B, 100]` -> logits `[B, K]`."""
     del train
     return self.fc2(h)
 
   @nn.compact
   def features(self, x: Array, *, train: bool = False) -> Array:
-    """x `[B, H, W, C]` in [0, 1] -> `[B, 100]`, 0 or more."""
+    """Maps x `[B, H, W, C]` in [0, 1] to features `[B, 100]`, 0 or more."""
     del train
     x = normalize(x, self.mean, self.std)
     x = nn.relu(_conv(16, self.dtype, name="conv1")(x))

@@ -9,23 +9,33 @@ from robust_jax.types import Array
 
 
 class WideResNet(nn.Module):
-  """Three groups of wide pre-activation blocks, without dropout.
+  """Wide residual network (WRN): three groups of pre-activation blocks.
 
-  36,479,194 parameters by default. Layers bear the names of the PyTorch code
-  used with TRADES and by RobustBench, with `_` for `.`.
+  By default (WRN-28-10) there are 36,479,194 parameters, without running
+  statistics. Layers have the names of the PyTorch code used with TRADES and by
+  RobustBench, with `_` for `.`. There is no dropout.
 
   Attributes:
     num_classes: K.
     depth: number of layers, 6 n + 4 for n blocks per group.
-    widen: factor on the 16, 32 and 64 channels of the groups.
-    batch_norm: "per_device" or "synchronized", see `batch_norm`.
-    mean: of the pixels, per channel, in [0, 1].
-    std: of the pixels, likewise.
-    dtype: of the computation, see `robust_jax.precision`.
+    widen: factor of the 16, 32 and 64 channels of the groups.
+    batch_norm: "per_device" or "synchronized", see `layers.batch_norm`.
+    mean: mean of the pixels, per channel, in [0, 1].
+    std: standard deviation of the pixels, likewise.
+    dtype: dtype of the computation, see `robust_jax.precision`.
 
   Source: Zagoruyko and Komodakis, "Wide Residual Networks", 2016. Convolutions
-  in He initialization (fan out) as in their code, the last layer in LeCun's.
-  Pools over what is left of the image, 8x8 for 32x32.
+  are in He initialization (fan out) as in their code, the last layer in
+  LeCun's. The global pooling covers whatever size is left, 8x8 for 32x32
+  images.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax.models import WideResNet
+    >>> model, x = WideResNet(depth=10, widen=1), jnp.ones((2, 8, 8, 3))
+    >>> variables = jax.jit(model.init)(jax.random.key(0), x)
+    >>> model.apply(variables, x).shape
+    (2, 10)
   """
 
   num_classes: int = 10
@@ -40,24 +50,24 @@ class WideResNet(nn.Module):
     self.fc = nn.Dense(self.num_classes)
 
   def __call__(self, x: Array, *, train: bool = False) -> Array:
-    """x `[B, H, W, C]` in [0, 1] -> logits `[B, K]`.
+    """Computes logits `[B, K]` of x `[B, H, W, C]` in [0, 1].
 
-    With `train` the batch's own statistics normalize it, and update the
+    With `train=True` BatchNorm uses the statistics of the batch and updates the
     mutable collection "batch_stats".
 
     Raises:
-      ValueError: no whole number of blocks makes this depth.
+      ValueError: depth is not 6 n + 4 for a positive n.
     """
     return self.head(self.features(x, train=train), train=train)
 
   def head(self, h: Array, *, train: bool = False) -> Array:
-    """What the last layer, `fc`, makes of `features`; logits `[B, K]`."""
+    """Applies the last layer, `fc`: `[B, D]` -> logits `[B, K]`."""
     del train
     return self.fc(h)
 
   @nn.compact
   def features(self, x: Array, *, train: bool = False) -> Array:
-    """x `[B, H, W, C]` in [0, 1] -> pooled channels `[B, D]`, 0 or more."""
+    """Maps x `[B, H, W, C]` in [0, 1] to pooled channels `[B, D]`, >= 0."""
     blocks, remainder = divmod(self.depth - 4, 6)
     if blocks < 1 or remainder:
       raise ValueError(

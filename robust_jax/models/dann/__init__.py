@@ -1,1 +1,1 @@
-"""Networks of domain-adversarial training."""
+"""Networks of domain-adversarial training (DANN)."""

@@ -12,23 +12,31 @@ from robust_jax.types import Array
 class DannMnist(nn.Module):
   """Convolutions 32 and 48 (5x5), each pooled 2x2; dense 100, 100, K.
 
-  287,290 parameters for 28x28x3 and 10 classes, whose features are 7x7x48;
-  any image of at least 4x4.
+  It has 287,290 parameters and features of 7x7x48 for 28x28x3 images and 10
+  classes, and accepts images of 4x4 and larger.
 
   Attributes:
     num_classes: K.
-    mean: of the pixels, per channel, in [0, 1]; the paper subtracts that of
-      source and target together.
-    std: of the pixels, likewise.
-    batch_norm: after each convolution, before its relu: "none" as in the
-      paper, "per_device" or "synchronized", see `batch_norm`.
-    dropout: of the head's hidden layers; 0 in the paper.
-    dtype: of the computation, see `robust_jax.precision`.
+    mean: mean of the pixels, per channel, in [0, 1]; the paper subtracts the
+      mean of source and target together.
+    std: standard deviation of the pixels, likewise.
+    batch_norm: normalization between each convolution and its relu: "none" as
+      in the paper, "per_device" or "synchronized", see `layers.batch_norm`.
+    dropout: dropout rate of the head's hidden layers; 0 in the paper.
+    dtype: dtype of the computation, see `robust_jax.precision`.
 
   Source: Ganin and Lempitsky, "Unsupervised Domain Adaptation by
-  Backpropagation", 2015, figure 4a. It tells neither padding nor initial
-  values: here convolutions keep the size, pooling drops an odd last row,
-  kernels start normal with variance 1 / fan_in and biases at 0.
+  Backpropagation", 2015, figure 4a. The paper does not specify padding and
+  initialization: here convolutions keep the size, pooling drops an odd last
+  row, kernels start normal with variance `1 / fan_in` and biases at 0.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax.models import DannMnist
+    >>> init, x = DannMnist().init, jnp.ones((1, 28, 28, 3))
+    >>> variables = jax.eval_shape(init, jax.random.key(0), x)
+    >>> sum(leaf.size for leaf in jax.tree.leaves(variables))
+    287290
   """
 
   num_classes: int = 10
@@ -44,19 +52,19 @@ class DannMnist(nn.Module):
     )
 
   def __call__(self, x: Array, *, train: bool = False) -> Array:
-    """x `[B, H, W, C]` in [0, 1] -> logits `[B, K]`.
+    """Computes logits `[B, K]` of x `[B, H, W, C]` in [0, 1].
 
-    `train` matters to `batch_norm` and `dropout` only.
+    `train` affects only `batch_norm` and `dropout`.
     """
     return self.head(self.features(x, train=train), train=train)
 
   def head(self, h: Array, *, train: bool = False) -> Array:
-    """What the dense layers, `label_predictor`, make of `features`."""
+    """Applies the dense layers, `label_predictor`: `[B, D]` -> `[B, K]`."""
     return self.label_predictor(h, train=train)
 
   @nn.compact
   def features(self, x: Array, *, train: bool = False) -> Array:
-    """x `[B, H, W, C]` in [0, 1] -> flattened maps `[B, D]`, 0 or more."""
+    """Maps x `[B, H, W, C]` in [0, 1] to flattened maps `[B, D]`, 0 or more."""
     x = normalize(x, self.mean, self.std)
     for i, width in enumerate((32, 48), start=1):
       x = nn.Conv(width, (5, 5), dtype=self.dtype, name=f"conv{i}")(x)

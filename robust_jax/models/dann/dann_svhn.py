@@ -12,23 +12,33 @@ from robust_jax.types import Array
 class DannSvhn(nn.Module):
   """Convolutions 64, 64 and 128 (5x5), two poolings; dense 3072, 2048, K.
 
-  31,795,146 parameters for 32x32x3 and 10 classes, whose features are 8x8x128.
+  It has 31,795,146 parameters and features of 8x8x128 for 32x32x3 images and 10
+  classes.
 
   Attributes:
     num_classes: K.
-    mean: of the pixels, per channel, in [0, 1]; the paper subtracts that of
-      source and target together.
-    std: of the pixels, likewise.
-    batch_norm: after each convolution, before its relu: "none" as in the
-      paper, "per_device" or "synchronized", see `batch_norm`.
-    dropout: of the head's hidden layers. The paper leaves its rate open.
-    dtype: of the computation, see `robust_jax.precision`.
+    mean: mean of the pixels, per channel, in [0, 1]; the paper subtracts the
+      mean of source and target together.
+    std: standard deviation of the pixels, likewise.
+    batch_norm: normalization between each convolution and its relu: "none" as
+      in the paper, "per_device" or "synchronized", see `layers.batch_norm`.
+    dropout: dropout rate of the head's hidden layers; the paper does not
+      specify it.
+    dtype: dtype of the computation, see `robust_jax.precision`.
 
   Source: Ganin and Lempitsky, "Unsupervised Domain Adaptation by
-  Backpropagation", 2015, figure 4b: 3x3 windows, two pixels apart, are pooled
-  after the first two convolutions. It tells neither padding nor initial
-  values: here convolutions keep the size and poolings halve it, kernels start
-  normal with variance 1 / fan_in and biases at 0.
+  Backpropagation", 2015, figure 4b: max pooling of 3x3 windows with stride 2
+  after the first two convolutions. The paper does not specify padding and
+  initialization: here convolutions keep the size and poolings halve it, kernels
+  start normal with variance `1 / fan_in` and biases at 0.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax.models import DannSvhn
+    >>> init, x = DannSvhn().init, jnp.ones((1, 32, 32, 3))
+    >>> variables = jax.eval_shape(init, jax.random.key(0), x)
+    >>> sum(leaf.size for leaf in jax.tree.leaves(variables))
+    31795146
   """
 
   num_classes: int = 10
@@ -44,19 +54,19 @@ class DannSvhn(nn.Module):
     )
 
   def __call__(self, x: Array, *, train: bool = False) -> Array:
-    """x `[B, H, W, C]` in [0, 1] -> logits `[B, K]`.
+    """Computes logits `[B, K]` of x `[B, H, W, C]` in [0, 1].
 
-    `train` matters to `batch_norm` and `dropout` only.
+    `train` affects only `batch_norm` and `dropout`.
     """
     return self.head(self.features(x, train=train), train=train)
 
   def head(self, h: Array, *, train: bool = False) -> Array:
-    """What the dense layers, `label_predictor`, make of `features`."""
+    """Applies the dense layers, `label_predictor`: `[B, D]` -> `[B, K]`."""
     return self.label_predictor(h, train=train)
 
   @nn.compact
   def features(self, x: Array, *, train: bool = False) -> Array:
-    """x `[B, H, W, C]` in [0, 1] -> flattened maps `[B, D]`, 0 or more."""
+    """Maps x `[B, H, W, C]` in [0, 1] to flattened maps `[B, D]`, 0 or more."""
     x = normalize(x, self.mean, self.std)
     for i, width in enumerate((64, 64, 128), start=1):
       x = nn.Conv(width, (5, 5), dtype=self.dtype, name=f"conv{i}")(x)

@@ -1,4 +1,4 @@
-"""Which domain features come from."""
+"""Domain classifier: the adversary of domain-adversarial training."""
 
 import jax.numpy as jnp
 from flax import linen as nn
@@ -9,23 +9,34 @@ from robust_jax.types import Array
 
 
 class DomainClassifier(nn.Module):
-  """Dense layers with relu between them; the last domain's logit is 0.
+  """Predicts the domain of features by dense layers with relu between them.
 
-  A softmax does not change when all logits are moved alike, so the last of
-  them is no freedom: with two domains this is the paper's one logistic output,
-  `sigmoid(logits[:, 0])` being the probability of the first.
+  The logit of the last domain is fixed to 0. A softmax is invariant to a common
+  offset of its logits, so this costs no generality, and for two domains it is
+  the paper's single logistic output: `sigmoid(logits[:, 0])` is the probability
+  of the first domain.
 
   Attributes:
-    num_domains: sources first, the target last.
+    num_domains: number of domains, sources first, the target last.
     hidden: width of each hidden layer; (100,) for the paper's digits, (1024,
       1024) for its SVHN.
-    dropout: the fraction of each hidden layer that a training step leaves out.
-    dtype: of the computation, see `robust_jax.precision`.
+    dropout: dropout rate of each hidden layer in training.
+    dtype: dtype of the computation, see `robust_jax.precision`.
 
   Source: Ganin and Lempitsky, "Unsupervised Domain Adaptation by
   Backpropagation", 2015, figure 4; several sources as in Zhao et al.,
-  "Adversarial Multiple Source Domain Adaptation", 2018, but by one softmax
-  instead of one binary classifier for each source.
+  "Adversarial Multiple Source Domain Adaptation", 2018.
+
+  Deviation: one softmax over all domains, where Zhao et al. train one binary
+  classifier for each source.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax.models import DomainClassifier
+    >>> model, h = DomainClassifier(num_domains=3), jnp.ones((2, 4))
+    >>> logits = model.apply(model.init(jax.random.key(0), h), h)
+    >>> logits.shape, logits[:, -1].tolist()
+    ((2, 3), [0.0, 0.0])
   """
 
   num_domains: int = 2
@@ -35,7 +46,7 @@ class DomainClassifier(nn.Module):
 
   @nn.compact
   def __call__(self, h: Array, *, train: bool = False) -> Array:
-    """features `[B, ...]` -> logits `[B, num_domains]`, the last one 0.
+    """Computes logits `[B, num_domains]` of features `[B, ...]`.
 
     Raises:
       ValueError: fewer than two domains.

@@ -1,1 +1,1 @@
-"""Classifiers of token sequences."""
+"""Text classifiers: models of token sequences."""

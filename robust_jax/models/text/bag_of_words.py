@@ -1,4 +1,4 @@
-"""A bag of words: the mean of embeddings, and a linear layer."""
+"""Bag of words: the mean of token embeddings and a linear layer."""
 
 from flax import linen as nn
 from jax import numpy as jnp
@@ -10,17 +10,28 @@ from robust_jax.types import Array, PyTree
 class BagOfWords(nn.Module):
   """Classifies a text by the mean of its tokens' embeddings.
 
-  x is `{"tokens": [B, T] int, "mask": [B, T]}`, the mask 1 at tokens and 0 at
-  padding, which counts nothing. The order of the tokens does not matter.
+  x is `{"tokens": [B, T] int, "mask": [B, T]}`, where the mask is 1 at tokens
+  and 0 at padding, which is ignored. The order of the tokens does not matter.
 
   Attributes:
     vocabulary_size: V; tokens are from 0 to V - 1.
     num_classes: K.
-    width: of an embedding.
-    dtype: of the computation, see `robust_jax.precision`.
+    width: length of an embedding.
+    dtype: dtype of the computation, see `robust_jax.precision`.
 
-  Source: Joulin, Grave, Bojanowski and Mikolov 2017, "Bag of Tricks for
-  Efficient Text Classification" (fastText), without its n-grams.
+  Source: Joulin, Grave, Bojanowski and Mikolov, "Bag of Tricks for Efficient
+  Text Classification" (fastText), 2017.
+
+  Deviation: there are no n-grams.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax.models import BagOfWords
+    >>> tokens, mask = jnp.array([[3, 1, 0]]), jnp.array([[1, 1, 0]])
+    >>> text = {"tokens": tokens, "mask": mask}
+    >>> model = BagOfWords(vocabulary_size=5, num_classes=2)
+    >>> model.apply(model.init(jax.random.key(0), text), text).shape
+    (1, 2)
   """
 
   vocabulary_size: int
@@ -35,17 +46,17 @@ class BagOfWords(nn.Module):
     self.dense = nn.Dense(self.num_classes)
 
   def __call__(self, x: PyTree, *, train: bool = False) -> Array:
-    """x -> logits `[B, K]`; train changes nothing."""
+    """Computes logits `[B, K]` of a text; `train` has no effect."""
     return self.head(self.features(x, train=train), train=train)
 
   def features(self, x: PyTree, *, train: bool = False) -> Array:
-    """x -> the mean embedding `[B, width]`; of an empty text, 0."""
+    """Computes the mean embedding `[B, width]` of a text, 0 of an empty one."""
     del train
     mask = x["mask"].astype(jnp.float32)[..., None]
     total = (self.embedding(x["tokens"]) * mask).sum(axis=1)
     return total / jnp.maximum(mask.sum(axis=1), 1.0)
 
   def head(self, h: Array, *, train: bool = False) -> Array:
-    """The mean embedding `[B, width]` -> logits `[B, K]`."""
+    """Applies the linear layer: `[B, width]` -> logits `[B, K]`."""
     del train
     return self.dense(h)
