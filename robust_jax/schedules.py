@@ -1,29 +1,40 @@
-"""How the weight of an adversarial loss grows over a run."""
+"""Schedules of the weight of an adversarial loss over a run."""
 
 import jax.numpy as jnp
 
 from robust_jax.types import Array
 
-_RISE = 0.2  # of the run, of the linear ramp
+_RISE = 0.2  # fraction of the run in which the linear schedule rises
 
 
-def ramp(name: str, step: Array, num_steps: int) -> Array:
-  """The fraction of its final weight that a loss has at a step, in [0, 1].
+def weight_schedule(name: str, step: Array | int, num_steps: int) -> Array:
+  """Computes the fraction of its final weight that a loss has at a step.
 
-  With p = step / num_steps: "constant" is 1; "linear" is p / 0.2, at most 1;
-  "dann" is 2 / (1 + exp(-10 p)) - 1, which is 0.46 at a tenth of the run and
-  0.99 at half of it.
+      constant:  1
+      linear:    min(1, p / 0.2)
+      dann:      2 / (1 + exp(-10 p)) - 1
+
+  with p = step / num_steps. "dann" is 0.46 at a tenth of the run and 0.99 at
+  half of it.
 
   Args:
-    name: of the ramp.
-    step: completed steps, traced: one compiled step serves the whole run.
+    name: "constant", "linear" or "dann".
+    step: number of completed steps; may be traced.
     num_steps: planned length of the run.
 
-  Raises:
-    ValueError: there is no such ramp.
+  Returns:
+    A scalar in [0, 1].
 
-  Source: "dann" is of Ganin et al. 2016, "Domain-adversarial training of
-  neural networks", section 5.2.2, with their gamma of 10.
+  Raises:
+    ValueError: there is no such schedule.
+
+  Source: "dann" is the schedule of Ganin et al. 2016, "Domain-adversarial
+  training of neural networks", section 5.2.2, with their gamma of 10.
+
+  Example:
+    >>> from robust_jax.schedules import weight_schedule
+    >>> round(weight_schedule("dann", 10, 100).item(), 2)
+    0.46
   """
   p = step / num_steps
   if name == "constant":
@@ -33,5 +44,5 @@ def ramp(name: str, step: Array, num_steps: int) -> Array:
   if name == "dann":
     return 2 / (1 + jnp.exp(-10 * p)) - 1
   raise ValueError(
-    f"no ramp named '{name}': expected one of constant, linear, dann."
+    f"no schedule named '{name}': expected one of constant, linear, dann."
   )

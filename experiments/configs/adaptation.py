@@ -37,7 +37,7 @@ METHODS = {
     "alignment": None,
   },
   "adda": {
-    "task": {"name": "adda", "pretrained": 0.5, "batch_norm": "none"},
+    "task": {"name": "adda", "pretrained_fraction": 0.5, "batch_norm": "none"},
     "optimizer": None,
     "optimizers": {
       "source": _SGD,
@@ -81,7 +81,7 @@ def adaptation(
       "task": {
         "name": "domain",
         "weight": 1.0,
-        "ramp": "dann",
+        "schedule": "dann",
         "solver": "reversal",
         "batch_norm": "none",
         # Of the source's examples, by class; none weighs all alike.

@@ -28,7 +28,7 @@ def autoencoder(data: str) -> ConfigDict:
         "name": "fader",
         "objective": "confuse",
         "beta": 0.02,
-        "ramp": "linear",
+        "schedule": "linear",
         "classifier_steps": 5,
         "hidden": (512,),
         "dropout": 0.0,

@@ -216,7 +216,10 @@ def _report(
   console.print(clean)
   for title, fractions in (
     ("wrong, of all images", result.of_all),
-    ("wrong, of those both answer right unattacked", result.of_both_right),
+    (
+      "misclassified, of those both classify correctly unattacked",
+      result.of_both_correct,
+    ),
   ):
     console.print(
       heat_map.table(title, labels[0], result.rows, result.columns, fractions)
@@ -257,7 +260,7 @@ def _black_box(
         for fraction in (
           agreement,
           result.of_all.item(),
-          result.of_both_right.item(),
+          result.of_both_correct.item(),
         )
       ),
     )

@@ -1,9 +1,8 @@
-"""Ways to make a representation the same for two domains.
+"""Alignments: methods that make the representations of two domains alike.
 
-A method is one module with one function, which returns an `Alignment`: a
-discrepancy between domains that training minimizes, or the loss of an adversary
-that tells domains apart, which training maximizes. `tasks.domain` trains by any
-of them.
+A method is one function that returns an `Alignment`: a discrepancy between the
+domains, which training minimizes, or the loss of an adversary that tells
+domains apart, which training maximizes. `tasks.domain` trains with any of them.
 """
 
 from robust_jax.adaptation.cdan import cdan

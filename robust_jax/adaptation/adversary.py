@@ -1,58 +1,64 @@
-"""The loss of a domain classifier, whatever it is shown."""
+"""Alignment by an adversary: the loss of a domain classifier."""
 
 from collections.abc import Callable
+from typing import cast
 
 import flax.linen as nn
 import jax.numpy as jnp
 
 from robust_jax import losses, metrics
-from robust_jax.adaptation.records import Alignment, Gather, View, alone
+from robust_jax.adaptation.records import Alignment, Gather, View, no_gather
 from robust_jax.types import Array, Key, PyTree
 
-Shown = Callable[[View], Array]
-"""View -> `[B, ...]`, what the classifier is shown of each example."""
+ClassifierInputs = Callable[[View], Array]
+"""View -> `[B, ...]`, the inputs of the domain classifier."""
 
 Importance = Callable[[View, Gather], Array]
-"""View -> `[B]`, of mean 1 over the batch: how much each example matters."""
+"""View -> importance weights `[B]` of the examples, of mean 1 in the batch."""
 
 
-def domain_game(
-  classifier: nn.Module, shown: Shown, importance: Importance
+def domain_adversary(
+  classifier: nn.Module, inputs: ClassifierInputs, importance: Importance
 ) -> Alignment:
-  """An adversary that tells domains apart by its cross-entropy.
+  """Makes an alignment of a domain classifier and its cross-entropy.
 
-  The average over the sources and that over the target count one half each,
-  so the loss is log 2 where two domains cannot be told apart.
+      loss = (mean over the sources + mean over the target) / 2
+
+  of the weighted cross-entropy of each example's domain. It is log 2 for two
+  domains that cannot be told apart.
 
   Args:
-    classifier: answers what it is shown by logits `[B, domains]`.
-    shown: what it is shown.
-    importance: of the examples.
+    classifier: a module from its inputs to logits `[B, domains]`.
+    inputs: the classifier's inputs.
+    importance: importance weights of the examples.
   """
 
   def init(key: Key, view: View) -> PyTree:
-    return classifier.init(key, shown(view))["params"]
+    return classifier.init(key, inputs(view))["params"]
 
   def loss(
     params: PyTree,
     source: View,
     target: View,
     key: Key,
-    gather: Gather = alone,
+    gather: Gather = no_gather,
   ):
     both = View(
       *(jnp.concatenate(leaves) for leaves in zip(source, target, strict=True))
     )
-    logits = classifier.apply(
-      {"params": params}, shown(both), train=True, rngs={"dropout": key}
+    logits = cast(
+      Array,
+      classifier.apply(
+        {"params": params}, inputs(both), train=True, rngs={"dropout": key}
+      ),
     )
     each = losses.cross_entropy(logits, both.domain)
     count = len(source.weight)
-    matters = jnp.concatenate(
+    importances = jnp.concatenate(
       [importance(source, gather), importance(target, gather)]
     )
-    weighed = each * both.weight * matters
-    total = (weighed[:count].mean() + weighed[count:].mean()) / 2
+    weighted = each * both.weight * importances
+    total = (weighted[:count].mean() + weighted[count:].mean()) / 2
     ones = jnp.ones_like(each)
     return total, {
       "domain_loss": metrics.average(each, ones),

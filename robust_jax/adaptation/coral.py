@@ -1,4 +1,4 @@
-"""The distance of the domains' second moments."""
+"""Correlation alignment (CORAL): the distance of the domains' covariances."""
 
 import jax.numpy as jnp
 
@@ -8,19 +8,34 @@ from robust_jax.types import Array
 
 
 def coral(*, layer: str = "features") -> Alignment:
-  """The squared Frobenius distance of the covariances, over 4 d^2.
+  """Correlation alignment (CORAL): the distance of the domains' covariances.
 
-  Taken over the whole batch, however many devices share it. Means may differ:
-  only the second moments are brought together.
+      loss = ||C_source - C_target||_F^2 / (4 d^2)
+
+  with covariances C `[d, d]` over the whole batch of all devices. Means are not
+  aligned.
 
   Args:
-    layer: what has the covariance, "features" or "logits" (as in the paper).
+    layer: the layer whose covariances are compared, "features" or "logits" (as
+      in the paper).
 
   Raises:
     ValueError: there is no such layer.
 
   Source: Sun and Saenko 2016, "Deep CORAL: correlation alignment for deep
   domain adaptation", equations 1 to 3.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax import adaptation
+    >>> from robust_jax.adaptation.records import View
+    >>> h = jnp.array([[1.0], [-1.0]])  # of variance 2
+    >>> source = View(h, h, jnp.zeros(2, int), jnp.ones(2))
+    >>> target = source._replace(features=2 * h)  # of variance 8
+    >>> loss = jax.jit(adaptation.coral().loss)
+    >>> distance, metrics = loss({}, source, target, jax.random.key(0))
+    >>> round(distance.item(), 3)  # (8 - 2)^2 / 4
+    9.0
   """
 
   def distance(source, source_weight, target, target_weight) -> Array:
@@ -32,15 +47,18 @@ def coral(*, layer: str = "features") -> Alignment:
 
 
 def _scaled(rows: Array, weight: Array) -> Array:
-  """A `[N, D]` with A'A the weighted covariance, unbiased at equal weights."""
+  """Computes A `[N, D]` whose A'A is the weighted covariance of the rows.
+
+  It is unbiased for equal weights.
+  """
   total = weight.sum()
-  centerd = rows - (weight @ rows) / total
-  centerd -= (weight @ centerd) / total  # far from 0 the first was rounded
-  return centerd * jnp.sqrt(weight / (total - 1))[:, None]
+  centered = rows - (weight @ rows) / total
+  centered -= (weight @ centered) / total  # the first was rounded, far from 0
+  return centered * jnp.sqrt(weight / (total - 1))[:, None]
 
 
 def _squared_distance(a: Array, b: Array) -> Array:
-  """|A'A - B'B|^2, of few rows without the matrices of their many columns."""
+  """Computes |A'A - B'B|^2, by the smaller of the Gram matrices."""
   rows = jnp.concatenate([a, b])
   if len(rows) >= rows.shape[1]:
     return jnp.sum((a.T @ a - b.T @ b) ** 2)

@@ -1,24 +1,24 @@
-"""What training makes small where there is no adversary."""
+"""Alignment by a discrepancy between domains, without an adversary."""
 
 from collections.abc import Callable
 
 import jax.numpy as jnp
 
-from robust_jax.adaptation.records import Alignment, Gather, View, alone
+from robust_jax.adaptation.records import Alignment, Gather, View, no_gather
 from robust_jax.types import Array, Key, PyTree
 
 Distance = Callable[[Array, Array, Array, Array], Array]
-"""(rows `[N, D]` and weights `[N]` of the source, then of the target) -> how
-far apart they are, a scalar."""
+"""(source rows `[N, D]`, their weights `[N]`, target rows, their weights) ->
+distance, a scalar."""
 
 
 def discrepancy(name: str, layer: str, distance: Distance) -> Alignment:
-  """A distance of the whole batches, however many devices share them.
+  """Makes an alignment of a distance, over the whole batch of all devices.
 
   Args:
-    name: what it is reported as.
-    layer: of a `View`, "features" or "logits", that is compared.
-    distance: of the two domains.
+    name: name of the metric that reports the distance.
+    layer: the layer of a `View` that is compared, "features" or "logits".
+    distance: the distance of the two domains.
 
   Raises:
     ValueError: there is no such layer.
@@ -31,7 +31,7 @@ def discrepancy(name: str, layer: str, distance: Distance) -> Alignment:
     source: View,
     target: View,
     key: Key,
-    gather: Gather = alone,
+    gather: Gather = no_gather,
   ):
     del params, key
     source, target = gather((source, target))

@@ -1,4 +1,4 @@
-"""What brings two domains together: the records every method is made of."""
+"""Records that alignments are made of."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -7,14 +7,14 @@ from robust_jax.types import Array, Key, Metrics, PyTree
 
 
 class View(NamedTuple):
-  """A batch of one domain (or of all sources) as the network sees it.
+  """A batch of one domain, or of all sources, as the network sees it.
 
   Attributes:
-    features: `[B, D]`, of the layer that the model calls its features.
-    logits: `[B, K]`.
-    domain: int32 `[B]`; sources are numbered from 0, the target is the last.
-    weight: float32 `[B]`, of each example in an average; 1 where nothing is
-      re-weighted.
+    features: features `[B, D]` of the model.
+    logits: logits `[B, K]`.
+    domain: domain of each example, int32 `[B]`; sources are numbered from 0,
+      the target is the last.
+    weight: weight of each example in averages, float32 `[B]`; 1 by default.
   """
 
   features: Array
@@ -24,27 +24,27 @@ class View(NamedTuple):
 
 
 Gather = Callable[[PyTree], PyTree]
-"""Rows of this device -> those of all devices that share the batch."""
+"""Rows of this device -> rows of all devices that share the batch."""
 
 
-def alone(rows: PyTree) -> PyTree:
-  """The `Gather` of one device, which has the whole batch."""
+def no_gather(rows: PyTree) -> PyTree:
+  """The `Gather` of one device that has the whole batch: the identity."""
   return rows
 
 
 class Alignment(NamedTuple):
-  """A measure of how far apart two domains are, that training makes small.
+  """A distance of two domains that training minimizes.
 
   Attributes:
-    init: `(key, View) -> params` of the adversary, from any one view; `{}`
-      where there is none.
-    loss: `(params, source View, target View, key, gather=alone) -> (scalar,
-      Metrics)`, in training. A step whose devices share the batch hands in how
-      rows are gathered (`parallel.gather`).
-      Of a discrepancy, what the model minimizes. Of an adversary, the loss
-      that the adversary minimizes and the model maximizes: no gradient is
-      reversed in here, that is up to who solves the game. None aligns nothing.
-    adversarial: which of the two it is.
+    init: `(key, View) -> params` of the adversary, from any view; `{}` if there
+      is no adversary.
+    loss: `(params, source View, target View, key, gather=no_gather) -> (scalar,
+      Metrics)`, in training. A step whose devices share the batch passes
+      `parallel.gather`. For a discrepancy it is the loss that the model
+      minimizes. For an adversary it is the loss that the adversary minimizes
+      and the model maximizes; the gradient is not reversed in it, which is left
+      to the solver of the game. None for no alignment.
+    adversarial: whether there is an adversary.
   """
 
   init: Callable[[Key, View], PyTree]

@@ -1,8 +1,17 @@
-"""No adaptation: what every method has to beat."""
+"""No adaptation, the baseline of every method."""
 
 from robust_jax.adaptation.records import Alignment
 
 
 def source_only() -> Alignment:
-  """Nothing is aligned; the target's images are not looked at."""
+  """Source only: no alignment, the baseline of every method.
+
+  Target inputs are not used, except for BatchNorm statistics where the task
+  asks for them.
+
+  Example:
+    >>> from robust_jax import adaptation
+    >>> adaptation.source_only().loss is None
+    True
+  """
   return Alignment(lambda key, view: {}, None, adversarial=False)

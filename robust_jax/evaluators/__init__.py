@@ -1,4 +1,8 @@
-"""Evaluators: measurements of a model, during training and after it."""
+"""Evaluators: measurements of a model, during training and after it.
+
+An `Evaluator` is named in a config or passed to a task. `minimal_eps` and
+`transfer` are further measurements, which are called directly.
+"""
 
 from robust_jax.evaluators.adaptation import adaptation
 from robust_jax.evaluators.robustness import robustness

@@ -1,4 +1,4 @@
-"""What predictions tell of their inputs: a validator without labels."""
+"""Mutual information of examples and predictions, a label-free validator."""
 
 from collections.abc import Mapping
 
@@ -11,20 +11,20 @@ from robust_jax.types import Array, Metrics
 
 
 def information_sums(logits: Array, mask: Array) -> Metrics:
-  """What `information` needs of a batch, as sums over it.
+  """Computes the sums over a batch that `information` is computed from.
 
-  The entropy of the mean prediction is concave in it, so that the mean of
-  scores of batches falls below the score of all examples: by as much as the
-  batches differ, and down to 0 for batches of one example or of one class.
-  The mean prediction itself is therefore summed, one number per class.
+  Scores of batches must not be averaged: the entropy of the mean prediction is
+  concave, so their mean is below the score of all examples, and 0 for batches
+  of one example or of one class. The mean prediction itself is summed instead,
+  one number per class.
 
   Args:
-    logits: `[B, K]`.
-    mask: `[B]`, 1 for a real example.
+    logits: logits `[B, K]`.
+    mask: `[B]`, 1 for real examples, 0 for padding.
 
   Returns:
     "mean_prediction", the sum of the softmax `[K]`, and "prediction_entropy",
-    the sum of its entropy in nats, each with the count. They add up over
+    the sum of its entropy in nats, each with the count. They are summed over
     batches and devices like every metric.
   """
   log_p = jax.nn.log_softmax(logits.astype(jnp.float32))
@@ -38,24 +38,26 @@ def information_sums(logits: Array, mask: Array) -> Metrics:
 
 
 def information(averages: Mapping[str, float | np.ndarray]) -> float:
-  """Entropy of the mean prediction minus mean entropy of the predictions.
+  """Computes the mutual information of examples and predicted classes.
 
-  It is the mutual information of an example and its predicted class, from 0
-  (all examples are answered alike) to log K (each answer is certain, all
-  classes equally frequent). A model that adapts badly hedges or answers few
-  classes; the score punishes both. It knows nothing of right and wrong, and
-  favors equal class proportions, true or not.
+      information = H(E p) - E H(p)
+
+  the entropy of the mean prediction minus the mean entropy of the predictions.
+  It is 0 if all predictions are equal and log K if each is certain and all
+  classes are equally frequent. A badly adapted model is uncertain or predicts
+  few classes, and the score penalizes both. It does not measure correctness,
+  and it favors equal class proportions, whatever the true ones are.
 
   Args:
-    averages: of `information_sums`, as `metrics.result` gives them.
+    averages: averages of `information_sums`, as `metrics.result` returns them.
 
   Returns:
     The score in nats.
 
-  Source: Krause, Perona, Gomes, "Discriminative Clustering by Regularized
-  Information Maximization", 2010; as a validator of domain
-  adaptation, Musgrave, Belongie, Lim, "Three New Validators and a Large-Scale
-  Benchmark Ranking for Unsupervised Domain Adaptation", 2022.
+  Source: Krause, Perona and Gomes, "Discriminative Clustering by Regularized
+  Information Maximization", 2010; as a validator of domain adaptation,
+  Musgrave, Belongie and Lim, "Three New Validators and a Large-Scale Benchmark
+  Ranking for Unsupervised Domain Adaptation", 2022.
   """
   p = np.asarray(averages["mean_prediction"], np.float64)
   seen = p[p > 0]

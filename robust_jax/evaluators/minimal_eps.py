@@ -1,4 +1,4 @@
-"""How little each example needs to be changed to be answered wrongly."""
+"""Minimal perturbations: the smallest norm that misclassifies an example."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -15,24 +15,33 @@ def minimal_eps(
   targeted: bool = False,
   pixel_axes: Sequence[int] | None = None,
 ) -> Callable[[Key, Model, Array, Array], dict[str, Array]]:
-  """The norm of each attack's change, where the answer is then wrong.
+  """Measures the norm of each attack's perturbation where it succeeds.
 
-  Success is the answer of the model, asked anew, about the image that the
-  attack returned, so any attack can be measured, whatever it says of itself.
+  The model is re-evaluated on what the attack returned, so success does not
+  depend on the attack's own report.
 
   Args:
-    attacks: name -> attack; those that look for the nearest point, or
-      `bisect_eps` of one that fills a ball.
+    attacks: name -> attack; minimal-norm attacks, or `bisect_eps` of an attack
+      of a given radius.
     norm: 0 (pixels), 1, 2 or inf.
-    targeted: the labels are those that the adversary wants.
-    pixel_axes: in L0, the axes of x that one pixel spans; by default the last
-      of `[B, H, W, C]`, and none of other shapes. `pixels.unit` says it in
-      words, for a report.
+    targeted: whether the labels are the targets of the adversary.
+    pixel_axes: for L0, the axes of x that one pixel spans; by default the last
+      one of `[B, H, W, C]`, and none for other shapes. `pixels.unit` describes
+      them in words, for reports.
 
   Returns:
-    `(key, logits_fn, x, labels) -> {name: [B]}`: upper bounds on the true
-    smallest norm; 0 where the clean image is answered so, inf where nothing was
-    found. "nearest" is the least of all, per example.
+    `(key, logits_fn, x, labels) -> {name: [B]}`, upper bounds of the minimal
+    norm: 0 if the clean image is misclassified already, inf if the attack
+    failed. "nearest" is the minimum over attacks, per example.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax.evaluators.minimal_eps import minimal_eps
+    >>> flip = lambda key, model, x, labels: 1 - x  # swaps two pixels here
+    >>> measure = minimal_eps({"flip": flip}, jnp.inf)
+    >>> x, labels = jnp.array([[0.75, 0.25]]), jnp.array([0])
+    >>> measure(jax.random.key(0), lambda x: x, x, labels)["flip"].tolist()
+    [0.5]
   """
 
   def measure(

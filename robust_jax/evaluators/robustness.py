@@ -1,4 +1,4 @@
-"""Scores of a model: clean, under each attack, and under the worst."""
+"""Clean score, score under each attack, and worst case over attacks."""
 
 from collections.abc import Mapping
 
@@ -24,22 +24,33 @@ def robustness(
   score: Score = scores.accuracy,
   objective: Objective = losses.cross_entropy,
 ) -> Evaluator:
-  """Scores of a model: clean, under each attack, and under the worst.
+  """Measures a model's score on clean inputs, under attacks, and at worst.
 
-  Success is the re-evaluated output on what the attack returned. The worst case
-  is taken per example, over the clean input and every attack's: of accuracies
-  it counts where all are classified correctly.
+  The model is re-evaluated on what each attack returned. The worst case is
+  taken per example, over the clean input and all attacks: for accuracies, the
+  fraction of examples that are always classified correctly.
 
   Args:
-    validation_attacks: name -> attack; they are given `batch["y"]` as targets.
-    score: of the model's outputs and `batch["y"]`, see `robust_jax.scores`.
-    objective: likewise, which is reported as the loss.
+    validation_attacks: name -> attack; their targets are `batch["y"]`.
+    score: score of the model's outputs and `batch["y"]`, see
+      `robust_jax.scores`.
+    objective: objective of the same, whose mean is reported as "loss".
 
   Returns:
-    The evaluator of "loss", "<score>", and "<name>_<score>" for each attack;
-    for several attacks "worst_case_<score>" too. A score of the name
-    "accuracy", the default, is reported as "robust_accuracy" under an attack
-    that is called "robust".
+    The evaluator. It reports "loss", "<score>", "<attack>_<score>" for each
+    attack, and "worst_case_<score>" if there are several. For example an attack
+    named "robust" with the default score reports "robust_accuracy".
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax import evaluators, metrics
+    >>> flip = lambda key, model, x, labels: 1 - x
+    >>> evaluator = evaluators.robustness({"flip": flip})
+    >>> batch = {"x": jnp.eye(2), "y": jnp.array([0, 1]), "mask": jnp.ones(2)}
+    >>> measured = evaluator.measure(lambda x: x, batch, jax.random.key(0))
+    >>> result = metrics.result(measured)
+    >>> result["accuracy"], result["flip_accuracy"]
+    (1.0, 0.0)
   """
   attacks, name = validation_attacks or {}, score.__name__
 

@@ -1,4 +1,4 @@
-"""Who is fooled by images that were made to fool another."""
+"""Transfer of adversarial examples between models."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -9,24 +9,25 @@ from robust_jax.black_box.queries import Predict, labels_of
 
 
 class Transfer(NamedTuple):
-  """Fractions of images; rows: what crafted, columns: what was fooled.
+  """Transfer rates; rows are source models, columns victim models.
 
   Attributes:
-    rows: names of the sources, R.
-    columns: names of the victims, C.
-    of_all: `[R, C]`, the fraction of all images that the victim answers wrong,
-      the ones among them that it answers wrong unattacked: Papernot's figure.
-    of_both_right: `[R, C]`, the fraction among the images that source and
-      victim both answer right unattacked; NaN where there are none.
-    num_both_right: int `[R, C]`, how many these are.
-    clean: `[C]`, the victims' accuracy on the originals.
+    rows: names of the R source models, which the images were crafted on.
+    columns: names of the C victim models, which are evaluated on them.
+    of_all: fraction of all images that the victim misclassifies `[R, C]`,
+      including those that it misclassifies without an attack: the figure of
+      Papernot et al.
+    of_both_correct: the same fraction `[R, C]` of the images that source and
+      victim both classify correctly without an attack; NaN if there are none.
+    num_both_correct: number of these images, int `[R, C]`.
+    clean: the victims' accuracy on the original images `[C]`.
   """
 
   rows: tuple[str, ...]
   columns: tuple[str, ...]
   of_all: np.ndarray
-  of_both_right: np.ndarray
-  num_both_right: np.ndarray
+  of_both_correct: np.ndarray
+  num_both_correct: np.ndarray
   clean: np.ndarray
 
 
@@ -37,19 +38,27 @@ def transfer(
   x: np.ndarray,
   labels: np.ndarray,
 ) -> Transfer:
-  """The matrix of transfer between models of any kind.
+  """Computes the transfer matrix between models of any kind.
 
   Args:
-    crafted: source -> its adversarial images `[N, ...]`.
-    sources: the same names -> the model that they were crafted on.
-    victims: name -> model to be fooled; each a function on the host.
-    x: originals `[N, ...]`.
-    labels: `[N]`.
+    crafted: name of a source model -> its adversarial images `[N, ...]`.
+    sources: the same names -> the source models, functions on the host.
+    victims: name -> victim model, a function on the host.
+    x: original images `[N, ...]`.
+    labels: classes `[N]`.
 
   Raises:
     ValueError: a source without model or images, or images of another shape.
 
   Source: Papernot et al. 2016, "Transferability in Machine Learning".
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.evaluators.transfer import transfer
+    >>> models = {"a": lambda x: x, "b": lambda x: -x}  # logits of 2 classes
+    >>> x, labels = np.eye(2), np.arange(2)
+    >>> transfer({"a": 1 - x}, {"a": models["a"]}, models, x, labels).of_all
+    array([[1., 0.]])
   """
   if set(crafted) != set(sources):
     raise ValueError(
@@ -62,23 +71,23 @@ def transfer(
         f"images of '{name}' have shape {images.shape}: expected {x.shape}."
       )
   labels = np.asarray(labels)
-  source_right = [labels_of(sources[name], x) == labels for name in crafted]
-  right = [labels_of(predict, x) == labels for predict in victims.values()]
+  source_correct = [labels_of(sources[name], x) == labels for name in crafted]
+  correct = [labels_of(predict, x) == labels for predict in victims.values()]
   wrong = np.stack(
     [
       [labels_of(predict, images) != labels for predict in victims.values()]
       for images in crafted.values()
     ]
   )  # [R, C, N]
-  both = np.stack(source_right)[:, None] & np.stack(right)
+  both = np.stack(source_correct)[:, None] & np.stack(correct)
   count = both.sum(axis=2)
   with np.errstate(invalid="ignore"):
-    of_both_right = (wrong & both).sum(axis=2) / count
+    of_both_correct = (wrong & both).sum(axis=2) / count
   return Transfer(
     tuple(crafted),
     tuple(victims),
     wrong.mean(axis=2),
-    of_both_right,
+    of_both_correct,
     count,
-    np.mean(right, axis=1),
+    np.mean(correct, axis=1),
   )

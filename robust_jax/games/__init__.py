@@ -1,9 +1,10 @@
-"""Min-max problems and games of several players over optax optimizers.
+"""Solvers of min-max problems and games over optax optimizers.
 
-Each player minimizes a loss of its own over its own parameters. A method is one
-module with one function, `(players, optimizers, *, ...) -> Solver`, and a
-solver two pure functions, `init` and `step`. `grad_reverse` is the game of two
-that needs no solver; `set_schedule_step` keeps schedules in step with the run.
+Each player minimizes its own loss over its own parameters. A solver is made by
+one function, `(players, optimizers, *, ...) -> Solver`, and consists of two
+pure functions, `init` and `step`. `grad_reverse.grad_reverse` plays a game of
+two by one backward pass, without a solver; `schedules.set_schedule_step` keeps
+learning rate schedules aligned with the steps of the run.
 """
 
 from robust_jax.games.alternating import alternating

@@ -1,4 +1,4 @@
-"""Players move one after the other, each seeing the moves before its own."""
+"""Alternating gradient descent-ascent."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -18,6 +18,7 @@ from robust_jax.games.players import (
   same_names,
   stacked,
 )
+from robust_jax.types import PyTree
 
 
 def alternating(
@@ -27,58 +28,84 @@ def alternating(
   counts: Mapping[str, int] | None = None,
   reduce: Reduce = identity,
 ) -> Solver:
-  """Players move in the order of `players`, k times each.
+  """Alternating descent: players move one after another, k times each.
 
-  Without `counts` each moves once, all on the same args. With `counts` each
-  move has args of its own: every leaf leads with their sum, of which the
-  first player takes the first `counts[first]`, and so on. So 5 steps of a
-  critic to one of a generator, `{"critic": 5, "generator": 1}`, take 6 batches
-  (and 6 keys) a step, and aux is stacked `[5, ...]` and `[1, ...]`.
+  Each move sees the moves before it. Without `counts` each player moves once,
+  all on the same args. With `counts` each move has its own args: every leaf
+  leads with the sum of the counts, of which the first player takes the first
+  `counts[first]`, and so on. For example 5 steps of a critic to one of a
+  generator, `{"critic": 5, "generator": 1}`, take 6 batches (and 6 keys) per
+  step, and their aux is stacked, `[5, ...]` and `[1, ...]`.
 
   Args:
     players: the loss of each player, by name, in order of moving.
-    optimizers: of each player, by the same names.
-    counts: moves of each player in one step, static; None for one each.
-    reduce: what is done to gradients, such as the mean over devices.
+    optimizers: the optimizer of each player, by the same names.
+    counts: number of moves of each player in one step, static; None for one
+      each.
+    reduce: applied to gradients, such as the mean over devices.
 
   Raises:
-    ValueError: the names differ, or a count is not a whole number above 0; from
-      the step, args that do not lead with the sum of counts.
+    ValueError: the names differ, or a count is not a positive integer. The step
+      raises it if args do not lead with the sum of the counts.
 
-  Source: Goodfellow et al. 2014, algorithm 1 (k steps of D to one of G).
+  Source: Goodfellow et al. 2014, "Generative Adversarial Nets", algorithm 1 (k
+  steps of D to one of G).
+
+  Example:
+    >>> import jax, optax
+    >>> from robust_jax import games
+    >>> players = {  # min over x, max over y of x y
+    ...   "x": lambda p: (p["x"] * p["y"], None),
+    ...   "y": lambda p: (-p["x"] * p["y"], None),
+    ... }
+    >>> optimizers = dict.fromkeys(players, optax.sgd(0.1))
+    >>> solver = games.alternating(players, optimizers)
+    >>> state, aux = jax.jit(solver.step)(solver.init({"x": 1.0, "y": 1.0}))
+    >>> [round(state.params[name].item(), 3) for name in "xy"]
+    [0.9, 1.09]
   """
   init = initializer(players, optimizers)
-  if counts is not None:
-    same_names("counts", counts, players)
-    for name, count in counts.items():
-      checks.at_least_one(f"counts['{name}']", count)
-  turns = {
+  moves = {
     name: player_step(name, loss, optimizers[name], reduce=reduce)
     for name, loss in players.items()
   }
+  if counts is None:
+    return Solver(init, _one_each(moves))
+  same_names("counts", counts, players)
+  for name, count in counts.items():
+    checks.at_least_one(f"counts['{name}']", count)
+  return Solver(init, _several_each(moves, counts))
 
-  def one_each(state: GameState, *args: Any):
+
+def _one_each(moves: Mapping[str, Callable]) -> Callable:
+  def step(state: GameState, *args: Any):
     aux = {}
-    for name, move in turns.items():
+    for name, move in moves.items():
       state, aux[name] = move(state, *args)
     return state, aux
 
-  def several_each(state: GameState, *args: Any):
+  return step
+
+
+def _several_each(
+  moves: Mapping[str, Callable], counts: Mapping[str, int]
+) -> Callable:
+  def step(state: GameState, *args: Any):
     stacked(args, sum(counts.values()), "one for each move of each player")
     aux, start = {}, 0
-    for name, move in turns.items():
+    for name, move in moves.items():
       own = _rows(args, start, counts[name])
       state, aux[name] = _repeat(move, counts[name], state, own)
       start += counts[name]
     return state, aux
 
-  return Solver(init, one_each if counts is None else several_each)
+  return step
 
 
-def _rows(args, start: int, count: int):
+def _rows(args: PyTree, start: int, count: int) -> PyTree:
   return jax.tree.map(lambda leaf: leaf[start : start + count], args)
 
 
 def _repeat(move: Callable, count: int, state: GameState, args: tuple):
-  # The length is given because there may be no args.
+  # The length is passed because there may be no args.
   return jax.lax.scan(lambda s, a: move(s, *a), state, args, length=count)

@@ -1,4 +1,4 @@
-"""Descent on the players' losses and on the length of their field."""
+"""Consensus optimization: descent that also shortens the vector field."""
 
 from typing import Any
 
@@ -26,23 +26,40 @@ def consensus(
   gamma: Array | float = 1.0,
   reduce: Reduce = identity,
 ) -> Solver:
-  """All players move by `v + gamma grad(|v|^2 / 2)`, v the field of the game.
+  """Consensus optimization: gradients plus a pull to where they vanish.
 
-  The second term is the transposed Jacobian of v times v, by reverse mode over
-  reverse mode: two to three times the cost of the field. It is reduced after v
-  is, and so exact over devices, v being the mean over the whole batch. It also
-  draws to points where v vanishes that are no equilibria, maxima among them.
+  All players descend `v + gamma grad(|v|^2 / 2)`, where v is the vector field
+  of the game, each player's gradient of its own loss.
+
+  The second term is the transposed Jacobian of v times v, computed by reverse
+  mode over reverse mode at two to three times the cost of v. It uses the
+  reduced v, so it is exact over devices, where v is the mean over the whole
+  batch. It also attracts to points where v vanishes that are not equilibria,
+  such as maxima.
 
   Args:
     players: the loss of each player, by name.
-    optimizers: of each player, by the same names.
+    optimizers: the optimizer of each player, by the same names.
     gamma: weight of the second term, 0 or more; may be traced.
-    reduce: what is done to gradients, such as the mean over devices; linear.
+    reduce: applied to gradients, such as the mean over devices; linear.
 
   Raises:
     ValueError: the names differ, or gamma is negative.
 
   Source: Mescheder et al. 2017, "The numerics of GANs", algorithm 2.
+
+  Example:
+    >>> import jax, optax
+    >>> from robust_jax import games
+    >>> players = {  # min over x, max over y of x y
+    ...   "x": lambda p: (p["x"] * p["y"], None),
+    ...   "y": lambda p: (-p["x"] * p["y"], None),
+    ... }
+    >>> optimizers = dict.fromkeys(players, optax.sgd(0.1))
+    >>> solver = games.consensus(players, optimizers, gamma=1.0)
+    >>> state, aux = jax.jit(solver.step)(solver.init({"x": 1.0, "y": 1.0}))
+    >>> [round(state.params[name].item(), 3) for name in "xy"]
+    [0.8, 1.0]
   """
   checks.non_negative("gamma", gamma)
 

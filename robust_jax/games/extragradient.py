@@ -1,4 +1,4 @@
-"""Look ahead, then step by the gradient found there."""
+"""Extragradient: a step by the gradient at an extrapolated point."""
 
 from typing import Any
 
@@ -25,27 +25,43 @@ def extragradient(
   fresh: bool = False,
   reduce: Reduce = identity,
 ) -> Solver:
-  """All players extrapolate, then step from where they were; two gradients.
+  """Extragradient: all players extrapolate, then step by the gradients there.
 
-  Both gradients advance the optimizers, which therefore count two for each
-  step (`set_schedule_step` keeps their schedules to the run); both updates are
-  added to the parameters before the step, which weight decay sees too.
+  Both gradients advance the optimizers, which therefore count two updates per
+  step (`set_schedule_step` keeps their schedules aligned with the run). Both
+  updates start from the parameters before the step, also for weight decay.
 
   Args:
     players: the loss of each player, by name.
-    optimizers: of each player, by the same names.
-    fresh: the second gradient has args of its own, as stochastic games want:
-      every leaf of args leads with 2. False: both take the same args.
-    reduce: what is done to gradients, such as the mean over devices.
+    optimizers: the optimizer of each player, by the same names.
+    fresh: whether the second gradient has its own args, as stochastic games
+      need. Every leaf of args then leads with 2. If False, both gradients use
+      the same args.
+    reduce: applied to gradients, such as the mean over devices.
 
   Returns:
-    The solver; aux is of the losses before the step, not ahead of it.
+    The solver. Its aux is of the losses before the step, not of those at the
+    extrapolated point.
 
   Raises:
-    ValueError: the names differ; from the step, args that do not lead with 2.
+    ValueError: the names differ. The step raises it if args do not lead with 2.
 
-  Source: Korpelevich 1976; with Adam, Gidel et al. 2019, "A variational
-  inequality perspective on generative adversarial networks", algorithm 4.
+  Source: Korpelevich 1976, "The extragradient method for finding saddle points
+  and other problems"; with Adam, Gidel et al. 2019, "A variational inequality
+  perspective on generative adversarial networks", algorithm 4.
+
+  Example:
+    >>> import jax, optax
+    >>> from robust_jax import games
+    >>> players = {  # min over x, max over y of x y
+    ...   "x": lambda p: (p["x"] * p["y"], None),
+    ...   "y": lambda p: (-p["x"] * p["y"], None),
+    ... }
+    >>> optimizers = dict.fromkeys(players, optax.sgd(0.1))
+    >>> solver = games.extragradient(players, optimizers)
+    >>> state, aux = jax.jit(solver.step)(solver.init({"x": 1.0, "y": 1.0}))
+    >>> [round(state.params[name].item(), 3) for name in "xy"]
+    [0.89, 1.09]
   """
 
   def step(state: GameState, *args: Any):

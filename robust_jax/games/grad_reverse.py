@@ -1,4 +1,4 @@
-"""Gradient reversal: a saddle point by one loss and one backward pass."""
+"""Gradient reversal layer: a saddle point by one loss and one backward pass."""
 
 import jax
 import jax.numpy as jnp
@@ -7,27 +7,37 @@ from robust_jax.types import Array, PyTree
 
 
 def grad_reverse(x: PyTree, lam: Array | float) -> PyTree:
-  """x itself; backward, `-lam` times the gradient that arrives.
+  """Gradient reversal layer: the identity, whose gradient is times `-lam`.
 
-  What stands above the reversal minimizes the loss at full strength; what
-  stands below maximizes lam times it. One `jax.grad` in all parameters of
-  `class_loss(f(x)) + domain_loss(d(grad_reverse(f(x), lam)))` is the field of
-  that game.
+  Layers after the reversal minimize the loss, layers before it maximize lam
+  times the loss. One `jax.grad` of
+  `class_loss(f(x)) + domain_loss(d(grad_reverse(f(x), lam)))` in all parameters
+  is the vector field of that game.
+
+  Forward mode (`jax.jvp`, `jax.linearize`) is refused by JAX, as for every
+  `custom_vjp`. Reverse over reverse works and differentiates the vector field
+  as it is: a reversed gradient is not reversed again.
 
   Args:
-    x: pytree of arrays; dtypes are kept, and lam is multiplied in float32.
-    lam: scalar, without a gradient of its own. Traced, so that a schedule may
-      be computed within the compiled step.
+    x: pytree of arrays. Dtypes are kept; the product with lam is computed in
+      float32.
+    lam: scalar, which receives no gradient. It may be traced, so a schedule may
+      be computed inside the compiled step.
+
+  Returns:
+    x.
 
   Raises:
     ValueError: lam is not a scalar; for one per example use `jax.vmap`.
 
-  Forward mode (`jax.jvp`, `jax.linearize`) is refused by JAX, as for every
-  `custom_vjp`. Reverse over reverse works, and is the derivative of the field
-  as it stands: a reversed gradient is not reversed again.
-
   Source: Ganin and Lempitsky 2015, "Unsupervised domain adaptation by
   backpropagation", section 3.2.
+
+  Example:
+    >>> import jax
+    >>> from robust_jax.games.grad_reverse import grad_reverse
+    >>> jax.grad(lambda x: grad_reverse(x, 0.5) ** 2)(3.0).item()
+    -3.0
   """
   lam = jnp.asarray(lam, jnp.float32)
   if lam.ndim:

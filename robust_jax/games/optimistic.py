@@ -1,4 +1,4 @@
-"""Step as if the update were to change again as it just did."""
+"""Optimistic gradient descent: updates extrapolated from the last step."""
 
 from typing import Any
 
@@ -23,21 +23,37 @@ from robust_jax.games.players import (
 def optimistic(
   players: Losses, optimizers: Optimizers, *, reduce: Reduce = identity
 ) -> Solver:
-  """All players move by `2 u_t - u_(t-1)`, u being their optimizer's updates.
+  """Optimistic gradient descent: all players move by `2 u_t - u_(t-1)`.
 
-  Learning rate, moments and weight decay are in u. With `optax.sgd` this is
+  u_t is the update of a player's optimizer at step t, including learning rate,
+  moments and weight decay. With `optax.sgd` this is
   `optax.optimistic_gradient_descent`; with Adam it is optimistic Adam as
-  published. The first step is u_0 alone.
+  published. The first step is u_0.
 
   Args:
     players: the loss of each player, by name.
-    optimizers: of each player, by the same names.
-    reduce: what is done to gradients, such as the mean over devices.
+    optimizers: the optimizer of each player, by the same names.
+    reduce: applied to gradients, such as the mean over devices.
 
   Raises:
     ValueError: the names differ.
 
   Source: Daskalakis et al. 2018, "Training GANs with optimism", algorithm 1.
+
+  Example:
+    >>> import jax, optax
+    >>> from robust_jax import games
+    >>> players = {  # min over x, max over y of x y
+    ...   "x": lambda p: (p["x"] * p["y"], None),
+    ...   "y": lambda p: (-p["x"] * p["y"], None),
+    ... }
+    >>> optimizers = dict.fromkeys(players, optax.sgd(0.1))
+    >>> solver = games.optimistic(players, optimizers)
+    >>> step, state = jax.jit(solver.step), solver.init({"x": 1.0, "y": 1.0})
+    >>> for _ in range(2):
+    ...   state, aux = step(state)
+    >>> [round(state.params[name].item(), 3) for name in "xy"]
+    [0.78, 1.18]
   """
 
   def memory(params):
@@ -49,10 +65,10 @@ def optimistic(
     moves, opt_state = updates(
       optimizers, reduce(grads), state.opt_state, state.params
     )
-    hopeful = jax.tree.map(
+    extrapolated = jax.tree.map(
       lambda u, p: u + jnp.where(started, u - p, 0), moves, previous
     )
-    params = optax.apply_updates(state.params, hopeful)
+    params = optax.apply_updates(state.params, extrapolated)
     return GameState(params, opt_state, (moves, jnp.ones((), bool))), aux
 
   return Solver(initializer(players, optimizers, memory), step)

@@ -1,4 +1,4 @@
-"""Extragradient at the price of one gradient."""
+"""Past extragradient: extrapolation at the cost of one gradient per step."""
 
 from typing import Any
 
@@ -21,27 +21,44 @@ from robust_jax.games.players import (
 def past_extragradient(
   players: Losses, optimizers: Optimizers, *, reduce: Reduce = identity
 ) -> Solver:
-  """All players extrapolate by the update of the step before.
+  """Past extragradient: all players extrapolate by their previous update.
 
-  The memory is that update; there is none before the first step, which is
+  That update is the solver's memory, 0 before the first step, which is
   therefore simultaneous descent.
 
   Args:
     players: the loss of each player, by name.
-    optimizers: of each player, by the same names.
-    reduce: what is done to gradients, such as the mean over devices.
+    optimizers: the optimizer of each player, by the same names.
+    reduce: applied to gradients, such as the mean over devices.
 
   Returns:
-    The solver; aux is of the losses at the extrapolated point, the only one
-    where they are asked.
+    The solver. Its aux is of the losses at the extrapolated point, the only one
+    where they are evaluated.
 
   Raises:
     ValueError: the names differ.
 
-  Source: Popov 1980; Gidel et al. 2019, "A variational inequality perspective
-  on generative adversarial networks", extrapolation from the past. The update
-  is reused, where their algorithm 4 shows Adam the old gradient once more: here
-  no gradient counts twice.
+  Source: Popov 1980, "A modification of the Arrow-Hurwicz method for search of
+  saddle points"; Gidel et al. 2019, "A variational inequality perspective on
+  generative adversarial networks", extrapolation from the past.
+
+  Deviation: the previous update is reused, where algorithm 4 of Gidel et al.
+  passes the old gradient to Adam again. No gradient counts twice here.
+
+  Example:
+    >>> import jax, optax
+    >>> from robust_jax import games
+    >>> players = {  # min over x, max over y of x y
+    ...   "x": lambda p: (p["x"] * p["y"], None),
+    ...   "y": lambda p: (-p["x"] * p["y"], None),
+    ... }
+    >>> optimizers = dict.fromkeys(players, optax.sgd(0.1))
+    >>> solver = games.past_extragradient(players, optimizers)
+    >>> step, state = jax.jit(solver.step), solver.init({"x": 1.0, "y": 1.0})
+    >>> for _ in range(2):
+    ...   state, aux = step(state)
+    >>> [round(state.params[name].item(), 3) for name in "xy"]
+    [0.78, 1.18]
   """
 
   def step(state: GameState, *args: Any):

@@ -1,4 +1,4 @@
-"""One player moves, the others wait."""
+"""A step of one player of a game."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,21 +21,32 @@ def player_step(
   *,
   reduce: Reduce = identity,
 ) -> Callable[..., tuple[GameState, Any]]:
-  """One player's step, of which `alternating` is made.
+  """Makes the step of one player, with the others held fixed.
 
-  For a schedule of moves that `alternating` does not know, or where something
-  must pass from each move to the next (running statistics of BatchNorm within
-  several steps of a critic): the caller's own `lax.scan` over turns.
+  `alternating` consists of such steps. Use them directly for another order of
+  moves, or with `lax.scan` where something passes from each move to the next,
+  such as running BatchNorm statistics within several steps of a critic.
 
   Args:
-    name: whose parameters and optimizer state change.
-    loss: its loss.
-    optimizer: its optimizer.
-    reduce: what is done to the gradient, such as the mean over devices.
+    name: the player whose parameters and optimizer state change.
+    loss: the player's loss.
+    optimizer: the player's optimizer.
+    reduce: applied to the gradient, such as the mean over devices.
 
   Returns:
-    `(state, *args) -> (state, aux)`, with what the loss returned as aux; the
-    state is a `GameState` as `alternating(...).init` makes it.
+    `(state, *args) -> (state, aux)`, where aux is that of the loss and the
+    state is a `GameState`, as `alternating(...).init` makes it.
+
+  Example:
+    >>> import jax, optax
+    >>> from robust_jax.games.player_step import player_step
+    >>> from robust_jax.games.players import GameState
+    >>> descent = optax.sgd(0.1)
+    >>> step = player_step("x", lambda p: (p["x"] * p["y"], None), descent)
+    >>> state = GameState({"x": 1.0, "y": 1.0}, {"x": descent.init(1.0)})
+    >>> state, aux = jax.jit(step)(state)
+    >>> [round(state.params[name].item(), 3) for name in "xy"]
+    [0.9, 1.0]
   """
 
   def move(state: GameState, *args: Any) -> tuple[GameState, Any]:

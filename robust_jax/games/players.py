@@ -1,4 +1,4 @@
-"""What every solver is made of: its records, each player's gradient, a move."""
+"""Records and steps that all solvers of games are made of."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
@@ -14,9 +14,10 @@ Params = dict[str, PyTree]
 """The parameters of all players, by name."""
 
 Loss = Callable[..., tuple[Array, PyTree]]
-"""(params of all players, *args) -> (scalar loss, aux): what one player
-minimizes over its own parameters. Where two play for one sum, one's loss is
-minus the other's."""
+"""(params of all players, *args) -> (scalar loss, aux).
+
+The loss that one player minimizes over its own parameters. In a zero-sum game
+of two, one loss is minus the other."""
 
 Losses = Mapping[str, Loss]
 Optimizers = Mapping[str, optax.GradientTransformation]
@@ -24,12 +25,12 @@ Reduce = Callable[[PyTree], PyTree]
 
 
 class GameState(NamedTuple):
-  """All that a step changes; its structure is the same before and after.
+  """The state of a game, of the same structure before and after a step.
 
   Attributes:
     params: the parameters of each player.
-    opt_state: of each player's optimizer.
-    memory: what the method remembers of the step before; None for most.
+    opt_state: the optimizer state of each player.
+    memory: what the solver keeps from the previous step; None for most.
   """
 
   params: Params
@@ -38,12 +39,12 @@ class GameState(NamedTuple):
 
 
 class Solver(NamedTuple):
-  """A method for games as two pure functions, to be jitted by the caller.
+  """A solver of games as two pure functions, to be jitted by the caller.
 
   Attributes:
-    init: `(params) -> GameState`; a ValueError where params lack a player.
-    step: `(state, *args) -> (state, aux)`; args go to every loss, and aux
-      holds, by player, what its loss returned as aux.
+    init: `(params) -> GameState`; a ValueError if params lack a player.
+    step: `(state, *args) -> (state, aux)`; args are passed to every loss, and
+      aux holds the aux of each player's loss, by name.
   """
 
   init: Callable[[Params], GameState]
@@ -51,7 +52,7 @@ class Solver(NamedTuple):
 
 
 def identity(grads: PyTree) -> PyTree:
-  """The reduction on one device: none."""
+  """The reduction on one device: returns the gradients unchanged."""
   return grads
 
 
@@ -60,11 +61,16 @@ def initializer(
   optimizers: Optimizers,
   memory: Callable[[Params], PyTree] = lambda params: None,
 ) -> Callable[[Params], GameState]:
-  """`Solver.init` for these players.
+  """Makes `Solver.init` for these players.
+
+  Args:
+    players: the loss of each player, by name.
+    optimizers: the optimizer of each player, by the same names.
+    memory: initial memory of the solver, from the parameters.
 
   Raises:
-    ValueError: at once where optimizers are not those of the players; from
-      the result where parameters are not.
+    ValueError: the names of optimizers are not those of the players. The result
+      raises it for names of parameters.
   """
   same_names("optimizers", optimizers, players)
 
@@ -79,16 +85,16 @@ def initializer(
 def gradient(
   loss: Loss, name: str, params: Params, *args: Any
 ) -> tuple[PyTree, Any]:
-  """One player's gradient in its own parameters, the others' held: (grad, aux).
+  """Computes one player's gradient in its own parameters, and its aux.
 
-  Nobody else's parameters are differentiated, so no loss needs a
-  `stop_gradient` on what another player made.
+  Other players' parameters are not differentiated, so no loss needs a
+  `stop_gradient` on outputs of another player.
   """
 
   def own_loss(own, others, args):
     return loss({**others, name: own}, *args)
 
-  # The loss may hold convolutions, and the step may stand in a loop.
+  # The loss may contain convolutions, and the step may be inside a loop.
   return jax.grad(canonicalize_on_cpu(own_loss), has_aux=True)(
     params[name], params, args
   )
@@ -97,7 +103,7 @@ def gradient(
 def field(
   players: Losses, params: Params, *args: Any
 ) -> tuple[Params, dict[str, Any]]:
-  """Every player's gradient at the same point: (grads, aux), by player."""
+  """Computes the vector field of a game: (gradients, aux), by player."""
   both = {
     name: gradient(loss, name, params, *args) for name, loss in players.items()
   }
@@ -113,7 +119,7 @@ def updates(
   opt_state: dict[str, PyTree],
   params: Params,
 ) -> tuple[Params, dict[str, PyTree]]:
-  """What each optimizer adds to its player's parameters, and its new state."""
+  """Computes each player's update and its new optimizer state, by player."""
   both = {
     name: optimizers[name].update(grads[name], opt_state[name], params[name])
     for name in grads
@@ -127,18 +133,18 @@ def updates(
 def descend(
   optimizers: Optimizers, grads: Params, state: GameState
 ) -> GameState:
-  """Every player moved by its optimizer's update; nothing is remembered."""
+  """Moves every player by its optimizer's update; the memory is None."""
   moves, opt_state = updates(optimizers, grads, state.opt_state, state.params)
   return GameState(optax.apply_updates(state.params, moves), opt_state)
 
 
 def zeros(params: Params) -> Params:
-  """The update of a step that was not made."""
+  """Returns zero updates shaped like `params`, an initial solver memory."""
   return jax.tree.map(jnp.zeros_like, params)
 
 
 def stacked(args: PyTree, size: int, why: str) -> PyTree:
-  """args, once every leaf is seen to lead with `size`.
+  """Returns args after checking that every leaf leads with `size`.
 
   Raises:
     ValueError: a leaf does not.
@@ -156,7 +162,7 @@ def stacked(args: PyTree, size: int, why: str) -> PyTree:
 def same_names(
   what: str, given: Mapping[str, Any], players: Iterable[str]
 ) -> None:
-  """Refuses a mapping that is not one entry per player."""
+  """Raises a ValueError unless `given` has one entry for each player."""
   if set(given) != set(players):
     raise ValueError(
       f"{what} of {sorted(given)}: expected one for each player, "

@@ -1,4 +1,4 @@
-"""Schedules that follow the steps of a run, not the moves of a player."""
+"""Alignment of optimizers' schedules with the steps of a run."""
 
 import jax
 import jax.numpy as jnp
@@ -8,17 +8,29 @@ from robust_jax.types import Array, PyTree
 
 
 def set_schedule_step(opt_state: PyTree, step: Array | int) -> PyTree:
-  """The state of optimizers, their schedules set to a step of the run.
+  """Sets the schedules of optimizers to a step of the run.
 
-  Optax counts the updates of an optimizer. A player that moves several times in
-  a step, or in a part of the run alone, would otherwise go through its schedule
-  at another pace than the one it was stretched to. Set at the start of each
-  step, a schedule is ahead by no more than the moves within one. What else is
-  counted, such as Adam's bias corrections, counts on.
+  Optax counts the updates of each optimizer. A player that moves several times
+  per step, or only in a part of the run, would otherwise go through its
+  schedule at the wrong pace. With this call at the start of each step, a
+  schedule is ahead by no more than the moves within one step. Other counters,
+  such as that of Adam's bias correction, are left alone.
 
   Args:
-    opt_state: of one optimizer, or a tree of such states.
-    step: whole, 0 or more; may be traced.
+    opt_state: the state of one optimizer, or a tree of such states.
+    step: an integer, 0 or more; may be traced.
+
+  Returns:
+    A new `opt_state`.
+
+  Example:
+    >>> import jax.numpy as jnp, optax
+    >>> from robust_jax.games.set_schedule_step import set_schedule_step
+    >>> schedule = optax.linear_schedule(1.0, 0.0, 10)
+    >>> optimizer = optax.sgd(schedule)
+    >>> opt_state = set_schedule_step(optimizer.init(1.0), 5)
+    >>> optimizer.update(jnp.ones(()), opt_state)[0].item()
+    -0.5
   """
   scheduled = lambda state: isinstance(state, optax.ScaleByScheduleState)
 

@@ -1,4 +1,4 @@
-"""How the gradient of a training loss is taken."""
+"""Gradient transforms: ways to compute the gradient of a training loss."""
 
 from robust_jax.gradients.identity import identity
 from robust_jax.gradients.sam import sam

@@ -1,10 +1,20 @@
-"""The gradient of the loss itself."""
+"""The plain gradient of the training loss."""
 
 from robust_jax.types import GradientTransform, ValueAndGrad
 
 
 def identity() -> GradientTransform:
-  """The gradient of the loss itself, at the parameters themselves."""
+  """Uses the gradient of the loss unchanged.
+
+  Example:
+    >>> import jax
+    >>> from robust_jax import gradients
+    >>> loss = lambda w: (w**2, None)
+    >>> value_and_grad = jax.value_and_grad(loss, has_aux=True)
+    >>> (value, _), grad = gradients.identity()(value_and_grad)(3.0)
+    >>> float(grad)
+    6.0
+  """
 
   def transform(value_and_grad: ValueAndGrad) -> ValueAndGrad:
     return value_and_grad

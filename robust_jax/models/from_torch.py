@@ -61,7 +61,8 @@ def from_torch(
     >>> from robust_jax.models.from_torch import from_torch
     >>> tensors = {"fc.weight": np.ones((2, 3), np.float32)}
     >>> variables = {"params": {"fc": {"kernel": np.zeros((3, 2), np.float32)}}}
-    >>> from_torch(tensors, variables)["params"]["fc"]["kernel"].shape
+    >>> filled = from_torch(tensors, variables, channels=1)
+    >>> filled["params"]["fc"]["kernel"].shape
     (3, 2)
   """
   leaves = flatten_dict(variables)

@@ -1,7 +1,7 @@
-"""Training problems, each three pure functions: init, step, evaluate.
+"""Tasks: training problems as pure functions init, step and evaluate.
 
-Beside its factory, the module of a task has an `example`: a tiny instance with
-a batch, by which the contracts of all tasks are tested.
+Besides its factory, the module of a task has a function `example`, which makes
+a tiny instance and a batch for the contract tests of all tasks.
 """
 
 from robust_jax.tasks.adda import adda

@@ -1,4 +1,4 @@
-"""What tasks make their examples of: a tiny network, and batches for it."""
+"""A tiny network and tiny batches, of which tasks make their examples."""
 
 from typing import NamedTuple
 
@@ -14,11 +14,11 @@ IMAGE_SHAPE = (4, 4, 1)
 
 
 class Example(NamedTuple):
-  """A tiny instance of a task, by which its contracts are tested.
+  """A tiny instance of a task, for the contract tests of all tasks.
 
   Attributes:
-    task: it takes milliseconds to train.
-    batch: as its steps and, with labels, its evaluations are given it.
+    task: the task, which takes milliseconds to train.
+    batch: a batch for its steps and, with labels, for its evaluation.
   """
 
   task: Task
@@ -26,7 +26,7 @@ class Example(NamedTuple):
 
 
 class TinyNet(nn.Module):
-  """A classifier with `features`, BatchNorm in them, and a `head`."""
+  """A tiny classifier with `features`, BatchNorm among them, and a `head`."""
 
   def setup(self):
     self.last = nn.Dense(NUM_CLASSES)
@@ -44,8 +44,8 @@ class TinyNet(nn.Module):
     return nn.relu(batch_norm("per_device", train=train, name="bn")(x))
 
 
-def one_domain(num_examples: int = 8) -> Batch:
-  """Images of noise and classes, all real examples."""
+def example_batch(num_examples: int = 8) -> Batch:
+  """Random images with random classes, without padding."""
   keys = jax.random.split(jax.random.key(0))
   return {
     "x": jax.random.uniform(keys[0], (num_examples, *IMAGE_SHAPE)),
@@ -54,9 +54,9 @@ def one_domain(num_examples: int = 8) -> Batch:
   }
 
 
-def two_domains(num_examples: int = 8) -> Batch:
-  """As many of a source, and their negatives as the target."""
-  rows = one_domain(num_examples)
+def example_domains(num_examples: int = 8) -> Batch:
+  """`example_batch` as the source, and its negatives as the target."""
+  rows = dict(example_batch(num_examples))
   number = lambda n: {"domain": jnp.full(num_examples, n)}
   return {
     "source": rows | number(0),

@@ -1,8 +1,9 @@
-"""One network on two domains, and whose statistics its BatchNorm uses.
+"""Training passes of one network on two domains.
 
-Statistics of its own for each domain align the domains by themselves (Li et al.
-2017, "Revisiting batch normalization for practical domain adaptation"): the
-choice is the user's, and stands in every comparison of methods.
+The choice of BatchNorm statistics matters: separate statistics for each domain
+align the domains by themselves (Li et al. 2017, "Revisiting batch normalization
+for practical domain adaptation"). It is therefore an explicit option of every
+task of two domains, and has to be the same when methods are compared.
 """
 
 import functools
@@ -22,7 +23,12 @@ MODES = ("none", "joint", "separate")
 
 
 class Pass(NamedTuple):
-  """What the network made of one domain: `[B, D]` and `[B, K]`."""
+  """Outputs of the network on one domain.
+
+  Attributes:
+    features: `[B, D]`.
+    logits: `[B, K]`.
+  """
 
   features: Array
   logits: Array
@@ -35,12 +41,20 @@ def initialize(
   batch: Batch,
   warm_start: Callable[[PyTree], PyTree] | None = None,
 ) -> tuple[PyTree, PyTree]:
-  """Parameters, and the other collections (a pair of them for "separate").
+  """Initializes a network of two domains.
 
-  `warm_start`, if given, is what the model's initial variables become.
+  Args:
+    model: a classifier with `features` and `head`.
+    batch_norm: one of `MODES`.
+    key: key of the initial values.
+    batch: a batch of two domains, for its shapes.
+    warm_start: applied to the model's initial variables.
+
+  Returns:
+    The parameters, and the other collections (for "separate" a pair of them).
 
   Raises:
-    ValueError: `batch_norm` is not one of `MODES`, or not for this model.
+    ValueError: `batch_norm` is not one of `MODES`, or does not fit the model.
   """
   state = model.init(key, batch["source"]["x"][:1])
   if warm_start is not None:
@@ -53,10 +67,10 @@ def initialize(
   return params, state
 
 
-def one_domain(
+def forward_one(
   model: nn.Module, params: PyTree, state: PyTree, x: Array, key: Key
 ) -> tuple[Pass, PyTree]:
-  """A training pass on x: what came out, and the new collections."""
+  """Runs a training pass on x; returns outputs and new collections."""
 
   def apply(state, rows, method, key):
     out, changed = model.apply(
@@ -75,7 +89,7 @@ def one_domain(
   return Pass(features, logits), state
 
 
-def both_domains(
+def forward_both(
   model: nn.Module,
   batch_norm: str,
   params: PyTree,
@@ -83,18 +97,21 @@ def both_domains(
   batch: Batch,
   key: Key,
 ) -> tuple[Pass, Pass, PyTree]:
-  """A training pass on both: of the source, of the target, new collections.
+  """Runs a training pass on both domains.
 
-  "joint" normalizes by the statistics of both batches together; "separate" each
-  by its own.
+  With "joint" BatchNorm uses the statistics of both batches together, with
+  "separate" those of each domain.
+
+  Returns:
+    The outputs on the source, those on the target, and the new collections.
   """
   xs, xt = batch["source"]["x"], batch["target"]["x"]
   if batch_norm == "separate":
     keys = jax.random.split(key)
-    source, ours = one_domain(model, params, state["source"], xs, keys[0])
-    target, theirs = one_domain(model, params, state["target"], xt, keys[1])
+    source, ours = forward_one(model, params, state["source"], xs, keys[0])
+    target, theirs = forward_one(model, params, state["target"], xt, keys[1])
     return source, target, {"source": ours, "target": theirs}
-  whole, state = one_domain(
+  whole, state = forward_one(
     model, params, state, jnp.concatenate([xs, xt]), key
   )
   source = jax.tree.map(lambda leaf: leaf[: len(xs)], whole)
@@ -103,7 +120,7 @@ def both_domains(
 
 
 def label_loss(logits: Array, batch: Batch) -> tuple[Array, Metrics]:
-  """The cross-entropy `[B]` on the source, and the report of it."""
+  """Computes the cross-entropy `[B]` on the source, and its metrics."""
   labels, mask = batch["source"]["y"], batch["source"]["mask"]
   each = losses.cross_entropy(logits, labels)
   return each, {
@@ -112,10 +129,10 @@ def label_loss(logits: Array, batch: Batch) -> tuple[Array, Metrics]:
   }
 
 
-def adapted(
+def adapted_model(
   model: nn.Module, batch_norm: str, params: PyTree, state: PyTree
 ) -> DomainAdaptedModel:
-  """The frozen network, with the running statistics of either domain."""
+  """Makes the frozen network, with the running statistics of each domain."""
 
   def for_domain(name):
     return features_and_head(model, _variables(batch_norm, params, state, name))
@@ -123,23 +140,23 @@ def adapted(
   return DomainAdaptedModel(for_domain("source"), for_domain("target"))
 
 
-def of_target(batch_norm: str, params: PyTree, state: PyTree) -> PyTree:
-  """The model's variables, with the running statistics of the target."""
+def target_variables(batch_norm: str, params: PyTree, state: PyTree) -> PyTree:
+  """Returns the model's variables, with running statistics of the target."""
   return _variables(batch_norm, params, state, "target")
 
 
-def one_view(
+def example_view(
   model: nn.Module, batch_norm: str, params: PyTree, state: PyTree, batch: Batch
 ) -> View:
-  """One source example as an adversary is shown it, for its shapes."""
-  network = adapted(model, batch_norm, params, state).source
+  """Makes the `View` of one source example, to initialize an adversary with."""
+  network = adapted_model(model, batch_norm, params, state).source
   features = network.features(batch["source"]["x"][:1])
   domain = batch["source"]["domain"][:1]
   return View(features, network.head(features), domain, jnp.ones(1))
 
 
 def feature_layers(model: nn.Module, batch: Batch) -> list[str]:
-  """Names of the parameters that lead to the features; the rest is the head."""
+  """Lists the names of the parameters of `features`; the rest is the head."""
   make = functools.partial(model.init, method="features")
   x = batch["source"]["x"][:1]
   return sorted(jax.eval_shape(make, jax.random.key(0), x)["params"])
@@ -157,13 +174,13 @@ def _check_batch_norm(batch_norm, has_state):
     )
   if has_state and batch_norm == "none":
     raise ValueError(
-      "the model has BatchNorm, but the task's batch_norm is 'none': say whose "
-      "statistics it uses, task.batch_norm = 'joint' (of both domains) or "
-      "'separate', or take the model without (model.batch_norm = 'none')."
+      "the model has BatchNorm, but the task's batch_norm is 'none': choose "
+      "the statistics it uses, task.batch_norm = 'joint' (of both domains) or "
+      "'separate', or a model without (model.batch_norm = 'none')."
     )
   if not has_state and batch_norm != "none":
     raise ValueError(
       f"the task's batch_norm is '{batch_norm}', but the model has no "
-      "BatchNorm: choose one that has (model.batch_norm = 'per_device') or "
+      "BatchNorm: choose a model that has (model.batch_norm = 'per_device') or "
       "task.batch_norm = 'none'."
     )

@@ -1,6 +1,7 @@
-"""Adversarial discriminative domain adaptation: a second encoder, fooled."""
+"""Adversarial discriminative domain adaptation (ADDA)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import cast
 
 import flax.linen as nn
 import jax
@@ -9,22 +10,25 @@ import optax
 
 from robust_jax import parallel
 from robust_jax.adaptation import dann
-from robust_jax.adaptation.records import Alignment, View
+from robust_jax.adaptation.records import Alignment
 from robust_jax.evaluators.adaptation import adaptation
-from robust_jax.games import alternating
-from robust_jax.games.player_step import player_step
 from robust_jax.games.players import GameState, same_names
 from robust_jax.games.set_schedule_step import set_schedule_step
 from robust_jax.models.inference import DomainAdaptedModel, features_and_head
-from robust_jax.tasks._example import Example, TinyNet, two_domains
+from robust_jax.tasks._adda_phases import Problem, make_phases
+from robust_jax.tasks._example import Example, TinyNet, example_domains
+from robust_jax.tasks._state import (
+  evaluate_deployed,
+  game_state,
+  initial_state,
+  next_state,
+)
 from robust_jax.tasks._two_domains import (
+  example_view,
   feature_layers,
   initialize,
-  label_loss,
-  one_domain,
-  one_view,
 )
-from robust_jax.types import Batch, Key, PyTree, State, Task
+from robust_jax.types import Array, Batch, Key, PyTree, State, Task
 
 PLAYERS = ("source", "adversary", "target")
 
@@ -35,114 +39,78 @@ def adda(
   *,
   alignment: Alignment,
   num_steps: int,
-  pretrained: float = 0.5,
-  warm_up: float = 0.0,
+  pretrained_fraction: float = 0.5,
+  warm_up_fraction: float = 0.0,
   batch_norm: str = "none",
 ) -> Task:
-  """A network for the source, then an encoder that makes the target look alike.
+  """Adversarial discriminative domain adaptation (ADDA).
 
-  In the first part of the run the network learns the source. Then it stands
-  still: an adversary learns to tell its features from those of a second
-  encoder, which starts as a copy, sees the target alone, and learns to have
-  its features taken for the source's: of several sources, for each in turn.
-  The head is the network's.
+  In the first part of the run the network is trained on the source, and then
+  fixed. In the rest an adversary learns to tell its features from those of a
+  second encoder on the target, which starts as a copy and learns to have its
+  features classified as those of the source (of each in turn, if there are
+  several). The head is that of the network.
 
   Args:
     model: a classifier with `features` and `head`.
-    optimizers: of "source" (the network), "adversary" and "target" (the second
-      encoder). A schedule passes whole in its player's part of the run.
+    optimizers: the optimizers of "source" (the network), "adversary" and
+      "target" (the second encoder). A schedule spans its player's part of the
+      run.
     alignment: an adversary, such as `adaptation.dann()`.
     num_steps: planned length of the run.
-    pretrained: the fraction of it that the source is learned in.
-    warm_up: the fraction, after that, in which the adversary learns alone: an
-      encoder that meets an adversary which knows nothing is led astray.
-    batch_norm: "none" where the model has none; else "separate", since each
-      encoder has its own statistics.
+    pretrained_fraction: fraction of the run in which the network is trained on
+      the source.
+    warm_up_fraction: fraction of the run, after that, in which the adversary
+      learns alone. An encoder that starts against an untrained adversary is led
+      astray.
+    batch_norm: "none" for a model without BatchNorm, else "separate", because
+      each encoder has its own statistics.
 
   Returns:
-    The task. `step` reports "loss" and "accuracy" on the source and, 0 before
-    its time, what the alignment reports.
+    The task. `step` reports "loss" and "accuracy" on the source, and the
+    metrics of the alignment, which are 0 while the source is learned.
 
   Raises:
-    ValueError: optimizers are not those of the three, pretrained and warm_up
-      are no fractions that leave some of the run, the alignment is no
-      adversary, or batch_norm is "joint".
+    ValueError: the optimizers are not those of the three players, the fractions
+      leave nothing of the run, the alignment has no adversary, or batch_norm is
+      "joint".
 
   Source: Tzeng et al. 2017, "Adversarial discriminative domain adaptation",
   equations 7 to 9: labels are flipped, no gradient is reversed.
+
+  Example:
+    >>> import jax, jax.numpy as jnp, optax
+    >>> from robust_jax import adaptation, tasks
+    >>> from robust_jax.models import SmallCNN
+    >>> players = ("source", "adversary", "target")
+    >>> optimizers = dict.fromkeys(players, optax.sgd(0.1))
+    >>> task = tasks.adda(
+    ...   SmallCNN(), optimizers, alignment=adaptation.dann(), num_steps=10
+    ... )
+    >>> images = {"x": jnp.ones((8, 28, 28, 1)), "domain": jnp.zeros(8, int)}
+    >>> batch = {"source": images, "target": images}
+    >>> state = jax.eval_shape(task.init, jax.random.key(0), batch)
+    >>> sorted(state.params["target"])  # the layers of the second encoder
+    ['conv1', 'conv2', 'fc1']
   """
+  pretrained, warm_up = pretrained_fraction, warm_up_fraction
   _check(optimizers, (pretrained, warm_up), alignment, batch_norm)
   evaluator = adaptation()
-  # Player -> when its part of the run begins, and what fraction of it that is.
+  # Player -> start and length of its part of the run, as fractions of the run.
   parts = {
     "source": (0.0, pretrained),
     "adversary": (pretrained, 1 - pretrained),
     "target": (pretrained + warm_up, 1 - pretrained - warm_up),
   }
-
-  def source_loss(params: PyTree, model_state, batch: Batch, key: Key):
-    passed, state = one_domain(
-      model, params["source"], model_state["source"], batch["source"]["x"], key
-    )
-    each, report = label_loss(passed.logits, batch)
-    return each.mean(), (report, {**model_state, "source": state})
-
-  def views(params: PyTree, model_state, batch: Batch, key: Key):
-    """Of the source as the network has it, of the target as the encoder has."""
-    network = features_and_head(
-      model, {"params": params["source"], **model_state["source"]}
-    )
-    features = network.features(batch["source"]["x"])
-    passed, state = one_domain(
-      model,
-      {**params["source"], **params["target"]},
-      model_state["target"],
-      batch["target"]["x"],
-      key,
-    )
-    ones = jnp.ones(len(features))
-    return (
-      View(features, network.head(features), batch["source"]["domain"], ones),
-      View(*passed, batch["target"]["domain"], ones),
-      {**model_state, "target": state},
-    )
-
-  def adversary_loss(params: PyTree, model_state, batch: Batch, key: Key):
-    key_model, key_adversary = jax.random.split(key)
-    source, target, _ = views(params, model_state, batch, key_model)
-    loss, report = alignment.loss(
-      params["adversary"], source, target, key_adversary, parallel.gather
-    )
-    return loss, report | label_loss(source.logits, batch)[1]
-
-  def target_loss(params: PyTree, model_state, batch: Batch, key: Key):
-    key_model, key_adversary = jax.random.split(key)
-    source, target, model_state = views(params, model_state, batch, key_model)
-    # Half of the loss is the source's, a constant to this player.
-    flipped = target._replace(domain=source.domain)
-    loss, _ = alignment.loss(
-      params["adversary"], source, flipped, key_adversary, parallel.gather
-    )
-    return loss, model_state
-
-  learn = player_step(
-    "source", source_loss, optimizers["source"], reduce=parallel.mean
-  )
-  meet = player_step(
-    "adversary", adversary_loss, optimizers["adversary"], reduce=parallel.mean
-  )
-  play = alternating(
-    {"adversary": adversary_loss, "target": target_loss},
-    {name: optimizers[name] for name in ("adversary", "target")},
-    reduce=parallel.mean,
-  )
+  alignment_loss = cast(Callable, alignment.loss)  # an adversary has one
+  phases = make_phases(Problem(model, alignment_loss), optimizers)
 
   def init(key: Key, batch: Batch) -> State:
     key_model, key_adversary = jax.random.split(key)
     params, model_state = initialize(model, batch_norm, key_model, batch)
     if batch_norm == "none":
       model_state = {"source": model_state, "target": model_state}
-    view = one_view(model, "separate", params, model_state, batch)
+    view = example_view(model, "separate", params, model_state, batch)
     layers = feature_layers(model, batch)
     players = {
       "source": params,
@@ -150,74 +118,49 @@ def adda(
       "target": {name: jax.tree.map(jnp.copy, params[name]) for name in layers},
     }
     opt_state = {name: optimizers[name].init(players[name]) for name in PLAYERS}
-    return State(jnp.zeros((), jnp.int32), players, model_state, opt_state)
+    return initial_state(GameState(players, opt_state), model_state)
 
-  def adapt(game: GameState, model_state, batch: Batch, key: Key):
-    game, aux = play.step(game, model_state, batch, key)
-    return game, aux["target"], aux["adversary"]
-
-  def pretrain(game: GameState, model_state, batch: Batch, key: Key):
-    # Shapes alone: the adversary has nothing to report yet.
-    later = jax.eval_shape(adapt, game, model_state, batch, key)[2]
-    game, (report, model_state) = learn(game, model_state, batch, key)
-    params = game.params
-    encoder = {name: params["source"][name] for name in params["target"]}
-    return (
-      game._replace(params={**params, "target": encoder}),
-      {**model_state, "target": model_state["source"]},
-      {name: (jnp.zeros(()), jnp.ones(())) for name in later} | report,
-    )
-
-  def acquaint(game: GameState, model_state, batch: Batch, key: Key):
-    game, report = meet(game, model_state, batch, key)
-    return game, model_state, report
-
-  def scheduled(opt_state, step):
-    """Each player's schedules where its own part of the run is."""
-    return {
+  def scheduled(game: GameState, step: Array) -> GameState:
+    """Sets each player's schedule to the progress of its part of the run."""
+    opt_state = {
       name: set_schedule_step(
-        opt_state[name], jnp.maximum(step - start * num_steps, 0) / fraction
+        game.opt_state[name],
+        jnp.maximum(step - start * num_steps, 0) / fraction,
       )
       for name, (start, fraction) in parts.items()
     }
+    return game._replace(opt_state=opt_state)
 
   def step(state: State, batch: Batch, key: Key):
-    begun = {n: state.step >= at * num_steps for n, (at, _) in parts.items()}
+    started = {n: state.step >= at * num_steps for n, (at, _) in parts.items()}
     game, model_state, report = jax.lax.switch(
-      begun["adversary"].astype(jnp.int32) + begun["target"],
-      (pretrain, acquaint, adapt),
-      GameState(state.params, scheduled(state.opt_state, state.step)),
+      started["adversary"].astype(jnp.int32) + started["target"],
+      phases,
+      scheduled(game_state(state), state.step),
       state.model_state,
       batch,
       key,
     )
-    return State(
-      step=state.step + 1,
-      params=game.params,
-      model_state=parallel.mean(model_state),
-      opt_state=game.opt_state,
-    ), parallel.total(report)
+    return next_state(state, game, model_state), parallel.total(report)
 
   def deployed(state: State) -> DomainAdaptedModel:
-    first = {"params": state.params["source"], **state.model_state["source"]}
+    network = {"params": state.params["source"], **state.model_state["source"]}
     return DomainAdaptedModel(
-      features_and_head(model, first),
+      features_and_head(model, network),
       features_and_head(model, variables(state)),
     )
 
   def variables(state: State) -> PyTree:
-    """The network with the encoder of the target."""
+    """The variables of the network with the second encoder."""
     params = {**state.params["source"], **state.params["target"]}
     return {"params": params, **state.model_state["target"]}
 
-  def evaluate(state: State, batch: Batch, key: Key):
-    return evaluator.measure(deployed(state), batch, key)
-
+  evaluate = evaluate_deployed(evaluator, deployed)
   return Task(init, step, evaluate, deployed, variables, evaluator.summarize)
 
 
 def example() -> Example:
-  """A tiny instance, for the tests of all tasks."""
+  """Makes a tiny instance, for the contract tests of all tasks."""
   task = adda(
     TinyNet(),
     dict.fromkeys(PLAYERS, optax.sgd(0.1)),
@@ -225,7 +168,7 @@ def example() -> Example:
     num_steps=2,
     batch_norm="separate",
   )
-  return Example(task, two_domains())
+  return Example(task, example_domains())
 
 
 def _check(optimizers, fractions, alignment, batch_norm):
@@ -233,15 +176,15 @@ def _check(optimizers, fractions, alignment, batch_norm):
   pretrained, warm_up = fractions
   if not (pretrained > 0 and warm_up >= 0 and pretrained + warm_up < 1):
     raise ValueError(
-      f"pretrained = {pretrained} and warm_up = {warm_up}: expected fractions "
-      "of the run, the first above 0, that leave some of it."
+      f"pretrained_fraction = {pretrained} and warm_up_fraction = {warm_up}: "
+      "expected fractions of the run, the first above 0, of a sum below 1."
     )
   if not alignment.adversarial:
     raise ValueError(
-      "the alignment has no adversary: expected one to fool, such as dann."
+      "the alignment has no adversary: expected one that has, such as dann."
     )
   if batch_norm == "joint":
     raise ValueError(
-      "batch_norm = 'joint': expected 'separate' (or 'none'), as each of the "
-      "two encoders has statistics of its own."
+      "batch_norm = 'joint': expected 'separate' (or 'none'), because each of "
+      "the two encoders has its own statistics."
     )

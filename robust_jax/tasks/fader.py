@@ -1,6 +1,8 @@
-"""An autoencoder whose code forgets the label, which its decoder is told."""
+"""Fader networks: an autoencoder whose code is independent of the label."""
 
+import functools
 from collections.abc import Mapping
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -10,19 +12,19 @@ from jax.typing import DTypeLike
 from robust_jax import checks, metrics, parallel
 from robust_jax.games.player_step import player_step
 from robust_jax.games.players import GameState, same_names
-from robust_jax.games.set_schedule_step import set_schedule_step
 from robust_jax.models.autoencoders.fader_autoencoder import FaderAutoencoder
 from robust_jax.models.classifiers.mlp import MLP
 from robust_jax.models.inference import Autoencoder, inference_fn
-from robust_jax.schedules import ramp as ramp_at
+from robust_jax.schedules import weight_schedule
 from robust_jax.tasks import label_types
 from robust_jax.tasks._example import (
   IMAGE_SHAPE,
   NUM_CLASSES,
   Example,
-  one_domain,
+  example_batch,
 )
-from robust_jax.types import Batch, Key, PyTree, State, Task
+from robust_jax.tasks._state import game_state, initial_state, next_state
+from robust_jax.types import Array, Batch, Key, PyTree, State, Task
 
 _PLAYERS = ("autoencoder", "classifier")
 _OBJECTIVES = ("confuse", "mislead")
@@ -34,7 +36,7 @@ def fader(
   *,
   num_steps: int,
   beta: float,
-  ramp: str = "linear",
+  schedule: str = "linear",
   objective: str = "confuse",
   classifier_steps: int = 1,
   hidden: tuple[int, ...] = (512,),
@@ -42,154 +44,127 @@ def fader(
   attributes: Mapping[str, float] | None = None,
   dtype: DTypeLike = jnp.float32,
 ) -> Task:
-  """A game: a classifier reads the label off the code, and is to fail.
+  """Fader network: an autoencoder against a classifier of its codes.
 
-  A step is `classifier_steps` moves of the classifier on the codes of a batch,
-  then one of the autoencoder on the same images. As in the paper each player
-  meets the other as it would be deployed: codes are made with running BatchNorm
-  statistics and without dropout while the classifier learns, which therefore
-  leaves those statistics alone, and the classifier drops nothing out while the
-  autoencoder learns.
+      classifier:   minimize  CE(c(E(x)), y)
+      autoencoder:  minimize  |D(E(x), y) - x|^2 + b L,  b = beta schedule(step)
+
+  with encoder E, decoder D, and L by `objective`, so that the code becomes
+  independent of the label and the decoder has to use the label it is given.
+
+  A step consists of `classifier_steps` moves of the classifier on the codes of
+  a batch, then one of the autoencoder on the same images. As in the paper, each
+  player sees the other in inference mode: the classifier is trained on codes
+  made with running BatchNorm statistics and without dropout, and has no dropout
+  while the autoencoder is trained.
 
   Args:
-    model: with methods `encode` and `decode`, as `FaderAutoencoder` has.
-    optimizers: of the players "autoencoder" and "classifier".
-    num_steps: of the run, which the ramp is stretched over.
-    beta: weight, at the top of the ramp, of the classifier beside the mean
-      squared error of a pixel in [0, 1]; 0 is a plain autoencoder, the control
-      of every claim.
-    ramp: how the weight grows, see `ramp`.
-    objective: what the autoencoder minimizes with weight beta. "confuse": minus
-      the classifier's cross-entropy. "mislead": its cross-entropy towards a
-      wrong label, which unlike the other is bounded below: the flipped one of a
-      binary attribute, any other class.
-    classifier_steps: moves of the classifier for each of the autoencoder.
+    model: an autoencoder with the methods `encode` and `decode`, such as
+      `FaderAutoencoder`.
+    optimizers: the optimizers of the players "autoencoder" and "classifier".
+    num_steps: planned length of the run, which the schedule spans.
+    beta: final weight of L beside the mean squared error of a pixel in [0, 1].
+      With 0 the autoencoder is a plain one, the control of every claim.
+    schedule: the growth of the weight, see `robust_jax.schedules`.
+    objective: "confuse", where L is minus the classifier's cross-entropy; or
+      "mislead", where L is its cross-entropy towards a wrong label, which is
+      bounded below: the flipped one of a binary attribute, or a random other
+      class.
+    classifier_steps: number of moves of the classifier for each of the
+      autoencoder.
     hidden: widths of the classifier's hidden layers.
-    dropout: of the classifier's hidden layers.
-    attributes: measured on the images, instead of labels that come with them,
-      see `label_kinds.measured`.
-    dtype: that the classifier computes in, see `robust_jax.precision`.
+    dropout: dropout rate of these layers.
+    attributes: thresholds of attributes that are measured on the images and
+      replace the labels of the data, see `label_types.measured`.
+    dtype: dtype of the classifier's computation, see `robust_jax.precision`.
 
   Returns:
     The task. `step` reports "reconstruction" (the mean squared error of a
-    pixel), "classifier_loss" and "classifier_accuracy" of the classifier that
-    has just moved, on codes of the training pass, "beta", and as "loss" what
-    the autoencoder minimizes. `evaluate` reports
-    "reconstruction", "psnr" in dB, and "co_trained_accuracy", which says how
-    the game stands and nothing about what is left in the code: ask a fresh
-    classifier. `deployed` is a `models.autoencoder.Autoencoder`.
+    pixel), "classifier_loss" and "classifier_accuracy" (of the classifier after
+    its moves, on codes of the training pass), "beta" (b), and as "loss" that of
+    the autoencoder. `evaluate` reports "reconstruction", "psnr" in dB, and
+    "co_trained_accuracy". The latter describes the state of the game and not
+    the information left in the code, for which a fresh classifier is needed
+    (see `robust_jax.probes`). `deployed` is a `models.inference.Autoencoder`.
 
   Raises:
-    ValueError: an option is out of range or unknown; from `init`, images or
-      labels do not fit the model.
+    ValueError: an option is out of range or unknown. `init` raises it if images
+      or labels do not fit the model.
 
   Source: Lample et al., "Fader Networks: Manipulating Images by Sliding
   Attributes", 2017, eq. 1 to 3 and section 3.3; "confuse" as in Ganin and
-  Lempitsky 2015. There each player has a batch of its own; here they share one.
+  Lempitsky 2015.
+
+  Deviation: the players share one batch; in the paper each has its own.
+
+  Example:
+    >>> import jax, jax.numpy as jnp, optax
+    >>> from robust_jax import tasks
+    >>> from robust_jax.models import FaderAutoencoder
+    >>> optimizers = dict.fromkeys(("autoencoder", "classifier"), optax.sgd(1))
+    >>> model = FaderAutoencoder(num_classes=10)
+    >>> task = tasks.fader(model, optimizers, num_steps=10, beta=0.1)
+    >>> batch = {"x": jnp.ones((8, 28, 28, 1)), "y": jnp.zeros(8, int)}
+    >>> state = jax.eval_shape(task.init, jax.random.key(0), batch)
+    >>> sorted(state.params)
+    ['autoencoder', 'classifier']
   """
   _check(optimizers, beta, objective, hidden)
-  ramp_at(ramp, 0, num_steps)  # an unknown one is refused here
+  weight_schedule(schedule, 0, num_steps)  # raises if there is none
   checks.at_least_one("classifier_steps", classifier_steps)
   checks.non_negative("dropout", dropout)
   checks.at_most("dropout", dropout, 1)
-  kind = _kind(model, attributes)
+  label_type = _label_type(model, attributes)
   classifier = MLP(hidden, model.num_labels, dropout, dtype)
+  problem = _Problem(model, classifier, label_type, objective)
+  move_classifier, move_autoencoder = (
+    player_step(
+      name,
+      functools.partial(loss, problem),
+      optimizers[name],
+      reduce=parallel.mean,
+    )
+    for name, loss in (
+      ("classifier", _classifier_loss),
+      ("autoencoder", _autoencoder_loss),
+    )
+  )
 
   def init(key: Key, batch: Batch) -> State:
-    y = kind.of(batch)
-    kind.check(y)
+    y = label_type.of(batch)
+    label_type.check(y)
     keys = jax.random.split(key)
-    row, label = batch["x"][:1], kind.vector(y[:1])
+    row, label = batch["x"][:1], label_type.vector(y[:1])
     model_state = dict(model.init(keys[0], row, label))
     params = {"autoencoder": model_state.pop("params")}
     code = jnp.zeros((1, model.code_size))
     params["classifier"] = classifier.init(keys[1], code)["params"]
     opt_state = {name: optimizers[name].init(params[name]) for name in _PLAYERS}
-    return State(jnp.zeros((), jnp.int32), params, model_state, opt_state)
-
-  def classify(params, code, **options):
-    return classifier.apply({"params": params["classifier"]}, code, **options)
-
-  def classifier_loss(params, code, y, key):
-    logits = classify(params, code, train=True, rngs={"dropout": key})
-    return kind.loss(logits, y).mean(), ()
-
-  def autoencoder_loss(params, model_state, batch, weight, key):
-    key_dropout, key_wrong = jax.random.split(key)
-    variables = {"params": params["autoencoder"], **model_state}
-    x, y = batch["x"], kind.of(batch)
-
-    def redraw(model):
-      code = model.encode(x, train=True)
-      return code, model.decode(code, kind.vector(y), train=True)
-
-    (code, redrawn), model_state = model.apply(
-      variables,
-      method=redraw,
-      mutable=list(model_state),
-      rngs={"dropout": key_dropout},
-    )
-    logits = classify(params, code)
-    error = _squared_error(redrawn, x)
-    told = kind.loss(logits, y)
-    if objective == "confuse":
-      adversarial = -told
-    else:
-      adversarial = kind.loss(logits, kind.wrong(key_wrong, y))
-    loss = error + weight * adversarial
-    return loss.mean(), (
-      loss,
-      error,
-      told,
-      kind.correct(logits, y),
-      model_state,
-    )
-
-  reduce = parallel.mean
-  classifier_move = player_step(
-    "classifier", classifier_loss, optimizers["classifier"], reduce=reduce
-  )
-  autoencoder_move = player_step(
-    "autoencoder", autoencoder_loss, optimizers["autoencoder"], reduce=reduce
-  )
+    return initial_state(GameState(params, opt_state), model_state)
 
   def step(state: State, batch: Batch, key: Key):
     key, *keys = jax.random.split(key, 1 + classifier_steps)
-    weight = beta * ramp_at(ramp, state.step, num_steps)
+    weight = beta * weight_schedule(schedule, state.step, num_steps)
     code = deployed(state).encode(batch["x"])
-    game = GameState(
-      state.params, set_schedule_step(state.opt_state, state.step)
-    )
+    game = game_state(state)
     for key_move in keys:
-      game, _ = classifier_move(game, code, kind.of(batch), key_move)
-    game, (loss, error, told, correct, model_state) = autoencoder_move(
+      game, _ = move_classifier(game, code, label_type.of(batch), key_move)
+    game, (report, model_state) = move_autoencoder(
       game, state.model_state, batch, weight, key
     )
-    mask = batch["mask"]
-    report = {
-      "loss": metrics.average(loss, mask),
-      "reconstruction": metrics.average(error, mask),
-      "classifier_loss": metrics.average(told, mask),
-      "classifier_accuracy": metrics.average(correct, mask),
-      "beta": metrics.average(jnp.full_like(mask, weight), mask),
-    }
-    return State(
-      step=state.step + 1,
-      params=game.params,
-      model_state=parallel.mean(model_state),
-      opt_state=game.opt_state,
-    ), parallel.total(report)
+    return next_state(state, game, model_state), parallel.total(report)
 
   def evaluate(state: State, batch: Batch, key: Key):
     del key
-    x, y, mask = batch["x"], kind.of(batch), batch["mask"]
+    x, y, mask = batch["x"], label_type.of(batch), batch["mask"]
     autoencoder = deployed(state)
     code = autoencoder.encode(x)
-    error = _squared_error(autoencoder.decode(code, kind.vector(y)), x)
-    logits = classify(state.params, code)
+    error = _squared_error(autoencoder.decode(code, label_type.vector(y)), x)
+    logits = _classify(problem, state.params, code)
+    correct = label_type.correct(logits, y)
     return {
       "reconstruction": metrics.average(error, mask),
-      "co_trained_accuracy": metrics.average(kind.correct(logits, y), mask),
+      "co_trained_accuracy": metrics.average(correct, mask),
     }
 
   def deployed(state: State) -> Autoencoder:
@@ -206,20 +181,84 @@ def fader(
 
 
 def example() -> Example:
-  """A tiny instance, for the tests of all tasks."""
+  """Makes a tiny instance, for the contract tests of all tasks."""
   model = FaderAutoencoder(
-    num_classes=NUM_CLASSES,
-    image_shape=IMAGE_SHAPE,
-    code_size=2,
-    widths=(4,),
-    decoder_widths=(4,),
+    NUM_CLASSES, 0, IMAGE_SHAPE, code_size=2, widths=(4,), decoder_widths=(4,)
   )
   optimizers = dict.fromkeys(_PLAYERS, optax.sgd(0.1))
-  task = fader(model, optimizers, num_steps=2, beta=0.1, ramp="constant")
-  return Example(task, one_domain())
+  task = fader(model, optimizers, num_steps=2, beta=0.1, schedule="constant")
+  return Example(task, example_batch())
 
 
-def _kind(model, attributes):
+class _Problem(NamedTuple):
+  """What the losses of both players depend on; see `fader`."""
+
+  model: FaderAutoencoder
+  classifier: MLP
+  label_type: label_types.LabelType
+  objective: str
+
+
+def _classifier_loss(
+  problem: _Problem, params: PyTree, code: Array, y: Array, key: Key
+):
+  logits = _classify(problem, params, code, train=True, rngs={"dropout": key})
+  return problem.label_type.loss(logits, y).mean(), ()
+
+
+def _autoencoder_loss(
+  problem: _Problem,
+  params: PyTree,
+  model_state: PyTree,
+  batch: Batch,
+  weight: Array,
+  key: Key,
+):
+  label_type = problem.label_type
+  key_dropout, key_wrong = jax.random.split(key)
+  x, y, mask = batch["x"], label_type.of(batch), batch["mask"]
+
+  def reconstruct(model):
+    code = model.encode(x, train=True)
+    return code, model.decode(code, label_type.vector(y), train=True)
+
+  (code, reconstructed), model_state = problem.model.apply(
+    {"params": params["autoencoder"], **model_state},
+    method=reconstruct,
+    mutable=list(model_state),
+    rngs={"dropout": key_dropout},
+  )
+  logits = _classify(problem, params, code)
+  error = _squared_error(reconstructed, x)
+  classifier_loss = label_type.loss(logits, y)
+  if problem.objective == "confuse":
+    adversarial = -classifier_loss
+  else:
+    adversarial = label_type.loss(logits, label_type.wrong(key_wrong, y))
+  loss = error + weight * adversarial
+  correct = label_type.correct(logits, y)
+  return loss.mean(), (
+    {
+      "loss": metrics.average(loss, mask),
+      "reconstruction": metrics.average(error, mask),
+      "classifier_loss": metrics.average(classifier_loss, mask),
+      "classifier_accuracy": metrics.average(correct, mask),
+      "beta": metrics.average(jnp.full_like(mask, weight), mask),
+    },
+    model_state,
+  )
+
+
+def _classify(
+  problem: _Problem, params: PyTree, code: Array, **options
+) -> Array:
+  variables = {"params": params["classifier"]}
+  return cast(Array, problem.classifier.apply(variables, code, **options))
+
+
+def _label_type(
+  model: FaderAutoencoder, attributes: Mapping[str, float] | None
+) -> label_types.LabelType:
   if not model.num_attributes:
     if attributes:
       raise ValueError(

@@ -1,4 +1,4 @@
-"""The kinds of labels that a code may be made to forget."""
+"""Types of labels that a Fader network can make its codes independent of."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -11,16 +11,17 @@ from robust_jax import lookup, losses
 from robust_jax.types import Array, Batch, Key
 
 
-class LabelKind(NamedTuple):
-  """What a classifier, a decoder and an adversary do with labels of a kind.
+class LabelType(NamedTuple):
+  """Functions of one type of labels.
 
   Attributes:
-    vector: `(y) -> [B, L]` float32, as a decoder is told them.
-    loss: `(logits [B, L], y) -> [B]`, a classifier's cross-entropy.
-    correct: `(logits [B, L], y) -> [B]`, in [0, 1]: the fraction it got right.
-    wrong: `(key, y) -> y'`, labels of which none is right.
-    check: `(y)`; raises where the shape is of another kind or number.
-    of: `(batch) -> y`.
+    vector: `(y) -> [B, L]` float32, the inputs of a decoder.
+    loss: `(logits [B, L], y) -> [B]`, the cross-entropy of a classifier.
+    correct: `(logits [B, L], y) -> [B]`, the fraction of correct labels of each
+      example, in [0, 1].
+    wrong: `(key, y) -> y'`, random labels of which none is correct.
+    check: `(y)`; raises a ValueError for labels of another type or number.
+    of: `(batch) -> y`, the labels of a batch.
   """
 
   vector: Callable[[Array], Array]
@@ -31,16 +32,22 @@ class LabelKind(NamedTuple):
   of: Callable[[Batch], Array] = lambda batch: batch["y"]
 
 
-def classes(num_classes: int) -> LabelKind:
-  """y `[B]` int: one of `num_classes`. A wrong one is any other, drawn evenly.
+def classes(num_classes: int) -> LabelType:
+  """Classes y `[B]` int; a wrong label is any other class, drawn uniformly.
 
   Raises:
-    ValueError: fewer than two classes; from `check`, y is not `[B]` integers.
+    ValueError: there are fewer than two classes.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax.tasks import label_types
+    >>> label_types.classes(3).vector(jnp.array([2])).tolist()
+    [[0.0, 0.0, 1.0]]
   """
   if num_classes < 2:
     raise ValueError(
-      f"num_classes = {num_classes}: expected 2 or more, else there is nothing "
-      "to be forgotten."
+      f"num_classes = {num_classes}: expected 2 or more; a single class is no "
+      "information that a code could have."
     )
 
   def wrong(key, y):
@@ -55,7 +62,7 @@ def classes(num_classes: int) -> LabelKind:
         "the model num_attributes."
       )
 
-  return LabelKind(
+  return LabelType(
     vector=lambda y: jax.nn.one_hot(y, num_classes),
     loss=losses.cross_entropy,
     correct=lambda logits, y: (logits.argmax(axis=-1) == y).astype(jnp.float32),
@@ -64,13 +71,17 @@ def classes(num_classes: int) -> LabelKind:
   )
 
 
-def attributes(num_attributes: int) -> LabelKind:
-  """y `[B, A]` in {0, 1}: attributes, each forgotten. A wrong one is flipped.
+def attributes(num_attributes: int) -> LabelType:
+  """Binary attributes y `[B, A]` in {0, 1}; wrong labels are all flipped.
 
   The loss is the mean of the attributes' cross-entropies.
 
-  Raises:
-    ValueError: from `check`, y is not `[B, num_attributes]`.
+  Example:
+    >>> import jax
+    >>> from robust_jax.tasks import label_types
+    >>> label_type = label_types.attributes(2)
+    >>> label_type.wrong(jax.random.key(0), jax.numpy.array([[0, 1]])).tolist()
+    [[1, 0]]
   """
 
   def loss(logits, y):
@@ -84,7 +95,7 @@ def attributes(num_attributes: int) -> LabelKind:
         f"for each of the model's num_attributes = {num_attributes}."
       )
 
-  return LabelKind(
+  return LabelType(
     vector=lambda y: y.astype(jnp.float32),
     loss=loss,
     correct=lambda logits, y: ((logits > 0) == (y > 0)).mean(axis=-1),
@@ -93,15 +104,22 @@ def attributes(num_attributes: int) -> LabelKind:
   )
 
 
-def measured(thresholds: Mapping[str, float]) -> LabelKind:
-  """Attributes of the images themselves: thick or thin, leaning or upright.
+def measured(thresholds: Mapping[str, float]) -> LabelType:
+  """Binary attributes measured on images: thick or thin, slanted or upright.
 
   Args:
-    thresholds: of each attribute, by the name of a measure in
-      `data.handwriting`, the value above which an image has it.
+    thresholds: name of a measure in `data.handwriting` -> the value above which
+      an image has the attribute.
 
   Raises:
     ValueError: there is no such measure.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax.tasks import label_types
+    >>> label_type = label_types.measured({"thickness": 3.0})
+    >>> label_type.of({"x": jnp.ones((2, 28, 28, 1))}).shape
+    (2, 1)
   """
   measures = {
     name: lookup.find("data.handwriting", name) for name in thresholds

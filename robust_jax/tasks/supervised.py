@@ -11,7 +11,8 @@ from robust_jax import metrics, parallel, scores
 from robust_jax.evaluators.robustness import robustness
 from robust_jax.gradients.identity import identity
 from robust_jax.models.inference import inference_fn
-from robust_jax.tasks._example import Example, TinyNet, one_domain
+from robust_jax.tasks._example import Example, TinyNet, example_batch
+from robust_jax.tasks._state import evaluate_deployed
 from robust_jax.training_losses.erm import erm
 from robust_jax.training_losses.forward import model_forward
 from robust_jax.types import (
@@ -47,32 +48,50 @@ def supervised(
 ) -> Task:
   """Supervised learning: minimize a training loss of one model.
 
-      minimize over params: the mean of loss(model at params, batch).per_example
+      minimize over params:  mean of loss(model at params, batch).per_example
 
   over the real examples of the batches of all devices together.
 
   Args:
-    model: takes x and `train`, returns logits or other outputs.
-    optimizer: any optax transformation.
-    loss: what is minimized, see `robust_jax.training_losses`.
-    evaluator: what `evaluate` measures of the frozen model, see
+    model: a linen module, called as `model(x, train=...)`.
+    optimizer: an optax transformation.
+    loss: the training loss, see `robust_jax.training_losses`.
+    evaluator: the measurement of the frozen model in `evaluate`, see
       `robust_jax.evaluators`.
-    gradient: how the gradient is taken, see `robust_jax.gradients`.
-    score: what `step` reports of the model's outputs beside the loss, see
-      `robust_jax.scores`.
-    warm_start: what the model's initial variables become, such as those that
-      were trained on other data.
-    augment: changes the inputs of each training step; evaluation sees them as
-      they are.
-    mix: mixes images and labels of the step thereafter, the labels being
-      probabilities from there on. The model has a `num_classes`.
+    gradient: the way the gradient is computed, see `robust_jax.gradients`.
+    score: the score of the model's outputs that `step` reports beside the loss,
+      see `robust_jax.scores`.
+    warm_start: applied to the model's initial variables, for example to replace
+      them by variables trained on other data.
+    augment: augmentation of the inputs in training steps; there is none in
+      evaluation.
+    mix: mixing of augmented images and their labels, which become class
+      probabilities. It needs a model with a field `num_classes`.
 
   Returns:
-    The task; `step` reports "loss", the score by its name ("accuracy"), and
-    what the training loss reports.
+    The task. `step` reports "loss", the score by its name ("accuracy"), and the
+    metrics of the training loss.
 
   Raises:
-    ValueError: from `step`, the training loss is not one number per example.
+    ValueError: `step` raises it if the training loss is not one number per
+      example.
+
+  Example:
+    >>> import jax, jax.numpy as jnp, optax
+    >>> from robust_jax import evaluators, parallel, tasks, training_losses
+    >>> from robust_jax.models import MLP
+    >>> task = tasks.supervised(
+    ...   MLP(features=(), num_classes=2),
+    ...   optax.sgd(0.1),
+    ...   loss=training_losses.erm(),
+    ...   evaluator=evaluators.robustness(),
+    ... )
+    >>> batch = {"x": jnp.eye(2), "y": jnp.array([0, 1]), "mask": jnp.ones(2)}
+    >>> state = task.init(jax.random.key(0), batch)
+    >>> step = parallel.simulate_step(task.step, num_devices=1)
+    >>> state, metrics = step(state, (), batch, jax.random.key(1))
+    >>> sorted(metrics), int(state.step)
+    (['accuracy', 'loss'], 1)
   """
 
   def init(key: Key, batch: Batch) -> State:
@@ -89,13 +108,13 @@ def supervised(
     )
 
   def step(state: State, batch: Batch, key: Key):
-    batch, key = prepared(batch, key)
+    batch, key = augmented(batch, key)
 
     def mean_loss(params: PyTree) -> tuple[jax.Array, LossOutput]:
       out = loss(model_forward(model, params, state), batch, key)
       _check_per_example(out, batch)
       total, count = metrics.average(out.per_example, batch["mask"])
-      # Devices may have unequally many real examples.
+      # Devices may have different numbers of real examples.
       return total / parallel.mean(count), out
 
     value_and_grad = jax.value_and_grad(mean_loss, has_aux=True)
@@ -115,8 +134,8 @@ def supervised(
       opt_state=opt_state,
     ), parallel.total(report)
 
-  def prepared(batch: Batch, key: Key) -> tuple[Batch, Key]:
-    """The batch augmented and mixed, and the key for what comes next."""
+  def augmented(batch: Batch, key: Key) -> tuple[Batch, Key]:
+    """Augments and mixes the batch; also returns the key for what follows."""
     if augment is not None:
       key, key_augment = jax.random.split(key)
       batch = {**batch, "x": augment(key_augment, batch["x"])}
@@ -127,24 +146,22 @@ def supervised(
       batch = {**batch, "x": x, "y": labels}
     return batch, key
 
-  def evaluate(state: State, batch: Batch, key: Key):
-    return evaluator.measure(deployed(state), batch, key)
-
   def deployed(state: State) -> Model:
     return inference_fn(model, variables(state))
 
   def variables(state: State) -> PyTree:
     return {"params": state.params, **state.model_state}
 
+  evaluate = evaluate_deployed(evaluator, deployed)
   return Task(init, step, evaluate, deployed, variables, evaluator.summarize)
 
 
 def example() -> Example:
-  """A tiny instance, for the tests of all tasks."""
+  """Makes a tiny instance, for the contract tests of all tasks."""
   task = supervised(
     TinyNet(), optax.sgd(0.1), loss=erm(), evaluator=robustness()
   )
-  return Example(task, one_domain())
+  return Example(task, example_batch())
 
 
 def _pop_params(variables):

@@ -1,4 +1,8 @@
-"""Training losses: `(forward, batch, key) -> LossOutput`."""
+"""Training losses: functions `(forward, batch, key) -> LossOutput`.
+
+The mean of `LossOutput.per_example` over the real examples of a batch is
+minimized. `tasks.supervised` takes any of them as its argument `loss`.
+"""
 
 from robust_jax.training_losses.augmix import augmix
 from robust_jax.training_losses.erm import erm

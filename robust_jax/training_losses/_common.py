@@ -1,4 +1,4 @@
-"""The adversarial examples of a training step, and what they cost."""
+"""Adversarial examples of a training step, and the loss of soft labels."""
 
 import jax.numpy as jnp
 import optax
@@ -8,10 +8,10 @@ from robust_jax.attacks.cost import count_model_calls
 from robust_jax.types import Array, Attack, Forward, Key, Metrics, PyTree
 
 
-def attacked(
+def adversarial_examples(
   attack: Attack, key: Key, forward: Forward, x: PyTree, targets: PyTree
 ) -> tuple[PyTree, Metrics]:
-  """x_adv, and "attack_passes", the passes spent on each example.
+  """Computes x_adv and the metric "attack_passes", its passes per example.
 
   No gradient flows through the attack, as Danskin's theorem allows at the inner
   maximum.
@@ -22,7 +22,7 @@ def attacked(
 
 
 def cross_entropy(logits: Array, labels: Array) -> Array:
-  """`[B]`, of labels that are classes `[B]` or probabilities `[B, K]`."""
+  """Cross-entropy `[B]` of classes `[B]` or class probabilities `[B, K]`."""
   if labels.ndim == 1:
     return losses.cross_entropy(logits, labels)
   return optax.softmax_cross_entropy(logits.astype(jnp.float32), labels)

@@ -1,4 +1,4 @@
-"""The loss of AugMix: the same prediction for three views of an image."""
+"""AugMix: consistency of the predictions for three views of an image."""
 
 import jax
 import jax.numpy as jnp
@@ -16,25 +16,39 @@ from robust_jax.types import (
 
 
 def augmix(augmentation: Augmentation, *, weight: float = 12.0) -> TrainingLoss:
-  """The loss of AugMix: the same prediction for three views of an image.
+  """AugMix: consistency of the predictions for three views of an image.
 
       per_example = CE(f(x), y) + weight JS(f(x), f(x'), f(x''))
 
-  with x' and x'' two draws of `augmentation`. There is one training pass, over
-  the three views together: BatchNorm normalizes by the statistics of all, and
-  keeps them. It costs two more images for each.
+  Here x' and x'' are two draws of `augmentation`. One training pass over all
+  three views computes the BatchNorm statistics, so the loss costs three times
+  the images of ERM.
 
   Args:
-    augmentation: makes the views, such as `data.augmentation.augmix`.
-    weight: of the Jensen-Shannon divergence; 12 in the paper.
+    augmentation: the augmentation that draws x' and x'', such as
+      `augmentation.augmix`.
+    weight: weight of the Jensen-Shannon divergence; 12 in the paper.
 
   Returns:
-    The loss; its outputs are the logits of the first view.
+    The loss. Its outputs are the logits of x.
 
   Raises:
     ValueError: weight is negative.
 
-  Source: Hendrycks et al. 2020, "AugMix", eq. 1.
+  Source: Hendrycks et al. 2020, "AugMix: A Simple Data Processing Method to
+  Improve Robustness and Uncertainty", eq. 1.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax import training_losses
+    >>> from robust_jax.types import Forward
+    >>> train = lambda key, x, model_state=None: (x, {})  # logits are x
+    >>> forward = Forward(train, inference=lambda x: x, step=0)
+    >>> batch = {"x": jnp.array([[1.0, 0.0]]), "y": jnp.array([1])}
+    >>> loss = training_losses.augmix(lambda key, x: x)  # no augmentation: CE
+    >>> out = loss(forward, batch, jax.random.key(0))
+    >>> round(out.per_example.item(), 3)
+    1.313
   """
   checks.non_negative("weight", weight)
 

@@ -1,4 +1,4 @@
-"""Empirical risk minimization (ERM): the mean loss of the training data."""
+"""Empirical risk minimization (ERM): the mean loss over the training data."""
 
 from robust_jax.training_losses._common import cross_entropy
 from robust_jax.types import (
@@ -12,16 +12,30 @@ from robust_jax.types import (
 
 
 def erm(objective: Objective = cross_entropy) -> TrainingLoss:
-  """Empirical risk minimization (ERM): the mean loss of the training data.
+  """Empirical risk minimization (ERM): the mean loss over the training data.
 
       per_example = objective(f(x), y)
 
   Args:
-    objective: the loss of model outputs and targets `batch["y"]`. By default
-      the cross-entropy, whose targets are classes `[B]` or probabilities
+    objective: loss of the model's outputs and the targets `batch["y"]`; by
+      default the cross-entropy of classes `[B]` or class probabilities
       `[B, K]`.
 
+  Returns:
+    The loss. Its outputs are the outputs on x.
+
   Source: Vapnik 1992, "Principles of risk minimization for learning theory".
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax import training_losses
+    >>> from robust_jax.types import Forward
+    >>> train = lambda key, x, model_state=None: (x, {})  # logits are x
+    >>> forward = Forward(train, inference=lambda x: x, step=0)
+    >>> batch = {"x": jnp.array([[1.0, 0.0]]), "y": jnp.array([1])}
+    >>> out = training_losses.erm()(forward, batch, jax.random.key(0))
+    >>> round(out.per_example.item(), 3)
+    1.313
   """
 
   def loss(forward: Forward, batch: Batch, key: Key) -> LossOutput:

@@ -1,4 +1,4 @@
-"""The model of a training step, as a training loss calls it."""
+"""The `Forward` of a linen module, for training losses."""
 
 import flax.linen as nn
 
@@ -8,12 +8,13 @@ from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 
 
 def model_forward(model: nn.Module, params: PyTree, state: State) -> Forward:
-  """The model at `params`, with everything else as `state` has it.
+  """Makes the `Forward` of a module at `params`.
 
   Args:
-    model: takes inputs and `train`.
+    model: a linen module, called as `model(x, train=True)`.
     params: the parameters that the loss is differentiated in.
-    state: at the beginning of the step; `inference` has its parameters.
+    state: the State at the beginning of the step. It provides running
+      statistics, the step, and the parameters of `inference`.
   """
 
   def train(key: Key, x: PyTree, model_state: PyTree = None):

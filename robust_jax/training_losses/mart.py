@@ -1,10 +1,10 @@
-"""MART: misclassified examples weigh more in adversarial training."""
+"""Misclassification-aware adversarial training (MART)."""
 
 import jax
 import jax.numpy as jnp
 
 from robust_jax import checks, losses, metrics
-from robust_jax.training_losses._common import attacked
+from robust_jax.training_losses._common import adversarial_examples
 from robust_jax.types import (
   Array,
   Attack,
@@ -17,35 +17,49 @@ from robust_jax.types import (
 
 
 def mart(attack: Attack, *, beta: float = 5.0) -> TrainingLoss:
-  """MART: misclassified examples weigh more in adversarial training.
+  """Misclassification-aware adversarial training (MART).
 
       per_example = BCE(p', y) + beta KL(p || p') (1 - p_y)
       BCE(p', y)  = -log p'_y - log(1.0001 - max_{k != y} p'_k)
 
-  with p = softmax f(x) and p' = softmax f(x_adv), x_adv = attack(x, y). There
-  are two training passes. The running BatchNorm statistics see x, then x_adv,
-  as in the authors' code; gradients flow through p and p'.
+  Here p = softmax f(x), p' = softmax f(x_adv) and x_adv = attack(x, y). There
+  are two training passes: the running BatchNorm statistics are updated by x,
+  then by x_adv, as in the authors' code. Gradients flow through p and p'.
 
   Args:
-    attack: on the cross-entropy in the paper, as for `pgd_at`.
+    attack: the inner maximization; of the cross-entropy in the paper, as for
+      `pgd_at`.
     beta: weight of the divergence; lambda in the paper, 5 or 6 in its code.
 
   Returns:
-    The loss. Its outputs are the logits on x_adv; it reports "kl" and
-    "attack_passes".
+    The loss. Its outputs are the logits on x_adv; it reports the metrics "kl"
+    and "attack_passes".
 
   Raises:
     ValueError: beta is negative.
 
   Source: Wang et al. 2020, "Improving adversarial robustness requires
-  revisiting misclassified examples", eq. 9 to 11; 1.0001 from their code.
+  revisiting misclassified examples", eq. 9 to 11; 1.0001 is from their code.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax import training_losses
+    >>> from robust_jax.types import Forward
+    >>> train = lambda key, x, model_state=None: (x, {})  # logits are x
+    >>> forward = Forward(train, inference=lambda x: x, step=0)
+    >>> batch = {"x": jnp.array([[0.0, 0.0]]), "y": jnp.array([1])}
+    >>> batch["mask"] = jnp.ones(1)
+    >>> attack = lambda key, model, x, y: x + jnp.array([1.0, 0.0])
+    >>> out = training_losses.mart(attack)(forward, batch, jax.random.key(0))
+    >>> round(out.per_example.item(), 2)  # 1.31 + 1.31 + 5 * 0.12 / 2
+    2.93
   """
   checks.non_negative("beta", beta)
 
   def loss(forward: Forward, batch: Batch, key: Key) -> LossOutput:
     key_attack, key_clean, key_adv = jax.random.split(key, 3)
     x, y = batch["x"], batch["y"]
-    x_adv, cost = attacked(attack, key_attack, forward, x, y)
+    x_adv, cost = adversarial_examples(attack, key_attack, forward, x, y)
     logits, model_state = forward.train(key_clean, x)
     logits_adv, model_state = forward.train(key_adv, x_adv, model_state)
     kl = losses.kl(logits_adv, logits)

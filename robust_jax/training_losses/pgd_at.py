@@ -1,10 +1,13 @@
-"""PGD adversarial training (PGD-AT): the loss on the worst case of each x."""
+"""PGD adversarial training (PGD-AT): the loss on adversarial examples."""
 
 import jax
 import jax.numpy as jnp
 
 from robust_jax import checks
-from robust_jax.training_losses._common import attacked, cross_entropy
+from robust_jax.training_losses._common import (
+  adversarial_examples,
+  cross_entropy,
+)
 from robust_jax.training_losses.erm import erm
 from robust_jax.types import (
   Attack,
@@ -23,41 +26,55 @@ def pgd_at(
   objective: Objective = cross_entropy,
   warmup_steps: int = 0,
 ) -> TrainingLoss:
-  """PGD adversarial training (PGD-AT): the loss on the worst case of each x.
+  """PGD adversarial training (PGD-AT): the loss on adversarial examples.
 
       per_example = objective(f(x_adv), y),  x_adv = attack(x, y)
 
-  The attack sees the frozen model. There is one training pass, on x_adv, and
-  its BatchNorm statistics are kept.
+  The attack sees the frozen model. The one training pass is on x_adv, which
+  updates the BatchNorm statistics.
 
   Args:
-    attack: any; PGD gives Madry et al. 2018, `rs_fgsm` Wong, Rice and Kolter
-      2020.
-    objective: what is minimized on x_adv, as for `erm`.
-    warmup_steps: over so many steps the change that the attack makes is scaled
-      up from nothing; without it a large radius may leave the model at chance.
+    attack: the inner maximization. PGD gives Madry et al. 2018, `rs_fgsm` Wong,
+      Rice and Kolter 2020.
+    objective: the loss that is minimized on x_adv, as for `erm`.
+    warmup_steps: number of steps over which the perturbation is scaled up from
+      0 linearly. Without it a model may stay at chance for a large radius.
 
   Returns:
-    The loss; it reports "attack_passes", the forward and backward passes that
-    the attack spends on each example.
+    The loss. Its outputs are the outputs on x_adv; it reports the metric
+    "attack_passes", the forward and backward passes that the attack spends on
+    each example.
 
   Raises:
     ValueError: warmup_steps is negative.
 
   Source: Madry et al. 2018, "Towards Deep Learning Models Resistant to
   Adversarial Attacks", eq. 2.1.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax import training_losses
+    >>> from robust_jax.types import Forward
+    >>> train = lambda key, x, model_state=None: (x, {})  # logits are x
+    >>> forward = Forward(train, inference=lambda x: x, step=0)
+    >>> batch = {"x": jnp.array([[0.0, 0.0]]), "y": jnp.array([1])}
+    >>> attack = lambda key, model, x, y: x + jnp.array([1.0, 0.0])
+    >>> out = training_losses.pgd_at(attack)(forward, batch, jax.random.key(0))
+    >>> round(out.per_example.item(), 3)
+    1.313
   """
   checks.non_negative("warmup_steps", warmup_steps)
-  of_attacked = erm(objective)
+  adversarial_loss = erm(objective)
 
   def loss(forward: Forward, batch: Batch, key: Key) -> LossOutput:
     key_attack, key_train = jax.random.split(key)
     x = batch["x"]
-    x_adv, cost = attacked(attack, key_attack, forward, x, batch["y"])
+    targets = batch["y"]
+    x_adv, cost = adversarial_examples(attack, key_attack, forward, x, targets)
     if warmup_steps:
       fraction = jnp.minimum(1.0, (forward.step + 1) / warmup_steps)
       x_adv = fraction * x_adv + (1 - fraction) * x
-    out = of_attacked(forward, {**batch, "x": x_adv}, key_train)
+    out = adversarial_loss(forward, {**batch, "x": x_adv}, key_train)
     return out._replace(metrics=out.metrics | cost)
 
   return loss

@@ -1,9 +1,12 @@
-"""TRADES: the clean loss, and how far the worst case moves the prediction."""
+"""TRADES: the clean loss plus a divergence between clean and adversarial."""
 
 import jax
 
 from robust_jax import checks, losses, metrics
-from robust_jax.training_losses._common import attacked, cross_entropy
+from robust_jax.training_losses._common import (
+  adversarial_examples,
+  cross_entropy,
+)
 from robust_jax.types import (
   Attack,
   Batch,
@@ -15,37 +18,56 @@ from robust_jax.types import (
 
 
 def trades(attack: Attack, *, beta: float = 6.0) -> TrainingLoss:
-  """TRADES: the clean loss, and how far the worst case moves the prediction.
+  """TRADES: the clean loss plus a divergence between clean and adversarial.
 
       per_example = CE(f(x), y) + beta KL(f(x) || f(x_adv))
       x_adv       = attack(x, f(x)), which maximizes the same KL
 
-  There are two training passes. The running BatchNorm statistics see x, then
-  x_adv, as in the authors' code; gradients flow through both predictions.
+  There are two training passes: the running BatchNorm statistics are updated by
+  x, then by x_adv, as in the authors' code. Gradients flow through both
+  predictions.
 
   Args:
-    attack: is given the clean logits of the frozen model as targets:
-      `compose(search.pgd, perturbations.linf(eps), losses.kl)`. It has to
-      start at random, as the gradient of the divergence at x is 0.
+    attack: the inner maximization, whose targets are the clean logits of the
+      frozen model: `compose(search.pgd, perturbations.linf(eps), losses.kl)`.
+      It has to start at random, because the gradient of the divergence is 0 at
+      x.
     beta: weight of the divergence; 1 / lambda in the paper.
 
   Returns:
-    The loss. Its outputs are the clean logits; it reports "kl" and
+    The loss. Its outputs are the clean logits; it reports the metrics "kl" and
     "attack_passes".
 
   Raises:
     ValueError: beta is negative.
 
   Source: Zhang et al. 2019, "Theoretically principled trade-off between
-  robustness and accuracy", eq. 5. Deviation: the attack starts where its search
-  does, in the authors' code at x + 0.001 N(0, 1).
+  robustness and accuracy", eq. 5.
+
+  Deviation: the attack starts where its search does; the authors' code starts
+  at x + 0.001 N(0, 1).
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax import training_losses
+    >>> from robust_jax.types import Forward
+    >>> train = lambda key, x, model_state=None: (x, {})  # logits are x
+    >>> forward = Forward(train, inference=lambda x: x, step=0)
+    >>> batch = {"x": jnp.array([[0.0, 0.0]]), "y": jnp.array([1])}
+    >>> batch["mask"] = jnp.ones(1)
+    >>> attack = lambda key, model, x, logits: x + jnp.array([1.0, 0.0])
+    >>> out = training_losses.trades(attack)(forward, batch, jax.random.key(0))
+    >>> round(out.per_example.item(), 2)  # log 2 + 6 * 0.12
+    1.41
   """
   checks.non_negative("beta", beta)
 
   def loss(forward: Forward, batch: Batch, key: Key) -> LossOutput:
     key_attack, key_clean, key_adv = jax.random.split(key, 3)
     x, reference = batch["x"], forward.inference(batch["x"])
-    x_adv, cost = attacked(attack, key_attack, forward, x, reference)
+    x_adv, cost = adversarial_examples(
+      attack, key_attack, forward, x, reference
+    )
     logits, model_state = forward.train(key_clean, x)
     logits_adv, model_state = forward.train(key_adv, x_adv, model_state)
     kl = losses.kl(logits_adv, logits)

@@ -8,7 +8,11 @@ import pytest
 
 from robust_jax import lookup, metrics
 from robust_jax.models.inference import DomainAdaptedModel, SplitModel
-from robust_jax.tasks._example import NUM_CLASSES, one_domain, two_domains
+from robust_jax.tasks._example import (
+  NUM_CLASSES,
+  example_batch,
+  example_domains,
+)
 from tests.contract.samples import called, first_accepted
 
 PACKAGE = "evaluators"
@@ -37,8 +41,8 @@ SAMPLES = {
   "validation_attacks": {"dark": darker, "inverted": lambda *a: 1 - a[2]}
 }
 MEASURED = (
-  (classifier(0), one_domain()),
-  (DomainAdaptedModel(classifier(0), classifier(1)), two_domains()),
+  (classifier(0), example_batch()),
+  (DomainAdaptedModel(classifier(0), classifier(1)), example_domains()),
 )
 """(model, batch) of each kind that is measured."""
 

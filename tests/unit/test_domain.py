@@ -55,7 +55,7 @@ BATCH = {
 
 
 def make(alignment=DANN, model=None, **options):
-  options = {"num_steps": 10, "ramp": "constant", "weight": 0.7} | options
+  options = {"num_steps": 10, "schedule": "constant", "weight": 0.7} | options
   return domain(model or Net(), SGD, alignment=alignment, **options)
 
 
@@ -196,9 +196,9 @@ def test_class_weights_weigh_the_alignment(name):
 
 
 def test_a_ramp_starts_the_network_without_the_adversary():
-  ramped = moved(make(ramp="dann"))
+  scheduled = moved(make(schedule="dann"))
   alone = moved(make(adaptation.source_only()))
-  chex.assert_trees_all_close(ramped["model"], alone["model"], atol=1e-6)
+  chex.assert_trees_all_close(scheduled["model"], alone["model"], atol=1e-6)
 
 
 NORMALISED = Net("per_device")
@@ -248,7 +248,7 @@ def test_separate_statistics_are_kept_for_each_domain():
   [
     ({"solver": "newton"}, "solver = 'newton': expected one of reversal"),
     ({"weight": -1.0}, "weight"),
-    ({"ramp": "sine"}, "no ramp named 'sine'"),
+    ({"schedule": "sine"}, "no schedule named 'sine'"),
     ({"batch_norm": "joint"}, "the model has no BatchNorm"),
     ({"batch_norm": "batch"}, "'batch': expected one of none, joint, separate"),
     ({"model": NORMALISED}, "the model has BatchNorm, but"),
@@ -269,7 +269,9 @@ def test_what_does_not_fit_is_refused(options, message):
 
 
 def test_adda_learns_the_source_and_then_holds_it():
-  task = adda(Net(), THREE, alignment=DANN, num_steps=2, pretrained=0.5)
+  task = adda(
+    Net(), THREE, alignment=DANN, num_steps=2, pretrained_fraction=0.5
+  )
   start = jax.jit(task.init)(KEY, BATCH).params
   first, second = (after(task, n)[0].params for n in (1, 2))
   alone = moved(make(adaptation.source_only()))["model"]
@@ -291,7 +293,12 @@ def test_adda_learns_the_source_and_then_holds_it():
 
 def test_addas_encoder_waits_for_the_adversary_to_warm_up():
   task = adda(
-    Net(), THREE, alignment=DANN, num_steps=4, pretrained=0.25, warm_up=0.5
+    Net(),
+    THREE,
+    alignment=DANN,
+    num_steps=4,
+    pretrained_fraction=0.25,
+    warm_up_fraction=0.5,
   )
   learned, warm, played = (after(task, n)[0].params for n in (1, 3, 4))
   chex.assert_trees_all_equal(warm["target"], learned["target"])
@@ -305,7 +312,9 @@ def test_addas_encoder_waits_for_the_adversary_to_warm_up():
 
 def test_adda_flips_labels():
   """The encoder's move makes the target look more like the source."""
-  task = adda(Net(), THREE, alignment=DANN, num_steps=100, pretrained=0.01)
+  task = adda(
+    Net(), THREE, alignment=DANN, num_steps=100, pretrained_fraction=0.01
+  )
   before, later = (after(task, n)[0] for n in (2, 3))
 
   def taken_for_source(encoder):
@@ -328,10 +337,13 @@ def test_adda_flips_labels():
       r"optimizers of \['source'\]: expected one for each player",
     ),
     (
-      {"pretrained": 1.0},
-      "pretrained = 1.0 and warm_up = 0.0: expected fractions",
+      {"pretrained_fraction": 1.0},
+      "pretrained_fraction = 1.0 and warm_up_fraction = 0.0: expected fracti",
     ),
-    ({"alignment": adaptation.mmd()}, "has no adversary: expected one to fool"),
+    (
+      {"alignment": adaptation.mmd()},
+      "has no adversary: expected one that has",
+    ),
     ({"batch_norm": "joint"}, "'joint': expected 'separate'"),
   ],
 )

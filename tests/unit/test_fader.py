@@ -43,7 +43,7 @@ def batch(rows=8):
 def make(model=MODEL, optimizers=SGD, **options):
   options = {
     "beta": 0.5,
-    "ramp": "linear",
+    "schedule": "linear",
     "num_steps": 10,
     "hidden": (8,),
     "dropout": 0.0,
@@ -63,7 +63,7 @@ class Run:
     return self._step(state or self.state, (), self.rows, KEY)
 
   def full(self):
-    """The start of a run whose ramp is at its top."""
+    """The start of a run whose schedule is at its top."""
     return self.state._replace(step=jnp.int32(5))
 
 
@@ -94,7 +94,7 @@ def descended(params, grads):
 
 
 def test_without_beta_a_step_is_that_of_a_plain_autoencoder(run):
-  rows, state = batch(), run.state  # at step 0 the ramp is at 0
+  rows, state = batch(), run.state  # at step 0 the weight is 0
 
   def loss(params):
     (_, redrawn), model_state = train_mode(params, state, rows["x"], rows["y"])
@@ -177,7 +177,7 @@ def test_misleading_minimizes_the_cross_entropy_of_flipped_attributes():
   )
 
 
-def test_beta_grows_along_the_ramp(run):
+def test_beta_grows_along_the_schedule(run):
   state, shown = run.state, []
   for _ in range(4):
     state, report = run.step(state)
@@ -276,7 +276,7 @@ def test_what_is_deployed_redraws_and_evaluation_says_how_well(run):
     ({"classifier_steps": 0}, "classifier_steps = 0"),
     ({"hidden": (0,)}, "hidden = "),
     ({"optimizers": {"model": optax.sgd(1)}}, "one for each player"),
-    ({"ramp": "steep"}, "no ramp named 'steep'"),
+    ({"schedule": "steep"}, "no schedule named 'steep'"),
     ({"model": MODEL.clone(num_attributes=2)}, r"expected \[B, 2\]"),
     ({"attributes": {"slant": 0.1}}, "give it num_attributes = 1"),
     (

@@ -27,14 +27,14 @@ def test_counts_by_hand():
   # a answers images 0, 1, 3 wrong; b 1 and 2.
   np.testing.assert_array_equal(result.of_all, [[0.75, 0.5]])
   # Both right: a and a on 0, 1, 2; a and b on 0 and 2.
-  np.testing.assert_array_equal(result.num_both_right, [[3, 2]])
-  np.testing.assert_array_equal(result.of_both_right, [[2 / 3, 1 / 2]])
+  np.testing.assert_array_equal(result.num_both_correct, [[3, 2]])
+  np.testing.assert_array_equal(result.of_both_correct, [[2 / 3, 1 / 2]])
   np.testing.assert_array_equal(result.clean, [0.75, 0.75])
 
 
 def test_images_that_change_nothing_fool_no_one_who_was_right():
   result = transfer({"a": X}, {"a": A}, {"a": A, "b": B}, X, Y)
-  np.testing.assert_array_equal(result.of_both_right, [[0, 0]])
+  np.testing.assert_array_equal(result.of_both_correct, [[0, 0]])
   np.testing.assert_array_equal(result.of_all, 1 - result.clean[None])
 
 
@@ -48,7 +48,7 @@ def test_scores_are_answers_too():
 def test_where_no_image_counts_there_is_no_fraction():
   never = answers([1, 1, 0, 0], [1, 1, 0, 0])
   result = transfer(CRAFTED, {"a": A}, {"never": never}, X, Y)
-  assert np.isnan(result.of_both_right).all()
+  assert np.isnan(result.of_both_correct).all()
 
 
 def test_bad_input():

@@ -48,8 +48,9 @@ class FaderAutoencoder(nn.Module):
     >>> from robust_jax.models import FaderAutoencoder
     >>> model = FaderAutoencoder(3, image_shape=(8, 8, 1), code_size=2)
     >>> x, labels = jnp.ones((4, 8, 8, 1)), jnp.eye(4, 3)
-    >>> variables = jax.jit(model.init)(jax.random.key(0), x, labels)
-    >>> model.apply(variables, x, labels).shape
+    >>> init = model.init_with_output
+    >>> images, variables = jax.eval_shape(init, jax.random.key(0), x, labels)
+    >>> images.shape
     (4, 8, 8, 1)
   """
 

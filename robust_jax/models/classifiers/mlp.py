@@ -24,8 +24,9 @@ class MLP(nn.Module):
     >>> import jax, jax.numpy as jnp
     >>> from robust_jax.models import MLP
     >>> model, x = MLP(features=(8,), num_classes=3), jnp.ones((2, 4, 4, 1))
-    >>> variables = model.init(jax.random.key(0), x)
-    >>> model.apply(variables, x).shape
+    >>> init = jax.jit(model.init_with_output)
+    >>> logits, variables = init(jax.random.key(0), x)
+    >>> logits.shape
     (2, 3)
   """
 

@@ -33,8 +33,9 @@ class WideResNet(nn.Module):
     >>> import jax, jax.numpy as jnp
     >>> from robust_jax.models import WideResNet
     >>> model, x = WideResNet(depth=10, widen=1), jnp.ones((2, 8, 8, 3))
-    >>> variables = jax.jit(model.init)(jax.random.key(0), x)
-    >>> model.apply(variables, x).shape
+    >>> init = model.init_with_output
+    >>> logits, variables = jax.eval_shape(init, jax.random.key(0), x)
+    >>> logits.shape
     (2, 10)
   """
 

@@ -34,7 +34,8 @@ class DomainClassifier(nn.Module):
     >>> import jax, jax.numpy as jnp
     >>> from robust_jax.models import DomainClassifier
     >>> model, h = DomainClassifier(num_domains=3), jnp.ones((2, 4))
-    >>> logits = model.apply(model.init(jax.random.key(0), h), h)
+    >>> init = jax.jit(model.init_with_output)
+    >>> logits, variables = init(jax.random.key(0), h)
     >>> logits.shape, logits[:, -1].tolist()
     ((2, 3), [0.0, 0.0])
   """

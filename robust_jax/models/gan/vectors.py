@@ -21,8 +21,9 @@ class VectorGenerator(nn.Module):
   Example:
     >>> import jax, jax.numpy as jnp
     >>> from robust_jax.models import VectorGenerator
-    >>> generator, z = VectorGenerator(2, hidden=(8,)), jnp.ones((5, 3))
-    >>> generator.apply(generator.init(jax.random.key(0), z), z).shape
+    >>> model, z = VectorGenerator(2, hidden=(8,)), jnp.ones((5, 3))
+    >>> x, variables = jax.jit(model.init_with_output)(jax.random.key(0), z)
+    >>> x.shape
     (5, 2)
   """
 
@@ -49,8 +50,10 @@ class VectorDiscriminator(nn.Module):
   Example:
     >>> import jax, jax.numpy as jnp
     >>> from robust_jax.models import VectorDiscriminator
-    >>> discriminator, x = VectorDiscriminator(hidden=(8,)), jnp.ones((5, 2))
-    >>> discriminator.apply(discriminator.init(jax.random.key(0), x), x).shape
+    >>> model, x = VectorDiscriminator(hidden=(8,)), jnp.ones((5, 2))
+    >>> init = jax.jit(model.init_with_output)
+    >>> logits, variables = init(jax.random.key(0), x)
+    >>> logits.shape
     (5,)
   """
 

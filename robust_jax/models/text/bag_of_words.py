@@ -30,7 +30,9 @@ class BagOfWords(nn.Module):
     >>> tokens, mask = jnp.array([[3, 1, 0]]), jnp.array([[1, 1, 0]])
     >>> text = {"tokens": tokens, "mask": mask}
     >>> model = BagOfWords(vocabulary_size=5, num_classes=2)
-    >>> model.apply(model.init(jax.random.key(0), text), text).shape
+    >>> init = jax.jit(model.init_with_output)
+    >>> logits, variables = init(jax.random.key(0), text)
+    >>> logits.shape
     (1, 2)
   """
 
