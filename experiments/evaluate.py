@@ -21,7 +21,7 @@ from robust_jax.data.dataset import Dataset
 from robust_jax.data.loader import Loader, evaluation_loader
 from robust_jax.evaluators.robustness import robustness
 from robust_jax.plotting import evaluation as report
-from robust_jax.training.evaluate import run_evaluation
+from robust_jax.training.measure_dataset import measure_dataset
 from robust_jax.training.progress import Progress
 from robust_jax.types import Key, Model
 
@@ -108,7 +108,7 @@ def one_accuracy(
 
   def accuracy(logits_fn: Model) -> float:
     subject, key = parallel.replicate(logits_fn), jax.random.key(0)
-    return run_evaluation(compiled, subject, loader, device_data, key)[
+    return measure_dataset(compiled, subject, loader, device_data, key)[
       "accuracy"
     ]
 
@@ -123,7 +123,7 @@ def _accuracies(models, attacks, loader, key):
   with Progress("attacking", steps) as bar:
     for i, (name, model) in enumerate(models.items()):
       done = i * loader.num_steps
-      values = _run_evaluation(compiled, model, loader, key, bar, done)
+      values = _measure(compiled, model, loader, key, bar, done)
       result[name] = {_title(k): v for k, v in values.items() if k != "loss"}
   return result
 
@@ -152,16 +152,14 @@ def measure_curves(
     for name, model in models.items():
       for eps in radii:
         subject = (model, np.float32(eps))
-        values = _run_evaluation(compiled, subject, loader, key, bar, done)
+        values = _measure(compiled, subject, loader, key, bar, done)
         result[name].append(values["curve_accuracy"])
         done += loader.num_steps
   return result
 
 
-def _run_evaluation(
-  compiled, subject, loader: Loader, key, bar: Progress, done: int
-):
-  return run_evaluation(
+def _measure(compiled, subject, loader: Loader, key, bar: Progress, done: int):
+  return measure_dataset(
     compiled,
     parallel.replicate(subject),
     loader,

@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 
 from experiments.build.check_config import check_config
 from experiments.build.imports import refuse_imports
-from experiments.build.plan import monitor
+from experiments.build.loop_config import monitor
 from experiments.cli import output
 from robust_jax import fingerprint, parallel
 from robust_jax.files import atomic_write, read_json

@@ -22,7 +22,7 @@ from experiments.build.data import (
   domains,
   loaders,
 )
-from experiments.build.plan import plan
+from experiments.build.loop_config import loop_config
 from robust_jax import lookup, precision
 from robust_jax.data.loader import Loader
 from robust_jax.training.loop import LoopConfig
@@ -53,7 +53,7 @@ class Experiment(NamedTuple):
   task: Task
   training: Loader
   validation: Loader
-  plan: LoopConfig
+  loop_config: LoopConfig
 
 
 def experiment(
@@ -72,12 +72,12 @@ def experiment(
   for section in config.evaluation.get("attacks", {}).values():
     sections.attack(section)  # refused now, instead of after the training
   training, validation, facts = loaders(config)
-  steps = plan(config.training, training.num_steps)
+  steps = loop_config(config.training, training.num_steps)
   return Experiment(
     task=task(config, facts, steps.num_steps, warm_start),
     training=training,
     validation=validation,
-    plan=steps,
+    loop_config=steps,
   )
 
 

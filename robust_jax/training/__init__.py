@@ -1,1 +1,1 @@
-"""The one loop, and what it needs; it knows a task only as its type."""
+"""The training loop for any `Task`, with checkpoints, logs and progress."""

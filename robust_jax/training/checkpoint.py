@@ -1,4 +1,4 @@
-"""Checkpoints by Orbax: atomic, in the background, the newest and the best."""
+"""Checkpoints of a run, written atomically in the background by Orbax."""
 
 import contextlib
 import math
@@ -25,18 +25,19 @@ _policies = ocp.checkpoint_managers
 
 
 class Checkpoints:
-  """The checkpoints of one run, under `directory`.
+  """The checkpoints of one run: the newest ones and the best one.
 
   Args:
-    directory: created if missing; shared by all processes of the run.
-    keep_last: how many of the newest stay.
-    monitor: which checkpoint is the best; it stays as well.
-    read_only: only to read them, perhaps while the run goes on: nothing is
-      created, and what is being written there is let alone.
+    directory: the folder of the checkpoints, created if missing, shared by all
+      processes of the run.
+    keep_last: number of newest checkpoints to keep.
+    monitor: the metric that ranks checkpoints. The best one is kept too.
+    read_only: whether checkpoints are only read, perhaps while the run is still
+      going on. Nothing is created then, and unfinished checkpoints are left
+      alone.
 
   Attributes:
-    best_score: the largest `monitor.score` so far, -inf where none was
-      measured.
+    best_score: the largest `monitor.score` so far, -inf if none was measured.
   """
 
   def __init__(
@@ -75,43 +76,46 @@ class Checkpoints:
     self.best_score = max(scores, default=-math.inf)
 
   def save(self, state: State, metrics: Mapping[str, float]) -> None:
-    """Writes in the background; only a complete checkpoint gets its name.
+    """Writes a checkpoint in the background; it is named when complete.
 
     Args:
-      state: what training changes.
-      metrics: of this state; empty where it was not evaluated.
+      state: the training State.
+      metrics: validation metrics of this State; empty if it was not evaluated.
 
     Raises:
       FloatingPointError: a parameter is not finite; nothing is written.
-      ValueError: this checkpoint or the one before could not be written.
+      ValueError: this checkpoint or the previous one could not be written.
     """
     step = int(state.step)
     if step in self._manager.all_steps():
       return
-    # A copy: on CPU the state's buffers are donated to the next step while the
-    # background thread still reads.
+    # A copy: on CPU the State's buffers are donated to the next step while the
+    # background thread still reads them.
     whole = jax.tree.map(np.array, jax.device_get(state))
     if not all(np.isfinite(p).all() for p in jax.tree.leaves(whole.params)):
       raise FloatingPointError(f"a parameter is not finite after step {step}.")
     with self._writing():
-      # Orbax would wait for ever for a folder that it cannot make.
+      # Orbax would wait forever for a folder that it cannot create.
       with tempfile.TemporaryFile(dir=self._directory):
         pass
       self._manager.save(
         step, args=ocp.args.StandardSave(whole), metrics=dict(metrics)
       )
-    # Kept here as well: what is still being written cannot be read back.
+    # Tracked here, because an unfinished checkpoint cannot be read back.
     self.best_score = max(self.best_score, self._score(metrics))
 
   def restore_latest(self, template: State) -> State | None:
-    """The newest checkpoint that can be read, or None if there is none.
+    """Restores the newest readable checkpoint; None if there is none.
 
-    One that cannot (cut short by a full disk, say) is set aside, with a warning
-    that names it and what is left.
+    A damaged one (truncated by a full disk, for example) is moved out of the
+    way, with a warning that names it and the checkpoints left.
+
+    Args:
+      template: a State of the expected structure, shapes and dtypes.
 
     Raises:
-      ValueError: the checkpoint is of another model or optimizer, or one that
-        cannot be read cannot be set aside.
+      ValueError: the checkpoint is of another model or optimizer, or a damaged
+        one cannot be moved.
     """
     newest = lambda: max(self._manager.all_steps(), default=None)
     return self._first_readable(
@@ -119,14 +123,17 @@ class Checkpoints:
     )
 
   def restore(self, which: str | int, template: State) -> State:
-    """The "best" checkpoint that can be read, the "last" one, or a step's.
+    """Restores the "best" or "last" readable checkpoint, or that of a step.
 
-    The best is the newest where none was measured. One that cannot be read is
-    set aside as in `restore_latest`; the one of a step is refused.
+    Args:
+      which: "best" (the newest if none was measured), "last", or a step. Of
+        "best" and "last" a damaged one is moved out of the way as in
+        `restore_latest`.
+      template: a State of the expected structure, shapes and dtypes.
 
     Raises:
-      ValueError: there is no such checkpoint, or it is of another model or
-        optimizer.
+      ValueError: there is no such checkpoint, it is of another model or
+        optimizer, or that of the given step is damaged.
     """
     if which == "last":
       return self._required(self.restore_latest(template))
@@ -148,34 +155,34 @@ class Checkpoints:
       ) from error
 
   def metrics(self) -> dict[int, dict[str, float]]:
-    """Step -> metrics of every checkpoint, in order; {} if not measured."""
+    """Returns step -> metrics of all checkpoints, {} of those not measured."""
     self.wait()
     steps = sorted(self._manager.all_steps())
     return {step: dict(self._manager.metrics(step) or {}) for step in steps}
 
   def best_step(self) -> int | None:
-    """The step of the best checkpoint, the newest if none was measured."""
+    """Returns the best checkpoint's step, or the newest without metrics."""
     self.wait()
     steps = self._manager.all_steps()
     return max(steps, key=lambda s: (self._score_at(s), s), default=None)
 
   def wait(self) -> None:
-    """Until everything asked for is on disk.
+    """Waits until all checkpoints are written.
 
     Raises:
-      ValueError: it cannot be written.
+      ValueError: one cannot be written.
     """
     with self._writing():
       self._manager.wait_until_finished()
 
   def close(self) -> None:
-    """Waits, and lets go of the background threads."""
+    """Waits, and ends the background threads."""
     with self._writing():
       self._manager.close()
 
   @contextlib.contextmanager
   def _writing(self) -> Iterator[None]:
-    """Orbax raises in the next call what happened in the background."""
+    """Explains errors of background writes, which Orbax raises later."""
     try:
       yield
     except Exception as error:
@@ -183,8 +190,8 @@ class Checkpoints:
       reason = "no space left on device" if full else reason_of(error)
       raise ValueError(
         f"checkpoints cannot be written to {self._directory} ({reason}): "
-        "is the disk full, or the folder gone? The same command goes on from "
-        "the last one that is whole."
+        "is the disk full, or the folder gone? The same command resumes from "
+        "the last complete one."
       ) from error
 
   def _required(self, found: State | None) -> State:
@@ -198,7 +205,7 @@ class Checkpoints:
   def _first_readable(
     self, pick: Callable[[], int | None], read: Callable[[int], PyTree]
   ) -> PyTree | None:
-    """What is picked first and can be read; what cannot is set aside."""
+    """Reads the first readable pick; damaged ones are moved out of the way."""
     while (step := pick()) is not None:
       try:
         return read(step)
@@ -225,27 +232,41 @@ class Checkpoints:
       )
 
   def _refuse_another_model(self, step, saved, expected) -> None:
-    theirs = _shapes(saved)
-    ours = _shapes(expected)
+    theirs, ours = _contents(saved), _contents(expected)
     if theirs == ours:
       return
     name = min(theirs.items() ^ ours.items())[0]
     raise ValueError(
       f"checkpoint {self._directory / str(step)} is of another model or "
-      f"optimizer: {name} has shape {theirs.get(name, 'none')} there and "
-      f"{ours.get(name, 'none')} here. Give the config it was trained with, or "
-      "another work directory."
+      f"optimizer: {name} is {theirs.get(name, 'missing')} there and "
+      f"{ours.get(name, 'missing')} here. Give the config it was trained with, "
+      "or another work directory."
     )
 
 
-def _shapes(tree: PyTree) -> dict[str, tuple[int, ...]]:
-  leaves = jax.tree_util.tree_leaves_with_path(tree)
-  return {_path(path): tuple(leaf.shape) for path, leaf in leaves}
+def _contents(tree: PyTree) -> dict[str, str]:
+  """Path -> shape of each leaf, and "empty" for each node without children.
+
+  Orbax does not restore a tree of other nodes, even if its leaves are the same.
+  """
+  nodes = jax.tree_util.tree_leaves_with_path(tree, is_leaf=_is_empty)
+  return {
+    _path(path): "empty" if _is_empty(node) else f"of shape {tuple(node.shape)}"
+    for path, node in nodes
+  }
+
+
+def _is_empty(node: PyTree) -> bool:
+  return not jax.tree.leaves(node, is_leaf=lambda child: child is not node)
 
 
 def _path(path: tuple[Any, ...]) -> str:
-  """Keys of dicts, records and tuples alike: a saved tree has only dicts."""
-  return ".".join(
-    str(getattr(k, "name", getattr(k, "key", getattr(k, "idx", k))))
-    for k in path
-  )
+  return "".join(map(_key, path)).removeprefix(".")
+
+
+def _key(key: Any) -> str:
+  """Spells keys of dicts and records alike: a saved tree has only dicts."""
+  if isinstance(key, jax.tree_util.SequenceKey):
+    return f"[{key.idx}]"
+  is_field = isinstance(key, jax.tree_util.GetAttrKey)
+  return f".{key.name if is_field else key.key}"

@@ -1,4 +1,4 @@
-"""Checkpoints that cannot be read: how it is noticed, and where they go."""
+"""Detection of damaged checkpoints, which are moved out of the way."""
 
 import contextlib
 import logging
@@ -10,14 +10,15 @@ from robust_jax.files import read_json
 
 
 class DamagedError(Exception):
-  """A checkpoint cannot be read."""
+  """A checkpoint that cannot be read."""
 
 
 @contextlib.contextmanager
 def reading() -> Iterator[None]:
-  """Gives one name to what Orbax and TensorStore raise at a damaged file.
+  """Raises errors of Orbax and TensorStore inside as a `DamagedError`.
 
-  It is whatever their innermost reader raised; no narrower class covers it.
+  For a damaged file they raise whatever their innermost reader raised, which no
+  narrower class than Exception covers.
   """
   try:
     yield
@@ -26,13 +27,18 @@ def reading() -> Iterator[None]:
 
 
 def reason_of(error: Exception) -> str:
-  """The error in one line."""
+  """Describes the error in one line."""
   first = (str(error).splitlines() or [""])[0]
   return f"{type(error).__name__}: {first[:200]}"
 
 
 def set_aside(directory: pathlib.Path, step: int, reason: str) -> None:
-  """Says so, and puts the checkpoint where it is in nobody's way.
+  """Moves a damaged checkpoint to the run's work directory, with a warning.
+
+  Args:
+    directory: the folder of the run's checkpoints.
+    step: the step of the damaged one.
+    reason: the reason, in one line.
 
   Raises:
     ValueError: it cannot be moved.
@@ -41,7 +47,7 @@ def set_aside(directory: pathlib.Path, step: int, reason: str) -> None:
   aside = _free(directory.parent / f"unreadable_checkpoint_{step}")
   left = sorted(s for s in _steps(directory) if s != step)
   logging.getLogger(__name__).warning(
-    "checkpoint %s cannot be read (%s): it is moved to %s. Left are those of "
+    "checkpoint %s cannot be read (%s): it is moved to %s. Checkpoints left: "
     "steps %s.",
     damaged,
     reason,
@@ -59,7 +65,10 @@ def set_aside(directory: pathlib.Path, step: int, reason: str) -> None:
 
 
 def steps_of_damaged_metrics(directory: pathlib.Path) -> list[int]:
-  """Orbax reads all metrics when it opens, and fails on a damaged one."""
+  """Lists the steps whose metrics are damaged, the newest first.
+
+  Orbax reads all metrics when it opens a folder, and fails on a damaged file.
+  """
   found = (s for s in _steps(directory) if _damaged_metrics(directory / str(s)))
   return sorted(found, reverse=True)
 
@@ -67,7 +76,7 @@ def steps_of_damaged_metrics(directory: pathlib.Path) -> list[int]:
 def _damaged_metrics(checkpoint: pathlib.Path) -> bool:
   path = checkpoint / "metrics" / "metrics"
   if not path.exists():
-    return False  # read by Orbax as not measured
+    return False  # to Orbax a checkpoint without metrics
   try:
     values = read_json(path, "").values()
   except ValueError:
@@ -82,7 +91,7 @@ def _steps(directory: pathlib.Path) -> list[int]:
 
 
 def _free(path: pathlib.Path) -> pathlib.Path:
-  """The path, with a number behind it if it is taken."""
+  """Returns the path, with a number appended if it is taken."""
   number, found = 1, path
   while found.exists():
     number += 1

@@ -1,25 +1,26 @@
-"""Ctrl-C and SIGTERM ask a run to stop at the next safe point."""
+"""Handling of Ctrl-C and SIGTERM: a run stops at the next safe point."""
 
 import contextlib
 import signal
 from collections.abc import Callable, Iterator
+from typing import Any
 
 
 @contextlib.contextmanager
 def interrupt(at_once: bool = False) -> Iterator[Callable[[], bool]]:
-  """While inside, the first SIGINT or SIGTERM only sets a flag.
+  """Turns the first SIGINT or SIGTERM inside into a flag.
 
-  The second one acts as it always did, so that a run that hangs can be left.
+  The second signal has its usual effect, so a run that hangs can be ended.
 
   Args:
-    at_once: the first one raises KeyboardInterrupt too, where work can be left
-      at any point and may hang.
+    at_once: whether the first signal also raises KeyboardInterrupt, for work
+      that may be interrupted at any point and may hang.
 
   Yields:
-    A function that tells whether a signal came.
+    A function that returns whether a signal was received.
   """
-  received = []
-  previous = {}
+  received: list[int] = []
+  previous: dict[int, Any] = {}
 
   def note(signum, frame):
     del frame

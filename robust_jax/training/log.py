@@ -1,8 +1,9 @@
-"""Where numbers go: metrics.jsonl, TensorBoard, and the terminal."""
+"""The log of a run: metrics.jsonl and TensorBoard events."""
 
 import json
 import pathlib
 from collections.abc import Mapping
+from typing import Any
 
 import tensorboardX
 
@@ -11,12 +12,13 @@ from robust_jax.files import atomic_write, naming
 
 
 class Log:
-  """Writes records of one run; in every process but the lead it does nothing.
+  """Writes the log of a run, in the lead process only.
 
   Args:
-    workdir: holds `metrics.jsonl` and `tensorboard/`.
-    start: the step the run goes on from; later records, which a killed run
-      left behind its last checkpoint, are taken out, as they come again.
+    workdir: the folder of `metrics.jsonl` and `tensorboard/`.
+    start: the step at which the run starts or resumes. Records of later steps,
+      written by a killed run after its last checkpoint, are removed, because
+      these steps are run again.
   """
 
   def __init__(self, workdir: pathlib.Path, start: int):
@@ -33,10 +35,16 @@ class Log:
   def write(
     self, split: str, step: int, epoch: float, values: Mapping[str, float]
   ) -> None:
-    """One line of JSON: split, step, epoch and the values.
+    """Appends one record, a line of JSON: split, step, epoch and the values.
+
+    Args:
+      split: "train" or "validation".
+      step: number of completed steps.
+      epoch: the same in epochs.
+      values: metrics by name.
 
     Raises:
-      OSError: it cannot be written.
+      OSError: the file cannot be written.
     """
     if self._file is None:
       return
@@ -48,15 +56,22 @@ class Log:
       self._board.add_scalar(f"{split}/{name}", value, step)
 
   def close(self) -> None:
-    """Flushes and closes both."""
+    """Flushes and closes the files."""
     if self._file is not None:
       with naming(self._path.parent):
         self._file.close()
         self._board.close()
 
 
-def read(workdir: pathlib.Path) -> list[dict[str, float | str]]:
-  """The records of `metrics.jsonl`, in order, up to the first damaged line."""
+def read(workdir: pathlib.Path) -> list[dict[str, Any]]:
+  """Reads the records of `metrics.jsonl` up to the first damaged line.
+
+  Args:
+    workdir: the folder of the run.
+
+  Returns:
+    The records in order; [] if there is no file.
+  """
   path = workdir / "metrics.jsonl"
   if not path.exists():
     return []

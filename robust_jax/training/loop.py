@@ -1,10 +1,11 @@
-"""The one training loop: every task, any number of devices and processes."""
+"""The training loop, for every task and any number of devices and processes."""
 
 import contextlib
 import dataclasses
 import math
 import pathlib
 import time
+from typing import cast
 
 import jax
 import numpy as np
@@ -13,9 +14,9 @@ from robust_jax import checks, parallel
 from robust_jax import metrics as masked
 from robust_jax.data.loader import Loader, num_rows
 from robust_jax.training.checkpoint import Checkpoints
-from robust_jax.training.evaluate import run_evaluation
 from robust_jax.training.interrupt import interrupt
 from robust_jax.training.log import Log
+from robust_jax.training.measure_dataset import measure_dataset
 from robust_jax.training.monitor import Monitor
 from robust_jax.training.progress import Progress
 from robust_jax.training.result import TrainResult, read_result, write_result
@@ -24,16 +25,20 @@ from robust_jax.types import Key, Metrics, State, Task
 
 @dataclasses.dataclass(frozen=True)
 class LoopConfig:
-  """How long to train, and what to do on the way; all in steps.
+  """Options of the training loop; all lengths are in steps.
 
   Attributes:
     num_steps: length of the run.
     log_every: steps between records of the training metrics.
     evaluate_every: steps between evaluations, each followed by a checkpoint.
-    monitor: the validation metric by which the best checkpoint is chosen.
-    keep_last: checkpoints kept, beside the best.
-    max_drop: training stops when `monitor` gets worse than its best by more
-      than this, as in catastrophic overfitting (Wong, Rice and Kolter 2020).
+    monitor: the validation metric that ranks checkpoints.
+    keep_last: number of newest checkpoints to keep besides the best.
+    max_drop: early stopping: training stops if `monitor` is worse than its best
+      by more than this, as in catastrophic overfitting (Wong, Rice and Kolter
+      2020).
+
+  Raises:
+    ValueError: a length is below 1, or max_drop is negative.
   """
 
   num_steps: int
@@ -53,32 +58,33 @@ def train(
   task: Task,
   training: Loader,
   validation: Loader,
-  plan: LoopConfig,
+  config: LoopConfig,
   key: Key,
   workdir: pathlib.Path,
   title: str = "training",
 ) -> TrainResult:
-  """Trains, or goes on training, the run in `workdir`.
+  """Trains a task, resuming from the newest checkpoint in `workdir`.
 
-  Checkpoints, `metrics.jsonl` and TensorBoard events go to `workdir`. On one
-  device a run that was killed and started again ends with the parameters of one
-  that was not, bit for bit: the position in the data and every key are
-  functions of the step.
+  Checkpoints, `metrics.jsonl` and TensorBoard events are written to `workdir`.
+  The position in the data and all keys are functions of the step, so on one
+  device a run that was killed and resumed ends with the same parameters, bit
+  for bit, as one that was not.
 
   Args:
-    task: what to train.
-    training: endless batches.
-    validation: one pass for `task.evaluate`.
-    plan: how long, how often.
-    key: of the whole run.
-    workdir: exists; shared by all processes.
-    title: for the progress bar.
+    task: the task to train.
+    training: endless loader of training batches.
+    validation: loader of one pass, for `task.evaluate`.
+    config: options of the loop.
+    key: key of the whole run.
+    workdir: an existing folder, shared by all processes.
+    title: title of the progress bar.
 
   Returns:
-    How it ended; "interrupted" after SIGINT or SIGTERM, with a checkpoint.
+    The result. Its status is "interrupted" after SIGINT or SIGTERM, when a
+    checkpoint has been written.
 
   Raises:
-    FloatingPointError: the loss is not finite; the last good checkpoint stays.
+    FloatingPointError: a metric is not finite; earlier checkpoints stay.
     ValueError: the checkpoints in workdir are of another model.
   """
   previous = read_result(workdir)
@@ -86,32 +92,38 @@ def train(
     return previous
   with contextlib.ExitStack() as opened:
     checkpoints = Checkpoints(
-      workdir / "checkpoints", plan.keep_last, plan.monitor
+      workdir / "checkpoints", config.keep_last, config.monitor
     )
     opened.callback(checkpoints.close)
     state = _start(task, training, checkpoints, key)
     log = Log(workdir, int(state.step))
     opened.callback(log.close)
-    run = _Run(task, training, validation, plan, key, checkpoints, log)
-    with Progress(title, plan.num_steps, int(state.step)) as bar:
+    run = _Run(task, training, validation, config, key, checkpoints, log)
+    with Progress(title, config.num_steps, int(state.step)) as bar:
       status, step = run(state, bar)
     checkpoints.wait()
-    outcome = TrainResult(status, step, checkpoints.best_step())
+    result = TrainResult(status, step, checkpoints.best_step())
     if status != "interrupted" and parallel.is_lead():
-      write_result(workdir, outcome)
-    return outcome
+      write_result(workdir, result)
+    return result
 
 
 def dry_run(
-  task: Task, training: Loader, validation: Loader, plan: LoopConfig
+  task: Task, training: Loader, validation: Loader, config: LoopConfig
 ) -> None:
-  """Traces everything that a run will compute, and computes none of it.
+  """Traces all computations of a run without running them.
 
-  What is wrong with shapes, options or names comes out here, before anything
-  is written.
+  Errors of shapes, options and names are raised here, before anything is
+  written.
+
+  Args:
+    task: the task to train.
+    training: loader of training batches.
+    validation: loader for `task.evaluate`.
+    config: options of the loop.
 
   Raises:
-    ValueError: the evaluation does not report what the plan monitors.
+    ValueError: the evaluation does not report the monitored metric.
   """
   key = jax.eval_shape(lambda: jax.random.key(0))
   indices = next(iter(training.indices(0)))
@@ -125,7 +137,7 @@ def dry_run(
   reported = task.summarize(
     {name: np.full(total.shape, 0.5) for name, (total, _) in sums.items()}
   )
-  if (metric := plan.monitor.metric) not in reported:
+  if (metric := config.monitor.metric) not in reported:
     raise ValueError(
       f"training.monitor = '{metric}', but the task's evaluation reports "
       f"{', '.join(sorted(reported))}: name one of these."
@@ -135,7 +147,7 @@ def dry_run(
 def _start(
   task: Task, training: Loader, checkpoints: Checkpoints, key: Key
 ) -> State:
-  """The newest checkpoint, or the initial state."""
+  """Restores the newest checkpoint, or initializes the State."""
   first = next(iter(training.indices(0)))
   batch = jax.jit(training.decode)(training.device_data, first)
   template = jax.eval_shape(task.init, key, batch)
@@ -146,11 +158,11 @@ def _start(
 
 
 class _Run:
-  """What the loop holds on to between steps; the state is passed along."""
+  """The loop, with everything that is constant in it."""
 
-  def __init__(self, task, training, validation, plan, key, checkpoints, log):
+  def __init__(self, task, training, validation, config, key, checkpoints, log):
     self._training, self._validation = training, validation
-    self._plan, self._checkpoints, self._log = plan, checkpoints, log
+    self._config, self._checkpoints, self._log = config, checkpoints, log
     self._key, self._key_evaluate = jax.random.split(key)
     self._step = parallel.pmap_step(task.step, training.decode)
     self._evaluate = parallel.pmap_evaluate(task.evaluate, validation.decode)
@@ -160,11 +172,11 @@ class _Run:
     self._shown: dict[str, float] = {}
 
   def __call__(self, state: State, bar: Progress) -> tuple[str, int]:
-    plan, step = self._plan, int(state.step)
+    config, step = self._config, int(state.step)
     stream = self._training.indices(step)
     window = _Window()
     with interrupt() as interrupted:
-      while step < plan.num_steps:
+      while step < config.num_steps:
         indices = next(stream)
         state, metrics = self._step(
           state, self._device_data, indices, self._key
@@ -172,16 +184,16 @@ class _Run:
         step += 1
         rows = num_rows(indices) * parallel.num_processes()
         window.add(step, metrics, rows)
-        last = step == plan.num_steps
-        due = step % plan.evaluate_every == 0 or last
-        record = step % plan.log_every == 0 or due
+        last = step == config.num_steps
+        due = step % config.evaluate_every == 0 or last
+        record = step % config.log_every == 0 or due
         # Several processes must agree, which costs a synchronization.
         ask = record or parallel.num_processes() == 1
         stop = ask and parallel.any_process(interrupted())
         if record or stop:
           self._record(window, step, bar)
         if due and not self._evaluate_and_save(state, step, bar):
-          return "collapsed", step
+          return "stopped_early", step
         bar.update(step, self._shown)
         if due:
           window.restart_clock()
@@ -198,9 +210,9 @@ class _Run:
     self._log.write("train", step, step / self._training.num_steps, values)
 
   def _evaluate_and_save(self, state: State, step: int, bar: Progress) -> bool:
-    """Whether to go on: False where the monitored metric has collapsed."""
+    """Evaluates and saves; returns False instead if `max_drop` is exceeded."""
     values = self._summarize(
-      run_evaluation(
+      measure_dataset(
         self._evaluate,
         state,
         self._validation,
@@ -210,14 +222,14 @@ class _Run:
     )
     self._log.write("validation", step, step / self._training.num_steps, values)
     self._shown |= {k: v for k, v in values.items() if k != "loss"}
-    monitor = self._plan.monitor
+    monitor = self._config.monitor
     drop = self._checkpoints.best_score - monitor.score(values)
-    if drop > self._plan.max_drop:
+    if drop > self._config.max_drop:
       bar.say(
         f"step {step}: {monitor.metric} = {values[monitor.metric]:.4g} is "
         f"worse than its best by {drop:.3g}, as in catastrophic overfitting; "
-        "training stops here and the checkpoint of step "
-        f"{self._checkpoints.best_step()} stands."
+        "training stops here, and the best checkpoint is that of step "
+        f"{self._checkpoints.best_step()}."
       )
       return False
     self._checkpoints.save(state, values)
@@ -225,7 +237,7 @@ class _Run:
 
 
 class _Window:
-  """The metrics since the last record, left on the device until then."""
+  """Metrics since the last record, kept on the device until they are read."""
 
   def __init__(self):
     self._metrics: list[tuple[int, Metrics]] = []
@@ -244,13 +256,13 @@ class _Window:
       self.restart_clock()
 
   def close(self) -> dict[str, float]:
-    """Averages, and the speed; empties the window.
+    """Computes averages and the speed, and empties the window.
 
     Raises:
-      FloatingPointError: some metric of some step is not finite.
+      FloatingPointError: a metric of some step is not finite.
     """
     records = jax.device_get(self._metrics)
-    total = None
+    total: Metrics = {}
     for step, metrics in records:
       for name, value in masked.result(metrics).items():
         if not math.isfinite(value):
@@ -259,8 +271,9 @@ class _Window:
             "checkpoints before it stay. Lower the learning rate, clip "
             "gradients (optimizer.clip_norm) or look at the data of that step."
           )
-      total = metrics if total is None else masked.merge(total, metrics)
-    values = masked.result(total)
+      total = masked.merge(total, metrics) if total else metrics
+    # Metrics of a step are scalars.
+    values = cast(dict[str, float], masked.result(total))
     elapsed = time.monotonic() - self._clock
     if self._timed_rows:
       values["examples_per_second"] = self._timed_rows / elapsed

@@ -12,11 +12,17 @@ class Monitor:
   """A validation metric, and whether more or less of it is better.
 
   Attributes:
-    metric: its name.
-    mode: "max" for an accuracy, "min" for a loss or a distance.
+    metric: name of the metric.
+    mode: "max" if more is better, as of an accuracy, "min" if less is, as of a
+      loss or a distance.
 
   Raises:
     ValueError: the mode is neither.
+
+  Example:
+    >>> from robust_jax.training.monitor import Monitor
+    >>> Monitor("frechet_distance", "min").score({"frechet_distance": 3.0})
+    -3.0
   """
 
   metric: str
@@ -31,10 +37,13 @@ class Monitor:
       )
 
   def score(self, metrics: Mapping[str, float]) -> float:
-    """The metric, negated where less is better: the best score is the largest.
+    """Computes the score of a checkpoint; the largest is the best.
+
+    Args:
+      metrics: metrics by name.
 
     Returns:
-      -inf where the metric was not measured or is NaN.
+      The metric, negated for the mode "min"; -inf if it is missing or NaN.
     """
     value = metrics.get(self.metric, math.nan)
     if math.isnan(value):

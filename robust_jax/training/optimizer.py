@@ -15,19 +15,26 @@ _SCHEDULES = ("constant", "cosine", "triangle", "piecewise", "dann")
 def optimizer(
   config: Mapping[str, Any], num_steps: int
 ) -> optax.GradientTransformation:
-  """The optimizer that a config section describes.
+  """Makes the optimizer of a config section.
 
   Args:
-    config: `name` of an optax optimizer (adam, adamw, sgd, ...);
-      `learning_rate`, the peak; `schedule` (see `schedule`); `clip_norm`, the
-      largest global gradient norm; `weight_decay`, added to the gradient where
-      the optimizer has no decay of its own; every other entry is handed to the
-      optimizer (momentum, ...).
-    num_steps: length of the run, which schedules are stretched over.
+    config: `name`, an optax optimizer (adam, adamw, sgd, ...);
+      `learning_rate`, the peak of the schedule; `schedule`, see `schedule`;
+      `clip_norm`, the largest global gradient norm; `weight_decay`, which is
+      added to the gradient unless the optimizer has its own decay. All other
+      entries are options of the optimizer (momentum, ...).
+    num_steps: length of the run, which schedules span.
 
   Raises:
-    ValueError: optax has no such optimizer, it has no such option, the schedule
-      is unknown, or a number is out of its range.
+    ValueError: optax has no such optimizer, or the optimizer no such option,
+      the schedule is unknown, or a number is out of range.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax.training.optimizer import optimizer
+    >>> adam = {"name": "adam", "learning_rate": 0.1, "schedule": "cosine"}
+    >>> optimizer(adam, num_steps=100).init(jnp.zeros(3))[0][0].mu.shape
+    (3,)
   """
   options = dict(config)
   _check_ranges(options)
@@ -63,14 +70,28 @@ def _check_ranges(options):
 
 
 def schedule(name: str, peak: float, num_steps: int) -> optax.Schedule:
-  """Learning rate against step.
+  """Makes a learning rate schedule.
 
-  constant: the peak throughout. cosine: from the peak to 0. triangle: linearly
-  from 0 to the peak at 40 % of the run and back to 0, the cyclic schedule of
-  Wong, Rice and Kolter 2020. piecewise: a tenth at 75 % of the run and again at
-  90 %, as PGD training commonly does. dann: peak / (1 + 10 p)^0.75 at a
-  fraction p of the run, with which Ganin et al. 2016 (section 5.2.2) train from
-  0.01.
+  Args:
+    name: one of
+      "constant": the peak;
+      "cosine": cosine decay from the peak to 0;
+      "triangle": linear from 0 to the peak at 40 % of the run and back to 0,
+        the cyclic schedule of Wong, Rice and Kolter 2020;
+      "piecewise": the peak, a tenth of it from 75 % of the run and a hundredth
+        from 90 %, as is common in PGD training;
+      "dann": `peak / (1 + 10 p)^0.75` at a fraction p of the run, of Ganin et
+        al. 2016, section 5.2.2, whose peak is 0.01.
+    peak: the peak of the learning rate.
+    num_steps: length of the run.
+
+  Raises:
+    ValueError: there is no such schedule.
+
+  Example:
+    >>> from robust_jax.training.optimizer import schedule
+    >>> round(float(schedule("triangle", 1.0, num_steps=10)(2)), 2)
+    0.5
   """
   if name == "constant":
     return optax.constant_schedule(peak)

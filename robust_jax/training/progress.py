@@ -1,4 +1,4 @@
-"""A bar with ETA on a terminal, a line now and then elsewhere."""
+"""Progress bars with ETA; without a terminal, a line every 15 seconds."""
 
 import time
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ _SECONDS_BETWEEN_LINES = 15.0
 
 
 class Progress:
-  """Shows how far a run is, with its latest numbers; only in the lead process.
+  """Shows the progress of a run and its latest metrics, in the lead process.
 
   Args:
-    title: what is being done.
+    title: title of the bar.
     total: number of steps.
-    done: steps that were done before.
+    done: number of steps that are done already.
   """
 
   def __init__(self, title: str, total: int, done: int = 0):
@@ -48,7 +48,7 @@ class Progress:
     self._bar.stop()
 
   def say(self, message: str) -> None:
-    """A line above the bar."""
+    """Prints a line above the bar."""
     self._console.print(message, highlight=False, soft_wrap=True)
 
   def update(self, done: int, numbers: Mapping[str, float] | None = None):
@@ -72,14 +72,16 @@ class Progress:
 
 
 class StageProgress:
-  """One bar after the other, for the stages of a suite.
+  """Shows one progress bar after another, for the stages of a suite.
 
   Args:
-    title: of all of them, before the stage's name.
+    title: printed before the name of each stage.
   """
 
   def __init__(self, title: str = ""):
-    self._title, self._bar, self._name = title, None, None
+    self._title = title
+    self._bar: Progress | None = None
+    self._name: str | None = None
 
   def __enter__(self) -> "StageProgress":
     return self
@@ -89,16 +91,16 @@ class StageProgress:
       self._bar.__exit__(*exception)
 
   def update(self, name: str, done: int, total: int) -> None:
-    """`done` of `total` batches of the stage `name`."""
-    if name != self._name:
+    """Moves to `done` of `total` batches of the stage `name`."""
+    if self._bar is None or name != self._name:
       self.__exit__(None, None, None)
-      bar = Progress(f"{self._title}{name:10}", total)
-      self._bar, self._name = bar.__enter__(), name
+      self._bar = Progress(f"{self._title}{name:10}", total).__enter__()
+      self._name = name
     self._bar.update(done)
 
 
 def _shown(name: str, value: float) -> str:
-  """An accuracy as percentage under its short name, the rest to 3 digits."""
+  """Formats an accuracy as percentage, other metrics with 3 digits."""
   if not name.endswith("accuracy"):
     return f"{name} {value:.3g}"
   return f"{name.removesuffix('accuracy').strip('_') or 'clean'} {value:.1%}"

@@ -1,9 +1,8 @@
-"""Averages of a task's weights over the steps, in `State.average`.
+"""Averages of a task's weights over the steps, kept in `State.average`.
 
-Each wraps a task, whatever it trains: `evaluate`, `deployed` and `variables` of
-what it returns use the averaged parameters. The model's other collections, such
-as BatchNorm's running statistics, are averages themselves and stay those of the
-last step.
+Each wraps any task: `evaluate`, `deployed` and `variables` of the wrapped task
+use the averaged parameters. The model's other collections, such as BatchNorm's
+running statistics, are averages themselves and stay those of the last step.
 """
 
 from collections.abc import Callable
@@ -22,14 +21,29 @@ def ema(task: Task, decay: float = 0.999) -> Task:
 
       average <- decay * average + (1 - decay) * params
 
-  after each step, from the initial parameters on.
+  after each step, starting from the initial parameters.
 
   Args:
-    task: what is trained; its steps do not change.
-    decay: per step.
+    task: the task; its training steps do not change.
+    decay: decay of the average per step, in [0, 1).
 
   Raises:
     ValueError: decay is not in [0, 1).
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax.training import weight_averages
+    >>> from robust_jax.types import State, Task
+    >>> def step(state, batch, key):  # params count the steps
+    ...   new = state._replace(step=state.step + 1, params=state.params + 1.0)
+    ...   return new, {}
+    >>> init = lambda key, batch: State(jnp.int32(0), jnp.zeros(()), {}, ())
+    >>> task = weight_averages.ema(Task(init, step, None, None, None), 0.5)
+    >>> state = task.init(jax.random.key(0), {})
+    >>> for _ in range(2):
+    ...   state, metrics = task.step(state, {}, jax.random.key(0))
+    >>> state.average.item()  # 0.5 (0.5 0 + 0.5 1) + 0.5 2
+    1.25
   """
   if not 0 <= decay < 1:
     raise ValueError(f"decay = {decay}: expected 0 <= decay < 1.")
@@ -40,27 +54,44 @@ def swa(task: Task, start: int = 0) -> Task:
   """Stochastic weight averaging (SWA): the mean of the parameters.
 
   Args:
-    task: what is trained; its steps do not change.
-    start: of the steps after this one the mean is taken; until then there is
-      nothing to average but the latest parameters.
+    task: the task; its training steps do not change.
+    start: step after which parameters are averaged. Until then the average is
+      the current parameters.
 
   Raises:
     ValueError: start is negative.
 
   Source: Izmailov et al. 2018, "Averaging weights leads to wider optima and
-  better generalization", algorithm 1. Deviation: each step is averaged, there
-  each epoch; the running BatchNorm statistics are not taken anew.
+  better generalization", algorithm 1.
+
+  Deviation: every step is averaged, in the paper every epoch; running BatchNorm
+  statistics are not recomputed.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax.training import weight_averages
+    >>> from robust_jax.types import State, Task
+    >>> def step(state, batch, key):  # params count the steps
+    ...   new = state._replace(step=state.step + 1, params=state.params + 1.0)
+    ...   return new, {}
+    >>> init = lambda key, batch: State(jnp.int32(0), jnp.zeros(()), {}, ())
+    >>> task = weight_averages.swa(Task(init, step, None, None, None))
+    >>> state = task.init(jax.random.key(0), {})
+    >>> for _ in range(3):
+    ...   state, metrics = task.step(state, {}, jax.random.key(0))
+    >>> state.average.item()  # the mean of 1, 2 and 3
+    2.0
   """
   checks.non_negative("start", start)
   return _averaged(task, lambda step: 1 - 1 / jnp.maximum(step - start, 1))
 
 
 def _averaged(task: Task, decay: Callable[[Array], Array | float]) -> Task:
-  """Keeps `decay(step)` of the average and takes the rest of the parameters."""
+  """Averages with weight `decay(step)` on the average before the step."""
 
   def init(key: Key, batch: Batch) -> State:
     state = task.init(key, batch)
-    # A copy, because a step is given the memory of both.
+    # A copy, because the buffers of both are donated to the step.
     return state._replace(average=jax.tree.map(jnp.copy, state.params))
 
   def step(state: State, batch: Batch, key: Key):

@@ -190,9 +190,9 @@ def test_a_config_of_a_run_that_is_damaged_is_named(
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"status": "finished"'])
 def test_an_outcome_that_is_damaged_is_named(text, refused, tmp_path):
   open_run(tmp_path, digits_pgd.get_config("smoke"))
-  (tmp_path / "outcome.json").write_text(text)
+  (tmp_path / "train_result.json").write_text(text)
   said = refused("train", CONFIG, f"--workdir={tmp_path}")
-  assert f"{tmp_path}/outcome.json" in said
+  assert f"{tmp_path}/train_result.json" in said
   assert "Delete it" in said
 
 

@@ -153,7 +153,7 @@ def test_a_damaged_newest_falls_back_to_the_one_before(
   assert again.restore_latest(state(0)).step == 1
   message = caplog.text
   assert f"{newest} cannot be read" in message
-  assert "Left are those of steps 1." in message
+  assert "Checkpoints left: steps 1." in message
   # The damaged one is out of the way, not lost, and its step can be written.
   assert (tmp_path / "unreadable_checkpoint_2").exists()
   again.save(state(2), {"score": 0.6})
@@ -293,10 +293,39 @@ def test_a_checkpoint_of_another_model_is_refused(opened, tmp_path):
   checkpoints.save(state(1), {"score": 0.5})
   checkpoints.wait()
   with pytest.raises(
-    ValueError, match=r"kernel has shape \(3, 4\) there and \(3, 5\) here"
+    ValueError,
+    match=r"kernel is of shape \(3, 4\) there and of shape \(3, 5\) here",
   ):
     opened().restore_latest(state(0, shape=(3, 5)))
   assert (tmp_path / "checkpoints" / "1").exists()
+
+
+@pytest.mark.parametrize(
+  ("change", "difference"),
+  [
+    ({"model_state": {"norm": {}}}, "model_state is empty there and missing"),
+    ({"opt_state": ()}, r"opt_state\[0\].count is of shape \(\) there"),
+    ({"opt_state": [OPTIMIZER.init({}), None]}, r"opt_state\[0\]"),
+    ({"average": {"kernel": jnp.zeros(3)}}, "average is empty there"),
+  ],
+)
+def test_a_checkpoint_of_another_structure_is_refused(
+  opened, tmp_path, change, difference
+):
+  checkpoints = opened()
+  checkpoints.save(state(1), {"score": 0.5})
+  checkpoints.wait()
+  with pytest.raises(ValueError, match=f"another model or .*{difference}"):
+    opened().restore_latest(state(0)._replace(**change))
+  assert (tmp_path / "checkpoints" / "1").exists()
+
+
+def test_empty_nodes_of_any_kind_are_the_same_to_a_checkpoint(opened):
+  checkpoints = opened()
+  checkpoints.save(state(1), {"score": 0.5})
+  checkpoints.wait()
+  template = state(0)._replace(average=())
+  assert opened().restore_latest(template).step == 1
 
 
 def test_parameters_that_are_not_finite_are_not_saved(opened):

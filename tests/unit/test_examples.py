@@ -24,12 +24,11 @@ PENDING = {
   "data.synthetic",
   "defenses",
   "perturbations",
-<<<<<<< HEAD
-  "tasks",
-=======
   "search",
->>>>>>> 7e0fdde (Training losses, games, alignments, evaluators and tasks: plain docstrings with examples that run; tasks are split, and their State is packed in one place)
+<<<<<<< HEAD
   "training.weight_averages",
+=======
+>>>>>>> 4def3be (Training: plain docstrings; a checkpoint of another structure is refused instead of taken for damaged; early stopping and its result have the field's words)
 }
 # Packages and modules whose `__all__` is a registry of public members.
 REGISTRIES = sorted(

@@ -49,13 +49,13 @@ def task(loss=lambda step: 1.0, score=lambda step: 0.5):
   return Task(init, step, evaluate, identity, lambda state: state.params)
 
 
-def plan(**changes):
+def config(**changes):
   values = {"num_steps": 20, "log_every": 3, "evaluate_every": 5}
   return LoopConfig(**values | {"monitor": Monitor("score")} | changes)
 
 
 def run(task, workdir, **changes):
-  return train(task, loader(None), loader(1), plan(**changes), KEY, workdir)
+  return train(task, loader(None), loader(1), config(**changes), KEY, workdir)
 
 
 def restored(workdir):
@@ -67,8 +67,8 @@ def restored(workdir):
 
 
 def test_every_batch_is_seen_once_in_order(tmp_path):
-  outcome = run(task(), tmp_path)
-  assert (outcome.status, outcome.step) == ("finished", 20)
+  result = run(task(), tmp_path)
+  assert (result.status, result.step) == ("finished", 20)
   assert restored(tmp_path).params["sum"] == sum(range(20))
 
 
@@ -106,15 +106,17 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_step(tmp_path):
     run(bad, tmp_path)
 
 
-def test_collapse_stops_with_the_best_checkpoint(tmp_path):
+def test_a_drop_stops_with_the_best_checkpoint(tmp_path):
   falling = task(score=lambda step: jnp.where(step <= 10, 0.1 * step, 0.5))
-  outcome = run(falling, tmp_path, max_drop=0.2)
-  assert (outcome.status, outcome.step) == ("collapsed", 15)
-  assert outcome.best_step == 10
-  assert json.loads((tmp_path / "outcome.json").read_text())["best_step"] == 10
+  result = run(falling, tmp_path, max_drop=0.2)
+  assert (result.status, result.step) == ("stopped_early", 15)
+  assert result.best_step == 10
+  assert (
+    json.loads((tmp_path / "train_result.json").read_text())["best_step"] == 10
+  )
 
 
-def test_a_small_fall_is_no_collapse(tmp_path):
+def test_a_small_drop_does_not_stop(tmp_path):
   wavering = task(score=lambda step: jnp.where(step == 10, 0.4, 0.5))
   assert run(wavering, tmp_path, max_drop=0.2).status == "finished"
 
@@ -122,25 +124,25 @@ def test_a_small_fall_is_no_collapse(tmp_path):
 def test_a_metric_that_falls_is_best_where_it_is_smallest(tmp_path):
   distance = task(score=lambda step: jnp.where(step <= 10, 20.0 - step, 16.0))
   monitor = Monitor("score", "min")
-  outcome = run(distance, tmp_path / "a", monitor=monitor, max_drop=5.0)
-  assert (outcome.status, outcome.step) == ("collapsed", 15)
-  assert outcome.best_step == 10
-  outcome = run(distance, tmp_path / "b", monitor=monitor, max_drop=6.0)
-  assert (outcome.status, outcome.best_step) == ("finished", 10)
+  result = run(distance, tmp_path / "a", monitor=monitor, max_drop=5.0)
+  assert (result.status, result.step) == ("stopped_early", 15)
+  assert result.best_step == 10
+  result = run(distance, tmp_path / "b", monitor=monitor, max_drop=6.0)
+  assert (result.status, result.best_step) == ("finished", 10)
 
 
-def test_a_collapse_is_told_with_the_numbers(tmp_path, capsys):
+def test_early_stopping_is_reported_with_the_numbers(tmp_path, capsys):
   rising = task(score=lambda step: 1.0 * step)
   run(rising, tmp_path, monitor=Monitor("score", "min"), max_drop=2.0)
   said = capsys.readouterr().out
   assert "step 10: score = 10 is worse than its best by 5" in said
-  assert "checkpoint of step 5 stands" in said
+  assert "best checkpoint is that of step 5" in said
 
 
 def test_a_metric_that_is_no_number_is_never_the_best(tmp_path):
   vanishing = task(score=lambda step: jnp.where(step <= 10, 0.1, jnp.nan))
-  outcome = run(vanishing, tmp_path, max_drop=float("inf"))
-  assert (outcome.status, outcome.best_step) == ("finished", 10)
+  result = run(vanishing, tmp_path, max_drop=float("inf"))
+  assert (result.status, result.best_step) == ("finished", 10)
 
 
 def test_an_unknown_mode_is_refused():
@@ -150,12 +152,12 @@ def test_an_unknown_mode_is_refused():
 
 def test_an_unknown_metric_to_monitor_is_refused_with_what_there_is():
   with pytest.raises(ValueError, match=r"'robust', but .* reports score"):
-    dry_run(task(), loader(None), loader(1), plan(monitor=Monitor("robust")))
+    dry_run(task(), loader(None), loader(1), config(monitor=Monitor("robust")))
 
 
 @pytest.mark.parametrize("name", ["num_steps", "log_every", "evaluate_every"])
-def test_a_plan_of_nothing_is_refused(name):
+def test_a_config_of_nothing_is_refused(name):
   with pytest.raises(
     ValueError, match=rf"training\.{name} = 0: expected .* 1 or more"
   ):
-    plan(**{name: 0})
+    config(**{name: 0})

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from experiments import build, runs, workdir
-from experiments.build.plan import monitor
+from experiments.build.loop_config import monitor
 from experiments.build.variant import with_overrides
 from experiments.configs import common
 from experiments.configs.domain import digits_dann

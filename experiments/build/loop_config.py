@@ -1,4 +1,4 @@
-"""How long a config trains, and what is done on the way."""
+"""From the config section `training` to the options of the training loop."""
 
 import math
 
@@ -8,15 +8,20 @@ from robust_jax.training.loop import LoopConfig
 from robust_jax.training.monitor import Monitor
 
 
-def plan(training: ConfigDict, steps_per_epoch: int) -> LoopConfig:
-  """What the section `training` says, in steps.
+def loop_config(training: ConfigDict, steps_per_epoch: int) -> LoopConfig:
+  """Makes the options of the training loop, with all lengths in steps.
+
+  Args:
+    training: the section `training` of a config. Lengths are given in steps
+      (`num_steps`) or in epochs (`num_epochs`).
+    steps_per_epoch: number of steps of an epoch.
 
   Raises:
     ValueError: a number is out of its range.
   """
 
   def steps(name):
-    """Given as they are, or in epochs."""
+    """Reads a length given in steps or in epochs."""
     if f"{name}_steps" in training:
       return training[f"{name}_steps"]
     epochs = training[f"{name}_epochs"]
@@ -37,5 +42,5 @@ def plan(training: ConfigDict, steps_per_epoch: int) -> LoopConfig:
 
 
 def monitor(training: ConfigDict) -> Monitor:
-  """The metric by which the section `training` chooses the best checkpoint."""
+  """Makes the monitor of the config section `training`."""
   return Monitor(training.monitor, training.monitor_mode)
