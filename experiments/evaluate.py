@@ -20,7 +20,9 @@ from robust_jax.attacks.cost import count_model_calls
 from robust_jax.data.dataset import Dataset
 from robust_jax.data.loader import Loader, evaluation_loader
 from robust_jax.evaluators.robustness import robustness
-from robust_jax.plotting import evaluation as report
+from robust_jax.files import write_json
+from robust_jax.plotting import evaluation as pictures
+from robust_jax.plotting.tables import accuracy_table, print_table
 from robust_jax.training.measure_dataset import measure_dataset
 from robust_jax.training.progress import Progress
 from robust_jax.types import Key, Model
@@ -81,12 +83,12 @@ def evaluate(
     **provenance(config),
   }
   if parallel.is_lead():
-    report.write_json(workdir / "report.json", result)
+    write_json(workdir / "report.json", result)
     _draw(models, config, workdir, result, some, key)
     if records:
-      report.draw_training(workdir / "training.png", records)
-    report.print_table(
-      report.table(
+      pictures.draw_training(workdir / "training.png", records)
+    print_table(
+      accuracy_table(
         accuracies,
         f"{dataset.name}, {result['num_examples']} images, "
         f"matmul precision {result['matmul_precision']}",
@@ -185,14 +187,14 @@ def _draw(models, config, workdir, result, batch, key):
       np.asarray(x_adv[:_NUM_SHOWN]),
       np.asarray(answers[:_NUM_SHOWN]),
     )
-  report.draw_examples(
+  pictures.draw_examples(
     workdir / "examples.png",
     np.asarray(batch["x"][:_NUM_SHOWN]),
     np.asarray(batch["y"][:_NUM_SHOWN]),
     attacked,
   )
   search = config.evaluation.curve.search
-  report.draw_curve(
+  pictures.draw_curve(
     workdir / "robust_accuracy.png",
     result["radii"],
     result["curve"],

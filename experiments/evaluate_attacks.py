@@ -22,9 +22,10 @@ from robust_jax.attacks.autoattack.autoattack import in_ball, stages
 from robust_jax.attacks.autoattack.suite import Stage, SuiteResult
 from robust_jax.attacks.lp_ball import ball
 from robust_jax.data.loader import Loader, evaluation_loader
-from robust_jax.files import atomic_write
+from robust_jax.files import atomic_write, write_json
 from robust_jax.gradient_masking.audit import masking_checks
-from robust_jax.plotting import evaluation
+from robust_jax.plotting.evaluation import draw_curve
+from robust_jax.plotting.tables import print_table
 from robust_jax.training.progress import StageProgress
 from robust_jax.types import Model
 
@@ -108,9 +109,9 @@ def _audit(model, config, attacks, path, num_examples, save_images):
     "computed_in": precision.computed_in(model, x[:1]),
     **provenance(config),
   }
-  evaluation.write_json(path / "report.json", result)
+  write_json(path / "report.json", result)
   if config.evaluation.radii:
-    evaluation.draw_curve(
+    draw_curve(
       path / "robust_accuracy.png",
       config.evaluation.radii,
       curves,
@@ -120,10 +121,8 @@ def _audit(model, config, attacks, path, num_examples, save_images):
   if save_images:
     _save_images(path / "adversarial.npz", x, labels, outcome)
   title = f"{dataset.name}, {len(x)} images, matmul precision "
-  evaluation.print_table(
-    _stage_table(outcome, title + result["matmul_precision"])
-  )
-  evaluation.print_table(_finding_table(findings))
+  print_table(_stage_table(outcome, title + result["matmul_precision"]))
+  print_table(_finding_table(findings))
   return result
 
 

@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 
@@ -41,6 +41,21 @@ def naming(path: pathlib.Path) -> Iterator[None]:
     if error.filename is not None or error.errno is None:
       raise
     raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def write_json(path: pathlib.Path, value: Mapping[str, Any]) -> None:
+  """Writes a JSON object atomically, indented.
+
+  Example:
+    >>> import pathlib, tempfile
+    >>> from robust_jax.files import read_json, write_json
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "report.json"
+    >>> write_json(path, {"accuracy": 0.9})
+    >>> read_json(path, "Delete it.")
+    {'accuracy': 0.9}
+  """
+  with atomic_write(path) as new:
+    new.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
 
 def read_json(

@@ -6,7 +6,7 @@ from typing import Any
 
 from robust_jax.comparison.extra_tests.base import ExtraTest
 from robust_jax.comparison.report.table import comparison_table
-from robust_jax.plotting import evaluation
+from robust_jax.plotting.tables import print_table
 
 
 def print_comparison(
@@ -20,9 +20,9 @@ def print_comparison(
     out: the folder of the report.
   """
   _print_data(result)
-  evaluation.print_table(comparison_table(result))
+  print_table(comparison_table(result))
   for section in sections:
-    evaluation.print_table(section.table(result[section.name]))
+    print_table(section.table(result[section.name]))
   advice = result["recommendation"]
   print(f"{advice['headline']}\nHow sure: {advice['sureness']}.")
   for sentence in advice["reasons"]:

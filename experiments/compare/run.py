@@ -28,9 +28,8 @@ from robust_jax.comparison.report.build_report import comparison_report
 from robust_jax.comparison.report.failure_gallery import failure_gallery
 from robust_jax.comparison.report.html_report import html_report
 from robust_jax.data.readers.image_reader import ImageReader
-from robust_jax.files import atomic_write
+from robust_jax.files import atomic_write, write_json
 from robust_jax.lookup import find, members
-from robust_jax.plotting import evaluation
 
 _LEVEL = 0.95
 
@@ -180,7 +179,7 @@ def _report(asked: _Asked, cases: Cases, gate, name, started):
     "seconds": round(time.monotonic() - started, 1),
     **machine(),
   }
-  evaluation.write_json(setting.out / "report.json", result)
+  write_json(setting.out / "report.json", result)
   page = html_report(result, models, images, cases.cases, reads, failures)
   with atomic_write(setting.out / "report.html") as new:
     new.write_text(page, encoding="utf-8")

@@ -25,10 +25,11 @@ from experiments.load_run import Run, load_run
 from robust_jax import parallel
 from robust_jax.as_numpy_fn import as_numpy_fn
 from robust_jax.data.concatenate import concatenate
+from robust_jax.files import write_json
 from robust_jax.models.inference import DomainAdaptedModel
 from robust_jax.plotting.domain_curves import Curve, draw_domain_curves
-from robust_jax.plotting.evaluation import print_table, write_json
 from robust_jax.plotting.feature_map import draw_feature_maps
+from robust_jax.plotting.tables import print_table
 from robust_jax.probes.a_distance import a_distance
 from robust_jax.probes.reverse_validation import reverse_validation
 from robust_jax.training.progress import Progress
@@ -244,7 +245,7 @@ def _draw(path, runs, held_out, config):
     path / "features.png",
     {f"{when}: {n}": tuple(_features(f, held_out)) for when, (n, f) in names},
     labels,
-    most=_NUM_DRAWN,
+    max_examples=_NUM_DRAWN,
     # t-SNE wants fewer neighbors than a third of its points.
     perplexity=min(30.0, drawn / 4),
     seed=config.seed,

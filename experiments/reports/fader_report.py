@@ -13,9 +13,10 @@ from experiments import build
 from experiments.examples import Examples
 from experiments.reports._compare_to_control import compare_to_control
 from experiments.reports._redraw import MEASURES, decode_all, of_many_styles
+from robust_jax.files import write_json
 from robust_jax.models.inference import Autoencoder
-from robust_jax.plotting import evaluation
 from robust_jax.plotting.attribute_swaps import draw_attribute_swaps
+from robust_jax.plotting.tables import print_table
 from robust_jax.probes.attribute_swap import attribute_swap
 from robust_jax.probes.linear_probe import linear_probe
 from robust_jax.probes.mlp_probe import mlp_probe
@@ -60,9 +61,9 @@ def fader_report(
   measure = functools.partial(_measure, num_classes)
   result, run, test = compare_to_control(path, config, num_examples, measure)
   result["chance"] = float(np.bincount(test.y).max() / len(test.y))
-  evaluation.write_json(path / "report.json", result)
+  write_json(path / "report.json", result)
   _draw(path, run, num_classes, test)
-  evaluation.print_table(_table(result))
+  print_table(_table(result))
   return result
 
 

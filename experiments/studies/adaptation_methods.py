@@ -31,8 +31,8 @@ from experiments.configs import adaptation, domain
 from experiments.origin import origin
 from experiments.reports.adaptation_report import HEADINGS, RULES
 from robust_jax.data.loader import Loader
-from robust_jax.files import read_json
-from robust_jax.plotting.evaluation import print_table, write_json
+from robust_jax.files import read_json, write_json
+from robust_jax.plotting.tables import print_table
 
 # Of a config's data: for training, and for validation.
 Loaders = dict[str, tuple[Loader, Loader]]

@@ -27,7 +27,7 @@ from experiments.load_run import load_run
 from robust_jax import precision
 from robust_jax.as_numpy_fn import as_numpy_fn
 from robust_jax.models.inference import DomainAdaptedModel
-from robust_jax.plotting import evaluation
+from robust_jax.plotting.tables import print_table
 from robust_jax.probes.label_shift import LabelShift
 from robust_jax.probes.label_shift import label_shift as estimate
 
@@ -81,7 +81,7 @@ def _print(shift):
     zip(shift.target, shift.weights, strict=True)
   ):
     table.add_row(str(i), f"{100 * fraction:.1f} %", f"{weight:.2f}")
-  evaluation.print_table(table)
+  print_table(table)
   weights = ",".join(f"{weight:.3f}" for weight in shift.weights)
   print(f"--config.task.class_weights='({weights})'")
 

@@ -27,8 +27,8 @@ from experiments.examples import first_examples
 from experiments.load_run import load_run
 from robust_jax import attacks, losses, perturbations, precision, search
 from robust_jax.evaluators.minimal_eps import minimal_eps
+from robust_jax.files import write_json
 from robust_jax.perturbations import pixels
-from robust_jax.plotting import evaluation
 from robust_jax.plotting.accuracy_curve import draw_accuracy_curves
 from robust_jax.types import Attack
 
@@ -121,9 +121,7 @@ def main(_: Sequence[str]) -> None:
         }
         summary.append(row)
         print(*row.values(), sep="\t", flush=True)
-  evaluation.write_json(
-    path / "minimal_norms.json", {"rows": summary} | machine()
-  )
+  write_json(path / "minimal_norms.json", {"rows": summary} | machine())
   np.savez(path / "minimal_norms.npz", **distances)
   for norm in _NORMS.value:
     for model in models:

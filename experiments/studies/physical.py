@@ -15,7 +15,6 @@ import time
 
 import jax
 import jax.numpy as jnp
-import matplotlib.figure
 import numpy as np
 import rich.table
 
@@ -25,8 +24,16 @@ from experiments.cli.provenance import machine
 from experiments.cli.run_command import ArgumentParser, run_command
 from experiments.load_run import load_run
 from robust_jax import attacks, losses, perturbations, precision, search
-from robust_jax.files import atomic_write
-from robust_jax.plotting import evaluation
+from robust_jax.files import write_json
+from robust_jax.plotting.style import (
+  CORRECT,
+  HIGHLIGHT,
+  PALETTE,
+  new_figure,
+  save_figure,
+  show_image,
+)
+from robust_jax.plotting.tables import print_table
 from robust_jax.search.combine import restarts
 from robust_jax.search.expectation_over_transformation import (
   expectation_over_transformation,
@@ -156,10 +163,10 @@ def main() -> None:
   table = rich.table.Table("", *rows, title=f"{len(x)} images")
   for name in rows["original"]:
     table.add_row(name, *(f"{100 * row[name]:.1f} %" for row in rows.values()))
-  evaluation.print_table(table)
+  print_table(table)
   told = {name: str(value) for name, value in vars(options).items()}
   result = {"rows": rows, "seconds": seconds, "options": told} | machine()
-  evaluation.write_json(options.workdir / "physical.json", result)
+  write_json(options.workdir / "physical.json", result)
   drawn = {name: images[name] for name in ("original", "PGD", "EOT")}
   _draw(options.picture, logits_fn, drawn, labels, target, key_judge)
 
@@ -186,9 +193,7 @@ def _images(options):
 def _draw(path, logits_fn, images, labels, target, key):
   """Of the first images: as they are, and in the same views, with answers."""
   num_rows = _NUM_SHOWN * len(images)
-  figure = matplotlib.figure.Figure(
-    (1.05 * (1 + _NUM_VIEWS_SHOWN) + 2, 1.25 * num_rows), layout="constrained"
-  )
+  figure = new_figure(1.05 * (1 + _NUM_VIEWS_SHOWN) + 2, 1.25 * num_rows)
   axes = figure.subplots(num_rows, 1 + _NUM_VIEWS_SHOWN)
   for j, (name, shown) in enumerate(images.items()):
     seen = [shown[:_NUM_SHOWN]]
@@ -197,8 +202,7 @@ def _draw(path, logits_fn, images, labels, target, key):
       said = logits_fn(x).argmax(axis=-1)
       for i in range(_NUM_SHOWN):
         axis = axes[i * len(images) + j, column]
-        axis.imshow(x[i, ..., 0], cmap="gray", vmin=0, vmax=1)
-        axis.set(xticks=[], yticks=[])
+        show_image(axis, x[i])
         _caption(axis, int(said[i]), int(labels[i]), int(target[i]))
         if column == 0:
           axis.set_ylabel(
@@ -209,16 +213,15 @@ def _draw(path, logits_fn, images, labels, target, key):
             fontsize=8,
           )
   figure.suptitle("left: as it is; then random views, the same in each row")
-  with atomic_write(path) as new:
-    figure.savefig(new, dpi=110)
+  save_figure(figure, path)
 
 
 def _caption(axis, said, label, target):
-  mark, color = "other", "#b8860b"
+  mark, color = "other", PALETTE[4]
   if said == label:
-    mark, color = "right", "#588157"
+    mark, color = "right", CORRECT
   elif said == target:
-    mark, color = "target", "#c8553d"
+    mark, color = "target", HIGHLIGHT
   axis.set_title(f"{said} {mark}", fontsize=7, color=color, pad=2)
 
 

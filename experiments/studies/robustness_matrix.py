@@ -31,7 +31,9 @@ from experiments.load_run import load_run
 from robust_jax import attacks, checks, losses, perturbations, precision, search
 from robust_jax.attacks.autoattack import suite
 from robust_jax.attacks.autoattack.autoattack import in_ball, stages
-from robust_jax.plotting import evaluation, heat_map
+from robust_jax.files import write_json
+from robust_jax.plotting.heat_map import draw_heat_map
+from robust_jax.plotting.tables import matrix_table
 from robust_jax.training.progress import StageProgress
 from robust_jax.types import Model
 
@@ -71,16 +73,16 @@ def main(_: Sequence[str]) -> None:
   title = f"accuracy on {len(labels)} images under attack"
   names = list(rows), [*measures, "all of them"]
   rich.console.Console().print(
-    heat_map.table(title, "trained", *names, fractions)
+    matrix_table(title, "trained", *names, fractions)
   )
-  heat_map.draw(
+  draw_heat_map(
     path / "robustness_matrix.png",
     title,
     ("trained against", "attacked in"),
     *names,
     fractions,
   )
-  evaluation.write_json(
+  write_json(
     path / "robustness_matrix.json",
     {"accuracy": rows, "seconds": seconds, "options": _options()} | machine(),
   )

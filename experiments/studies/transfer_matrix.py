@@ -44,7 +44,8 @@ from robust_jax.models.classifiers.small_cnn import SmallCNN
 from robust_jax.models.from_sklearn import linear_classifier
 from robust_jax.models.inference import inference_fn
 from robust_jax.models.surrogates import soft_neighbors
-from robust_jax.plotting import heat_map
+from robust_jax.plotting.heat_map import draw_heat_map
+from robust_jax.plotting.tables import matrix_table
 from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 
 _CLASSES = 10
@@ -222,9 +223,9 @@ def _report(
     ),
   ):
     console.print(
-      heat_map.table(title, labels[0], result.rows, result.columns, fractions)
+      matrix_table(title, labels[0], result.rows, result.columns, fractions)
     )
-  heat_map.draw(
+  draw_heat_map(
     options.picture,
     f"{name}: % answered wrong, MI-FGSM in Linf {options.eps:g} (DT: nearest "
     "leaf)",

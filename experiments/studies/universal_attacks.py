@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import matplotlib.figure
 
 from experiments.build import imports
 from experiments.cli import output
@@ -29,8 +28,9 @@ from experiments.load_run import load_run
 from robust_jax import attacks, losses, perturbations, precision
 from robust_jax.attacks.universal.adversarial_patch import anywhere, place
 from robust_jax.attacks.universal.universal import applied
-from robust_jax.files import atomic_write
-from robust_jax.plotting import evaluation
+from robust_jax.files import write_json
+from robust_jax.plotting.style import new_figure, save_figure, show_image
+from robust_jax.plotting.tables import accuracy_table, print_table
 from robust_jax.types import Array, Model
 
 _TURN = 20.0  # degrees, of a patch
@@ -71,9 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seen = map(jnp.asarray, (x_train, y_train, x))
     found[name] = attacked(run.classifier(), *seen, options)
     rows[name] = _fractions(found[name].answers, labels, options.target)
-  evaluation.print_table(evaluation.table(rows, f"{len(labels)} test images"))
+  print_table(accuracy_table(rows, f"{len(labels)} test images"))
   _draw(options.output / "universal_attacks.png", found)
-  evaluation.write_json(
+  write_json(
     options.output / "universal_attacks.json",
     {
       "accuracy": rows,
@@ -142,23 +142,19 @@ def _fractions(
 def _draw(path: pathlib.Path, found: dict[str, Found]) -> None:
   """The first images of each model under each change, with its answers."""
   names = list(next(iter(found.values())).images)
-  figure = matplotlib.figure.Figure(
-    (1.1 * _NUM_SHOWN + 2, 1.25 * len(names) * len(found)), layout="constrained"
-  )
+  figure = new_figure(1.1 * _NUM_SHOWN + 2, 1.25 * len(names) * len(found))
   axes = figure.subplots(len(names) * len(found), _NUM_SHOWN)
   rows = [(model, name) for model in found for name in names]
   for row, (model, name) in zip(axes, rows, strict=True):
     images, answers = found[model].images[name], found[model].answers[name]
     for axis, x, said in zip(row, images, answers, strict=False):
-      axis.imshow(x.squeeze(), cmap="gray", vmin=0, vmax=1)
-      axis.set(xticks=[], yticks=[])
+      show_image(axis, x)
       axis.set_title(str(said), fontsize=8, pad=2)
     row[0].set_ylabel(
       f"{model}\n{name}", rotation=0, ha="right", va="center", fontsize=8
     )
   figure.suptitle("above each image, what the model answers", fontsize=9)
-  with atomic_write(path) as new:
-    figure.savefig(new, dpi=110)
+  save_figure(figure, path)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:

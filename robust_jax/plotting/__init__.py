@@ -1,1 +1,1 @@
-"""Figures, in one style."""
+"""Figures and tables; `style` defines how all figures look."""

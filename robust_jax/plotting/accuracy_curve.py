@@ -1,28 +1,40 @@
-"""Robust accuracy as a function of the radius, from smallest norms."""
+"""Robust accuracy as a function of the radius, from minimal norms."""
 
 import pathlib
 from collections.abc import Mapping
 
-import matplotlib.figure
 import numpy as np
 
-from robust_jax.files import atomic_write
-from robust_jax.plotting.line_style import line_style
+from robust_jax.plotting.style import (
+  finish_axis,
+  line_style,
+  new_figure,
+  save_figure,
+)
 
 
 def accuracy_curve(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-  """Every step of `eps -> fraction of examples farther than eps from an error`.
+  """Computes robust accuracy as a step function of the radius.
+
+      accuracy(eps) = fraction of examples with distance > eps
 
   Args:
-    distances: smallest norm of each example `[N]`: 0 where the clean image is
-      answered wrongly, inf where no error was found.
+    distances: minimal norm of each example `[N]`: 0 if the clean image is
+      misclassified, inf if no error was found.
 
   Returns:
-    eps, ascending from 0, and the accuracy from each of them to the next; it
-    never rises. A norm of exactly eps is within reach of radius eps.
+    The radii eps of all steps, ascending from 0, and the accuracy from each of
+    them to the next, which never rises.
 
   Raises:
-    ValueError: no distances, or one that is negative or NaN.
+    ValueError: there are no distances, or one is negative or NaN.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.plotting.accuracy_curve import accuracy_curve
+    >>> eps, accuracy = accuracy_curve(np.array([0.0, 0.1, 0.3, np.inf]))
+    >>> eps.tolist(), accuracy.tolist()
+    ([0.0, 0.1, 0.3], [0.75, 0.5, 0.25])
   """
   distances = np.asarray(distances, np.float64)
   if distances.ndim != 1 or distances.size == 0:
@@ -42,14 +54,14 @@ def accuracy_curve(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def draw_accuracy_curves(
   path: pathlib.Path, curves: Mapping[str, np.ndarray], norm: str
 ) -> None:
-  """One picture of several: accuracy against the radius, as steps.
+  """Draws accuracy against the radius, a step function for each name.
 
   Args:
-    path: of the picture.
-    curves: name -> distances, as `accuracy_curve` takes them.
-    norm: of the axis label, such as "L2".
+    path: path of the picture.
+    curves: name -> distances, see `accuracy_curve`.
+    norm: name of the norm for the axis label, such as "L2".
   """
-  figure = matplotlib.figure.Figure((5.6, 3.8), layout="constrained")
+  figure = new_figure(5.6, 3.8)
   axis = figure.subplots()
   steps = {name: accuracy_curve(d) for name, d in curves.items()}
   end = 1.05 * max(eps[-1] for eps, _ in steps.values())
@@ -65,8 +77,5 @@ def draw_accuracy_curves(
   axis.set(
     xlabel=f"eps, radius in {norm}", ylabel="accuracy", ylim=(-0.02, 1.02)
   )
-  axis.grid(alpha=0.3)
-  axis.spines[["top", "right"]].set_visible(False)
-  axis.legend(frameon=False, fontsize=8)
-  with atomic_write(path) as new:
-    figure.savefig(new, dpi=130)
+  finish_axis(axis)
+  save_figure(figure, path)

@@ -1,15 +1,12 @@
-"""Pictures of images redrawn under other labels."""
+"""Picture of attribute swaps: images decoded under other labels."""
 
 import pathlib
 from collections.abc import Sequence
 
-import matplotlib.figure
 import matplotlib.patches
 import numpy as np
 
-from robust_jax.files import atomic_write
-
-_MARK = "#c8553d"
+from robust_jax.plotting.style import HIGHLIGHT, new_figure, save_figure
 
 
 def draw_attribute_swaps(
@@ -21,35 +18,34 @@ def draw_attribute_swaps(
   originals: Sequence[tuple[int, int]] = (),
   axes_labels: tuple[str, str] = ("", ""),
 ) -> None:
-  """A table of images, originals among them in a frame.
+  """Draws a table of images, with a frame around the originals.
 
   Args:
-    path: of the picture.
+    path: path of the picture.
     images: `[R, N, H, W, C]` in [0, 1], C of 1 or 3.
-    rows: names, R.
-    columns: names, N.
-    originals: (row, column) of those to frame.
-    axes_labels: what the rows are, what the columns are.
+    rows: names of the R rows.
+    columns: names of the N columns.
+    originals: (row, column) of each original.
+    axes_labels: labels of the vertical and the horizontal axis.
   """
   images = np.asarray(images)
   num_rows, num_columns, height, width, _ = images.shape
   gap = max(1, height // 9)  # pixels
-  figure = matplotlib.figure.Figure(
-    (0.45 * num_columns + 0.8, 0.45 * num_rows * height / width + 0.8),
-    layout="constrained",
+  figure = new_figure(
+    0.45 * num_columns + 0.8, 0.45 * num_rows * height / width + 0.8
   )
   axis = figure.subplots()
   axis.imshow(_tiled(images, gap), cmap="gray", vmin=0, vmax=1)
   step = np.array([height + gap, width + gap])
   for row, column in originals:
-    # In the gap around the image, clear of the next frame.
+    # In the gap around the image, without touching the next frame.
     top, left = np.array([row, column]) * step - 0.5 - gap / 3
     frame = matplotlib.patches.Rectangle(
       (left, top),
       width + 2 * gap / 3,
       height + 2 * gap / 3,
       fill=False,
-      edgecolor=_MARK,
+      edgecolor=HIGHLIGHT,
       lw=1.4,
       clip_on=False,
     )
@@ -62,12 +58,11 @@ def draw_attribute_swaps(
   axis.set_xlabel(axes_labels[1], fontsize=9)
   axis.tick_params(length=0, labelsize=8)
   axis.spines[:].set_visible(False)
-  with atomic_write(path) as new:
-    figure.savefig(new, dpi=130)
+  save_figure(figure, path)
 
 
 def _tiled(images, gap):
-  """`[R, N, H, W, C]` -> one image, with white gaps."""
+  """Tiles images `[R, N, H, W, C]` into one, with white gaps."""
   edges = ((0, 0), (0, 0), (0, gap), (0, gap), (0, 0))
   padded = np.pad(images, edges, constant_values=1.0)
   num_rows, num_columns, height, width, channels = padded.shape

@@ -1,22 +1,34 @@
-"""Losses and accuracies of domain adaptation over time."""
+"""Training curves of domain adaptation."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from robust_jax.files import atomic_write
-from robust_jax.plotting.line_style import line_style
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from robust_jax.plotting.style import (
+  GRAY,
+  finish_axis,
+  line_style,
+  new_figure,
+  save_figure,
+)
+
+Records = Sequence[Mapping[str, Any]]
+"""The records of a run, see `training.log.read`."""
 
 
 class Curve(NamedTuple):
   """One panel: a metric of the log.
 
   Attributes:
-    split: of the records that have it.
-    metric: its name there.
-    title: what stands above the panel.
-    guess: the value that guessing has, drawn as a level; None for no level.
-    is_fraction: whether it is a fraction, drawn from 0 to 1.
+    split: split of the records that have the metric.
+    metric: name of the metric in the records.
+    title: title of the panel.
+    guess: value of the metric for random guesses, drawn as a horizontal line;
+      None for no line.
+    is_fraction: whether the metric is drawn from 0 to 1.
   """
 
   split: str
@@ -28,31 +40,27 @@ class Curve(NamedTuple):
 
 def draw_domain_curves(
   path: pathlib.Path,
-  runs: Mapping[str, Sequence[Mapping[str, float | str]]],
+  runs: Mapping[str, Records],
   curves: Sequence[Curve],
 ) -> None:
-  """One panel per curve, one line per run, against the training step.
+  """Draws metrics against the training step: a panel each, a line per run.
 
-  A domain classifier at the level of guessing may have met features that match
-  or may have given up, and one that errs little may have moved them all the
-  same: it tells neither success nor failure. Which metrics to show, and that
-  one of them uses labels that a user does not have, is for the titles to say.
+  The loss of a domain classifier indicates neither success nor failure of the
+  adaptation. At the level of guessing the features may match, or the classifier
+  may have failed; below it the features may have been aligned nevertheless.
+  Titles should say which metrics use labels that a user does not have.
 
   Args:
-    path: of the picture.
-    runs: name -> records, as `training.log.read` gives them. A run without
-      some metric, such as one that knows no domains, has no line there.
-    curves: of each panel, from left to right, two to a row.
+    path: path of the picture.
+    runs: name -> records. A run without a metric (of domains, for example) has
+      no line in its panel.
+    curves: the panels, from left to right, two to a row.
 
   Raises:
-    ValueError: no run has some metric; what there is is listed.
+    ValueError: no run has one of the metrics; those that exist are listed.
   """
-  import matplotlib.figure
-
   num_rows = (len(curves) + 1) // 2
-  figure = matplotlib.figure.Figure(
-    (9.0, 2.9 * num_rows + 0.4), layout="constrained"
-  )
+  figure = new_figure(9.0, 2.9 * num_rows + 0.4)
   axes = figure.subplots(num_rows, 2, sharex=True, squeeze=False).ravel()
   for axis, curve in zip(axes, curves, strict=False):
     _draw(axis, runs, curve)
@@ -60,9 +68,9 @@ def draw_domain_curves(
     axis.set_visible(False)
   for axis in axes[max(0, len(curves) - 2) : len(curves)]:
     axis.set_xlabel("training step")
-    axis.locator_params("x", nbins=5)  # steps of five digits touch otherwise
+    axis.locator_params("x", nbins=5)  # or steps of five digits would touch
     axis.tick_params(labelbottom=True)
-  # All runs once: a line may be missing from some panels.
+  # One legend of all runs, because lines may be missing from some panels.
   handles = [_line(i) for i in range(len(runs))]
   figure.legend(
     handles,
@@ -72,19 +80,18 @@ def draw_domain_curves(
     frameon=False,
     fontsize=8,
   )
-  with atomic_write(path) as new:
-    figure.savefig(new, dpi=130)
+  save_figure(figure, path)
 
 
 def points(
-  records: Sequence[Mapping[str, float | str]], split: str, metric: str
+  records: Records, split: str, metric: str
 ) -> tuple[list[float], list[float]]:
-  """Steps, and the metric at each, of the records of a split that have it."""
+  """Returns the steps, and the metric at each, of records that have it."""
   found = [r for r in records if r["split"] == split and metric in r]
   return [r["step"] for r in found], [r[metric] for r in found]
 
 
-def _draw(axis, runs, curve):
+def _draw(axis: Axes, runs: Mapping[str, Records], curve: Curve) -> None:
   lines = [points(r, curve.split, curve.metric) for r in runs.values()]
   if not any(steps for steps, _ in lines):
     raise ValueError(
@@ -94,7 +101,7 @@ def _draw(axis, runs, curve):
   for i, (steps, values) in enumerate(lines):
     axis.add_line(_line(i, steps, values))
   if curve.guess is not None:
-    axis.axhline(curve.guess, color="#999999", lw=0.8, zorder=0)
+    axis.axhline(curve.guess, color=GRAY, lw=0.8, zorder=0)
     axis.annotate(
       "guessing",
       (1, curve.guess),
@@ -103,24 +110,23 @@ def _draw(axis, runs, curve):
       textcoords="offset points",
       va="center",
       fontsize=7,
-      color="#666666",
+      color=GRAY,
     )
   axis.autoscale_view()
   if curve.is_fraction:
     axis.set_ylim(-0.02, 1.02)
   axis.set_title(curve.title, fontsize=10)
-  axis.grid(alpha=0.3)
-  axis.spines[["top", "right"]].set_visible(False)
+  finish_axis(axis, legend=False)
 
 
-def _line(index, steps=(), values=()):
-  from matplotlib.lines import Line2D
-
+def _line(
+  index: int, steps: Sequence[float] = (), values: Sequence[float] = ()
+) -> Line2D:
   return Line2D(
     steps,
     values,
     **line_style(index),
-    # A run of a single record is a point, not an invisible line.
+    # A run of a single record is a point, where a line would be invisible.
     marker="o" if len(steps) == 1 else None,
     lw=1.4,
   )

@@ -1,15 +1,20 @@
-"""Features of two domains on a plane, by t-SNE."""
+"""Maps of the features of two domains in the plane, by t-SNE."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 
-from robust_jax.files import atomic_write
+from robust_jax.plotting.style import (
+  LIGHT_GRAY,
+  PALETTE,
+  new_figure,
+  save_figure,
+)
 
-_DOMAIN_COLOURS = ("#0b6e99", "#c8553d")
-# t-SNE's distances are taken among this many principal components, as its
-# authors do: what is left out is mostly noise, and costs most of the time.
+# t-SNE uses distances between this many principal components, as its authors
+# do. The other components are mostly noise and would take most of the time.
 _COMPONENTS = 50
 
 
@@ -20,28 +25,37 @@ def feature_map(
   perplexity: float = 30.0,
   seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Places on a plane, near each other where features are.
+  """Computes a t-SNE map of the features of two domains together.
 
-  Both domains are laid out together. Neighborhoods mean something; distances
-  between clusters, their sizes and the axes do not, and another seed looks
-  different. For a number see `a_distance`.
+  Neighborhoods are meaningful; distances between clusters, their sizes and the
+  axes are not, and another seed gives another map. For a quantitative
+  comparison of domains see `probes.a_distance`.
 
   Args:
     source_features: `[N, D]`.
     target_features: `[M, D]`.
-    perplexity: how many neighbors count, roughly.
-    seed: of the layout.
+    perplexity: effective number of neighbors.
+    seed: seed of the map.
 
   Returns:
-    `[N, 2]` and `[M, 2]`, centerd, of unit deviation on each axis.
+    Points `[N, 2]` and `[M, 2]`, together of mean 0 and standard deviation 1
+    along each axis.
 
   Raises:
-    ValueError: features that do not fit or are not finite, or not more of them
-      than the perplexity.
+    ValueError: features do not fit or are not finite, or there are not more of
+      them than the perplexity.
 
   Source: van der Maaten and Hinton, "Visualizing Data using t-SNE", 2008, by
-  scikit-learn, from the first two principal components, so that what depends
-  on the seed is little.
+  scikit-learn. It is initialized with the first two principal components, which
+  reduces the influence of the seed.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.plotting.feature_map import feature_map
+    >>> features = np.random.default_rng(0).normal(size=(2, 8, 3))
+    >>> source, target = feature_map(*features, perplexity=3)
+    >>> source.shape, target.shape
+    ((8, 2), (8, 2))
   """
   source, target = np.asarray(source_features), np.asarray(target_features)
   if source.ndim != 2 or source.shape[1:] != target.shape[1:]:
@@ -57,12 +71,12 @@ def feature_map(
       f"{len(together)} features for perplexity {perplexity}: expected more "
       "features, or a perplexity of a third of them at most."
     )
-  places = _layout(together, perplexity, seed)
-  places = (places - places.mean(0)) / places.std(0)
-  return places[: len(source)], places[len(source) :]
+  points = _tsne(together, perplexity, seed)
+  points = (points - points.mean(0)) / points.std(0)
+  return points[: len(source)], points[len(source) :]
 
 
-def _layout(features, perplexity, seed):
+def _tsne(features: np.ndarray, perplexity: float, seed: int) -> np.ndarray:
   from sklearn.decomposition import PCA
   from sklearn.manifold import TSNE
 
@@ -79,46 +93,43 @@ def draw_feature_maps(
   *,
   domains: tuple[str, str] = ("source", "target"),
   classes: Sequence[str] | None = None,
-  most: int = 1000,
+  max_examples: int = 1000,
   perplexity: float = 30.0,
   seed: int = 0,
 ) -> None:
-  """One column per network: above, which domain; below, which class.
+  """Draws t-SNE maps: a column per network, by domain above, by class below.
 
-  Domains differ in marker and color; each example bears the number of its
-  class, and the middle of each class of the source its name, so that the
-  picture reads without color too.
+  Domains differ in marker and color. Each example is drawn as the number of its
+  class, and each class has its name at the median of its source examples, so
+  the picture can be read without color.
 
   Args:
-    path: of the picture.
+    path: path of the picture.
     features: name -> features of the source `[N, D]` and of the target
-      `[M, D]`, such as of the same images "before" and "after" adaptation; D
-      may differ.
-    labels: of the source `[N]` and of the target `[M]`. The target's are for
-      the eye only.
-    domains: their names.
-    classes: names of the classes; numbers by default.
-    most: how many examples of each domain to draw, the same in all columns.
-    perplexity: as `feature_map` takes it.
-    seed: of the choice and of the layout.
+      `[M, D]`, for example of the same images "before" and "after" adaptation;
+      D may differ.
+    labels: classes of the source `[N]` and of the target `[M]`, of which the
+      latter are only drawn.
+    domains: names of the domains.
+    classes: names of the classes; their numbers by default.
+    max_examples: number of examples drawn of each domain, the same in all
+      columns.
+    perplexity: see `feature_map`.
+    seed: seed of the choice of examples and of the maps.
   """
-  import matplotlib.figure
-
   rng = np.random.default_rng(seed)
-  rows = [rng.permutation(len(y))[:most] for y in labels]
-  labels = [
+  rows = [rng.permutation(len(y))[:max_examples] for y in labels]
+  shown = [
     np.asarray(y)[chosen] for y, chosen in zip(labels, rows, strict=True)
   ]
-  figure = matplotlib.figure.Figure(
-    (4.2 * len(features), 8.2), layout="constrained"
-  )
+  figure = new_figure(4.2 * len(features), 8.2)
   axes = figure.subplots(2, len(features), squeeze=False)
   for column, (name, pair) in zip(axes.T, features.items(), strict=True):
-    chosen = [np.asarray(z)[i] for z, i in zip(pair, rows, strict=True)]
-    places = feature_map(*chosen, perplexity=perplexity, seed=seed)
+    source, target = (np.asarray(z)[i] for z, i in zip(pair, rows, strict=True))
+    maps = feature_map(source, target, perplexity=perplexity, seed=seed)
     column[0].set_title(name, fontsize=10)
-    _draw_domains(column[0], places, domains)
-    _draw_classes(column[1], places, labels, classes)
+    _draw_domains(column[0], maps, domains)
+    _draw_classes(column[1], maps, shown, classes)
   figure.legend(
     *axes[0, 0].get_legend_handles_labels(),
     loc="outside upper center",
@@ -131,40 +142,42 @@ def draw_feature_maps(
   axes[1, 0].set_ylabel("by class")
   for axis in axes.flat:
     axis.set(xticks=[], yticks=[])
-    axis.spines[:].set_color("#cccccc")
-  with atomic_write(path) as new:
-    figure.savefig(new, dpi=130)
+    axis.spines[:].set_color(LIGHT_GRAY)
+  save_figure(figure, path)
 
 
-def _draw_domains(axis, places, domains):
-  styles = (
-    {"marker": "o", "s": 9, "lw": 0},
-    {"marker": "x", "s": 9, "lw": 0.7},
-  )
-  for xy, name, color, style in zip(
-    places, domains, _DOMAIN_COLOURS, styles, strict=True
+def _draw_domains(
+  axis: Axes, maps: Sequence[np.ndarray], domains: Sequence[str]
+) -> None:
+  styles = (("o", 0.0), ("x", 0.7))
+  for xy, name, color, (marker, lw) in zip(
+    maps, domains, PALETTE[:2], styles, strict=True
   ):
-    axis.scatter(*xy.T, color=color, alpha=0.7, label=name, **style)
+    axis.scatter(
+      *xy.T, color=color, alpha=0.7, label=name, marker=marker, s=9, lw=lw
+    )
 
 
-def _draw_classes(axis, places, labels, classes):
-  import matplotlib
-
-  colors = matplotlib.colormaps["tab10"].colors
-  for xy, y in zip(places, labels, strict=True):
+def _draw_classes(
+  axis: Axes,
+  maps: Sequence[np.ndarray],
+  labels: Sequence[np.ndarray],
+  classes: Sequence[str] | None,
+) -> None:
+  for xy, y in zip(maps, labels, strict=True):
     for label in np.unique(y):
       axis.scatter(
         *xy[y == label].T,
         marker=f"${label}$",
         s=18,
         lw=0,
-        color=colors[label % len(colors)],
+        color=PALETTE[label % len(PALETTE)],
       )
-  # A class of the source has one place; one of the target may have several.
+  # A class of the target may be spread over several clusters.
   for label in np.unique(labels[0]):
     axis.annotate(
       str(label) if classes is None else classes[label],
-      np.median(places[0][labels[0] == label], axis=0),
+      np.median(maps[0][labels[0] == label], axis=0),
       ha="center",
       va="center",
       weight="bold",

@@ -1,34 +1,14 @@
-"""A matrix of fractions as a table and as a picture."""
+"""Heat map of a matrix of fractions."""
 
 import pathlib
 from collections.abc import Sequence
 
-import matplotlib.figure
 import numpy as np
-import rich.box
-import rich.table
 
-from robust_jax.files import atomic_write
+from robust_jax.plotting.style import SEQUENTIAL, new_figure, save_figure
 
 
-def table(
-  title: str,
-  corner: str,
-  rows: Sequence[str],
-  columns: Sequence[str],
-  fractions: np.ndarray,
-) -> rich.table.Table:
-  """Percentages, one line per row; `corner` names what the rows are."""
-  result = rich.table.Table(title=title, box=rich.box.SIMPLE_HEAD)
-  result.add_column(corner)
-  for column in columns:
-    result.add_column(column, justify="right")
-  for name, line in zip(rows, fractions, strict=True):
-    result.add_row(name, *(f"{100 * fraction:.1f} %" for fraction in line))
-  return result
-
-
-def draw(
+def draw_heat_map(
   path: pathlib.Path,
   title: str,
   axes_labels: tuple[str, str],
@@ -36,22 +16,21 @@ def draw(
   columns: Sequence[str],
   fractions: np.ndarray,
 ) -> None:
-  """One cell per fraction, its percentage written in it; the darker, the more.
+  """Draws a matrix of fractions, with the percentage written in each cell.
 
   Args:
-    path: of the picture.
-    title: above it.
-    axes_labels: what the rows are, what the columns are.
-    rows: names, R.
-    columns: names, C.
+    path: path of the picture.
+    title: title of the picture.
+    axes_labels: labels of the vertical and the horizontal axis.
+    rows: names of the R rows.
+    columns: names of the C columns.
     fractions: `[R, C]` in [0, 1].
   """
-  figure = matplotlib.figure.Figure(
-    (1.0 * len(columns) + 2.2, 0.62 * len(rows) + 1.6), layout="constrained"
-  )
+  figure = new_figure(1.0 * len(columns) + 2.2, 0.62 * len(rows) + 1.6)
   axis = figure.subplots()
-  # One hue from light to dark, so that it reads the same without color.
-  picture = axis.imshow(fractions, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+  picture = axis.imshow(
+    fractions, cmap=SEQUENTIAL, vmin=0, vmax=1, aspect="auto"
+  )
   for (i, j), fraction in np.ndenumerate(fractions):
     color = "white" if fraction > 0.55 else "black"
     axis.text(
@@ -66,5 +45,4 @@ def draw(
     picture, ax=axis, format=lambda v, _: f"{100 * v:.0f} %"
   )
   bar.outline.set_visible(False)
-  with atomic_write(path) as new:
-    figure.savefig(new, dpi=130)
+  save_figure(figure, path)

@@ -46,7 +46,6 @@ SMALL = {
   "corruptions/sequences/suites",
   "corruptions/sliding_windows",
   "gradients/identity",
-  "plotting/line_style",
   "training_losses/_common",
   "xla_cpu/materialize",
 }

@@ -8,7 +8,7 @@ import pytest
 
 from robust_jax.plotting.domain_curves import Curve, draw_domain_curves, points
 from robust_jax.plotting.feature_map import draw_feature_maps, feature_map
-from robust_jax.plotting.line_style import line_style
+from robust_jax.plotting.style import line_style
 
 
 def two_clusters(n=12, dims=5, apart=50.0):
@@ -30,7 +30,7 @@ def test_neighbors_stay_neighbors(clusters):
   np.testing.assert_array_equal(nearest < 12, np.arange(24) < 12)
 
 
-def test_a_map_is_centerd_of_unit_size_and_a_function_of_its_seed(clusters):
+def test_a_map_is_centered_of_unit_size_and_a_function_of_its_seed(clusters):
   places = np.concatenate(clusters)
   # Of float32 coordinates.
   np.testing.assert_allclose(places.mean(0), 0, atol=1e-5)
@@ -59,7 +59,12 @@ def test_maps_of_layers_of_different_width_are_drawn(tmp_path):
   labels = np.arange(12) % 3, np.arange(12) % 11
   # Of 12 examples 8 are drawn; more than ten classes have two-digit markers.
   draw_feature_maps(
-    path, layers, labels, perplexity=3, most=8, classes=list("abcdefghijk")
+    path,
+    layers,
+    labels,
+    perplexity=3,
+    max_examples=8,
+    classes=list("abcdefghijk"),
   )
   height, width, _ = matplotlib.image.imread(path).shape
   assert height > 500

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from robust_jax.evaluators.transfer import transfer
-from robust_jax.plotting import heat_map
+from robust_jax.plotting.heat_map import draw_heat_map
 
 X = np.zeros((4, 1), np.float32)
 Y = np.array([0, 0, 1, 1])
@@ -61,7 +61,7 @@ def test_bad_input():
 def test_the_picture_is_written(tmp_path):
   fractions = np.array([[0.0, 1.0, 0.5]])
   path = tmp_path / "matrix.png"
-  heat_map.draw(
+  draw_heat_map(
     path, "title", ("rows", "columns"), ["r"], list("abc"), fractions
   )
   assert path.read_bytes().startswith(b"\x89PNG")
