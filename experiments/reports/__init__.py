@@ -1,6 +1,6 @@
-"""Reports of trained runs: (path, config, num_examples) -> dict.
+"""Reports of trained runs, functions (path, config, num_examples) -> dict.
 
-A config names one as its `report`.
+A config names one of them as its `report`.
 """
 
 from experiments.reports.adaptation_report import adaptation_report

@@ -1,4 +1,4 @@
-"""A Fader autoencoder and its control, measured alike."""
+"""Measurement of a Fader autoencoder and of its control."""
 
 import pathlib
 import time
@@ -13,19 +13,28 @@ from experiments.build.imports import named_modules
 from experiments.cli.provenance import provenance
 from experiments.examples import Examples, spread_examples
 from experiments.load_run import Run, load_run
+from experiments.reports._attribute_swaps import HostAutoencoder
 from robust_jax.as_numpy_fn import as_numpy_fn
-from robust_jax.models.inference import Autoencoder
+from robust_jax.probes.attribute_swap import IndependentClassifier
 
-# (autoencoder on the host, training examples, test examples, classify) -> what
-# is said of it.
-Measure = Callable[..., dict[str, Any]]
+Measure = Callable[
+  [HostAutoencoder, Examples, Examples, IndependentClassifier], dict[str, Any]
+]
+"""(autoencoder, training examples, test examples, independent classifier) ->
+the report of one autoencoder."""
 
 
-class Measured(NamedTuple):
-  """Attributes: the report of both, the run's autoencoder, test examples."""
+class Comparison(NamedTuple):
+  """A run compared to its control.
+
+  Attributes:
+    report: the reports of both, "run" and "control", and what they share.
+    autoencoder: the autoencoder of the run.
+    test: the test examples.
+  """
 
   report: dict[str, Any]
-  run: Autoencoder
+  autoencoder: HostAutoencoder
   test: Examples
 
 
@@ -34,28 +43,34 @@ def compare_to_control(
   config: ConfigDict,
   num_examples: int | None,
   measure: Measure,
-) -> Measured:
-  """Measures the run in `path` and its control, in `path/control`, alike.
+) -> Comparison:
+  """Measures the run in `path` and its control in `path/control` alike.
 
-  An independent classifier says what images show: that of the run that
-  `evaluation.independent_classifier` names, or the one that was trained in
-  `path/independent_classifier`. What `measure` says of an autoencoder holds its
-  `reconstruction`, an error, of which the report has the ratio.
+  Images are classified by an independent classifier: that of the run in
+  `evaluation.independent_classifier`, or else the one trained in
+  `path/independent_classifier`.
+
+  Args:
+    path: work directory of the run.
+    config: config of the run; its section `evaluation` may differ.
+    num_examples: number of test images; None for all.
+    measure: the measurement of one autoencoder. It reports at least its error,
+      "reconstruction", of which the comparison has the ratio.
 
   Raises:
     ValueError: a run is missing or has no checkpoint.
   """
   started = time.monotonic()
-  named = named_modules(config)
-  classify = _independent_classifier(path, config, named)
+  allowed = named_modules(config)
+  classify = _independent_classifier(path, config, allowed)
   dataset = build.dataset(config, "test")
   test = spread_examples([dataset], num_examples or len(dataset))
   train = spread_examples(
     [build.dataset(config, "train")], config.evaluation.probe_examples
   )
   runs = {
-    "run": load_run(path, "last", named),
-    "control": load_run(path / "control", "last", named),
+    "run": load_run(path, "last", allowed),
+    "control": load_run(path / "control", "last", allowed),
   }
   autoencoders = {name: _on_host(run) for name, run in runs.items()}
   measured = {
@@ -71,23 +86,24 @@ def compare_to_control(
     "num_examples": len(test.y),
     "seconds": round(time.monotonic() - started, 1),
   }
-  return Measured(report | provenance(config), autoencoders["run"], test)
+  return Comparison(report | provenance(config), autoencoders["run"], test)
 
 
-def _independent_classifier(path, config, named):
-  """Images `[N, H, W, C]` -> the classes `[N]` that it sees in them."""
+def _independent_classifier(path, config, allowed) -> IndependentClassifier:
   where = config.evaluation.independent_classifier
   where = pathlib.Path(where) if where else path / "independent_classifier"
-  logits = as_numpy_fn(load_run(where, "best", named).classifier())
+  logits = as_numpy_fn(load_run(where, "best", allowed).classifier())
   return lambda x: logits(x).argmax(axis=-1)
 
 
-def _on_host(run: Run) -> Autoencoder:
+def _on_host(run: Run) -> HostAutoencoder:
   deployed = run.deployed
-  return Autoencoder(as_numpy_fn(deployed.encode), as_numpy_fn(deployed.decode))
+  return HostAutoencoder(
+    as_numpy_fn(deployed.encode), as_numpy_fn(deployed.decode)
+  )
 
 
 def _co_trained_accuracy(run: Run) -> float:
-  """Of the run's own classifier at the last evaluation."""
+  """The accuracy of the run's own classifier at the last evaluation."""
   found = [r for r in run.records if "co_trained_accuracy" in r]
   return found[-1]["co_trained_accuracy"]

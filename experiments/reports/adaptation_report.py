@@ -1,14 +1,14 @@
-"""What came of an adaptation: table, report.json and pictures.
+"""Report of a domain adaptation: table, report.json and pictures.
 
-Who has no labels of the target must choose a checkpoint without them. The table
-therefore holds, side by side, the test accuracy of the last step, of what two
-validators without labels would have chosen, and of what labels would have
-chosen: the last is an oracle, and says only what was there to be found.
+Without target labels, checkpoints have to be selected without them too. The
+table shows the test accuracies of the last step, of the checkpoints selected by
+two label-free validators, and of the best checkpoint. The latter is an oracle:
+it is selected by target labels, and is an upper bound of the others.
 """
 
 import pathlib
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,7 @@ RULES = {
   "by reverse validation": "reverse_validation",
   "oracle": "target_accuracy",
 }
-"""Rule -> the score of a checkpoint whose largest value it chooses."""
+"""Rule of selection -> the score of a checkpoint that it maximizes."""
 HEADINGS = {
   "last step": "last\nstep",
   "by information": "infor-\nmation",
@@ -52,22 +52,26 @@ HEADINGS = {
   "a_distance": "A-dis-\ntance",
   "domain_loss": "domain\nloss",
 }
-"""Rule or key of a model's report -> the head of its column."""
+"""Rule, or key of a model's report -> heading of its column."""
 
 
 def adaptation_report(
   path: pathlib.Path, config: ConfigDict, num_examples: int | None = None
 ) -> dict[str, Any]:
-  """Judges the run in `path`, and its control where there is one.
+  """Evaluates the run in `path`, and its control if there is one.
 
-  Writes `report.json`, `domain_curves.png` and `features.png` to `path`, prints
-  the table, and returns the report.
+  Writes `report.json`, `domain_curves.png` and `features.png` to `path`, and
+  prints a table.
 
   Args:
-    path: a finished run, its control in `control`.
-    config: whose data the models are judged on.
-    num_examples: of each domain at most. None is 2,000 of the validation part
-      for probes, and the whole test part for accuracies.
+    path: work directory of a finished run, with its control in `control`.
+    config: config of the data that the models are evaluated on.
+    num_examples: maximum number of examples of each domain. None stands for
+      2,000 of the validation split for probes, and for the whole test split for
+      accuracies.
+
+  Returns:
+    The report.
 
   Raises:
     ValueError: a run has no evaluated checkpoint, or one of another model.
@@ -75,14 +79,14 @@ def adaptation_report(
   started = time.monotonic()
   runs = _runs(path, named_modules(config))
   held_out = _held_out(config, num_examples or _NUM_PROBED)
-  # Each checkpoint, the tests and the probe of each run, and a picture.
+  # All checkpoints, the tests and the probe of each run, and the pictures.
   total = sum(len(_evaluated(run)) + 2 for run in runs.values()) + 1
   with Progress("report", total) as bar:
     advance = iter(range(1, total + 1))
     on_done = lambda: bar.update(next(advance))
     tests = _Tests(config, num_examples)
     models = {
-      title: _judge(run, held_out, tests, on_done)
+      title: _evaluate_run(run, held_out, tests, on_done)
       for title, run in runs.items()
     }
     if parallel.is_lead():
@@ -99,30 +103,29 @@ def adaptation_report(
     write_json(path / "report.json", result)
     print_table(_table(models, tests.target.name))
     print(
-      f"In {path}: report.json, domain_curves.png, features.png. The oracle's "
-      "column uses labels of the target: it tells what nobody without them can "
-      "know."
+      f"In {path}: report.json, domain_curves.png, features.png. The oracle "
+      "column uses target labels, which a user of adaptation does not have."
     )
   return result
 
 
 def _runs(path, allow_imports) -> dict[str, Run]:
-  """By title: the control first, if any, as it stands for "before"."""
-  run = _at_its_end(path, allow_imports)
+  """Runs by title: the control, if any, first, as it stands for "before"."""
+  run = _last_evaluated(path, allow_imports)
   if "control" not in run.config:
     return {_title(run): run}
-  control = _at_its_end(path / "control", allow_imports)
+  control = _last_evaluated(path / "control", allow_imports)
   same = _title(control) == _title(run)
   title = f"{_title(control)} (control)" if same else _title(control)
   return {title: control, _title(run): run}
 
 
-def _at_its_end(path, allow_imports) -> Run:
+def _last_evaluated(path, allow_imports) -> Run:
   run = load_run(path, "last", allow_imports)
   if not _evaluated(run):
     raise ValueError(
-      f"{path} has no evaluated checkpoint: train it first, for "
-      "training.evaluate_every_steps steps at least."
+      f"{path} has no evaluated checkpoint: train it first, for at least "
+      "training.evaluate_every_steps steps."
     )
   return run.at(max(_evaluated(run)))
 
@@ -136,31 +139,28 @@ def _title(run):
   return (run.config.alignment if task.name == "domain" else task).name
 
 
-def _held_out(config, most):
+def _held_out(config, num_examples):
   sources, target = build.domains(config, "validation")
   return {
-    "source": spread_examples(sources, most),
-    "target": spread_examples([target], most),
+    "source": spread_examples(sources, num_examples),
+    "target": spread_examples([target], num_examples),
   }
 
 
 class _Tests:
-  """The test parts of both domains, met once per chosen checkpoint."""
+  """Accuracies on the test splits of both domains."""
 
-  def __init__(self, config, most):
+  def __init__(self, config, num_examples):
     sources, self.target = build.domains(config, "test")
-    parts = {"source": concatenate(sources), "target": self.target}
-    self._measures = {
-      name: one_accuracy(
-        source,
-        config.evaluation.batch_size,
-        None if most is None else min(most, len(source)),
-      )
-      for name, source in parts.items()
-    }
+    datasets = {"source": concatenate(sources), "target": self.target}
     self.num_examples = {
-      name: min(most or len(source), len(source))
-      for name, source in parts.items()
+      name: min(num_examples or len(dataset), len(dataset))
+      for name, dataset in datasets.items()
+    }
+    batch_size = config.evaluation.batch_size
+    self._measures = {
+      name: one_accuracy(dataset, batch_size, self.num_examples[name])
+      for name, dataset in datasets.items()
     }
 
   def source_accuracy(self, network: DomainAdaptedModel) -> float:
@@ -170,12 +170,14 @@ class _Tests:
     return self._measures["target"](network.target)
 
 
-def _judge(run: Run, held_out, tests: _Tests, on_done) -> dict[str, Any]:
-  """A row of the table, and the scores of every checkpoint."""
+def _evaluate_run(
+  run: Run, held_out, tests: _Tests, on_done: Callable[[], None]
+) -> dict[str, Any]:
+  """The report of one run: a row of the table, and all checkpoints' scores."""
   scores = {}
   for step, metrics in _evaluated(run).items():
-    way_back = _reverse_validation(run.at(step).deployed, held_out)
-    scores[step] = {"step": step, "reverse_validation": way_back, **metrics}
+    reverse = _reverse_validation(run.at(step).deployed, held_out)
+    scores[step] = {"step": step, "reverse_validation": reverse, **metrics}
     on_done()
   chosen = {
     rule: max(scores, key=lambda step: (scores[step][score], step))
@@ -184,7 +186,7 @@ def _judge(run: Run, held_out, tests: _Tests, on_done) -> dict[str, Any]:
   last = run.at(chosen["last step"]).deployed
   result = {
     "source_accuracy": tests.source_accuracy(last),
-    "target_accuracy": _of_chosen(run, chosen, tests),
+    "target_accuracy": _target_accuracies(run, chosen, tests),
     "chosen": chosen,
   }
   on_done()
@@ -197,8 +199,8 @@ def _judge(run: Run, held_out, tests: _Tests, on_done) -> dict[str, Any]:
   return result
 
 
-def _of_chosen(run, chosen, tests):
-  """Rule -> target test accuracy; a checkpoint chosen twice is tested once."""
+def _target_accuracies(run, chosen, tests) -> dict[str, float]:
+  """Rule -> target test accuracy; each chosen checkpoint is tested once."""
   tested = {
     step: tests.target_accuracy(run.at(step).deployed)
     for step in set(chosen.values())
@@ -207,7 +209,7 @@ def _of_chosen(run, chosen, tests):
 
 
 def _features(network: DomainAdaptedModel, held_out) -> list[np.ndarray]:
-  """`[N, D]` of the source and `[M, D]` of the target."""
+  """Features `[N, D]` of the source and `[M, D]` of the target."""
   parts = (network.source, network.target)
   found = (
     as_numpy_fn(part.features)(domain.x)
@@ -218,12 +220,12 @@ def _features(network: DomainAdaptedModel, held_out) -> list[np.ndarray]:
 
 def _reverse_validation(network: DomainAdaptedModel, held_out) -> float:
   source, target = _features(network, held_out)
-  answers = as_numpy_fn(network.target.head)(target).argmax(axis=-1)
-  return reverse_validation(target, answers, source, held_out["source"].y)
+  predictions = as_numpy_fn(network.target.head)(target).argmax(axis=-1)
+  return reverse_validation(target, predictions, source, held_out["source"].y)
 
 
 def _domain_loss(records):
-  """Of the last window of training; None where no adversary was trained."""
+  """The last record of the domain loss; None without an adversary."""
   found = [r["domain_loss"] for r in records if "domain_loss" in r]
   return found[-1] if found else None
 
@@ -246,7 +248,7 @@ def _draw(path, runs, held_out, config):
     {f"{when}: {n}": tuple(_features(f, held_out)) for when, (n, f) in names},
     labels,
     max_examples=_NUM_DRAWN,
-    # t-SNE wants fewer neighbors than a third of its points.
+    # t-SNE needs fewer neighbors than a third of its points.
     perplexity=min(30.0, drawn / 4),
     seed=config.seed,
   )
@@ -275,7 +277,7 @@ def _is_recorded(curve, runs):
 
 def _table(models: Mapping[str, Any], target: str) -> rich.table.Table:
   table = rich.table.Table(
-    title=f"% right on {target}, by who chose the checkpoint; on the source",
+    title=f"accuracy (%) on {target} by rule of selection; on the source",
     box=rich.box.SIMPLE_HEAD,
   )
   table.add_column("model", no_wrap=True)

@@ -1,4 +1,4 @@
-"""What a Fader autoencoder forgot, kept and can redraw, beside its control."""
+"""Report of a Fader autoencoder, compared to its control."""
 
 import functools
 import pathlib
@@ -11,10 +11,14 @@ from ml_collections import ConfigDict
 
 from experiments import build
 from experiments.examples import Examples
+from experiments.reports._attribute_swaps import (
+  MEASURES,
+  HostAutoencoder,
+  decode_all,
+  select_styles,
+)
 from experiments.reports._compare_to_control import compare_to_control
-from experiments.reports._redraw import MEASURES, decode_all, of_many_styles
 from robust_jax.files import write_json
-from robust_jax.models.inference import Autoencoder
 from robust_jax.plotting.attribute_swaps import draw_attribute_swaps
 from robust_jax.plotting.tables import print_table
 from robust_jax.probes.attribute_swap import attribute_swap
@@ -37,19 +41,23 @@ _ROWS = {
 def fader_report(
   path: pathlib.Path, config: ConfigDict, num_examples: int | None = None
 ) -> dict[str, Any]:
-  """Measures the run in `path` and the control in `path/control`.
+  """Measures the run in `path` and its control in `path/control`.
 
-  Fresh probes, linear and not, are trained on frozen codes of training images
-  and judged on codes of test images; reconstruction is compared with the
-  control's; every test image is redrawn as every other class, and an
-  independent classifier says what it sees; thickness and slant of strokes are
-  correlated across a row. Writes `report.json`, `grid.png` and
-  `interpolation.png` to `path`.
+  - Fresh probes, linear and not, are trained on frozen codes of training images
+    and evaluated on codes of test images.
+  - The reconstruction error is compared to that of the control.
+  - The class of every test image is swapped for every other class, and an
+    independent classifier is applied to the results.
+  - Thickness and slant of the strokes of original and swapped images are
+    correlated, see `probes.attribute_swap`.
+
+  Writes `report.json`, `grid.png` and `interpolation.png` to `path`, and prints
+  a table.
 
   Args:
-    path: of a finished run.
-    config: of that run; `evaluation` may be another's.
-    num_examples: how many test images; all if None.
+    path: work directory of a finished run.
+    config: config of the run; its section `evaluation` may differ.
+    num_examples: number of test images; None for all.
 
   Returns:
     The report.
@@ -59,36 +67,38 @@ def fader_report(
   """
   num_classes = build.dataset(config, "test").fact("num_classes")
   measure = functools.partial(_measure, num_classes)
-  result, run, test = compare_to_control(path, config, num_examples, measure)
+  result, autoencoder, test = compare_to_control(
+    path, config, num_examples, measure
+  )
   result["chance"] = float(np.bincount(test.y).max() / len(test.y))
   write_json(path / "report.json", result)
-  _draw(path, run, num_classes, test)
+  _draw(path, autoencoder, num_classes, test)
   print_table(_table(result))
   return result
 
 
-def _measure(num_classes, subject, train, test, classify) -> dict[str, Any]:
-  """Everything that is said of one autoencoder."""
+def _measure(num_classes, autoencoder, train, test, classify) -> dict[str, Any]:
+  """The report of one autoencoder."""
   codes = {
-    "features": subject.encode(train.x),
+    "features": autoencoder.encode(train.x),
     "labels": train.y,
-    "held_out_features": subject.encode(test.x),
+    "held_out_features": autoencoder.encode(test.x),
     "held_out_labels": test.y,
   }
   vectors = np.eye(num_classes, dtype=np.float32)
-  own = subject.decode(codes["held_out_features"], vectors[test.y])
+  own = autoencoder.decode(codes["held_out_features"], vectors[test.y])
   swaps = attribute_swap(
-    lambda x, y: subject.decode(subject.encode(x), vectors[y]),
+    lambda x, y: autoencoder.decode(autoencoder.encode(x), vectors[y]),
     test.x,
     test.y,
     num_classes,
     classify,
     MEASURES,
   )
-  most = len(train.y)
+  max_examples = len(train.y)
   return {
-    "linear_probe": linear_probe(**codes, most=most),
-    "mlp_probe": mlp_probe(**codes, most=most),
+    "linear_probe": linear_probe(**codes, max_examples=max_examples),
+    "mlp_probe": mlp_probe(**codes, max_examples=max_examples),
     "reconstruction": float(np.square(own - test.x).mean()),
     "swap_accuracy": float(swaps.agreement.mean()),
     "swap_accuracy_by_class": swaps.agreement.tolist(),
@@ -96,13 +106,16 @@ def _measure(num_classes, subject, train, test, classify) -> dict[str, Any]:
 
 
 def _draw(
-  path: pathlib.Path, subject: Autoencoder, num_classes: int, test: Examples
+  path: pathlib.Path,
+  autoencoder: HostAutoencoder,
+  num_classes: int,
+  test: Examples,
 ) -> None:
-  """An image of each class there is: redrawn as all, faded into the next."""
-  chosen = of_many_styles(test.x, test.y)
+  """Draws an image of each class as all classes, and faded into the next."""
+  chosen = select_styles(test.x, test.y)
   x, labels = test.x[chosen], test.y[chosen]
   eye = np.eye(num_classes, dtype=np.float32)
-  as_all = decode_all(subject, x, np.tile(eye, (len(x), 1, 1)))
+  as_all = decode_all(autoencoder, x, np.tile(eye, (len(x), 1, 1)))
   as_all[np.arange(len(x)), labels] = x
   draw_attribute_swaps(
     path / "grid.png",
@@ -110,12 +123,12 @@ def _draw(
     [f"{label}" for label in labels],
     [f"{label}" for label in range(num_classes)],
     originals=list(enumerate(labels)),
-    axes_labels=("the style of", "redrawn as"),
+    axes_labels=("the style of", "decoded as"),
   )
   following = (labels + 1) % num_classes
   step = eye[following] - eye[labels]
   between = eye[labels][:, None] + _WEIGHTS[:, None] * step[:, None]
-  faded = decode_all(subject, x, between)
+  faded = decode_all(autoencoder, x, between)
   draw_attribute_swaps(
     path / "interpolation.png",
     np.concatenate([x[:, None], faded], axis=1),
@@ -129,8 +142,8 @@ def _draw(
 def _table(result: dict[str, Any]) -> rich.table.Table:
   table = rich.table.Table(
     title=f"{result['num_examples']} test images, chance "
-    f"{100 * result['chance']:.1f} %; the classifier is "
-    f"right on {100 * result['independent_classifier_accuracy']:.2f} %",
+    f"{100 * result['chance']:.1f} %; accuracy of the independent classifier "
+    f"{100 * result['independent_classifier_accuracy']:.2f} %",
     box=rich.box.SIMPLE_HEAD,
   )
   table.add_column("")
@@ -140,6 +153,7 @@ def _table(result: dict[str, Any]) -> rich.table.Table:
     shown = (f"{result[name][key]:.4f}" for name in ("run", "control"))
     table.add_row(text, *shown)
   table.add_row(
-    "error, of the control's", *(f"{result['reconstruction_ratio']:.3f}", "")
+    "error relative to the control",
+    *(f"{result['reconstruction_ratio']:.3f}", ""),
   )
   return table

@@ -1,1 +1,1 @@
-"""Measurements on trained features: fresh classifiers, distances, shifts."""
+"""Probes: measurements on frozen features, by freshly trained classifiers."""

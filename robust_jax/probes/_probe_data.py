@@ -1,4 +1,4 @@
-"""What a probe is trained and judged on, checked and standardized."""
+"""Checked and standardized data of a probe."""
 
 import numpy as np
 
@@ -9,26 +9,27 @@ def probe_data(
   held_out_features: np.ndarray,
   held_out_labels: np.ndarray,
   *,
-  most: int,
+  max_examples: int,
   seed: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-  """The four arrays, features with mean 0 and deviation 1 where trained on.
+  """Standardizes features by the mean and deviation of the training features.
 
   Args:
-    features: `[N, D]`, of the examples to train on.
-    labels: `[N]` integers.
-    held_out_features: `[M, D]`, in the units of `features`.
-    held_out_labels: `[M]` integers.
-    most: how many to train on: of more, a random part is drawn.
-    seed: of that draw.
+    features: features `[N, D]` of the training examples.
+    labels: classes `[N]`, integers.
+    held_out_features: features `[M, D]` of held-out examples.
+    held_out_labels: classes `[M]`, integers.
+    max_examples: number of training examples to use; of more, a random subset
+      is drawn.
+    seed: seed of that draw.
 
   Returns:
-    The same four, features float32, at most `most` rows in the first two. What
-    is constant where trained on is 0 there and only centerd elsewhere.
+    The four arrays, with features in float32. Features that are constant on the
+    training examples are centered, but not scaled.
 
   Raises:
-    ValueError: shapes that do not fit, nothing to train or judge on, labels
-      that are no integers, or a feature that is not finite.
+    ValueError: shapes do not fit, there are no examples, labels are not
+      integers, or a feature is not finite.
   """
   x, held_out_x = np.asarray(features), np.asarray(held_out_features)
   y, held_out_y = np.asarray(labels), np.asarray(held_out_labels)
@@ -39,12 +40,12 @@ def probe_data(
       f"{x.shape[1]} training features but {held_out_x.shape[1]} held-out "
       "ones: expected both from one layer of one model."
     )
-  if most < len(x):
-    chosen = np.random.default_rng(seed).permutation(len(x))[:most]
+  if max_examples < len(x):
+    chosen = np.random.default_rng(seed).permutation(len(x))[:max_examples]
     x, y = x[chosen], y[chosen]
   mean = x.mean(0, dtype=np.float64)
   std = x.std(0, dtype=np.float64)
-  std = np.where(std > 1e-6 * np.abs(mean), std, 1.0)  # roundings, no signal
+  std = np.where(std > 1e-6 * np.abs(mean), std, 1.0)  # below, rounding errors
   scaled = [((z - mean) / std).astype(np.float32) for z in (x, held_out_x)]
   return scaled[0], y, scaled[1], held_out_y
 
@@ -60,6 +61,6 @@ def _check(kind, x, y):
     raise ValueError(f"{kind} labels of dtype {y.dtype}: expected integers.")
   if not np.isfinite(x).all():
     raise ValueError(
-      f"{kind} features are not all finite: the model that made them has "
-      "diverged, and nothing can be said about it."
+      f"{kind} features are not all finite: expected features of a model that "
+      "has not diverged."
     )

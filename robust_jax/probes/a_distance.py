@@ -1,4 +1,4 @@
-"""How well a linear classifier tells two domains apart."""
+"""Proxy A-distance: how well a linear classifier tells two domains apart."""
 
 import numpy as np
 
@@ -9,34 +9,47 @@ def a_distance(
   source_features: np.ndarray,
   target_features: np.ndarray,
   *,
-  most: int = 4000,
+  max_examples: int = 4000,
   seed: int = 0,
 ) -> float:
-  """The proxy A-distance of two domains, `2 (1 - 2 error)`, 0 at least.
+  """Computes the proxy A-distance of two domains.
 
-  The error is that of a `linear_probe` trained on one half of each domain and
-  judged on the other. Of the larger domain as many examples are drawn as the
-  smaller has, so that guessing errs half the time: 0 says that a fresh linear
-  classifier cannot tell the domains apart, 2 that it never errs. The network
-  that was trained against the features is not asked, since losing that game
-  may be its own fault.
+      max(0, 2 (1 - 2 error))
 
-  Give features of examples that trained nothing: those of training examples
-  can look closer than the domains are.
+  The error is the held-out error of a fresh `linear_probe` that is trained on
+  one half of each domain and evaluated on the other. Equal numbers of examples
+  of both domains are drawn. The distance is 0 if the domains cannot be told
+  apart linearly and 2 if the probe makes no error. The adversary of the
+  training is not used, because it may fail where a fresh classifier does not.
+
+  Use features of held-out examples: on training examples the domains can look
+  closer than they are.
 
   Args:
     source_features: `[N, D]`.
     target_features: `[M, D]`.
-    most: how many examples to train on at most, of both together.
-    seed: of the draw and the halves.
+    max_examples: number of training examples of both domains together.
+    seed: seed of the draw and of the halves.
+
+  Returns:
+    The distance, from 0 to 2.
 
   Raises:
-    ValueError: features that do not fit, are not finite, or fewer than two of
-      a domain.
+    ValueError: features do not fit or are not finite, or there are fewer than
+      two of a domain.
 
-  Source: Ben-David, Blitzer, Crammer, Pereira, "Analysis of Representations
-  for Domain Adaptation", 2007; 0 where the error is above a half, as chance
-  makes it for equal domains.
+  Source: Ben-David, Blitzer, Crammer and Pereira, "Analysis of Representations
+  for Domain Adaptation", 2007.
+
+  Deviation: the distance is 0 for errors above one half, which occur by chance
+  for equal domains.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.probes.a_distance import a_distance
+    >>> features = np.random.default_rng(0).normal(size=(20, 2))
+    >>> a_distance(features, features + 100.0)
+    2.0
   """
   domains = [np.asarray(z) for z in (source_features, target_features)]
   shapes = [z.shape for z in domains]
@@ -47,17 +60,17 @@ def a_distance(
       f"{shapes[1]}: expected [N, D] and [M, D], N and M 2 or more."
     )
   rng = np.random.default_rng(seed)
-  trained, held_out = [], []
+  training, held_out = [], []
   for features in domains:
     drawn = features[rng.permutation(len(features))[:size]]
-    trained.append(drawn[: min(size // 2, max(most // 2, 1))])
+    training.append(drawn[: min(size // 2, max(max_examples // 2, 1))])
     held_out.append(drawn[size // 2 :])
   accuracy = linear_probe(
-    np.concatenate(trained),
-    _domains(trained),
+    np.concatenate(training),
+    _domains(training),
     np.concatenate(held_out),
     _domains(held_out),
-    most=most,
+    max_examples=max_examples,
   )
   error = 1 - accuracy
   return max(0.0, 2 * (1 - 2 * error))

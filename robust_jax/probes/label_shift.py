@@ -1,21 +1,21 @@
-"""Class proportions of a target whose labels are not known."""
+"""Black-box shift estimation (BBSE) of a target's class proportions."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-# Smallest over largest singular value: below, sampling noise is enlarged more
-# than a thousandfold, and what comes out is nothing else.
+# Smallest over largest singular value, below which sampling noise is amplified
+# more than a thousandfold.
 _NEAR_SINGULAR = 1e-3
 
 
 class LabelShift(NamedTuple):
-  """What `label_shift` finds.
+  """An estimated label shift.
 
   Attributes:
-    weights: `[K]`, target fraction over source fraction of each class; 0 or
+    weights: target proportion over source proportion of each class `[K]`; 0 or
       more, and 1 on average over source examples.
-    target: `[K]`, the target's class proportions; they add up to 1.
+    target: class proportions of the target `[K]`, which sum to 1.
   """
 
   weights: np.ndarray
@@ -29,34 +29,46 @@ def label_shift(
   *,
   soft: bool = False,
 ) -> LabelShift:
-  """Black-box shift estimation: weights of classes from a classifier's answers.
+  """Black-box shift estimation (BBSE): class weights from predictions.
 
-  If the domains differ in nothing but their class proportions, p(x | y) being
-  the same, then so is what the classifier answers to each class. With C_ij the
-  fraction of source examples of class j that are answered i, and mu_i the
-  fraction of target examples that are answered i, the weights solve `C w = mu`.
-  The classifier need not be good or calibrated; its confusion matrix must be
-  invertible.
+      C w = mu
 
-  A shift of the images as well, as between MNIST and MNIST-M, breaks the
-  assumption, and with it this estimate, until the features are aligned.
+  where C_ij is the fraction of source examples that have class j and are
+  predicted as i, and mu_i the fraction of target examples predicted as i. It
+  assumes that the domains differ in their class proportions only, with the same
+  p(x | y). The classifier need not be accurate or calibrated, but its confusion
+  matrix has to be invertible.
+
+  If the images differ as well, as between MNIST and MNIST-M, the assumption is
+  violated and the estimate is wrong, unless the features are aligned.
 
   Args:
-    source_labels: `[N]` integers in 0..K-1, of source examples held out of
-      training: on those that it was trained on the classifier errs too rarely.
-    source_probabilities: `[N, K]`, the classifier's answers to them.
-    target_probabilities: `[M, K]`, its answers to the target.
-    soft: averages the probabilities themselves (less noise of sampling);
-      otherwise the largest counts as the answer.
+    source_labels: classes `[N]`, integers in 0..K-1, of held-out source
+      examples. On training examples the classifier makes too few errors.
+    source_probabilities: the classifier's predictions `[N, K]` for them.
+    target_probabilities: its predictions `[M, K]` for target examples.
+    soft: whether probabilities are averaged, which reduces sampling noise,
+      instead of the predicted classes.
+
+  Returns:
+    The weights, and the class proportions of the target.
 
   Raises:
-    ValueError: arrays that do not fit or are no probabilities; a class without
-      source examples; or a confusion matrix that is singular or nearly so.
+    ValueError: arrays do not fit or are not probabilities, a class has no
+      source examples, or the confusion matrix is (nearly) singular.
 
-  Source: Lipton, Wang, Smola, "Detecting and Correcting for Label Shift with
-  Black Box Predictors", 2018, section 4. Negative weights, which sampling can
-  cause, become 0, and the rest is scaled to an average of 1 over the source;
-  the paper leaves both open.
+  Source: Lipton, Wang and Smola, "Detecting and Correcting for Label Shift with
+  Black Box Predictors", 2018, section 4. Negative weights, which can result
+  from sampling, become 0, and the others are scaled to a mean of 1 over the
+  source; the paper specifies neither.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.probes.label_shift import label_shift
+    >>> labels = np.array([0, 0, 1, 1])
+    >>> source, target = np.eye(2)[labels], np.eye(2)[[0, 1, 1, 1]]
+    >>> label_shift(labels, source, target).weights.round(3).tolist()
+    [0.5, 1.5]
   """
   source_labels = np.asarray(source_labels)
   source, target = (
@@ -101,11 +113,11 @@ def _check(labels, source, target):
       f"{labels.max()}: expected integers in 0..{source.shape[1] - 1}."
     )
   for name, p in (("source", source), ("target", target)):
-    # NaN fails the comparisons; rows of float32 add up to 1 within roundings.
+    # NaN fails the comparisons; rows of float32 sum to 1 up to rounding.
     if not ((p >= 0).all() and (np.abs(p.sum(1) - 1) <= 1e-3).all()):
       raise ValueError(
-        f"{name} probabilities with rows that are negative or do not add up "
-        "to 1: expected softmax(logits), or one-hot answers."
+        f"{name} probabilities with rows that are negative or do not sum to "
+        "1: expected softmax(logits), or one-hot predictions."
       )
 
 
@@ -113,20 +125,21 @@ def _check_invertible(confusion):
   absent = np.flatnonzero(confusion.sum(0) == 0).tolist()
   if absent:
     raise ValueError(
-      f"no source example of class {absent}: their weight in the target cannot "
-      "be told. Leave them out of the classes, or hold examples of them out."
+      f"no source example of class {absent}, so the weight cannot be "
+      "estimated: expected held-out examples of every class. Add some, or "
+      "remove the class."
     )
   given_class = confusion / confusion.sum(0)
   _, sizes, directions = np.linalg.svd(given_class)
   if sizes[-1] > _NEAR_SINGULAR * sizes[0]:
     return
   never = np.flatnonzero(confusion.sum(1) == 0).tolist()
-  # What the answers do not show is a shift between the classes of this vector.
+  # Predictions do not show a shift between the classes of this vector.
   alike = np.flatnonzero(np.abs(directions[-1]) > 0.1).tolist()
   raise ValueError(
     "the classifier's confusion matrix on the source is singular or nearly so "
-    f"(singular values down to {sizes[-1]:.1e}): classes {alike} cannot be "
-    "told apart by its answers"
-    + (f", and {never} are never answered. " if never else ". ")
+    f"(singular values down to {sizes[-1]:.1e}): its predictions do not tell "
+    f"classes {alike} apart"
+    + (f", and never are {never}. " if never else ". ")
     + "Train it further, merge these classes, or use more held-out examples."
   )

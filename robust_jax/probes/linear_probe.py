@@ -1,4 +1,4 @@
-"""What a linear classifier can read off frozen features."""
+"""Linear probe: logistic regression on frozen features."""
 
 import warnings
 
@@ -13,45 +13,54 @@ def linear_probe(
   held_out_features: np.ndarray,
   held_out_labels: np.ndarray,
   *,
-  most: int = 4000,
+  max_examples: int = 4000,
   seed: int = 0,
   iterations: int = 10_000,
 ) -> float:
-  """Held-out accuracy of a freshly trained logistic regression.
+  """Linear probe: held-out accuracy of a fresh logistic regression.
 
-  Multinomial, on standardized features, with half the squared weights added to
-  the sum of the cross-entropies: too little to hide what is there, enough for
-  the optimum to exist where classes are separable. It is strictly convex, so
-  nothing depends on a start; the seed is that of a draw from more than `most`.
+  The regression is multinomial, on standardized features, and minimizes the sum
+  of cross-entropies plus half the squared weights, which makes the optimum
+  exist for separable classes too. The problem is strictly convex, so the result
+  does not depend on a start, and the seed only affects the draw of examples.
 
-  Chance for a linear probe does not mean that nothing is there: see
-  `mlp_probe`.
+  Accuracy at chance does not show that the features contain no information
+  about the class, see `mlp_probe`.
 
   Args:
-    features: `[N, D]`, frozen, of the examples to train on.
-    labels: `[N]` integers. Of one class only, the probe always answers that.
-    held_out_features: `[M, D]`.
-    held_out_labels: `[M]` integers.
-    most: how many examples to train on at most.
-    seed: of the draw from more.
-    iterations: of L-BFGS at most.
+    features: frozen features `[N, D]` of the training examples.
+    labels: their classes `[N]`, integers. If there is only one class, the probe
+      always predicts it.
+    held_out_features: frozen features `[M, D]` of held-out examples.
+    held_out_labels: their classes `[M]`, integers.
+    max_examples: number of training examples to use; of more, a random subset
+      is drawn.
+    seed: seed of that draw.
+    iterations: maximum number of L-BFGS iterations.
 
   Returns:
-    The fraction of held-out examples whose label is answered.
+    The fraction of held-out examples that are classified correctly.
 
   Raises:
-    ValueError: arrays that do not fit, features that are not finite, or no
-      optimum within `iterations`.
+    ValueError: arrays do not fit, features are not finite, or the optimum is
+      not reached within `iterations`.
 
   Source: Alain and Bengio, "Understanding intermediate layers using linear
   classifier probes", 2016.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.probes.linear_probe import linear_probe
+    >>> features, labels = np.arange(8.0)[:, None], np.arange(8) // 4
+    >>> linear_probe(features, labels, features, labels)
+    1.0
   """
   x, y, held_out_x, held_out_y = probe_data(
     features,
     labels,
     held_out_features,
     held_out_labels,
-    most=most,
+    max_examples=max_examples,
     seed=seed,
   )
   if (y == y[0]).all():
@@ -72,8 +81,8 @@ def _fitted(x, y, iterations):
       return regression.fit(x, y)
     except ConvergenceWarning as warning:
       raise ValueError(
-        f"no optimum of the linear probe on features of shape {x.shape}, so "
-        "its accuracy would mean nothing: allow more than "
-        f"{iterations} iterations, or give it features without huge outliers "
+        f"the linear probe on features of shape {x.shape} did not converge in "
+        f"{iterations} iterations, so its accuracy would be meaningless: allow "
+        "more, or remove large outliers of the features "
         f"({str(warning).splitlines()[0]})."
       ) from warning

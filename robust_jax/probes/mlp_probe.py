@@ -1,4 +1,4 @@
-"""What a small network can read off frozen features."""
+"""MLP probe: a network of one hidden layer on frozen features."""
 
 from functools import partial
 
@@ -20,70 +20,81 @@ def mlp_probe(
   held_out_features: np.ndarray,
   held_out_labels: np.ndarray,
   *,
-  most: int = 4000,
+  max_examples: int = 4000,
   seed: int = 0,
 ) -> float:
-  """Held-out accuracy of a freshly trained network of one hidden layer.
+  """MLP probe: held-out accuracy of a fresh network of one hidden layer.
 
-  256 relu units on standardized features, Adam with step 1e-3 on batches of
-  128. A fifth of the training examples is kept for early stopping: training
-  ends after ten epochs without a lower loss there, 200 at most, and the best
-  epoch is judged. Held-out examples choose nothing.
+  The network has 256 relu units on standardized features and is trained by Adam
+  with learning rate 1e-3 on batches of 128. A fifth of the training examples is
+  used for early stopping: training ends after ten epochs without a lower loss
+  on them, or after 200 epochs, and the best epoch is evaluated. Held-out
+  examples are not used for any choice.
 
-  It reads what a `linear_probe` cannot, such as a class that lies between two
-  others; where both are at chance, a code hides its class from simple readers.
-  No probe proves that nothing is there.
+  It finds information that a `linear_probe` cannot, such as a class that lies
+  between two others. If both are at chance, the class cannot be read from the
+  features by simple classifiers; no probe proves that there is no information.
 
   Args:
-    features: `[N, D]`, frozen, of the examples to train on.
-    labels: `[N]` integers. Of one class only, the probe always answers that.
-    held_out_features: `[M, D]`.
-    held_out_labels: `[M]` integers.
-    most: how many examples to train on at most.
-    seed: of the draw from more, the start and the order.
+    features: frozen features `[N, D]` of the training examples.
+    labels: their classes `[N]`, integers. If there is only one class, the probe
+      always predicts it.
+    held_out_features: frozen features `[M, D]` of held-out examples.
+    held_out_labels: their classes `[M]`, integers.
+    max_examples: number of training examples to use; of more, a random subset
+      is drawn.
+    seed: seed of that draw, of the initial values and of the order.
 
   Returns:
-    The fraction of held-out examples whose label is answered.
+    The fraction of held-out examples that are classified correctly.
 
   Raises:
-    ValueError: arrays that do not fit, fewer than 5 examples to train on, or
-      features that are not finite.
+    ValueError: arrays do not fit, there are fewer than 5 training examples, or
+      features are not finite.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.probes.mlp_probe import mlp_probe
+    >>> features = np.linspace(-1, 1, 60)[:, None]
+    >>> labels = (abs(features[:, 0]) < 0.5).astype(int)  # between the others
+    >>> mlp_probe(features, labels, features, labels) > 0.9
+    True
   """
   x, y, held_out_x, held_out_y = probe_data(
     features,
     labels,
     held_out_features,
     held_out_labels,
-    most=most,
+    max_examples=max_examples,
     seed=seed,
   )
   if len(x) < 5:
     raise ValueError(
-      f"{len(x)} examples to train a probe on: expected 5 or more."
+      f"{len(x)} training examples for a probe: expected 5 or more."
     )
   classes, y = np.unique(y, return_inverse=True)
   if len(classes) == 1:
     return float(np.mean(held_out_y == classes[0]))
   rng = np.random.default_rng(seed)
   order = rng.permutation(len(x))
-  kept, trained = np.split(order, [len(x) // 5])
+  validation, training = np.split(order, [len(x) // 5])
   model = MLP((_HIDDEN,), len(classes))
   params = model.init(jax.random.key(seed), x[:1])
-  best = _trained(model, params, x, jnp.asarray(y), trained, kept, rng)
-  answers = jnp.argmax(_logits(model, best, held_out_x), axis=-1)
-  return float(np.mean(classes[np.asarray(answers)] == held_out_y))
+  best = _train(model, params, x, jnp.asarray(y), training, validation, rng)
+  predictions = jnp.argmax(_logits(model, best, held_out_x), axis=-1)
+  return float(np.mean(classes[np.asarray(predictions)] == held_out_y))
 
 
-def _trained(model, params, x, y, trained, kept, rng):
-  """The parameters of the epoch with the smallest loss on `kept`."""
+def _train(model, params, x, y, training, validation, rng):
+  """Returns the parameters of the epoch with the smallest validation loss."""
   x, opt_state = jnp.asarray(x), _ADAM.init(params)
-  batch = min(_BATCH, len(trained))
+  batch = min(_BATCH, len(training))
   best, smallest, waited = params, np.inf, 0
   for _ in range(_EPOCHS):
-    # An incomplete last batch is left out, of another draw in each epoch.
-    rows = rng.permutation(trained)[: len(trained) // batch * batch]
+    # An incomplete last batch is dropped; it differs from epoch to epoch.
+    rows = rng.permutation(training)[: len(training) // batch * batch]
     params, opt_state, loss = _epoch(
-      model, params, opt_state, x, y, rows.reshape(-1, batch), kept
+      model, params, opt_state, x, y, rows.reshape(-1, batch), validation
     )
     if loss < smallest:
       best, smallest, waited = params, loss, 0
@@ -93,7 +104,7 @@ def _trained(model, params, x, y, trained, kept, rng):
 
 
 @partial(jax.jit, static_argnums=0)
-def _epoch(model, params, opt_state, x, y, rows, kept):
+def _epoch(model, params, opt_state, x, y, rows, validation):
   def loss(params, rows):
     return optax.softmax_cross_entropy_with_integer_labels(
       model.apply(params, x[rows]), y[rows]
@@ -105,7 +116,7 @@ def _epoch(model, params, opt_state, x, y, rows, kept):
     return (optax.apply_updates(params, updates), opt_state), None
 
   (params, opt_state), _ = jax.lax.scan(step, (params, opt_state), rows)
-  return params, opt_state, loss(params, kept)
+  return params, opt_state, loss(params, validation)
 
 
 @partial(jax.jit, static_argnums=0)

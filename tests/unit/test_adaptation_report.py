@@ -14,7 +14,7 @@ from experiments.load_run import load_run
 from experiments.reports.adaptation_report import adaptation_report
 from experiments.studies.label_shift import label_shift, main
 from robust_jax.models.dann.dann_mnist import DannMnist
-from robust_jax.tasks._two_domains import adapted
+from robust_jax.tasks._two_domains import adapted_model
 from robust_jax.training.checkpoint import Checkpoints
 from robust_jax.training.monitor import Monitor
 
@@ -116,7 +116,7 @@ def test_each_domain_is_answered_by_its_own_statistics():
   variables = model.init(jax.random.key(1), x)
   params, ours = variables["params"], {"batch_stats": variables["batch_stats"]}
   theirs = jax.tree.map(lambda leaf: leaf + 0.5, ours)
-  network = adapted(
+  network = adapted_model(
     model, "separate", params, {"source": ours, "target": theirs}
   )
   for part, state in ((network.source, ours), (network.target, theirs)):

@@ -101,12 +101,12 @@ def test_taught_one_class_it_always_answers_that(probe):
 def test_the_draw_from_too_many_depends_on_the_seed_alone(probe):
   x, y = gaussians(N, 0.5)
   held_out = gaussians(M, 0.5)
-  found = [probe(x, y, *held_out, most=30, seed=s) for s in (0, 1)]
+  found = [probe(x, y, *held_out, max_examples=30, seed=s) for s in (0, 1)]
   assert found[0] != found[1]
   # Others than those drawn have no influence.
   drawn = np.random.default_rng(1).permutation(N)[:30]
   x[np.setdiff1d(np.arange(N), drawn)] = 1e6
-  assert probe(x, y, *held_out, most=30, seed=1) == found[1]
+  assert probe(x, y, *held_out, max_examples=30, seed=1) == found[1]
 
 
 X, Y = gaussians(8, 1.0)
@@ -133,7 +133,7 @@ def test_probes_refuse(probe, arguments, message):
 
 
 def test_a_fit_without_an_optimum_is_no_accuracy():
-  with pytest.raises(ValueError, match="more than 1 iterations"):
+  with pytest.raises(ValueError, match="did not converge in 1 iterations"):
     linear_probe(X, Y, X, Y, iterations=1)
 
 

@@ -1,4 +1,4 @@
-"""What is measured on redrawn images, where the answer is known."""
+"""Measurements of attribute swaps whose result is known."""
 
 import numpy as np
 import pytest
@@ -13,13 +13,13 @@ X = np.stack([LABELS / 2, 0.1 * LABELS + 0.3 * RNG.random(60)], axis=1)
 X = X.reshape(60, 1, 2, 1)
 
 
-def measured(redraw):
+def measured(reconstruct):
   return attribute_swap(
-    redraw,
+    reconstruct,
     X,
     LABELS,
     3,
-    judge=lambda x: np.rint(2 * x[:, 0, 0, 0]).astype(int),
+    classify=lambda x: np.rint(2 * x[:, 0, 0, 0]).astype(int),
     measures={"style": lambda x: x[:, 0, 1, 0]},
   )
 
@@ -36,7 +36,7 @@ def test_a_perfect_attribute_swap_agrees_and_keeps_the_style():
   np.testing.assert_allclose(result.style["style"], 1)
 
 
-def test_a_attribute_swap_that_ignores_the_label_never_agrees():
+def test_an_attribute_swap_that_ignores_the_label_never_agrees():
   result = measured(lambda x, labels: x)
   np.testing.assert_array_equal(result.agreement, 0)
   np.testing.assert_allclose(result.style["style"], 1)
