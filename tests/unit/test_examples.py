@@ -24,11 +24,6 @@ PENDING = {
   "data.synthetic",
   "defenses",
   "perturbations",
-  "search",
-<<<<<<< HEAD
-  "training.weight_averages",
-=======
->>>>>>> 4def3be (Training: plain docstrings; a checkpoint of another structure is refused instead of taken for damaged; early stopping and its result have the field's words)
 }
 # Packages and modules whose `__all__` is a registry of public members.
 REGISTRIES = sorted(

@@ -161,13 +161,8 @@ def test_wide_resnet_refuses_depths_of_no_whole_number_of_blocks(depth):
 
 @pytest.mark.parametrize("name", RESIDUAL)
 def test_batch_norm_refuses_other_statistics(name):
-<<<<<<< HEAD
-  model = TINY[name].copy(batch_norm="global")
-  with pytest.raises(ValueError, match="'global'"):
-=======
   model = TINY[name].copy(batch_norm="shared")
   with pytest.raises(ValueError, match="'shared': expected 'per_device'"):
->>>>>>> 7e0fdde (Training losses, games, alignments, evaluators and tasks: plain docstrings with examples that run; tasks are split, and their State is packed in one place)
     num_parameters(model, (1, 8, 8, 3))
 
 
