@@ -18,14 +18,16 @@ from experiments.cli.provenance import provenance
 from experiments.evaluate import measure_curves
 from robust_jax import lookup, precision
 from robust_jax.attacks.autoattack import suite
-from robust_jax.attacks.autoattack.autoattack import in_ball, stages
+from robust_jax.attacks.autoattack.autoattack import stages
 from robust_jax.attacks.autoattack.suite import Stage, SuiteResult
-from robust_jax.attacks.lp_ball import ball
+from robust_jax.attacks.lp_ball import ball, in_ball
 from robust_jax.data.loader import Loader, evaluation_loader
 from robust_jax.files import atomic_write, write_json
 from robust_jax.gradient_masking.audit import masking_checks
 from robust_jax.plotting.evaluation import draw_curve
 from robust_jax.plotting.tables import print_table
+from robust_jax.perturbations import box
+from robust_jax.plotting import evaluation
 from robust_jax.training.progress import StageProgress
 from robust_jax.types import Model
 
@@ -179,9 +181,7 @@ def _searches(known, attacks) -> dict[str, dict[str, Any]]:
 
 def _radii(threat, x) -> list[float]:
   """Around eps, and one that allows everything."""
-  size = x[0].size
-  everything = {"linf": 1.0, "l2": size**0.5, "l1": float(size)}[threat.norm]
-  return [threat.eps / 2, threat.eps, everything]
+  return [threat.eps / 2, threat.eps, box.width(x[0].size, threat.norm)]
 
 
 def _save_images(path, x, labels, outcome: SuiteResult) -> None:

@@ -5,13 +5,13 @@ Shapes and dtypes are always checked, also while tracing; values only where they
 are concrete.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, get_args
 
 import jax
 import numpy as np
 
-from robust_jax.types import AnyArray, Objective, PyTree
+from robust_jax.types import AnyArray, Norm, Objective, PyTree
 
 
 def images(x: AnyArray) -> None:
@@ -217,6 +217,15 @@ def at_most(name: str, value: Any, bound: float) -> None:
   """Checks that value is a number or array <= bound."""
   if _concrete(value) and not np.all(np.asarray(value) <= bound):
     raise ValueError(f"{name} = {value}: expected {bound} or less.")
+
+
+def norm(value: Any, expected: Collection[str] = get_args(Norm)) -> None:
+  """Checks that value is the name of one of the expected norms."""
+  if value not in expected:
+    *others, last = (f"'{name}'" for name in expected)
+    raise ValueError(
+      f"norm = {value!r}: expected {', '.join(others)} or {last}."
+    )
 
 
 def at_least_one(name: str, value: int) -> None:

@@ -3,11 +3,20 @@
 Everything here is per example: an operation never mixes two rows.
 """
 
+import math
+from collections.abc import Mapping
+
 import jax
 import jax.numpy as jnp
 
-from robust_jax.types import Array, PyTree, SearchResult
+from robust_jax import checks
+from robust_jax.types import Array, Norm, PyTree, SearchResult
 from robust_jax.xla_cpu.reductions import row_max, row_sum
+
+ORDERS: Mapping[Norm, float] = {"linf": math.inf, "l2": 2, "l1": 1}
+"""The p of the Lp norms, as `numpy.linalg.norm` takes it."""
+DUALS: Mapping[Norm, Norm] = {"linf": "l1", "l2": "l2", "l1": "linf"}
+"""The norm of a gradient that is the most a change of unit norm ascends."""
 
 
 def expand(values: Array, like: Array) -> Array:
@@ -38,25 +47,32 @@ def dot(a: PyTree, b: PyTree) -> Array:
   return _sum(jax.tree.map(lambda u, v: u.astype(jnp.float32) * v, a, b))
 
 
-def norm(tree: PyTree, ord: float) -> Array:
-  """The `ord`-norm of each example over all leaves, `[B]`; ord 1, 2 or inf."""
+def norm(tree: PyTree, p: Norm) -> Array:
+  """The norm of each example over all leaves, `[B]`.
+
+  Args:
+    tree: leaves `[B, ...]`.
+    p: "linf", "l2" or "l1".
+
+  Raises:
+    ValueError: another norm.
+  """
+  checks.norm(p, ORDERS)
   size = jax.tree.map(lambda t: jnp.abs(t.astype(jnp.float32)), tree)
-  if ord == 1:
+  if p == "l1":
     return _sum(size)
   largest = _max(size)
-  if ord == jnp.inf:
+  if p == "linf":
     return largest
-  if ord == 2:
-    # Scaled by the largest entry first: squares of small gradients underflow.
-    scale = jnp.where(largest > 0, largest, 1.0)
-    scaled = jax.tree.map(lambda t: t / expand(scale, t), size)
-    return largest * jnp.sqrt(_sum(jax.tree.map(jnp.square, scaled)))
-  raise ValueError(f"the order of a norm must be 1, 2 or inf, got {ord}.")
+  # Scaled by the largest entry first: squares of small gradients underflow.
+  scale = jnp.where(largest > 0, largest, 1.0)
+  scaled = jax.tree.map(lambda t: t / expand(scale, t), size)
+  return largest * jnp.sqrt(_sum(jax.tree.map(jnp.square, scaled)))
 
 
-def normalize(tree: PyTree, ord: float) -> PyTree:
-  """Each example divided by its `ord`-norm; an all-zero example stays zero."""
-  length = norm(tree, ord)
+def normalize(tree: PyTree, p: Norm) -> PyTree:
+  """Each example divided by its norm; an all-zero example stays zero."""
+  length = norm(tree, p)
   length = jnp.where(length > 0, length, 1.0)
   return jax.tree.map(lambda t: t / expand(length, t), tree)
 

@@ -6,7 +6,7 @@ whose leaves have the leading axis `B`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -16,6 +16,9 @@ AnyArray = jax.Array | np.ndarray
 PyTree = Any
 Key = jax.Array
 """A typed random key, as `jax.random.key(0)` makes it."""
+
+Norm = Literal["linf", "l2", "l1", "l0"]
+"""A norm by name, checked by `checks.norm`; "l0" counts changed pixels."""
 
 Model = Callable[[PyTree], PyTree]
 """`(x) -> outputs`: frozen inference, with the parameters closed over.

@@ -4,6 +4,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from robust_jax.types import Norm
+
 _THIRTY_DEGREES = {"name": "affine", "rotation": 30.0, "translation": 3.0}
 # A tenth of the training set is held out to choose checkpoints.
 PARTS = {"train": "train[:90%]", "validation": "train[90%:]", "test": "test"}
@@ -18,7 +20,7 @@ _SHORT = {
 
 
 def classifier(
-  data: str, model: str, eps: float, norm: str = "linf"
+  data: str, model: str, eps: float, norm: Norm = "linf"
 ) -> ConfigDict:
   """A config to train and evaluate a classifier against an adversary in a ball.
 
@@ -132,7 +134,7 @@ def worst_of_k(k: int) -> dict[str, Any]:
   return {"name": "worst_of_k", "set": dict(_THIRTY_DEGREES), "k": k}
 
 
-def pgd(norm: str, eps: float, **search: Any) -> dict[str, Any]:
+def pgd(norm: Norm, eps: float, **search: Any) -> dict[str, Any]:
   """An attack section: PGD on the cross-entropy in a ball."""
   return {
     "name": "compose",

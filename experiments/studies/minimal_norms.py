@@ -13,7 +13,6 @@ import time
 from collections.abc import Sequence
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from absl import flags
 
@@ -30,7 +29,7 @@ from robust_jax.evaluators.minimal_eps import minimal_eps
 from robust_jax.files import write_json
 from robust_jax.perturbations import pixels
 from robust_jax.plotting.accuracy_curve import draw_accuracy_curves
-from robust_jax.types import Attack
+from robust_jax.types import Attack, Norm
 
 _RUN = flags.DEFINE_string("run", None, "work directory of a trained run.")
 _WEIGHTS = flags.DEFINE_string(
@@ -38,14 +37,13 @@ _WEIGHTS = flags.DEFINE_string(
 )
 _NUM_EXAMPLES = flags.DEFINE_integer("num_examples", 200, "of the test images.")
 _NORMS = flags.DEFINE_list(
-  "norms", ["L2", "Linf", "L1", "L0"], "which of L0, L1, L2 and Linf."
+  "norms", ["l2", "linf", "l1", "l0"], "which of l0, l1, l2 and linf."
 )
 _ALLOW_IMPORTS = flags.DEFINE_list(imports.FLAG, [], imports.HELP)
 _OUTPUT = flags.DEFINE_string("output", "runs/minimal", "where results go.")
-_NAMES = {"L0": 0, "L1": 1, "L2": 2, "Linf": jnp.inf}
 
 
-def _bisected(set_, norm: float, largest: float) -> Attack:
+def _bisected(set_, norm: Norm, largest: float) -> Attack:
   objective = losses.prioritize_misclassified(losses.cross_entropy)
   return attacks.bisect_eps(
     lambda eps: attacks.compose(search.pgd, set_(eps), objective),
@@ -54,42 +52,41 @@ def _bisected(set_, norm: float, largest: float) -> Attack:
   )
 
 
-def _attacks() -> dict[str, dict[str, Attack]]:
+def _attacks() -> dict[Norm, dict[str, Attack]]:
   """norm -> name -> attack; where there are rounds, of some 1,000 steps."""
-  inf = jnp.inf
   return {
-    "L2": {
-      "deepfool": attacks.deepfool(2),
-      "fmn": attacks.fmn(2),
-      "fmn, one start at x": attacks.fmn(2, restarts=1),
+    "l2": {
+      "deepfool": attacks.deepfool("l2"),
+      "fmn": attacks.fmn("l2"),
+      "fmn, one start at x": attacks.fmn("l2", restarts=1),
       "carlini_wagner_l2": attacks.carlini_wagner_l2(
         num_steps=150, num_rounds=7
       ),
       "lbfgs": attacks.lbfgs(num_targets=3),
-      "pgd, bisected": _bisected(perturbations.l2, 2, 8.0),
+      "pgd, bisected": _bisected(perturbations.l2, "l2", 8.0),
     },
-    "Linf": {
-      "deepfool": attacks.deepfool(inf),
-      "fmn": attacks.fmn(inf),
-      "fmn, one start at x": attacks.fmn(inf, restarts=1),
+    "linf": {
+      "deepfool": attacks.deepfool("linf"),
+      "fmn": attacks.fmn("linf"),
+      "fmn, one start at x": attacks.fmn("linf", restarts=1),
       "carlini_wagner_linf": attacks.carlini_wagner_linf(num_steps=100),
-      "pgd, bisected": _bisected(perturbations.linf, inf, 1.0),
+      "pgd, bisected": _bisected(perturbations.linf, "linf", 1.0),
     },
-    "L1": {
-      "fmn": attacks.fmn(1),
-      "fmn, one start at x": attacks.fmn(1, restarts=1),
+    "l1": {
+      "fmn": attacks.fmn("l1"),
+      "fmn, one start at x": attacks.fmn("l1", restarts=1),
       "ead": attacks.ead(num_steps=150, num_rounds=7),
     },
-    "L0": {
-      "fmn": attacks.fmn(0),
-      "fmn, one start at x": attacks.fmn(0, restarts=1),
+    "l0": {
+      "fmn": attacks.fmn("l0"),
+      "fmn, one start at x": attacks.fmn("l0", restarts=1),
       "sigma_zero": attacks.sigma_zero(),
     },
   }
 
 
-def _unit(norm: str, x: np.ndarray) -> str:
-  return pixels.unit(x.shape, None) if norm == "L0" else "input units"
+def _unit(norm: Norm, x: np.ndarray) -> str:
+  return pixels.unit(x.shape, None) if norm == "l0" else "input units"
 
 
 @precision.evaluation()
@@ -104,7 +101,7 @@ def main(_: Sequence[str]) -> None:
   distances, summary = {}, []
   for norm in _NORMS.value:
     for name, attack in _attacks()[norm].items():
-      measure = jax.jit(minimal_eps({name: attack}, _NAMES[norm]))
+      measure = jax.jit(minimal_eps({name: attack}, norm))
       for model, logits_fn in models.items():
         started = time.monotonic()
         found = measure(jax.random.key(0), logits_fn, x, labels)

@@ -34,6 +34,9 @@ from robust_jax.attacks.autoattack.autoattack import in_ball, stages
 from robust_jax.files import write_json
 from robust_jax.plotting.heat_map import draw_heat_map
 from robust_jax.plotting.tables import matrix_table
+from robust_jax.attacks.autoattack.autoattack import stages
+from robust_jax.attacks.lp_ball import in_ball
+from robust_jax.plotting import evaluation, heat_map
 from robust_jax.training.progress import StageProgress
 from robust_jax.types import Model
 

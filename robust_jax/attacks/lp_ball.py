@@ -1,30 +1,48 @@
 """The Lp balls by the name of their norm."""
 
-import math
+import numpy as np
 
-from robust_jax.perturbations.l1 import l1
-from robust_jax.perturbations.l2 import l2
-from robust_jax.perturbations.linf import linf
-from robust_jax.types import Array, PerturbationSet
-
-ORDERS = {"linf": math.inf, "l2": 2, "l1": 1}
+from robust_jax import checks, perturbations
+from robust_jax.attacks.autoattack.suite import Check
+from robust_jax.tree import ORDERS
+from robust_jax.types import Array, Norm, PerturbationSet
 
 
-def ball(norm: str, eps: Array | float) -> PerturbationSet:
+def ball(norm: Norm, eps: Array | float) -> PerturbationSet:
   """The set `||delta|| <= eps` within the box.
 
   Raises:
     ValueError: the norm is not "linf", "l2" or "l1", or eps is negative.
   """
-  return {"linf": linf, "l2": l2, "l1": l1}[known(norm)](eps)
+  checks.norm(norm, ORDERS)
+  return getattr(perturbations, norm)(eps)
 
 
-def known(norm: str) -> str:
-  """The name of a norm, refused if it is not one.
+def in_ball(norm: Norm, eps: Array | float) -> Check:
+  """A check that every change is in the ball, to rounding.
 
-  Raises:
-    ValueError: the norm is not "linf", "l2" or "l1".
+  Args:
+    norm: "linf", "l2" or "l1".
+    eps: radius; a float or `[N]`, one per example.
+
+  Returns:
+    `(x, x_adv, rows)`, which raises ValueError if not; `rows` are those of the
+    examples among all N.
   """
-  if norm not in ORDERS:
-    raise ValueError(f"norm = '{norm}': expected 'linf', 'l2' or 'l1'.")
-  return norm
+
+  def check(x: np.ndarray, x_adv: np.ndarray, rows: np.ndarray) -> None:
+    radius = np.asarray(eps, np.float64)
+    radius = np.broadcast_to(radius[rows] if radius.ndim else radius, len(x))
+    change = x_adv.astype(np.float64) - x.astype(np.float64)
+    change = change.reshape(len(x), -1)
+    length = np.linalg.norm(change, ORDERS[norm], axis=1)
+    # The difference of two float32 in [0, 1] is off by 6e-8 per coordinate.
+    outside = length > radius * (1 + 1e-5) + 1e-5
+    if outside.any():
+      worst = np.argmax(outside)
+      raise ValueError(
+        f"a change of {norm} norm {length[worst]:g} where eps = "
+        f"{radius[worst]:g}."
+      )
+
+  return check

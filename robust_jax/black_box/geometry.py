@@ -4,20 +4,14 @@ Images are `[B, ...]` float32; what is per example is `[B]`.
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 import jax
 import numpy as np
 
-from robust_jax.types import Key
+from robust_jax.types import Key, Norm
 
-Norm = Literal["l2", "linf"]
-
-
-def check_norm(norm: str) -> None:
-  """Raises ValueError for another norm than "l2" and "linf"."""
-  if norm not in ("l2", "linf"):
-    raise ValueError(f"norm = '{norm}': expected 'l2' or 'linf'.")
+NORMS: Sequence[Norm] = ("linf", "l2")
+"""Of those black-box attacks that have a choice."""
 
 
 def generators(key: Key, num_examples: int) -> Sequence[np.random.Generator]:

@@ -5,10 +5,11 @@ import math
 
 import numpy as np
 
+from robust_jax import checks
 from robust_jax.black_box import geometry
 from robust_jax.black_box.queries import BlackBoxAttack, Predict, Victim
 from robust_jax.black_box.start import start_at
-from robust_jax.types import Key
+from robust_jax.types import Key, Norm
 
 _PROBES_AT_ONCE = 32
 _MAX_HALVINGS = 30
@@ -16,7 +17,7 @@ _MAX_HALVINGS = 30
 
 def hop_skip_jump(
   *,
-  norm: geometry.Norm = "l2",
+  norm: Norm = "l2",
   max_queries: int | np.ndarray = 5000,
   targeted: bool = False,
   first_probes: int = 100,
@@ -47,7 +48,7 @@ def hop_skip_jump(
   thousandth of the distance where the published end is coarser, as it is below
   100 (L2) or 32 (Linf) dimensions.
   """
-  geometry.check_norm(norm)
+  checks.norm(norm, geometry.NORMS)
 
   def attack(key: Key, predict: Predict, x, labels, starts=None):
     victim = Victim(predict, x, labels, max_queries, targeted)

@@ -5,7 +5,7 @@ import numpy as np
 from robust_jax import checks
 from robust_jax.black_box import geometry
 from robust_jax.black_box.queries import BlackBoxAttack, Predict, Victim
-from robust_jax.types import Key
+from robust_jax.types import Key, Norm
 
 _DECAYS = (0.9, 0.999)  # Adam's
 
@@ -13,7 +13,7 @@ _DECAYS = (0.9, 0.999)  # Adam's
 def spsa(
   eps: float | np.ndarray,
   *,
-  norm: geometry.Norm = "linf",
+  norm: Norm = "linf",
   max_queries: int | np.ndarray = 5000,
   targeted: bool = False,
   num_pairs: int = 32,
@@ -45,7 +45,7 @@ def spsa(
   probe doubles, up to eps, so that the next estimate sees further; images are
   cut to the box; the point of largest margin is kept.
   """
-  geometry.check_norm(norm)
+  checks.norm(norm, geometry.NORMS)
   checks.non_negative("eps", eps)
   checks.at_least_one("num_pairs", num_pairs)
 

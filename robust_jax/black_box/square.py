@@ -8,13 +8,13 @@ from robust_jax import checks
 from robust_jax.black_box import geometry
 from robust_jax.black_box.queries import BlackBoxAttack, Predict, Victim
 from robust_jax.search import square_window
-from robust_jax.types import Key
+from robust_jax.types import Key, Norm
 
 
 def square(
   eps: float | np.ndarray,
   *,
-  norm: geometry.Norm = "linf",
+  norm: Norm = "linf",
   max_queries: int | np.ndarray = 5000,
   targeted: bool = False,
   first_fraction: float = 0.8,
@@ -42,7 +42,7 @@ def square(
   which the published code never draws the last; the original is looked at
   first; targets have the margin as well, where the paper has cross-entropy.
   """
-  geometry.check_norm(norm)
+  checks.norm(norm, geometry.NORMS)
   checks.non_negative("eps", eps)
 
   def attack(key: Key, predict: Predict, x, labels):

@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 import jax.numpy as jnp
 
 from robust_jax.attacks.minimal_norm.best_adversarial import distance
-from robust_jax.types import Array, Attack, Key, Model
+from robust_jax.types import Array, Attack, Key, Model, Norm
 
 
 def minimal_eps(
   attacks: Mapping[str, Attack],
-  norm: float,
+  norm: Norm,
   *,
   targeted: bool = False,
   pixel_axes: Sequence[int] | None = None,

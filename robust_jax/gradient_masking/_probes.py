@@ -205,7 +205,7 @@ def _input_gradient(model, loss, x, labels):
 
 def _largest_entry(gradient):
   """`[N]`; NaN and infinities win, as they should here."""
-  return tree.norm(gradient, jnp.inf)
+  return tree.norm(gradient, "linf")
 
 
 def _misled(key, model, x, labels):

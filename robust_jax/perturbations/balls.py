@@ -35,7 +35,7 @@ def onto_l2(
     room: as for `onto_l1`.
   """
   unit, length = _l2_multiple(delta, eps, room)
-  longer = tree.norm(delta, jnp.inf) > length
+  longer = tree.norm(delta, "linf") > length
   delta = tree.where(longer, unit * tree.expand(length, unit), delta)
   return jnp.clip(delta, -room, room)
 
@@ -57,11 +57,11 @@ def along_l2(
 def _l2_multiple(delta, eps, room) -> tuple[Array, Array]:
   """delta over its largest entry, and by how much of that it is eps long."""
   # Everything by its own scale: squares of small and of large numbers end.
-  largest = jax.lax.stop_gradient(tree.norm(delta, jnp.inf))
+  largest = jax.lax.stop_gradient(tree.norm(delta, "linf"))
   unit = delta / tree.expand(jnp.where(largest > 0, largest, 1.0), delta)
   eps = jnp.broadcast_to(jnp.asarray(eps, jnp.float32), delta.shape[:1])
   room = jnp.minimum(room, jnp.broadcast_to(tree.expand(eps, unit), unit.shape))
-  radius = jnp.minimum(eps, tree.norm(room, 2))
+  radius = jnp.minimum(eps, tree.norm(room, "l2"))
   radius = jnp.where(radius > 0, radius, 1.0)
   limit = room / tree.expand(radius, room)
   squares = [jnp.square(v).reshape(len(v), -1) for v in (unit, limit)]
@@ -104,12 +104,12 @@ def _shortened(size: Array, eps: Array, room: Array) -> Array:
   # Beside large sizes the cut is coarse: then eps lies between the lengths at
   # two neighboring floats, and the point likewise.
   long, short = kept_at(end.low), kept_at(end.high)
-  gap = tree.norm(long, 1) - tree.norm(short, 1)
-  fraction = (eps - tree.norm(short, 1)) / jnp.where(gap > 0, gap, 1.0)
+  gap = tree.norm(long, "l1") - tree.norm(short, "l1")
+  fraction = (eps - tree.norm(short, "l1")) / jnp.where(gap > 0, gap, 1.0)
   between = tree.add(short, jnp.clip(fraction, 0.0, 1.0), long - short)
   kept = tree.where(_is_open(end, eps), between, kept_at(end.cut))
   # What rounding leaves above eps, if anything, is of the order of one ulp.
-  length = tree.norm(kept, 1)
+  length = tree.norm(kept, "l1")
   excess = jnp.where(length > eps, eps / jnp.where(length > 0, length, 1.0), 1)
   return kept * tree.expand(excess, kept)
 
@@ -123,10 +123,10 @@ def _shortened_jvp(primals, tangents):
   free = ((kept > 0) & ~full).astype(jnp.float32)
   moved = jnp.where(full, room_dot, free * size_dot)
   # The cut moves so that the length goes on being eps.
-  is_cut = tree.norm(jnp.minimum(size, room), 1) > eps
+  is_cut = tree.norm(jnp.minimum(size, room), "l1") > eps
   cut_dot = tree.dot(jnp.ones_like(moved), moved) - eps_dot
   cut_dot = jnp.where(is_cut, cut_dot, 0.0)
-  cut_dot = cut_dot / jnp.maximum(tree.norm(free, 1), 1.0)
+  cut_dot = cut_dot / jnp.maximum(tree.norm(free, "l1"), 1.0)
   return kept, tree.add(moved, -cut_dot, free)
 
 
@@ -149,7 +149,7 @@ def toward_l1(
   total = jnp.broadcast_to(jnp.asarray(eps, jnp.float32), delta.shape[:1])
   used = in_order(*rows, total).reshape(delta.shape)
   move = jnp.sign(grad) * used * room - delta
-  way = tree.norm(move, 1)
+  way = tree.norm(move, "l1")
   fraction = jnp.minimum(1.0, size * eps / jnp.where(way > 0, way, 1.0))
   return tree.add(delta, fraction, move)
 
@@ -175,14 +175,14 @@ def _cut(size: Array, eps: Array, room: Array) -> _Bracket:
     return jnp.clip(size - tree.expand(cut, size), 0.0, room)
 
   def excess_at(cut):
-    return tree.norm(length(cut), 1) - eps
+    return tree.norm(length(cut), "l1") - eps
 
   def step(carry):
     i, b = carry
     over = b.excess > 0
     low, high = jnp.where(over, b.cut, b.low), jnp.where(over, b.high, b.cut)
     kept = length(b.cut)
-    slope = tree.norm(((kept > 0) & (kept < room)).astype(jnp.float32), 1)
+    slope = tree.norm(((kept > 0) & (kept < room)).astype(jnp.float32), "l1")
     newton = b.cut + b.excess / jnp.maximum(slope, 1.0)
     # A piece that ends before the root sends Newton astray: halve instead.
     trusted = (newton >= low) & (newton <= high)
@@ -195,7 +195,7 @@ def _cut(size: Array, eps: Array, room: Array) -> _Bracket:
   clean = excess_at(jnp.zeros(size.shape[:1]))
   start = _Bracket(
     low=jnp.zeros_like(clean),
-    high=tree.norm(size, jnp.inf),
+    high=tree.norm(size, "linf"),
     cut=jnp.zeros_like(clean),
     excess=jnp.maximum(clean, 0.0),
     last=jnp.full_like(clean, jnp.inf),

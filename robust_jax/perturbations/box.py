@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import tree
-from robust_jax.types import Array
+from robust_jax.types import Array, Norm
 
 
 def apply(x: Array, delta: Array) -> Array:
@@ -28,14 +28,18 @@ def room(x: Array, direction: Array) -> Array:
   return jnp.where(direction > 0, 1.0 - x, x)
 
 
-def radius(eps: Array | float, x: Array, ord: float) -> Array:
+def width(num_coordinates: int, norm: Norm) -> float:
+  """The longest change within the box: between opposite corners."""
+  return num_coordinates ** (1 / tree.ORDERS[norm])
+
+
+def radius(eps: Array | float, x: Array, norm: Norm) -> Array:
   """eps, or how wide the box is in that norm where eps is larger.
 
   The set is the same, and steps and starts are fractions of what there is: a
   radius of infinity is the whole box.
   """
-  width = 1.0 if ord == jnp.inf else (x.size // len(x)) ** (1 / ord)
-  return jnp.minimum(eps, width)
+  return jnp.minimum(eps, width(x.size // len(x), norm))
 
 
 @jax.custom_jvp

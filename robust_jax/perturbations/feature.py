@@ -1,7 +1,5 @@
 """A ball of perturbations of activations, without a box."""
 
-from typing import Literal
-
 import jax.numpy as jnp
 
 from robust_jax import checks, tree
@@ -9,12 +7,12 @@ from robust_jax.perturbations import balls
 from robust_jax.perturbations.l1 import l1
 from robust_jax.perturbations.l2 import l2
 from robust_jax.perturbations.linf import linf
-from robust_jax.types import Array, PerturbationSet
+from robust_jax.types import Array, Norm, PerturbationSet
 
 _NORMS = {
-  "l1": (l1, lambda delta, eps: balls.onto_l1(delta, eps, jnp.inf)),
-  "l2": (l2, balls.onto_l2),
   "linf": (linf, balls.onto_linf),
+  "l2": (l2, balls.onto_l2),
+  "l1": (l1, lambda delta, eps: balls.onto_l1(delta, eps, jnp.inf)),
 }
 
 
@@ -24,9 +22,7 @@ def _toward_l1(eps):
   )
 
 
-def feature(
-  eps: Array | float, norm: Literal["l1", "l2", "linf"] = "l2"
-) -> PerturbationSet:
+def feature(eps: Array | float, norm: Norm = "l2") -> PerturbationSet:
   """Perturbations of activations, `||delta|| <= eps`, without a box.
 
   x is here what a hidden layer answers, `[B, ...]`, and the model attacked is
@@ -40,13 +36,12 @@ def feature(
   Args:
     eps: radius in units of the activations, which have no scale of their own:
       a float, a tracer or `[B]`, such as a tenth of each example's norm.
-    norm: of the ball.
+    norm: of the ball: "linf", "l2" or "l1".
 
   Raises:
     ValueError: eps is negative, or there is no such norm.
   """
-  if norm not in _NORMS:
-    raise ValueError(f"norm = '{norm}': expected 'l1', 'l2' or 'linf'.")
+  checks.norm(norm, _NORMS)
   checks.non_negative("eps", eps)
   make, onto_ball = _NORMS[norm]
   unit = make(1.0)

@@ -37,7 +37,7 @@ def l1(eps: Array | float) -> PerturbationSet:
 
   def project(x, delta):
     return box.into(
-      x, balls.onto_l1(delta, box.radius(eps, x, 1), box.room(x, delta))
+      x, balls.onto_l1(delta, box.radius(eps, x, "l1"), box.room(x, delta))
     )
 
   def sample(key: Key, x: Array) -> Array:
@@ -46,14 +46,15 @@ def l1(eps: Array | float) -> PerturbationSet:
     key_direction, key_length = jax.random.split(key)
     direction = jax.random.laplace(key_direction, x.shape, jnp.float32)
     inner = jax.random.exponential(key_length, x.shape[:1], jnp.float32)
-    scale = box.radius(eps, x, 1) / (tree.norm(direction, 1) + inner)
+    scale = box.radius(eps, x, "l1") / (tree.norm(direction, "l1") + inner)
     return tree.expand(scale, x) * direction
 
   def linear_maximizer(x, grad):
     size = jnp.abs(grad)
-    largest = tree.expand(tree.norm(grad, jnp.inf), grad)
+    largest = tree.expand(tree.norm(grad, "linf"), grad)
     corner = jnp.sign(grad) * (size == largest)
-    return tree.expand(box.radius(eps, x, 1), x) * tree.normalize(corner, 1)
+    radius = box.radius(eps, x, "l1")
+    return tree.expand(radius, x) * tree.normalize(corner, "l1")
 
   return PerturbationSet(
     zero=lambda x: jnp.zeros(x.shape, jnp.float32),
@@ -63,6 +64,6 @@ def l1(eps: Array | float) -> PerturbationSet:
     apply=box.apply,
     check=checks.images,
     step=lambda x, delta, grad, size: balls.toward_l1(
-      delta, grad, box.radius(eps, x, 1), box.room(x, grad), size
+      delta, grad, box.radius(eps, x, "l1"), box.room(x, grad), size
     ),
   )

@@ -33,21 +33,22 @@ def l2(eps: Array | float, *, exact: bool = True) -> PerturbationSet:
     key_direction, key_length = jax.random.split(key)
     direction = jax.random.normal(key_direction, x.shape, jnp.float32)
     uniform = jax.random.uniform(key_length, x.shape[:1], jnp.float32)
-    length = box.radius(eps, x, 2) * uniform ** (1.0 / (x.size // x.shape[0]))
-    unit = tree.normalize(direction, 2)
+    power = 1.0 / (x.size // x.shape[0])
+    length = box.radius(eps, x, "l2") * uniform**power
+    unit = tree.normalize(direction, "l2")
     return unit * tree.expand(length, unit)
 
   def project(x, delta):
     room = box.room(x, delta) if exact else jnp.inf
-    return box.into(x, balls.onto_l2(delta, box.radius(eps, x, 2), room))
+    return box.into(x, balls.onto_l2(delta, box.radius(eps, x, "l2"), room))
 
   def step(x, delta, grad, size):
-    radius = box.radius(eps, x, 2)
+    radius = box.radius(eps, x, "l2")
     along = balls.along_l2(grad, radius, box.room(x, grad))
     return project(x, tree.add(delta, size, along))
 
   def linear_maximizer(x, grad):
-    return tree.expand(box.radius(eps, x, 2), x) * tree.normalize(grad, 2)
+    return tree.expand(box.radius(eps, x, "l2"), x) * tree.normalize(grad, "l2")
 
   return PerturbationSet(
     zero=lambda x: jnp.zeros(x.shape, jnp.float32),

@@ -26,10 +26,10 @@ def linf(eps: Array | float) -> PerturbationSet:
 
   def sample(key: Key, x: Array) -> Array:
     unit = jax.random.uniform(key, x.shape, jnp.float32, -1.0, 1.0)
-    return tree.expand(box.radius(eps, x, jnp.inf), x) * unit
+    return tree.expand(box.radius(eps, x, "linf"), x) * unit
 
   def linear_maximizer(x, grad):
-    return tree.expand(box.radius(eps, x, jnp.inf), x) * jnp.sign(grad)
+    return tree.expand(box.radius(eps, x, "linf"), x) * jnp.sign(grad)
 
   return PerturbationSet(
     zero=lambda x: jnp.zeros(x.shape, jnp.float32),

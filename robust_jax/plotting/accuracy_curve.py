@@ -11,6 +11,9 @@ from robust_jax.plotting.style import (
   new_figure,
   save_figure,
 )
+from robust_jax.files import atomic_write
+from robust_jax.plotting.line_style import line_style
+from robust_jax.types import Norm
 
 
 def accuracy_curve(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -52,7 +55,7 @@ def accuracy_curve(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def draw_accuracy_curves(
-  path: pathlib.Path, curves: Mapping[str, np.ndarray], norm: str
+  path: pathlib.Path, curves: Mapping[str, np.ndarray], norm: Norm
 ) -> None:
   """Draws accuracy against the radius, a step function for each name.
 
@@ -75,7 +78,9 @@ def draw_accuracy_curves(
       label=name,
     )
   axis.set(
-    xlabel=f"eps, radius in {norm}", ylabel="accuracy", ylim=(-0.02, 1.02)
+    xlabel=f"eps, radius in {norm.title()}",
+    ylabel="accuracy",
+    ylim=(-0.02, 1.02),
   )
   finish_axis(axis)
   save_figure(figure, path)

@@ -94,7 +94,7 @@ def _finite(grad):
 
 
 def _is_zero(grad):
-  return tree.norm(grad, jnp.inf) == 0
+  return tree.norm(grad, "linf") == 0
 
 
 def _noise(grad):

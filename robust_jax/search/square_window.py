@@ -5,6 +5,9 @@ Static arithmetic in numpy, shared by all forms of the attack.
 
 import numpy as np
 
+from robust_jax.tree import ORDERS
+from robust_jax.types import Norm
+
 HALVED_AFTER = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 
 
@@ -34,7 +37,7 @@ def side(fraction: float, height: int, width: int, smallest: int = 1) -> int:
   return min(expected, height, width)
 
 
-def bumps(size: int, order: int = 2) -> np.ndarray:
+def bumps(size: int, norm: Norm = "l2") -> np.ndarray:
   """Two bumps of opposite sign, one above the other, `[size, size]`.
 
   Each is a sum of centered squares of sides 1, 3, 5, ..., cut to its half of
@@ -49,18 +52,22 @@ def bumps(size: int, order: int = 2) -> np.ndarray:
   """
   upper = size // 2
   window = np.concatenate(
-    [_bump(upper, size, order), -_bump(size - upper, size, order)]
+    [_bump(upper, size, norm), -_bump(size - upper, size, norm)]
   )
-  return (window / np.linalg.norm(window.ravel(), order)).astype(np.float32)
+  return _unit(window, norm).astype(np.float32)
 
 
-def _bump(height: int, width: int, order: int) -> np.ndarray:
+def _unit(values: np.ndarray, norm: Norm) -> np.ndarray:
+  return values / np.linalg.norm(values.ravel(), ORDERS[norm])
+
+
+def _bump(height: int, width: int, norm: Norm) -> np.ndarray:
   if height == 0:
     return np.zeros((0, width))
-  power = {2: 2, 1: 4}[order]
+  power = {"l2": 2, "l1": 4}[norm]
   rings = 1 / np.arange(1.0, max(height // 2, width // 2) + 2) ** power
   from_ring = np.cumsum(rings[::-1])[::-1]
   row = np.abs(np.arange(height) - height // 2)
   column = np.abs(np.arange(width) - width // 2)
   bump = from_ring[np.maximum(row[:, None], column)]
-  return bump / np.linalg.norm(bump.ravel(), order)
+  return _unit(bump, norm)

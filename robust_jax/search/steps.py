@@ -69,7 +69,7 @@ def make_rule(
 
   def move(delta, grad, memory):
     velocity, state = memory
-    velocity = tree.add(tree.normalize(grad, 1), momentum, velocity)
+    velocity = tree.add(tree.normalize(grad, "l1"), momentum, velocity)
     update, state = moments.update(velocity, state)
     if direction == "linear_maximizer":
       ahead = first_order_step.step(pset, x, delta, update, step_size)
@@ -117,7 +117,7 @@ def scale_leaves(update: PyTree, scale: PyTree) -> PyTree:
 
 def _root_mean_square(delta: PyTree) -> PyTree:
   return jax.tree.map(
-    lambda t: tree.norm(t, 2) / (t.size / t.shape[0]) ** 0.5, delta
+    lambda t: tree.norm(t, "l2") / (t.size / t.shape[0]) ** 0.5, delta
   )
 
 

@@ -17,7 +17,7 @@ pytest.importorskip("pyautoattack")
 from pyautoattack import autopgd_base, fab_base, fab_projections  # noqa: E402
 from pyautoattack.square import SquareAttack  # noqa: E402
 
-from robust_jax import losses, perturbations  # noqa: E402
+from robust_jax import losses, perturbations, tree  # noqa: E402
 from robust_jax.attacks.autoattack.apgd_l1 import sparse_ascent  # noqa: E402
 from robust_jax.attacks.minimal_norm._hyperplane import to_hyperplane  # noqa: E402
 from robust_jax.attacks.minimal_norm.fab import boundary_to_rank, run_fab  # noqa: E402
@@ -181,18 +181,18 @@ def test_one_run_of_targeted_fab(norm):
     return run_fab(model, boundary, x, Y, x, norm, 30)
 
   _, length = run(X)
-  order = {"linf": np.inf, "l2": 2, "l1": 1}[norm]
-  distance = np.linalg.norm((theirs - X).reshape(16, -1), order, axis=1)
+  change = (theirs - X).reshape(16, -1)
+  distance = np.linalg.norm(change, tree.ORDERS[norm], axis=1)
   np.testing.assert_allclose(length, distance, rtol=2e-2)
   assert isinstance(reference, fab_base.FABAttack)
 
 
-@pytest.mark.parametrize(("norm", "order"), [("L2", 2), ("L1", 1)])
-def test_windows_of_square(norm, order):
-  reference = SquareAttack(torch_model, norm=norm, device="cpu")
+@pytest.mark.parametrize("norm", ["l2", "l1"])
+def test_windows_of_square(norm):
+  reference = SquareAttack(torch_model, norm=NAMES[norm], device="cpu")
   for size in (3, 5, 9, 25):
     theirs = reference.eta(size).numpy()
-    ours = square_window.bumps(size, order)
+    ours = square_window.bumps(size, norm)
     assert np.allclose(ours, theirs, atol=1e-6) or np.allclose(
       ours.T, theirs, atol=1e-6
     )

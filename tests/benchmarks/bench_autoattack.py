@@ -18,7 +18,8 @@ import numpy as np
 
 from robust_jax import losses
 from robust_jax.attacks.autoattack import suite
-from robust_jax.attacks.autoattack.autoattack import in_ball, stages
+from robust_jax.attacks.autoattack.autoattack import stages
+from robust_jax.attacks.lp_ball import in_ball
 from robust_jax.data.load import load
 from robust_jax.models.inference import inference_fn
 from robust_jax.xla_cpu.canonicalize import canonicalize

@@ -97,8 +97,8 @@ def make_attack(
     elif type(value) is int:
       one = parameter.name in ("batch_size", "restarts")
       value = 1 if one else min(value, most)
-    if parameter.name == "norm" and parameter.annotation is float:
-      value = {"linf": jnp.inf, "l2": 2, "l1": 1}[norm]
+    if parameter.name == "norm":
+      value = norm
     options[parameter.name] = value
   return factory(**options)
 

@@ -134,7 +134,7 @@ def test_a_surrogate_is_of_the_same_order_and_direction(name):
   climb, slope = with_gradient(surrogate_of(loss), rows, same)
   order = np.argsort(climb)
   assert np.all(np.diff(value[order]) >= -1e-6)
-  directions = [tree.normalize(g, 2) for g in (grad, slope)]
+  directions = [tree.normalize(g, "l2") for g in (grad, slope)]
   np.testing.assert_allclose(*directions, atol=1e-5)
 
 

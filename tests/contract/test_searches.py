@@ -81,7 +81,7 @@ def rows_of(values, rows):
 def has_moved(x_adv, x):
   """`[B]`, whether anything of an example has changed."""
   change = lambda a, b: jnp.asarray(a, jnp.float32) - b
-  return tree.norm(jax.tree.map(change, x_adv, x), jnp.inf) > 1e-7
+  return tree.norm(jax.tree.map(change, x_adv, x), "linf") > 1e-7
 
 
 @functools.lru_cache(maxsize=1)

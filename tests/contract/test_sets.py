@@ -60,7 +60,7 @@ def wild(name):
 
   def draw(seed, x):
     sample = make_set(name).sample(jax.random.key(seed), x)
-    span = 3 + 3 * tree.norm(sample, jnp.inf).max()
+    span = 3 + 3 * tree.norm(sample, "linf").max()
     return random_like(seed, sample, span)
 
   return jax.jit(draw)
@@ -267,7 +267,7 @@ def test_apply_is_differentiable(name, channels):
       assert jnp.all(grad != 0)
     # Elsewhere all may be black and white for good; not at the clean point.
     elif has_gradient(name) and delta is zero:
-      assert jnp.all(tree.norm(grad, jnp.inf) > 0)
+      assert jnp.all(tree.norm(grad, "linf") > 0)
 
 
 @each_set

@@ -8,29 +8,27 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from robust_jax import attacks, lookup, losses, perturbations, search
+from robust_jax import attacks, lookup, losses, perturbations, search, tree
 from robust_jax.types import Attack
 
 KEY = jax.random.key(0)
-INF = jnp.inf
 NUM_CLASSES = 4
 # The law: as near as this to the nearest point of the boundary.
 BOUND = 1.05
 
-# Of those with an argument `norm`, the orders that it may have; of the others
+# Of those with an argument `norm`, those that it may have; of the others
 # the one that they are for.
 _NORMS = {
-  "bisect_eps": (INF,),
-  "carlini_wagner_l2": 2,
-  "carlini_wagner_linf": INF,
-  "deepfool": (2, INF),
-  "ead": 1,
-  "fab": (1, 2, INF),
-  "fmn": (0, 1, 2, INF),
-  "lbfgs": 2,
-  "sigma_zero": 0,
+  "bisect_eps": ("linf",),
+  "carlini_wagner_l2": "l2",
+  "carlini_wagner_linf": "linf",
+  "deepfool": ("l2", "linf"),
+  "ead": "l1",
+  "fab": ("l1", "l2", "linf"),
+  "fmn": ("l0", "l1", "l2", "linf"),
+  "lbfgs": "l2",
+  "sigma_zero": "l0",
 }
-_NAMES = {1: "l1", 2: "l2", INF: "linf"}
 
 
 def _looks_for_the_nearest(name):
@@ -64,8 +62,8 @@ def _members():
       if name == "bisect_eps":
         given["largest"] = 1.0
       if isinstance(norms, tuple):
-        given["norm"] = _NAMES[norm] if name == "fab" else norm
-      yield f"{name}_{norm:g}", functools.partial(_made, make, given), norm
+        given["norm"] = norm
+      yield f"{name}_{norm}", functools.partial(_made, make, given), norm
 
 
 def _made(make, given, targeted):
@@ -127,9 +125,9 @@ def nearest_change(x, direction, gap, norm):
   w = np.asarray(direction, np.float64).reshape(x.shape)
   room = np.where(w > 0, 1 - x, x).astype(np.float64)
   size = np.abs(w)
-  if norm in (0, 1):
-    worth = size * room if norm == 0 else size
-    if norm == 0 and x.ndim == 3:
+  if norm in ("l0", "l1"):
+    worth = size * room if norm == "l0" else size
+    if norm == "l0" and x.ndim == 3:
       worth = np.broadcast_to(worth.sum(axis=-1, keepdims=True), x.shape)
     # The linear_maximizer first, each to the edge, the last as far as is
     # needed.
@@ -143,16 +141,16 @@ def nearest_change(x, direction, gap, norm):
   low, high = 0.0, 1e3
   for _ in range(80):
     middle = (low + high) / 2
-    change = np.minimum(middle * (size if norm == 2 else 1.0), room)
+    change = np.minimum(middle * (size if norm == "l2" else 1.0), room)
     low, high = (middle, high) if (size * change).sum() < gap else (low, middle)
   return np.sign(w) * change
 
 
 def length(change, norm):
-  if norm == 0:
+  if norm == "l0":
     changed = np.abs(change) > 0
     return float((changed.any(axis=-1) if change.ndim == 3 else changed).sum())
-  return np.linalg.norm(change.ravel(), norm)
+  return np.linalg.norm(change.ravel(), tree.ORDERS[norm])
 
 
 def _towards(weights, x, label, target, norm):

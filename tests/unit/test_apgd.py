@@ -35,7 +35,7 @@ def test_the_optimum_of_an_affine_objective_is_reached(pset):
 def test_sparse_ascent_ends_on_the_linear_maximizer_few_entries():
   # Never fewer than two, so an affine optimum, a single one, is not reached.
   result = sparse_ascent(KEY, lambda x: tree.dot(W, x), l1(0.4), X)
-  np.testing.assert_allclose(tree.norm(result.delta, 1), 0.4, rtol=1e-5)
+  np.testing.assert_allclose(tree.norm(result.delta, "l1"), 0.4, rtol=1e-5)
   for delta, w in zip(result.delta, W, strict=True):
     moved = np.flatnonzero(np.abs(delta) > 1e-3)
     assert 2 <= len(moved) <= 4
@@ -53,7 +53,7 @@ def test_apgd_l1_stays_in_ball_and_box_and_fools(large_radii):
   labels = model(x).argmax(axis=1)
   attack = apgd_l1(6.0, num_steps=20, large_radii=large_radii)
   x_adv = attack(KEY, model, x, labels)
-  assert jnp.all(tree.norm(x_adv - x, 1) <= 6.0 + 1e-5)
+  assert jnp.all(tree.norm(x_adv - x, "l1") <= 6.0 + 1e-5)
   assert x_adv.min() >= 0
   assert x_adv.max() <= 1
   assert jnp.all(model(x_adv).argmax(axis=1) != labels)

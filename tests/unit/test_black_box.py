@@ -190,7 +190,7 @@ def test_answers_that_are_no_answers_are_refused(predict, message):
 def test_bad_input_is_refused_in_prose():
   with pytest.raises(ValueError, match="max_queries = 1: expected 2 or more"):
     bb.boundary(max_queries=1)(KEY, answer, X, Y)
-  with pytest.raises(ValueError, match="norm = 'l1': expected 'l2' or 'linf'"):
+  with pytest.raises(ValueError, match="norm = 'l1': expected 'linf' or 'l2'"):
     bb.hop_skip_jump(norm="l1")
   with pytest.raises(ValueError, match="eps = -1: expected 0 or more"):
     bb.square(-1)

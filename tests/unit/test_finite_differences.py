@@ -89,7 +89,7 @@ def test_a_model_without_gradients_is_fooled():
 def test_the_directions_of_the_paper_and_of_the_set_reach_the_corner():
   w = jax.random.normal(jax.random.key(5), X.shape)
   pset = sets.linf(0.05)
-  best = 0.05 * tree.norm(w, 1)
+  best = 0.05 * tree.norm(w, "l1")
   for hyper in ({}, {"direction": "adam", "momentum": 0.0, "step_size": 0.3}):
     result = jax.jit(
       lambda hyper=hyper: search.spsa(

@@ -167,7 +167,7 @@ def test_random_start_is_uniform_in_the_ball():
   # variable, times eps: its mean is eps d / (d + 1).
   x = jnp.full((20000, 3), 0.5)
   delta = perturbations.l1(0.4).sample(jax.random.key(0), x)
-  length = tree.norm(delta, 1)
+  length = tree.norm(delta, "l1")
   assert length.max() <= 0.4
   # Three standard errors of 20,000 draws, each of deviation 0.2.
   np.testing.assert_allclose(length.mean() / 0.4, 0.75, atol=0.0042)

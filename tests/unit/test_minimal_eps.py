@@ -21,21 +21,21 @@ KEY = jax.random.key(0)
 def test_pixels_are_counted_once_and_coordinates_each():
   delta = jnp.zeros((2, 3, 3, 3)).at[0, 1, 1].set(-0.1).at[1, 0, 0, 2].set(1)
   delta = delta.at[1, 2, 2, 0].set(1e-9)
-  np.testing.assert_array_equal(minimal.distance(delta, 0), [1, 2])
+  np.testing.assert_array_equal(minimal.distance(delta, "l0"), [1, 2])
   flat = delta.reshape(2, -1)
-  np.testing.assert_array_equal(minimal.distance(flat, 0), [3, 2])
+  np.testing.assert_array_equal(minimal.distance(flat, "l0"), [3, 2])
 
 
 @pytest.mark.parametrize(
   "attack",
   [
-    attacks.fmn(0, num_steps=20, pixel_axes=(1,)),
+    attacks.fmn("l0", num_steps=20, pixel_axes=(1,)),
     attacks.sigma_zero(num_steps=20, pixel_axes=(1,)),
     attacks.bisect_eps(
       lambda k: attacks.compose(
         search.fgsm, perturbations.l0(k, pixel_axes=(1,)), losses.margin
       ),
-      0,
+      "l0",
       largest=9.0,
       pixel_axes=(1,),
     ),
@@ -50,13 +50,13 @@ def test_channels_may_stand_anywhere(attack):
     return jnp.stack([0 * reached + 5.0, reached], axis=1)
 
   x, labels = jnp.full((2, 3, 3, 3), 0.5), jnp.zeros(2, int)
-  measure = minimal_eps({"attack": attack}, 0, pixel_axes=(1,))
+  measure = minimal_eps({"attack": attack}, "l0", pixel_axes=(1,))
   np.testing.assert_array_equal(measure(KEY, model, x, labels)["attack"], 2)
 
 
 def test_pixels_are_counted_in_l0_alone():
   with pytest.raises(ValueError, match="pixels are counted in L0 only"):
-    minimal.distance(jnp.ones((1, 2, 2, 3)), 2, (1,))
+    minimal.distance(jnp.ones((1, 2, 2, 3)), "l2", (1,))
 
 
 def threshold(x):
@@ -76,7 +76,7 @@ def test_minimal_eps_believes_the_model_and_not_the_attack():
     del key, logits_fn, labels
     return x.at[:, 0].add(jnp.array([0.5, 0.2, 0.0, 0.2]))
 
-  found = minimal_eps({"a": half_way, "b": further}, 2)(
+  found = minimal_eps({"a": half_way, "b": further}, "l2")(
     KEY, threshold, x, labels
   )
   np.testing.assert_allclose(found["a"], [0.4, np.inf, 0, 0.5], rtol=1e-6)
@@ -103,7 +103,7 @@ def test_what_is_no_distance_is_refused(bad):
 
 def test_curves_are_drawn_however_many(tmp_path):
   curves = {f"attack {i}": np.array([0.1 * i, np.inf]) for i in range(8)}
-  draw_accuracy_curves(tmp_path / "curve.png", curves, "L2")
+  draw_accuracy_curves(tmp_path / "curve.png", curves, "l2")
   assert (tmp_path / "curve.png").stat().st_size > 1000
 
 
@@ -144,8 +144,8 @@ def test_in_the_box_it_finds_the_minimum_that_scipy_finds():
 @pytest.mark.parametrize(
   ("make", "message"),
   [
-    (lambda: attacks.fmn(3), "norm = 3: FMN is for 0, 1, 2 and inf"),
-    (lambda: attacks.deepfool(1), "norm = 1: DeepFool is for 2 and inf"),
+    (lambda: attacks.fmn(3), "norm = 3: expected 'linf', 'l2', 'l1' or 'l0'"),
+    (lambda: attacks.deepfool("l1"), "norm = 'l1': expected 'linf' or 'l2'"),
     (lambda: attacks.ead(restarts=0), "restarts = 0: expected a whole number"),
     (lambda: attacks.lbfgs(num_targets=0), "num_targets = 0: expected a whole"),
   ],
@@ -161,7 +161,7 @@ def flat_at_the_data(x):
   return jnp.stack([jnp.full_like(lit, 0.3), lit], axis=1)
 
 
-@pytest.mark.parametrize("norm", [0, 1, 2, jnp.inf])
+@pytest.mark.parametrize("norm", ["l0", "l1", "l2", "linf"])
 @pytest.mark.parametrize("restarts", [1, 2])
 def test_what_no_gradient_leads_to_is_found(norm, restarts):
   x, labels = jnp.zeros((4, 10)), jnp.zeros(4, jnp.int32)
@@ -175,7 +175,7 @@ def test_bfloat16_images_are_fooled_as_they_are_returned():
   weights = jax.random.normal(jax.random.key(1), (6, 3)).astype(jnp.bfloat16)
   model = lambda x: (x - 0.5) @ weights
   labels = model(x).argmax(axis=1)
-  x_adv = jax.jit(attacks.fmn(2), static_argnums=1)(KEY, model, x, labels)
+  x_adv = jax.jit(attacks.fmn("l2"), static_argnums=1)(KEY, model, x, labels)
   assert x_adv.dtype == jnp.bfloat16
   assert jnp.all(model(x_adv).argmax(axis=1) != labels)
 
@@ -186,5 +186,5 @@ def test_a_class_that_is_masked_out_does_not_hide_the_others():
   def masked(x):
     return jnp.append(threshold(x), jnp.full((len(x), 1), -1e9), axis=1)
 
-  x_adv = jax.jit(attacks.fmn(2), static_argnums=1)(KEY, masked, x, labels)
+  x_adv = jax.jit(attacks.fmn("l2"), static_argnums=1)(KEY, masked, x, labels)
   np.testing.assert_allclose(x_adv, [[0.5, 0.5]], atol=1e-3)

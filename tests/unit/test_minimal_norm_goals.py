@@ -58,5 +58,5 @@ def test_slopes_at_the_image_alone_do_not_hide_a_nearer_class():
     return jnp.stack(z, axis=1)
 
   x, labels = jnp.full((4, 16), 0.5), jnp.zeros(4, int)
-  x_adv = attacks.fmn(2, restarts=4)(KEY, model, x, labels)
-  assert (minimal.distance(x_adv - x, 2) <= BOUND * 0.3).all()
+  x_adv = attacks.fmn("l2", restarts=4)(KEY, model, x, labels)
+  assert (minimal.distance(x_adv - x, "l2") <= BOUND * 0.3).all()

@@ -33,9 +33,9 @@ def one_step(direction, pset, size=0.5):
 
 def test_a_normalized_step_is_the_gradient_as_long_as_the_linear_maximizer():
   delta = one_step("normalized", sets.linf(0.1), 0.1)
-  length = 0.1 * tree.norm(sets.linf(0.1).linear_maximizer(X, W), 2)
+  length = 0.1 * tree.norm(sets.linf(0.1).linear_maximizer(X, W), "l2")
   np.testing.assert_allclose(
-    delta, tree.expand(length, X) * tree.normalize(W, 2), atol=1e-6
+    delta, tree.expand(length, X) * tree.normalize(W, "l2"), atol=1e-6
   )
 
 
@@ -110,7 +110,7 @@ def test_frank_wolfe_converges_at_the_rate_of_its_theorem():
   # On f(x) = -|x - c|^2 / 2 with c inside the ball, f* - f(x_t) is at most
   # 2 C / (t + 2), C = (2 eps)^2 the curvature constant of the ball.
   pset, eps = sets.l2(0.4), 0.4
-  center = X + 0.05 * W / tree.expand(tree.norm(W, 2), W)
+  center = X + 0.05 * W / tree.expand(tree.norm(W, "l2"), W)
 
   def concave(x):
     return -jnp.sum((x - center) ** 2, axis=(1, 2, 3)) / 2

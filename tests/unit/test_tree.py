@@ -18,12 +18,12 @@ few = settings(deadline=None, max_examples=30)
 
 
 @few
-@given(arrays, arrays, st.sampled_from([1, 2, jnp.inf]))
-def test_norm_is_numpys_over_all_leaves(a, b, ord):
+@given(arrays, arrays, st.sampled_from(list(tree.ORDERS)))
+def test_norm_is_numpys_over_all_leaves(a, b, p):
   flat = np.concatenate([a.reshape(3, -1), b.reshape(3, -1)], axis=1)
   np.testing.assert_allclose(
-    tree.norm({"a": a, "b": b}, ord),
-    np.linalg.norm(flat.astype(np.float64), ord, axis=1),
+    tree.norm({"a": a, "b": b}, p),
+    np.linalg.norm(flat.astype(np.float64), tree.ORDERS[p], axis=1),
     rtol=1e-5,
   )
 
@@ -31,18 +31,19 @@ def test_norm_is_numpys_over_all_leaves(a, b, ord):
 def test_two_norm_survives_tiny_and_huge_entries():
   for size in (1e-30, 1e30):
     values = jnp.full((1, 4), size, jnp.float32)
-    np.testing.assert_allclose(tree.norm(values, 2), 2 * size, rtol=1e-6)
+    np.testing.assert_allclose(tree.norm(values, "l2"), 2 * size, rtol=1e-6)
 
 
 def test_norm_refuses_another_order():
-  with pytest.raises(ValueError, match="1, 2 or inf, got 3"):
+  expected = "norm = 3: expected 'linf', 'l2' or 'l1'"
+  with pytest.raises(ValueError, match=expected):
     tree.norm(jnp.ones((1, 2)), 3)
 
 
 @few
-@given(arrays, st.sampled_from([1, 2, jnp.inf]))
-def test_normalized_has_unit_norm_or_is_zero(a, ord):
-  before, after = tree.norm(a, ord), tree.norm(tree.normalize(a, ord), ord)
+@given(arrays, st.sampled_from(list(tree.ORDERS)))
+def test_normalized_has_unit_norm_or_is_zero(a, p):
+  before, after = tree.norm(a, p), tree.norm(tree.normalize(a, p), p)
   np.testing.assert_allclose(after, before > 0, rtol=1e-5)
 
 

@@ -166,8 +166,8 @@ def sparse_ascent(
   )
 
   def move(s: _Step) -> PyTree:
-    radius = tree.norm(pset.linear_maximizer(x, s.grad), 1)
-    direction = tree.normalize(_sparse_sign(s.grad, s.fraction), 1)
+    radius = tree.norm(pset.linear_maximizer(x, s.grad), "l1")
+    direction = tree.normalize(_sparse_sign(s.grad, s.fraction), "l1")
     return pset.project(x, tree.add(s.delta, s.step_size * radius, direction))
 
   def step(i, s: _Step) -> _Step:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from robust_jax import checks, losses, tree
-from robust_jax.attacks.lp_ball import ORDERS, ball
+from robust_jax.attacks.lp_ball import ball
 from robust_jax.attacks.standalone import standalone
 from robust_jax.search import ascent, square_window
 from robust_jax.search.square import num_halvings, sides
@@ -17,6 +17,7 @@ from robust_jax.types import (
   Attack,
   Key,
   Model,
+  Norm,
   PerturbationSet,
   SearchResult,
 )
@@ -25,7 +26,7 @@ from robust_jax.xla_cpu.materialize import materialize
 
 
 def square(
-  norm: str,
+  norm: Norm,
   eps: Array | float,
   *,
   num_queries: int = 5000,
@@ -75,7 +76,7 @@ def resume_square(
   labels: Array,
   x_now: Array,
   num_done: Array | int,
-  norm: str,
+  norm: Norm,
   pset: PerturbationSet,
   num_queries: int,
   fraction: float = 0.8,
@@ -127,7 +128,7 @@ def _lp_search(
   pset: PerturbationSet,
   x: Array,
   delta: Array,
-  norm: str,
+  norm: Norm,
   num_done: Array | int,
   num_queries: int,
   fraction: float,
@@ -198,14 +199,14 @@ def _window(place: Array, side: Array, height: int, width: int) -> Array:
   return (row[:, None] & column)[:, :, None].astype(jnp.float32)
 
 
-def _stripes(key: Key, x: Array, norm: str) -> Array:
+def _stripes(key: Key, x: Array, norm: Norm) -> Array:
   del norm
   batch, _, width, channels = x.shape
   signs = jax.random.rademacher(key, (batch, 1, width, channels), jnp.float32)
   return jnp.broadcast_to(signs, x.shape)
 
 
-def _tiles(key: Key, x: Array, norm: str) -> Array:
+def _tiles(key: Key, x: Array, norm: Norm) -> Array:
   """Rings in tiles of a fifth of the shorter side, each of its own sign."""
   batch, height, width, channels = x.shape
   side = max(min(height, width) // 5, 1)
@@ -223,8 +224,8 @@ def _tiles(key: Key, x: Array, norm: str) -> Array:
   return jnp.pad(tiles, ((0, 0), (top, below), (left, right), (0, 0)))
 
 
-def _rings(side: int, norm: str, height: int, width: int) -> np.ndarray:
+def _rings(side: int, norm: Norm, height: int, width: int) -> np.ndarray:
   """`window.bumps` in the corner of `[H, W]`."""
   placed = np.zeros((height, width), np.float32)
-  placed[:side, :side] = square_window.bumps(side, ORDERS[norm])
+  placed[:side, :side] = square_window.bumps(side, norm)
   return placed

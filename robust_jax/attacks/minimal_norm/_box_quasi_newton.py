@@ -54,7 +54,7 @@ def minimize_in_box(
     direction, state = jax.vmap(quasi_newton.update)(-descent, state, x)
     direction = jnp.where(descent == 0, 0.0, -direction)
     descends = tree.dot(direction, descent) > 0
-    direction = tree.where(descends, direction, tree.normalize(descent, 2))
+    direction = tree.where(descends, direction, tree.normalize(descent, "l2"))
     moved, new = _search_line(loss, x, value, grad, direction)
     stuck = jnp.where(moved, 0, stuck + 1)
     return new, tree.where(moved, state, fresh), stuck, seen

@@ -3,10 +3,10 @@
 import jax.numpy as jnp
 
 from robust_jax.perturbations.water_filling import in_order, level
-from robust_jax.types import Array
+from robust_jax.types import Array, Norm
 
 
-def to_hyperplane(x: Array, w: Array, gap: Array, norm: str) -> Array:
+def to_hyperplane(x: Array, w: Array, gap: Array, norm: Norm) -> Array:
   """The shortest d with `<w, d> = gap` and x + d in [0, 1].
 
   Where no such d exists, the one that comes nearest to it: a corner of the box.

@@ -20,12 +20,11 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import losses, tree
-from robust_jax.types import Array, Model
+from robust_jax.types import Array, Model, Norm
 from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 
-# The norm of a gradient that says how fast a change of unit norm can ascend. In
-# L0, where no change has one, a single coordinate is meant.
-DUAL = {0: jnp.inf, 1: jnp.inf, 2: 2, jnp.inf: 1}
+# In L0, where no change has a length, a single coordinate is meant.
+DUALS = tree.DUALS | {"l0": "linf"}
 _NUM_RIVALS = 9
 _CLEAR = 1e-5
 
@@ -157,7 +156,7 @@ def target_of(
   )
 
 
-def measured(goal: Target, start: Array, norm: float) -> Target:
+def measured(goal: Target, start: Array, norm: Norm) -> Target:
   """`goal` with the slopes of the model at `start`.
 
   Each run of an attack has those of its own start: where training made a model
@@ -167,12 +166,12 @@ def measured(goal: Target, start: Array, norm: float) -> Target:
   Args:
     goal: the goal.
     start: `[B, ...]`, where a run starts.
-    norm: of the distance: 0, 1, 2 or inf.
+    norm: of the distance; "l0" counts pixels.
   """
   return goal._replace(slopes=_slopes(goal, start, norm))
 
 
-def _slopes(goal: Target, start: Array, norm: float) -> Array:
+def _slopes(goal: Target, start: Array, norm: Norm) -> Array:
   """`Goal.slopes`; what is small or unknown is a tenth of the largest."""
   logits, pullback = jax.vjp(goal.logits, start)
   num_classes = logits.shape[-1]
@@ -181,7 +180,7 @@ def _slopes(goal: Target, start: Array, norm: float) -> Array:
 
   def measure(i, slopes):
     towards = jax.nn.one_hot(rivals[:, i], num_classes)
-    slope = tree.norm(pullback(towards - own)[0], DUAL[norm])
+    slope = tree.norm(pullback(towards - own)[0], DUALS[norm])
     known = (towards > 0) & jnp.isfinite(slope)[:, None]
     return jnp.where(known, slope[:, None], slopes)
 

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from robust_jax import tree
+from robust_jax import checks, tree
 from robust_jax.attacks.minimal_norm._targets import Target, measured
 from robust_jax.perturbations import balls, pixels
-from robust_jax.types import Array, Key
+from robust_jax.types import Array, Key, Norm
 
 # Standard deviation, in input units, of the first of some displacements.
 _FIRST_NOISE = 0.01
@@ -34,7 +34,7 @@ def clean(goal: Target) -> BestAdversarial:
 
 
 def update_best(
-  best: BestAdversarial, goal: Target, x_adv: Array, logits: Array, norm: float
+  best: BestAdversarial, goal: Target, x_adv: Array, logits: Array, norm: Norm
 ) -> BestAdversarial:
   """`best`, or `x_adv` where it is a hit and strictly nearer.
 
@@ -43,7 +43,7 @@ def update_best(
     goal: the goal.
     x_adv: candidates in the box, float32.
     logits: of the candidates.
-    norm: 0 (pixels), 1, 2 or inf.
+    norm: of the distance; "l0" counts pixels.
   """
   x_adv = goal.returned(x_adv).astype(jnp.float32)
   length = distance(x_adv - goal.x, norm, goal.pixel_axes)
@@ -52,26 +52,27 @@ def update_best(
 
 
 def distance(
-  delta: Array, norm: float, pixel_axes: Sequence[int] | None = None
+  delta: Array, norm: Norm, pixel_axes: Sequence[int] | None = None
 ) -> Array:
   """The size of each example's change, `[B]`.
 
   Args:
     delta: `[B, ...]`.
-    norm: 1, 2 or inf, or 0 for the number of changed pixels.
+    norm: "linf", "l2", "l1", or "l0" for the number of changed pixels.
     pixel_axes: in L0, the axes that one pixel spans; by default the last of
       `[B, H, W, C]`, and none of other shapes. `pixels.unit` says it in words.
 
   Raises:
-    ValueError: pixel_axes where no pixels are counted.
+    ValueError: no such norm, or pixel_axes where no pixels are counted.
   """
-  if norm == 0:
+  checks.norm(norm)
+  if norm == "l0":
     changed = pixels.largest(jnp.abs(delta), pixel_axes) > 0
     return changed.reshape(len(delta), -1).sum(axis=1).astype(jnp.float32)
   if pixel_axes is not None:
     raise ValueError(
-      f"pixel_axes = {tuple(pixel_axes)} and norm = {norm}: pixels are counted "
-      "in L0 only. Leave pixel_axes out, or measure norm = 0."
+      f"pixel_axes = {tuple(pixel_axes)} and norm = '{norm}': pixels are "
+      "counted in L0 only. Leave pixel_axes out, or measure norm = 'l0'."
     )
   return tree.norm(delta, norm)
 
@@ -102,7 +103,7 @@ def from_several_starts(
   run: Callable[[Target, Array, BestAdversarial], BestAdversarial],
   key: Key,
   goal: Target,
-  norm: float,
+  norm: Norm,
   restarts: int,
   noise: Array | float,
 ) -> BestAdversarial:
@@ -116,7 +117,7 @@ def from_several_starts(
       hit`. Its goal has the slopes at its start.
     key: consumed by the noise.
     goal: the goal.
-    norm: of the distance: 0, 1, 2 or inf.
+    norm: of the distance; "l0" counts pixels.
     restarts: runs; all but the first start at x + noise, cut to the box.
     noise: its standard deviation in each coordinate, in input units.
   """
@@ -148,7 +149,7 @@ def with_gradient(gradient: Callable[[Array], Array], start: Array) -> Array:
 
   def attempt(i, carry):
     x_adv, _ = carry
-    stuck = tree.norm(gradient(x_adv), jnp.inf) == 0
+    stuck = tree.norm(gradient(x_adv), "linf") == 0
     away = jnp.clip(start + _FIRST_NOISE * 2.0**i * noise, 0.0, 1.0)
     return tree.where(stuck, away, x_adv), stuck
 
@@ -162,7 +163,7 @@ def with_gradient(gradient: Callable[[Array], Array], start: Array) -> Array:
 
 
 def pulled_back(
-  goal: Target, best: BestAdversarial, norm: float
+  goal: Target, best: BestAdversarial, norm: Norm
 ) -> BestAdversarial:
   """The nearest hit on the way from x to `best`, by bisection.
 
@@ -170,15 +171,15 @@ def pulled_back(
   of some length; what they overshoot is given back. In Linf the way leads
   through the projections of `best` onto smaller balls; in L0 there is none.
   """
-  if norm == 0:
+  if norm == "l0":
     return best
   change = best.x_adv - goal.x
-  length = tree.norm(change, jnp.inf)
+  length = tree.norm(change, "linf")
 
   def halve(_, carry):
     low, high, best = carry
     middle = (low + high) / 2
-    if norm == jnp.inf:
+    if norm == "linf":
       x_adv = goal.x + balls.onto_linf(change, middle * length)
     else:
       x_adv = goal.x + tree.expand(middle, change) * change

@@ -9,12 +9,12 @@ from robust_jax import checks
 from robust_jax.attacks.minimal_norm import best_adversarial as minimal
 from robust_jax.attacks.minimal_norm._targets import target_of
 from robust_jax.attacks.standalone import standalone
-from robust_jax.types import Array, Attack, Key, Model
+from robust_jax.types import Array, Attack, Key, Model, Norm
 
 
 def bisect_eps(
   make_attack: Callable[[Array], Attack],
-  norm: float,
+  norm: Norm,
   *,
   largest: Array | float,
   num_rounds: int = 10,
@@ -25,7 +25,7 @@ def bisect_eps(
 
       attack = bisect_eps(
         lambda eps: compose(search.pgd, perturbations.linf(eps), losses.margin),
-        jnp.inf, largest=1.0)
+        "linf", largest=1.0)
 
   The first attempt is at `largest`. After a hit the radius falls, after a miss
   it rises. The upper end is the nearest hit on the way to the one found, so
@@ -33,7 +33,7 @@ def bisect_eps(
 
   Args:
     make_attack: eps `[B]` -> an attack whose changes have at most that norm.
-    norm: 0, 1, 2 or inf: how changes are measured.
+    norm: how changes are measured; "l0" counts pixels.
     largest: radius of the first attempt; a float, a tracer or `[B]`.
     num_rounds: attempts; the answer is within `largest / 2^(num_rounds - 1)`
       of what the attack can do.
@@ -46,8 +46,9 @@ def bisect_eps(
     there was none, or x is one.
 
   Raises:
-    ValueError: no rounds.
+    ValueError: no such norm, or no rounds.
   """
+  checks.norm(norm)
   checks.at_least_one("num_rounds", num_rounds)
 
   @standalone

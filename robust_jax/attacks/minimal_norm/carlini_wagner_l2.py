@@ -80,7 +80,7 @@ def carlini_wagner_l2(
       def step(_, carry):
         w, state, best = carry
         _, (x_adv, logits), grad = minimal.gradient(loss, w)
-        best = minimal.update_best(best, goal, x_adv, logits, 2)
+        best = minimal.update_best(best, goal, x_adv, logits, "l2")
         update, state = adam.update(grad, state)
         return w + update, state, best
 
@@ -88,14 +88,14 @@ def carlini_wagner_l2(
       carry = (w, adam.init(w), best)
       w, _, best = jax.lax.fori_loop(0, num_steps, step, carry)
       _, (x_adv, logits) = loss(w)
-      best = minimal.update_best(best, goal, x_adv, logits, 2)
+      best = minimal.update_best(best, goal, x_adv, logits, "l2")
       return best, goal.hit(logits)
 
     def search(goal, start, best):
       attempt = functools.partial(run, goal, start)
       return smallest_weight(attempt, initial_weight, num_rounds, best)
 
-    best = minimal.from_several_starts(search, key, goal, 2, restarts, noise)
-    return minimal.returned(goal, minimal.pulled_back(goal, best, 2))
+    best = minimal.from_several_starts(search, key, goal, "l2", restarts, noise)
+    return minimal.returned(goal, minimal.pulled_back(goal, best, "l2"))
 
   return attack

@@ -84,12 +84,12 @@ def carlini_wagner_linf(
         w, state, best = carry
         x_adv = from_tanh_space(w)
         margin, logits, ascent = minimal.ascend_margin(goal, x_adv)
-        best = minimal.update_best(best, goal, x_adv, logits, jnp.inf)
+        best = minimal.update_best(best, goal, x_adv, logits, "linf")
         change = x_adv - goal.x
         beyond = jnp.abs(change) > tree.expand(tau, change)
         grad = jnp.where(beyond, jnp.sign(change), 0.0)
         pull = jnp.where(margin < 0, -weight * num_coordinates, 0.0)
-        grad = tree.add(grad, pull, tree.normalize(ascent, 1))
+        grad = tree.add(grad, pull, tree.normalize(ascent, "l1"))
         grad = grad * slope_of_tanh(w)
         update, state = adam.update(grad, state)
         # Steps are no longer than half of tau.
@@ -101,7 +101,7 @@ def carlini_wagner_linf(
       carry = (w, adam.init(w), best)
       w, _, best = jax.lax.fori_loop(0, num_steps, step, carry)
       x_adv = from_tanh_space(w)
-      return minimal.update_best(best, goal, x_adv, goal.logits(x_adv), jnp.inf)
+      return minimal.update_best(best, goal, x_adv, goal.logits(x_adv), "linf")
 
     def unfinished(carry):
       shrink, best = carry
@@ -128,8 +128,8 @@ def carlini_wagner_linf(
       return jax.lax.fori_loop(0, num_rounds, unless_done, carry)[-1]
 
     best = minimal.from_several_starts(
-      search, key, goal, jnp.inf, restarts, noise
+      search, key, goal, "linf", restarts, noise
     )
-    return minimal.returned(goal, minimal.pulled_back(goal, best, jnp.inf))
+    return minimal.returned(goal, minimal.pulled_back(goal, best, "linf"))
 
   return attack

@@ -7,11 +7,11 @@ from robust_jax import checks, tree
 from robust_jax.attacks.minimal_norm import best_adversarial as minimal
 from robust_jax.attacks.minimal_norm._targets import target_of
 from robust_jax.attacks.standalone import standalone
-from robust_jax.types import Array, Attack, Key, Model
+from robust_jax.types import Array, Attack, Key, Model, Norm
 
 
 def deepfool(
-  norm: float = 2,
+  norm: Norm = "l2",
   *,
   num_steps: int = 50,
   num_candidates: int = 9,
@@ -26,7 +26,7 @@ def deepfool(
   rather than near.
 
   Args:
-    norm: 2 or inf.
+    norm: "linf" or "l2".
     num_steps: linearizations at most.
     num_candidates: boundaries considered: those to the classes that the clean
       image comes nearest to being answered as. All, if there are fewer.
@@ -48,8 +48,7 @@ def deepfool(
   is in the iterates, as in the authors' code; the targeted form; an image where
   the margin has no gradient starts a little off.
   """
-  if norm not in (2, jnp.inf):
-    raise ValueError(f"norm = {norm}: DeepFool is for 2 and inf.")
+  checks.norm(norm, ("linf", "l2"))
   checks.at_least_one("num_steps", num_steps)
   checks.at_least_one("num_candidates", num_candidates)
 
@@ -112,9 +111,9 @@ def _to_nearest_plane(goal, rivals, x_adv, norm):
   return logits, jax.lax.fori_loop(0, rivals.shape[1], consider, start)[1]
 
 
-def _to_plane(margin: Array, grad: Array, norm: float) -> Array:
+def _to_plane(margin: Array, grad: Array, norm: Norm) -> Array:
   """The shortest move to where the linearized margin is 0, or no gradient."""
-  slope = tree.norm(grad, 1 if norm == jnp.inf else 2)
+  slope = tree.norm(grad, tree.DUALS[norm])
   length = jnp.maximum(-margin, 0.0) / jnp.where(slope > 0, slope, jnp.inf)
-  unit = jnp.sign(grad) if norm == jnp.inf else tree.normalize(grad, 2)
+  unit = jnp.sign(grad) if norm == "linf" else tree.normalize(grad, norm)
   return tree.expand(length, grad) * unit

@@ -79,7 +79,7 @@ def ead(
         size = step_size * jnp.sqrt(1 - i / num_steps)
         new = _shrink(y - size * grad, goal.x, size)
         logits = goal.logits(new)
-        best = minimal.update_best(best, goal, new, logits, 1)
+        best = minimal.update_best(best, goal, new, logits, "l1")
         y = new + i / (i + 3) * (new - x_adv)
         return new, y, best, goal.hit(logits)
 
@@ -91,8 +91,8 @@ def ead(
       attempt = functools.partial(run, goal, start)
       return smallest_weight(attempt, initial_weight, num_rounds, best)
 
-    best = minimal.from_several_starts(search, key, goal, 1, restarts, noise)
-    return minimal.returned(goal, minimal.pulled_back(goal, best, 1))
+    best = minimal.from_several_starts(search, key, goal, "l1", restarts, noise)
+    return minimal.returned(goal, minimal.pulled_back(goal, best, "l1"))
 
   return attack
 

@@ -6,11 +6,10 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import checks, losses, tree
-from robust_jax.attacks import lp_ball
 from robust_jax.attacks.minimal_norm import best_adversarial as minimal
 from robust_jax.attacks.minimal_norm._hyperplane import to_hyperplane
 from robust_jax.attacks.standalone import standalone
-from robust_jax.types import Array, Attack, Key, Model
+from robust_jax.types import Array, Attack, Key, Model, Norm
 from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 from robust_jax.xla_cpu.materialize import materialize
 from robust_jax.xla_cpu.reductions import row_sum
@@ -20,7 +19,7 @@ _PULL, _OVERSHOOT, _BACK = 0.1, 1.05, 0.9
 
 
 def fab(
-  norm: str,
+  norm: Norm,
   *,
   eps: Array | float = jnp.inf,
   num_steps: int = 100,
@@ -56,7 +55,7 @@ def fab(
   Without the final search along the segment, as in AutoAttack. Deviation: a
   start without a gradient is moved a little.
   """
-  lp_ball.known(norm)
+  checks.norm(norm, tree.ORDERS)
   checks.at_least_one("num_steps", num_steps)
   checks.at_least_one("restarts", restarts)
   if restarts > 1 and not isinstance(eps, jax.core.Tracer) and jnp.isinf(eps):
@@ -110,7 +109,7 @@ def run_fab(
   x: Array,
   labels: Array,
   start: Array,
-  norm: str,
+  norm: Norm,
   num_steps: int,
 ) -> tuple[Array, Array]:
   """One run.
@@ -137,14 +136,14 @@ def run_fab(
     from_x = row_sum(w * (now - flat)) - difference
     points, gaps = jnp.stack([now, flat]), jnp.stack([-difference, from_x])
     d_now, d_x = both = to_hyperplane(points, w, gaps, norm)
-    lengths = jax.vmap(tree.norm, (0, None))(both, lp_ball.ORDERS[norm])
+    lengths = jax.vmap(lambda d: tree.norm(d, norm))(both)
     length_now, length_x = jnp.maximum(lengths, 1e-8)
     pull = jnp.minimum(length_now / (length_now + length_x), _PULL)[:, None]
     mixed = (now + _OVERSHOOT * d_now) * (1 - pull)
     mixed = mixed + (flat + _OVERSHOOT * d_x) * pull
     x_new = jnp.clip(mixed, 0, 1).reshape(x.shape)
     fooled = is_wrong(model(x_new), labels)
-    length = tree.norm(x_new - x, lp_ball.ORDERS[norm])
+    length = tree.norm(x_new - x, norm)
     better = fooled & (length < best[1])
     best = tree.where(better, (x_new, length), best)
     back = x + _BACK * (x_new - x)
@@ -177,10 +176,9 @@ def boundary_to_rank(
 
 
 def nearest_boundary(
-  model: Model, labels: Array, norm: str
+  model: Model, labels: Array, norm: Norm
 ) -> Callable[[Array], tuple[Array, Array]]:
   """The boundary, of those to all other classes, that is nearest linearly."""
-  dual = {"linf": 1, "l2": 2, "l1": jnp.inf}[norm]
 
   def boundary(x_now):
     logits, pull_back = jax.vjp(model, x_now)
@@ -190,7 +188,7 @@ def nearest_boundary(
       rival = jnp.full_like(labels, target)
       difference = losses.logit_difference(rival)(logits, labels)
       grad = pull_back(_one_hot(rival, logits) - own)[0]
-      slope = tree.norm(grad, dual)
+      slope = tree.norm(grad, tree.DUALS[norm])
       reachable = (labels != target) & (slope > 0)
       distance = jnp.abs(difference) / jnp.where(reachable, slope, 1.0)
       distance = jnp.where(reachable, distance, jnp.inf)
@@ -210,11 +208,11 @@ def class_of_rank(logits: Array, rank: Array | int) -> Array:
   return jax.lax.dynamic_index_in_dim(order, rank, 1, keepdims=False)
 
 
-def random_start(key: Key, x: Array, norm: str, eps: Array | float) -> Array:
+def random_start(key: Key, x: Array, norm: Norm, eps: Array | float) -> Array:
   draw = jax.random.uniform(key, x.shape, jnp.float32, -1, 1)
   if norm != "linf":
     draw = jax.random.normal(key, x.shape)
-  draw = tree.normalize(draw, lp_ball.ORDERS[norm])
+  draw = tree.normalize(draw, norm)
   return jnp.clip(x + 0.5 * tree.expand(eps, x) * draw, 0, 1)
 
 

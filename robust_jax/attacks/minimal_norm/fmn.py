@@ -8,15 +8,15 @@ import jax.numpy as jnp
 
 from robust_jax import checks, tree
 from robust_jax.attacks.minimal_norm import best_adversarial as minimal
-from robust_jax.attacks.minimal_norm._targets import DUAL, target_of
+from robust_jax.attacks.minimal_norm._targets import DUALS, target_of
 from robust_jax.attacks.standalone import standalone
 from robust_jax.perturbations import balls, pixels
 from robust_jax.perturbations.top_k import largest_mask
-from robust_jax.types import Array, Attack, Key, Model
+from robust_jax.types import Array, Attack, Key, Model, Norm
 
 
 def fmn(
-  norm: float = 2,
+  norm: Norm = "l2",
   *,
   num_steps: int = 200,
   step_size: Array | float | None = None,
@@ -33,7 +33,7 @@ def fmn(
   annealed by a cosine, to a hundredth and a fiftieth.
 
   Args:
-    norm: 0, 1, 2 or inf; in L0 pixels are counted.
+    norm: "linf", "l2", "l1" or "l0", which counts pixels.
     num_steps: gradient steps.
     step_size: L2 length of the first step, in input units, for any norm; by
       default 10 in Linf, whose ball is long in L2, and 1 in the others.
@@ -60,11 +60,10 @@ def fmn(
   fooled; the margin is that of the class whose boundary looks nearest; the last
   iterate is scored; L0 counts pixels; the noisy starts.
   """
-  if norm not in (0, 1, 2, jnp.inf):
-    raise ValueError(f"norm = {norm}: FMN is for 0, 1, 2 and inf.")
+  checks.norm(norm)
   checks.at_least_one("num_steps", num_steps)
   if step_size is None:
-    step_size = 10.0 if norm == jnp.inf else 1.0
+    step_size = 10.0 if norm == "linf" else 1.0
   checks.at_least_one("restarts", restarts)
 
   @standalone
@@ -83,20 +82,20 @@ def fmn(
       best = minimal.update_best(best, goal, x_adv, logits, norm)
       rate = shrink * (0.02 + 0.98 * cosine)
       hit = goal.hit(logits)
-      if norm == 0:
+      if norm == "l0":
         eps = _next_count(eps, rate, hit, best.distance)
       else:
         eps = _next_radius(delta, margin, grad, eps, rate, hit, best, norm)
       eps = jnp.minimum(eps, farthest)
       ahead = step_size * (0.01 + 0.99 * cosine)
-      delta = tree.add(delta, ahead, tree.normalize(grad, 2))
+      delta = tree.add(delta, ahead, tree.normalize(grad, "l2"))
       delta = _onto_ball(delta, eps, norm, pixel_axes)
       return jnp.clip(goal.x + delta, 0.0, 1.0) - goal.x, eps, best
 
     def run(goal, start, best):
       delta, eps = start - goal.x, jnp.full(len(x), jnp.inf)
-      if norm == 0:
-        eps = minimal.distance(delta, 0, pixel_axes)
+      if norm == "l0":
+        eps = minimal.distance(delta, "l0", pixel_axes)
         eps = jnp.maximum(eps, 1.0)
       ascend = functools.partial(step, goal)
       carry = (delta, eps, best)
@@ -111,7 +110,7 @@ def fmn(
 
 
 def _next_radius(delta, margin, grad, eps, rate, hit, best, norm):
-  slope = tree.norm(grad, DUAL[norm])
+  slope = tree.norm(grad, DUALS[norm])
   ahead = jnp.abs(margin) / jnp.where(slope > 0, slope, 1.0)
   boundary = minimal.distance(delta, norm) + ahead
   found = jnp.isfinite(best.distance)
@@ -129,15 +128,15 @@ def _next_count(eps, rate, hit, smallest):
 def _onto_ball(
   delta: Array,
   eps: Array,
-  norm: float,
+  norm: Norm,
   pixel_axes: Sequence[int] | None,
 ) -> Array:
   """The nearest point of the ball, without the box."""
-  if norm == jnp.inf:
+  if norm == "linf":
     return balls.onto_linf(delta, eps)
-  if norm == 2:
+  if norm == "l2":
     return balls.onto_l2(delta, eps)
-  if norm == 1:
+  if norm == "l1":
     return balls.onto_l1(delta, eps, jnp.inf)
   size = pixels.largest(jnp.abs(delta), pixel_axes)
   kept = largest_mask(size.reshape(len(delta), -1), eps).reshape(size.shape)

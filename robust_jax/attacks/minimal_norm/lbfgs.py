@@ -81,7 +81,7 @@ def lbfgs(
           return size + weight * misses, logits
 
         def visit(seen, x_adv, logits):
-          best = minimal.update_best(seen[0], goal, x_adv, logits, 2)
+          best = minimal.update_best(seen[0], goal, x_adv, logits, "l2")
           return best, goal.hit(logits)
 
         seen = (best, jnp.zeros(len(x), bool))
@@ -99,7 +99,7 @@ def lbfgs(
 
       return jax.lax.fori_loop(0, expected.shape[1], attempt, best)
 
-    best = minimal.from_several_starts(search, key, goal, 2, restarts, noise)
-    return minimal.returned(goal, minimal.pulled_back(goal, best, 2))
+    best = minimal.from_several_starts(search, key, goal, "l2", restarts, noise)
+    return minimal.returned(goal, minimal.pulled_back(goal, best, "l2"))
 
   return attack

@@ -79,8 +79,8 @@ def sigma_zero(
     def step(goal, i, carry):
       delta, state, tau, best = carry
       _, logits, grad = minimal.gradient(functools.partial(loss, goal), delta)
-      best = minimal.update_best(best, goal, goal.x + delta, logits, 0)
-      update, state = adam.update(tree.normalize(grad, jnp.inf), state)
+      best = minimal.update_best(best, goal, goal.x + delta, logits, "l0")
+      update, state = adam.update(tree.normalize(grad, "linf"), state)
       cosine = (1 + jnp.cos(jnp.pi * i / num_steps)) / 2
       rate = step_size * (0.1 + 0.9 * cosine)
       delta = jnp.clip(goal.x + delta - rate * update, 0.0, 1.0) - goal.x
@@ -99,9 +99,9 @@ def sigma_zero(
         0, num_steps, functools.partial(step, goal), carry
       )
       logits = goal.logits(goal.x + delta)
-      return minimal.update_best(best, goal, goal.x + delta, logits, 0)
+      return minimal.update_best(best, goal, goal.x + delta, logits, "l0")
 
-    best = minimal.from_several_starts(run, key, goal, 0, restarts, noise)
+    best = minimal.from_several_starts(run, key, goal, "l0", restarts, noise)
     return minimal.returned(goal, best)
 
   return attack

@@ -101,7 +101,7 @@ def adversarial_patch(
     def step(i, carry):
       patch, moments = carry
       grad = gradient(patch, jax.random.fold_in(key, i))
-      update, moments = adam.update(tree.normalize(grad, 1), moments)
+      update, moments = adam.update(tree.normalize(grad, "l1"), moments)
       return jnp.clip(patch + learning_rate * update, 0.0, 1.0), moments
 
     gray = jnp.full((1, resolution, resolution, x.shape[-1]), 0.5)
