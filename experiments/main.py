@@ -44,8 +44,6 @@ from experiments.configs.adversarial import digits_pgd
 from experiments.load_run import Run, load_run
 from robust_jax.distributed import join
 
-# --help shows them too.
-flags.adopt_module_key_flags(compare_command)
 _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "experiment: a config file, and after a colon its argument."
 )
@@ -87,9 +85,9 @@ _COORDINATOR = flags.DEFINE_string(
   "coordinator", None, "host:port of process 0, to join several machines."
 )
 _NUM_PROCESSES = flags.DEFINE_integer(
-  "num-processes", None, "how many processes take part."
+  "num_processes", None, "how many processes take part."
 )
-_PROCESS_ID = flags.DEFINE_integer("process-id", None, "which of them this is.")
+_PROCESS_ID = flags.DEFINE_integer("process_id", None, "which of them this is.")
 _COORDINATOR_TIMEOUT = flags.DEFINE_float(
   "coordinator_timeout", 300.0, "how many seconds to wait for the others."
 )
@@ -288,7 +286,8 @@ def command(argv: Sequence[str] | None = None) -> int:
   """
   argv = sys.argv if argv is None else argv
   status = run_command(
-    lambda: main(parse_flags(argv)), show_traceback="--traceback" in argv
+    lambda: main(parse_flags(argv, flags.FLAGS, __doc__)),
+    show_traceback="--traceback" in argv,
   )
   if status == ERROR:
     join.leave(status)

@@ -5,11 +5,11 @@ imported. A file that somebody else may have written, such as the `config.json`
 of a run, may not: it would say what runs on the reader's machine.
 """
 
-import argparse
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from absl import flags
 from ml_collections import ConfigDict
 
 from robust_jax import lookup
@@ -21,9 +21,9 @@ HELP = (
 )
 
 
-def add_flag(parser: argparse.ArgumentParser) -> None:
-  """Adds the flag `--allow_imports MODULE ...`."""
-  parser.add_argument(f"--{FLAG}", nargs="+", default=[], help=HELP)
+def define_flag(values: flags.FlagValues) -> None:
+  """Adds the flag `--allow_imports=MODULE,...`."""
+  flags.DEFINE_list(FLAG, [], HELP, flag_values=values)
 
 
 def named_modules(values: Any) -> set[str]:

@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Mapping, Sequence
 
-from absl import app, flags
+from absl import flags
 from ml_collections import ConfigDict
 from ml_collections.config_flags import config_path
 
@@ -17,68 +17,92 @@ from experiments.cli.run_command import HelpShown
 from robust_jax import checks
 
 # Of several processes, the first alone speaks.
-_OTHERS = re.compile(r"--processes\b|--process-id=0*[1-9]")
+_OTHERS = re.compile(r"--processes\b|--process_id=0*[1-9]")
 # The project's own configs are found from every directory, as in
 # --config=experiments/configs/adversarial/digits_pgd.py.
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 _CONFIGS = _ROOT / "experiments" / "configs"
 
 
-def parse_flags(argv: Sequence[str]) -> list[str]:
+def parse_options(
+  options: flags.FlagValues, arguments: Sequence[str] | None, usage: str
+) -> flags.FlagValues:
+  """Reads the flags of a command of its own, which are its attributes then.
+
+  Args:
+    options: the flags that there are. What is given beside flags are further
+      values of `--models`, as in `--models A=runs/a B=runs/b`.
+    arguments: those of the command line by default.
+    usage: what `--help` shows before the flags.
+
+  Raises:
+    ValueError, HelpShown: as `parse_flags`; arguments that are no flags.
+  """
+  argv = sys.argv if arguments is None else ["", *arguments]
+  _, *rest = parse_flags(argv, options, usage)
+  if "models" in options:
+    options.models = [*options.models, *rest]
+  elif rest:
+    raise ValueError(
+      f"unexpected {' '.join(rest)!r}: options are --name=value."
+    )
+  return options
+
+
+def parse_flags(
+  argv: Sequence[str], values: flags.FlagValues, usage: str
+) -> list[str]:
   """Reads the flags, which may stand before and after what else is given.
 
   Args:
     argv: the program's name, and its arguments.
+    values: the flags that there are, which are set.
+    usage: what `--help` shows before them.
 
   Returns:
-    The same without the flags.
+    The arguments without the flags.
 
   Raises:
     ValueError: a flag, a config file or a field of it does not exist, or is
       given a value that it cannot have.
     HelpShown: the user asked for it.
   """
-  app.define_help_flags()
-  flags.FLAGS.set_gnu_getopt(True)
-  argv = [_spelt(argument) for argument in argv]
-  given = _config_given(argv)
+  if {"--help", "-h"} & set(argv):
+    print(_help(values, usage), flush=True)
+    raise HelpShown
+  values.set_gnu_getopt(True)
+  given = _config_given(argv) if "config" in values else None
   if given is not None:
     config, typed = _load(given), _typed(argv)
     with config.unlocked():
       lost = complete(config, typed)
     for path in typed:
       _refuse_unknown_field(path, config)
-    flags.FLAGS["config"].parser = _Loaded(config)
+    values["config"].parser = _Loaded(config)
     if not any(_OTHERS.match(argument) for argument in argv):
       for sentence in lost:
         print(f"note: {sentence}", file=sys.stderr)
   try:
-    rest = flags.FLAGS(argv)
-    _refuse_bad_values()
+    rest = values(argv)
+    _refuse_bad_values(values)
     return rest
-  except SystemExit as ended:  # by absl, after it printed the help
-    raise HelpShown from ended
   except flags.Error as error:
     raise ValueError(f"{_reason(error).rstrip('.')}. Try --help.") from error
 
 
-def _spelt(argument: str) -> str:
-  """--max-risk is --max_risk, and --num_processes is --num-processes."""
-  name, equals, value = argument.partition("=")
-  if not name.startswith("--") or name[2:] in flags.FLAGS:
-    return argument
-  for old, new in (("-", "_"), ("_", "-")):
-    other = name[2:].replace(old, new)
-    if other in flags.FLAGS:
-      return f"--{other}{equals}{value}"
-  return argument
+def _help(values: flags.FlagValues, usage: str) -> str:
+  """The usage and the flags of our modules; libraries have some, too."""
+  ours = [
+    values.module_help(module)
+    for module in values.flags_by_module_dict()
+    if module == sys.argv[0] or module.startswith("experiments.")
+  ]
+  return "\n".join([usage, *ours])
 
 
 def _config_given(argv: Sequence[str]) -> str | None:
-  """The value of --config, if the program has that flag."""
+  """The value of --config."""
   found = None
-  if "config" not in flags.FLAGS:
-    return found
   for argument, following in zip(argv, [*argv[1:], None], strict=True):
     if match := re.fullmatch(r"--?config(=(.*))?", argument):
       found = following if match[1] is None else match[2]
@@ -167,10 +191,10 @@ def _no_field(path, field, where, known) -> str:
   )
 
 
-def _refuse_bad_values() -> None:
+def _refuse_bad_values(values: flags.FlagValues) -> None:
   """Those that absl lets pass."""
-  for name in flags.FLAGS:
-    flag = flags.FLAGS[name]
+  for name in values:
+    flag = values[name]
     if flag.present and flag.value == []:
       raise ValueError(
         f"--{name}=: expected one value at least; leave the flag out for what "

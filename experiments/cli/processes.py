@@ -52,11 +52,11 @@ def spawn(
   if number < 1:
     raise ValueError(f"--processes {number}: expected 1 or more.")
   coordinator = f"127.0.0.1:{_free_port()}"
-  identity = [f"--coordinator={coordinator}", f"--num-processes={number}"]
+  identity = [f"--coordinator={coordinator}", f"--num_processes={number}"]
   own = (sys.executable, "-S", "-c", _CHILD, str(os.getpid()), sys.executable)
   children = [
     subprocess.Popen(
-      [*own, *program, *identity, f"--process-id={i}", *arguments],
+      [*own, *program, *identity, f"--process_id={i}", *arguments],
       # Not the terminal's own Ctrl-C: each would get it twice.
       start_new_session=True,
     )

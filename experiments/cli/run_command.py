@@ -9,7 +9,6 @@
 | 130         | interrupted; the same command goes on                        |
 """
 
-import argparse
 import io
 import logging
 import os
@@ -18,36 +17,18 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import absl.logging
 from ml_collections import ConfigDict
 
 from experiments.cli.set_up_compiler import set_up_compiler
-from robust_jax import checks
 
 ERROR, INTERRUPTED = 2, 130
 
 
 class HelpShown(Exception):
   """The user asked for help and has it: nothing else is to be done."""
-
-
-class ArgumentParser(argparse.ArgumentParser):
-  """An argument parser whose errors are told like all others."""
-
-  def parse_args(self, args=None, namespace=None):
-    options = super().parse_args(args, namespace)
-    for name, value in vars(options).items():
-      checks.plain_value(f"--{name}", value)
-    return options
-
-  def error(self, message: str) -> NoReturn:
-    raise ValueError(f"{message}. Try --help.")
-
-  def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-    del status, message  # of --help alone: errors do not come here
-    raise HelpShown
 
 
 def run_command(

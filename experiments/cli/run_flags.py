@@ -1,22 +1,40 @@
-"""The flag of commands that put several runs side by side."""
+"""The flag of commands that put several models side by side."""
 
-import pathlib
+import re
 from collections.abc import Sequence
 
+from absl import flags
 
-def named_runs(values: Sequence[str]) -> dict[str, pathlib.Path]:
-  """`["A=DIR", ...]`, as `--model` gives them -> name -> work directory.
+_EXAMPLE = "as in --models A=runs/a B=runs/b"
+
+
+def define_models(values: flags.FlagValues) -> None:
+  """Adds the flag `--models NAME=WORKDIR ...`; see `parse_options`."""
+  flags.DEFINE_multi_string(
+    "models", [], "NAME=WORKDIR ... of runs.", flag_values=values
+  )
+
+
+def named_sources(texts: Sequence[str]) -> dict[str, str]:
+  """The sources of models by the models' names.
+
+  Args:
+    texts: "NAME=SOURCE" each, or several in one text with commas between.
 
   Raises:
-    ValueError: there is none, one has no name or directory, or two the same
-      name.
+    ValueError: there is none, one has no name or source, or two the same name.
   """
-  pairs = [value.partition("=") for value in values]
-  found = {name: pathlib.Path(path) for name, _, path in pairs if path}
-  if not found or len(found) < len(pairs) or "" in found:
-    given = " ".join(f"--model={value}" for value in values)
-    raise ValueError(
-      f"{given or 'no --model'}: expected --model=NAME=WORKDIR, once for each "
-      "model and each by another name."
-    )
-  return found
+  given = [part for text in texts for part in re.split(r",(?=[^,=]+=)", text)]
+  if not given:
+    raise ValueError(f"there are no models: name some, {_EXAMPLE}.")
+  sources: dict[str, str] = {}
+  for text in given:
+    name, equals, source = (part.strip() for part in text.partition("="))
+    if not (name and equals and source):
+      raise ValueError(f"model '{text}': expected NAME=SOURCE, {_EXAMPLE}.")
+    if name in sources:
+      raise ValueError(
+        f"two models are called '{name}': expected a name of its own for each."
+      )
+    sources[name] = source
+  return sources

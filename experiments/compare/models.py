@@ -11,6 +11,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from experiments.cli.run_flags import named_sources
 from experiments.compare.per_model import per_model
 from experiments.load_run import load_run
 from robust_jax import fingerprint, lookup, precision
@@ -21,8 +22,6 @@ from robust_jax.comparison.predictors.jax_predictor import jax_predictor
 from robust_jax.comparison.predictors.read_outputs import MEANING
 from robust_jax.comparison.predictors.stored_outputs import StoredOutputs
 from robust_jax.data.images import image_shape
-
-_EXAMPLE = "as in --models A=runs/a B=runs/b C=my.module:predict"
 
 
 class RequestOptions(NamedTuple):
@@ -54,29 +53,16 @@ def parse_models(
   """Models by name.
 
   Args:
-    texts: "NAME=SOURCE" each, or several in one text with commas between. A
-      source is a work directory of ours, "package.module:function" (an
-      `adapters.ask.Predict`), the address of an `http_predictor` or an `.npz`
-      of `StoredOutputs`.
+    texts: as `named_sources` takes them. A source is a work directory of ours,
+      "package.module:function" (an `adapters.ask.Predict`), the address of an
+      `http_predictor` or an `.npz` of `StoredOutputs`.
     allow_imports: as `workdir.read_config` takes it.
     asking: how the others are asked.
 
   Raises:
     ValueError: none, a name twice, or a source that is none of these.
   """
-  given = [part for text in texts for part in re.split(r",(?=[^,=]+=)", text)]
-  if not given:
-    raise ValueError(f"compare needs models, {_EXAMPLE}.")
-  sources: dict[str, str] = {}
-  for text in given:
-    name, equals, source = (part.strip() for part in text.partition("="))
-    if not (name and equals and source):
-      raise ValueError(f"model '{text}': expected NAME=SOURCE, {_EXAMPLE}.")
-    if name in sources:
-      raise ValueError(
-        f"two models are called '{name}': expected a name of its own for each."
-      )
-    sources[name] = source
+  sources = named_sources(texts)
   asking = asking or RequestOptions()
   variables = per_model("api_key_variable", asking.key_variables, sources)
   return {

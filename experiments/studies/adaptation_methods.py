@@ -3,16 +3,15 @@
   python -m experiments.studies.adaptation_methods --experiment=usps_to_mnist
 
 Trains an experiment of `experiments/configs/domain` by every method and from
-every seed, one after another, each in `OUTPUT/METHOD/SEED`; `fine_tuned` begins
+every seed, one after another, each in `OUT/METHOD/SEED`; `fine_tuned` begins
 with `source_only` of its seed. A run that has its report is not trained again,
 and one that was interrupted goes on. Prints the table of the mean and the
 standard deviation over seeds of the accuracy on the target's test images, by
 who chose the checkpoint (`adaptation_report`), and writes it to
-`OUTPUT/methods.json`. Of `fine_tuned` and `on_target` reverse validation knows
+`OUT/methods.json`. Of `fine_tuned` and `on_target` reverse validation knows
 labels of the target, as these methods do.
 """
 
-import argparse
 import importlib
 import pathlib
 import pkgutil
@@ -22,11 +21,13 @@ from typing import Any
 import numpy as np
 import rich.box
 import rich.table
+from absl import flags
 from ml_collections import ConfigDict
 
 from experiments import build, runs, workdir
 from experiments.cli.output import writable
-from experiments.cli.run_command import INTERRUPTED, ArgumentParser, run_command
+from experiments.cli.parse_flags import parse_options
+from experiments.cli.run_command import INTERRUPTED, run_command
 from experiments.configs import adaptation, domain
 from experiments.origin import origin
 from experiments.reports.adaptation_report import HEADINGS, RULES
@@ -44,25 +45,23 @@ _OTHERS = ("source_accuracy", "a_distance")
 
 def main(arguments: Sequence[str] | None = None) -> int:
   """Trains what is missing and prints the table; returns the exit status."""
-  options = _parser().parse_args(arguments)
-  output = options.output or pathlib.Path("runs") / (
-    f"{options.experiment}_methods"
-  )
-  writable(output, "--output")
+  options = parse_options(_flags(), arguments, __doc__)
+  out = pathlib.Path(options.out or f"runs/{options.experiment}_methods")
+  writable(out, "--out")
   found = {method: [] for method in options.methods}
   loaders: Loaders = {}
   for seed in options.seeds:
     for method in options.methods:
-      config = _config(options, method, seed, output)
-      report = _report(config, output / method / str(seed), loaders)
+      config = _config(options, method, seed, out)
+      report = _report(config, out / method / str(seed), loaders)
       if report is None:
         return INTERRUPTED
       found[method].append(report)
   scores = {method: _scores(reports) for method, reports in found.items()}
   result = {"seeds": options.seeds, "methods": scores}
-  write_json(output / "methods.json", result)
+  write_json(out / "methods.json", result)
   print_table(_table(scores, options))
-  print(f"In {output}: methods.json, and a run of each method and seed.")
+  print(f"In {out}: methods.json, and a run of each method and seed.")
   return 0
 
 
@@ -90,7 +89,7 @@ def _origin(config: ConfigDict, loaders: Loaders) -> dict[str, str]:
   return origin(config, *loaders[data])
 
 
-def _config(options, method, seed, output):
+def _config(options, method, seed, out):
   module = importlib.import_module(f"{domain.__name__}.{options.experiment}")
   config = module.get_config(method)
   with config.unlocked():
@@ -98,7 +97,7 @@ def _config(options, method, seed, output):
     if "control" in config:  # it is one of the methods
       del config.control
     if "warm_start" in config:
-      config.warm_start.run = str(output / "source_only" / str(seed))
+      config.warm_start.run = str(out / "source_only" / str(seed))
   if options.num_steps is not None and "warm_start" not in config:
     config.training.update(
       num_steps=options.num_steps,
@@ -146,25 +145,20 @@ def _spread(values, unit):
   return text
 
 
-def _parser():
-  parser = ArgumentParser(
-    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-  )
+def _flags():
+  values = flags.FlagValues()
+  own = {"flag_values": values}
   names = [m.name for m in pkgutil.iter_modules(domain.__path__)]
-  several = {"nargs": "+", "metavar": "X"}
-  add = parser.add_argument
-  add("--experiment", required=True, choices=names)
-  add(
-    "--methods",
-    **several,
-    choices=adaptation.METHODS,
-    default=list(adaptation.METHODS),
-    help=f"of {', '.join(adaptation.METHODS)} (default: all)",
+  flags.DEFINE_enum(
+    "experiment", None, names, "to train.", required=True, **own
   )
-  add("--seeds", **several, type=int, default=[0, 1, 2])
-  add("--num-steps", type=int, help=_NUM_STEPS)
-  add("--output", type=pathlib.Path, help="default: runs/EXPERIMENT_methods")
-  return parser
+  flags.DEFINE_multi_enum(
+    "methods", list(adaptation.METHODS), adaptation.METHODS, "which.", **own
+  )
+  flags.DEFINE_multi_integer("seeds", [0, 1, 2], "which.", **own)
+  flags.DEFINE_integer("num_steps", None, _NUM_STEPS, **own)
+  flags.DEFINE_string("out", None, "runs/EXPERIMENT_methods if absent.", **own)
+  return values
 
 
 if __name__ == "__main__":

@@ -11,17 +11,18 @@ where domains differ in their proportions alone; where images differ as well,
 adapt first and ask the adapted network.
 """
 
-import argparse
 import pathlib
 
 import numpy as np
 import rich.box
 import rich.table
+from absl import flags
 from jax.nn import softmax
 
 from experiments import build
-from experiments.build.imports import add_flag
-from experiments.cli.run_command import ArgumentParser, run_command
+from experiments.build.imports import define_flag
+from experiments.cli.parse_flags import parse_options
+from experiments.cli.run_command import run_command
 from experiments.examples import Examples, spread_examples
 from experiments.load_run import load_run
 from robust_jax import precision
@@ -35,9 +36,9 @@ from robust_jax.probes.label_shift import label_shift as estimate
 @precision.evaluation()
 def main(arguments: list[str] | None = None) -> int:
   """Prints the table and the flag."""
-  options = _parser().parse_args(arguments)
+  options = parse_options(_flags(), arguments, __doc__)
   allowed = options.allow_imports
-  run = load_run(options.workdir, "last", allowed)
+  run = load_run(pathlib.Path(options.workdir), "last", allowed)
   most = options.num_examples
   sources, _ = build.domains(run.config, "validation")
   _, target = build.domains(run.config, "train")
@@ -86,16 +87,16 @@ def _print(shift):
   print(f"--config.task.class_weights='({weights})'")
 
 
-def _parser():
-  parser = ArgumentParser(
-    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+def _flags():
+  values = flags.FlagValues()
+  own = {"flag_values": values}
+  flags.DEFINE_string("workdir", None, "a finished run.", required=True, **own)
+  flags.DEFINE_integer(
+    "num_examples", 10_000, "of each domain at most.", lower_bound=1, **own
   )
-  add = parser.add_argument
-  add("--workdir", type=pathlib.Path, required=True, help="a finished run")
-  add("--num-examples", type=int, default=10_000, help="of each domain at most")
-  add_flag(parser)
-  add("--soft", action="store_true", help="average probabilities, not answers")
-  return parser
+  flags.DEFINE_bool("soft", False, "average probabilities, not answers.", **own)
+  define_flag(values)
+  return values
 
 
 if __name__ == "__main__":

@@ -1,16 +1,16 @@
 """Median smallest perturbations of a classifier, by every minimal-norm attack.
 
-  python -m experiments.studies.minimal_norms --run=runs/mnist_standard \\
-    --weights=mnist_convex_eps0.1.npz --num_examples=200 --output=runs/minimal
+  python -m experiments.studies.minimal_norms --workdir=runs/mnist_standard \\
+    --weights=mnist_convex_eps0.1.npz --num_examples=200 --out=runs/minimal
 
 Prints a table and writes `minimal_norms.json`, the distances as
 `minimal_norms.npz` and a picture of accuracy against the radius per norm.
 """
 
 import pathlib
-import sys
 import time
 from collections.abc import Sequence
+from typing import get_args
 
 import jax
 import numpy as np
@@ -19,7 +19,7 @@ from absl import flags
 from experiments import runs
 from experiments.build import imports
 from experiments.cli import output
-from experiments.cli.parse_flags import parse_flags
+from experiments.cli.parse_flags import parse_options
 from experiments.cli.provenance import machine
 from experiments.cli.run_command import run_command
 from experiments.examples import first_examples
@@ -30,17 +30,6 @@ from robust_jax.files import write_json
 from robust_jax.perturbations import pixels
 from robust_jax.plotting.accuracy_curve import draw_accuracy_curves
 from robust_jax.types import Attack, Norm
-
-_RUN = flags.DEFINE_string("run", None, "work directory of a trained run.")
-_WEIGHTS = flags.DEFINE_string(
-  "weights", None, "PyTorch-layout tensors for the same model, too."
-)
-_NUM_EXAMPLES = flags.DEFINE_integer("num_examples", 200, "of the test images.")
-_NORMS = flags.DEFINE_list(
-  "norms", ["l2", "linf", "l1", "l0"], "which of l0, l1, l2 and linf."
-)
-_ALLOW_IMPORTS = flags.DEFINE_list(imports.FLAG, [], imports.HELP)
-_OUTPUT = flags.DEFINE_string("output", "runs/minimal", "where results go.")
 
 
 def _bisected(set_, norm: Norm, largest: float) -> Attack:
@@ -90,16 +79,19 @@ def _unit(norm: Norm, x: np.ndarray) -> str:
 
 
 @precision.evaluation()
-def main(_: Sequence[str]) -> None:
-  path = pathlib.Path(_OUTPUT.value)
-  output.writable(path, "--output")
-  run = load_run(pathlib.Path(_RUN.value), "best", _ALLOW_IMPORTS.value)
+def main(arguments: Sequence[str] | None = None) -> int:
+  """Prints the table, writes report, distances and pictures."""
+  options = parse_options(_flags(), arguments, __doc__)
+  path = pathlib.Path(options.out)
+  output.writable(path, "--out")
+  workdir = pathlib.Path(options.workdir)
+  run = load_run(workdir, "best", options.allow_imports)
   models = {"trained": run.classifier()}
-  if _WEIGHTS.value is not None:
-    models["weights"] = runs.from_weights(run.config, _WEIGHTS.value, path)
-  x, labels = first_examples(run.dataset("test"), _NUM_EXAMPLES.value)
+  if options.weights is not None:
+    models["weights"] = runs.from_weights(run.config, options.weights, path)
+  x, labels = first_examples(run.dataset("test"), options.num_examples)
   distances, summary = {}, []
-  for norm in _NORMS.value:
+  for norm in options.norms:
     for name, attack in _attacks()[norm].items():
       measure = jax.jit(minimal_eps({name: attack}, norm))
       for model, logits_fn in models.items():
@@ -120,7 +112,7 @@ def main(_: Sequence[str]) -> None:
         print(*row.values(), sep="\t", flush=True)
   write_json(path / "minimal_norms.json", {"rows": summary} | machine())
   np.savez(path / "minimal_norms.npz", **distances)
-  for norm in _NORMS.value:
+  for norm in options.norms:
     for model in models:
       curves = {
         key.split("/")[2]: found
@@ -128,8 +120,25 @@ def main(_: Sequence[str]) -> None:
         if key.startswith(f"{model}/{norm}/")
       }
       draw_accuracy_curves(path / f"{model}_{norm}.png", curves, norm)
+  return 0
+
+
+def _flags():
+  values = flags.FlagValues()
+  own = {"flag_values": values}
+  flags.DEFINE_string("workdir", None, "a trained run.", required=True, **own)
+  flags.DEFINE_string(
+    "weights", None, "PyTorch-layout tensors for the same model, too.", **own
+  )
+  flags.DEFINE_integer(
+    "num_examples", 200, "of the test images.", lower_bound=1, **own
+  )
+  norms = get_args(Norm)
+  flags.DEFINE_multi_enum("norms", list(norms), norms, "which.", **own)
+  flags.DEFINE_string("out", "runs/minimal", "where results go.", **own)
+  imports.define_flag(values)
+  return values
 
 
 if __name__ == "__main__":
-  flags.mark_flag_as_required("run")
-  raise SystemExit(run_command(lambda: main(parse_flags(sys.argv))))
+  raise SystemExit(run_command(main))

@@ -9,19 +9,21 @@ Command, after training a model as experiments/configs/standard/mnist.py says:
     --first_example=5000
 """
 
-import argparse
 import pathlib
 import time
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import rich.table
+from absl import flags
 
 from experiments.build import imports
 from experiments.cli import output
+from experiments.cli.parse_flags import parse_options
 from experiments.cli.provenance import machine
-from experiments.cli.run_command import ArgumentParser, run_command
+from experiments.cli.run_command import run_command
 from experiments.load_run import load_run
 from robust_jax import attacks, losses, perturbations, precision, search
 from robust_jax.files import write_json
@@ -131,10 +133,11 @@ def answers(key: Key, logits_fn: Model, x: Array, num_draws: int) -> Array:
 
 
 @precision.evaluation()
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
   """Runs the comparison; prints a table, writes report and picture."""
-  options = _options()
-  output.writable(options.picture.parent, "--picture")
+  options = parse_options(_flags(), arguments, __doc__)
+  out = pathlib.Path(options.out)
+  output.writable(out, "--out")
   key_target, key_attack, key_judge = jax.random.split(
     jax.random.key(options.seed), 3
   )
@@ -168,7 +171,8 @@ def main() -> None:
   result = {"rows": rows, "seconds": seconds, "options": told} | machine()
   write_json(options.workdir / "physical.json", result)
   drawn = {name: images[name] for name in ("original", "PGD", "EOT")}
-  _draw(options.picture, logits_fn, drawn, labels, target, key_judge)
+  _draw(out / "physical.png", logits_fn, drawn, labels, target, key_judge)
+  return 0
 
 
 def _fraction(mask) -> float:
@@ -177,7 +181,7 @@ def _fraction(mask) -> float:
 
 def _images(options):
   """The model, and test images that it answers right, from the first on."""
-  run = load_run(options.workdir, "best", options.allow_imports)
+  run = load_run(pathlib.Path(options.workdir), "best", options.allow_imports)
   model, dataset = run.classifier(), run.dataset("test")
   first, num_examples = options.first_example, options.num_examples
   batch = dataset.read(
@@ -225,21 +229,22 @@ def _caption(axis, said, label, target):
   axis.set_title(f"{said} {mark}", fontsize=7, color=color, pad=2)
 
 
-def _options() -> argparse.Namespace:
-  parser = ArgumentParser(description=__doc__.splitlines()[0])
-  parser.add_argument("--workdir", type=pathlib.Path, required=True)
-  parser.add_argument(
-    "--picture", type=pathlib.Path, default=pathlib.Path("docs/physical.png")
+def _flags():
+  values = flags.FlagValues()
+  own, some = {"flag_values": values}, {"lower_bound": 1}
+  flags.DEFINE_string("workdir", None, "a trained run.", required=True, **own)
+  flags.DEFINE_float("eps", 0.4, "radius of the Linf ball.", **own)
+  flags.DEFINE_integer("num_steps", 100, "of PGD.", **some, **own)
+  flags.DEFINE_integer("num_samples", 8, "views in each step.", **some, **own)
+  flags.DEFINE_integer("num_draws", 100, "views to judge by.", **some, **own)
+  flags.DEFINE_integer("num_examples", 200, "test images.", **some, **own)
+  flags.DEFINE_integer(
+    "first_example", 0, "of the test images.", lower_bound=0, **own
   )
-  parser.add_argument("--eps", type=float, default=0.4)
-  parser.add_argument("--num_steps", type=int, default=100)
-  parser.add_argument("--num_samples", type=int, default=8)
-  parser.add_argument("--num_draws", type=int, default=100)
-  parser.add_argument("--num_examples", type=int, default=200)
-  parser.add_argument("--first_example", type=int, default=0)
-  parser.add_argument("--seed", type=int, default=0)
-  imports.add_flag(parser)
-  return parser.parse_args()
+  flags.DEFINE_integer("seed", 0, "of all that is random.", **own)
+  flags.DEFINE_string("out", "runs/physical", "where results go.", **own)
+  imports.define_flag(values)
+  return values
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Robustness to one set of perturbations is not robustness to another.
 
-  python -m experiments.studies.robustness_matrix --output=runs/matrix \\
-    --model=standard=runs/mnist --model=Linf=runs/mnist_pgd \\
-    --model=L2=runs/mnist_l2 --model=spatial=runs/mnist_worst_of_10
+  python -m experiments.studies.robustness_matrix --out=runs/matrix \\
+    --models standard=runs/mnist Linf=runs/mnist_pgd L2=runs/mnist_l2 \\
+      spatial=runs/mnist_worst_of_10
 
 Attacks each model in every set: AutoAttack in the Linf and the L2 ball, and the
 grid of 775 rotations and translations. Prints the accuracies as a table, with
@@ -11,7 +11,6 @@ picture of it.
 """
 
 import pathlib
-import sys
 import time
 from collections.abc import Callable, Sequence
 
@@ -22,13 +21,13 @@ from absl import flags
 
 from experiments.build import imports
 from experiments.cli import output
-from experiments.cli.parse_flags import parse_flags
+from experiments.cli.parse_flags import parse_options
 from experiments.cli.provenance import machine
 from experiments.cli.run_command import run_command
-from experiments.cli.run_flags import named_runs
+from experiments.cli.run_flags import define_models, named_sources
 from experiments.examples import first_examples
 from experiments.load_run import load_run
-from robust_jax import attacks, checks, losses, perturbations, precision, search
+from robust_jax import attacks, losses, perturbations, precision, search
 from robust_jax.attacks.autoattack import suite
 from robust_jax.attacks.autoattack.autoattack import in_ball, stages
 from robust_jax.files import write_json
@@ -40,30 +39,22 @@ from robust_jax.plotting import evaluation, heat_map
 from robust_jax.training.progress import StageProgress
 from robust_jax.types import Model
 
-_MODELS = flags.DEFINE_multi_string("model", [], "NAME=WORKDIR of a run.")
-_LINF = flags.DEFINE_float("linf", 0.3, "radius of the Linf ball.")
-_L2 = flags.DEFINE_float("l2", 1.5, "radius of the L2 ball.")
-_DEGREES = flags.DEFINE_float("degrees", 30.0, "largest rotation.")
-_PIXELS = flags.DEFINE_float("pixels", 3.0, "largest translation.")
-_NUM_EXAMPLES = flags.DEFINE_integer("num_examples", 500, "of the test images.")
-_ALLOW_IMPORTS = flags.DEFINE_list(imports.FLAG, [], imports.HELP)
-_OUTPUT = flags.DEFINE_string("output", "runs/matrix", "where results go.")
-
 # (title, key, model, x, labels) -> for each image whether it stands.
 Measure = Callable[..., np.ndarray]
 
 
 @precision.evaluation()
-def main(_: Sequence[str]) -> None:
-  checks.at_least_one("num_examples", _NUM_EXAMPLES.value)
-  workdirs = named_runs(_MODELS.value)
-  path = pathlib.Path(_OUTPUT.value)
-  output.writable(path, "--output")
-  measures, rows, seconds = _measures(), {}, {}
+def main(arguments: Sequence[str] | None = None) -> int:
+  """Prints the table, writes report and picture."""
+  options = parse_options(_flags(), arguments, __doc__)
+  workdirs = named_sources(options.models)
+  path = pathlib.Path(options.out)
+  output.writable(path, "--out")
+  measures, rows, seconds = _measures(options), {}, {}
   for name, workdir in workdirs.items():
-    run = load_run(workdir, "best", _ALLOW_IMPORTS.value)
+    run = load_run(pathlib.Path(workdir), "best", options.allow_imports)
     model = run.classifier()
-    x, labels = first_examples(run.dataset("test"), _NUM_EXAMPLES.value)
+    x, labels = first_examples(run.dataset("test"), options.num_examples)
     started = time.monotonic()
     stands = {
       column: measure(f"{name}, {column}", model, x, labels)
@@ -87,12 +78,14 @@ def main(_: Sequence[str]) -> None:
   )
   write_json(
     path / "robustness_matrix.json",
-    {"accuracy": rows, "seconds": seconds, "options": _options()} | machine(),
+    {"accuracy": rows, "seconds": seconds, "options": _options(options)}
+    | machine(),
   )
+  return 0
 
 
-def _measures() -> dict[str, Measure]:
-  linf, l2 = _LINF.value, _L2.value
+def _measures(options) -> dict[str, Measure]:
+  linf, l2 = options.linf, options.l2
   return {
     "clean": _standing([]),
     f"Linf {linf:g}": _standing(
@@ -101,7 +94,7 @@ def _measures() -> dict[str, Measure]:
     f"L2 {l2:g}": _standing(
       stages("l2", l2, "standard", 10), in_ball("l2", l2)
     ),
-    f"{_DEGREES.value:g}°, {_PIXELS.value:g} px": _standing([_grid()]),
+    f"{options.degrees:g}°, {options.pixels:g} px": _standing([_grid(options)]),
   }
 
 
@@ -124,19 +117,35 @@ def _standing(
   return measure
 
 
-def _grid() -> suite.Stage:
+def _grid(options) -> suite.Stage:
   """The worst of 31 rotations and 5 x 5 translations."""
-  pset = perturbations.affine(_DEGREES.value, _PIXELS.value)
+  pset = perturbations.affine(options.degrees, options.pixels)
   attack = attacks.compose(
     search.grid_search, pset, losses.margin, num_points=(31, 5, 5)
   )
   return suite.stage_of("grid", attack)
 
 
-def _options() -> dict[str, float]:
-  chosen = (_LINF, _L2, _DEGREES, _PIXELS, _NUM_EXAMPLES)
-  return {flag.name: flag.value for flag in chosen}
+def _options(options) -> dict[str, float]:
+  chosen = ("linf", "l2", "degrees", "pixels", "num_examples")
+  return {name: options[name].value for name in chosen}
+
+
+def _flags():
+  values = flags.FlagValues()
+  own = {"flag_values": values}
+  define_models(values)
+  flags.DEFINE_float("linf", 0.3, "radius of the Linf ball.", **own)
+  flags.DEFINE_float("l2", 1.5, "radius of the L2 ball.", **own)
+  flags.DEFINE_float("degrees", 30.0, "largest rotation.", **own)
+  flags.DEFINE_float("pixels", 3.0, "largest translation.", **own)
+  flags.DEFINE_integer(
+    "num_examples", 500, "of the test images.", lower_bound=1, **own
+  )
+  flags.DEFINE_string("out", "runs/matrix", "where results go.", **own)
+  imports.define_flag(values)
+  return values
 
 
 if __name__ == "__main__":
-  raise SystemExit(run_command(lambda: main(parse_flags(sys.argv))))
+  raise SystemExit(run_command(main))

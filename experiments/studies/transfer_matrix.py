@@ -2,8 +2,8 @@
 
   python -m experiments.studies.transfer_matrix
   python -m experiments.studies.transfer_matrix \\
-      --num-train 60000 --num-test 10000
-  python -m experiments.studies.transfer_matrix --dataset digits
+      --num_train=60000 --num_examples=10000
+  python -m experiments.studies.transfer_matrix --data=digits
 
 Trains a convolutional network in JAX and five classifiers of scikit-learn on
 the same images, crafts on five of the six (a random forest has no gradient, and
@@ -12,10 +12,9 @@ Goodfellow 2016, "Transferability in Machine Learning". Then the same without
 any access: a substitute of each is learned from its labels alone.
 """
 
-import argparse
 import pathlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +23,7 @@ import optax
 import rich.box
 import rich.console
 import rich.table
+from absl import flags
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
@@ -31,7 +31,8 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from experiments.cli.output import writable
-from experiments.cli.run_command import ArgumentParser, run_command
+from experiments.cli.parse_flags import parse_options
+from experiments.cli.run_command import run_command
 from robust_jax import attacks, losses, precision
 from robust_jax.as_numpy_fn import as_numpy_fn
 from robust_jax.attacks.minimal_norm.decision_trees import nearest_leaf
@@ -53,10 +54,10 @@ _AT_ONCE = 250  # images attacked
 
 
 @precision.evaluation()
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
   """Prints the tables and draws the heat map."""
-  options = _parser().parse_args(arguments)
-  writable(options.picture.parent, "--picture")
+  options = parse_options(_flags(), arguments, __doc__)
+  writable(pathlib.Path(options.out), "--out")
   console = rich.console.Console()
   started = time.monotonic()
   name, train, test, fresh = _images(options, console)
@@ -82,26 +83,25 @@ def main(arguments: list[str] | None = None) -> int:
   return 0
 
 
-def _parser():
-  parser = ArgumentParser(
-    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+def _flags():
+  values = flags.FlagValues()
+  own, some = {"flag_values": values}, {"lower_bound": 1}
+  flags.DEFINE_string("data", "mnist", "the UCI digits if not there.", **own)
+  flags.DEFINE_integer("num_train", 5000, "training images.", **some, **own)
+  flags.DEFINE_integer("num_examples", 500, "test images.", **some, **own)
+  flags.DEFINE_integer(
+    "side", None, "images averaged down to so many pixels.", **some, **own
   )
-  add = parser.add_argument
-  add("--dataset", default="mnist", help="if not prepared: the UCI digits")
-  add("--num-train", type=int, default=5000)
-  add("--num-test", type=int, default=500)
-  add("--side", type=int, help="images averaged down to so many pixels")
-  add("--eps", type=float, default=0.3, help="Linf radius of the gradients'")
-  add("--num-steps", type=int, default=10, help="of MI-FGSM; 1 is FGSM")
-  add("--seed", type=int, default=0)
-  picture = pathlib.Path("docs/transfer_matrix.png")
-  add("--picture", type=pathlib.Path, default=picture)
-  return parser
+  flags.DEFINE_float("eps", 0.3, "Linf radius of the gradients'.", **own)
+  flags.DEFINE_integer("num_steps", 10, "of MI-FGSM; 1 is FGSM.", **some, **own)
+  flags.DEFINE_integer("seed", 0, "of all that is random.", **own)
+  flags.DEFINE_string("out", "runs/transfer", "where the picture goes.", **own)
+  return values
 
 
 def _images(options, console):
   """Name, training and test images, and test images kept for substitutes."""
-  name = options.dataset
+  name = options.data
   try:
     datasets = [load(name, split) for split in ("train", "test")]
   except ValueError as error:
@@ -109,7 +109,7 @@ def _images(options, console):
     name = "digits"
     datasets = [load(name, split) for split in ("train", "test")]
   rng = np.random.default_rng(options.seed)
-  expected = (options.num_train, options.num_test + 100)
+  expected = (options.num_train, options.num_examples + 100)
   pairs = []
   for dataset, count in zip(datasets, expected, strict=True):
     rows = rng.permutation(len(dataset))[:count]

@@ -1,7 +1,7 @@
 """One change for all images: what it does to images it was not learned from.
 
   python -m experiments.studies.universal_attacks \\
-    --model=standard=runs/mnist --model=Linf=runs/mnist_pgd
+    --models standard=runs/mnist Linf=runs/mnist_pgd
 
 For each model learns, from training images, one perturbation in the Linf ball
 and one round patch that may lie anywhere, and puts them on test images: beside
@@ -10,19 +10,20 @@ adversary nothing. A second patch is learned to make every image one class.
 Prints a table, and writes `universal_attacks.json` and a picture.
 """
 
-import argparse
 import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import matplotlib.figure
+from absl import flags
 
 from experiments.build import imports
 from experiments.cli import output
-from experiments.cli.provenance import machine
-from experiments.cli.run_command import ArgumentParser, run_command
-from experiments.cli.run_flags import named_runs
+from experiments.cli.parse_flags import parse_options
+from experiments.cli.run_command import run_command
+from experiments.cli.run_flags import define_models, named_sources
 from experiments.examples import first_examples
 from experiments.load_run import load_run
 from robust_jax import attacks, losses, perturbations, precision
@@ -59,11 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ValueError: a model is not a run of a classifier, or an option is out of
       range.
   """
-  options = _options(arguments)
-  output.writable(options.output, "--output")
+  options = parse_options(_flags(), arguments, __doc__)
+  out = pathlib.Path(options.out)
+  output.writable(out, "--out")
   rows, found = {}, {}
-  for name, workdir in named_runs(options.model).items():
-    run = load_run(workdir, "best", options.allow_imports)
+  for name, workdir in named_sources(options.models).items():
+    run = load_run(pathlib.Path(workdir), "best", options.allow_imports)
     train, test = run.dataset("train"), run.dataset("test")
     x_train, y_train = first_examples(train, options.num_train)
     x, labels = first_examples(test, options.num_examples)
@@ -89,7 +91,7 @@ def attacked(
   x_train: Array,
   y_train: Array,
   x: Array,
-  options: argparse.Namespace,
+  options: flags.FlagValues,
 ) -> Found:
   """Images x `[N, H, W, C]` in [0, 1] under changes learned from others."""
   num_classes = jax.eval_shape(logits_fn, x[:1]).shape[-1]
@@ -157,23 +159,19 @@ def _draw(path: pathlib.Path, found: dict[str, Found]) -> None:
   save_figure(figure, path)
 
 
-def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-  parser = ArgumentParser(
-    prog="universal_attacks.py",
-    description=__doc__,
-    formatter_class=argparse.RawDescriptionHelpFormatter,
-  )
-  add = parser.add_argument
-  add("--model", action="append", default=[], help="NAME=WORKDIR of a run")
-  add("--eps", type=float, default=0.3, help="radius of the Linf ball")
-  add("--diameter", type=float, default=0.4, help="of the patch, of the side")
-  add("--target", type=int, default=3, help="class that a patch is aimed at")
-  add("--num-train", type=int, default=5000, help="images to learn from")
-  add("--num-examples", type=int, default=1000, help="test images")
-  add("--seed", type=int, default=0, help="of everything that is drawn")
-  imports.add_flag(parser)
-  add("--output", type=pathlib.Path, default=pathlib.Path("runs/universal"))
-  return parser.parse_args(arguments)
+def _flags() -> flags.FlagValues:
+  values = flags.FlagValues()
+  own, some = {"flag_values": values}, {"lower_bound": 1}
+  define_models(values)
+  flags.DEFINE_float("eps", 0.3, "radius of the Linf ball.", **own)
+  flags.DEFINE_float("diameter", 0.4, "of the patch, of the side.", **own)
+  flags.DEFINE_integer("target", 3, "class that a patch is aimed at.", **own)
+  flags.DEFINE_integer("num_train", 5000, "to learn from.", **some, **own)
+  flags.DEFINE_integer("num_examples", 1000, "test images.", **some, **own)
+  flags.DEFINE_integer("seed", 0, "of all that is random.", **own)
+  flags.DEFINE_string("out", "runs/universal", "where results go.", **own)
+  imports.define_flag(values)
+  return values
 
 
 if __name__ == "__main__":

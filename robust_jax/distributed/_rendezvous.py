@@ -89,7 +89,7 @@ class _Waiting:
     if self.left <= 0:
       raise ValueError(
         f"waited {self._timeout:g} s for {text}. Start the same command in all "
-        f"{self._num_processes} processes, --process-id from 0 to "
+        f"{self._num_processes} processes, --process_id from 0 to "
         f"{self._num_processes - 1}, with the address of process 0 as "
         "--coordinator; --coordinator_timeout gives them more seconds."
       )
@@ -194,7 +194,7 @@ def _told_to_go(peer, where, process_id, waiting) -> bool:
     if kind == "refused":
       raise ValueError(
         f"process {process_id} was not let in at {where}: {rest}. Give every "
-        "process the same --num-processes and a --process-id of its own."
+        "process the same --num_processes and a --process_id of its own."
       )
     if not line.endswith(" joined"):
       raise ValueError(

@@ -4,13 +4,9 @@ import sys
 import threading
 
 import jax
-from absl import app
 from absl.testing import flagsaver
 
 from experiments import main
-
-# Once in a process, and not among the flags that are put back below.
-app.define_help_flags()
 
 
 def command_line(*arguments: object) -> int:

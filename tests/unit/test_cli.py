@@ -188,7 +188,7 @@ def test_two_processes_are_one_program(tmp_path):
     ),
     (["train", CONFIG, "--config.task.name=nothing"], "no 'nothing' in"),
     (["train", CONFIG, "--workdir=/proc/nothing"], "cannot be written"),
-    (["train", CONFIG, "--process-id=1"], "give all three"),
+    (["train", CONFIG, "--process_id=1"], "give all three"),
     (["evaluate", "--workdir=/nowhere"], "/nowhere holds no run"),
     (
       [

@@ -656,17 +656,17 @@ class TestCommand:
     asked = (here / "notes").read_text()
     # All 40 images, clean and in 28 cases, a batch each.
     assert asked.splitlines().count("thirds 40") == 29
-    few = "--min-samples=10"
-    assert command_line(*command(here, few, "--max-overall", "99")) == 0
-    assert command_line(*command(here, few, "--max-risk", "pixel_shift=0")) == 1
+    few = "--min_samples=10"
+    assert command_line(*command(here, few, "--max_overall", "99")) == 0
+    assert command_line(*command(here, few, "--max_risk", "pixel_shift=0")) == 1
     assert (
-      command_line(*command(here, "--max-overall=99")) == 3
+      command_line(*command(here, "--max_overall=99")) == 3
     )  # 40 images, not 500
-    assert command_line(*command(here, "--max-overall=99", "--strict")) == 1
+    assert command_line(*command(here, "--max_overall=99", "--strict")) == 1
     assert command_line(*command(here, few, "--max_regression=5")) == 0
     turned = ("--candidate=B", "--baseline=A")
     assert command_line(*command(here, few, "--max_regression=5", *turned)) == 1
-    bug = "--max-functionality=identity=0,one_level_brighter=50"
+    bug = "--max_functionality=identity=0,one_level_brighter=50"
     assert command_line(*command(here, bug)) == 0
     # Of a function, a few images are asked about again each time.
     again = (here / "notes").read_text().removeprefix(asked).split()
@@ -679,7 +679,7 @@ class TestCommand:
     ("arguments", "message"),
     [
       (["compare"], "compare needs --data"),
-      (["compare", "--data=digits", "--out=x"], "compare needs models"),
+      (["compare", "--data=digits", "--out=x"], "there are no models"),
       (["compare", "--data=digits", "--out=x", "A"], "unexpected 'A'"),
       (
         ["compare", "--models=A=docs", "--data=digits", "--out=x"],
@@ -706,12 +706,12 @@ class TestCommand:
       (["--families=nose"], "did you mean 'noise'"),
       (["B=my_models:thirds"], "two models are called 'B'"),
       (["--data=/no/where"], "/no/where is no file or folder"),
-      (["--max-risk=20"], "expected NAME=PERCENT"),
-      (["--max-risk=noise=20"], "there is no family 'noise'"),
-      (["--max-risk=noise=120"], "expected NAME=PERCENT"),
+      (["--max_risk=20"], "expected NAME=PERCENT"),
+      (["--max_risk=noise=20"], "there is no family 'noise'"),
+      (["--max_risk=noise=120"], "expected NAME=PERCENT"),
       (["--candidate=C"], "one of A, B"),
       (["--baseline=A"], "candidate and baseline"),
-      (["--num-examples=0"], "num_examples=0"),
+      (["--num_examples=0"], "num_examples=0"),
       (["--class_names=left,middle"], "lack 1 of the 3 classes"),
       (["--answers=scores"], "--answers scores: expected one of logits"),
       (["--answers=C=logits"], "there is no model 'C'"),
@@ -729,7 +729,7 @@ class TestCommand:
     assert "without 'C': model 'C' failed" in capsys.readouterr().out
     told = json.loads((here / "out" / "report.json").read_text())
     assert list(told["models"]) == ["A", "B"]
-    few = ("--min-samples=10", "--max-overall=99")
+    few = ("--min_samples=10", "--max_overall=99")
     assert command_line(*command(here, broken, *few)) == 0
     assert command_line(*command(here, broken, *few, "--candidate=C")) == 2
 

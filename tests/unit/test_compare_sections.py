@@ -526,7 +526,7 @@ def run(here, *more):
 @pytest.mark.parametrize(
   ("more", "message"),
   [
-    (["--natural-shifts=imagenet_z"], "expected one of imagenet_a"),
+    (["--natural_shifts=imagenet_z"], "expected one of imagenet_a"),
     (["--natural_shifts=cifar10_c/fog_3=/no/where"], "is not a folder"),
     (["--natural_shifts=cifar10_c"], "has many parts"),
     (["--natural_shifts=imagenet_o"], "TFDS has no 'imagenet_o'"),

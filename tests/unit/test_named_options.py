@@ -38,7 +38,7 @@ def config(monkeypatch, *overrides):
   argv += [f"--config.{override}" for override in overrides]
   monkeypatch.setattr(sys, "argv", argv)
   with flagsaver.flagsaver():
-    main.parse_flags(argv)
+    main.parse_flags(argv, main.flags.FLAGS, "")
     return main._CONFIG.value
 
 
@@ -63,14 +63,14 @@ def test_an_attack_of_ones_own_gets_its_options(monkeypatch, capsys):
 
 
 def test_of_several_processes_one_says_what_was_left_out(monkeypatch, capsys):
-  for one in ("--process-id=0", "--process-id=1", "--processes=2"):
+  for one in ("--process_id=0", "--process_id=1", "--processes=2"):
     argv = ["main", f"--config={digits_pgd.__file__}", one]
     argv.append("--config.loss.attack.search.name=fgsm")
     monkeypatch.setattr(sys, "argv", argv)
     with flagsaver.flagsaver():
-      main.parse_flags(argv)
+      main.parse_flags(argv, main.flags.FLAGS, "")
     said = capsys.readouterr().err
-    assert said.count("search is fgsm now") == (one == "--process-id=0")
+    assert said.count("search is fgsm now") == (one == "--process_id=0")
 
 
 def test_an_attack_of_ones_own_may_be_added_and_asked_for(monkeypatch):

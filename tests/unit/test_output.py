@@ -81,9 +81,9 @@ DANN = ["--experiment=digits_dann", "--methods=dann"]
     lambda path: runs.train(CONFIG, path),
     lambda path: runs.evaluate({}, CONFIG, path),
     lambda path: runs.evaluate_attacks(None, CONFIG, ["pgd"], path),
-    lambda path: adaptation_methods.main([*DANN, f"--output={path}"]),
-    lambda path: transfer_matrix.main([f"--picture={path}/a.png"]),
-    lambda path: universal_attacks.main(["--model=a=/b", f"--output={path}"]),
+    lambda path: adaptation_methods.main([*DANN, f"--out={path}"]),
+    lambda path: transfer_matrix.main([f"--out={path}"]),
+    lambda path: universal_attacks.main(["--models=a=/b", f"--out={path}"]),
   ],
 )
 def test_what_cannot_be_written_is_found_out_before_the_work(work, tmp_path):

@@ -145,7 +145,7 @@ def test_scanners_are_not_counted_and_other_servers_not_taken_for_ours(where):
 def test_a_wrong_coordinator_is_one_line(where, coordinator, message, capsys):
   with socket.create_server(("", where.port)):
     given = str(where) if coordinator == "taken" else coordinator
-    identity = [f"--coordinator={given}", "--num-processes=2", "--process-id=0"]
+    identity = [f"--coordinator={given}", "--num_processes=2", "--process_id=0"]
     assert command_line("train", *identity) == 2
   said = capsys.readouterr().err
   assert message in said
@@ -161,7 +161,7 @@ def spawned(number, code, **options):
 
 IDENTITY = """
   import os, signal, sys, time
-  own = int(next(a for a in sys.argv if "process-id" in a)[-1])
+  own = int(next(a for a in sys.argv if "process_id" in a)[-1])
 """
 
 

@@ -1,5 +1,6 @@
 """What commands have in common: exit statuses, and errors of one line."""
 
+import importlib
 import os
 import pathlib
 import re
@@ -10,17 +11,17 @@ import threading
 import pytest
 from ml_collections import ConfigDict
 
-from experiments import main
 from experiments.cli.run_command import HelpShown, run_command
 from experiments.studies import label_shift
 from tests.unit.command_line import command_line
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAMS = sorted(
-  path.stem
-  for path in (ROOT / "experiments").glob("*.py")
+PROGRAMS = {
+  ".".join(path.relative_to(ROOT).with_suffix("").parts): path
+  for path in sorted((ROOT / "experiments").rglob("*.py"))
   if '__name__ == "__main__"' in path.read_text()
-)
+}
+STUDIES = [name for name in PROGRAMS if ".studies." in name]
 
 
 @pytest.fixture(autouse=True)
@@ -122,19 +123,38 @@ def test_what_was_not_foreseen_is_a_bug_with_its_traceback_in_a_file(
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_every_program_is_run_by_run_command(name):
-  source = (ROOT / "experiments" / f"{name}.py").read_text()
+  source = PROGRAMS[name].read_text()
   last = source[source.index('if __name__ == "__main__"') :]
   assert "command(" in last
   # These end the process by a status of their own.
-  assert not re.search(r"argparse\.ArgumentParser|app\.run|sys\.exit", source)
+  assert not re.search(r"argparse|app\.run|sys\.exit", source)
 
 
 def test_the_help_tells_the_statuses(capsys):
-  assert command_line("--helpfull") == 0
+  assert command_line("--help") == 0
   said = capsys.readouterr()
   assert said.err == ""
-  assert "--workdir" in said.out
-  assert "Exit status: 0 done, 1 a gate" in main.__doc__  # which stands above
+  assert "Exit status: 0 done, 1 a gate" in said.out
+  for flag in ("--workdir:", "--config:", "--families:"):
+    assert said.out.count(flag) == 1
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_studies_live_in_one_process_and_speak_alike(name, capsys):
+  module = importlib.import_module(name)
+  assert run_command(lambda: module.main(["--help"])) == 0
+  said = capsys.readouterr().out
+  assert said.startswith(module.__doc__)
+  names = {*module._flags()}
+  assert "out" in names or name.endswith("label_shift")  # it prints a flag
+  for flag in names:
+    assert "-" not in flag
+    assert f"--{flag}:" in said or f"--[no]{flag}:" in said
+  # A second time nothing is left of the first.
+  assert run_command(lambda: module.main(["--no_such_flag=1"])) == 2
+  error = capsys.readouterr().err
+  assert error.startswith("error: Unknown command line flag 'no_such_flag'")
+  assert error.count("\n") == 1
 
 
 def test_statuses_of_a_process(tmp_path):

@@ -6,11 +6,11 @@ from experiments.studies import transfer_matrix
 def test_the_digits_when_there_is_no_mnist(tmp_path, monkeypatch, capsys):
   monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "none"))
   monkeypatch.delenv("ROBUST_JAX_DATA", raising=False)
-  picture = tmp_path / "new" / "matrix.png"
-  arguments = ["--num-train=300", "--num-test=40", "--eps=0.1"]
-  assert transfer_matrix.main([*arguments, f"--picture={picture}"]) == 0
+  out = tmp_path / "new"
+  arguments = ["--num_train=300", "--num_examples=40", "--eps=0.1"]
+  assert transfer_matrix.main([*arguments, f"--out={out}"]) == 0
   printed = capsys.readouterr().out
   assert "Taking the UCI digits instead." in printed
   for heading in ("unattacked", "of all images", "both answer right", "labels"):
     assert heading in printed
-  assert picture.exists()
+  assert (out / "transfer_matrix.png").exists()

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.cli.run_flags import named_runs
+from experiments.cli.parse_flags import parse_options
+from experiments.cli.run_flags import named_sources
 from experiments.studies import universal_attacks
 from robust_jax.data.load import load
 
@@ -20,9 +21,8 @@ def test_learned_changes_beat_random_ones_and_stay_in_their_sets():
   nearest_mean = jax.tree_util.Partial(
     lambda means, x: -jnp.square(x[:, None] - means).sum((2, 3, 4)), means
   )
-  options = universal_attacks._options(
-    [f"--eps={EPS}", "--diameter=0.6", "--target=8"]
-  )
+  given = [f"--eps={EPS}", "--diameter=0.6", "--target=8"]
+  options = parse_options(universal_attacks._flags(), given, "")
   found = universal_attacks.attacked(nearest_mean, x, labels, x, options)
 
   def accuracy(name):
@@ -45,13 +45,13 @@ def test_learned_changes_beat_random_ones_and_stay_in_their_sets():
 @pytest.mark.parametrize(
   ("values", "said"),
   [
-    ([], "no --model: expected --model=NAME=WORKDIR"),
-    (["A"], "--model=A: expected"),
-    (["A="], "--model=A=: expected"),
-    (["=runs/a"], "--model==runs/a: expected"),
-    (["A=a", "A=b"], "each by another name"),
+    ([], "there are no models: name some, as in --models A=runs/a B=runs/b"),
+    (["A"], "model 'A': expected NAME=SOURCE"),
+    (["A="], "model 'A=': expected"),
+    (["=runs/a"], "model '=runs/a': expected"),
+    (["A=a", "A=b"], "two models are called 'A': expected a name of its own"),
   ],
 )
 def test_runs_without_a_name_of_their_own_are_refused(values, said):
   with pytest.raises(ValueError, match=said):
-    named_runs(values)
+    named_sources(values)
