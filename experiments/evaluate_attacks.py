@@ -67,27 +67,61 @@ def evaluate_attacks(
     return _audit(model, config, attacks, path, num_examples, save_images)
 
 
-def _audit(model, config, attacks, path, num_examples, save_images):
+def attack_test_set(
+  model: Model,
+  config: ConfigDict,
+  attacks: Sequence[str],
+  num_examples: int | None,
+  save_to: pathlib.Path,
+) -> tuple[Loader, np.ndarray, np.ndarray, SuiteResult]:
+  """Attacks test images, one attack after the other.
+
+  Args:
+    model: a frozen classifier.
+    config: as `evaluate_attacks` takes it, like the attacks.
+    attacks: their names.
+    num_examples: of the test set's first images; None is all.
+    save_to: `.npz` file to go on from after an interruption.
+
+  Returns:
+    The images' loader, the images `[N, H, W, C]`, labels `[N]`, and what the
+    attacks made of them.
+
+  Raises:
+    ValueError: an attack that the config does not know.
+  """
   dataset = build.dataset(config, "test")
   loader = evaluation_loader(
     dataset, config.evaluation.batch_size, num_examples=num_examples
   )
   x, labels = _images(loader)
-  threat = _threat(config)
-  key_suite, key_checks = jax.random.split(jax.random.key(config.seed))
+  check = suite.anything
+  if list(attacks) == ["autoattack"]:
+    check = in_ball(_threat(config).norm, _threat(config).eps)
   with StageProgress() as bars:
     outcome = suite.run(
       _stages(config, attacks, dataset.fact("num_classes")),
-      key_suite,
+      _keys(config)[0],
       model,
       x,
       labels,
-      check=in_ball(threat.norm, threat.eps)
-      if list(attacks) == ["autoattack"]
-      else suite.anything,
-      save_to=path / "audit_state.npz",
+      check=check,
+      save_to=save_to,
       progress=bars.update,
     )
+  return loader, x, labels, outcome
+
+
+def _keys(config):
+  """Of the attacks, and of the checks after them."""
+  return jax.random.split(jax.random.key(config.seed))
+
+
+def _audit(model, config, attacks, path, num_examples, save_images):
+  threat, key_checks = _threat(config), _keys(config)[1]
+  loader, x, labels, outcome = attack_test_set(
+    model, config, attacks, num_examples, path / "audit_state.npz"
+  )
   findings = masking_checks(
     key_checks,
     model,
@@ -157,7 +191,7 @@ def _stages(config, attacks, num_classes) -> list[Stage]:
   known = config.evaluation.attacks
   for name in attacks:
     if name == "autoattack":
-      threat = config.evaluation.autoattack
+      threat = _threat(config)
       found += stages(threat.norm, threat.eps, threat.version, num_classes)
     elif name in known or lookup.imported_module(name):
       section = known.get(name, {"name": name})

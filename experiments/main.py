@@ -10,6 +10,8 @@
       --config=experiments/configs/adversarial/mnist_pgd.py
   ./launch.sh evaluate --checkpoint=runs/mnist_pgd20 --attack=autoattack \\
       --num_examples=1000
+  ./launch.sh attack --workdir=runs/mnist_pgd20 --attack=pgd \\
+      --out=runs/adversarial.npz       write adversarial examples
   ./launch.sh --processes 2 train --config=...    two processes on this machine
   ./launch.sh compare --models A=runs/a B=runs/b C=my.module:predict \\
       --data=mnist --out=runs/compared   which of them would you deploy?
@@ -43,6 +45,7 @@ from experiments.compare import command as compare_command
 from experiments.configs.adversarial import digits_pgd
 from experiments.load_run import Run, load_run
 from robust_jax.distributed import join
+from robust_jax.types import Model
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "experiment: a config file, and after a colon its argument."
@@ -57,17 +60,21 @@ _BASELINE = flags.DEFINE_string(
   "of the model that regressions are counted from.",
 )
 _WEIGHTS = flags.DEFINE_string(
-  "weights", None, "evaluate: PyTorch-layout tensors, .npz or .safetensors."
+  "weights",
+  None,
+  "evaluate, attack: PyTorch-layout tensors, .npz or .safetensors.",
 )
 _CHECKPOINT = flags.DEFINE_string(
-  "checkpoint", None, "evaluate: the run to evaluate; --workdir by default."
+  "checkpoint",
+  None,
+  "evaluate, attack: the run to evaluate; --workdir by default.",
 )
 _ATTACK = flags.DEFINE_list(
   "attack",
   None,
   "evaluate: autoattack, pgd or other attacks of the config, or your own as "
   "package.module:function, one after the other on what is left, with checks "
-  "for masked gradients.",
+  "for masked gradients; attack: one of these.",
 )
 _SAVE_IMAGES = flags.DEFINE_bool(
   "save_images", False, "evaluate --attack: keep adversarial.npz."
@@ -75,8 +82,14 @@ _SAVE_IMAGES = flags.DEFINE_bool(
 _NUM_EXAMPLES = flags.DEFINE_integer(
   "num_examples",
   None,
-  "evaluate, compare: how many test images; all if absent.",
+  "evaluate, attack, compare: how many test images; all if absent.",
   lower_bound=1,
+)
+_OUT = flags.DEFINE_string(
+  "out",
+  None,
+  "compare: the folder of the report; attack: the .npz file of x, x_adv, "
+  "labels, predictions and misclassified.",
 )
 _PROCESSES = flags.DEFINE_integer(
   "processes", None, "start so many processes on this machine."
@@ -99,7 +112,7 @@ _MATMUL_PRECISION = flags.DEFINE_enum(
   "absent, training has the default and every evaluation the highest.",
 )
 _ALLOW_IMPORTS = flags.DEFINE_list(
-  imports.FLAG, [], f"evaluate, compare: {imports.HELP}"
+  imports.FLAG, [], f"evaluate, attack, compare: {imports.HELP}"
 )
 _TRACEBACK = flags.DEFINE_bool(
   "traceback", False, "on an error, show where in the code it was raised."
@@ -115,24 +128,14 @@ def _train(arguments: Sequence[str]) -> int:
 def _evaluate(arguments: Sequence[str]) -> int:
   _no_more(arguments)
   checkpoint = _checkpoint()
-  if _WEIGHTS.value is not None:
-    config = _config()
-    model, records = runs.from_weights(config, _WEIGHTS.value, checkpoint), []
-  else:
-    config = _CONFIG.value or workdir.read_config(
-      checkpoint, _ALLOW_IMPORTS.value
-    )
+  if _WEIGHTS.value is None and _ATTACK.value is None:
+    config = _config_of(checkpoint)
     if "report" in config:
-      if _ATTACK.value is not None:
-        raise ValueError(
-          f"--attack: runs like this one are judged by '{config.report}', "
-          "which attacks nothing: leave --attack out."
-        )
       runs.report(checkpoint, config, _NUM_EXAMPLES.value)
       return 0
-    run = _load_run(checkpoint)
-    _refuse_another_model(run, config)
-    model, records = run.classifier(), run.records
+  model, config, records = _model(checkpoint)
+  if _WEIGHTS.value is not None:
+    workdir.open_run(checkpoint, config)
   if _ATTACK.value is not None:
     path = checkpoint / "audit"
     if _CHECKPOINT.value is not None and _WORKDIR.value is not None:
@@ -160,9 +163,26 @@ def _evaluate(arguments: Sequence[str]) -> int:
   return 0
 
 
+def _attack(arguments: Sequence[str]) -> int:
+  _no_more(arguments)
+  names = _ATTACK.value or []
+  if len(names) != 1:
+    raise ValueError("attack needs one --attack, as in --attack=pgd.")
+  if _OUT.value is None:
+    raise ValueError("attack needs --out, as in --out=adversarial.npz.")
+  model, config, _ = _model(_checkpoint())
+  path = pathlib.Path(_OUT.value)
+  runs.attack(model, config, names[0], path, _NUM_EXAMPLES.value)
+  return 0
+
+
 def _compare(arguments: Sequence[str]) -> int:
   return compare_command.compare_command(
-    arguments, _BASELINE.value, _NUM_EXAMPLES.value, _ALLOW_IMPORTS.value
+    arguments,
+    _OUT.value,
+    _BASELINE.value,
+    _NUM_EXAMPLES.value,
+    _ALLOW_IMPORTS.value,
   )
 
 
@@ -183,6 +203,7 @@ def _demo(arguments: Sequence[str]) -> int:
 _COMMANDS = {
   "train": _train,
   "evaluate": _evaluate,
+  "attack": _attack,
   "compare": _compare,
   "data": _data,
   "demo": _demo,
@@ -197,7 +218,7 @@ def main(argv: Sequence[str]) -> int:
     hint = f"did you mean '{near[0]}'?" if near else "see --help."
     raise ValueError(f"there is no command '{command}'; {hint}")
   if _PROCESSES.value is not None:
-    return processes.spawn(_PROCESSES.value, _without_processes(sys.argv[1:]))
+    return processes.spawn(_PROCESSES.value, sys.argv[1:])
   join.join(
     _COORDINATOR.value,
     _NUM_PROCESSES.value,
@@ -217,6 +238,26 @@ def _config():
       "mnist_pgd.py"
     )
   return _CONFIG.value
+
+
+def _config_of(checkpoint: pathlib.Path) -> ConfigDict:
+  """The config given, or that of the run."""
+  return _CONFIG.value or workdir.read_config(checkpoint, _ALLOW_IMPORTS.value)
+
+
+def _model(checkpoint: pathlib.Path) -> tuple[Model, ConfigDict, Sequence]:
+  """A classifier, the config to attack it by, and its records of training."""
+  if _WEIGHTS.value is not None:
+    return runs.from_weights(_config(), _WEIGHTS.value), _config(), []
+  config = _config_of(checkpoint)
+  if "report" in config:
+    raise ValueError(
+      f"--attack: runs like this one are judged by '{config.report}', which "
+      "attacks nothing: leave --attack out."
+    )
+  run = _load_run(checkpoint)
+  _refuse_another_model(run, config)
+  return run.classifier(), config, run.records
 
 
 def _load_run(path: pathlib.Path) -> Run:
@@ -251,8 +292,8 @@ def _checkpoint() -> pathlib.Path:
     return pathlib.Path(_CHECKPOINT.value)
   if _WORKDIR.value is None and _CONFIG.value is None:
     raise ValueError(
-      "evaluate needs a finished run: give its directory as --checkpoint or "
-      "as --workdir."
+      "a finished run is needed: give its directory as --checkpoint or as "
+      "--workdir."
     )
   return _workdir()
 
@@ -262,19 +303,6 @@ def _no_more(arguments: Sequence[str]) -> None:
     raise ValueError(
       f"unexpected {' '.join(arguments)!r}: options are --name=value."
     )
-
-
-def _without_processes(arguments: list[str]) -> list[str]:
-  kept, skip = [], False
-  for argument in arguments:
-    name = argument.lstrip("-")
-    if skip or name.startswith("processes="):
-      skip = False
-    elif name == "processes" and argument.startswith("-"):
-      skip = True
-    else:
-      kept.append(argument)
-  return kept
 
 
 def command(argv: Sequence[str] | None = None) -> int:

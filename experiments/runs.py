@@ -7,6 +7,7 @@ import jax
 from ml_collections import ConfigDict
 
 from experiments import build, reports, workdir
+from experiments.attack import attack
 from experiments.build.imports import named_modules
 from experiments.build.variant import with_overrides
 from experiments.cli import output
@@ -24,6 +25,7 @@ from robust_jax.training import loop
 from robust_jax.types import Model
 
 __all__ = [
+  "attack",
   "control",
   "demo",
   "evaluate",
@@ -123,20 +125,18 @@ def _train(config, path, title):
   return outcome
 
 
-def from_weights(config: ConfigDict, weights: str, path: pathlib.Path) -> Model:
+def from_weights(config: ConfigDict, weights: str) -> Model:
   """The config's model with PyTorch-layout tensors from a file.
 
   Args:
     config: says the model and how to evaluate it.
     weights: `.npz` or `.safetensors`.
-    path: work directory, created for the report.
   """
   dataset = build.dataset(config, "test")
   model = build.model(config, dataset.info)
   x = spec_of_batch(dataset)["x"]
   shapes = jax.eval_shape(model.init, jax.random.key(0), x)
   variables = from_torch(load_tensors(weights), shapes)
-  workdir.open_run(path, config)
   return inference_fn(model, variables)
 
 

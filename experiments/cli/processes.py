@@ -42,7 +42,8 @@ def spawn(
 
   Args:
     number: of processes.
-    arguments: of the command line, which each gets besides its own identity.
+    arguments: of the command line, which each gets, but for `--processes`,
+      besides its own identity.
     program: what each runs, as the interpreter takes it.
 
   Returns:
@@ -56,7 +57,7 @@ def spawn(
   own = (sys.executable, "-S", "-c", _CHILD, str(os.getpid()), sys.executable)
   children = [
     subprocess.Popen(
-      [*own, *program, *identity, f"--process_id={i}", *arguments],
+      [*own, *program, *identity, f"--process_id={i}", *_others(arguments)],
       # Not the terminal's own Ctrl-C: each would get it twice.
       start_new_session=True,
     )
@@ -147,3 +148,17 @@ def _free_port() -> int:
   with socket.socket() as probe:
     probe.bind(("127.0.0.1", 0))
     return probe.getsockname()[1]
+
+
+def _others(arguments: Sequence[str]) -> list[str]:
+  """All but `--processes`, which may be followed by its value."""
+  kept, skip = [], False
+  for argument in arguments:
+    name = argument.lstrip("-")
+    if skip or name.startswith("processes="):
+      skip = False
+    elif name == "processes" and argument.startswith("-"):
+      skip = True
+    else:
+      kept.append(argument)
+  return kept

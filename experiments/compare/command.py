@@ -108,7 +108,6 @@ _SYSTEM_NOISE = flags.DEFINE_bool(
   "compare: read and resize the files of a folder with other libraries too; "
   "takes --image_size.",
 )
-_OUT = flags.DEFINE_string("out", None, "compare: the folder of the report.")
 _SEED = flags.DEFINE_integer(
   "seed", 0, "compare: of all that is random.", lower_bound=0
 )
@@ -145,6 +144,7 @@ _CANDIDATE = flags.DEFINE_string(
 
 def compare_command(
   arguments: Sequence[str],
+  out: str | None,
   baseline: str | None = None,
   num_examples: int | None = None,
   allow_imports: Iterable[str] = (),
@@ -153,6 +153,7 @@ def compare_command(
 
   Args:
     arguments: more models, as `--models A=a B=b` leaves them.
+    out: the folder of the report.
     baseline: the model that regressions are counted from.
     num_examples: how many images are drawn.
     allow_imports: modules that the configs of runs may name.
@@ -171,7 +172,7 @@ def compare_command(
   gate = GateRequest(_thresholds(), _CANDIDATE.value, baseline, _STRICT.value)
   for name, value, example in (
     ("data", _DATA.value, "cifar10"),
-    ("out", _OUT.value, "runs/compared"),
+    ("out", out, "runs/compared"),
   ):
     if value is None:
       raise ValueError(f"compare needs --{name}, as in --{name}={example}.")
@@ -191,7 +192,7 @@ def compare_command(
   result = compare(
     models,
     open_images(_DATA.value, _SPLIT.value, _IMAGE_SIZE.value, names),
-    pathlib.Path(_OUT.value),
+    pathlib.Path(out),
     name=_DATA.value,
     num_examples=num_examples,
     families=_FAMILIES.value,

@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
   run = load_run(workdir, "best", options.allow_imports)
   models = {"trained": run.classifier()}
   if options.weights is not None:
-    models["weights"] = runs.from_weights(run.config, options.weights, path)
+    models["weights"] = runs.from_weights(run.config, options.weights)
   x, labels = first_examples(run.dataset("test"), options.num_examples)
   distances, summary = {}, []
   for norm in options.norms:

@@ -22,6 +22,7 @@ from absl import flags
 from experiments.build import imports
 from experiments.cli import output
 from experiments.cli.parse_flags import parse_options
+from experiments.cli.provenance import machine
 from experiments.cli.run_command import run_command
 from experiments.cli.run_flags import define_models, named_sources
 from experiments.examples import first_examples
