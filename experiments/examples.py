@@ -24,16 +24,18 @@ def first_examples(dataset: Dataset, num_examples: int) -> Examples:
     ValueError: num_examples is below 1.
   """
   checks.at_least_one("num_examples", num_examples)
-  return _read(dataset, np.arange(min(num_examples, len(dataset))))
+  return read_examples(dataset, np.arange(min(num_examples, len(dataset))))
 
 
 def spread_examples(datasets: Sequence[Dataset], num_examples: int) -> Examples:
   """So many, spread evenly over all datasets; all where there are fewer."""
   dataset = concatenate(datasets)
   count = min(num_examples, len(dataset))
-  return _read(dataset, np.linspace(0, len(dataset) - 1, count).astype(int))
+  indices = np.linspace(0, len(dataset) - 1, count).astype(int)
+  return read_examples(dataset, indices)
 
 
-def _read(dataset, indices):
+def read_examples(dataset: Dataset, indices: np.ndarray) -> Examples:
+  """Those of these indices `[N]`."""
   batch = dataset.read(indices)
   return Examples(np.float32(batch["x"]) / 255, batch["y"])

@@ -77,6 +77,11 @@ def normalize(tree: PyTree, p: Norm) -> PyTree:
   return jax.tree.map(lambda t: t / expand(length, t), tree)
 
 
+def finite(tree: PyTree) -> PyTree:
+  """The tree, 0 where it is NaN or infinite, as gradients may be."""
+  return jax.tree.map(lambda t: jnp.where(jnp.isfinite(t), t, 0.0), tree)
+
+
 def rounded_towards(x: Array, y: Array) -> Array:
   """y in the dtype of x; where it must be rounded, towards x.
 

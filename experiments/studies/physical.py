@@ -24,6 +24,7 @@ from experiments.cli import output
 from experiments.cli.parse_flags import parse_options
 from experiments.cli.provenance import machine
 from experiments.cli.run_command import run_command
+from experiments.examples import read_examples
 from experiments.load_run import load_run
 from robust_jax import attacks, losses, perturbations, precision, search
 from robust_jax.files import write_json
@@ -184,11 +185,8 @@ def _images(options):
   run = load_run(pathlib.Path(options.workdir), "best", options.allow_imports)
   model, dataset = run.classifier(), run.dataset("test")
   first, num_examples = options.first_example, options.num_examples
-  batch = dataset.read(
-    np.arange(first, min(first + 2 * num_examples, len(dataset)))
-  )
-  x = jnp.asarray(batch["x"] / 255, jnp.float32)
-  labels = jnp.asarray(batch["y"])
+  indices = np.arange(first, min(first + 2 * num_examples, len(dataset)))
+  x, labels = map(jnp.asarray, read_examples(dataset, indices))
   right = model(x).argmax(axis=-1) == labels
   rows = jnp.flatnonzero(right)[:num_examples]
   return model, x[rows], labels[rows]

@@ -33,6 +33,7 @@ from sklearn.tree import DecisionTreeClassifier
 from experiments.cli.output import writable
 from experiments.cli.parse_flags import parse_options
 from experiments.cli.run_command import run_command
+from experiments.examples import read_examples
 from robust_jax import attacks, losses, precision
 from robust_jax.as_numpy_fn import as_numpy_fn
 from robust_jax.attacks.minimal_norm.decision_trees import nearest_leaf
@@ -112,10 +113,8 @@ def _images(options, console):
   expected = (options.num_train, options.num_examples + 100)
   pairs = []
   for dataset, count in zip(datasets, expected, strict=True):
-    rows = rng.permutation(len(dataset))[:count]
-    batch = dataset.read(rows)
-    x = batch["x"].astype(np.float32) / 255
-    pairs.append((_smaller(x, options.side), batch["y"]))
+    x, y = read_examples(dataset, rng.permutation(len(dataset))[:count])
+    pairs.append((_smaller(x, options.side), y))
   train, (x, y) = pairs
   return name, train, (x[100:], y[100:]), x[:100]
 

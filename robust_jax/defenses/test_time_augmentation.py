@@ -6,6 +6,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from robust_jax.models.inference import as_pytree
 from robust_jax.types import Array, Model
 
 
@@ -33,9 +34,7 @@ def test_time_augmentation(
   Source: Krizhevsky et al. 2012, "ImageNet Classification with Deep
   Convolutional Neural Networks", section 4.1: ten crops and flips.
   """
-  if not isinstance(logits_fn, jax.tree_util.Partial):
-    logits_fn = jax.tree_util.Partial(logits_fn)
-  return jax.tree_util.Partial(_Average(views), logits_fn)
+  return jax.tree_util.Partial(_Average(views), as_pytree(logits_fn))
 
 
 # A name that begins like this is no test of pytest's.

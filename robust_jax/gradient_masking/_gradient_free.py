@@ -1,7 +1,7 @@
-"""Two short searches that ask for values only, to hold gradients against.
+"""A short search that asks for values only, to hold gradients against.
 
-Searches in the sense of `types.Search`, kept small on purpose: where one of
-them beats a gradient search many times as costly, the gradient is at fault.
+A search in the sense of `types.Search`, kept small on purpose: where it beats a
+gradient search many times as costly, the gradient is at fault.
 """
 
 from collections.abc import Callable
@@ -12,37 +12,6 @@ import jax.numpy as jnp
 from robust_jax import checks, tree
 from robust_jax.search import ascent
 from robust_jax.types import Array, Key, PerturbationSet, SearchResult
-
-
-def random_draws(
-  key: Key,
-  objective: Callable[[Array], Array],
-  pset: PerturbationSet,
-  x: Array,
-  *,
-  num_draws: int = 50,
-) -> SearchResult:
-  """The best of the clean point and `num_draws` random starts.
-
-  Args:
-    key: consumed by the draws.
-    objective: x' `[B, ...]` -> `[B]`.
-    pset: the perturbation set; its `sample` is what is drawn from.
-    x: clean inputs `[B, ...]`.
-    num_draws: forward passes.
-
-  Raises:
-    ValueError: no draws.
-  """
-  checks.at_least_one("num_draws", num_draws)
-  keys = jax.random.split(key, num_draws)
-
-  def draw(i, best):
-    delta = pset.project(x, pset.sample(keys[i], x))
-    return tree.better(best, ascent.score(objective, pset, x, delta))
-
-  clean = ascent.score(objective, pset, x, pset.zero(x))
-  return jax.lax.fori_loop(0, num_draws, draw, clean)
 
 
 def random_windows(

@@ -9,9 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import losses, tree
-from robust_jax.gradient_masking._gradient_free import random_draws
 from robust_jax.objective import of_model, surrogate_of
-from robust_jax.search import fgsm, pgd
+from robust_jax.search import fgsm, pgd, random_search
 from robust_jax.types import (
   Array,
   Key,
@@ -25,6 +24,7 @@ from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 # Far above the rounding of float32 logits, far below the size of an attack.
 _PROBE_STEP = 0.01
 _NUM_DIRECTIONS = 8
+_NUM_DRAWS = 50
 # Relative; values that differ by less are one value, rounded.
 _ROUNDING = 4 * float(jnp.finfo(jnp.float32).eps)
 
@@ -190,7 +190,7 @@ def _fooled(key, model, x, labels, surrogate, eps, plan, clean):
     "half_steps": climb(keys[0], loss=loss, num_steps=plan.num_steps // 2),
     "one_step": run(fgsm, keys[0], loss=loss),
     "margin": on_margin,
-    "random_draws": run(random_draws, key_draws),
+    "random_draws": run(random_search, key_draws, num_samples=_NUM_DRAWS),
     "black_box": run(plan.black_box, key_box),
   }
   if surrogate is not None:

@@ -6,6 +6,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
+from robust_jax.models.inference import as_pytree
 from robust_jax.types import Array, Model, Objective
 
 

@@ -7,12 +7,19 @@ import jax.numpy as jnp
 
 from robust_jax import tree
 from robust_jax.perturbations.water_filling import in_order, level
-from robust_jax.types import Array
+from robust_jax.types import Array, Norm
 
 # Relative, of the length; a sum of a thousand floats is no more exact.
 _TOLERANCE = 1e-6
 # A bound, not a cost: it is over after about ten.
 _MAX_STEPS = 64
+
+
+def onto_ball(delta: Array, eps: Array | float, norm: Norm) -> Array:
+  """The nearest point with `||delta|| <= eps`; norm "linf", "l2" or "l1"."""
+  if norm == "l1":
+    return onto_l1(delta, eps, jnp.inf)
+  return {"linf": onto_linf, "l2": onto_l2}[norm](delta, eps)
 
 
 def onto_linf(delta: Array, eps: Array | float) -> Array:

@@ -9,11 +9,7 @@ from robust_jax.perturbations.l2 import l2
 from robust_jax.perturbations.linf import linf
 from robust_jax.types import Array, Norm, PerturbationSet
 
-_NORMS = {
-  "linf": (linf, balls.onto_linf),
-  "l2": (l2, balls.onto_l2),
-  "l1": (l1, lambda delta, eps: balls.onto_l1(delta, eps, jnp.inf)),
-}
+_BALLS = {"linf": linf, "l2": l2, "l1": l1}
 
 
 def _toward_l1(eps):
@@ -41,10 +37,9 @@ def feature(eps: Array | float, norm: Norm = "l2") -> PerturbationSet:
   Raises:
     ValueError: eps is negative, or there is no such norm.
   """
-  checks.norm(norm, _NORMS)
+  checks.norm(norm, _BALLS)
   checks.non_negative("eps", eps)
-  make, onto_ball = _NORMS[norm]
-  unit = make(1.0)
+  unit = _BALLS[norm](1.0)
 
   def scaled(change):
     return tree.expand(eps, change) * change
@@ -53,7 +48,7 @@ def feature(eps: Array | float, norm: Norm = "l2") -> PerturbationSet:
   return unit._replace(
     sample=lambda key, x: scaled(unit.sample(key, x)),
     linear_maximizer=lambda x, grad: scaled(unit.linear_maximizer(x, grad)),
-    project=lambda x, delta: onto_ball(delta, eps),
+    project=lambda x, delta: balls.onto_ball(delta, eps, norm),
     apply=lambda x, delta: tree.rounded_towards(x, x + delta),
     check=checks.activations,
     step=_toward_l1(eps) if norm == "l1" else None,

@@ -53,7 +53,7 @@ def clean_score_and_gradient(
   def evaluate(i, carry):
     delta, value, grad, lost = carry
     here, raw = _score_and_raw_gradient(objective, pset, x, delta)
-    grad = tree.where(lost, _finite(raw), grad)
+    grad = tree.where(lost, tree.finite(raw), grad)
     lost = _is_zero(grad)
     away = tree.add(clean, 0.1, pset.linear_maximizer(x, _noise(grad)))
     delta = tree.where(lost, pset.project(x, away), clean)
@@ -75,7 +75,7 @@ def usable_gradient(grad: PyTree) -> PyTree:
   would never leave its starting point. The noise is the same at every call and
   for all examples, so that no example depends on the rest of the batch.
   """
-  finite = _finite(grad)
+  finite = tree.finite(grad)
   return tree.where(_is_zero(finite), _noise(finite), finite)
 
 
@@ -87,10 +87,6 @@ def empty_result(pset: PerturbationSet, x: Array) -> SearchResult:
 def _score_and_raw_gradient(objective, pset, x, delta):
   value, gradient = jax.vjp(lambda t: score(objective, pset, x, t).value, delta)
   return SearchResult(delta, value), gradient(jnp.ones_like(value))[0]
-
-
-def _finite(grad):
-  return jax.tree.map(lambda g: jnp.where(jnp.isfinite(g), g, 0.0), grad)
 
 
 def _is_zero(grad):

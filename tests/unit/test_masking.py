@@ -18,7 +18,6 @@ from robust_jax.gradient_masking import _paired_attacks as rivals
 from robust_jax.gradient_masking import _verdicts as verdicts
 from robust_jax.gradient_masking._budget import budget
 from robust_jax.gradient_masking._gradient_free import (
-  random_draws,
   random_windows,
 )
 from robust_jax.gradient_masking._probes import (
@@ -435,7 +434,7 @@ def test_a_model_that_is_always_wrong_is_refused():
     )
 
 
-def test_the_gradient_free_searches_keep_to_their_set():
+def test_the_gradient_free_search_keeps_to_its_set():
   x = _test_images()[0][:8]
   weights = jax.random.normal(KEY, x.shape)
 
@@ -446,7 +445,7 @@ def test_the_gradient_free_searches_keep_to_their_set():
   def search_both(key):
     found = []
     for search, pset in (
-      (random_draws, perturbations.linf(0.3)),
+      (random_windows, perturbations.linf(0.3)),
       (random_windows, perturbations.l2(0.3)),
     ):
       delta, value = search(key, objective, pset, x)

@@ -86,7 +86,7 @@ def gradient(
   """
   value, pullback, aux = jax.vjp(loss, x_adv, has_aux=True)
   (grad,) = pullback(jnp.ones_like(value))
-  return value, aux, jnp.where(jnp.isfinite(grad), grad, 0.0)
+  return value, aux, tree.finite(grad)
 
 
 def free(x_adv: Array, grad: Array) -> Array:

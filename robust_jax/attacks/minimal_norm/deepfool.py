@@ -98,7 +98,7 @@ def _to_nearest_plane(goal, rivals, x_adv, norm):
     margin = jnp.where(towards != 0, logits * towards, 0.0).sum(axis=-1)
     margin = margin - 2 * goal.clearance(logits)
     (grad,) = pullback(towards)
-    candidate = _to_plane(margin, jnp.where(jnp.isfinite(grad), grad, 0), norm)
+    candidate = _to_plane(margin, tree.finite(grad), norm)
     length = tree.norm(candidate, norm)
     # A boundary that the gradient does not lead to is infinitely far.
     length = jnp.where(length > 0, length, jnp.inf)

@@ -126,7 +126,7 @@ def run_fab(
 
   def finite_boundary(x_now):
     difference, grad = boundary(x_now)
-    return difference, jnp.where(jnp.isfinite(grad), grad, 0.0)
+    return difference, tree.finite(grad)
 
   def step(_, carry):
     x_now, best = carry

@@ -89,7 +89,10 @@ def fmn(
       eps = jnp.minimum(eps, farthest)
       ahead = step_size * (0.01 + 0.99 * cosine)
       delta = tree.add(delta, ahead, tree.normalize(grad, "l2"))
-      delta = _onto_ball(delta, eps, norm, pixel_axes)
+      if norm == "l0":
+        delta = _onto_pixels(delta, eps, pixel_axes)
+      else:
+        delta = balls.onto_ball(delta, eps, norm)
       return jnp.clip(goal.x + delta, 0.0, 1.0) - goal.x, eps, best
 
     def run(goal, start, best):
@@ -125,19 +128,10 @@ def _next_count(eps, rate, hit, smallest):
   return jnp.maximum(jnp.where(hit, jnp.minimum(fewer, smallest), more), 0)
 
 
-def _onto_ball(
-  delta: Array,
-  eps: Array,
-  norm: Norm,
-  pixel_axes: Sequence[int] | None,
+def _onto_pixels(
+  delta: Array, eps: Array, pixel_axes: Sequence[int] | None
 ) -> Array:
-  """The nearest point of the ball, without the box."""
-  if norm == "linf":
-    return balls.onto_linf(delta, eps)
-  if norm == "l2":
-    return balls.onto_l2(delta, eps)
-  if norm == "l1":
-    return balls.onto_l1(delta, eps, jnp.inf)
+  """The largest pixels, as many as eps says, 0 elsewhere."""
   size = pixels.largest(jnp.abs(delta), pixel_axes)
   kept = largest_mask(size.reshape(len(delta), -1), eps).reshape(size.shape)
   return jnp.where(kept, delta, 0.0)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from robust_jax import checks, losses
+from robust_jax import checks, losses, tree
 from robust_jax.attacks.standalone import standalone
 from robust_jax.objective import surrogate_of
 from robust_jax.perturbations import first_order_step
@@ -140,9 +140,7 @@ def mean_gradient(
     num_images: B.
   """
   each = jax.grad(lambda each: loss(each).sum())(_for_each(delta, num_images))
-  return jax.tree.map(
-    lambda g: jnp.where(jnp.isfinite(g), g, 0.0).mean(0, keepdims=True), each
-  )
+  return jax.tree.map(lambda g: g.mean(0, keepdims=True), tree.finite(each))
 
 
 def _for_each(delta: PyTree, num_images: int) -> PyTree:
