@@ -1,7 +1,8 @@
-"""The flag of commands that put several models side by side."""
+"""Flags that several commands have, and flags of several values."""
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from absl import flags
 
@@ -13,6 +14,34 @@ def define_models(values: flags.FlagValues) -> None:
   flags.DEFINE_multi_string(
     "models", [], "NAME=WORKDIR ... of runs.", flag_values=values
   )
+
+
+def define_several(
+  values: flags.FlagValues,
+  name: str,
+  default: Sequence[Any],
+  item: flags.ArgumentParser,
+  meaning: str,
+) -> None:
+  """Adds a flag of values with commas between, each read by `item`."""
+  serializer = flags.CsvListSerializer(",")
+  flags.DEFINE(
+    _Several(item),
+    name,
+    list(default),
+    meaning,
+    flag_values=values,
+    serializer=serializer,
+  )
+
+
+class _Several(flags.ListParser):
+  def __init__(self, item: flags.ArgumentParser):
+    super().__init__()
+    self._item = item
+
+  def parse(self, argument: str | list) -> list:
+    return [self._item.parse(one) for one in super().parse(argument)]
 
 
 def named_sources(texts: Sequence[str]) -> dict[str, str]:

@@ -28,6 +28,7 @@ from experiments import build, runs, workdir
 from experiments.cli.output import writable
 from experiments.cli.parse_flags import parse_options
 from experiments.cli.run_command import INTERRUPTED, run_command
+from experiments.cli.run_flags import define_several
 from experiments.configs import adaptation, domain
 from experiments.origin import origin
 from experiments.reports.adaptation_report import HEADINGS, RULES
@@ -152,10 +153,9 @@ def _flags():
   flags.DEFINE_enum(
     "experiment", None, names, "to train.", required=True, **own
   )
-  flags.DEFINE_multi_enum(
-    "methods", list(adaptation.METHODS), adaptation.METHODS, "which.", **own
-  )
-  flags.DEFINE_multi_integer("seeds", [0, 1, 2], "which.", **own)
+  methods = flags.EnumParser(list(adaptation.METHODS))
+  define_several(values, "methods", adaptation.METHODS, methods, "which.")
+  define_several(values, "seeds", [0, 1, 2], flags.IntegerParser(), "which.")
   flags.DEFINE_integer("num_steps", None, _NUM_STEPS, **own)
   flags.DEFINE_string("out", None, "runs/EXPERIMENT_methods if absent.", **own)
   return values

@@ -22,6 +22,7 @@ from experiments.cli import output
 from experiments.cli.parse_flags import parse_options
 from experiments.cli.provenance import machine
 from experiments.cli.run_command import run_command
+from experiments.cli.run_flags import define_several
 from experiments.examples import first_examples
 from experiments.load_run import load_run
 from robust_jax import attacks, losses, perturbations, precision, search
@@ -134,7 +135,7 @@ def _flags():
     "num_examples", 200, "of the test images.", lower_bound=1, **own
   )
   norms = get_args(Norm)
-  flags.DEFINE_multi_enum("norms", list(norms), norms, "which.", **own)
+  define_several(values, "norms", norms, flags.EnumParser(norms), "which.")
   flags.DEFINE_string("out", "runs/minimal", "where results go.", **own)
   imports.define_flag(values)
   return values

@@ -38,7 +38,7 @@ def test_finished_runs_are_tabulated_and_not_trained_again(tmp_path, capsys):
     _finished(tmp_path / "dann" / str(seed), accuracy)
     _finished(tmp_path / "source_only" / str(seed), 0.5)
   arguments = ["--experiment", "digits_dann", "--out", str(tmp_path)]
-  assert main([*arguments, "--methods=source_only", "--methods=dann"]) == 0
+  assert main([*arguments, "--methods=source_only,dann"]) == 0
   said = " ".join(capsys.readouterr().out.split())
   # The sample deviation of 60, 70 and 80 is 10.
   assert "dann 70.0±10.0" in said

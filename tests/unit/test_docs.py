@@ -1,8 +1,10 @@
 """What the documents say is done, as they say it."""
 
+import importlib
 import io
 import pathlib
 import re
+import shlex
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments import runs
+from experiments import main, runs
+from experiments.cli.parse_flags import parse_options
 from experiments.configs.adversarial import digits_pgd
 from experiments.load_run import load_run
 from robust_jax import attacks, lookup, perturbations, search
@@ -22,6 +25,31 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 def _code_blocks(name):
   text = (ROOT / name).read_text(encoding="utf-8")
   return re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+
+
+def _commands():
+  """(program, arguments) of every command line that a page shows."""
+  shown = r"^    (\./launch\.sh|robust-jax|python -m (experiments\S*)) (.*)"
+  for page in PAGES:
+    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+    for _, module, line in re.findall(shown, text, flags=re.MULTILINE):
+      words = shlex.split(line.replace("...", ""), comments=True)
+      yield module or main.__name__, words
+
+
+@pytest.mark.parametrize("program", sorted({name for name, _ in _commands()}))
+def test_the_commands_of_the_pages_have_the_flags_that_they_show(program):
+  for module, words in _commands():
+    if module != program:
+      continue
+    own = importlib.import_module(module)
+    known = own._flags() if hasattr(own, "_flags") else main.flags.FLAGS
+    given = [word for word in words if word.startswith("--")]
+    names = {word[2:].partition("=")[0] for word in given}
+    unknown = {n for n in names - {"help"} if not n.startswith("config.")}
+    assert unknown <= set(known), words
+    if known is not main.flags.FLAGS and "--help" not in words:
+      parse_options(known, words, "")
 
 
 def test_the_attack_of_the_walk_through(tmp_path, monkeypatch):
