@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from experiments.run import load_run
 
 from experiments import evaluate_attacks, runs
 from experiments.attack import attack
 from experiments.configs import common
+from experiments.load_run import load_run
 from robust_jax.as_numpy_fn import as_numpy_fn
 from tests.unit.command_line import command_line
 

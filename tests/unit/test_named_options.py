@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import pytest
 from absl.testing import flagsaver
 
-from experiments import audit, main
+from experiments import evaluate_attacks, main
 from experiments.build import sections
 from experiments.build.sections import check_options, own_options
 from experiments.configs.adversarial import digits_pgd
@@ -80,7 +80,7 @@ def test_an_attack_of_ones_own_may_be_added_and_asked_for(monkeypatch):
     "evaluation.attacks.noisy.eps=0.2",
   )
   assert made.evaluation.attacks.noisy.to_dict() == {"name": NOISY, "eps": 0.2}
-  stages = audit._stages(made, ["noisy", NOISY, "fgsm"], 10)
+  stages = evaluate_attacks._stages(made, ["noisy", NOISY, "fgsm"], 10)
   assert [stage.name for stage in stages] == ["noisy", NOISY, "fgsm"]
 
 
