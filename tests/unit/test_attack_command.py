@@ -53,7 +53,11 @@ def test_the_file_says_what_the_model_answers(run, written):
 def test_they_are_the_images_of_evaluate(run, written, tmp_path):
   opened = load_run(run)
   _, x, labels, outcome = evaluate_attacks.attack_test_set(
-    opened.classifier(), opened.config, ["pgd"], NUM_EXAMPLES, tmp_path / "a"
+    opened.classifier(),
+    opened.config,
+    ["pgd"],
+    NUM_EXAMPLES,
+    tmp_path / "a.npz",
   )
   np.testing.assert_array_equal(written["x"], x)
   np.testing.assert_array_equal(written["labels"], labels)
