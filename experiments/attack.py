@@ -15,7 +15,7 @@ from robust_jax import precision
 from robust_jax.as_numpy_fn import as_numpy_fn
 from robust_jax.attacks.minimal_norm.best_adversarial import distance
 from robust_jax.files import atomic_write
-from robust_jax.plotting import evaluation
+from robust_jax.plotting.tables import print_table
 from robust_jax.types import Model, Norm
 
 
@@ -76,7 +76,7 @@ def attack(
     **lengths,
   }
   title = f"{config.data.name}, {len(x)} images under {name}"
-  evaluation.print_table(_table(title, found, lengths))
+  print_table(_table(title, found, lengths))
   return found
 
 

@@ -24,10 +24,9 @@ from robust_jax.attacks.lp_ball import ball, in_ball
 from robust_jax.data.loader import Loader, evaluation_loader
 from robust_jax.files import atomic_write, write_json
 from robust_jax.gradient_masking.audit import masking_checks
+from robust_jax.perturbations import box
 from robust_jax.plotting.evaluation import draw_curve
 from robust_jax.plotting.tables import print_table
-from robust_jax.perturbations import box
-from robust_jax.plotting import evaluation
 from robust_jax.training.progress import StageProgress
 from robust_jax.types import Model
 
@@ -156,7 +155,7 @@ def _audit(model, config, attacks, path, num_examples, save_images):
     )
   if save_images:
     _save_images(path / "adversarial.npz", x, labels, outcome)
-  title = f"{dataset.name}, {len(x)} images, matmul precision "
+  title = f"{config.data.name}, {len(x)} images, matmul precision "
   print_table(_stage_table(outcome, title + result["matmul_precision"]))
   print_table(_finding_table(findings))
   return result

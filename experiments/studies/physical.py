@@ -168,9 +168,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
   for name in rows["original"]:
     table.add_row(name, *(f"{100 * row[name]:.1f} %" for row in rows.values()))
   print_table(table)
-  told = {name: str(value) for name, value in vars(options).items()}
-  result = {"rows": rows, "seconds": seconds, "options": told} | machine()
-  write_json(options.workdir / "physical.json", result)
+  given = options.flag_values_dict()
+  result = {"rows": rows, "seconds": seconds, "options": given} | machine()
+  write_json(out / "physical.json", result)
   drawn = {name: images[name] for name in ("original", "PGD", "EOT")}
   _draw(out / "physical.png", logits_fn, drawn, labels, target, key_judge)
   return 0

@@ -29,13 +29,11 @@ from experiments.examples import first_examples
 from experiments.load_run import load_run
 from robust_jax import attacks, losses, perturbations, precision, search
 from robust_jax.attacks.autoattack import suite
-from robust_jax.attacks.autoattack.autoattack import in_ball, stages
+from robust_jax.attacks.autoattack.autoattack import stages
+from robust_jax.attacks.lp_ball import in_ball
 from robust_jax.files import write_json
 from robust_jax.plotting.heat_map import draw_heat_map
 from robust_jax.plotting.tables import matrix_table
-from robust_jax.attacks.autoattack.autoattack import stages
-from robust_jax.attacks.lp_ball import in_ball
-from robust_jax.plotting import evaluation, heat_map
 from robust_jax.training.progress import StageProgress
 from robust_jax.types import Model
 

@@ -225,7 +225,7 @@ def _report(
       matrix_table(title, labels[0], result.rows, result.columns, fractions)
     )
   draw_heat_map(
-    options.picture,
+    pathlib.Path(options.out) / "transfer_matrix.png",
     f"{name}: % answered wrong, MI-FGSM in Linf {options.eps:g} (DT: nearest "
     "leaf)",
     labels,

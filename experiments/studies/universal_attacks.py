@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import matplotlib.figure
 from absl import flags
 
 from experiments.build import imports
@@ -75,14 +74,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found[name] = attacked(run.classifier(), *seen, options)
     rows[name] = _fractions(found[name].answers, labels, options.target)
   print_table(accuracy_table(rows, f"{len(labels)} test images"))
-  _draw(options.output / "universal_attacks.png", found)
+  _draw(out / "universal_attacks.png", found)
   write_json(
-    options.output / "universal_attacks.json",
-    {
-      "accuracy": rows,
-      "options": {name: str(one) for name, one in vars(options).items()},
-      **machine(),
-    },
+    out / "universal_attacks.json",
+    {"accuracy": rows, "options": options.flag_values_dict()} | machine(),
   )
   return 0
 

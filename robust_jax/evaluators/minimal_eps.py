@@ -23,7 +23,7 @@ def minimal_eps(
   Args:
     attacks: name -> attack; minimal-norm attacks, or `bisect_eps` of an attack
       of a given radius.
-    norm: 0 (pixels), 1, 2 or inf.
+    norm: "l0" (pixels), "l1", "l2" or "linf".
     targeted: whether the labels are the targets of the adversary.
     pixel_axes: for L0, the axes of x that one pixel spans; by default the last
       one of `[B, H, W, C]`, and none for other shapes. `pixels.unit` describes
@@ -38,7 +38,7 @@ def minimal_eps(
     >>> import jax, jax.numpy as jnp
     >>> from robust_jax.evaluators.minimal_eps import minimal_eps
     >>> flip = lambda key, model, x, labels: 1 - x  # swaps two pixels here
-    >>> measure = minimal_eps({"flip": flip}, jnp.inf)
+    >>> measure = minimal_eps({"flip": flip}, "linf")
     >>> x, labels = jnp.array([[0.75, 0.25]]), jnp.array([0])
     >>> measure(jax.random.key(0), lambda x: x, x, labels)["flip"].tolist()
     [0.5]

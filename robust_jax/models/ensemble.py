@@ -130,7 +130,4 @@ def _partials(logits_fns):
   """Makes pytrees of plain functions, as arguments of jit must be."""
   if not logits_fns:
     raise ValueError("an ensemble of no models: expected one or more.")
-  return tuple(
-    f if isinstance(f, jax.tree_util.Partial) else jax.tree_util.Partial(f)
-    for f in logits_fns
-  )
+  return tuple(map(as_pytree, logits_fns))

@@ -11,8 +11,6 @@ from robust_jax.plotting.style import (
   new_figure,
   save_figure,
 )
-from robust_jax.files import atomic_write
-from robust_jax.plotting.line_style import line_style
 from robust_jax.types import Norm
 
 
@@ -62,7 +60,7 @@ def draw_accuracy_curves(
   Args:
     path: path of the picture.
     curves: name -> distances, see `accuracy_curve`.
-    norm: name of the norm for the axis label, such as "L2".
+    norm: name of the norm for the axis label, such as "l2".
   """
   figure = new_figure(5.6, 3.8)
   axis = figure.subplots()

@@ -46,7 +46,7 @@ def bumps(size: int, norm: Norm = "l2") -> np.ndarray:
 
   Args:
     size: side of the window.
-    order: order of the norm, 2 or 1.
+    norm: "l2" or "l1".
 
   Source: Andriushchenko et al. 2020, the L2 attack; Croce and Hein 2021, L1.
   """
