@@ -50,7 +50,7 @@ METHODS = {
   "source_only_bn": _SOURCE_ONLY | _BATCH_NORM,
   "dann_bn": _BATCH_NORM,
 }
-_NUM_LABELLED = 100  # that fine-tuning has of the target
+_NUM_LABELED = 100  # that fine-tuning has of the target
 
 
 def adaptation(
@@ -159,7 +159,7 @@ def _with_method(config, method, name):
   labeled = {split: target[split] for split in common.PARTS}
   with config.unlocked():
     if method == "fine_tuned":
-      labeled["train"] = f"train[:{_NUM_LABELLED}]"
+      labeled["train"] = f"train[:{_NUM_LABELED}]"
       config.warm_start = {
         "run": f"runs/{name}_source_only",
         "fresh": ("label_predictor",),

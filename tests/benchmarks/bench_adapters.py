@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from experiments.compare.run import compare
-from robust_jax.comparison.model import Entrant
+from robust_jax.comparison.model import ComparedModel
 from robust_jax.comparison.predictors.jax_predictor import jax_predictor
 from robust_jax.comparison.predictors.predict import Predict
 from robust_jax.data.load import load
@@ -41,9 +41,9 @@ def torch_predictor(network) -> Predict:
   return predict
 
 
-def _entrant(name: str, predict: Predict) -> Entrant:
+def _model(name: str, predict: Predict) -> ComparedModel:
   answer = lambda case, ids, images: predict(images)
-  return Entrant(name, name, "function", name, answer)
+  return ComparedModel(name, name, "function", name, answer)
 
 
 def _timed(predicts, dataset):
@@ -51,7 +51,7 @@ def _timed(predicts, dataset):
   started = time.perf_counter()
   with tempfile.TemporaryDirectory() as folder:
     report = compare(
-      {name: _entrant(name, predict) for name, predict in predicts.items()},
+      {name: _model(name, predict) for name, predict in predicts.items()},
       dataset,
       pathlib.Path(folder),
       families=_FAMILIES,

@@ -30,7 +30,7 @@ def _l2(slope, room, scale):
 
 
 def _l1(slope, room, scale):
-  """Greedy: a linear programme with one constraint and bounds."""
+  """Greedy: a linear program with one constraint and bounds."""
   order = np.argsort(-slope, axis=None)
   slope, room = slope.ravel()[order], room.ravel()[order]
   before = np.cumsum(room) - room

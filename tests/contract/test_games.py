@@ -33,7 +33,7 @@ def _player(own, other, sign):
 
 # Three parameters against two: nothing may rest on a square game.
 PLAYERS = {"min": _player("min", "max", 1), "max": _player("max", "min", -1)}
-OPTIMISERS = {"min": optax.adam(0.05), "max": optax.sgd(0.1, momentum=0.5)}
+OPTIMIZERS = {"min": optax.adam(0.05), "max": optax.sgd(0.1, momentum=0.5)}
 
 
 def _params(scale=1.0):
@@ -50,7 +50,7 @@ def _args(scale=1.0):
 @functools.cache
 def _compiled(name):
   """(solver, jitted step, the list that a trace adds to)."""
-  solver, traces = lookup.find("games", name)(PLAYERS, OPTIMISERS), []
+  solver, traces = lookup.find("games", name)(PLAYERS, OPTIMIZERS), []
 
   @jax.jit
   def step(state, *args):
@@ -134,4 +134,4 @@ class TestSolver:
     with pytest.raises(ValueError, match=r"optimizers of \['min'\]: expected"):
       make(PLAYERS, {"min": optax.sgd(0.1)})
     with pytest.raises(ValueError, match=r"params of \['max'\]: expected"):
-      make(PLAYERS, OPTIMISERS).init({"max": {"w": jnp.ones(2)}})
+      make(PLAYERS, OPTIMIZERS).init({"max": {"w": jnp.ones(2)}})

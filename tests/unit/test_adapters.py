@@ -26,8 +26,8 @@ from robust_jax.statistics.outcomes import (
 )
 from robust_jax.statistics.risk import risk
 
-GREY = np.arange(6, dtype=np.uint8).reshape(2, 3, 1)
-COLOUR = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+GRAY = np.arange(6, dtype=np.uint8).reshape(2, 3, 1)
+COLOR = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
 
 
 def _save(path, image):
@@ -37,8 +37,8 @@ def _save(path, image):
 
 
 def test_pictures_of_a_folder(tmp_path):
-  _save(tmp_path / "cat" / "one.png", COLOUR)
-  _save(tmp_path / "ant" / "deep" / "two.PNG", GREY)
+  _save(tmp_path / "cat" / "one.png", COLOR)
+  _save(tmp_path / "ant" / "deep" / "two.PNG", GRAY)
   (tmp_path / "ant" / "notes.txt").write_text("no picture")
   (tmp_path / "list.csv").write_text("not a class")
   folder = ImageFolder(tmp_path)
@@ -47,15 +47,15 @@ def test_pictures_of_a_folder(tmp_path):
   two, one = folder.get(0), folder.get(1)
   assert (two.id, two.label) == ("ant/deep/two.PNG", 0)
   assert (one.id, one.label) == ("cat/one.png", 1)
-  np.testing.assert_array_equal(one.image, COLOUR)
-  np.testing.assert_array_equal(two.image, np.repeat(GREY, 3, axis=2))
+  np.testing.assert_array_equal(one.image, COLOR)
+  np.testing.assert_array_equal(two.image, np.repeat(GRAY, 3, axis=2))
   gray = ImageFolder(tmp_path, mode="L")
-  np.testing.assert_array_equal(gray.get(0).image, GREY)
+  np.testing.assert_array_equal(gray.get(0).image, GRAY)
 
 
 def test_folders_of_numbers_are_in_the_order_of_numbers(tmp_path):
   for name in ("10", "9", "0"):
-    _save(tmp_path / name / "a.png", GREY)
+    _save(tmp_path / name / "a.png", GRAY)
   folder = ImageFolder(tmp_path)
   assert folder.class_names == ("0", "9", "10")
 
@@ -64,18 +64,18 @@ def test_a_picture_stands_upright(tmp_path):
   exif = PIL.Image.Exif()
   exif[0x0112] = 6  # turn a quarter clockwise
   (tmp_path / "a").mkdir()
-  picture = PIL.Image.fromarray(GREY[..., 0])
+  picture = PIL.Image.fromarray(GRAY[..., 0])
   picture.save(tmp_path / "a" / "a.png", exif=exif)
   found = ImageFolder(tmp_path, mode="L").get(0).image[..., 0]
-  np.testing.assert_array_equal(found, np.rot90(GREY[..., 0], -1))
+  np.testing.assert_array_equal(found, np.rot90(GRAY[..., 0], -1))
 
 
 def test_what_cannot_be_used_is_named_and_counted(tmp_path):
-  _save(tmp_path / "cat" / "good.png", COLOUR)
+  _save(tmp_path / "cat" / "good.png", COLOR)
   whole = (tmp_path / "cat" / "good.png").read_bytes()
   (tmp_path / "cat" / "half.png").write_bytes(whole[: len(whole) // 2])
   (tmp_path / "cat" / "text.jpg").write_text("no picture")
-  _save(tmp_path / "dog" / "dog.png", COLOUR)
+  _save(tmp_path / "dog" / "dog.png", COLOR)
   found = validate_dataset(ImageFolder(tmp_path, class_names=["ant", "cat"]))
   assert found.ids == ("cat/good.png",)
   assert found.indices.tolist() == [0]
@@ -124,21 +124,21 @@ class _Listed:
 @pytest.mark.parametrize(
   ("sample", "kind", "message"),
   [
-    (Sample("a", COLOUR, 0), "duplicate id", "example 0 has this id"),
-    (Sample("b", COLOUR, 2), "unknown label", "label 2: expected 0..1"),
-    (Sample("b", COLOUR, -1), "unknown label", "label -1"),
-    (Sample("b", COLOUR, None), "unknown label", "no label"),
-    (Sample("b", COLOUR, "cat"), "unknown label", "label 'cat'"),
-    (Sample("b", COLOUR / 255, 0), "not an image", "float64"),
-    (Sample("b", COLOUR[..., 0], 0), "not an image", r"(2, 2)"),
-    (Sample("b", COLOUR[..., :2], 0), "not an image", "C = 1 or 3"),
-    (Sample("b", COLOUR[:0], 0), "not an image", "no pixels"),
+    (Sample("a", COLOR, 0), "duplicate id", "example 0 has this id"),
+    (Sample("b", COLOR, 2), "unknown label", "label 2: expected 0..1"),
+    (Sample("b", COLOR, -1), "unknown label", "label -1"),
+    (Sample("b", COLOR, None), "unknown label", "no label"),
+    (Sample("b", COLOR, "cat"), "unknown label", "label 'cat'"),
+    (Sample("b", COLOR / 255, 0), "not an image", "float64"),
+    (Sample("b", COLOR[..., 0], 0), "not an image", r"(2, 2)"),
+    (Sample("b", COLOR[..., :2], 0), "not an image", "C = 1 or 3"),
+    (Sample("b", COLOR[:0], 0), "not an image", "no pixels"),
     (Sample("b", None, 0), "not an image", "NoneType"),
     (None, "unreadable image", "TypeError"),
   ],
 )
 def test_one_bad_example_of_many(sample, kind, message):
-  good = [Sample("a", COLOUR, 0), Sample("z", GREY, np.int64(1))]
+  good = [Sample("a", COLOR, 0), Sample("z", GRAY, np.int64(1))]
   found = validate_dataset(_Listed([good[0], sample, good[1]]))
   assert found.ids == ("a", "z")
   assert found.shapes == ((2, 2, 3), (2, 3, 1))
@@ -149,7 +149,7 @@ def test_one_bad_example_of_many(sample, kind, message):
 
 def test_a_data_set_may_have_no_labels():
   found = validate_dataset(
-    _Listed([Sample("a", GREY, None), Sample("b", GREY, None)])
+    _Listed([Sample("a", GRAY, None), Sample("b", GRAY, None)])
   )
   assert found.labels is None
   assert found.problems == ()
@@ -157,19 +157,19 @@ def test_a_data_set_may_have_no_labels():
 
 def test_a_data_set_of_nothing_is_refused():
   with pytest.raises(ValueError, match=r"none of the 1 .*: unknown label, la"):
-    validate_dataset(_Listed([Sample("a", GREY, 7)]))
+    validate_dataset(_Listed([Sample("a", GRAY, 7)]))
   with pytest.raises(ValueError, match="none of the 0 examples"):
     validate_dataset(_Listed([]))
 
 
 def test_arrays_of_a_file(tmp_path):
   path = tmp_path / "set.npz"
-  images = np.stack([GREY[..., 0]] * 3)
+  images = np.stack([GRAY[..., 0]] * 3)
   np.savez(path, images=images, labels=[2, 0, 1])
   found = validate_dataset(NpzImages(path))
   assert found.ids == ("0", "1", "2")
   assert found.labels.tolist() == [2, 0, 1]
-  np.testing.assert_array_equal(NpzImages(path).get(1).image, GREY)
+  np.testing.assert_array_equal(NpzImages(path).get(1).image, GRAY)
   assert NpzImages(path).class_names == ("0", "1", "2")
   np.savez(path, images=images, ids=["x", "y", "x"])
   found = validate_dataset(NpzImages(path, class_names=["ant"]))
@@ -180,11 +180,11 @@ def test_arrays_of_a_file(tmp_path):
 @pytest.mark.parametrize(
   ("arrays", "message"),
   [
-    ({"x": GREY}, "expected 'images'"),
-    ({"images": GREY[None] / 255}, "float64 of shape"),
-    ({"images": GREY[None], "labels": [0, 1]}, r"expected \[1\]"),
-    ({"images": GREY[None], "labels": [0.5]}, "expected integers"),
-    ({"images": GREY[None]}, "expected class_names"),
+    ({"x": GRAY}, "expected 'images'"),
+    ({"images": GRAY[None] / 255}, "float64 of shape"),
+    ({"images": GRAY[None], "labels": [0, 1]}, r"expected \[1\]"),
+    ({"images": GRAY[None], "labels": [0.5]}, "expected integers"),
+    ({"images": GRAY[None]}, "expected class_names"),
     ({"images": np.array([None])}, "cannot be read"),
   ],
 )
@@ -201,7 +201,7 @@ def test_a_file_that_is_none_of_arrays(tmp_path):
     path.write_bytes(content)
     with pytest.raises(ValueError, match="cannot be read as"):
       NpzImages(path)
-  np.save(tmp_path / "one.npy", GREY)
+  np.save(tmp_path / "one.npy", GRAY)
   with pytest.raises(ValueError, match="cannot be read as"):
     NpzImages(tmp_path / "one.npy")
   with pytest.raises(ValueError, match="cannot be read as"):
@@ -209,7 +209,7 @@ def test_a_file_that_is_none_of_arrays(tmp_path):
 
 
 def test_a_data_set_by_name():
-  read_pairs = lambda rows: [(GREY, 2)] * len(rows)
+  read_pairs = lambda rows: [(GRAY, 2)] * len(rows)
   dataset = image_dataset("twos", (2, 3, 1), 3, 2, read_pairs)
   found = validate_dataset(DatasetImages(dataset))
   assert found.ids == ("twos/0", "twos/1")
@@ -223,7 +223,7 @@ def _brightness(images):
 
 
 def test_a_function_of_images_is_asked_in_batches():
-  images = [GREY + i for i in range(7)] + [COLOUR]
+  images = [GRAY + i for i in range(7)] + [COLOR]
   sizes = []
 
   def predict(batch):
@@ -240,7 +240,7 @@ def test_a_jax_model_answers_images_of_several_sizes_in_their_order():
     mean = x.mean(axis=(1, 2, 3))
     return jnp.stack([255 * mean, jnp.full_like(mean, 5)], axis=1)
 
-  images = [GREY, COLOUR, GREY + 1, COLOUR + 7, GREY + 5]
+  images = [GRAY, COLOR, GRAY + 1, COLOR + 7, GRAY + 5]
   answers = predict_batches(jax_predictor(logits_fn), images, 2)
   # Means of up to 255 in float32.
   np.testing.assert_allclose(answers, _brightness(images), rtol=1e-5)
@@ -258,13 +258,13 @@ def test_a_jax_model_answers_images_of_several_sizes_in_their_order():
 )
 def test_answers_of_another_shape_are_refused(answer, message):
   with pytest.raises(ValueError, match=message):
-    predict_batches(lambda images: answer, [GREY], 3)
+    predict_batches(lambda images: answer, [GRAY], 3)
 
 
 def test_a_model_answers_in_one_way():
   answers = iter([np.zeros((1, 3)), np.zeros(1, int)])
   with pytest.raises(ValueError, match="classes to some"):
-    predict_batches(lambda images: next(answers), [GREY, GREY], 3, batch_size=1)
+    predict_batches(lambda images: next(answers), [GRAY, GRAY], 3, batch_size=1)
   with pytest.raises(ValueError, match="no images"):
     predict_batches(lambda images: None, [], 3)
 

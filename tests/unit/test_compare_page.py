@@ -9,7 +9,7 @@ from robust_jax.comparison.extra_tests.natural_shifts import NaturalShifts
 from robust_jax.comparison.extra_tests.sequences import Sequences
 from robust_jax.comparison.extra_tests.system_noise import SystemNoise
 from robust_jax.comparison.model import ComparedModel
-from robust_jax.comparison.report.html_report import COLOURS, axis_end
+from robust_jax.comparison.report.html_report import COLORS, axis_end
 from robust_jax.data.builders.cifar10_15k import Cifar10_15k
 from robust_jax.data.readers.image_reader import Sample
 from tests.unit.browser import (
@@ -240,7 +240,7 @@ def test_a_picture_of_it_is_not_empty(page, tmp_path):
   assert "CONSOLE" not in log, log
   with PIL.Image.open(file) as picture:
     pixels = np.asarray(picture.convert("RGB")).reshape(-1, 3)
-  for color in COLOURS[:2]:
+  for color in COLORS[:2]:
     expected = np.frombuffer(bytes.fromhex(color[1:]), np.uint8)
     assert (pixels == expected).all(axis=1).sum() > 100
 
@@ -276,7 +276,7 @@ def _linear(color):
 
 @pytest.mark.parametrize("vision", VISION)
 def test_eight_colors_are_told_apart(vision):
-  seen = np.stack([_linear(c) for c in COLOURS]) @ np.transpose(VISION[vision])
+  seen = np.stack([_linear(c) for c in COLORS]) @ np.transpose(VISION[vision])
   to_xyz = np.array(
     [
       [0.4124564, 0.3575761, 0.1804375],
@@ -299,7 +299,7 @@ def test_eight_colors_are_told_apart(vision):
   )
   distances = np.linalg.norm(lab[:, None] - lab, axis=-1)
   # Ten are seen at a glance.
-  assert distances[np.triu_indices(len(COLOURS), 1)].min() > 25
+  assert distances[np.triu_indices(len(COLORS), 1)].min() > 25
 
 
 @pytest.mark.parametrize(

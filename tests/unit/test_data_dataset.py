@@ -115,7 +115,7 @@ def test_the_loop_trains_on_tokens_and_on_boxes(kind, tmp_path):
   assert np.mean(losses[-5:]) < 0.2 * np.mean(losses[:5])
 
 
-IMAGES, SENTENCES, UNLABELLED = (
+IMAGES, SENTENCES, UNLABELED = (
   kinds_of_data.images(),
   kinds_of_data.sentences(),
   kinds_of_data.unlabeled(),
@@ -124,7 +124,7 @@ IMAGES, SENTENCES, UNLABELLED = (
 
 def test_a_target_needs_no_labels():
   """Neither to be trained on, nor to be given the shape of the others."""
-  (source,), target = match_shapes([IMAGES], UNLABELLED)
+  (source,), target = match_shapes([IMAGES], UNLABELED)
   loader = paired_loader([source], target, 8, seed=0)
   batch = loader.decode(loader.device_data, next(loader.indices(0)))
   assert set(batch["target"]) == {"x", "mask", "domain"}
@@ -152,7 +152,7 @@ def test_unlike_facts_are_forgotten():
 def test_what_is_read_must_be_as_the_spec_says():
   """Where it is not, the loader says so, before anything is compiled."""
   wrong = dataclasses.replace(
-    UNLABELLED, read=lambda indices: {"x": np.zeros((len(indices), 8, 8))}
+    UNLABELED, read=lambda indices: {"x": np.zeros((len(indices), 8, 8))}
   )
   with pytest.raises(ValueError, match="'unlabeled' read 40 examples"):
     evaluation_loader(wrong, 8)
@@ -161,12 +161,12 @@ def test_what_is_read_must_be_as_the_spec_says():
 @pytest.mark.parametrize(
   ("make", "message"),
   [
-    (lambda: UNLABELLED.field("y"), "'unlabeled' has no labels `y`: .* `x`"),
+    (lambda: UNLABELED.field("y"), "'unlabeled' has no labels `y`: .* `x`"),
     (
       lambda: IMAGES.field("boxes"),
       "'images' has no field `boxes`: .* `x`, `y`",
     ),
-    (lambda: UNLABELLED.fact("num_classes"), "info says nothing"),
+    (lambda: UNLABELED.fact("num_classes"), "info says nothing"),
     (
       lambda: from_arrays("odd", {"x": np.zeros(3), "mask": np.zeros(3)}),
       "spec of dataset 'odd' .* the loader adds it",
@@ -185,11 +185,11 @@ def test_what_is_read_must_be_as_the_spec_says():
       "'sentences' .* expected images",
     ),
     (
-      lambda: match_shapes([UNLABELLED], IMAGES),
+      lambda: match_shapes([UNLABELED], IMAGES),
       "'unlabeled' has no labels `y`",
     ),
     (
-      lambda: paired_loader([UNLABELLED], IMAGES, 8, seed=0),
+      lambda: paired_loader([UNLABELED], IMAGES, 8, seed=0),
       "'unlabeled' has no labels `y`",
     ),
     (
@@ -197,7 +197,7 @@ def test_what_is_read_must_be_as_the_spec_says():
       r"'images' are uint8 \(8, 8, 1\), .* target 'sentences' .* expected one",
     ),
     (
-      lambda: paired_evaluation_loader([IMAGES], UNLABELLED, 8),
+      lambda: paired_evaluation_loader([IMAGES], UNLABELED, 8),
       "'unlabeled' has no labels `y`",
     ),
     (
@@ -205,9 +205,7 @@ def test_what_is_read_must_be_as_the_spec_says():
       "'images' are .*uint8 .* 'sentences' .*int32 .* expected one spec",
     ),
     (
-      lambda: concatenate(
-        [UNLABELLED, from_arrays("raw", UNLABELLED.read([0]))]
-      ),
+      lambda: concatenate([UNLABELED, from_arrays("raw", UNLABELED.read([0]))]),
       "'unlabeled' and 'raw' are decoded by different functions",
     ),
   ],

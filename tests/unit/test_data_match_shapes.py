@@ -93,34 +93,34 @@ def test_several_sources_fraction_the_classes():
   match_shapes([low, high], images((4, 4, 1)))
 
 
-GREY = images((4, 4, 1), name="gray")
+GRAY = images((4, 4, 1), name="gray")
 
 
 @pytest.mark.parametrize(
   ("source", "target", "shape", "message"),
   [
-    (images((4, 4, 3)), GREY, (4, 4, 1), "'toy' have 3 channels, expected 1"),
-    (GREY, GREY, (4, 4), r"image_shape = \(4, 4\): expected \(H, W, C\)"),
+    (images((4, 4, 3)), GRAY, (4, 4, 1), "'toy' have 3 channels, expected 1"),
+    (GRAY, GRAY, (4, 4), r"image_shape = \(4, 4\): expected \(H, W, C\)"),
     (
       images((4, 6, 1)),
-      GREY,
+      GRAY,
       None,
       r"\(4, 4, 1\), expected \(4, 6, 1\): other",
     ),
     (
       images((4, 4, 1), num_classes=100),
-      GREY,
+      GRAY,
       None,
       "'toy' has 100 classes, the target 'gray' has 10",
     ),
     (
       images((4, 4, 1), label=lambda i: i % 8),
-      GREY,
+      GRAY,
       None,
       r"'gray' has examples of the classes \[8, 9\], of which 'toy' has none",
     ),
-    (images((4, 4, 1), high=1), GREY, None, "'toy' is 1: expected .* 0..255"),
-    (GREY, images((4, 4, 1), high=16), None, "'toy' is 16: expected"),
+    (images((4, 4, 1), high=1), GRAY, None, "'toy' is 1: expected .* 0..255"),
+    (GRAY, images((4, 4, 1), high=16), None, "'toy' is 16: expected"),
   ],
 )
 def test_domains_that_do_not_fit_are_refused(source, target, shape, message):
@@ -130,4 +130,4 @@ def test_domains_that_do_not_fit_are_refused(source, target, shape, message):
 
 def test_no_source_is_refused():
   with pytest.raises(ValueError, match="no source domain"):
-    match_shapes([], GREY)
+    match_shapes([], GRAY)

@@ -201,7 +201,7 @@ def test_a_ramp_starts_the_network_without_the_adversary():
   chex.assert_trees_all_close(scheduled["model"], alone["model"], atol=1e-6)
 
 
-NORMALISED = Net("per_device")
+NORMALIZED = Net("per_device")
 
 
 def test_separate_statistics_undo_what_joint_ones_keep_apart():
@@ -210,7 +210,7 @@ def test_separate_statistics_undo_what_joint_ones_keep_apart():
   batch = BATCH | {"target": scaled}
 
   def distance(mode):
-    task = make(adaptation.mmd(), NORMALISED, batch_norm=mode, weight=0.0)
+    task = make(adaptation.mmd(), NORMALIZED, batch_norm=mode, weight=0.0)
     _, report = after(task, 1, batch)
     total, count = report["mmd"]
     return float(total / count)
@@ -222,7 +222,7 @@ def test_separate_statistics_undo_what_joint_ones_keep_apart():
 def test_source_only_has_the_statistics_of_a_method_without_weight(mode):
   """What they do by themselves is the control's too, not the method's."""
   alone, beside = (
-    after(make(alignment, NORMALISED, batch_norm=mode, weight=0.0), 2)[0]
+    after(make(alignment, NORMALIZED, batch_norm=mode, weight=0.0), 2)[0]
     for alignment in (adaptation.source_only(), DANN)
   )
   chex.assert_trees_all_close(
@@ -233,7 +233,7 @@ def test_source_only_has_the_statistics_of_a_method_without_weight(mode):
 
 
 def test_separate_statistics_are_kept_for_each_domain():
-  task = make(adaptation.source_only(), NORMALISED, batch_norm="separate")
+  task = make(adaptation.source_only(), NORMALIZED, batch_norm="separate")
   state, _ = after(task)
   ours, theirs = (state.model_state[k] for k in ("source", "target"))
   assert not np.allclose(*(jax.tree.leaves(s)[0] for s in (ours, theirs)))
@@ -251,7 +251,7 @@ def test_separate_statistics_are_kept_for_each_domain():
     ({"schedule": "sine"}, "no schedule named 'sine'"),
     ({"batch_norm": "joint"}, "the model has no BatchNorm"),
     ({"batch_norm": "batch"}, "'batch': expected one of none, joint, separate"),
-    ({"model": NORMALISED}, "the model has BatchNorm, but"),
+    ({"model": NORMALIZED}, "the model has BatchNorm, but"),
     (
       {"class_weights": (1.0, 1.0)},
       "class_weights are 2: expected one for each",

@@ -10,16 +10,16 @@ import pytest
 
 from experiments.compare.open_images import open_images
 from experiments.compare.run import compare
-from robust_jax.comparison.model import Entrant
+from robust_jax.comparison.model import ComparedModel
 from robust_jax.data.readers.decode import decode
 from robust_jax.data.readers.image_folder import ImageFolder
 from robust_jax.data.readers.read_picture import read_picture
-from robust_jax.data.readers.validate_dataset import survey
+from robust_jax.data.readers.validate_dataset import validate_dataset
 
 SIZE = (5, 4)
 RNG = np.random.default_rng(0)
-COLOUR = RNG.integers(0, 256, (4, 5, 3), np.uint8)
-GREY = COLOUR[..., 0]
+COLOR = RNG.integers(0, 256, (4, 5, 3), np.uint8)
+GRAY = COLOR[..., 0]
 
 
 def stored(picture, kind="png", **options):
@@ -49,13 +49,13 @@ def png(values, color_type, *chunks):
 
 
 def _of_mode(mode):
-  return PIL.Image.fromarray(COLOUR).convert("L" if mode == "1" else mode)
+  return PIL.Image.fromarray(COLOR).convert("L" if mode == "1" else mode)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 @pytest.mark.parametrize("stored_as", ["1", "L", "P", "RGB", "LA", "RGBA"])
 def test_what_loses_nothing_is_what_pillow_converts(stored_as, mode):
-  base = PIL.Image.fromarray(COLOUR).convert("L")
+  base = PIL.Image.fromarray(COLOR).convert("L")
   picture = (
     base if stored_as in ("1", "L", "LA") else _of_mode(stored_as)
   ).convert(stored_as)
@@ -116,12 +116,12 @@ def _transparent():
   """Half the alpha of every kind of picture that can be transparent."""
   alpha = RNG.integers(0, 256, (4, 5), np.uint8)
   alpha[0] = 0
-  color = PIL.Image.fromarray(np.dstack([COLOUR, alpha]))
+  color = PIL.Image.fromarray(np.dstack([COLOR, alpha]))
   gray = PIL.Image.merge(
-    "LA", [PIL.Image.fromarray(GREY), PIL.Image.fromarray(alpha)]
+    "LA", [PIL.Image.fromarray(GRAY), PIL.Image.fromarray(alpha)]
   )
-  palette = PIL.Image.fromarray(COLOUR).quantize(8)
-  named = PIL.Image.fromarray(np.where(GREY > 127, 200, 7).astype(np.uint8))
+  palette = PIL.Image.fromarray(COLOR).quantize(8)
+  named = PIL.Image.fromarray(np.where(GRAY > 127, 200, 7).astype(np.uint8))
   return {
     "RGBA": (color, "png", {}),
     "RGBA webp": (color, "webp", {"lossless": True, "exact": True}),
@@ -149,7 +149,7 @@ def test_what_is_transparent_is_laid_on_white(name):
 
 
 def test_other_colors_and_several_pictures_are_told():
-  cmyk = PIL.Image.fromarray(COLOUR).convert("CMYK")
+  cmyk = PIL.Image.fromarray(COLOR).convert("CMYK")
   found = read(cmyk, kind="tiff")
   np.testing.assert_array_equal(found.image, np.asarray(cmyk.convert("RGB")))
   assert found.changed == ("CMYK, converted to RGB",)
@@ -164,10 +164,10 @@ def test_other_colors_and_several_pictures_are_told():
 def test_a_picture_stands_upright(turn):
   exif = PIL.Image.Exif()
   exif[0x0112] = turn
-  values = GREY.astype(np.uint16) * 257
-  for picture in (PIL.Image.fromarray(GREY), PIL.Image.fromarray(values)):
+  values = GRAY.astype(np.uint16) * 257
+  for picture in (PIL.Image.fromarray(GRAY), PIL.Image.fromarray(values)):
     image, changed = read(picture, "L", exif=exif)
-    flipped = GREY[:, ::-1] if turn in (2, 4, 5, 7) else GREY
+    flipped = GRAY[:, ::-1] if turn in (2, 4, 5, 7) else GRAY
     quarters = {1: 0, 2: 0, 3: 2, 4: 2, 5: 1, 6: 3, 7: 3, 8: 1}[turn]
     np.testing.assert_array_equal(image[..., 0], np.rot90(flipped, quarters))
     assert ("turned as its EXIF data say" in changed) == (turn > 1)
@@ -250,7 +250,7 @@ def test_every_file_is_read_or_named(crowded):
   folder = ImageFolder(crowded)
   assert folder.class_names == ("dark", "light")
   assert {p.id: p.kind for p in folder.left_out} == LEFT_OUT
-  found = survey(folder)
+  found = validate_dataset(folder)
   assert {"light/photo.jfif", "dark/no_ending", "dark/wrong.txt"} < set(
     found.ids
   )
@@ -266,7 +266,11 @@ def test_every_file_is_read_or_named(crowded):
 def test_the_page_names_every_file(crowded, tmp_path):
   bright = lambda images: np.array([int(x.mean() > 127) for x in images])
   report = compare(
-    {"A": Entrant("A", "here", "function", "A", lambda _, __, x: bright(x))},
+    {
+      "A": ComparedModel(
+        "A", "here", "function", "A", lambda _, __, x: bright(x)
+      )
+    },
     open_images(str(crowded)),
     tmp_path / "out",
     families=["pixel_shift"],

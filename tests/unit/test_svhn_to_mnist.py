@@ -16,7 +16,7 @@ from robust_jax.training import loop
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (40, 32, 32, 3), np.uint8)
 LABELS = np.arange(40) % 10
-GREY = RNG.integers(0, 256, (40, 28, 28, 1), np.uint8)
+GRAY = RNG.integers(0, 256, (40, 28, 28, 1), np.uint8)
 
 
 class _Small(tfds.core.GeneratorBasedBuilder, skip_registration=True):
@@ -60,7 +60,7 @@ def _prepare(name, images, folder):
 def folder(tmp_path_factory):
   folder = str(tmp_path_factory.mktemp("tfds"))
   _prepare("svhn_cropped", IMAGES, folder)
-  _prepare("mnist", GREY, folder)
+  _prepare("mnist", GRAY, folder)
   return folder
 
 

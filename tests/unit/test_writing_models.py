@@ -14,7 +14,7 @@ from robust_jax.comparison.extra_tests.natural_shifts import NaturalShifts
 from robust_jax.comparison.extra_tests.sequences import Sequences
 from robust_jax.comparison.extra_tests.system_noise import SystemNoise
 from robust_jax.comparison.load_images import load_images
-from robust_jax.comparison.model import Entrant
+from robust_jax.comparison.model import ComparedModel
 from robust_jax.comparison.predictors.predict import predict_batches
 from robust_jax.comparison.sequence_predictions import (
   sequence_predictions,
@@ -65,7 +65,9 @@ def _compared(folder, out, **models):
   files = str(folder / "files")
   report = compare(
     {
-      name: Entrant(name, "here", "function", name, lambda _, __, x, f=f: f(x))
+      name: ComparedModel(
+        name, "here", "function", name, lambda _, __, x, f=f: f(x)
+      )
       for name, f in models.items()
     },
     open_images(files, size=12),

@@ -22,7 +22,7 @@ _TEMPLATES = pathlib.Path(__file__).parent / "templates"
 _CLASSES_SHOWN = 30
 # Chosen so that any two are far apart, also without one kind of cone, and each
 # stands out from white. Marks, as many, and dashes say the same without color.
-COLOURS = (
+COLORS = (
   "#0072B2",
   "#D55E00",
   "#1F1F1F",
@@ -79,7 +79,7 @@ def html_report(
     style={
       name: {
         "index": i,
-        "color": COLOURS[i % len(COLOURS)],
+        "color": COLORS[i % len(COLORS)],
         "dash": _DASHES[i % len(_DASHES)],
       }
       for i, name in enumerate(report["models"])

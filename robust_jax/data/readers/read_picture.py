@@ -23,7 +23,7 @@ _FORMATS = (
   "WEBP",
 )
 _SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N")
-_GREY = ("1", "L", "LA", *_SIXTEEN_BITS)
+_GRAY = ("1", "L", "LA", *_SIXTEEN_BITS)
 _PLAIN = ("1", "L", "P", "RGB", "RGBX")
 
 
@@ -54,7 +54,7 @@ def is_gray(picture: PIL.Image.Image) -> bool:
     return True
   # Pillow opens 16 bits of gray and transparency as RGBA.
   stored = {word.partition(";")[0] for word in _stored(picture)}
-  return picture.mode in _GREY or "LA" in stored
+  return picture.mode in _GRAY or "LA" in stored
 
 
 def read_picture(
