@@ -7,6 +7,7 @@ here runs for long, so that programs are compiled without optimization.
 
 import collections
 import gc
+import importlib
 import importlib.metadata
 import os
 import pathlib
@@ -22,6 +23,34 @@ if importlib.metadata.version("jaxlib").startswith("0.10."):
   _FAST += " --xla_cpu_use_fusion_emitters=false"
 if _FAST not in os.environ.get("XLA_FLAGS", ""):
   os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_FAST}"
+
+
+def pytest_addoption(parser):
+  parser.addoption(
+    "--member",
+    action="append",
+    default=[],
+    metavar="KIND=MODULE:FUNCTION",
+    help="hold a function to the contracts of a package of robust_jax as if it "
+    "were one of its members, as in search=my_searches:annealed; may be "
+    "repeated.",
+  )
+
+
+def pytest_configure(config):
+  for member in config.getoption("member"):
+    add_member(member)
+
+
+def add_member(member):
+  """KIND=MODULE:FUNCTION: the function is a member, for this run of tests."""
+  from robust_jax import lookup  # not before the environment above is set
+
+  kind, _, path = member.partition("=")
+  home = importlib.import_module(f"robust_jax.{kind}")
+  function = lookup.import_function(path)
+  setattr(home, function.__name__, function)
+  home.__all__.append(function.__name__)
 
 
 def pytest_collection_finish():

@@ -13,7 +13,7 @@ import pytest
 from robust_jax import attacks, lookup, losses, metrics, parallel, search
 from robust_jax import perturbations as sets
 from robust_jax.evaluators.robustness import robustness
-from robust_jax.tasks._example import TinyNet
+from robust_jax.tasks._example import Example, TinyNet
 from robust_jax.tasks.supervised import supervised
 from robust_jax.training import weight_averages
 from robust_jax.training_losses.erm import erm
@@ -23,7 +23,8 @@ KEY = jax.random.key(0)
 
 @functools.cache
 def example(name):
-  return importlib.import_module(f"robust_jax.tasks.{name}").example()
+  task = lookup.find("tasks", name)
+  return Example(*importlib.import_module(task.__module__).example())
 
 
 def started(task, rows):

@@ -15,111 +15,145 @@ from PIL import Image
 from experiments import main, runs
 from experiments.cli.parse_flags import parse_options
 from experiments.configs.adversarial import digits_pgd
+from experiments import runs
+from experiments.cli import catalogue
 from experiments.load_run import load_run
-from robust_jax import attacks, lookup, perturbations, search
+from robust_jax import lookup, search
+from robust_jax.models import MLP
+from tests import conftest
+from tests.contract import test_searches
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+_NAMED_FILE = re.compile(
+  r"\b((?:robust_jax|experiments|docs|tests)/[\w/.-]*\w)"
+)
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-def _code_blocks(name):
-  text = (ROOT / name).read_text(encoding="utf-8")
-  return re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+def _run(page, folder, known):
+  """Runs the code of a page, block by block, as a reader pastes it.
+
+  A block whose first line names a file is written there and imported.
+
+  Args:
+    page: below the project's root.
+    folder: on the path, for those files.
+    known: the names that the page supposes; the code adds its own.
+
+  Returns:
+    `known`.
+  """
+  text = (ROOT / page).read_text(encoding="utf-8")
+  for block in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
+    assert all(len(line) <= 80 for line in block.splitlines()), block
+    if file := re.match(r"# (\w+\.py)\n", block):
+      (folder / file[1]).write_text(block)
+    else:
+      exec(block, known)
+  return known
 
 
-def _commands():
-  """(program, arguments) of every command line that a page shows."""
-  shown = r"^    (\./launch\.sh|robust-jax|python -m (experiments\S*)) (.*)"
-  for page in PAGES:
-    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
-    for _, module, line in re.findall(shown, text, flags=re.MULTILINE):
-      words = shlex.split(line.replace("...", ""), comments=True)
-      yield module or main.__name__, words
-
-
-@pytest.mark.parametrize("program", sorted({name for name, _ in _commands()}))
-def test_the_commands_of_the_pages_have_the_flags_that_they_show(program):
-  for module, words in _commands():
-    if module != program:
-      continue
-    own = importlib.import_module(module)
-    known = own._flags() if hasattr(own, "_flags") else main.flags.FLAGS
-    given = [word for word in words if word.startswith("--")]
-    names = {word[2:].partition("=")[0] for word in given}
-    unknown = {n for n in names - {"help"} if not n.startswith("config.")}
-    assert unknown <= set(known), words
-    if known is not main.flags.FLAGS and "--help" not in words:
-      parse_options(known, words, "")
-
-
-def test_the_attack_of_the_walk_through(tmp_path, monkeypatch):
-  attack, section, call, _ = _code_blocks("docs/adding_an_attack.md")
-  assert len(attack.strip().splitlines()) < 30
-  (tmp_path / "my_attacks.py").write_text(attack)
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+  """(page, names that it supposes) -> all names after its code has run."""
   monkeypatch.syspath_prepend(tmp_path)
+  return lambda page, **known: _run(page, tmp_path, known)
 
-  config = digits_pgd.get_config("smoke")
+
+def test_the_attack_of_the_page_trains_and_evaluates(run, tmp_path):
+  page = run("docs/adding_an_attack.md")
+  config = page["config"]
   with config.unlocked():
-    exec(section, {"config": config})
+    config.evaluation.attacks = {"noisy": page["noisy"]}
+    config.evaluation.radii = ()
   assert runs.train(config, tmp_path / "run").status == "finished"
+  opened = load_run(tmp_path / "run", "best", ["my_attacks"])
   report = runs.evaluate(
-    {"model": load_run(tmp_path / "run", "best", ["my_attacks"]).classifier()},
-    config,
-    tmp_path / "run",
+    {"model": opened.classifier()}, config, tmp_path / "run"
   )
   assert "noisy" in report["accuracy"]["model"]
 
   # And it is an attack: on a linear model it moves each pixel by eps.
-  noisy_sign = lookup.find("attacks", "my_attacks:noisy_sign")
-  w = jax.random.normal(jax.random.key(0), (4, 2))
-  x = jnp.full((3, 4), 0.5)
-  x_adv = noisy_sign(jax.random.key(1), lambda x: x @ w, x, jnp.zeros(3, int))
-  expected = 0.5 + 0.1 * jnp.sign(w[:, 1] - w[:, 0])
+  weights = jax.random.normal(jax.random.key(0), (4, 2))
+  x, labels = jnp.full((3, 4), 0.5), jnp.zeros(3, int)
+  attack = page["noisy_sign_attack"](eps=0.1)
+  x_adv = attack(jax.random.key(1), lambda x: x @ weights, x, labels)
+  expected = 0.5 + 0.1 * jnp.sign(weights[:, 1] - weights[:, 0])
   assert jnp.allclose(x_adv, expected, atol=1e-6)
 
-  known = {"jax": jax, "attacks": attacks, "noisy_sign": noisy_sign}
-  known |= {"logits_fn": lambda x: x @ w, "x": x, "labels": jnp.zeros(3, int)}
-  exec(call, known)
-  assert jnp.allclose(known["x_adv"], expected, atol=1e-6)
-  with pytest.raises(ValueError, match="labels from 2 to 2"):
-    exec(call, known | {"labels": jnp.full(3, 2)})
-
-
-def test_the_objective_of_the_walk_through():
-  *_, objective = _code_blocks("docs/adding_an_attack.md")
-  x = jnp.full((2, 4, 4, 1), 0.5)
-  known = {
-    "jnp": jnp,
-    "attacks": attacks,
-    "search": search,
-    "perturbations": perturbations,
-    "key": jax.random.key(0),
-    "detector": lambda x: {"boxes": x[:, :2, :, 0]},
-    "x": x,
-    "boxes": x[:, :2, :, 0],
-    "mask": jnp.array([[1, 1], [1, 0]]),
-  }
-  exec(objective, known)
-  moved = jnp.abs(known["x_adv"] - x)[..., 0] > 7 / 255
+  # The objective leaves padded boxes alone.
+  moved = jnp.abs(page["x_adv"] - page["x"])[..., 0] > 7 / 255
   assert moved[0, :2].all()
   assert moved[1, 0].all()
 
 
-def test_the_robustness_tests_run():
+def test_the_set_of_the_page_offsets_each_channel(run):
+  page = run("docs/adding_a_set.md")
+  change = page["x_adv"] - page["x"]
+  inside = (page["x_adv"] > 0) & (page["x_adv"] < 1)
+  offset = jnp.where(inside, change, 0).sum((1, 2)) / inside.sum((1, 2))
+  assert jnp.all(jnp.abs(offset) <= 0.2 + 1e-6)
+  np.testing.assert_allclose(
+    page["x_adv"], jnp.clip(page["x"] + offset[:, None, None], 0, 1), atol=1e-5
+  )
+
+
+def test_the_search_of_the_page_keeps_the_laws(run):
+  run("docs/adding_a_search.md")
+  pair = test_searches.Pair("my_searches:annealed", "linf")
+  for law in (
+    test_searches.test_value_is_the_objective_at_delta_and_no_less_than_clean,
+    test_searches.test_delta_is_feasible,
+    test_searches.test_nan_never_wins_and_stays_with_its_example,
+    test_searches.test_changing_the_neighbors_changes_nothing,
+  ):
+    law(pair)
+
+
+def test_the_training_loss_of_the_page_is_a_mixture(run):
+  page = run("docs/adding_a_training_loss.md")
+  assert page["report"].keys() == {"loss", "accuracy", "adversarial_loss"}
+
+
+def test_the_task_of_the_page_trains_from_a_config(run, tmp_path):
+  page = run("docs/adding_a_task.md")
+  assert page["state"].step == 3
+  outcome = runs.train(page["config"], tmp_path / "run")
+  assert outcome.status == "finished"
+
+
+def test_a_function_from_outside_is_a_member_for_a_run_of_the_tests(
+  run, monkeypatch
+):
+  run("docs/adding_a_search.md")
+  monkeypatch.setattr(search, "__all__", list(search.__all__))
+  monkeypatch.setattr(search, "annealed", None, raising=False)
+  conftest.add_member("search=my_searches:annealed")
+  assert "annealed" in lookup.members("search")
+  assert callable(lookup.find("search", "annealed"))
+
+
+def test_the_robustness_tests_run(run):
   images = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), np.uint8)
   weights = jax.random.normal(jax.random.key(0), (8 * 8 * 3, 10))
-  known = {
-    "images": images,
-    "labels": np.arange(3),
-    "jpegs": [_jpeg(image) for image in images],
-    "logits_fn": lambda x: x.reshape(len(x), -1) @ weights,
-  }
-  for block in _code_blocks("docs/robustness_tests.md"):
-    exec(block, known)
-  assert known["flips"].shape == known["moved"].shape == (3,)
-  assert known["found"].changed.shape == (5, 5)
-  assert "pillow" in known["noise"].decoders
-  assert known["averaged"](np.float32(images) / 255).shape == (3, 10)
+  page = run(
+    "docs/robustness_tests.md",
+    images=images,
+    labels=np.arange(3),
+    jpegs=[_jpeg(image) for image in images],
+    logits_fn=lambda x: x.reshape(len(x), -1) @ weights,
+  )
+  assert page["flips"].shape == page["moved"].shape == (3,)
+  assert page["found"].changed.shape == (5, 5)
+  assert "pillow" in page["noise"].decoders
+  assert page["averaged"](np.float32(images) / 255).shape == (3, 10)
+
+
+def test_the_family_of_the_page_turns_images_upside_down(run):
+  family = run("docs/compare.md")["upside_down"]([(2, 3, 1)])
+  images = np.arange(6, dtype=np.uint8).reshape(1, 2, 3, 1)
+  (change,) = family.transformations
+  assert change.change(images, 1).ravel().tolist() == [5, 4, 3, 2, 1, 0]
 
 
 def _jpeg(image):
@@ -128,58 +162,34 @@ def _jpeg(image):
   return file.getvalue()
 
 
-@pytest.mark.parametrize(
-  "kind",
-  [
-    "perturbations",
-    "search",
-    "attacks",
-    "black_box",
-    "adaptation",
-    "corruptions",
-    "corruptions.sequences",
-    "augmentation",
-    "augmentation.mixing",
-    "comparison.families",
-    "defenses",
-    "evaluators",
-    "gradients",
-    "tasks",
-    "training.weight_averages",
-    "training_losses",
-  ],
-)
-def test_the_catalogue_lists_what_there_is(kind):
-  readme = (ROOT / "README.md").read_text(encoding="utf-8")
-  row = re.search(rf"^\| `{kind}` \|(.*)\|$", readme, flags=re.MULTILINE)
-  assert row is not None, f"the catalogue has no row `{kind}`"
-  assert re.findall(r"`(\w+)`", row.group(1)) == lookup.members(kind)
+def test_the_catalogue_is_that_of_the_code():
+  text = catalogue.README.read_text(encoding="utf-8")
+  assert catalogue.with_catalogue(text) == text, (
+    "the README's catalogue is of another time: run "
+    "`python -m experiments.cli.catalogue`"
+  )
+  for kind in catalogue.registries():
+    for name in lookup.members(kind):
+      assert f"| `{name}` |" in text, f"{kind}: {name}"
 
 
-def test_the_catalogue_lists_the_models():
-  import flax.linen as nn
-
-  readme = (ROOT / "README.md").read_text(encoding="utf-8")
-  row = re.search(r"^\| `models` \|(.*)\|$", readme, flags=re.MULTILINE)
-  found = [
-    name
-    for name in lookup.members("models")
-    if isinstance(thing := lookup.find("models", name), type)
-    and issubclass(thing, nn.Module)
-  ]
-  assert re.findall(r"`(\w+)`", row.group(1)) == found
+def test_the_attack_of_the_readme_runs(run):
+  x, network = jnp.full((2, 4, 4, 1), 0.5), MLP(features=(4,))
+  variables = network.init(jax.random.key(0), x)
+  page = run(
+    "README.md", network=network, variables=variables, x=x, labels=[0, 1]
+  )
+  assert jnp.abs(page["x_adv"] - x).max() <= 8 / 255 + 1e-6
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_files_that_a_page_names_exist(page):
   text = page.read_text(encoding="utf-8")
-  linked = re.findall(r"\]\(([\w/.-]+)(?:#[\w-]+)?\)", text)
-  named = re.findall(
-    r"\b((?:robust_jax|experiments|docs|tests)/[\w/.-]*\w)", text
-  )
-  for path in [page.parent / link for link in linked] + [
-    ROOT / name for name in named
-  ]:
+  links = re.findall(r"\]\(([\w/.-]+)(?:#[\w-]+)?\)", text)
+  paths = [page.parent / link for link in links]
+  if not page.stem.startswith("adding_"):  # which name files to be written
+    paths += [ROOT / name for name in _NAMED_FILE.findall(text)]
+  for path in paths:
     assert path.exists(), path
 
 
