@@ -14,6 +14,7 @@ from robust_jax.augmentation.geometry import (
   cutout,
   flip,
   pad_crop,
+  random_erasing,
   resized_crop,
 )
 from robust_jax.augmentation.grouped import grouped
@@ -31,6 +32,7 @@ __all__ = [
   "pad_crop",
   "perturb",
   "rand_augment",
+  "random_erasing",
   "resized_crop",
   "sometimes",
 ]

@@ -69,15 +69,7 @@ def resized_crop(
   begins at 0.08. Deviation: a side that would be longer than the image is cut
   to it, where the usual code draws again.
   """
-  for name, (low, high) in {"area": area, "ratio": ratio}.items():
-    if not 0 < low <= high:
-      raise ValueError(
-        f"{name} = {(low, high)}: expected 0 < least <= largest."
-      )
-  if area[1] > 1:
-    raise ValueError(
-      f"area = {area}: expected no more than 1, the whole image."
-    )
+  _check_ranges(area, ratio)
 
   def augment(key: Key, x: Array) -> Array:
     keys = jax.random.split(key, 3)
@@ -96,6 +88,18 @@ def resized_crop(
     return bilinear.warp(x, *_places(x, corner, size), "edge")
 
   return augment
+
+
+def _check_ranges(area: tuple[float, float], ratio: tuple[float, float]):
+  for name, (low, high) in {"area": area, "ratio": ratio}.items():
+    if not 0 < low <= high:
+      raise ValueError(
+        f"{name} = {(low, high)}: expected 0 < least <= largest."
+      )
+  if area[1] > 1:
+    raise ValueError(
+      f"area = {area}: expected no more than 1, the whole image."
+    )
 
 
 def _places(x: Array, corner: Array, size: Array) -> tuple[Array, Array]:
@@ -146,4 +150,65 @@ def _band(key: Key, batch: int, length: int, size: int) -> Array:
   """`[B, length]`: the pixels of an axis that the square covers."""
   middle = jax.random.randint(key, (batch, 1), 0, length)
   offset = jnp.arange(length) - (middle - size // 2)
+  return (offset >= 0) & (offset < size)
+
+
+def random_erasing(
+  probability: float = 0.5,
+  area: tuple[float, float] = (0.02, 0.4),
+  ratio: tuple[float, float] = (0.3, 1 / 0.3),
+) -> Augmentation:
+  """Random erasing: a rectangle of random area, shape and place becomes noise.
+
+  With S uniform in `area` times the image's and r uniform in `ratio`, the
+  rectangle is `sqrt(S r)` high and `sqrt(S / r)` wide, in whole pixels; its
+  place is uniform in the image, its pixels uniform in [0, 1].
+
+  Args:
+    probability: of an image to be erased from, in [0, 1].
+    area: least and largest fraction of the image's.
+    ratio: least and largest height over width.
+
+  Raises:
+    ValueError: the probability is not in [0, 1], a range is empty or not
+      positive, or an area above 1.
+
+  Example:
+    >>> import jax
+    >>> from robust_jax import augmentation
+    >>> augment = augmentation.random_erasing(probability=1.0)
+    >>> augment(jax.random.key(0), jax.numpy.ones((2, 8, 8, 3))).shape
+    (2, 8, 8, 3)
+
+  Source: Zhong et al. 2020, "Random erasing data augmentation", algorithm 1,
+  with random values. Deviation: a side that would be longer than the image is
+  cut to it, where the paper draws again.
+  """
+  checks.non_negative("probability", probability)
+  checks.at_most("probability", probability, 1)
+  _check_ranges(area, ratio)
+
+  def augment(key: Key, x: Array) -> Array:
+    keys = jax.random.split(key, 6)
+    batch, height, width = x.shape[:3]
+    draw = lambda k, bounds: jax.random.uniform(
+      k, (batch, 1), minval=bounds[0], maxval=bounds[1]
+    )
+    pixels, tall = height * width * draw(keys[0], area), draw(keys[1], ratio)
+    rows = _run(keys[2], height, jnp.sqrt(pixels * tall))
+    columns = _run(keys[3], width, jnp.sqrt(pixels / tall))
+    is_erased = jax.random.bernoulli(keys[4], probability, (batch, 1))
+    inside = (is_erased & rows)[:, :, None, None] & columns[:, None, :, None]
+    noise = jax.random.uniform(keys[5], x.shape)
+    return jnp.where(inside, noise.astype(x.dtype), x)
+
+  return augment
+
+
+def _run(key: Key, length: int, size: Array) -> Array:
+  """`[B, length]`: about `size [B, 1]` pixels in a row, at any place."""
+  size = jnp.clip(jnp.round(size), 1, length)
+  places = length - size + 1
+  first = jnp.floor(jax.random.uniform(key, size.shape) * places)
+  offset = jnp.arange(length) - jnp.minimum(first, length - size)
   return (offset >= 0) & (offset < size)

@@ -70,6 +70,28 @@ def test_a_crop_has_the_area_and_the_ratio_asked_for():
   assert 0.5 - 1e-2 < ratio.min() < 0.7 < 1.5 < ratio.max() < 2 + 1e-2
 
 
+def test_random_erasing_fills_one_rectangle_of_the_area_with_noise():
+  x = jnp.full((64, 10, 20, 1), 2.0)
+  erase = augmentation.random_erasing(1.0, area=(0.16, 0.16), ratio=(2.0, 2.0))
+  hidden = np.asarray(jax.jit(erase)(KEY, x) != x)[..., 0]
+  rows, columns = hidden.any(axis=2), hidden.any(axis=1)
+  np.testing.assert_array_equal(hidden, rows[:, :, None] & columns[:, None, :])
+  assert (rows.sum(axis=1) == 8).all()  # sqrt(32 * 2) of 200 pixels
+  assert (columns.sum(axis=1) == 4).all()
+  # Every place occurs, and each run is one piece.
+  assert set(rows.argmax(axis=1)) == {0, 1, 2}
+  assert (
+    np.abs(np.diff(np.pad(columns, ((0, 0), (1, 1))))).sum(axis=1) == 2
+  ).all()
+
+
+def test_random_erasing_leaves_the_others_as_they_are():
+  x = jnp.full((4000, 3, 3, 1), 2.0)
+  erase = augmentation.random_erasing(0.25)
+  erased = np.asarray(jax.jit(erase)(KEY, x) != x).any(axis=(1, 2, 3))
+  assert 0.22 < erased.mean() < 0.28
+
+
 def test_cutout_hides_one_square():
   x = images(batch=80, height=10, width=10)
   y = jax.jit(augmentation.cutout(4, fill=0.3))(KEY, x)
@@ -223,6 +245,8 @@ def test_bad_options_are_refused():
     (lambda: augmentation.resized_crop((0, 1)), "0 < least"),
     (lambda: augmentation.resized_crop((0.5, 2)), "no more than 1"),
     (lambda: augmentation.cutout(0), "size = 0"),
+    (lambda: augmentation.random_erasing(1.5), "probability = 1.5"),
+    (lambda: augmentation.random_erasing(area=(0.5, 2)), "the whole image"),
     (lambda: augmentation.augmix(severity=11), "severity = 11"),
     (lambda: augmentation.augmix(alpha=0), "alpha = 0"),
     (lambda: augmentation.rand_augment(magnitude=31), "magnitude = 31"),
