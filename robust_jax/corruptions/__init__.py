@@ -14,6 +14,7 @@ from robust_jax.corruptions.blur import (
   zoom_blur,
 )
 from robust_jax.corruptions.digital import (
+  color_quant,
   contrast,
   elastic_transform,
   pixelate,
@@ -44,6 +45,7 @@ from robust_jax.corruptions.weather import brightness, fog, frost, snow
 __all__ = [
   "brightness",
   "canny_edges",
+  "color_quant",
   "contrast",
   "defocus_blur",
   "dotted_line",

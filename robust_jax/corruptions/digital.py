@@ -34,6 +34,31 @@ def contrast(
   return (x - mean) * kept + mean
 
 
+@corruption
+def color_quant(
+  keys: Key, x: Array, severity: int | Array, *, size: int | None = None
+) -> Array:
+  """Color quantization: the first `6 - severity` bits of each channel are kept.
+
+  Arguments and result as `base.corruption` says; nothing is random, and `size`
+  means nothing.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import corruptions
+    >>> x = jnp.full((1, 1, 1, 1), 200 / 255)
+    >>> keys = corruptions.random.image_keys(0, [0], "color_quant", 5)
+    >>> round(float(255 * corruptions.color_quant(keys, x, 5)[0, 0, 0, 0]))
+    128
+
+  Source: Kar et al. 2022, "3D common corruptions and data augmentation"
+  (ImageNet-3DCC), "color quantization".
+  """
+  del keys, size
+  unit = 2.0 ** (2 + severity)
+  return jnp.floor(levels(x) / unit) * unit / 255
+
+
 # Factor and addend.
 _SATURATE_IMAGENET = ((0.3, 0), (0.1, 0), (2, 0), (5, 0.1), (20, 0.2))
 _CHANGE = {

@@ -46,8 +46,8 @@ def _corrupted(name, severity, order=(0, 1, 2)):
 
 
 def test_corruptions_are_found():
-  expected = {*suites.IMAGENET_C, *suites.IMAGENET_C_EXTRA, *suites.MNIST_C}
-  assert set(NAMES) == expected
+  published = {*suites.IMAGENET_C, *suites.IMAGENET_C_EXTRA, *suites.MNIST_C}
+  assert published <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 from scipy import stats
 from sklearn.datasets import load_sample_image
 
@@ -357,3 +357,12 @@ def test_a_drop_of_four_pixels_has_no_rim():
   down, right = _canny.sobel(step, "edge")
   thin = _canny.steeper_than_beside(down, right)
   assert thin[0].sum(axis=1).tolist() == [1] * 8
+
+
+@pytest.mark.parametrize("severity", [1, 3, 5])
+def test_color_quant_is_pillows_posterize(severity):
+  image = np.arange(256 * 3, dtype=np.uint8).reshape(16, 16, 3)
+  keys = random.image_keys(0, [0], "color_quant", severity)
+  ours = _function("color_quant")(keys, np.float32(image[None]) / 255, severity)
+  theirs = ImageOps.posterize(Image.fromarray(image), 6 - severity)
+  np.testing.assert_allclose(255 * ours[0], np.asarray(theirs), atol=1e-3)
