@@ -6,6 +6,7 @@ domains apart, which training maximizes. `tasks.domain` trains with any of them.
 """
 
 from robust_jax.adaptation.cdan import cdan
+from robust_jax.adaptation.cmd import cmd
 from robust_jax.adaptation.coral import coral
 from robust_jax.adaptation.dann import dann
 from robust_jax.adaptation.mmd import mmd
@@ -13,6 +14,7 @@ from robust_jax.adaptation.source_only import source_only
 
 __all__ = [
   "cdan",
+  "cmd",
   "coral",
   "dann",
   "mmd",

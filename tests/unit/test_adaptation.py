@@ -58,7 +58,7 @@ def doubled(one: View) -> View:
 
 DISCREPANCIES = [
   factory(layer=layer)
-  for factory in (adaptation.mmd, adaptation.coral)
+  for factory in (adaptation.mmd, adaptation.coral, adaptation.cmd)
   for layer in ("features", "logits")
 ]
 
@@ -85,6 +85,16 @@ def test_the_squared_mmd_is_the_mean_kernel_within_minus_between():
     - 2 * kernel(a, b, scale).mean()
   )
   value, _ = loss(adaptation.mmd(num_kernels=3), SOURCE, TARGET)
+  np.testing.assert_allclose(value, expected, rtol=1e-5)
+
+
+def test_cmd_is_the_distance_of_means_and_of_central_moments():
+  a, b = (np.float64(v.features) for v in (SOURCE, TARGET))
+  expected = np.linalg.norm(a.mean(0) - b.mean(0)) / 2
+  for k in (2, 3):
+    moments = (((v - v.mean(0)) ** k).mean(0) for v in (a, b))
+    expected += np.linalg.norm(np.subtract(*moments)) / 2**k
+  value, _ = loss(adaptation.cmd(num_moments=3, width=2.0), SOURCE, TARGET)
   np.testing.assert_allclose(value, expected, rtol=1e-5)
 
 
@@ -124,7 +134,7 @@ ADVERSARIES = {
 }
 
 
-@pytest.mark.parametrize("name", [*ADVERSARIES, "mmd", "coral"])
+@pytest.mark.parametrize("name", [*ADVERSARIES, "mmd", "coral", "cmd"])
 def test_devices_fraction_the_whole_batch(name):
   method = ADVERSARIES.get(name) or getattr(adaptation, name)()
   one, three = (loss(method, SOURCE, TARGET, num_devices=n) for n in (1, 3))
