@@ -6,8 +6,9 @@ minimized. `tasks.supervised` takes any of them as its argument `loss`.
 
 from robust_jax.training_losses.augmix import augmix
 from robust_jax.training_losses.erm import erm
+from robust_jax.training_losses.gat import gat
 from robust_jax.training_losses.mart import mart
 from robust_jax.training_losses.pgd_at import pgd_at
 from robust_jax.training_losses.trades import trades
 
-__all__ = ["augmix", "erm", "mart", "pgd_at", "trades"]
+__all__ = ["augmix", "erm", "gat", "mart", "pgd_at", "trades"]

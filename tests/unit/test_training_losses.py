@@ -19,6 +19,7 @@ from robust_jax.models.layers import batch_norm
 from robust_jax.tasks.supervised import supervised
 from robust_jax.training_losses.erm import erm
 from robust_jax.training_losses.forward import model_forward
+from robust_jax.training_losses.gat import gat
 from robust_jax.training_losses.mart import mart
 from robust_jax.training_losses.pgd_at import pgd_at
 from robust_jax.training_losses.trades import trades
@@ -89,6 +90,17 @@ def test_trades_is_the_cross_entropy_and_the_divergence():
     report["loss"], (natural + 3 * divergence).mean(), rtol=1e-5
   )
   assert report["accuracy"] == (clean.argmax(-1) == LABELS).mean()
+
+
+def test_gat_is_the_cross_entropy_and_the_distance_of_probabilities():
+  start, _, report = step_of(gat(invert, weight=4.0))
+  clean, moved = log_probabilities(start.params)
+  distance = np.sum((np.exp(clean) - np.exp(moved)) ** 2, axis=-1)
+  natural = -clean[np.arange(6), LABELS]
+  np.testing.assert_allclose(report["distance"], distance.mean(), rtol=1e-5)
+  np.testing.assert_allclose(
+    report["loss"], (natural + 4 * distance).mean(), rtol=1e-5
+  )
 
 
 def test_mart_is_the_boosted_cross_entropy_and_the_weighed_divergence():
