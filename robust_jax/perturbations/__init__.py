@@ -12,6 +12,7 @@ from robust_jax.perturbations.photometric import photometric
 from robust_jax.perturbations.product import product
 from robust_jax.perturbations.shift import shift
 from robust_jax.perturbations.substitutions import substitutions
+from robust_jax.perturbations.white_balance import white_balance
 
 __all__ = [
   "affine",
@@ -26,4 +27,5 @@ __all__ = [
   "product",
   "shift",
   "substitutions",
+  "white_balance",
 ]
