@@ -35,7 +35,7 @@ def cmd(
     False
 
   Source: Zellinger et al. 2017, "Central moment discrepancy (CMD) for
-  domain-invariant representation learning", definition 2.
+  domain-invariant representation learning", the CMD regularizer.
   """
   checks.at_least_one("num_moments", num_moments)
   if not width > 0:

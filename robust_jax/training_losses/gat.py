@@ -39,7 +39,7 @@ def gat(attack: Attack, *, weight: float = 10.0) -> TrainingLoss:
     ValueError: weight is negative.
 
   Source: Sriramanan et al. 2020, "Guided adversarial attack for evaluating and
-  enhancing adversarial defenses", section 5. Deviation: the authors' attack is
+  enhancing adversarial defenses", and their code. Deviation: their attack is
   a step on the cross-entropy, in every other iteration with the distance added.
 
   Example:
