@@ -1,10 +1,8 @@
 """What the documents say is done, as they say it."""
 
-import importlib
 import io
 import pathlib
 import re
-import shlex
 
 import jax
 import jax.numpy as jnp
@@ -12,9 +10,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments import main, runs
-from experiments.cli.parse_flags import parse_options
-from experiments.configs.adversarial import digits_pgd
 from experiments import runs
 from experiments.cli import catalogue
 from experiments.load_run import load_run
