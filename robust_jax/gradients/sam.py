@@ -6,12 +6,14 @@ that this is the same computation and does it once (seen in the compiled program
 of a CPU, jax 0.10.2).
 """
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import optax
 
 from robust_jax import checks, parallel
-from robust_jax.types import GradientTransform, PyTree, ValueAndGrad
+from robust_jax.types import Array, GradientTransform, PyTree, ValueAndGrad
 
 _TINY = float(jnp.finfo(jnp.float32).tiny)  # a gradient of 0 leads nowhere
 
@@ -49,15 +51,37 @@ def sam(rho: float = 0.05, *, synchronized: bool = False) -> GradientTransform:
   """
   checks.non_negative("rho", rho)
 
+  def ascent(params: PyTree, grads: PyTree) -> PyTree:
+    del params
+    return unit_step(grads, rho)
+
+  return at_ascent(ascent, synchronized)
+
+
+def at_ascent(
+  ascent: Callable[[PyTree, PyTree], PyTree], synchronized: bool
+) -> GradientTransform:
+  """The gradient at `w + ascent(w, g(w))`, with the value found at w.
+
+  Args:
+    ascent: (params, gradient) -> step, both like the parameters.
+    synchronized: whether devices average their gradients before the ascent.
+  """
+
   def transform(value_and_grad: ValueAndGrad) -> ValueAndGrad:
-    def sharpness_aware(params: PyTree):
-      value, ascent = value_and_grad(params)
+    def perturbed(params: PyTree):
+      value, grads = value_and_grad(params)
       if synchronized:
-        ascent = parallel.mean(ascent)
-      scale = rho / jnp.maximum(optax.tree.norm(ascent), _TINY)
-      worst = jax.tree.map(lambda w, g: w + scale * g, params, ascent)
+        grads = parallel.mean(grads)
+      worst = jax.tree.map(jnp.add, params, ascent(params, grads))
       return value, value_and_grad(worst)[1]
 
-    return sharpness_aware
+    return perturbed
 
   return transform
+
+
+def unit_step(grads: PyTree, length: Array | float) -> PyTree:
+  """The step of L2 norm `length` along a gradient; 0 where that is 0."""
+  scale = length / jnp.maximum(optax.tree.norm(grads), _TINY)
+  return jax.tree.map(lambda g: scale * g, grads)

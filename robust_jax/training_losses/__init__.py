@@ -4,11 +4,15 @@ The mean of `LossOutput.per_example` over the real examples of a batch is
 minimized. `tasks.supervised` takes any of them as its argument `loss`.
 """
 
+from robust_jax.training_losses.alp import alp
 from robust_jax.training_losses.augmix import augmix
 from robust_jax.training_losses.erm import erm
 from robust_jax.training_losses.gat import gat
+from robust_jax.training_losses.grad_align import grad_align
 from robust_jax.training_losses.mart import mart
+from robust_jax.training_losses.n_fgsm import n_fgsm
 from robust_jax.training_losses.pgd_at import pgd_at
+from robust_jax.training_losses.several_attacks import several_attacks
 from robust_jax.training_losses.trades import trades
 
 __all__ = ["augmix", "erm", "gat", "mart", "pgd_at", "trades"]

@@ -17,11 +17,15 @@ from robust_jax.gradients.sam import sam
 from robust_jax.models.classifiers.mlp import MLP
 from robust_jax.models.layers import batch_norm
 from robust_jax.tasks.supervised import supervised
+from robust_jax.training_losses.alp import alp
 from robust_jax.training_losses.erm import erm
 from robust_jax.training_losses.forward import model_forward
 from robust_jax.training_losses.gat import gat
+from robust_jax.training_losses.grad_align import grad_align
 from robust_jax.training_losses.mart import mart
+from robust_jax.training_losses.n_fgsm import n_fgsm
 from robust_jax.training_losses.pgd_at import pgd_at
+from robust_jax.training_losses.several_attacks import several_attacks
 from robust_jax.training_losses.trades import trades
 from robust_jax.types import State
 
@@ -113,6 +117,100 @@ def test_mart_is_the_boosted_cross_entropy_and_the_weighed_divergence():
     expected.append(boosted + 5 * np.sum(p * (log_p - log_q)) * (1 - p[label]))
   np.testing.assert_allclose(report["loss"], np.mean(expected), rtol=1e-4)
   assert report["accuracy"] == (moved.argmax(-1) == LABELS).mean()
+
+
+def test_alp_is_both_cross_entropies_and_the_squared_difference():
+  start, _, report = step_of(alp(invert, weight=0.7))
+  clean, moved = log_probabilities(start.params)
+  natural = -(clean + moved)[np.arange(6), LABELS] / 2
+  kernel = np.float64(start.params["Dense_0"]["kernel"])
+  apart = np.float64(2 * BATCH["x"] - 1).reshape(6, -1) @ kernel
+  pairing = (apart**2).mean(axis=-1)
+  np.testing.assert_allclose(report["pairing"], pairing.mean(), rtol=1e-5)
+  np.testing.assert_allclose(
+    report["loss"], (natural + 0.7 * pairing).mean(), rtol=1e-5
+  )
+
+
+def test_n_fgsm_without_noise_is_fgsm_from_the_image_itself():
+  fgsm = attacks.compose(search.fgsm, sets.linf(0.1), losses.cross_entropy)
+  found = [step_of(loss)[1] for loss in (n_fgsm(0.1, noise=0), pgd_at(fgsm))]
+  chex.assert_trees_all_close(found[0].params, found[1].params, rtol=1e-6)
+
+
+def test_n_fgsm_does_not_project_noise_and_step_onto_the_ball():
+  seen = []
+
+  def objective(logits, labels):
+    seen.append(logits)
+    return losses.cross_entropy(logits, labels)
+
+  class Gray(nn.Module):
+    """Logits that are the pixels, about 1/2 in all images."""
+
+    @nn.compact
+    def __call__(self, x, *, train=False):
+      weight = self.param("one", nn.initializers.ones, ())
+      return weight * x.reshape(len(x), -1)
+
+  rows = BATCH | {"x": jnp.full((6, 2, 2, 1), 0.5)}
+  loss = n_fgsm(0.1, noise=2.0, objective=objective)
+  variables = Gray().init(KEY, rows["x"])
+  state = State(jnp.int32(0), variables["params"], {}, ())
+  loss(model_forward(Gray(), state.params, state), rows, KEY)
+  apart = np.abs(np.asarray(seen[0]) - 0.5)
+  assert 0.2 < apart.max() <= 0.3 + 1e-6
+
+
+def test_gradients_of_a_linear_binary_model_are_aligned():
+  """They are multiples of one vector: what is left is FGSM."""
+
+  class Binary(nn.Module):
+    @nn.compact
+    def __call__(self, x, *, train=False):
+      return nn.Dense(2)(x.reshape(len(x), -1))
+
+  rows = BATCH | {"y": LABELS % 2}
+  fgsm = attacks.compose(search.fgsm, sets.linf(0.1), losses.cross_entropy)
+  _, aligned, report = step_of(grad_align(0.1, weight=5.0), Binary(), rows)
+  np.testing.assert_allclose(report["cosine"], 1, rtol=1e-5)
+  _, plain, _ = step_of(pgd_at(fgsm), Binary(), rows)
+  chex.assert_trees_all_close(aligned.params, plain.params, atol=1e-5)
+
+
+def test_alignment_turns_gradients_that_differ_within_the_ball():
+  """Down the second term alone, the cosine of a curved model rises."""
+  model = MLP((8,), num_classes=3)
+  start = model.init(KEY, BATCH["x"])["params"]
+
+  @jax.jit
+  def found(params, weight):
+    state = State(jnp.int32(0), params, {}, ())
+    loss = grad_align(0.5, weight=1.0)
+    out = loss(model_forward(model, params, state), BATCH, KEY)
+    cosine = out.metrics["cosine"][0] / len(LABELS)
+    return weight * out.per_example.mean() - (1 - weight) * cosine, cosine
+
+  (_, before), slope = jax.value_and_grad(found, has_aux=True)(start, 0.0)
+  after = jax.tree.map(lambda w, g: w - 0.01 * g, start, slope)
+  assert before < 0.9999
+  assert found(after, 0.0)[1] > before
+
+
+def test_several_attacks_take_the_mean_or_the_worst_of_them():
+  both = {"unmoved": unmoved, "invert": invert}
+  start, _, mean = step_of(several_attacks(both, over="mean"))
+  _, _, worst = step_of(several_attacks(both, over="max"))
+  each = -np.stack(log_probabilities(start.params))[:, np.arange(6), LABELS]
+  np.testing.assert_allclose(mean["loss"], each.mean(), rtol=1e-5)
+  np.testing.assert_allclose(worst["loss"], each.max(0).mean(), rtol=1e-5)
+  assert mean["attack_passes"] == 0
+  assert worst["attack_passes"] == 2
+
+
+def test_one_attack_is_not_several():
+  with pytest.raises(ValueError, match=r"expected two or more"):
+    several_attacks({"invert": invert})
 
 
 @pytest.mark.parametrize(

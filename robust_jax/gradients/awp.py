@@ -1,0 +1,51 @@
+"""Adversarial weight perturbation (AWP): the gradient at perturbed weights."""
+
+import jax
+import jax.numpy as jnp
+
+from robust_jax import checks
+from robust_jax.gradients.sam import at_ascent, unit_step
+from robust_jax.types import Array, GradientTransform, PyTree
+
+
+def awp(
+  gamma: float = 0.01, *, synchronized: bool = False
+) -> GradientTransform:
+  """Adversarial weight perturbation (AWP): the gradient at perturbed weights.
+
+      g(w) -> g(w + v),   v_l = gamma ||w_l||_2 g_l(w) / ||g_l(w)||_2
+
+  for each tensor l of two axes or more; biases and the parameters of
+  normalization layers stay. With a loss that attacks its inputs, inputs and
+  weights are at their worst together. Published with 0.01 for PGD-AT and 0.005
+  for TRADES.
+
+  Args:
+    gamma: size of the perturbation relative to the tensor's norm.
+    synchronized: whether devices average their gradients before the ascent, as
+      for `sam`.
+
+  Raises:
+    ValueError: gamma is negative.
+
+  Example:
+    >>> from robust_jax.gradients import awp
+    >>> gradient = awp(gamma=0.005)
+
+  Source: Wu, Xia and Wang 2020, "Adversarial weight perturbation helps robust
+  generalization". Deviations: the ascent step and the optimizer's
+  are not preceded by a warm-up; weight decay acts on w, in the authors' code on
+  w + v.
+  """
+  checks.non_negative("gamma", gamma)
+
+  def step(weight: Array, grad: Array) -> Array:
+    if weight.ndim < 2:
+      return jnp.zeros_like(weight)
+    length = gamma * jnp.linalg.norm(weight.ravel())
+    return unit_step(grad, length)
+
+  def ascent(params: PyTree, grads: PyTree) -> PyTree:
+    return jax.tree.map(step, params, grads)
+
+  return at_ascent(ascent, synchronized)

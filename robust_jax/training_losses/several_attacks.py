@@ -1,0 +1,105 @@
+"""Adversarial training against several attacks, on average or the worst."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+
+from robust_jax.training_losses._common import attacked, cross_entropy
+from robust_jax.types import (
+  Array,
+  Attack,
+  Batch,
+  Forward,
+  Key,
+  LossOutput,
+  PyTree,
+  TrainingLoss,
+)
+
+
+def several_attacks(
+  attacks: Mapping[str, Attack], *, over: Literal["mean", "max"] = "max"
+) -> TrainingLoss:
+  """Adversarial training against several attacks, on average or the worst.
+
+      "mean":  per_example = mean_i CE(f(attack_i(x, y)), y)
+      "max":   per_example = CE(f(x_adv), y), of the attack_i(x, y) with the
+               largest cross-entropy under the frozen model
+
+  Attacks in several sets, such as two balls or a ball and rotations, train one
+  model for the union of the sets. "mean" has a training pass for each attack;
+  "max" has one pass, and one more forward pass of the frozen model for each
+  attack.
+
+  Args:
+    attacks: two or more, by name.
+    over: how the attacks are put together.
+
+  Returns:
+    The loss. Its outputs are the logits on the example that counts, or on that
+    of the last attack; it reports "attack_passes".
+
+  Raises:
+    ValueError: fewer than two attacks, or another `over`.
+
+  Example:
+    >>> from robust_jax import attacks, losses, perturbations, search
+    >>> from robust_jax.training_losses import several_attacks
+    >>> balls = {"linf": perturbations.linf(0.1), "l2": perturbations.l2(1.0)}
+    >>> pgd = lambda s: attacks.compose(search.pgd, s, losses.cross_entropy)
+    >>> loss = several_attacks({n: pgd(s) for n, s in balls.items()})
+
+  Source: Tramer and Boneh 2019, "Adversarial training and robustness for
+  multiple perturbations", strategies "avg" and "max".
+  """
+  if len(attacks) < 2:
+    raise ValueError(
+      f"attacks = {list(attacks)}: expected two or more; of one attack take "
+      "pgd_at."
+    )
+  if over not in ("mean", "max"):
+    raise ValueError(f"over = {over!r}: expected 'mean' or 'max'.")
+
+  def loss(forward: Forward, batch: Batch, key: Key) -> LossOutput:
+    key, key_train = jax.random.split(key)
+    found = [
+      attacked(attack, key_attack, forward, batch["x"], batch["y"])
+      for key_attack, attack in zip(
+        jax.random.split(key, len(attacks)), attacks.values(), strict=True
+      )
+    ]
+    candidates = jnp.stack([x_adv for x_adv, _ in found])
+    passes = sum(cost["attack_passes"][0] for _, cost in found)
+    if over == "max":
+      candidates = _worst(forward, candidates, batch["y"])[None]
+      passes += len(attacks)
+    per_example, outputs, model_state = _mean_loss(
+      forward, key_train, candidates, batch["y"]
+    )
+    report = {"attack_passes": (jnp.float32(passes), jnp.ones(()))}
+    return LossOutput(per_example, outputs, report, model_state)
+
+  return loss
+
+
+def _worst(forward: Forward, candidates: Array, labels: Array) -> Array:
+  """Of `[N, B, ...]` the one of largest loss for each example, `[B, ...]`."""
+  value = jnp.stack(
+    [cross_entropy(forward.inference(x), labels) for x in candidates]
+  )
+  # NaN never wins.
+  worst = jnp.nan_to_num(value, nan=-jnp.inf).argmax(axis=0)
+  return candidates[worst, jnp.arange(len(labels))]
+
+
+def _mean_loss(
+  forward: Forward, key: Key, candidates: Array, labels: Array
+) -> tuple[Array, PyTree, PyTree]:
+  total, model_state = 0.0, None
+  keys = jax.random.split(key, len(candidates))
+  for key_train, x in zip(keys, candidates, strict=True):
+    outputs, model_state = forward.train(key_train, x, model_state)
+    total += cross_entropy(outputs, labels)
+  return total / len(candidates), outputs, model_state
