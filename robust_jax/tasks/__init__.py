@@ -7,6 +7,7 @@ a tiny instance and a batch for the contract tests of all tasks.
 from robust_jax.tasks.adda import adda
 from robust_jax.tasks.domain import domain
 from robust_jax.tasks.fader import fader
+from robust_jax.tasks.free import free
 from robust_jax.tasks.gan import gan
 from robust_jax.tasks.mcd import mcd
 from robust_jax.tasks.supervised import supervised
@@ -15,6 +16,7 @@ __all__ = [
   "adda",
   "domain",
   "fader",
+  "free",
   "gan",
   "mcd",
   "supervised",
