@@ -1,0 +1,1 @@
+"""Robust training by many methods under one recipe."""

@@ -1,0 +1,87 @@
+"""Methods of robust training, each as changes of one common recipe."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from experiments.build.variant import with_overrides
+from experiments.configs import common
+
+_NUM_REPLAYS = 8
+
+
+def methods(eps: float) -> dict[str, dict[str, Any]]:
+  """Method -> what it changes in a config of `common.classifier`.
+
+  Args:
+    eps: radius of the Linf ball, in input units.
+  """
+  pgd = _pgd(eps, "cross_entropy")
+  divergence = _pgd(eps, "kl")
+  rotation = common.worst_of_k(10)
+  trades = _loss("trades", attack=divergence)
+  mart = _loss("mart", attack=pgd)
+  pgd_at = _loss("pgd_at", attack=pgd)
+  both = {"linf": pgd, "rotation": rotation}
+  return {
+    "standard": {"training": {"monitor": "accuracy"}},
+    "pgd_at": pgd_at,
+    "rs_fgsm": _loss("pgd_at", attack={"name": "rs_fgsm", "eps": eps}),
+    "n_fgsm": _loss("n_fgsm", eps=eps),
+    "grad_align": _loss("grad_align", eps=eps),
+    "free": {"task": {"name": "free", "eps": eps, "replays": _NUM_REPLAYS}},
+    "trades": trades,
+    "mart": mart,
+    "alp": _loss("alp", attack=pgd),
+    "trades_awp": trades | {"gradient": {"name": "awp", "gamma": 0.005}},
+    "pgd_at_awp": pgd_at | {"gradient": {"name": "awp", "gamma": 0.01}},
+    "mart_awp": mart | {"gradient": {"name": "awp", "gamma": 0.005}},
+    "sam": {"gradient": {"name": "sam", "rho": 0.05}},
+    "asam": {"gradient": {"name": "asam", "rho": 0.5}},
+    "pgd_at_sam": pgd_at | {"gradient": {"name": "sam", "rho": 0.05}},
+    "pgd_at_ema": pgd_at | {"average": {"name": "ema", "decay": 0.999}},
+    "random_rotation": _loss("pgd_at", attack=common.worst_of_k(1)),
+    "worst_of_10": _loss("pgd_at", attack=rotation),
+    "linf_and_rotation_mean": _loss(
+      "several_attacks", attacks=both, over="mean"
+    ),
+    "linf_and_rotation_max": _loss("several_attacks", attacks=both, over="max"),
+  }
+
+
+def finish(config: ConfigDict, arg: str, eps: float) -> ConfigDict:
+  """Applies the config's argument: the name of a method, none, or "smoke".
+
+  Args:
+    config: as `common.classifier` makes it, with its recipe.
+    arg: the argument; no argument is "pgd_at".
+    eps: radius of the Linf ball, in input units.
+
+  Raises:
+    ValueError: another argument.
+  """
+  known = methods(eps)
+  if arg and arg != "smoke" and arg not in known:
+    raise ValueError(
+      f"config argument '{arg}': expected none or 'smoke' or one of "
+      f"{', '.join(known)}."
+    )
+  method = arg if arg in known else "pgd_at"
+  config.training.monitor = "robust_accuracy"
+  config = with_overrides(config, known[method])
+  if method == "free":
+    with config.unlocked():
+      del config.loss
+    config.training.num_epochs /= _NUM_REPLAYS
+  return common.finish(config, "smoke" if arg == "smoke" else "")
+
+
+def _loss(name: str, **options: Any) -> dict[str, Mapping[str, Any]]:
+  return {"loss": {"name": name, **options}}
+
+
+def _pgd(eps: float, objective: str) -> dict[str, Any]:
+  """Ten steps of a third of the radius on the objective."""
+  attack = common.pgd("linf", eps, num_steps=10, step_size=1 / 3, keep="last")
+  return attack | {"objective": objective}
