@@ -28,13 +28,19 @@ def asam(
   Raises:
     ValueError: rho or eta is negative.
 
-  Example:
-    >>> from robust_jax.gradients import asam
-    >>> gradient = asam(rho=0.5)
-
   Source: Kwon et al. 2021, "ASAM: adaptive sharpness-aware minimization for
   scale-invariant learning of deep neural networks". Deviation: all parameters
   are scaled, biases and those of normalization layers too.
+
+  Example:
+    >>> import jax
+    >>> from robust_jax import gradients
+    >>> loss = lambda w: (w**2, None)
+    >>> value_and_grad = jax.value_and_grad(loss, has_aux=True)
+    >>> transform = gradients.asam(rho=0.5, eta=0.0)
+    >>> (value, _), grad = transform(value_and_grad)(3.0)
+    >>> float(value), float(grad)  # w^2, and 2 (w + 0.5 |w|)
+    (9.0, 9.0)
   """
   checks.non_negative("rho", rho)
   checks.non_negative("eta", eta)

@@ -28,14 +28,20 @@ def awp(
   Raises:
     ValueError: gamma is negative.
 
-  Example:
-    >>> from robust_jax.gradients import awp
-    >>> gradient = awp(gamma=0.005)
-
   Source: Wu, Xia and Wang 2020, "Adversarial weight perturbation helps robust
   generalization". Deviations: the ascent step and the optimizer's
   are not preceded by a warm-up; weight decay acts on w, in the authors' code on
   w + v.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax import gradients
+    >>> loss = lambda w: (jnp.sum(w**2), None)
+    >>> value_and_grad = jax.value_and_grad(loss, has_aux=True)
+    >>> w = jnp.array([[3.0, 4.0]])
+    >>> _, grad = gradients.awp(gamma=0.5)(value_and_grad)(w)
+    >>> grad.tolist()  # 2 (w + 0.5 w)
+    [[9.0, 12.0]]
   """
   checks.non_negative("gamma", gamma)
 

@@ -5,12 +5,11 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from robust_jax import checks, metrics, parallel, scores
+from robust_jax import checks, losses, metrics, parallel, scores
 from robust_jax.evaluators.robustness import robustness
 from robust_jax.games.set_schedule_step import set_schedule_step
-from robust_jax.tasks._example import Example, TinyNet, one_domain
+from robust_jax.tasks._example import Example, TinyNet, example_batch
 from robust_jax.tasks.supervised import supervised
-from robust_jax.training_losses._common import cross_entropy
 from robust_jax.training_losses.erm import erm
 from robust_jax.training_losses.forward import model_forward
 from robust_jax.types import Array, Batch, Evaluator, Key, Metrics, State, Task
@@ -49,19 +48,29 @@ def free(
   Raises:
     ValueError: eps is negative, or replays is below 1.
 
-  Example:
-    >>> import optax
-    >>> from robust_jax.evaluators import robustness
-    >>> from robust_jax.models import SmallCNN
-    >>> from robust_jax.tasks import free
-    >>> task = free(
-    ...   SmallCNN(), optax.sgd(0.1), eps=0.3, evaluator=robustness()
-    ... )
-
   Source: Shafahi et al. 2019, "Adversarial training for free!", algorithm 1.
   Deviation: delta starts at random in each batch. There it is carried over from
   the batch before, whose images are others; here a step depends on its state,
   its batch and its key alone.
+
+  Example:
+    >>> import jax, jax.numpy as jnp, optax
+    >>> from robust_jax import parallel, tasks
+    >>> from robust_jax.evaluators import robustness
+    >>> from robust_jax.models import MLP
+    >>> task = tasks.free(
+    ...   MLP((4,), num_classes=2),
+    ...   optax.sgd(0.1),
+    ...   eps=0.3,
+    ...   evaluator=robustness(),
+    ... )
+    >>> x, y = jnp.ones((2, 3)), jnp.zeros(2, jnp.int32)
+    >>> batch = {"x": x, "y": y, "mask": jnp.ones(2)}
+    >>> key = jax.random.key(0)
+    >>> step = parallel.simulate_step(task.step, num_devices=1)
+    >>> state, report = step(task.init(key, batch), (), batch, key)
+    >>> int(state.step), float(report["loss"][1])  # 8 replays of 2 examples
+    (1, 16.0)
   """
   checks.non_negative("eps", eps)
   checks.at_least_one("replays", replays)
@@ -76,7 +85,7 @@ def free(
     def mean_loss(params, delta):
       forward = model_forward(model, params, state)
       logits, model_state = forward.train(key, x + delta)
-      per_example = cross_entropy(logits, y)
+      per_example = losses.cross_entropy(logits, y)
       total, count = metrics.average(per_example, mask)
       # Devices may have unequally many real examples.
       return total / parallel.mean(count), (per_example, logits, model_state)
@@ -121,4 +130,4 @@ def example() -> Example:
   task = free(
     TinyNet(), optax.sgd(0.1), eps=0.1, replays=2, evaluator=robustness()
   )
-  return Example(task, one_domain())
+  return Example(task, example_batch())

@@ -15,4 +15,15 @@ from robust_jax.training_losses.pgd_at import pgd_at
 from robust_jax.training_losses.several_attacks import several_attacks
 from robust_jax.training_losses.trades import trades
 
-__all__ = ["augmix", "erm", "gat", "mart", "pgd_at", "trades"]
+__all__ = [
+  "alp",
+  "augmix",
+  "erm",
+  "gat",
+  "grad_align",
+  "mart",
+  "n_fgsm",
+  "pgd_at",
+  "several_attacks",
+  "trades",
+]

@@ -4,7 +4,10 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import checks, metrics
-from robust_jax.training_losses._common import attacked, cross_entropy
+from robust_jax.training_losses._common import (
+  adversarial_examples,
+  cross_entropy,
+)
 from robust_jax.types import (
   Attack,
   Batch,
@@ -36,21 +39,28 @@ def alp(attack: Attack, *, weight: float = 0.5) -> TrainingLoss:
   Raises:
     ValueError: weight is negative.
 
-  Example:
-    >>> from robust_jax import attacks, losses, perturbations, search
-    >>> from robust_jax.training_losses import alp
-    >>> ball = perturbations.linf(0.1)
-    >>> loss = alp(attacks.compose(search.pgd, ball, losses.cross_entropy))
-
   Source: Kannan, Kurakin and Goodfellow 2018, "Adversarial logit pairing",
   with both clean and adversarial examples in a batch.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax import training_losses
+    >>> from robust_jax.types import Forward
+    >>> train = lambda key, x, model_state=None: (x, {})  # logits are x
+    >>> forward = Forward(train, inference=lambda x: x, step=0)
+    >>> batch = {"x": jnp.array([[0.0, 0.0]]), "y": jnp.array([1])}
+    >>> batch["mask"] = jnp.ones(1)
+    >>> attack = lambda key, model, x, y: x + jnp.array([1.0, 0.0])
+    >>> out = training_losses.alp(attack)(forward, batch, jax.random.key(0))
+    >>> round(out.per_example.item(), 2)  # (log 2 + 1.31) / 2 + 0.5 / 2
+    1.25
   """
   checks.non_negative("weight", weight)
 
   def loss(forward: Forward, batch: Batch, key: Key) -> LossOutput:
     key_attack, key_clean, key_adv = jax.random.split(key, 3)
     x, y = batch["x"], batch["y"]
-    x_adv, cost = attacked(attack, key_attack, forward, x, y)
+    x_adv, cost = adversarial_examples(attack, key_attack, forward, x, y)
     logits, model_state = forward.train(key_clean, x)
     logits_adv, model_state = forward.train(key_adv, x_adv, model_state)
     pairing = _squared_difference(logits, logits_adv)

@@ -40,13 +40,22 @@ def grad_align(eps: float, *, weight: float = 0.2) -> TrainingLoss:
   Raises:
     ValueError: eps or weight is negative.
 
-  Example:
-    >>> from robust_jax.training_losses import grad_align
-    >>> loss = grad_align(8 / 255, weight=0.2)
-
   Source: Andriushchenko and Flammarion 2020, "Understanding and improving fast
   adversarial training". Deviation: parameters are differentiated through both
   gradients, as the paper's formula has it; the authors' code holds g(x) fixed.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax import training_losses
+    >>> from robust_jax.types import Forward
+    >>> train = lambda key, x, model_state=None: (x, {})  # logits are x
+    >>> forward = Forward(train, inference=lambda x: x, step=0)
+    >>> batch = {"x": jnp.array([[0.0, 0.0]]), "y": jnp.array([1])}
+    >>> batch["mask"] = jnp.ones(1)
+    >>> loss = training_losses.grad_align(0.25)
+    >>> out = loss(forward, batch, jax.random.key(0))
+    >>> out.outputs.tolist()  # logits are x_adv
+    [[0.25, 0.0]]
   """
   checks.non_negative("eps", eps)
   checks.non_negative("weight", weight)
@@ -78,7 +87,7 @@ def grad_align(eps: float, *, weight: float = 0.2) -> TrainingLoss:
 
 def _cosine(a: Array, b: Array) -> Array:
   """`[B]`; 1 where one of them is 0, with gradients of 0."""
-  defined = (tree.norm(a, jnp.inf) > 0) & (tree.norm(b, jnp.inf) > 0)
+  defined = (tree.norm(a, "linf") > 0) & (tree.norm(b, "linf") > 0)
   # Ones have an angle of 0, and no division by 0 to be differentiated.
   a, b = (tree.where(defined, v, jnp.ones_like(v)) for v in (a, b))
-  return tree.dot(tree.normalize(a, 2), tree.normalize(b, 2))
+  return tree.dot(tree.normalize(a, "l2"), tree.normalize(b, "l2"))

@@ -36,12 +36,21 @@ def n_fgsm(
   Raises:
     ValueError: eps or noise is negative.
 
-  Example:
-    >>> from robust_jax.training_losses import n_fgsm
-    >>> loss = n_fgsm(8 / 255)
-
   Source: de Jorge et al. 2022, "Make some noise: reliable and efficient
   single-step adversarial training".
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax import training_losses
+    >>> from robust_jax.types import Forward
+    >>> train = lambda key, x, model_state=None: (x, {})  # logits are x
+    >>> forward = Forward(train, inference=lambda x: x, step=0)
+    >>> batch = {"x": jnp.array([[0.0, 0.0]]), "y": jnp.array([1])}
+    >>> batch["mask"] = jnp.ones(1)
+    >>> loss = training_losses.n_fgsm(0.25, noise=0.0)
+    >>> out = loss(forward, batch, jax.random.key(0))
+    >>> out.outputs.tolist()  # logits are x_adv
+    [[0.25, 0.0]]
   """
   checks.non_negative("eps", eps)
   checks.non_negative("noise", noise)
@@ -53,7 +62,7 @@ def n_fgsm(
     grad = jax.grad(lambda x: losses.soft_margin(model(x), labels).sum())(
       x_noisy
     )
-    step = eps * jnp.sign(ascent.usable(grad))
+    step = eps * jnp.sign(ascent.usable_gradient(grad))
     return jax.lax.stop_gradient(jnp.clip(x_noisy + step, 0.0, 1.0))
 
   return pgd_at(attack, objective=objective)

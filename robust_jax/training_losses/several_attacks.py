@@ -6,7 +6,10 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
-from robust_jax.training_losses._common import attacked, cross_entropy
+from robust_jax.training_losses._common import (
+  adversarial_examples,
+  cross_entropy,
+)
 from robust_jax.types import (
   Array,
   Attack,
@@ -44,15 +47,23 @@ def several_attacks(
   Raises:
     ValueError: fewer than two attacks, or another `over`.
 
-  Example:
-    >>> from robust_jax import attacks, losses, perturbations, search
-    >>> from robust_jax.training_losses import several_attacks
-    >>> balls = {"linf": perturbations.linf(0.1), "l2": perturbations.l2(1.0)}
-    >>> pgd = lambda s: attacks.compose(search.pgd, s, losses.cross_entropy)
-    >>> loss = several_attacks({n: pgd(s) for n, s in balls.items()})
-
   Source: Tramer and Boneh 2019, "Adversarial training and robustness for
   multiple perturbations", strategies "avg" and "max".
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax import training_losses
+    >>> from robust_jax.types import Forward
+    >>> train = lambda key, x, model_state=None: (x, {})  # logits are x
+    >>> forward = Forward(train, inference=lambda x: x, step=0)
+    >>> batch = {"x": jnp.array([[0.0, 0.0]]), "y": jnp.array([1])}
+    >>> batch["mask"] = jnp.ones(1)
+    >>> right = lambda key, model, x, y: x + jnp.array([0.0, 1.0])
+    >>> wrong = lambda key, model, x, y: x + jnp.array([1.0, 0.0])
+    >>> loss = training_losses.several_attacks({"a": right, "b": wrong})
+    >>> out = loss(forward, batch, jax.random.key(0))
+    >>> out.outputs.tolist()  # the worst of both
+    [[1.0, 0.0]]
   """
   if len(attacks) < 2:
     raise ValueError(
@@ -65,20 +76,20 @@ def several_attacks(
   def loss(forward: Forward, batch: Batch, key: Key) -> LossOutput:
     key, key_train = jax.random.split(key)
     found = [
-      attacked(attack, key_attack, forward, batch["x"], batch["y"])
+      adversarial_examples(attack, key_attack, forward, batch["x"], batch["y"])
       for key_attack, attack in zip(
         jax.random.split(key, len(attacks)), attacks.values(), strict=True
       )
     ]
     candidates = jnp.stack([x_adv for x_adv, _ in found])
-    passes = sum(cost["attack_passes"][0] for _, cost in found)
+    passes = sum((cost["attack_passes"][0] for _, cost in found), jnp.zeros(()))
     if over == "max":
       candidates = _worst(forward, candidates, batch["y"])[None]
       passes += len(attacks)
     per_example, outputs, model_state = _mean_loss(
       forward, key_train, candidates, batch["y"]
     )
-    report = {"attack_passes": (jnp.float32(passes), jnp.ones(()))}
+    report = {"attack_passes": (passes, jnp.ones(()))}
     return LossOutput(per_example, outputs, report, model_state)
 
   return loss
@@ -97,9 +108,9 @@ def _worst(forward: Forward, candidates: Array, labels: Array) -> Array:
 def _mean_loss(
   forward: Forward, key: Key, candidates: Array, labels: Array
 ) -> tuple[Array, PyTree, PyTree]:
-  total, model_state = 0.0, None
+  per_attack, model_state = [], None
   keys = jax.random.split(key, len(candidates))
   for key_train, x in zip(keys, candidates, strict=True):
     outputs, model_state = forward.train(key_train, x, model_state)
-    total += cross_entropy(outputs, labels)
-  return total / len(candidates), outputs, model_state
+    per_attack.append(cross_entropy(outputs, labels))
+  return jnp.stack(per_attack).mean(axis=0), outputs, model_state

@@ -10,7 +10,7 @@ import pytest
 from robust_jax import losses, metrics, parallel
 from robust_jax.evaluators.robustness import robustness
 from robust_jax.models.classifiers.mlp import MLP
-from robust_jax.tasks._example import one_domain
+from robust_jax.tasks._example import example_batch
 from robust_jax.tasks.free import free
 from robust_jax.tasks.supervised import supervised
 from robust_jax.training_losses.erm import erm
@@ -26,7 +26,7 @@ def stepped(task, rows):
 
 
 def test_it_is_the_algorithm_written_as_a_loop():
-  eps, rows = 0.3, one_domain()
+  eps, rows = 0.3, example_batch()
   task = free(MODEL, optax.sgd(0.1), eps=eps, replays=3, evaluator=robustness())
   start, after, report = stepped(task, rows)
   params, x = start.params, rows["x"]
@@ -58,7 +58,7 @@ def first_noise(x, eps):
 
 
 def test_without_a_radius_it_is_as_many_steps_of_standard_training():
-  rows = one_domain()
+  rows = example_batch()
   options = {"evaluator": robustness()}
   _, free_after, _ = stepped(
     free(MODEL, optax.sgd(0.1), eps=0.0, replays=2, **options), rows
@@ -74,7 +74,7 @@ def test_without_a_radius_it_is_as_many_steps_of_standard_training():
 
 def test_schedules_follow_the_steps_of_the_run():
   """The replays of the first step all have its learning rate."""
-  rows = one_domain()
+  rows = example_batch()
   schedule = optax.piecewise_constant_schedule(1.0, {2: 0.0})
   task = free(
     MODEL, optax.sgd(schedule), eps=0.0, replays=4, evaluator=robustness()
