@@ -1,4 +1,4 @@
-"""Adversarial examples of a model as a file, for other programs."""
+"""Adversarial examples of a model in a file, for other programs."""
 
 import pathlib
 from typing import Any, get_args
@@ -29,26 +29,27 @@ def attack(
 ) -> dict[str, Any]:
   """Writes the adversarial examples of test images under one attack.
 
-  They are those of `evaluate_attacks` under this attack alone. The file holds
-  `x` and `x_adv [N, H, W, C]`, `labels [N]`, the model's `predictions [N]` of
-  x_adv, and `misclassified [N]`. Prints the clean and the robust accuracy, and
-  median and largest norm of the changes that made a right prediction wrong.
-  Interrupted, it goes on where it was, by a file beside it.
+  They are the same as in `evaluate_attacks` with this attack alone. The file
+  has `x` and `x_adv [N, H, W, C]`, `labels [N]`, the model's `predictions [N]`
+  for x_adv, and `misclassified [N]`. Clean and robust accuracy are printed,
+  with median and largest norm of the successful perturbations. An interrupted
+  call resumes from a file beside the result.
 
   Args:
     model: a frozen classifier.
-    config: names data, seed and, in its section evaluation, the attacks.
-    name: of `config.evaluation.attacks`, "autoattack", or an attack of the
-      user's own, "package.module:function".
-    path: `.npz` file.
-    num_examples: of the test set's first images; all by default.
+    config: config of the data, the seed and, in its section `evaluation`, the
+      attacks.
+    name: a name in `config.evaluation.attacks`, "autoattack", or the user's own
+      attack, "package.module:function".
+    path: path of the `.npz` file.
+    num_examples: number of test images, from the first on; None for all.
 
   Returns:
-    "clean_accuracy", "robust_accuracy", and norm -> `[M]`, one for each image
-    whose prediction the attack changed from right to wrong.
+    "clean_accuracy", "robust_accuracy", and norm -> `[M]`, the norms of the
+    perturbations of the M images that were classified correctly before.
 
   Raises:
-    ValueError: another kind of file, or an attack that the config lacks.
+    ValueError: another kind of file, or the config has no such attack.
   """
   check_config(config)
   if path.suffix != ".npz":

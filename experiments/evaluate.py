@@ -1,4 +1,4 @@
-"""Evaluates models side by side, and writes table, report and pictures."""
+"""Evaluation of models under attacks: table, report and pictures."""
 
 import pathlib
 import time
@@ -38,18 +38,21 @@ def evaluate(
   num_examples: int | None = None,
   records: Mapping[str, list[dict[str, Any]]] = MappingProxyType({}),
 ) -> dict[str, Any]:
-  """Clean accuracy, accuracy under each attack, and a curve over the radius.
+  """Measures clean accuracy, accuracy under attacks and over the radius.
 
-  Every model meets the same images with the same keys. Writes `report.json` and
-  pictures to `workdir`, prints the table, and returns the report.
+  Every model is evaluated on the same images with the same keys. Writes
+  `report.json` and pictures to `workdir`, and prints a table.
 
   Args:
     models: frozen classifiers by name.
-    config: names the data, the seed and, in its section evaluation, the
+    config: config of the data, the seed and, in its section `evaluation`, the
       attacks.
-    workdir: where the report goes.
-    num_examples: of the test set's first images; all by default.
-    records: of the training of those models of which there are any, to draw.
+    workdir: folder of the report, created if missing.
+    num_examples: number of test images, from the first on; None for all.
+    records: training records by name, which are drawn. Models may be missing.
+
+  Returns:
+    The report.
   """
   started = time.monotonic()
   check_config(config)
@@ -100,19 +103,18 @@ def evaluate(
 def one_accuracy(
   dataset: Dataset, batch_size: int, num_examples: int | None = None
 ) -> Callable[[Model], float]:
-  """A function that gives the accuracy of a frozen model on a dataset.
+  """Makes a function that measures a frozen model's accuracy on a dataset.
 
-  Models of the same function and shapes share its program.
+  Models with the same function and shapes share a compiled program.
   """
   loader = evaluation_loader(dataset, batch_size, num_examples=num_examples)
   compiled = parallel.pmap_evaluate(robustness().measure, loader.decode)
   device_data = parallel.replicate(loader.device_data)
 
-  def accuracy(logits_fn: Model) -> float:
-    subject, key = parallel.replicate(logits_fn), jax.random.key(0)
-    return measure_dataset(compiled, subject, loader, device_data, key)[
-      "accuracy"
-    ]
+  def accuracy(model: Model) -> float:
+    replicated, key = parallel.replicate(model), jax.random.key(0)
+    values = measure_dataset(compiled, replicated, loader, device_data, key)
+    return float(values["accuracy"])
 
   return accuracy
 
@@ -136,34 +138,42 @@ def measure_curves(
   loader: Loader,
   key: Key,
 ) -> dict[str, list[float]]:
-  """Accuracy of each model at each of `evaluation.radii`.
+  """Measures the accuracy of each model at each of `evaluation.radii`.
 
-  eps is an argument of the one compiled program.
+  Args:
+    models: frozen classifiers by name.
+    evaluation: the section `evaluation` of a config, with the attack `curve`.
+    loader: loader of the test images.
+    key: key of the attacks.
+
+  Returns:
+    Name -> accuracy at each radius. The radius is an argument of one compiled
+    program.
   """
 
-  def measure(subject, batch, key):
-    logits_fn, eps = subject
+  def measure(model_and_eps, batch, key):
+    model, eps = model_and_eps
     attack = sections.attack(evaluation.curve, eps=eps)
-    return robustness({"curve": attack}).measure(logits_fn, batch, key)
+    return robustness({"curve": attack}).measure(model, batch, key)
 
   compiled = parallel.pmap_evaluate(measure, loader.decode)
   radii = evaluation.radii
-  result = {name: [] for name in models}
+  result: dict[str, list[float]] = {name: [] for name in models}
   with Progress("curve", len(models) * len(radii) * loader.num_steps) as bar:
     done = 0
     for name, model in models.items():
       for eps in radii:
-        subject = (model, np.float32(eps))
-        values = _measure(compiled, subject, loader, key, bar, done)
-        result[name].append(values["curve_accuracy"])
+        at_eps = (model, np.float32(eps))
+        values = _measure(compiled, at_eps, loader, key, bar, done)
+        result[name].append(float(values["curve_accuracy"]))
         done += loader.num_steps
   return result
 
 
-def _measure(compiled, subject, loader: Loader, key, bar: Progress, done: int):
+def _measure(compiled, model, loader: Loader, key, bar: Progress, done: int):
   return measure_dataset(
     compiled,
-    parallel.replicate(subject),
+    parallel.replicate(model),
     loader,
     parallel.replicate(loader.device_data),
     key,
@@ -182,10 +192,10 @@ def _draw(models, config, workdir, result, batch, key):
   attacked = {}
   for name, model in models.items():
     x_adv = attack(key, model, batch["x"], batch["y"])
-    answers = jax.jit(model)(x_adv).argmax(axis=-1)
+    predictions = jax.jit(model)(x_adv).argmax(axis=-1)
     attacked[name] = (
       np.asarray(x_adv[:_NUM_SHOWN]),
-      np.asarray(answers[:_NUM_SHOWN]),
+      np.asarray(predictions[:_NUM_SHOWN]),
     )
   pictures.draw_examples(
     workdir / "examples.png",

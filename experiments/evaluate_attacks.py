@@ -1,4 +1,4 @@
-"""One model under attacks in a row, and whether to trust the figures."""
+"""Evaluation of one model under a sequence of attacks, with masking checks."""
 
 import pathlib
 from collections.abc import Sequence
@@ -42,28 +42,33 @@ def evaluate_attacks(
   num_examples: int | None = None,
   save_images: bool = False,
 ) -> dict[str, Any]:
-  """Attacks one after the other, each on what the last ones left.
+  """Runs attacks in sequence, each on images that withstood the previous ones.
 
-  Writes to `path`: `report.json`, `robust_accuracy.png`, and on demand
-  `adversarial.npz` with x, x_adv, labels and misclassified_by. An interrupted
-  audit goes on where it was (`audit_state.npz`).
+  Writes `report.json` and `robust_accuracy.png` to `path`, and with
+  `save_images` also `adversarial.npz` with x, x_adv, labels and
+  misclassified_by. An interrupted evaluation resumes from its state in
+  `attack_state.npz`.
 
   Args:
     model: a frozen classifier.
-    config: names data, seed and, in its section evaluation, the attacks.
-    attacks: names of `config.evaluation.attacks`, "autoattack", whose norm, eps
-      and version `config.evaluation.autoattack` gives, or attacks of the user's
-      own, "package.module:function", with the defaults of their options.
-    path: directory, created if need be.
-    num_examples: of the test set's first images; all by default.
-    save_images: keep the adversarial images.
+    config: config of the data, the seed and, in its section `evaluation`, the
+      attacks.
+    attacks: names of `config.evaluation.attacks`; "autoattack", with the norm,
+      eps and version of `config.evaluation.autoattack`; or the user's own
+      attacks, "package.module:function", with default options.
+    path: folder of the report, created if missing.
+    num_examples: number of test images, from the first on; None for all.
+    save_images: whether to save the adversarial images.
+
+  Returns:
+    The report.
 
   Raises:
-    ValueError: an attack that the config does not know.
+    ValueError: the config has no such attack.
   """
   check_config(config)
   with output.locked(path, "--workdir"):
-    return _audit(model, config, attacks, path, num_examples, save_images)
+    return _evaluate(model, config, attacks, path, num_examples, save_images)
 
 
 def attack_test_set(
@@ -73,21 +78,21 @@ def attack_test_set(
   num_examples: int | None,
   save_to: pathlib.Path,
 ) -> tuple[Loader, np.ndarray, np.ndarray, SuiteResult]:
-  """Attacks test images, one attack after the other.
+  """Runs attacks on test images in sequence.
 
   Args:
     model: a frozen classifier.
-    config: as `evaluate_attacks` takes it, like the attacks.
-    attacks: their names.
-    num_examples: of the test set's first images; None is all.
-    save_to: `.npz` file to go on from after an interruption.
+    config: see `evaluate_attacks`.
+    attacks: names of the attacks, see `evaluate_attacks`.
+    num_examples: number of test images, from the first on; None for all.
+    save_to: `.npz` file of the state, from which an interrupted call resumes.
 
   Returns:
-    The images' loader, the images `[N, H, W, C]`, labels `[N]`, and what the
-    attacks made of them.
+    The loader of the images, the images `[N, H, W, C]`, their classes `[N]`,
+    and the result of the attacks.
 
   Raises:
-    ValueError: an attack that the config does not know.
+    ValueError: the config has no such attack.
   """
   dataset = build.dataset(config, "test")
   loader = evaluation_loader(
@@ -112,14 +117,14 @@ def attack_test_set(
 
 
 def _keys(config):
-  """Of the attacks, and of the checks after them."""
+  """The keys of the attacks and of the masking checks."""
   return jax.random.split(jax.random.key(config.seed))
 
 
-def _audit(model, config, attacks, path, num_examples, save_images):
+def _evaluate(model, config, attacks, path, num_examples, save_images):
   threat, key_checks = _threat(config), _keys(config)[1]
   loader, x, labels, outcome = attack_test_set(
-    model, config, attacks, num_examples, path / "audit_state.npz"
+    model, config, attacks, num_examples, path / "attack_state.npz"
   )
   findings = masking_checks(
     key_checks,
@@ -176,7 +181,7 @@ def _threat(config: ConfigDict) -> ConfigDict:
   if "autoattack" not in config.evaluation:
     raise ValueError(
       "the run's config has no section evaluation.autoattack (norm, eps, "
-      "version): name a config that has by --config."
+      "version): give a config that has one by --config."
     )
   return config.evaluation.autoattack
 
@@ -184,7 +189,7 @@ def _threat(config: ConfigDict) -> ConfigDict:
 def _stages(config, attacks, num_classes) -> list[Stage]:
   if not attacks:
     raise ValueError(
-      "no attack is named: expected autoattack or one of the config's."
+      "there is no attack: expected autoattack or one of the config's."
     )
   found = []
   known = config.evaluation.attacks
@@ -204,7 +209,7 @@ def _stages(config, attacks, num_classes) -> list[Stage]:
 
 
 def _searches(known, attacks) -> dict[str, dict[str, Any]]:
-  """Those of the attacks that have one of their own."""
+  """The searches of those attacks that have one."""
   return {
     name: dict(known[name].search)
     for name in attacks
@@ -213,7 +218,7 @@ def _searches(known, attacks) -> dict[str, dict[str, Any]]:
 
 
 def _radii(threat, x) -> list[float]:
-  """Around eps, and one that allows everything."""
+  """Radii around eps, and one at which every image is within reach."""
   return [threat.eps / 2, threat.eps, box.width(x[0].size, threat.norm)]
 
 

@@ -1,4 +1,4 @@
-"""Examples of a dataset of images on the host, in numpy."""
+"""Examples of image datasets, as numpy arrays on the host."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,14 +11,19 @@ from robust_jax.data.dataset import Dataset
 
 
 class Examples(NamedTuple):
-  """Images x `[N, H, W, C]`, float32 in [0, 1], and their classes y `[N]`."""
+  """Examples of a dataset.
+
+  Attributes:
+    x: images `[N, H, W, C]`, float32 in [0, 1].
+    y: classes `[N]`.
+  """
 
   x: np.ndarray
   y: np.ndarray
 
 
 def first_examples(dataset: Dataset, num_examples: int) -> Examples:
-  """The first ones; all where there are fewer.
+  """Reads the first examples of a dataset; all, if there are fewer.
 
   Raises:
     ValueError: num_examples is below 1.
@@ -28,7 +33,7 @@ def first_examples(dataset: Dataset, num_examples: int) -> Examples:
 
 
 def spread_examples(datasets: Sequence[Dataset], num_examples: int) -> Examples:
-  """So many, spread evenly over all datasets; all where there are fewer."""
+  """Reads examples spread evenly over datasets; all, if there are fewer."""
   dataset = concatenate(datasets)
   count = min(num_examples, len(dataset))
   indices = np.linspace(0, len(dataset) - 1, count).astype(int)

@@ -1,4 +1,4 @@
-"""A trained run, opened: whatever its task, and at any of its checkpoints."""
+"""Trained runs, opened at any of their checkpoints."""
 
 import dataclasses
 import pathlib
@@ -20,13 +20,13 @@ class Run:
   """A run at one of its checkpoints.
 
   Attributes:
-    path: its work directory.
-    config: by which it was trained.
-    task: by which it was trained, to evaluate and deploy its states.
-    state: at the checkpoint.
-    checkpoints: step -> validation metrics, of every checkpoint there is, in
-      order; empty metrics where a checkpoint was not evaluated.
-    records: of its log.
+    path: work directory of the run.
+    config: config of the run.
+    task: task of the run.
+    state: State of the checkpoint.
+    checkpoints: step -> validation metrics of all checkpoints, in order; empty
+      for those that were not evaluated.
+    records: records of the log.
   """
 
   path: pathlib.Path
@@ -48,38 +48,38 @@ class Run:
 
   @property
   def variables(self) -> PyTree:
-    """Those of the model that is deployed, see `Task.variables`."""
+    """The variables of the deployed model, see `Task.variables`."""
     return self.task.variables(self.state)
 
   def dataset(self, split: str) -> Dataset:
-    """The part `split` of the data that the deployed model is for."""
+    """Loads a split of the data that the deployed model is for."""
     return build.dataset(self.config, split)
 
   def classifier(self) -> Model:
-    """The deployed model, if it is a classifier.
+    """Returns the deployed model, which has to be a classifier.
 
     Raises:
-      ValueError: it is something else.
+      ValueError: it is not a classifier.
     """
     deployed = self.deployed
     if callable(deployed):
       x = spec_of_batch(self.dataset("test"))["x"]
-      answers = jax.eval_shape(deployed, x)
-      if isinstance(answers, jax.ShapeDtypeStruct) and len(answers.shape) == 2:
+      outputs = jax.eval_shape(deployed, x)
+      if isinstance(outputs, jax.ShapeDtypeStruct) and len(outputs.shape) == 2:
         return deployed
     raise ValueError(
       f"{self.path} is a run of the task '{self.config.task.name}', which "
-      "deploys no classifier: expected one whose model answers by logits."
+      "deploys no classifier: expected a run whose model returns logits."
     )
 
   def at(self, which: str | int) -> "Run":
-    """The same run at another checkpoint, named as in `load_run`."""
+    """Returns the run at another checkpoint, named as in `load_run`."""
     with workdir.open_checkpoints(self.path) as checkpoints:
       state = checkpoints.restore(which, self.state)
     return dataclasses.replace(self, state=state)
 
   def untrained(self) -> "Run":
-    """The same run before its first step, without its warm start."""
+    """Returns the run before its first step, without its warm start."""
     batch, _ = build.describe(self.config)
     zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), batch)
     state = jax.jit(self.task.init)(jax.random.key(self.config.seed), zeros)
@@ -91,17 +91,17 @@ def load_run(
   which: str | int = "best",
   allow_imports: Iterable[str] = (),
 ) -> Run:
-  """Opens the run in `path`.
+  """Opens a run, of any task.
 
   Args:
-    path: its work directory.
-    which: the checkpoint: "best", by the metric that training monitored,
-      "last", or the step of one.
+    path: work directory of the run.
+    which: the checkpoint: "best", by the monitored metric, "last", or the step
+      of one.
     allow_imports: modules whose functions the run's config may name.
 
   Raises:
-    ValueError: there is no run, no such checkpoint or one of another model,
-      its data are not there, or its config names a function of another module.
+    ValueError: there is no run, no such checkpoint or one of another model, the
+      data are missing, or the config names a function of another module.
   """
   config = workdir.read_config(path, allow_imports)
   batch, facts = build.describe(config)

@@ -18,8 +18,8 @@
   ./launch.sh data mnist               prepare a TFDS dataset
   ./launch.sh test                     run the tests
 
-Any field of a config can be overridden by --config.<field>=<value>. A run that
-is interrupted or killed goes on when the same command is given again.
+Any field of a config can be overridden by --config.<field>=<value>. The same
+command resumes a run that was interrupted or killed.
 
 Exit status: 0 done, 1 a gate of `compare` failed, 2 any error, 3 a gate is
 inconclusive, 130 interrupted.
@@ -35,7 +35,8 @@ import jax
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
-from experiments import runs, workdir
+from experiments import workdir
+from experiments.attack import attack
 from experiments.build import imports
 from experiments.cli import processes
 from experiments.cli.parse_flags import parse_flags
@@ -43,7 +44,12 @@ from experiments.cli.prepare_data import prepare_data
 from experiments.cli.run_command import ERROR, INTERRUPTED, run_command
 from experiments.compare import command as compare_command
 from experiments.configs.adversarial import digits_pgd
+from experiments.demo import demo
+from experiments.evaluate import evaluate
+from experiments.evaluate_attacks import evaluate_attacks
+from experiments.from_weights import from_weights
 from experiments.load_run import Run, load_run
+from experiments.train import make_report, train
 from robust_jax.distributed import join
 from robust_jax.types import Model
 
@@ -51,12 +57,12 @@ _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "experiment: a config file, and after a colon its argument."
 )
 _WORKDIR = flags.DEFINE_string(
-  "workdir", None, "where the run lives; runs/<config name> by default."
+  "workdir", None, "folder of the run; runs/<config name> by default."
 )
 _BASELINE = flags.DEFINE_string(
   "baseline",
   None,
-  "evaluate: the work directory of a model to stand beside; compare: the name "
+  "evaluate: the work directory of a model to compare with; compare: the name "
   "of the model that regressions are counted from.",
 )
 _WEIGHTS = flags.DEFINE_string(
@@ -73,8 +79,8 @@ _ATTACK = flags.DEFINE_list(
   "attack",
   None,
   "evaluate: autoattack, pgd or other attacks of the config, or your own as "
-  "package.module:function, one after the other on what is left, with checks "
-  "for masked gradients; attack: one of these.",
+  "package.module:function, in sequence, each on the images that withstood the "
+  "previous ones, with checks for masked gradients; attack: one of these.",
 )
 _SAVE_IMAGES = flags.DEFINE_bool(
   "save_images", False, "evaluate --attack: keep adversarial.npz."
@@ -82,7 +88,7 @@ _SAVE_IMAGES = flags.DEFINE_bool(
 _NUM_EXAMPLES = flags.DEFINE_integer(
   "num_examples",
   None,
-  "evaluate, attack, compare: how many test images; all if absent.",
+  "evaluate, attack, compare: number of test images; all if absent.",
   lower_bound=1,
 )
 _OUT = flags.DEFINE_string(
@@ -92,15 +98,17 @@ _OUT = flags.DEFINE_string(
   "labels, predictions and misclassified.",
 )
 _PROCESSES = flags.DEFINE_integer(
-  "processes", None, "start so many processes on this machine."
+  "processes", None, "number of processes to start on this machine."
 )
 _COORDINATOR = flags.DEFINE_string(
   "coordinator", None, "host:port of process 0, to join several machines."
 )
 _NUM_PROCESSES = flags.DEFINE_integer(
-  "num_processes", None, "how many processes take part."
+  "num_processes", None, "number of processes of the program."
 )
-_PROCESS_ID = flags.DEFINE_integer("process_id", None, "which of them this is.")
+_PROCESS_ID = flags.DEFINE_integer(
+  "process_id", None, "id of this process, from 0."
+)
 _COORDINATOR_TIMEOUT = flags.DEFINE_float(
   "coordinator_timeout", 300.0, "how many seconds to wait for the others."
 )
@@ -108,20 +116,20 @@ _MATMUL_PRECISION = flags.DEFINE_enum(
   "matmul_precision",
   None,
   ["default", "high", "highest"],
-  "how exactly float32 numbers are multiplied; default is TF32 on GPUs. If "
+  "precision of products of float32 numbers; default is TF32 on GPUs. If "
   "absent, training has the default and every evaluation the highest.",
 )
 _ALLOW_IMPORTS = flags.DEFINE_list(
   imports.FLAG, [], f"evaluate, attack, compare: {imports.HELP}"
 )
 _TRACEBACK = flags.DEFINE_bool(
-  "traceback", False, "on an error, show where in the code it was raised."
+  "traceback", False, "print the traceback of an error."
 )
 
 
 def _train(arguments: Sequence[str]) -> int:
   _no_more(arguments)
-  outcome = runs.train(_config(), _workdir())
+  outcome = train(_config(), _workdir())
   return INTERRUPTED if outcome.status == "interrupted" else 0
 
 
@@ -131,16 +139,16 @@ def _evaluate(arguments: Sequence[str]) -> int:
   if _WEIGHTS.value is None and _ATTACK.value is None:
     config = _config_of(checkpoint)
     if "report" in config:
-      runs.report(checkpoint, config, _NUM_EXAMPLES.value)
+      make_report(checkpoint, config, _NUM_EXAMPLES.value)
       return 0
   model, config, records = _model(checkpoint)
   if _WEIGHTS.value is not None:
     workdir.open_run(checkpoint, config)
   if _ATTACK.value is not None:
-    path = checkpoint / "audit"
+    path = checkpoint / "attacks"
     if _CHECKPOINT.value is not None and _WORKDIR.value is not None:
       path = _workdir()
-    runs.evaluate_attacks(
+    evaluate_attacks(
       model,
       config,
       _ATTACK.value,
@@ -153,7 +161,7 @@ def _evaluate(arguments: Sequence[str]) -> int:
   if _BASELINE.value is not None:
     run = _load_run(pathlib.Path(_BASELINE.value))
     found = {run.path.name: (run.classifier(), run.records)} | found
-  runs.evaluate(
+  evaluate(
     {name: model for name, (model, _) in found.items()},
     config,
     _workdir(),
@@ -172,7 +180,7 @@ def _attack(arguments: Sequence[str]) -> int:
     raise ValueError("attack needs --out, as in --out=adversarial.npz.")
   model, config, _ = _model(_checkpoint())
   path = pathlib.Path(_OUT.value)
-  runs.attack(model, config, names[0], path, _NUM_EXAMPLES.value)
+  attack(model, config, names[0], path, _NUM_EXAMPLES.value)
   return 0
 
 
@@ -197,7 +205,7 @@ def _data(arguments: Sequence[str]) -> int:
 def _demo(arguments: Sequence[str]) -> int:
   _no_more(arguments)
   config = _CONFIG.value or digits_pgd.get_config()
-  return runs.demo(config, pathlib.Path(_WORKDIR.value or "runs/demo"))
+  return demo(config, pathlib.Path(_WORKDIR.value or "runs/demo"))
 
 
 _COMMANDS = {
@@ -227,7 +235,7 @@ def main(argv: Sequence[str]) -> int:
   )
   told = _MATMUL_PRECISION.value
   multiplying = jax.default_matmul_precision(told) if told else nullcontext()
-  with multiplying, join.telling_of_lost_processes():
+  with multiplying, join.explain_lost_processes():
     return _COMMANDS[command](arguments)
 
 
@@ -241,19 +249,19 @@ def _config():
 
 
 def _config_of(checkpoint: pathlib.Path) -> ConfigDict:
-  """The config given, or that of the run."""
+  """Returns the config of the command line, or that of the run."""
   return _CONFIG.value or workdir.read_config(checkpoint, _ALLOW_IMPORTS.value)
 
 
 def _model(checkpoint: pathlib.Path) -> tuple[Model, ConfigDict, Sequence]:
-  """A classifier, the config to attack it by, and its records of training."""
+  """Returns a classifier, the config of its attacks, and training records."""
   if _WEIGHTS.value is not None:
-    return runs.from_weights(_config(), _WEIGHTS.value), _config(), []
+    return from_weights(_config(), _WEIGHTS.value), _config(), []
   config = _config_of(checkpoint)
   if "report" in config:
     raise ValueError(
-      f"--attack: runs like this one are judged by '{config.report}', which "
-      "attacks nothing: leave --attack out."
+      f"--attack: runs like this one are evaluated by '{config.report}', "
+      "which runs no attacks: leave --attack out."
     )
   run = _load_run(checkpoint)
   _refuse_another_model(run, config)
@@ -261,13 +269,13 @@ def _model(checkpoint: pathlib.Path) -> tuple[Model, ConfigDict, Sequence]:
 
 
 def _load_run(path: pathlib.Path) -> Run:
-  """Modules that the person's own config names are allowed, too."""
+  """Opens a run; modules that the user's own config names are allowed too."""
   allowed = imports.named_modules(_CONFIG.value or {})
   return load_run(path, "best", allowed.union(_ALLOW_IMPORTS.value))
 
 
 def _refuse_another_model(run: Run, config: ConfigDict) -> None:
-  """The model is the run's, whatever else the config changes."""
+  """Refuses a config that changes the model of the run."""
   here, there = (one.get("model") for one in (config, run.config))
   if here != there:
     raise ValueError(
@@ -287,7 +295,7 @@ def _workdir() -> pathlib.Path:
 
 
 def _checkpoint() -> pathlib.Path:
-  """The run that is evaluated."""
+  """Returns the folder of the run that is evaluated."""
   if _CHECKPOINT.value is not None:
     return pathlib.Path(_CHECKPOINT.value)
   if _WORKDIR.value is None and _CONFIG.value is None:
@@ -306,11 +314,14 @@ def _no_more(arguments: Sequence[str]) -> None:
 
 
 def command(argv: Sequence[str] | None = None) -> int:
-  """Runs a command line; returns its exit status, as `run_command` does.
+  """Runs a command line.
 
   Args:
-    argv: the program's name and its arguments; None is `sys.argv`, for the
+    argv: the program's name and its arguments; None for `sys.argv`, as in the
       installed command `robust-jax`.
+
+  Returns:
+    The exit status, see `run_command`.
   """
   argv = sys.argv if argv is None else argv
   status = run_command(

@@ -1,4 +1,4 @@
-"""What a run is made from beside its config, by which it is known again."""
+"""The origin of a run: fingerprints of its data and of its warm start."""
 
 import pathlib
 
@@ -14,23 +14,26 @@ from robust_jax.data.loader import Loader
 def origin(
   config: ConfigDict, training: Loader, validation: Loader
 ) -> dict[str, str]:
-  """Digests of the data, and of the variables that the run begins with.
+  """Computes fingerprints of everything but the config that defines a run.
 
-  Data that stay on the devices count whole. Of data that are streamed, only the
-  first example is read.
+  Data on the devices are read completely; of streamed data, only the first
+  example is.
 
   Args:
-    config: of the run.
-    training: the data.
-    validation: the data by which the best checkpoint is chosen.
+    config: config of the run.
+    training: loader of the training data.
+    validation: loader of the validation data.
+
+  Returns:
+    Description -> fingerprint.
   """
   parts = {
     "the training data": _digest(training),
     "the validation data": _digest(validation),
   }
   if run := config.get("warm_start", {}).get("run"):
-    begun_with = load_run(pathlib.Path(run), "best", named_modules(config))
-    digest = fingerprint.of_arrays(begun_with.variables)
+    start = load_run(pathlib.Path(run), "best", named_modules(config))
+    digest = fingerprint.of_arrays(start.variables)
     parts[f"the warm start from {run}"] = digest
   return parts
 
@@ -39,5 +42,5 @@ def _digest(loader: Loader) -> str:
   if jax.tree.leaves(loader.device_data):
     return fingerprint.of_arrays(loader.device_data)
   streamed = next(iter(loader.indices(0)))
-  # The first row is the same however many processes share the batch.
+  # The first row does not depend on the number of processes.
   return fingerprint.of_arrays(jax.tree.map(lambda rows: rows[:1], streamed))

@@ -1,4 +1,4 @@
-"""Training that begins with what another run has learned."""
+"""Warm starts: training that starts from the variables of another run."""
 
 import pathlib
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ from robust_jax.types import PyTree
 
 
 def warm_start_of(config: ConfigDict) -> WarmStart | None:
-  """The `warm_start` whose options are the section of that name, if any.
+  """Makes the warm start of the config section of that name; None without.
 
   Raises:
     ValueError: there is no run, or no checkpoint in it.
@@ -28,18 +28,18 @@ def warm_start_of(config: ConfigDict) -> WarmStart | None:
 def warm_start(
   allow_imports: Iterable[str], /, run: str, fresh: Sequence[str] = ()
 ) -> WarmStart:
-  """Begins with the model that another run deploys, at its best checkpoint.
+  """Starts from the model that another run deploys, at its best checkpoint.
 
   Args:
-    allow_imports: as `load_run` takes it.
-    run: its work directory.
-    fresh: top-level names of parameters that stay as they were initialized,
-      such as those of the layers behind the features. What else the variables
-      hold, such as BatchNorm's statistics, is the run's.
+    allow_imports: see `load_run`.
+    run: work directory of the other run.
+    fresh: top-level names of parameters that keep their initial values, such as
+      those of the layers after the features. All other variables, BatchNorm
+      statistics included, are those of the run.
 
   Returns:
-    `(variables) -> variables`, which raises a ValueError where names or shapes
-    are not those of the run.
+    `(variables) -> variables`, which raises a ValueError if names or shapes
+    differ from those of the run.
 
   Raises:
     ValueError: there is no run, or no checkpoint in it.
@@ -47,7 +47,7 @@ def warm_start(
   path = pathlib.Path(run)
   trained = load_run(path, allow_imports=allow_imports).variables
 
-  def begin(initial: PyTree) -> PyTree:
+  def start(initial: PyTree) -> PyTree:
     params = dict(initial["params"])
     for name in fresh:
       if name not in params:
@@ -55,13 +55,13 @@ def warm_start(
           f"warm_start.fresh names '{name}': expected some of "
           f"{', '.join(params)}, the model's parts."
         )
-    kept = {k: v for k, v in trained["params"].items() if k not in fresh}
-    kept |= {name: params[name] for name in fresh}
-    begun = {**trained, "params": kept}
-    _check(run, begun, dict(initial))
-    return jax.tree.map(jnp.asarray, begun)
+    loaded = {k: v for k, v in trained["params"].items() if k not in fresh}
+    loaded |= {name: params[name] for name in fresh}
+    variables = {**trained, "params": loaded}
+    _check(run, variables, dict(initial))
+    return jax.tree.map(jnp.asarray, variables)
 
-  return begin
+  return start
 
 
 def _check(run, theirs, ours):
@@ -77,6 +77,6 @@ def _check(run, theirs, ours):
     if there != here:
       raise ValueError(
         f"warm_start.run = '{run}' is of another model: {name} is {there} "
-        f"there and {here} here. Give a run of the same model, or name what "
+        f"there and {here} here. Give a run of the same model, or list what "
         "differs in warm_start.fresh."
       )

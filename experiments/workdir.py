@@ -1,4 +1,4 @@
-"""The work directory of a run: its config, and whose it is."""
+"""Work directories of runs: their config, origin and checkpoints."""
 
 import contextlib
 import json
@@ -17,25 +17,24 @@ from robust_jax.files import atomic_write, read_json
 from robust_jax.training.checkpoint import Checkpoints
 
 EMPTY: Mapping[str, str] = types.MappingProxyType({})
-_REMEDY = "Put back the file as it was, or give another --workdir."
+_REMEDY = "Restore the file, or give another --workdir."
 
 
 def open_run(
   workdir: pathlib.Path, config: ConfigDict, origin: Mapping[str, str] = EMPTY
 ) -> None:
-  """Creates the directory, or makes sure that it holds this very run.
+  """Creates the work directory of a run, or checks that it holds this run.
 
-  The resolved config is saved as `config.json`, what else the run is made from
-  as `origin.json`.
+  The resolved config is saved as `config.json`, the origin as `origin.json`.
 
   Args:
-    workdir: of the run.
-    config: of the run.
-    origin: as `experiments.origin` finds it; empty where nothing is trained.
+    workdir: the work directory.
+    config: config of the run.
+    origin: see `experiments.origin`; empty if nothing is trained.
 
   Raises:
-    ValueError: the directory cannot be written, holds another run or a link
-      that leads out of it; nothing in it is touched.
+    ValueError: the directory cannot be written, holds another run, or contains
+      a link that leads out of it. Nothing in it is changed.
   """
   _refuse_links(workdir)
   path = workdir / "config.json"
@@ -52,11 +51,11 @@ def open_run(
 def refuse_another(
   workdir: pathlib.Path, config: ConfigDict, origin: Mapping[str, str] = EMPTY
 ) -> None:
-  """Makes sure that the directory holds this very run.
+  """Checks that the directory holds this run.
 
   Raises:
-    ValueError: it holds none, or one of another config or made from other
-      data; runs of before `origin.json` was written do not tell.
+    ValueError: it holds no run, or one of another config or of another origin
+      (which is not checked if there is no `origin.json`).
   """
   _refuse_another_config(workdir, config)
   path = workdir / "origin.json"
@@ -65,7 +64,7 @@ def refuse_another(
       read_json(path, _REMEDY),
       origin,
       f"work directory {workdir}",
-      "Give another --workdir, or the data and runs that it began with.",
+      "Give another --workdir, or the data and the warm start of that run.",
     )
 
 
@@ -77,16 +76,15 @@ def _write(path, text):
 def read_config(
   workdir: pathlib.Path, allow_imports: Iterable[str] = ()
 ) -> ConfigDict:
-  """The config of the run in `workdir`, which may be somebody else's.
+  """Reads the config of a run, which may be written by somebody else.
 
   Args:
-    workdir: of the run.
+    workdir: work directory of the run.
     allow_imports: modules and packages whose functions the config may name.
 
   Raises:
-    ValueError: there is none, what stands there is no config, it names a
-      function of another module, or the directory has a link that leads out of
-      it.
+    ValueError: there is no config, it is invalid or names a function of another
+      module, or the directory contains a link that leads out of it.
   """
   _refuse_links(workdir)
   config = _read(workdir)
@@ -110,13 +108,13 @@ def _read(workdir):
 
 @contextlib.contextmanager
 def open_checkpoints(workdir: pathlib.Path) -> Iterator[Checkpoints]:
-  """The checkpoints of the run in `workdir` to read, closed on the way out.
+  """Opens the checkpoints of a run for reading, and closes them at the end.
 
   Raises:
     ValueError: there is no run.
   """
   _refuse_links(workdir)
-  # Numbers and a metric: nothing is imported.
+  # Of an untrusted config only numbers and a metric are used.
   training = _read(workdir).training
   with contextlib.closing(
     Checkpoints(
@@ -130,7 +128,7 @@ def open_checkpoints(workdir: pathlib.Path) -> Iterator[Checkpoints]:
 
 
 def _refuse_links(workdir: pathlib.Path) -> None:
-  """Through a link, writing and removing here would happen elsewhere."""
+  """Refuses links, through which files elsewhere would be changed."""
   if not workdir.is_dir():
     return
   home = workdir.resolve()
@@ -139,8 +137,7 @@ def _refuse_links(workdir: pathlib.Path) -> None:
     if entry.is_symlink() and not target.is_relative_to(home):
       raise ValueError(
         f"{entry} is a link to {target}, outside the work directory, where "
-        "this run would write and remove files: put what it leads to in its "
-        "place."
+        "this run would write and remove files: replace it by its target."
       )
 
 
@@ -161,7 +158,7 @@ def _refuse_another_config(workdir: pathlib.Path, config: ConfigDict) -> None:
     raise ValueError(
       f"{workdir} holds a run of another config:\n"
       + "\n".join(lines)
-      + "\nGive another --workdir, or the same config to go on with that run."
+      + "\nGive another --workdir, or the same config to resume that run."
     )
 
 

@@ -81,7 +81,7 @@ def refuse_other(
   Args:
     there: name -> digest or text of each part that determined what is saved.
     here: the same of what is asked now.
-    what: what is saved, for the message: "audit_state.npz".
+    what: what is saved, for the message: "attack_state.npz".
     remedy: what to do about it: "give another directory".
 
   Raises:

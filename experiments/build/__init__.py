@@ -1,9 +1,9 @@
-"""From a config's plain values to the objects they name.
+"""From the plain values of a config to the objects they describe.
 
-`sections.build` resolves one section. Here a run is put together of all of
-them: a task is given what its signature asks for, each argument by the section
-of its name, and facts by their names: those of the data, and as `dtype` the
-precision of the config.
+`sections.build` resolves one section. This module assembles a whole run. A task
+is given what its signature asks for: each argument is described by the section
+of its name, or is a fact of that name, which are facts of the data and, as
+`dtype`, the precision of the config.
 """
 
 import inspect
@@ -41,14 +41,14 @@ __all__ = [
 ]
 
 WarmStart = Callable[[PyTree], PyTree]
-"""A model's initial variables -> those that training begins with."""
+"""A model's initial variables -> the variables that training starts from."""
 
-# Sections of a config that are none of its task's arguments, but wrap it.
+# Sections of a config that are not arguments of its task, but wrap it.
 _AROUND_THE_TASK = ("task", "average")
 
 
 class Experiment(NamedTuple):
-  """All that training needs."""
+  """The arguments of `training.loop.train` that a config describes."""
 
   task: Task
   training: Loader
@@ -59,34 +59,34 @@ class Experiment(NamedTuple):
 def experiment(
   config: ConfigDict, warm_start: WarmStart | None = None
 ) -> Experiment:
-  """Everything that a config's training needs; fails before it starts.
+  """Builds everything that training needs, and refuses errors before it starts.
 
   Args:
-    config: of the run.
-    warm_start: of the section of that name, see `warm_start.warm_start_of`.
+    config: config of the run.
+    warm_start: see `warm_start.warm_start_of`.
 
   Raises:
     ValueError: a name or an option is unknown, or does not fit the others.
   """
   check_config(config)
   for section in config.evaluation.get("attacks", {}).values():
-    sections.attack(section)  # refused now, instead of after the training
+    sections.attack(section)  # to refuse errors now, not after the training
   training, validation, facts = loaders(config)
-  steps = loop_config(config.training, training.num_steps)
+  loop = loop_config(config.training, training.num_steps)
   return Experiment(
-    task=task(config, facts, steps.num_steps, warm_start),
+    task=task(config, facts, loop.num_steps, warm_start),
     training=training,
     validation=validation,
-    loop_config=steps,
+    loop_config=loop,
   )
 
 
 def model(config: ConfigDict, facts: Facts) -> Any:
-  """The model of the section `model`.
+  """Builds the model of the section `model`.
 
   Raises:
-    ValueError: there is no such model, it has no such option, it does not take
-      the config's precision, or the section says what the data do, such as the
+    ValueError: there is no such model, it has no such option or does not take
+      the config's precision, or the section has a fact of the data, such as the
       number of classes.
   """
   return sections.build("model", config.model, _with_dtype(config, facts))
@@ -98,23 +98,23 @@ def task(
   num_steps: int,
   warm_start: WarmStart | None = None,
 ) -> Task:
-  """The task of a config.
+  """Builds the task of a config.
 
-  Its factory is called with the options of the section `task`; with what the
-  sections describe that are named as its arguments (`model` or `models`,
-  `optimizer` or `optimizers`, `loss`, ...); and with those of the facts of the
-  data, `num_steps` and `warm_start` that it has arguments for. A section
-  `average` keeps an average of the weights, whatever the task.
+  The task's factory is called with the options of the section `task`, with the
+  objects of the sections that are named like its arguments (`model` or
+  `models`, `optimizer` or `optimizers`, `loss`, ...), and with those facts of
+  the data, `num_steps` and `warm_start` that it has arguments for. A section
+  `average` wraps the task in an average of its weights.
 
   Args:
-    config: of the run.
-    facts: of its data.
-    num_steps: of the run.
-    warm_start: as in `experiment`.
+    config: config of the run.
+    facts: facts of the data.
+    num_steps: length of the run.
+    warm_start: see `experiment`.
 
   Raises:
-    ValueError: the task lacks a section, or has no use for one, or a model
-      does not take the config's precision.
+    ValueError: a section is missing, the task does not use one, or a model does
+      not take the config's precision.
   """
   facts = _with_dtype(config, facts)
   options = dict(config.task)
@@ -141,7 +141,7 @@ def task(
 
 
 def _with_dtype(config: ConfigDict, facts: Facts) -> Facts:
-  """The facts, and the dtype that every model is to compute in."""
+  """Adds the dtype that all models compute in to the facts."""
   name = config.get("precision", "float32")
   dtype = precision.compute_dtype(name)
   models = [*config.get("models", {}).values()]

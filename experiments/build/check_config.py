@@ -1,4 +1,4 @@
-"""Values of a config that nobody can have meant."""
+"""Checks of a config's values."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -12,14 +12,14 @@ _SECTIONS = ("data", "task", "training", "evaluation")
 
 
 def check_config(config: ConfigDict) -> None:
-  """Refuses values that would be found out late, or never.
+  """Refuses invalid values that would be noticed late, or never.
 
-  What an attack, a set, a task or an optimizer takes is checked where it is
-  built; here is what the rest reads.
+  Options of attacks, sets, tasks and optimizers are checked when these are
+  built; all other fields are checked here.
 
   Raises:
-    ValueError: a section is missing, or a value is not one that its field can
-      have; the message names the field.
+    ValueError: a section is missing, or a value is invalid; the message names
+      the field.
   """
   for name in _SECTIONS:
     if not isinstance(config.get(name), ConfigDict):

@@ -1,4 +1,4 @@
-"""The data of a config: what kind they are of, and what is built of them."""
+"""From the section `data` of a config to datasets and loaders."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -20,38 +20,41 @@ from robust_jax.data.paired_loader import (
 from robust_jax.types import Batch
 
 Facts = Mapping[str, Any]
-"""Facts of the data, by the names of the options that they stand for:
-`num_classes`, `image_shape`, `num_domains`, ..."""
+"""Facts of the data by name, which are passed to factories that have an option
+of that name: `num_classes`, `image_shape`, `num_domains`, ..."""
 
 
 def loaders(config: ConfigDict) -> tuple[Loader, Loader, Facts]:
-  """For training, for validation, and facts of the data."""
+  """Builds the loaders for training and validation, and facts of the data."""
   return _kind(config).loaders(config)
 
 
 def dataset(config: ConfigDict, split: str) -> Dataset:
-  """The part `split` of the data that a trained model is for.
+  """Loads a split of the data that a trained model is for.
 
-  Of data between domains that is the target's.
+  For domain adaptation it is data of the target.
   """
   return _kind(config).dataset(config, split)
 
 
 def describe(config: ConfigDict) -> tuple[Batch, Facts]:
-  """A batch of two examples as training sees it, shapes and dtypes; facts."""
+  """Returns the spec of a training batch of two examples, and facts."""
   return _kind(config).describe(config)
 
 
 def domains(config: ConfigDict, split: str) -> tuple[list[Dataset], Dataset]:
-  """The parts that `config.data` names `split`, images in one shape.
+  """Loads a split of all domains, with images of one shape.
 
-  `data.sources` holds a section for each source, by the name of its dataset,
-  and `data.target` is a section with `name`. Its labels may be unknown in the
-  part to train on.
+  `data.sources` contains a section for each source, by the name of its dataset,
+  and `data.target` is a section with a `name`. Labels of the target may be
+  unknown in its training split.
+
+  Returns:
+    The sources and the target.
 
   Raises:
-    ValueError: the data are none of domains, a section does not name the part,
-      or the domains do not fit together, see `data.match_shapes`.
+    ValueError: the data are not of several domains, a section has no such
+      split, or the domains do not fit together, see `data.match_shapes`.
   """
   data = config.data
   if data.kind != "domains":
@@ -116,7 +119,7 @@ def _facts(sources, target) -> Facts:
 
 
 class _Kind(NamedTuple):
-  """One kind of data, a value of `config.data.kind`: functions of a config."""
+  """The functions of one kind of data, a value of `config.data.kind`."""
 
   loaders: Callable[[ConfigDict], tuple[Loader, Loader, Facts]]
   dataset: Callable[[ConfigDict, str], Dataset]
@@ -124,7 +127,7 @@ class _Kind(NamedTuple):
 
 
 def _of_one(dataset: Callable[[ConfigDict, str], Dataset]) -> _Kind:
-  """Data that are one dataset, in parts."""
+  """Makes the functions of data that are one dataset."""
 
   def loaders(config):
     train, validation = (dataset(config, s) for s in ("train", "validation"))
@@ -165,7 +168,7 @@ def _load(data, name, section, split, **options):
 def _part_of(section, name, split):
   if split not in section:
     raise ValueError(
-      f"the config names no part '{split}' of the dataset '{name}': expected "
-      f"one such as '{split}: train[:10%]' beside its other parts."
+      f"the config has no split '{split}' of the dataset '{name}': expected "
+      f"one such as '{split}: train[:10%]' beside its other splits."
     )
   return section[split]

@@ -1,8 +1,8 @@
-"""Functions outside the project that a config names, and who may name them.
+"""Checks of the functions outside the project that a config names.
 
-What a person types or writes in a config file may name any function that can be
-imported. A file that somebody else may have written, such as the `config.json`
-of a run, may not: it would say what runs on the reader's machine.
+Command lines and config files of the user may name any function that can be
+imported. Files that somebody else may have written, such as the `config.json`
+of a run, may not, because they would decide what runs on the reader's machine.
 """
 
 import pathlib
@@ -16,8 +16,8 @@ from robust_jax import lookup
 
 FLAG = "allow_imports"
 HELP = (
-  "modules of your own whose functions the config.json of a run may name; one "
-  "that somebody else wrote could name any function."
+  "modules of your own whose functions the config.json of a run may name. A "
+  "file that somebody else wrote could otherwise run any function."
 )
 
 
@@ -27,19 +27,20 @@ def define_flag(values: flags.FlagValues) -> None:
 
 
 def named_modules(values: Any) -> set[str]:
-  """Modules of every `"package.module:function"` in nested values."""
-  return {lookup.imported_module(text) for text in _import_paths(values)}
+  """Returns the modules of all `"package.module:function"` in nested values."""
+  modules = map(lookup.imported_module, _import_paths(values))
+  return {module for module in modules if module}
 
 
 def refuse_imports(
   values: Any, allowed: Iterable[str], file: pathlib.Path
 ) -> None:
-  """Checks nested values that were read from a file, before they are used.
+  """Checks the functions named in nested values that were read from a file.
 
   Args:
-    values: of the file; keys of mappings count as well.
+    values: values of the file; keys of mappings are checked too.
     allowed: modules, and packages with all their modules, that may be named.
-    file: for the message.
+    file: path of the file, for the message.
 
   Raises:
     ValueError: a `"package.module:function"` is of another module.

@@ -1,8 +1,8 @@
-"""Config sections that name something: from plain values to one object.
+"""From a config section to the object it describes.
 
-A section is a mapping with a `name`, a member of the package that the field of
-the section stands for, and the options of that member, which may be sections
-themselves. `build` is the one rule by which all of them are resolved.
+A section is a mapping with a `name`, which is a member of the package that
+belongs to the section's field, and options of that member, which may be
+sections themselves. `build` resolves all of them by one rule.
 """
 
 import difflib
@@ -43,7 +43,7 @@ KINDS = {
   "set": "perturbations",
   "task": "tasks",
 }
-"""Field -> where the name in it is looked up, in robust_jax or in optax."""
+"""Field -> package in which its name is looked up, of robust_jax or optax."""
 
 GROUPS = {
   "attacks": "attack",
@@ -52,16 +52,16 @@ GROUPS = {
   "optimizers": "optimizer",
   "validation_attacks": "attack",
 }
-"""Field of several sections -> the field that each of them could stand in."""
+"""Field of several sections -> field of each of them."""
 
-_FUNCTIONS = ("losses", "scores")  # named by themselves, without options
+_FUNCTIONS = ("losses", "scores")  # functions without options
 _OF_OPTIMIZERS = ("schedule", "clip_norm", "weight_decay")
 _REST = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _REQUIRED = inspect.Parameter.empty
 
 
 def is_known(field: str) -> bool:
-  """Whether a config field of that name holds a section, or several."""
+  """Returns whether a config field of that name has a section, or several."""
   return field in KINDS or field in GROUPS
 
 
@@ -71,20 +71,22 @@ def build(
   facts: Mapping[str, Any] | None = None,
   num_steps: int | None = None,
 ) -> Any:
-  """The object that the value of a config field describes.
+  """Builds the object that the value of a config field describes.
 
   Args:
-    field: of `KINDS` or `GROUPS`. The value of any other is returned as it is.
-    value: a section; for an objective or a score the name alone; for a group a
-      mapping or a sequence of sections; for augmentations a sequence that is
-      applied one after the other, too.
-    facts: of the data, such as the number of classes. The factory is given
-      those that it has a parameter for; those inside it are given none.
-    num_steps: of the run, over which the schedules of optimizers are stretched.
+    field: a field of `KINDS` or `GROUPS`. Values of other fields are returned
+      unchanged.
+    value: a section; for an objective or a score only the name; for a group a
+      mapping or a sequence of sections; for augmentations also a sequence,
+      which is applied in order.
+    facts: facts of the data, such as the number of classes. They are passed to
+      the factory if it has a parameter of that name, but not to factories of
+      inner sections.
+    num_steps: length of the run, which the schedules of optimizers span.
 
   Raises:
-    ValueError: a name or an option is unknown, an option is missing, or the
-      section says what is a fact of the data.
+    ValueError: a name or an option is unknown, an option is missing, or an
+      option is a fact of the data.
   """
   facts = facts or {}
   if field in GROUPS:
@@ -97,6 +99,11 @@ def build(
   if kind is None or not _is_section(value):
     return value
   if kind == "optax":
+    if num_steps is None:
+      raise ValueError(
+        f"the section '{field}' is inside another one: expected an optimizer "
+        "at the top level of the config."
+      )
     return optimizer(value, num_steps)
   options = {
     "pset" if name == "set" else name: build(name, option)
@@ -110,18 +117,18 @@ def build(
 
 
 def attack(section: Mapping[str, Any], **override: Any) -> Attack:
-  """The attack that a config section describes.
+  """Builds the attack that a config section describes.
 
-  `name` is a factory of `robust_jax.attacks`; or it is
-  `"package.module:function"`, an attack itself, which gets the other entries as
-  keywords. A section `expectation` of `compose`, a perturbation set and
-  `num_samples`, has the search maximize the mean over that many random
+  `name` is a factory of `robust_jax.attacks`, or `"package.module:function"`,
+  which is an attack itself and gets the other entries as keywords. With a
+  section `expectation` of `compose`, which has a perturbation set and
+  `num_samples`, the search maximizes the mean over that many random
   transformations from the set.
 
   Args:
     section: the config section.
     **override: options that replace those of the section's perturbation set,
-      or of the section itself where it has no set.
+      or of the section itself if it has no set.
   """
   section = dict(section)
   if "set" in section:
@@ -132,10 +139,10 @@ def attack(section: Mapping[str, Any], **override: Any) -> Attack:
 
 
 def called_with(kind: str, name: str) -> int:
-  """How many arguments a member is called with before its options are given.
+  """Returns the number of arguments of a member that precede its options.
 
-  Searches, and attacks of one's own, are functions whose options are keywords;
-  an average is given the task. The rest are factories.
+  Searches and the user's own attacks are functions whose options are keywords;
+  an average takes the task. All other members are factories.
   """
   if kind == "search" or (kind == "attacks" and lookup.imported_module(name)):
     return 4
@@ -143,14 +150,14 @@ def called_with(kind: str, name: str) -> int:
 
 
 def options_of(field: str, section: Mapping[str, Any]) -> dict[str, Any]:
-  """The options that what a section names has, and their defaults.
+  """Returns the options of the member that a section names, with defaults.
 
   Args:
-    field: of the section.
-    section: with a `name`; without one there are no options.
+    field: field of the section.
+    section: a section; without a `name` there are no options.
 
   Raises:
-    ValueError: there is no such thing.
+    ValueError: there is no such member.
   """
   kind = KINDS.get(field)
   if kind is None or "name" not in section:
@@ -169,13 +176,13 @@ def options_of(field: str, section: Mapping[str, Any]) -> dict[str, Any]:
 def own_options(
   make: Callable[..., Any], called_with: int = 0
 ) -> dict[str, Any]:
-  """The options of what a section names, and their defaults if they have one.
+  """Returns the options of a member, with defaults if they have one.
 
-  A perturbation set, `pset`, is the section `set`.
+  The option of a perturbation set, `pset`, is the section `set`.
 
   Args:
-    make: what the section names.
-    called_with: how many arguments come before the options.
+    make: the member.
+    called_with: number of arguments that precede the options.
   """
   parameters = list(inspect.signature(make).parameters.values())
   return {
@@ -187,8 +194,11 @@ def own_options(
 
 
 def call(make: Callable[..., Any], *args: Any, **options: Any) -> Any:
-  """`make(*args, **options)`, with a clear error on an option that is unknown
-  or of a type that `make` cannot take."""
+  """Calls `make(*args, **options)`, with clear errors for invalid options.
+
+  Raises:
+    ValueError: an option is unknown, missing or of the wrong type.
+  """
   check_options(make, options, len(args))
   try:
     return make(*args, **options)
@@ -200,20 +210,20 @@ def call(make: Callable[..., Any], *args: Any, **options: Any) -> Any:
 def check_options(
   make: Callable[..., Any], options: Mapping[str, Any], called_with: int = 0
 ) -> None:
-  """Checks that `make` takes the options, and that none is missing.
+  """Checks that `make` has the options, and that none is missing.
 
   Args:
-    make: what a section names.
-    options: of the section.
-    called_with: how many arguments come before the options.
+    make: the member that a section names.
+    options: options of the section.
+    called_with: number of arguments that precede the options.
 
   Raises:
-    ValueError: it does not, and the nearest name is given, or one is.
+    ValueError: an option is unknown (the nearest name is given) or missing.
   """
   known = own_options(make, called_with)
   takes = f"takes {', '.join(known) or 'none'}."
-  options = ["set" if name == "pset" else name for name in options]
-  for name in options:
+  given = ["set" if name == "pset" else name for name in options]
+  for name in given:
     if name not in known:
       near = difflib.get_close_matches(name, known, n=1)
       hint = f"did you mean '{near[0]}'? It" if near else "it"
@@ -221,7 +231,7 @@ def check_options(
         f"{make.__name__} has no option '{name}'; {hint} {takes}"
       )
   for name, default in known.items():
-    if default is _REQUIRED and name not in options:
+    if default is _REQUIRED and name not in given:
       raise ValueError(f"{make.__name__} needs the option '{name}'; it {takes}")
 
 
@@ -241,7 +251,7 @@ def _refuse_facts(field, options, facts):
 
 def _said(name, facts):
   if name == "dtype":
-    return "config.precision says it for all models. Leave it out."
+    return "config.precision sets it for all models. Leave it out."
   return f"the data has {facts[name]}. Leave it out, or choose other data."
 
 

@@ -7,6 +7,7 @@ import runpy
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from absl import flags
 from ml_collections import ConfigDict
@@ -168,7 +169,9 @@ def _nearest_file(name: str) -> str:
 
 
 def _refuse_unknown_field(path: str, config: ConfigDict) -> None:
-  section, where, above = config, "config", []
+  section: Any = config
+  where = "config"
+  above: list[str | int] = []
   for field in config_path.split(path):
     if isinstance(field, str):
       if not isinstance(section, Mapping | ConfigDict):

@@ -128,7 +128,7 @@ def _signal(children: Iterable[subprocess.Popen], signum: int) -> None:
 
 @contextlib.contextmanager
 def _handing_on(children: list[subprocess.Popen]) -> Iterator[None]:
-  received = []
+  received: list[int] = []
 
   def hand_on(signum, frame):
     del frame

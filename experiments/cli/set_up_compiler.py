@@ -64,7 +64,8 @@ def _drop_damaged_programs():
 
 
 def _drop(program: str) -> None:
-  cache = pathlib.Path(jax.config.jax_compilation_cache_dir)
+  directory = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
+  cache = pathlib.Path(directory)
   # The warning does not say which of the programs of this name it is.
   for file in cache.glob(f"{glob.escape(program)}-*-cache"):
     file.unlink(missing_ok=True)

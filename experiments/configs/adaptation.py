@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ml_collections import ConfigDict
 
-from experiments.build.variant import with_overrides
+from experiments.build.with_overrides import with_overrides
 from experiments.configs import common
 
 _SGD = {

@@ -24,7 +24,7 @@ import rich.table
 from absl import flags
 from ml_collections import ConfigDict
 
-from experiments import build, runs, workdir
+from experiments import build, workdir
 from experiments.cli.output import writable
 from experiments.cli.parse_flags import parse_options
 from experiments.cli.run_command import INTERRUPTED, run_command
@@ -32,6 +32,7 @@ from experiments.cli.run_flags import define_several
 from experiments.configs import adaptation, domain
 from experiments.origin import origin
 from experiments.reports.adaptation_report import HEADINGS, RULES
+from experiments.train import train
 from robust_jax.data.loader import Loader
 from robust_jax.files import read_json, write_json
 from robust_jax.plotting.tables import print_table
@@ -74,7 +75,7 @@ def _report(
   if file.exists():
     workdir.refuse_another(path, config, _origin(config, loaders))
   else:
-    outcome = runs.train(config, path, f"{path.parent.name} {path.name} ")
+    outcome = train(config, path, f"{path.parent.name} {path.name} ")
     if outcome.status == "interrupted":
       return None
   remedy = "Delete it: it is then made anew, without another training."

@@ -16,7 +16,6 @@ import jax
 import numpy as np
 from absl import flags
 
-from experiments import runs
 from experiments.build import imports
 from experiments.cli import output
 from experiments.cli.parse_flags import parse_options
@@ -24,6 +23,7 @@ from experiments.cli.provenance import machine
 from experiments.cli.run_command import run_command
 from experiments.cli.run_flags import define_several
 from experiments.examples import first_examples
+from experiments.from_weights import from_weights
 from experiments.load_run import load_run
 from robust_jax import attacks, losses, perturbations, precision, search
 from robust_jax.evaluators.minimal_eps import minimal_eps
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
   run = load_run(workdir, "best", options.allow_imports)
   models = {"trained": run.classifier()}
   if options.weights is not None:
-    models["weights"] = runs.from_weights(run.config, options.weights)
+    models["weights"] = from_weights(run.config, options.weights)
   x, labels = first_examples(run.dataset("test"), options.num_examples)
   distances, summary = {}, []
   for norm in options.norms:

@@ -1,1 +1,1 @@
-"""Several processes of one program: how they find each other and start."""
+"""Start and end of programs that run as several processes."""

@@ -1,8 +1,9 @@
-"""Where processes meet before they become one program, and who is missing.
+"""A rendezvous of processes before `jax.distributed` is initialized.
 
-Process 0 listens at HOST:PORT until all others have told it who they are; then
-every one goes on to `jax.distributed`, which takes the same port. That library
-waits in silence and ends the interpreter where somebody is missing.
+Process 0 listens at HOST:PORT until all others have connected and told their
+ids. Then all initialize `jax.distributed`, which uses the same port. Without
+the rendezvous that library waits silently and ends the interpreter if a process
+is missing.
 """
 
 import contextlib
@@ -21,7 +22,7 @@ _LONGEST_LINE = 200
 
 
 class Address(NamedTuple):
-  """Of process 0."""
+  """The address of process 0."""
 
   host: str
   port: int
@@ -31,10 +32,15 @@ class Address(NamedTuple):
 
 
 def address(text: str) -> Address:
-  """HOST:PORT, as in 10.0.0.1:1234.
+  """Parses HOST:PORT, as in 10.0.0.1:1234.
 
   Raises:
     ValueError: there is no host, or no port from 1 to 65535.
+
+  Example:
+    >>> from robust_jax.distributed import _rendezvous
+    >>> _rendezvous.address("10.0.0.1:1234")
+    Address(host='10.0.0.1', port=1234)
   """
   host, _, port = text.rpartition(":")
   if not host or not port.isdecimal() or not 1 <= int(port) <= 65535:
@@ -48,17 +54,18 @@ def address(text: str) -> Address:
 def meet(
   where: Address, num_processes: int, process_id: int, timeout: float
 ) -> None:
-  """Returns when all processes are there; says who is waited for meanwhile.
+  """Waits until all processes have joined, and prints which are missing.
 
   Args:
-    where: process 0 is to be found.
-    num_processes: how many take part.
-    process_id: which of them this is.
-    timeout: seconds to wait at most.
+    where: address of process 0.
+    num_processes: number of processes.
+    process_id: id of this process, from 0.
+    timeout: maximum time to wait, in seconds.
 
   Raises:
-    ValueError: the port is taken, somebody is missing after `timeout`, two
-      processes have the same id or count otherwise, or something else answers.
+    ValueError: the port is taken, a process is missing after `timeout`, two
+      processes have the same id or different numbers of processes, or another
+      program answers at the address.
   """
   waiting = _Waiting(where, num_processes, timeout)
   if process_id == 0:
@@ -68,7 +75,7 @@ def meet(
 
 
 class _Waiting:
-  """The time that is left, and what is said of it."""
+  """The time that is left, and the messages about it."""
 
   def __init__(self, where: Address, num_processes: int, timeout: float):
     self._where, self._num_processes = where, num_processes
@@ -79,13 +86,13 @@ class _Waiting:
   def left(self) -> float:
     return self._timeout - (time.monotonic() - self._started)
 
-  def note(self, how_far: str) -> None:
-    """Says it once it has lasted, and again where it is another.
+  def note(self, progress: str) -> None:
+    """Prints the progress after a while, and again when it changes.
 
     Raises:
       ValueError: the time is over.
     """
-    text = f"{self._where} ({how_far})"
+    text = f"{self._where} ({progress})"
     if self.left <= 0:
       raise ValueError(
         f"waited {self._timeout:g} s for {text}. Start the same command in all "
@@ -104,11 +111,11 @@ def _host(where, num_processes, waiting):
   try:
     with _listening(where) as server:
       _gather(server, num_processes, joined, waiting)
-    # The port is free by now.
+    # The server is closed, so the port is free for jax.
     _tell(joined, "go")
     for peer in joined.values():
       with contextlib.suppress(OSError):
-        peer.recv(1)  # who hangs up first keeps the port busy for a while
+        peer.recv(1)  # the side that closes first would keep the port busy
   finally:
     for peer in joined.values():
       peer.close()
@@ -119,12 +126,12 @@ def _gather(server, num_processes, joined, waiting):
     selector.register(server, selectors.EVENT_READ)
     while len(joined) < num_processes - 1:
       missing = [str(i) for i in range(1, num_processes) if i not in joined]
-      how_far = f"{len(joined) + 1} of {num_processes} joined"
-      waiting.note(f"{how_far}; missing: {', '.join(missing)}")
+      progress = f"{len(joined) + 1} of {num_processes} joined"
+      waiting.note(f"{progress}; missing: {', '.join(missing)}")
       for key, _ in selector.select(_RETRY_SECONDS):
         if key.fileobj is server:
           _welcome(server, num_processes, joined, selector)
-        else:  # nobody speaks twice: it is gone, and may come again
+        else:  # peers write once, so this one has left, and may come back
           selector.unregister(key.fileobj)
           joined.pop(key.data).close()
         _tell(joined, f"{len(joined) + 1} of {num_processes} joined")
@@ -139,14 +146,14 @@ def _welcome(server, num_processes, joined, selector):
     process_id, theirs = map(int, numbers)
     if word != _HELLO or not 1 <= process_id < theirs:
       raise ValueError(line)
-  except (OSError, ValueError):  # not one of ours: a scanner, a browser
+  except (OSError, ValueError):  # another program: a scanner, a browser
     peer.close()
     return
   refused = ""
   if theirs != num_processes:
     refused = f"process 0 was started as one of {num_processes} processes"
   elif process_id in joined:
-    refused = f"another process {process_id} is there already"
+    refused = f"another process {process_id} has joined already"
   if refused:
     with contextlib.suppress(OSError), peer:
       peer.sendall(f"refused {refused}\n".encode())
@@ -157,12 +164,12 @@ def _welcome(server, num_processes, joined, selector):
 
 def _tell(joined, line):
   for peer in joined.values():
-    with contextlib.suppress(OSError):  # who is gone is noticed by reading
+    with contextlib.suppress(OSError):  # a closed connection shows on reading
       peer.sendall(f"{line}\n".encode())
 
 
 def _visit(where, num_processes, process_id, waiting):
-  reason = "nobody is there"
+  reason = "nothing listens there"
   while True:
     waiting.note(f"{reason}; this is process {process_id}")
     try:
@@ -183,30 +190,30 @@ def _visit(where, num_processes, process_id, waiting):
 
 def _told_to_go(peer, where, process_id, waiting) -> bool:
   peer.settimeout(_RETRY_SECONDS)
-  how_far = "connected"
+  progress = "connected"
   for line in _lines(peer):
     if line is None:
-      waiting.note(how_far)
+      waiting.note(progress)
       continue
     kind, _, rest = line.partition(" ")
     if line == "go":
       return True
     if kind == "refused":
       raise ValueError(
-        f"process {process_id} was not let in at {where}: {rest}. Give every "
+        f"process {process_id} was refused at {where}: {rest}. Give every "
         "process the same --num_processes and a --process_id of its own."
       )
     if not line.endswith(" joined"):
       raise ValueError(
-        f"what answers at {where} is no process 0 of this program: choose "
-        "another port, the same for all."
+        f"another program answers at {where}, not process 0 of this one: "
+        "choose another port, the same for all processes."
       )
-    how_far = line
+    progress = line
   return False
 
 
 def _lines(peer: socket.socket) -> Iterator[str | None]:
-  """Until the other side hangs up, or sends what is no line; None: time-out."""
+  """Yields lines until the connection is closed; None on a time-out."""
   rest = b""
   while len(rest) < _LONGEST_LINE:
     try:
@@ -226,7 +233,7 @@ def _listening(where: Address) -> socket.socket:
   try:
     return _server(where.port)
   except OSError as error:
-    reason = os.strerror(error.errno)
+    reason = os.strerror(error.errno) if error.errno else str(error)
     raise ValueError(
       f"process 0 cannot listen at {where} ({reason}): choose another port, "
       "the same for all processes."
@@ -234,7 +241,7 @@ def _listening(where: Address) -> socket.socket:
 
 
 def _server(port: int) -> socket.socket:
-  """On all interfaces, as jax listens there afterwards."""
+  """Listens on all interfaces, as jax does afterwards."""
   if socket.has_dualstack_ipv6():
     return socket.create_server(
       ("", port), family=socket.AF_INET6, dualstack_ipv6=True

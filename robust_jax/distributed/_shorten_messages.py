@@ -1,14 +1,15 @@
-"""Passes standard error on, and shortens what tells of a lost process.
+"""A filter of standard error that shortens messages about a lost process.
 
-A program of its own, so that it outlives the process whose end it tells.
+It is a program of its own, because it has to outlive the process whose messages
+it filters.
 """
 
 import re
 import sys
 
 SENTENCE = (
-  "another process of this run has ended or cannot be reached, and this one "
-  "ends too. Give the same command in all processes again: training goes on "
+  "another process of this run has ended or cannot be reached, so this one "
+  "ends too. Give the same command in all processes again: training resumes "
   "from the last checkpoint."
 )
 # As in "E1126 08:56:08.087097    5971 coordination_service_agent.cc:289] ..."
@@ -19,13 +20,13 @@ _LIBRARY = re.compile(
 
 
 def main() -> None:
-  """Copies lines; of those after the one that tells of it, nothing."""
-  told = False
+  """Copies lines up to the first one about a lost process."""
+  is_lost = False
   for line in sys.stdin:
-    if told:
+    if is_lost:
       continue
     from_library = _LIBRARY.match(line) is not None
-    told = from_library or SENTENCE in line
+    is_lost = from_library or SENTENCE in line
     sys.stderr.write(f"error: {SENTENCE}\n" if from_library else line)
     sys.stderr.flush()
 

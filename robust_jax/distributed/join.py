@@ -1,4 +1,4 @@
-"""Several processes become one program, and end together."""
+"""Initialization and end of `jax.distributed`, with errors in prose."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ from robust_jax.distributed import _shorten_messages as shorten_messages
 # The environment of one process among several, by launcher: Slurm's srun,
 # Open MPI's mpirun.
 _CLUSTER_SIZES = ("SLURM_STEP_NUM_TASKS", "OMPI_COMM_WORLD_SIZE")
-# What libraries say of a connection to another process.
+# Words in libraries' messages about the connection to another process.
 _CONNECTION = ("Gloo", "NCCL", "coordination service", "heartbeat")
 
 
@@ -26,30 +26,30 @@ def join(
   process_id: int | None = None,
   timeout: float = 300,
 ) -> None:
-  """Makes this process one of many, before anything touches a device.
+  """Joins this process with others, before any device is used.
 
   Args:
-    coordinator: `host:port` of process 0. None leaves it to the cluster's
-      environment (Slurm, Open MPI, TPU pod), or, without one, stays alone.
-    num_processes: how many processes take part.
-    process_id: which of them this is.
-    timeout: seconds to wait for the others.
+    coordinator: `host:port` of process 0. If it is None the environment of a
+      cluster (Slurm, Open MPI, TPU pod) is used, or, without one, the process
+      stays alone.
+    num_processes: number of processes.
+    process_id: id of this process, from 0.
+    timeout: maximum time to wait for the others, in seconds.
 
   Raises:
     ValueError: only some of the three are given, or the processes do not meet,
-      see `rendezvous.meet`.
+      see `_rendezvous.meet`.
   """
-  given = (coordinator, num_processes, process_id)
   if coordinator is None and num_processes is None and process_id is None:
     if _in_cluster(os.environ):
       jax.distributed.initialize(initialization_timeout=int(timeout))
       _filter_messages()
     return
-  if any(value is None for value in given):
+  if coordinator is None or num_processes is None or process_id is None:
     raise ValueError(
       f"coordinator={coordinator}, num_processes={num_processes}, "
       f"process_id={process_id}: to join several processes give all three, "
-      "or none to let the cluster's environment say them."
+      "or none to take them from the cluster's environment."
     )
   if not 0 <= process_id < num_processes:
     raise ValueError(
@@ -71,45 +71,45 @@ def _in_cluster(environment: Mapping[str, str]) -> bool:
 
 
 @contextlib.contextmanager
-def telling_of_lost_processes() -> Iterator[None]:
-  """Tells in a sentence what libraries report when another process is gone."""
+def explain_lost_processes() -> Iterator[None]:
+  """Raises errors of libraries about a lost process as one sentence."""
   try:
     yield
   except Exception as error:
-    if not _among_others() or not _is_of_connection(error):
+    if not _has_others() or not _is_about_connection(error):
       raise
     reason = str(error).strip().splitlines()[0][:200]
     raise ValueError(f"{shorten_messages.SENTENCE} ({reason})") from error
 
 
-def _is_of_connection(error: Exception) -> bool:
-  """Whatever its class: jax raises plain ValueErrors here."""
+def _is_about_connection(error: Exception) -> bool:
+  # Of any class: jax raises plain ValueErrors.
   return any(word in str(error) for word in _CONNECTION)
 
 
 def leave(status: int) -> None:
-  """Ends a process that failed among others; returns if it is alone.
+  """Ends a failed process that has joined others; returns if it is alone.
 
-  jax would wait at the end for the other processes, which may be gone, or wait
-  for this one.
+  At a normal end jax would wait for the other processes, which may have ended
+  or wait for this one.
   """
-  if _among_others():
+  if _has_others():
     if jax.process_index() == 0:
-      time.sleep(1.0)  # the others lose their coordinator with it
+      time.sleep(1.0)  # the others lose their coordinator with this process
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
 
 
-def _among_others() -> bool:
+def _has_others() -> bool:
   return jax.distributed.is_initialized() and jax.process_count() > 1
 
 
 def _filter_messages() -> None:
-  """Has what is written to standard error pass through a filter.
+  """Passes standard error through a filter, `_shorten_messages`.
 
-  jax ends a process that has lost its coordinator from a thread of its own,
-  with fifty lines and no exception.
+  jax ends a process that has lost its coordinator from another thread, with
+  fifty lines and no exception.
   """
   reader, writer = os.pipe()
   program = pathlib.Path(__file__).with_name("_shorten_messages.py")
@@ -117,7 +117,7 @@ def _filter_messages() -> None:
     [sys.executable, "-I", "-S", str(program)],
     stdin=reader,
     stdout=subprocess.DEVNULL,
-    start_new_session=True,  # it outlives this process, and its Ctrl-C
+    start_new_session=True,  # to outlive this process and its Ctrl-C
   )
   os.close(reader)
   os.dup2(writer, 2)

@@ -153,8 +153,9 @@ def _draw_domains(
   for xy, name, color, (marker, lw) in zip(
     maps, domains, PALETTE[:2], styles, strict=True
   ):
+    x, y = xy.T
     axis.scatter(
-      *xy.T, color=color, alpha=0.7, label=name, marker=marker, s=9, lw=lw
+      x, y, color=color, alpha=0.7, label=name, marker=marker, s=9, lw=lw
     )
 
 
@@ -164,10 +165,12 @@ def _draw_classes(
   labels: Sequence[np.ndarray],
   classes: Sequence[str] | None,
 ) -> None:
-  for xy, y in zip(maps, labels, strict=True):
-    for label in np.unique(y):
+  for xy, own in zip(maps, labels, strict=True):
+    for label in np.unique(own):
+      x, y = xy[own == label].T
       axis.scatter(
-        *xy[y == label].T,
+        x,
+        y,
         marker=f"${label}$",
         s=18,
         lw=0,

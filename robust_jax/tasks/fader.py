@@ -1,7 +1,7 @@
 """Fader networks: an autoencoder whose code is independent of the label."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, cast
 
 import jax
@@ -168,10 +168,8 @@ def fader(
     }
 
   def deployed(state: State) -> Autoencoder:
-    encode, decode = (
-      inference_fn(model, variables(state), method=name)
-      for name in ("encode", "decode")
-    )
+    encode: Callable = inference_fn(model, variables(state), method="encode")
+    decode: Callable = inference_fn(model, variables(state), method="decode")
     return Autoencoder(encode, decode)
 
   def variables(state: State) -> PyTree:

@@ -29,10 +29,10 @@ def interrupt(at_once: bool = False) -> Iterator[Callable[[], bool]]:
     if at_once:
       raise KeyboardInterrupt
 
-  for signum in (signal.SIGINT, signal.SIGTERM):
-    previous[signum] = signal.signal(signum, note)
+  for handled in (signal.SIGINT, signal.SIGTERM):
+    previous[handled] = signal.signal(handled, note)
   try:
     yield lambda: bool(received)
   finally:
-    for signum, handler in previous.items():
-      signal.signal(signum, handler)
+    for handled, handler in previous.items():
+      signal.signal(handled, handler)

@@ -8,9 +8,11 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from experiments import build, runs
+from experiments import build
 from experiments.build import sections
+from experiments.evaluate import evaluate
 from experiments.load_run import load_run
+from experiments.train import train
 from robust_jax.data.images import image_shape
 from robust_jax.models.inference import inference_fn
 from robust_jax.training import log, loop
@@ -61,7 +63,7 @@ def _dry_run_attacks(config):
 @pytest.mark.parametrize("name", TRAINED)
 def test_smoke_trains_two_steps_and_evaluates(name, tmp_path):
   config = importlib.import_module(name).get_config("smoke")
-  outcome = runs.train(config, tmp_path)
+  outcome = train(config, tmp_path)
   assert (outcome.status, outcome.step) == ("finished", 2)
 
   steps = [r["step"] for r in log.read(tmp_path) if r["split"] == "train"]
@@ -74,7 +76,7 @@ def test_smoke_trains_two_steps_and_evaluates(name, tmp_path):
 
 def _attacks(config, path):
   run = load_run(path)
-  report = runs.evaluate(
+  report = evaluate(
     {"model": run.classifier()}, config, path, records={"model": run.records}
   )
   assert report == json.loads((path / "report.json").read_text())

@@ -7,12 +7,13 @@ import re
 import pytest
 from ml_collections import ConfigDict
 
-from experiments import build, runs, workdir
+from experiments import build, workdir
 from experiments.configs import adaptation
 from experiments.configs.domain import digits_dann
 from experiments.origin import origin
 from experiments.reports.adaptation_report import RULES
 from experiments.studies.adaptation_methods import main
+from experiments.train import control_config
 from robust_jax.training import loop
 
 
@@ -97,7 +98,7 @@ def test_every_method_can_be_trained_and_has_a_fair_control(method):
   assert ("control" in config) == (method not in aligns_nothing)
   loop.dry_run(*build.experiment(config))
   if "control" in config:
-    control = runs.control(config)
+    control = control_config(config)
     assert control.alignment.name == "source_only"
     assert control.task.name == "domain"
     assert control.task.batch_norm == config.task.batch_norm

@@ -7,12 +7,13 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import build, runs
+from experiments import build
 from experiments.configs.domain import digits_dann
 from experiments.examples import Examples
 from experiments.load_run import load_run
 from experiments.reports.adaptation_report import adaptation_report
 from experiments.studies.label_shift import label_shift, main
+from experiments.train import train
 from robust_jax.models.dann.dann_mnist import DannMnist
 from robust_jax.tasks._two_domains import adapted_model
 from robust_jax.training.checkpoint import Checkpoints
@@ -44,7 +45,7 @@ def run(tmp_path_factory):
     config.optimizer = {"name": "adam", "learning_rate": 3e-3}
     config.training.update(num_steps=120, evaluate_every_steps=60)
   path = tmp_path_factory.mktemp("run")
-  runs.train(config, path)
+  train(config, path)
   return path, config
 
 

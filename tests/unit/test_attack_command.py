@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from experiments import evaluate_attacks, runs
+from experiments import evaluate_attacks, main
 from experiments.attack import attack
 from experiments.configs import common
 from experiments.load_run import load_run
+from experiments.train import train
 from robust_jax.as_numpy_fn import as_numpy_fn
 from tests.unit.command_line import command_line
 
@@ -20,7 +21,7 @@ def run(tmp_path_factory):
   config = common.finish(common.classifier("digits", "mlp", EPS), "")
   config.training.update(num_epochs=1.0, evaluate_every_epochs=1.0)
   path = tmp_path_factory.mktemp("attacked") / "run"
-  runs.train(config, path)
+  train(config, path)
   return path
 
 
@@ -129,7 +130,7 @@ def test_weights_of_a_file_are_attacked_by_a_config(tmp_path, monkeypatch):
     given.append(weights)
     return lambda x: x.reshape(len(x), -1)[:, :10]
 
-  monkeypatch.setattr(runs, "from_weights", model)
+  monkeypatch.setattr(main, "from_weights", model)
   (tmp_path / "own.py").write_text(
     "from experiments.configs import common\n"
     "def get_config():\n"

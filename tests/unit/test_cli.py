@@ -197,7 +197,7 @@ def test_two_processes_are_one_program(tmp_path):
         "--workdir=/nowhere",
         "--attack=pgd",
       ],
-      "judged by 'fader_report', which attacks nothing",
+      "evaluated by 'fader_report', which runs no attacks",
     ),
     (
       ["train", FADER, "--config.evaluation.independent_classifier=/nowhere"],

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments import runs
 from experiments.cli import catalogue
+from experiments.evaluate import evaluate
 from experiments.load_run import load_run
+from experiments.train import train
 from robust_jax import lookup, search
 from robust_jax.models import MLP
 from tests import conftest
@@ -61,11 +62,9 @@ def test_the_attack_of_the_page_trains_and_evaluates(run, tmp_path):
   with config.unlocked():
     config.evaluation.attacks = {"noisy": page["noisy"]}
     config.evaluation.radii = ()
-  assert runs.train(config, tmp_path / "run").status == "finished"
+  assert train(config, tmp_path / "run").status == "finished"
   opened = load_run(tmp_path / "run", "best", ["my_attacks"])
-  report = runs.evaluate(
-    {"model": opened.classifier()}, config, tmp_path / "run"
-  )
+  report = evaluate({"model": opened.classifier()}, config, tmp_path / "run")
   assert "noisy" in report["accuracy"]["model"]
 
   # And it is an attack: on a linear model it moves each pixel by eps.
@@ -113,7 +112,7 @@ def test_the_training_loss_of_the_page_is_a_mixture(run):
 def test_the_task_of_the_page_trains_from_a_config(run, tmp_path):
   page = run("docs/adding_a_task.md")
   assert page["state"].step == 3
-  outcome = runs.train(page["config"], tmp_path / "run")
+  outcome = train(page["config"], tmp_path / "run")
   assert outcome.status == "finished"
 
 

@@ -9,18 +9,21 @@ import sys
 import numpy as np
 import pytest
 
-from experiments import build, runs
+from experiments import build
 from experiments.build import data
-from experiments.build.variant import with_overrides
+from experiments.build.with_overrides import with_overrides
 from experiments.cli.output import locked, writable
 from experiments.configs import common
 from experiments.configs.adversarial import digits_pgd
+from experiments.evaluate import evaluate
+from experiments.evaluate_attacks import evaluate_attacks
 from experiments.origin import origin
 from experiments.studies import (
   adaptation_methods,
   transfer_matrix,
   universal_attacks,
 )
+from experiments.train import train
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HOLDER = (
@@ -48,7 +51,7 @@ def held(tmp_path):
 def test_two_at_once_are_refused_and_a_killed_one_leaves_nothing(held):
   folder, process = held
   with pytest.raises(ValueError, match=r"at work in .*/run:"):
-    runs.train(digits_pgd.get_config("smoke"), folder)
+    train(digits_pgd.get_config("smoke"), folder)
   assert list(folder.iterdir()) == []
   process.send_signal(signal.SIGKILL)
   process.wait()
@@ -78,9 +81,9 @@ DANN = ["--experiment=digits_dann", "--methods=dann"]
 @pytest.mark.parametrize(
   "work",
   [
-    lambda path: runs.train(CONFIG, path),
-    lambda path: runs.evaluate({}, CONFIG, path),
-    lambda path: runs.evaluate_attacks(None, CONFIG, ["pgd"], path),
+    lambda path: train(CONFIG, path),
+    lambda path: evaluate({}, CONFIG, path),
+    lambda path: evaluate_attacks(None, CONFIG, ["pgd"], path),
     lambda path: adaptation_methods.main([*DANN, f"--out={path}"]),
     lambda path: transfer_matrix.main([f"--out={path}"]),
     lambda path: universal_attacks.main(["--models=a=/b", f"--out={path}"]),
@@ -96,8 +99,8 @@ def test_what_cannot_be_written_is_found_out_before_the_work(work, tmp_path):
 def test_a_run_on_other_data_is_refused(tmp_path, monkeypatch):
   """The config names the data and does not hold them."""
   config = digits_pgd.get_config("smoke")
-  runs.train(config, tmp_path)
-  assert runs.train(config, tmp_path).status == "finished"
+  train(config, tmp_path)
+  assert train(config, tmp_path).status == "finished"
 
   read = data.load
 
@@ -113,7 +116,7 @@ def test_a_run_on_other_data_is_refused(tmp_path, monkeypatch):
 
   monkeypatch.setattr(data, "load", relabeled)
   with pytest.raises(ValueError, match="the training data, the validation"):
-    runs.train(config, tmp_path)
+    train(config, tmp_path)
 
 
 def test_what_a_run_begins_with_is_part_of_it(tmp_path):
@@ -123,7 +126,7 @@ def test_what_a_run_begins_with_is_part_of_it(tmp_path):
   digests = []
   for seed in (0, 1):
     begun = tmp_path / str(seed)
-    runs.train(with_overrides(config, {"seed": seed}), begun)
+    train(with_overrides(config, {"seed": seed}), begun)
     continued = with_overrides(config, {"warm_start": {"run": str(begun)}})
     for _ in range(2):
       parts = origin(continued, *loaders)

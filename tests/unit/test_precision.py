@@ -7,11 +7,13 @@ import jax.numpy as jnp
 import pytest
 from flax import linen as nn
 
-from experiments import build, main, runs
+from experiments import build, main
 from experiments.build.check_config import check_config
 from experiments.compare.models import parse_models
 from experiments.configs import common
+from experiments.evaluate import evaluate
 from experiments.load_run import load_run
+from experiments.train import train
 from robust_jax import parallel, precision
 from tests.unit.command_line import command_line
 
@@ -116,10 +118,10 @@ def found(tmp_path_factory):
     config.evaluation.attacks.pgd.search.update(num_steps=10, restarts=1)
     config.evaluation.radii = ()
     del config.evaluation.attacks.fgsm
-    runs.train(config, path / name)
+    train(config, path / name)
     found[name] = load_run(path / name)
   models = {name: run.classifier() for name, run in found.items()}
-  return found, runs.evaluate(models, config, path)
+  return found, evaluate(models, config, path)
 
 
 def test_training_converges_in_bfloat16_as_in_float32(found):

@@ -96,7 +96,7 @@ def test_two_of_one_id_and_other_numbers_are_refused(where):
     lead = pool.submit(rendezvous.meet, where, 3, 0, 1.5)
     found = together(where, (3, 1), (3, 1), timeout=2.0)
     assert "(2 of 3 joined; missing: 2)" in str(lead.exception())
-  assert sum("another process 1 is there already" in f for f in found) == 1
+  assert sum("another process 1 has joined already" in f for f in found) == 1
 
 
 def test_scanners_are_not_counted_and_other_servers_not_taken_for_ours(where):
@@ -128,7 +128,7 @@ def test_scanners_are_not_counted_and_other_servers_not_taken_for_ours(where):
     thread.start()
     (found,) = together(where, (2, 1))
     thread.join()
-  assert "is no process 0 of this program" in found
+  assert "another program answers at" in found
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ LOST = """
 
   def work():
     join.join(address, int(number), int(own))
-    with join.telling_of_lost_processes():
+    with join.explain_lost_processes():
       for step in range(10**6):
         parallel.any_process(False)
         if step == 20 and own == sys.argv[4]:
@@ -317,7 +317,7 @@ def test_errors_of_connections_are_told_among_others_alone(monkeypatch):
       told = shorten_messages.SENTENCE if among and message == gloo else message
       with (
         pytest.raises(ValueError, match=told),
-        join.telling_of_lost_processes(),
+        join.explain_lost_processes(),
       ):
         raise ValueError(message)
   assert jax.process_count() == 1

@@ -5,10 +5,11 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import build, main, runs
-from experiments.build.variant import with_overrides
+from experiments import build, main
+from experiments.build.with_overrides import with_overrides
 from experiments.configs.domain import digits_dann
 from experiments.load_run import load_run
+from experiments.train import train
 from robust_jax.training.checkpoint import Checkpoints
 from robust_jax.training.monitor import Monitor
 
@@ -22,7 +23,7 @@ def path(tmp_path_factory):
   with config.unlocked():
     del config.control, config.report
   path = tmp_path_factory.mktemp("run")
-  runs.train(config, path)
+  train(config, path)
   return path
 
 

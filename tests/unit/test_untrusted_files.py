@@ -171,7 +171,7 @@ def test_nothing_is_written_through_a_link(tmp_path):
   assert not (run / "report.json").is_symlink()
 
 
-@pytest.mark.parametrize("name", ["checkpoints", "tensorboard", "audit"])
+@pytest.mark.parametrize("name", ["checkpoints", "tensorboard", "attacks"])
 def test_a_link_that_leads_out_of_a_run_is_refused(tmp_path, name):
   run = handed_over(tmp_path / "run", lambda c: None)
   (tmp_path / "other").mkdir()

@@ -8,12 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import build, runs, workdir
+from experiments import build, workdir
 from experiments.build.loop_config import monitor
-from experiments.build.variant import with_overrides
+from experiments.build.with_overrides import with_overrides
 from experiments.configs import common
 from experiments.configs.domain import digits_dann
 from experiments.load_run import load_run
+from experiments.train import train
 from experiments.warm_start import warm_start
 from robust_jax.models.classifiers.mlp import MLP
 from robust_jax.training.checkpoint import Checkpoints
@@ -100,7 +101,7 @@ def test_a_run_remembers_its_start_and_is_evaluated_without_it(run, tmp_path):
   )
   # What it begins with is what it ends with.
   config.optimizer.learning_rate = 0.0
-  assert runs.train(config, tmp_path).status == "finished"
+  assert train(config, tmp_path).status == "finished"
   saved = json.loads((tmp_path / "config.json").read_text())
   assert saved["warm_start"] == {"run": run, "fresh": ["Dense_1"]}
   ended = load_run(tmp_path).variables

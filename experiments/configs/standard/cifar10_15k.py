@@ -20,7 +20,7 @@ Command:
   ./launch.sh train --config=experiments/configs/standard/cifar10_15k.py:flips
 """
 
-from experiments.build.variant import with_overrides
+from experiments.build.with_overrides import with_overrides
 from experiments.configs import common
 
 _AUGMENT = (

@@ -1,4 +1,4 @@
-"""A config that differs from another in a few places."""
+"""Configs that differ from another one in a few places."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,11 +9,13 @@ from ml_collections import ConfigDict
 def with_overrides(
   config: ConfigDict, changes: Mapping[str, Any]
 ) -> ConfigDict:
-  """A copy of the config with nested changes.
+  """Returns a copy of a config with nested changes.
 
-  A section that names something (`name`) replaces the one that stood there, as
-  the options of the old would not be those of the new; any other is merged.
-  Of a field that becomes None nothing is left.
+  Args:
+    config: the config, which is not edited.
+    changes: new values of fields. A section with a `name` replaces the old one,
+      because the options of one thing are not those of another; other sections
+      are merged. None removes a field.
   """
   copy = config.copy_and_resolve_references().unlock()
   for name, value in changes.items():

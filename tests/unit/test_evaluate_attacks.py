@@ -1,4 +1,4 @@
-"""What an audit takes up again, and what it refuses to."""
+"""Evaluations under attacks resume, and refuse the state of another one."""
 
 import contextlib
 
@@ -19,7 +19,7 @@ class Attacked(Exception):
 def attack(
   path, changes=(), attacks=("pgd",), num_examples=16, weights=0
 ) -> None:
-  """The attacks of an audit in `path`, and nothing after them."""
+  """Runs the attacks of an evaluation in `path`, and nothing after them."""
   config = common.finish(common.classifier("digits", "mlp", 0.01), "smoke")
   config.update_from_flattened_dict(dict(changes))
   model = build.model(config, {"num_classes": 10})
@@ -37,9 +37,9 @@ def attack(
 @pytest.fixture(scope="module")
 def state(tmp_path_factory):
   """What a finished one leaves."""
-  path = tmp_path_factory.mktemp("audit")
+  path = tmp_path_factory.mktemp("attacks")
   attack(path)
-  return (path / "audit_state.npz").read_bytes()
+  return (path / "attack_state.npz").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -57,21 +57,21 @@ def state(tmp_path_factory):
     ({"attacks": ("pgd", "fgsm")}, "stages, attack 2"),
   ],
 )
-def test_another_audit_is_not_answered_by_the_one_that_is_there(
+def test_the_state_of_another_evaluation_is_refused(
   change, differing, state, tmp_path
 ):
-  file = tmp_path / "audit_state.npz"
+  file = tmp_path / "attack_state.npz"
   file.write_bytes(state)
   with pytest.raises(ValueError, match=f"of another run: .*{differing}"):
     attack(tmp_path, **change)
   assert file.read_bytes() == state
 
 
-def test_the_same_audit_is_taken_up_again(state, tmp_path):
-  (tmp_path / "audit_state.npz").write_bytes(state)
+def test_the_same_evaluation_resumes(state, tmp_path):
+  (tmp_path / "attack_state.npz").write_bytes(state)
   attack(tmp_path)
 
 
-def test_an_audit_of_nothing_is_refused(tmp_path):
-  with pytest.raises(ValueError, match="no attack is named"):
+def test_an_evaluation_without_attacks_is_refused(tmp_path):
+  with pytest.raises(ValueError, match="there is no attack"):
     attack(tmp_path, attacks=())

@@ -1,0 +1,124 @@
+"""Training of a config's run, and of the runs it is compared with."""
+
+import pathlib
+from typing import Any
+
+import jax
+from ml_collections import ConfigDict
+
+from experiments import build, reports, workdir
+from experiments.build.imports import named_modules
+from experiments.build.with_overrides import with_overrides
+from experiments.cli import output
+from experiments.origin import origin
+from experiments.warm_start import warm_start_of
+from robust_jax import lookup, parallel, precision
+from robust_jax.training import loop
+
+
+def train(
+  config: ConfigDict, path: pathlib.Path, title: str = "training"
+) -> loop.TrainResult:
+  """Trains the run in `path`, or resumes it.
+
+  Runs that it is compared with are trained first, in folders of `path`:
+
+  - `control`, if the config has a section of that name, which lists changes of
+    the config;
+  - `independent_classifier`, if the config has a section of that name, which is
+    a whole config, unless `evaluation.independent_classifier` names a run.
+
+  At the end the report is made that the config names, if any.
+
+  Args:
+    config: config of the run.
+    path: work directory of the run.
+    title: title of the progress bar.
+
+  Returns:
+    The result of the run, or of the first one that was interrupted.
+  """
+  if "report" in config:
+    _check_report(config)
+  for name, other in _other_runs(config).items():
+    result = _train(other, path / name, f"{name:8}")
+    if result.status == "interrupted":
+      return result
+  result = _train(config, path, title)
+  if result.status == "finished" and "report" in config:
+    make_report(path, config)
+  return result
+
+
+@precision.evaluation()
+def make_report(
+  path: pathlib.Path, config: ConfigDict, num_examples: int | None = None
+) -> dict[str, Any]:
+  """Makes the report that the config names, of the run in `path`.
+
+  Args:
+    path: work directory of a finished run.
+    config: a config whose `report` is a member of `experiments.reports`, or
+      "package.module:function".
+    num_examples: number of test images; None for all.
+
+  Raises:
+    ValueError: there is no such report.
+  """
+  make = lookup.find(reports, config.report)
+  output.writable(path, "--workdir")
+  return make(path, config, num_examples)
+
+
+def control_config(config: ConfigDict) -> ConfigDict:
+  """Returns the config of the control, with the changes of that section."""
+  changed = with_overrides(config, config.control)
+  with changed.unlocked():
+    del changed.control
+    if "report" in changed:
+      del changed.report
+  return changed
+
+
+def _other_runs(config: ConfigDict) -> dict[str, ConfigDict]:
+  """Folder -> config of the runs that are trained first."""
+  found = {}
+  if "control" in config:
+    found["control"] = control_config(config)
+  named = config.evaluation.get("independent_classifier")
+  if "independent_classifier" in config and not named:
+    found["independent_classifier"] = config.independent_classifier
+  return found
+
+
+def _check_report(config):
+  """Refuses now what the report would refuse after hours of training."""
+  lookup.find(reports, config.report)
+  build.dataset(config, "test")
+  if classifier := config.evaluation.get("independent_classifier"):
+    workdir.read_config(pathlib.Path(classifier), named_modules(config))
+
+
+def _train(
+  config: ConfigDict, path: pathlib.Path, title: str
+) -> loop.TrainResult:
+  experiment = build.experiment(config, warm_start_of(config))
+  loop.dry_run(*experiment)
+  with output.locked(path, "--workdir"):
+    made_from = origin(config, experiment.training, experiment.validation)
+    workdir.open_run(path, config, made_from)
+    key = jax.random.key(config.seed)
+    result = loop.train(*experiment, key, path, title)
+  if not parallel.is_lead():
+    return result
+  if result.status == "interrupted":
+    print(
+      f"interrupted: checkpoint of step {result.step} is in {path}; give the "
+      "same command again to resume."
+    )
+  else:
+    print(
+      f"{title.strip()}: {result.status} at step {result.step}; best "
+      f"checkpoint: step {result.best_step}, in {path}"
+    )
+  return result
