@@ -1,1 +1,1 @@
-"""The surroundings of every command: flags, errors, output folders."""
+"""What all commands need: flags, errors, output folders, processes."""

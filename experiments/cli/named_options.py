@@ -1,8 +1,8 @@
-"""Flags that have a section name something else, or set an option of it.
+"""Flags that change the name in a config section, or set its options.
 
 A section such as `attack.search` has a field `name`; its other fields are
-options of what it names. A config file need not write out those that have
-defaults, and knows nothing of those that another name has.
+options of the member of that name. A config file may omit options that have
+defaults, and cannot have those of other members.
 """
 
 import ast
@@ -16,21 +16,22 @@ from experiments.build import sections
 
 
 def complete(config: ConfigDict, typed: Mapping[str, str | None]) -> list[str]:
-  """Makes room in a config for what flags will set; edits it.
+  """Adds fields to a config that flags will set; edits the config.
 
-  A section whose `name` is typed loses the options that what it names now does
-  not have. An option that it has and the config lacks gets its default.
+  If a flag changes the `name` of a section, options that the new member does
+  not have are removed. Options that flags set and the config lacks are added
+  with their defaults.
 
   Args:
-    config: of a file, unlocked.
-    typed: path of each field that a flag sets, as in "attack.search.name", and
-      the text it is set to; None where there is none.
+    config: config of a file, unlocked.
+    typed: path of each field that a flag sets, such as "attack.search.name" ->
+      its text; None without text.
 
   Returns:
-    A sentence for each section that lost options.
+    A sentence for each section from which options were removed.
 
   Raises:
-    ValueError: a name is typed that does not exist.
+    ValueError: there is no member of a name.
   """
   lost = []
   for path in sorted(typed, key=len):
@@ -50,20 +51,20 @@ def complete(config: ConfigDict, typed: Mapping[str, str | None]) -> list[str]:
 def options_of(
   path: list[str | int], section: Mapping[str, Any] | ConfigDict
 ) -> dict[str, Any]:
-  """The options that what a section names has, and their defaults.
+  """Returns the options of the member that a section names, with defaults.
 
   Args:
-    path: of the section.
-    section: with a `name`; without one there are no options.
+    path: path of the section.
+    section: a section; without a `name` there are no options.
 
   Raises:
-    ValueError: there is no such thing.
+    ValueError: there is no such member.
   """
   return sections.options_of(_field(path), section)
 
 
 def _field(path) -> str:
-  """The field that the section stands in, or could stand in alone."""
+  """Returns the field of the section; for one of a group, that of each."""
   names = [part for part in path if isinstance(part, str)]
   if len(names) > 1 and names[-2] in sections.GROUPS:
     return sections.GROUPS[names[-2]]
@@ -80,7 +81,7 @@ def _section(config, path) -> ConfigDict | None:
 
 
 def _rename(config, path, name) -> list[str]:
-  """Has the section name it; a section that may be there is made."""
+  """Changes the name of a section, which is created if it may exist."""
   above, section = _section(config, path[:-1]), _section(config, path)
   if _field(path) not in sections.KINDS or above is None:
     return []
@@ -98,13 +99,13 @@ def _rename(config, path, name) -> list[str]:
     return []
   where = ".".join(map(str, path))
   return [
-    f"{where} is {name} now, without the options of {before} that it lacks: "
+    f"{where} is {name} now, which lacks these options of {before}: "
     f"{', '.join(lost)}."
   ]
 
 
 def _stand_in(default: Any, text: str | None) -> Any:
-  """A value of the option's type, by which the flag is read."""
+  """Returns a value of the option's type, by which the flag is parsed."""
   plain = bool | int | float | str | tuple
   if isinstance(default, plain):
     return default

@@ -1,4 +1,4 @@
-"""The folder that a command writes to: asked before hours are spent."""
+"""Checks and locks of the folder that a command writes to."""
 
 import contextlib
 import fcntl
@@ -12,14 +12,14 @@ from robust_jax import parallel
 
 
 def writable(folder: pathlib.Path, flag: str) -> None:
-  """Makes sure that the folder is there and that files can be written to it.
+  """Creates a folder and checks that files can be written to it.
 
   Args:
-    folder: created if need be.
-    flag: of the command line, by which another folder can be given.
+    folder: the folder.
+    flag: the command line flag by which another folder can be given.
 
   Raises:
-    ValueError: it cannot be created or written.
+    ValueError: the folder cannot be created or written.
   """
   try:
     folder.mkdir(parents=True, exist_ok=True)
@@ -33,18 +33,18 @@ def writable(folder: pathlib.Path, flag: str) -> None:
 
 @contextlib.contextmanager
 def locked(folder: pathlib.Path, flag: str) -> Iterator[None]:
-  """`writable`, and while inside nobody else is inside for the same folder.
+  """Locks a writable folder against other programs.
 
-  The folder itself is locked, so no file is left behind, and the system unlocks
-  it when the process ends, however it ends. Of several processes of one program
-  the first one locks for all.
+  The folder itself is locked, so no lock file is left behind, and the system
+  releases the lock whenever the process ends. If several processes form one
+  program, the lead process locks for all.
 
   Args:
-    folder: created if need be.
-    flag: of the command line, by which another folder can be given.
+    folder: the folder, which is created if missing.
+    flag: the command line flag by which another folder can be given.
 
   Raises:
-    ValueError: another program is at work there, or it cannot be written.
+    ValueError: another program uses the folder, or it cannot be written.
   """
   if not parallel.is_lead():
     yield
@@ -63,12 +63,12 @@ def _lock(handle: int, folder: pathlib.Path, flag: str) -> None:
     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
   except BlockingIOError as error:
     raise ValueError(
-      f"another process is at work in {folder}: wait for it to end, or give "
+      f"another process is using {folder}: wait for it to end, or give "
       f"another {flag}."
     ) from error
   except OSError as error:  # some network file systems have no such locks
     logging.getLogger(__name__).warning(
-      "%s cannot be locked (%s): start nothing else there.",
+      "%s cannot be locked (%s): do not start another program there.",
       folder,
       error.strerror,
     )

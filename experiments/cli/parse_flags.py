@@ -1,4 +1,4 @@
-"""The flags of a command line, and what is wrong with them in one line."""
+"""Parsing of command line flags, with errors in one line."""
 
 import difflib
 import pathlib
@@ -17,9 +17,9 @@ from experiments.cli.named_options import complete, options_of
 from experiments.cli.run_command import HelpShown
 from robust_jax import checks
 
-# Of several processes, the first alone speaks.
+# Of several processes, only the first one prints notes.
 _OTHERS = re.compile(r"--processes\b|--process_id=0*[1-9]")
-# The project's own configs are found from every directory, as in
+# The project's own configs are found from any working directory, as in
 # --config=experiments/configs/adversarial/digits_pgd.py.
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 _CONFIGS = _ROOT / "experiments" / "configs"
@@ -28,16 +28,20 @@ _CONFIGS = _ROOT / "experiments" / "configs"
 def parse_options(
   options: flags.FlagValues, arguments: Sequence[str] | None, usage: str
 ) -> flags.FlagValues:
-  """Reads the flags of a command of its own, which are its attributes then.
+  """Parses the flags of a stand-alone command, into attributes of `options`.
 
   Args:
-    options: the flags that there are. What is given beside flags are further
-      values of `--models`, as in `--models A=runs/a B=runs/b`.
-    arguments: those of the command line by default.
-    usage: what `--help` shows before the flags.
+    options: the known flags. Arguments that are not flags are further values of
+      `--models`, as in `--models A=runs/a B=runs/b`.
+    arguments: the arguments; None for those of the command line.
+    usage: text that `--help` prints before the flags.
+
+  Returns:
+    `options`.
 
   Raises:
-    ValueError, HelpShown: as `parse_flags`; arguments that are no flags.
+    ValueError: as in `parse_flags`, or there are other arguments.
+    HelpShown: the user asked for help.
   """
   argv = sys.argv if arguments is None else ["", *arguments]
   _, *rest = parse_flags(argv, options, usage)
@@ -53,20 +57,20 @@ def parse_options(
 def parse_flags(
   argv: Sequence[str], values: flags.FlagValues, usage: str
 ) -> list[str]:
-  """Reads the flags, which may stand before and after what else is given.
+  """Parses flags, which may be anywhere among the arguments.
 
   Args:
-    argv: the program's name, and its arguments.
-    values: the flags that there are, which are set.
-    usage: what `--help` shows before them.
+    argv: the program's name and its arguments.
+    values: the known flags, which are set.
+    usage: text that `--help` prints before the flags.
 
   Returns:
-    The arguments without the flags.
+    The arguments that are not flags.
 
   Raises:
-    ValueError: a flag, a config file or a field of it does not exist, or is
-      given a value that it cannot have.
-    HelpShown: the user asked for it.
+    ValueError: a flag, a config file or a field of it does not exist or has an
+      invalid value.
+    HelpShown: the user asked for help.
   """
   if {"--help", "-h"} & set(argv):
     print(_help(values, usage), flush=True)
@@ -92,7 +96,7 @@ def parse_flags(
 
 
 def _help(values: flags.FlagValues, usage: str) -> str:
-  """The usage and the flags of our modules; libraries have some, too."""
+  """Formats the usage and the flags of this project's modules."""
   ours = [
     values.module_help(module)
     for module in values.flags_by_module_dict()
@@ -102,7 +106,7 @@ def _help(values: flags.FlagValues, usage: str) -> str:
 
 
 def _config_given(argv: Sequence[str]) -> str | None:
-  """The value of --config."""
+  """Returns the value of --config."""
   found = None
   for argument, following in zip(argv, [*argv[1:], None], strict=True):
     if match := re.fullmatch(r"--?config(=(.*))?", argument):
@@ -111,7 +115,7 @@ def _config_given(argv: Sequence[str]) -> str | None:
 
 
 def _typed(argv: Sequence[str]) -> dict[str, str | None]:
-  """The path of each field that a flag sets, and the text it is set to."""
+  """Returns the path of each config field that a flag sets, and its text."""
   found = {}
   for argument, following in zip(argv, [*argv[1:], None], strict=True):
     if match := re.fullmatch(r"--?(no)?config\.([^=]+)(=(.*))?", argument):
@@ -121,7 +125,7 @@ def _typed(argv: Sequence[str]) -> dict[str, str | None]:
 
 
 class _Loaded(flags.ArgumentParser):
-  """The parser of a --config that has been read already."""
+  """The parser of a --config that has been loaded already."""
 
   def __init__(self, config: ConfigDict):
     self._config = config.lock()
@@ -131,7 +135,7 @@ class _Loaded(flags.ArgumentParser):
 
 
 def _load(given: str) -> ConfigDict:
-  """The config of a file, by itself, so that errors can name the file."""
+  """Loads the config of a file; errors name the file."""
   name, colon, argument = given.partition(":")
   file = next(
     (path for path in (pathlib.Path(name), _ROOT / name) if path.is_file()),
@@ -195,19 +199,19 @@ def _no_field(path, field, where, known) -> str:
 
 
 def _refuse_bad_values(values: flags.FlagValues) -> None:
-  """Those that absl lets pass."""
+  """Refuses invalid values that absl accepts."""
   for name in values:
     flag = values[name]
     if flag.present and flag.value == []:
       raise ValueError(
-        f"--{name}=: expected one value at least; leave the flag out for what "
-        "holds without it."
+        f"--{name}=: expected one value or more; leave the flag out for its "
+        "default."
       )
     checks.plain_value(f"--{name}", flag.value)
 
 
 def _reason(error: flags.Error) -> str:
-  # The last line is the reason; above it may stand a whole traceback.
+  # The last line is the reason, perhaps after a whole traceback.
   reason = str(error).strip().splitlines()[-1].strip()
   if section := re.match(r"flag --(config\.[\w.]+)=.* as a ConfigDict", reason):
     return (

@@ -1,7 +1,7 @@
-"""Prepares datasets, with tensorflow in an environment of its own if needed.
+"""Preparation of datasets, with tensorflow in its own environment if needed.
 
-Reading needs no tensorflow, nor does preparing our own datasets; TFDS's
-builders use it to prepare theirs.
+Datasets are read without tensorflow, and this project's own datasets are
+prepared without it too. TFDS's builders need it to prepare theirs.
 """
 
 import pathlib

@@ -1,4 +1,4 @@
-"""Several processes of one program on this machine."""
+"""Several processes of one program on this machine: `--processes`."""
 
 import contextlib
 import os
@@ -13,11 +13,11 @@ from experiments.cli.run_command import ERROR, INTERRUPTED
 
 _MODULE = ("-m", "experiments.main")
 _POLL_SECONDS = 0.2
-# A process that has lost another one can only give up; one that is interrupted
-# may be writing a checkpoint.
+# Seconds that processes have to end: after the loss of another one they can do
+# nothing, after an interrupt they may be writing a checkpoint.
 _GRACE, _LONG_GRACE = 10.0, 60.0
-# Becomes the program named after the parent's id. However the parent ends, it
-# is killed: 1 is PR_SET_PDEATHSIG of Linux, which outlasts exec.
+# Executes the program after the parent's id. It is killed when the parent ends:
+# 1 is PR_SET_PDEATHSIG of Linux, which persists through exec.
 _CHILD = """
 import ctypes, os, sys
 parent, *program = sys.argv[1:]
@@ -32,13 +32,13 @@ os.execv(program[0], program)
 def spawn(
   number: int, arguments: list[str], program: Sequence[str] = _MODULE
 ) -> int:
-  """Runs this program `number` times, joined; returns its exit status.
+  """Runs this program as several joined processes.
 
-  SIGINT and SIGTERM are handed on, so that every process writes its part of the
-  checkpoint; the second one ends them at once. When a process ends with an
-  error, a line says which, and the others, which would wait for it for ever,
-  are ended: by SIGTERM, and ten seconds later by SIGKILL. They die with this
-  process, however it ends.
+  SIGINT and SIGTERM are passed to all processes, so that each writes its part
+  of the checkpoint; the second signal kills them. When a process ends with an
+  error it is reported, and the others, which would wait for it forever, are
+  ended by SIGTERM, and ten seconds later by SIGKILL. They are killed when this
+  process ends.
 
   Args:
     number: of processes.
@@ -64,7 +64,7 @@ def spawn(
     for i in range(number)
   ]
   try:
-    with _handing_on(children):
+    with _pass_signals(children):
       return _wait(children)
   finally:
     for child in children:
@@ -81,7 +81,7 @@ def _wait(children: list[subprocess.Popen]) -> int:
       if _was_stopped(child):
         _say(
           f"process {i} of {len(children)} is stopped, and the others wait for "
-          f"it: `kill -CONT {child.pid}` lets it go on."
+          f"it: `kill -CONT {child.pid}` resumes it."
         )
       code = child.poll()
       if code is None:
@@ -99,7 +99,7 @@ def _wait(children: list[subprocess.Popen]) -> int:
 
 
 def _was_stopped(child: subprocess.Popen) -> bool:
-  """Whether it was since this was asked last."""
+  """Returns whether it was stopped since the last call."""
   with contextlib.suppress(ChildProcessError):  # it has ended
     how = os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WNOHANG)
     return how is not None
@@ -107,7 +107,7 @@ def _was_stopped(child: subprocess.Popen) -> bool:
 
 
 def _grace(status: int) -> float:
-  """How many seconds the others have."""
+  """Returns the seconds that the other processes have to end."""
   return _LONG_GRACE if status == INTERRUPTED else _GRACE
 
 
@@ -127,16 +127,16 @@ def _signal(children: Iterable[subprocess.Popen], signum: int) -> None:
 
 
 @contextlib.contextmanager
-def _handing_on(children: list[subprocess.Popen]) -> Iterator[None]:
+def _pass_signals(children: list[subprocess.Popen]) -> Iterator[None]:
   received: list[int] = []
 
-  def hand_on(signum, frame):
+  def pass_on(signum, frame):
     del frame
     _signal(children, signal.SIGKILL if received else signum)
     received.append(signum)
 
   signals = (signal.SIGINT, signal.SIGTERM)
-  previous = {s: signal.signal(s, hand_on) for s in signals}
+  previous = {s: signal.signal(s, pass_on) for s in signals}
   try:
     yield
   finally:

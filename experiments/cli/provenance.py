@@ -1,4 +1,4 @@
-"""What a report says of how it came about."""
+"""Provenance of a report: seed, machine, versions and config."""
 
 import importlib.metadata
 import json
@@ -14,7 +14,7 @@ _PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
 
 
 def provenance(config: ConfigDict) -> dict[str, Any]:
-  """Seed, `machine` and config, as JSON has them."""
+  """Returns the seed, `machine()` and the config, as JSON values."""
   return {
     "seed": config.seed,
     **machine(),
@@ -23,7 +23,7 @@ def provenance(config: ConfigDict) -> dict[str, Any]:
 
 
 def machine() -> dict[str, Any]:
-  """Devices, how they multiply, and versions, as JSON has them."""
+  """Returns devices, matmul precision and versions, as JSON values."""
   return {
     "devices": [str(device) for device in jax.devices()],
     "matmul_precision": precision.matmul_precision(),

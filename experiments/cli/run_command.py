@@ -1,4 +1,4 @@
-"""What surrounds the work of every command: errors, and exit statuses.
+"""Errors and exit statuses of all commands.
 
 | exit status | meaning                                                      |
 |-------------|--------------------------------------------------------------|
@@ -6,7 +6,7 @@
 | 1           | a gate failed (`compare`), and nothing else                  |
 | 2           | an error: of the command line, the input, the machine or ours|
 | 3           | a gate is inconclusive (`compare`)                           |
-| 130         | interrupted; the same command goes on                        |
+| 130         | interrupted; the same command resumes                        |
 """
 
 import io
@@ -28,23 +28,23 @@ ERROR, INTERRUPTED = 2, 130
 
 
 class HelpShown(Exception):
-  """The user asked for help and has it: nothing else is to be done."""
+  """The user asked for help, which has been printed."""
 
 
 def run_command(
   work: Callable[[], int | None], *, show_traceback: bool = False
 ) -> int:
-  """Sets up the compiler, works, and says in one line what went wrong.
+  """Sets up the compiler, runs a command, and prints errors in one line.
 
   Args:
     work: the command; returns its exit status, None for success.
-    show_traceback: on an error, show where in the code it was raised.
+    show_traceback: whether to print the traceback of an error.
 
   Returns:
-    The exit status, as in the table above.
+    The exit status, see the table above.
   """
   absl.logging.set_verbosity(absl.logging.WARNING)
-  # Orbax logs there, with tracebacks, what it raises as well.
+  # Orbax logs there, with tracebacks, the errors that it raises.
   logging.getLogger("absl").setLevel(logging.CRITICAL)
   threading.excepthook = sys.unraisablehook = _telling_once()
   set_up_compiler()
@@ -56,8 +56,8 @@ def run_command(
     return 0
   except KeyboardInterrupt:
     return INTERRUPTED
-  # A model or an attack of the user's may call sys.exit: its status would be
-  # taken for that of a gate.
+  # A model or an attack of the user's may call sys.exit, whose status could be
+  # mistaken for that of a gate.
   except (Exception, SystemExit) as error:
     if show_traceback:
       traceback.print_exc()
@@ -68,13 +68,13 @@ def run_command(
 
 
 def _told(error: BaseException) -> str:
-  """What a person is told: what it is about, and what to do."""
+  """Describes an error to the user: its cause, and what to do."""
   if isinstance(error, SystemExit):
-    if isinstance(error.__context__, BrokenPipeError):  # rich makes it of one
+    if isinstance(error.__context__, BrokenPipeError):  # raised by rich
       return _told_of_file(error.__context__)
     return (
-      f"sys.exit({error.code!r}) was called {_where(error)}, while this "
-      "command was working: a function that it calls has to return or raise."
+      f"sys.exit({error.code!r}) was called {_where(error)}: a function that "
+      "this command calls has to return or raise."
     )
   if isinstance(error, OSError):
     return _told_of_file(error)
@@ -88,14 +88,14 @@ def _told(error: BaseException) -> str:
   if (missing := _missing_field(error)) is not None:
     return missing
   return (
-    f"{type(error).__name__}: {_first_line(error)} ({_where(error)}). This was "
-    "not foreseen: it is a bug of ours, unless that is a file of yours; "
+    f"{type(error).__name__}: {_first_line(error)} ({_where(error)}). This is "
+    "a bug of robust_jax, unless that is a file of yours; "
     f"{_kept(error)}"
   )
 
 
 def _missing_field(error: BaseException) -> str | None:
-  """What `config.section.field` raises where there is no such field."""
+  """Describes the error of `config.section.field` without such a field."""
   frame = [frame for frame, _ in traceback.walk_tb(error.__traceback__)][-1]
   section = frame.f_locals.get("self")
   if not isinstance(section, ConfigDict):
@@ -114,9 +114,9 @@ def _told_of_file(error: OSError) -> str:
   if isinstance(error, BrokenPipeError):
     return "standard output is closed: nobody reads what is printed."
   try:
-    # To flush once more would tell nothing: what failed is gone.
+    # Another flush would not fail: the buffer that failed is gone.
     os.write(sys.stdout.fileno(), b"\n")
-  except io.UnsupportedOperation:  # it is no file
+  except io.UnsupportedOperation:  # not a file
     pass
   except OSError:
     return f"standard output cannot be written: {reason}."
@@ -124,9 +124,9 @@ def _told_of_file(error: OSError) -> str:
 
 
 def _telling_once() -> Callable[[Any], None]:
-  """A hook for what fails in threads of libraries, or as the process ends.
+  """Makes a hook for errors in threads of libraries and at exit.
 
-  The work itself fails where it needs what failed there.
+  They are only logged: a command fails itself where it depends on them.
   """
   told = set()
 
@@ -150,7 +150,7 @@ def _where(error: BaseException) -> str:
 
 
 def _kept(error: BaseException) -> str:
-  """Says where the traceback is."""
+  """Saves the traceback; returns a sentence with its path."""
   text = "".join(traceback.format_exception(error))
   try:
     with tempfile.NamedTemporaryFile(
@@ -163,7 +163,7 @@ def _kept(error: BaseException) -> str:
 
 
 def _drop_unwritable_output() -> None:
-  """Or the interpreter would try once more when it ends, and complain."""
+  """Drops output that cannot be written, or the interpreter would try again."""
   try:
     sys.stdout.flush()
   except OSError:

@@ -23,7 +23,7 @@ def define_several(
   item: flags.ArgumentParser,
   meaning: str,
 ) -> None:
-  """Adds a flag of values with commas between, each read by `item`."""
+  """Adds a flag of values separated by commas, each parsed by `item`."""
   serializer = flags.CsvListSerializer(",")
   flags.DEFINE(
     _Several(item),
@@ -45,17 +45,19 @@ class _Several(flags.ListParser):
 
 
 def named_sources(texts: Sequence[str]) -> dict[str, str]:
-  """The sources of models by the models' names.
+  """Parses the sources of models by name.
 
   Args:
-    texts: "NAME=SOURCE" each, or several in one text with commas between.
+    texts: texts of the form "NAME=SOURCE", or several of them in one text,
+      separated by commas.
 
   Raises:
-    ValueError: there is none, one has no name or source, or two the same name.
+    ValueError: there is none, one has no name or source, or two have the same
+      name.
   """
   given = [part for text in texts for part in re.split(r",(?=[^,=]+=)", text)]
   if not given:
-    raise ValueError(f"there are no models: name some, {_EXAMPLE}.")
+    raise ValueError(f"there are no models: give some, {_EXAMPLE}.")
   sources: dict[str, str] = {}
   for text in given:
     name, equals, source = (part.strip() for part in text.partition("="))
@@ -63,7 +65,7 @@ def named_sources(texts: Sequence[str]) -> dict[str, str]:
       raise ValueError(f"model '{text}': expected NAME=SOURCE, {_EXAMPLE}.")
     if name in sources:
       raise ValueError(
-        f"two models are called '{name}': expected a name of its own for each."
+        f"two models are called '{name}': expected different names."
       )
     sources[name] = source
   return sources

@@ -1,4 +1,4 @@
-"""How programs are compiled, by whichever command."""
+"""Set-up of the XLA compiler and its cache, for all commands."""
 
 import glob
 import importlib.metadata
@@ -16,9 +16,10 @@ _DAMAGED = re.compile(
 
 
 def set_up_compiler() -> None:
-  """Chooses fast kernels and keeps what is compiled; before anything is.
+  """Selects fast CPU kernels and a cache of compiled programs.
 
-  What `XLA_FLAGS` and `JAX_COMPILATION_CACHE_DIR` say goes before.
+  It has to be called before anything is compiled. `XLA_FLAGS` and
+  `JAX_COMPILATION_CACHE_DIR` take precedence.
   """
   _choose_cpu_kernels()
   _cache_compilations()
@@ -26,10 +27,10 @@ def set_up_compiler() -> None:
 
 
 def _choose_cpu_kernels():
-  """Keeps jaxlib 0.10 from its slow way with convolutions on a CPU.
+  """Disables slow convolutions of jaxlib 0.10 on CPUs.
 
-  Its fusion of convolutions into YNNPACK hardly uses a second core, and takes
-  eight times as long where there is no padding (docs/performance.md).
+  Its fusion of convolutions into YNNPACK hardly uses a second core, and is
+  eight times slower without padding (docs/performance.md).
   """
   if importlib.metadata.version("jaxlib").startswith("0.10."):
     flag = "--xla_cpu_experimental_ynn_fusion_type=individual_dot"
@@ -37,7 +38,7 @@ def _choose_cpu_kernels():
 
 
 def _cache_compilations():
-  """Compiled programs are kept, by default under the user's cache directory."""
+  """Caches compiled programs, by default in the user's cache directory."""
   if "JAX_COMPILATION_CACHE_DIR" in os.environ:
     return
   home = os.environ.get("XDG_CACHE_HOME", "~/.cache")
@@ -46,10 +47,10 @@ def _cache_compilations():
 
 
 def _drop_damaged_programs():
-  """A kept program that cannot be read is removed, so that it is kept anew.
+  """Removes damaged programs from the cache, so that they are cached again.
 
-  JAX itself only warns, and writes no file where there is one. A process that
-  is killed while it writes leaves such a file.
+  A process that is killed while it writes leaves such a file. JAX only warns,
+  and does not replace the file.
   """
   show = warnings.showwarning
 
@@ -70,7 +71,7 @@ def _drop(program: str) -> None:
   for file in cache.glob(f"{glob.escape(program)}-*-cache"):
     file.unlink(missing_ok=True)
   logging.getLogger(__name__).warning(
-    "a compiled program '%s' in %s is damaged: it is compiled anew.",
+    "a compiled program '%s' in %s is damaged: it is compiled again.",
     program,
     cache,
   )

@@ -1,6 +1,7 @@
-"""What domain adaptation configs share: the recipe, the methods, the smoke."""
+"""Common parts of the configs of domain adaptation: recipe and methods."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from ml_collections import ConfigDict
 
@@ -14,18 +15,18 @@ _SGD = {
   "schedule": "dann",
 }
 _SOURCE_ONLY = {"alignment": {"name": "source_only"}}
-# Statistics of each domain close much of a gap by themselves.
+# Separate statistics close much of the gap by themselves.
 _BATCH_NORM = {
   "model": {"batch_norm": "per_device"},
   "task": {"batch_norm": "separate"},
 }
-# What each method changes in the recipe, which is DANN's.
-METHODS = {
+# The changes of each method to the recipe, which is that of DANN.
+METHODS: dict[str, dict[str, Any]] = {
   "dann": {},
   "source_only": _SOURCE_ONLY,
-  # The ceiling: the target is its own labeled source (`_with_method`).
+  # Upper bound: supervised training on the target (`_with_method`).
   "on_target": _SOURCE_ONLY,
-  # What few labels of the target are worth (`_with_method`).
+  # Fine-tuning with a few target labels (`_with_method`).
   "fine_tuned": _SOURCE_ONLY,
   "dann_alternating": {"task": {"solver": "alternating"}},
   "cdan": {"alignment": {"name": "cdan", "entropy": False}},
@@ -42,7 +43,7 @@ METHODS = {
     "optimizers": {
       "source": _SGD,
       "adversary": {"name": "adam", "learning_rate": 2e-4, "b1": 0.5},
-      # At the adversary's rate the encoder runs away from it.
+      # At the adversary's learning rate the game is unstable.
       "target": {"name": "adam", "learning_rate": 2e-5, "b1": 0.5},
     },
     "alignment": {"hidden": (500, 500)},
@@ -50,22 +51,22 @@ METHODS = {
   "source_only_bn": _SOURCE_ONLY | _BATCH_NORM,
   "dann_bn": _BATCH_NORM,
 }
-_NUM_LABELED = 100  # that fine-tuning has of the target
+_NUM_LABELED = 100  # target examples of fine-tuning
 
 
 def adaptation(
   source: str, target: str, model: str, mean: Sequence[float]
 ) -> ConfigDict:
-  """A config to carry a classifier from a source to a target without labels.
+  """Makes the config of unsupervised domain adaptation.
 
-  The recipe of Ganin et al. 2016 for digits: batches of 64 and 64, momentum,
-  both schedules, no weight decay.
+  It is the recipe of Ganin et al. 2016 for digits: batches of 64 and 64,
+  momentum, both schedules, no weight decay.
 
   Args:
-    source: name of a dataset.
-    target: of another, of the same classes.
+    source: name of the source dataset.
+    target: name of the target dataset, of the same classes.
     model: name of a model with `features` and `head`.
-    mean: of the pixels of both, per channel, which is subtracted.
+    mean: mean of the pixels of both, per channel, which is subtracted.
   """
   return ConfigDict(
     {
@@ -84,7 +85,7 @@ def adaptation(
         "schedule": "dann",
         "solver": "reversal",
         "batch_norm": "none",
-        # Of the source's examples, by class; none weighs all alike.
+        # Weights of source examples by class; () for equal weights.
         "class_weights": (),
       },
       "alignment": {"name": "dann", "hidden": (100,)},
@@ -97,7 +98,7 @@ def adaptation(
         "keep_last": 10,
         "monitor": "information",
         "monitor_mode": "max",
-        # A validator without labels may fall and rise again.
+        # A label-free validator may fall and rise again.
         "max_drop": float("inf"),
       },
       "evaluation": {"batch_size": 500},
@@ -106,7 +107,7 @@ def adaptation(
 
 
 def between_mnist_and_usps(source: str, target: str) -> ConfigDict:
-  """A config for the two, in either direction, at USPS' 16x16 pixels."""
+  """Makes the config for MNIST and USPS, at the 16x16 pixels of USPS."""
   config = adaptation(source, target, "dann_mnist", (0.19,))
   with config.unlocked():
     config.data.image_shape = (16, 16, 1)
@@ -115,12 +116,13 @@ def between_mnist_and_usps(source: str, target: str) -> ConfigDict:
 
 
 def finish(config: ConfigDict, arg: str, name: str) -> ConfigDict:
-  """Applies the config's argument: none, the name of a method, or "smoke".
+  """Applies the argument of a config: none, a name in `METHODS`, or "smoke".
 
   Args:
-    config: as `adaptation` makes it.
+    config: a config of `adaptation`.
     arg: the argument.
-    name: of the experiment; `fine_tuned` begins with its `source_only` run.
+    name: name of the experiment; `fine_tuned` starts from its `source_only`
+      run.
 
   Raises:
     ValueError: another argument.
@@ -135,11 +137,11 @@ def finish(config: ConfigDict, arg: str, name: str) -> ConfigDict:
   return _with_method(config, arg or "dann", name)
 
 
-def beside_source_only(config: ConfigDict, arg: str, name: str) -> ConfigDict:
-  """As `finish`, with the source alone learned first, as a control.
+def with_control(config: ConfigDict, arg: str, name: str) -> ConfigDict:
+  """Applies the argument like `finish`, and adds a source-only control.
 
-  A method that aligns nothing has no control. BatchNorm's statistics, which
-  align by themselves, are the method's in its control too.
+  Source-only training itself has no control. The control has the same BatchNorm
+  statistics as the method, because these align domains by themselves.
   """
   recipe = {name: config[name].to_dict() for name in ("task", "optimizer")}
   config = finish(config, arg, name)
@@ -170,7 +172,7 @@ def _with_method(config, method, name):
 
 
 def _smoke(config: ConfigDict) -> ConfigDict:
-  """Two steps on 32 digits and as many over photographs."""
+  """Changes a config to two steps on 32 digits with and without photographs."""
   parts = {
     "train": "train[:32]",
     "validation": "train[32:64]",

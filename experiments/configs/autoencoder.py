@@ -1,4 +1,4 @@
-"""What configs of autoencoders that forget fraction."""
+"""Common parts of the configs of Fader autoencoders."""
 
 from collections.abc import Mapping
 
@@ -8,8 +8,9 @@ from experiments.configs import common
 
 
 def autoencoder(data: str) -> ConfigDict:
-  """A config of a Fader autoencoder of ten classes, its control and its
-  independent classifier.
+  """Makes the config of a Fader autoencoder of ten classes.
+
+  It includes the control and the independent classifier.
 
   Args:
     data: name of a dataset.
@@ -33,7 +34,7 @@ def autoencoder(data: str) -> ConfigDict:
         "hidden": (512,),
         "dropout": 0.0,
       },
-      # Trained first, in <workdir>/control: the same autoencoder, unopposed.
+      # Trained first, in <workdir>/control: the autoencoder without adversary.
       "control": {"task": {"beta": 0.0, "classifier_steps": 1}},
       "report": "fader_report",
       "optimizers": {
@@ -56,18 +57,18 @@ def autoencoder(data: str) -> ConfigDict:
         "log_every": 20,
         "evaluate_every_epochs": 4.0,
         "keep_last": 2,
-        # The last step is what is reported; nothing else is a fair choice, as
-        # the reconstruction is best where nothing is forgotten yet.
+        # The last step is reported. The best reconstruction would be a biased
+        # choice: it is that of codes that still contain the label.
         "monitor": "psnr",
         "monitor_mode": "max",
         "max_drop": float("inf"),
       },
       "evaluation": {
         "batch_size": 256,
-        # How many codes a fresh probe is trained on.
+        # Number of codes that fresh probes are trained on.
         "probe_examples": 20000,
-        # The run of an independent classifier, which says what digit a redrawn
-        # image shows; "" trains the one below.
+        # The run of a classifier of images with swapped attributes; "" trains
+        # the one below.
         "independent_classifier": "",
       },
       # Trained in <workdir>/independent_classifier.
@@ -79,7 +80,12 @@ def autoencoder(data: str) -> ConfigDict:
 def measured_attributes(
   config: ConfigDict, thresholds: Mapping[str, float]
 ) -> ConfigDict:
-  """The config with attributes measured on the images instead of classes."""
+  """Changes the labels of a config to attributes measured on the images.
+
+  Args:
+    config: the config, which is edited.
+    thresholds: see `label_types.measured`.
+  """
   config.model.num_attributes = len(thresholds)
   config.task.update(objective="mislead", attributes=dict(thresholds))
   config.report = "fader_attributes_report"
@@ -87,7 +93,7 @@ def measured_attributes(
 
 
 def independent_classifier(data: str) -> ConfigDict:
-  """A config of a classifier that is right on 99 % of MNIST's test images."""
+  """Makes the config of a classifier, with 99 % accuracy on MNIST."""
   config = common.classifier(data, "dann_mnist", eps=0.3)
   config.model.update(batch_norm="per_device", dropout=0.5)
   config.evaluator.validation_attacks = {}
@@ -97,7 +103,7 @@ def independent_classifier(data: str) -> ConfigDict:
 
 
 def finish(config: ConfigDict, arg: str) -> ConfigDict:
-  """Applies the config's argument: none, or "smoke", as `common.finish` does.
+  """Applies the argument of a config, none or "smoke", see `common.finish`.
 
   Raises:
     ValueError: another argument.
@@ -107,8 +113,7 @@ def finish(config: ConfigDict, arg: str) -> ConfigDict:
   if arg == "smoke":
     common.smoke_data(config)
     common.smoke_data(config.independent_classifier)
-    # Compiles in no time.
-    config.independent_classifier.model = {"name": "small_cnn"}
+    config.independent_classifier.model = {"name": "small_cnn"}  # compiles fast
     config.model.decoder_widths = (8, 4)
     config.task.update(hidden=(8,), classifier_steps=1)
     config.evaluation.probe_examples = 32

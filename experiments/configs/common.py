@@ -1,4 +1,4 @@
-"""What configs share: the default classifier, sections, and the smoke test."""
+"""Common parts of configs: the default classifier, sections, the smoke test."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from robust_jax.types import Norm
 _THIRTY_DEGREES = {"name": "affine", "rotation": 30.0, "translation": 3.0}
 # A tenth of the training set is held out to choose checkpoints.
 PARTS = {"train": "train[:90%]", "validation": "train[90%:]", "test": "test"}
-# The longest that the smoke test takes.
+# Upper bounds of options in the smoke test.
 _SHORT = {
   "num_steps": 2,
   "restarts": 2,
@@ -22,12 +22,12 @@ _SHORT = {
 def classifier(
   data: str, model: str, eps: float, norm: Norm = "linf"
 ) -> ConfigDict:
-  """A config to train and evaluate a classifier against an adversary in a ball.
+  """Makes the config of a classifier and of its evaluation in a norm ball.
 
   Args:
     data: name of a dataset.
     model: name of a model.
-    eps: radius that validation and evaluation use, in input units.
+    eps: radius in validation and evaluation, in input units.
     norm: "linf", "l2" or "l1".
   """
   return ConfigDict(
@@ -38,8 +38,8 @@ def classifier(
       "model": {"name": model},
       "task": {"name": "supervised"},
       "loss": {"name": "erm"},
-      # Validation measures accuracy, clean and under these attacks, to choose
-      # the best checkpoint and to notice catastrophic overfitting.
+      # Validation measures accuracy, clean and under these attacks, to select
+      # the best checkpoint and to detect catastrophic overfitting.
       "evaluator": {
         "name": "robustness",
         "validation_attacks": {
@@ -72,7 +72,7 @@ def classifier(
           },
           "pgd": pgd(norm, eps, num_steps=50, step_size=0.1, restarts=10),
         },
-        # What `evaluate --attack=autoattack` runs.
+        # The attack of `evaluate --attack=autoattack`.
         "autoattack": {"norm": norm, "eps": eps, "version": "standard"},
         # Robust accuracy against the radius: the attack, and the radii.
         "curve": pgd(norm, eps, num_steps=40, step_size=0.1),
@@ -85,12 +85,12 @@ def classifier(
 def adversarial(
   config: ConfigDict, attack: dict[str, Any], **options: Any
 ) -> ConfigDict:
-  """The config with adversarial training against `attack`.
+  """Changes a config to adversarial training.
 
   Args:
-    config: edited.
-    attack: its section.
-    **options: others of `training_losses.pgd_at`.
+    config: the config, which is edited.
+    attack: section of the attack.
+    **options: other options of `training_losses.pgd_at`.
   """
   config.loss = {"name": "pgd_at", "attack": attack, **options}
   config.training.monitor = "robust_accuracy"
@@ -98,10 +98,10 @@ def adversarial(
 
 
 def wong_recipe(config: ConfigDict) -> ConfigDict:
-  """The MNIST recipe of Wong, Rice and Kolter 2020: Adam, ten short epochs.
+  """Changes a config to the MNIST recipe of Wong, Rice and Kolter 2020.
 
-  The learning rate rises to 5e-3 at 40 % of training and falls back to 0;
-  batches of 100.
+  Adam for ten epochs with batches of 100; the learning rate rises to 5e-3 at
+  40 % of training and falls back to 0.
   """
   config.data.update(train="train[:58000]", validation="train[58000:]")
   config.optimizer.update(learning_rate=5e-3, schedule="triangle")
@@ -110,11 +110,11 @@ def wong_recipe(config: ConfigDict) -> ConfigDict:
 
 
 def spatial(config: ConfigDict) -> ConfigDict:
-  """The config with rotations and translations as the threat; `classifier` has
-  an Linf ball there, of which the curve is left.
+  """Changes the threat model of a config to rotations and translations.
 
-  Validation and evaluation are those of Engstrom et al. 2019, 30 degrees and 3
-  pixels: one random transform of each image, and the worst of a grid of 775.
+  Validation and evaluation are those of Engstrom et al. 2019, with 30 degrees
+  and 3 pixels: one random transformation of each image, and the worst of a grid
+  of 775. The curve over the radius remains that of the norm ball.
   """
   config.evaluator.validation_attacks = {"robust": worst_of_k(10)}
   config.evaluation.attacks = {
@@ -123,19 +123,19 @@ def spatial(config: ConfigDict) -> ConfigDict:
       "name": "compose",
       "search": {"name": "grid_search", "num_points": (31, 5, 5)},
       "set": dict(_THIRTY_DEGREES),
-      "objective": "margin",  # above 0 exactly where the answer is wrong
+      "objective": "margin",  # above 0 exactly if misclassified
     },
   }
   return config
 
 
 def worst_of_k(k: int) -> dict[str, Any]:
-  """An attack section: the worst of k random rotations and translations."""
+  """Makes the section of an attack: the worst of k rotations, translations."""
   return {"name": "worst_of_k", "set": dict(_THIRTY_DEGREES), "k": k}
 
 
 def pgd(norm: Norm, eps: float, **search: Any) -> dict[str, Any]:
-  """An attack section: PGD on the cross-entropy in a ball."""
+  """Makes the section of an attack: PGD on the cross-entropy in a ball."""
   return {
     "name": "compose",
     "search": {"name": "pgd", **search},
@@ -145,10 +145,10 @@ def pgd(norm: Norm, eps: float, **search: Any) -> dict[str, Any]:
 
 
 def finish(config: ConfigDict, arg: str) -> ConfigDict:
-  """Applies the config's argument: none, or "smoke".
+  """Applies the argument of a config, none or "smoke".
 
-  "smoke" makes two training steps and an evaluation of a few examples of the
-  embedded dataset, whatever the experiment's own: it shows that all parts fit.
+  With "smoke" there are two training steps and an evaluation of a few examples
+  of the embedded digits, as a test that all parts of the experiment fit.
 
   Raises:
     ValueError: another argument.
@@ -169,7 +169,7 @@ def finish(config: ConfigDict, arg: str) -> ConfigDict:
 
 
 def smoke_data(config: ConfigDict) -> None:
-  """Two steps on a few of the embedded digits; edits the config."""
+  """Changes a config to two steps on a few of the embedded digits."""
   config.data.update(
     name="digits",
     train="train[:32]",
@@ -182,12 +182,12 @@ def smoke_data(config: ConfigDict) -> None:
 
 def _shorten(attack: ConfigDict) -> None:
   for section in (attack, attack.get("search", {})):
-    for name, most in _SHORT.items():
+    for name, bound in _SHORT.items():
       if name in section:
-        section[name] = _at_most(most, section[name])
+        section[name] = _at_most(bound, section[name])
 
 
-def _at_most(most: int, value: int | tuple[int, ...]) -> int | tuple[int, ...]:
+def _at_most(bound: int, value: int | tuple[int, ...]) -> int | tuple[int, ...]:
   if isinstance(value, int):
-    return min(most, value)
-  return tuple(min(most, number) for number in value)
+    return min(bound, value)
+  return tuple(min(bound, number) for number in value)

@@ -58,7 +58,9 @@ def test_an_attack_of_ones_own_gets_its_options(monkeypatch, capsys):
   moved = attack(None, logits_fn, x, jnp.zeros(1, jnp.int32))
   assert jnp.allclose(moved, 0.75)
   said = capsys.readouterr().err
-  assert f"loss.attack is {NOISY} now, without the options of compose" in said
+  assert (
+    f"loss.attack is {NOISY} now, which lacks these options of compose" in said
+  )
   assert all(section in said for section in ("search", "set", "objective"))
 
 

@@ -114,7 +114,7 @@ def test_what_was_not_foreseen_is_a_bug_with_its_traceback_in_a_file(
   line = capsys.readouterr().err
   assert line.startswith("error: AssertionError: odd (in ")
   assert line.count("\n") == 1
-  assert "a bug of ours" in line
+  assert "a bug of robust_jax" in line
   (file,) = tmp_path.iterdir()
   assert str(file) in line
   assert "Traceback" in file.read_text()

@@ -48,7 +48,7 @@ def test_a_damaged_program_is_dropped_and_written_anew(tmp_path):
     for name, content in whole.items():
       (tmp_path / name).write_bytes(damage(content))
     said = run()
-    assert "is damaged: it is compiled anew" in said
+    assert "is damaged: it is compiled again" in said
     assert "Traceback" not in said
     assert kept().keys() == whole.keys()
   assert run() == ""

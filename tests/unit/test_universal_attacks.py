@@ -45,11 +45,11 @@ def test_learned_changes_beat_random_ones_and_stay_in_their_sets():
 @pytest.mark.parametrize(
   ("values", "said"),
   [
-    ([], "there are no models: name some, as in --models A=runs/a B=runs/b"),
+    ([], "there are no models: give some, as in --models A=runs/a B=runs/b"),
     (["A"], "model 'A': expected NAME=SOURCE"),
     (["A="], "model 'A=': expected"),
     (["=runs/a"], "model '=runs/a': expected"),
-    (["A=a", "A=b"], "two models are called 'A': expected a name of its own"),
+    (["A=a", "A=b"], "two models are called 'A': expected different names"),
   ],
 )
 def test_runs_without_a_name_of_their_own_are_refused(values, said):

@@ -1,8 +1,8 @@
 """PGD adversarial training on MNIST, L2 1.5.
 
 Paper: Madry et al. 2018, "Towards Deep Learning Models Resistant to Adversarial
-Attacks", whose threat is an Linf ball. As mnist_pgd.py with another set: what a
-model learns against one is little use against the other:
+Attacks", where the threat model is an Linf ball. It is mnist_pgd.py with
+another set. Robustness in one norm is of little use in the other, see
 docs/results/robustness_matrix.md.
 
 Command:

@@ -1,1 +1,1 @@
-"""Domain adaptation: labels in the source, answers in the target."""
+"""Unsupervised domain adaptation: labels in the source only."""

@@ -1,10 +1,10 @@
-"""DANN from the embedded digits to the same kind of digits over photographs.
+"""DANN from the embedded digits to digits blended with photographs.
 
 Paper: Ganin et al. 2016, "Domain-adversarial training of neural networks", on
-data that ships inside scikit-learn: 8x8 digits, and others blended with two
-photographs as MNIST-M is. A source-only network is trained beside it; a minute
-or two on two CPU cores. It shows how the two are compared; so few and small
-images do not yet show a gain (docs/results/domain_adaptation.md).
+data of scikit-learn: 8x8 digits, and others blended with two photographs, like
+MNIST-M. A source-only network is trained as a control. It takes one or two
+minutes on two CPU cores. The example shows how the two are compared; so few and
+small images do not show a gain (docs/results/domain_adaptation.md).
 
 Command:
   ./launch.sh train --config=experiments/configs/domain/digits_dann.py
@@ -25,4 +25,4 @@ def get_config(arg=""):
   config.data.sources.digits.update(parts)
   config.data.target.update(parts)
   config.training.update(num_steps=2000, evaluate_every_steps=200)
-  return adaptation.beside_source_only(config, arg, "digits_dann")
+  return adaptation.with_control(config, arg, "digits_dann")

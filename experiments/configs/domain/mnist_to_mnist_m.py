@@ -6,7 +6,7 @@ trained on the target. Deviations: MNIST-M is made by this project's builder,
 with training and test photographs kept apart; a tenth of each training set is
 held out to choose checkpoints.
 
-After the colon stands the name of a method (experiments/configs/adaptation.py).
+The argument after the colon is a method of experiments/configs/adaptation.py.
 
 Command:
   ./launch.sh train \\
@@ -22,6 +22,7 @@ _MEAN = (0.28, 0.28, 0.26)
 
 def get_config(arg=""):
   config = adaptation.adaptation("mnist", "mnist_m", "dann_mnist", _MEAN)
-  # The paper does not tell. After 8,600, as others have it, DANN still rises.
+  # The paper does not specify it. After 8,600, as in other code, the accuracy
+  # of DANN still rises.
   config.training.update(num_steps=20_000, evaluate_every_steps=2000)
   return adaptation.finish(config, arg, "mnist_to_mnist_m")

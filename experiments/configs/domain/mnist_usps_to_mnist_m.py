@@ -1,11 +1,11 @@
 """Domain adaptation from two sources, MNIST and USPS, to MNIST-M.
 
-Paper: the K-way domain classifier of Ganin et al. 2016, "Domain-adversarial
-training of neural networks", with a domain for each source and one for the
-target. Deviations: the paper has one source. Each of the two
-gives a quarter of a batch, the target half.
+Paper: Ganin et al. 2016, "Domain-adversarial training of neural networks".
+Deviations: the paper has one source; here the domain classifier has a class for
+each source and one for the target. Each source gives a quarter of a batch, the
+target half.
 
-After the colon stands the name of a method (experiments/configs/adaptation.py).
+The argument after the colon is a method of experiments/configs/adaptation.py.
 
 Command:
   ./launch.sh train \\

@@ -3,11 +3,10 @@
 Paper: Ganin et al. 2016, "Domain-adversarial training of neural networks",
 section 5.2.4: 54.9 % on the target without adaptation, 73.9 % with DANN, 99.4 %
 trained on the target. Deviations: a tenth of each training set is held out to
-choose checkpoints; half of the units of the head's hidden layers are dropped,
-where the paper leaves the fraction open. 31.8 million parameters: made for an
-accelerator.
+select checkpoints; the dropout rate of the head, which the paper does not
+specify, is 0.5. The model has 31.8 million parameters and needs an accelerator.
 
-After the colon stands the name of a method (experiments/configs/adaptation.py).
+The argument after the colon is a method of experiments/configs/adaptation.py.
 
 Command:
   ./launch.sh data svhn_cropped
@@ -16,7 +15,7 @@ Command:
 
 from experiments.configs import adaptation
 
-# Of SVHN about (0.44, 0.44, 0.47); of MNIST 0.13, at 32x32 like SVHN.
+# SVHN has about (0.44, 0.44, 0.47), MNIST 0.13 at 32x32 pixels like SVHN.
 _MEAN = (0.28, 0.28, 0.30)
 
 

@@ -5,7 +5,7 @@ Paper: Tzeng et al. 2017, "Adversarial discriminative domain adaptation", table
 training images instead of 1,800 and 2,000; both domains at USPS' own 16x16
 pixels; the network of DANN.
 
-After the colon stands the name of a method (experiments/configs/adaptation.py).
+The argument after the colon is a method of experiments/configs/adaptation.py.
 
 Command:
   ./launch.sh train --config=experiments/configs/domain/usps_to_mnist.py:dann

@@ -1,1 +1,1 @@
-"""Autoencoders whose code forgets the label."""
+"""Fader autoencoders, whose codes are independent of the label."""

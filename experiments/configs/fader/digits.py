@@ -1,11 +1,12 @@
 """A Fader autoencoder of the embedded UCI digits, 8x8 pixels; no download.
 
 Paper: Lample et al. 2017, "Fader Networks: Manipulating Images by Sliding
-Attributes"; fader/mnist.py in small.
-Minutes on two CPU cores, control and independent classifier included. Expected,
-fresh probes of the code: 14 % linear, 14 % nonlinear (control 58 and 68 %,
-chance 10 %); squared error 1.15 times the control's; 99 % of swapped images
-recognized.
+Attributes". A small version of fader/mnist.py.
+
+Expected: fresh probes of the code 14 % linear, 14 % nonlinear (control 58 and
+68 %, chance 10 %); squared error 1.15 times that of the control; 99 % of
+swapped images recognized. It takes minutes on two CPU cores, with the control
+and the independent classifier.
 
 Command:
   ./launch.sh train --config=experiments/configs/fader/digits.py

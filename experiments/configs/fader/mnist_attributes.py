@@ -1,8 +1,9 @@
-"""A Fader autoencoder of MNIST whose labels are thick or thin, leaning or not.
+"""A Fader autoencoder of MNIST with the attributes thick and slanted.
 
 Paper: Lample et al. 2017, "Fader Networks: Manipulating Images by Sliding
-Attributes": binary attributes and, as there, the cross-entropy towards the
-wrong ones; measured on the images, at the medians of the training set.
+Attributes". As there, attributes are binary and the autoencoder minimizes the
+cross-entropy towards the wrong ones. They are measured on the images, with the
+medians of the training set as thresholds.
 
 Command:
   ./launch.sh train --config=experiments/configs/fader/mnist_attributes.py

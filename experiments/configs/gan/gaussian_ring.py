@@ -1,9 +1,11 @@
-"""A GAN of points on a ring of eight Gaussians: does it draw all of them?
+"""A GAN on a ring of eight Gaussians, which shows mode collapse.
 
 Paper: Goodfellow et al. 2014, "Generative adversarial networks", with the
 non-saturating loss; data of Metz et al. 2017 with wider modes.
-Expected after 3,000 steps: 89 % of 2,000 samples within four deviations of a
-mode, nearly all of them at four of the eight modes. 20 seconds of one CPU core.
+
+Expected after 3,000 steps: 89 % of 2,000 samples within four standard
+deviations of a mode, nearly all of them at four of the eight modes. It takes 20
+seconds on one CPU core.
 
 Command:
   ./launch.sh train --config=experiments/configs/gan/gaussian_ring.py
@@ -41,7 +43,7 @@ def get_config(arg=""):
         "log_every": 100,
         "evaluate_every_steps": 500,
         "keep_last": 2,
-        # Neither player's loss says how good the samples are.
+        # Neither player's loss measures the quality of samples.
         "monitor": "discriminator_loss",
         "monitor_mode": "max",
         "max_drop": float("inf"),

@@ -1,1 +1,1 @@
-"""Standard training, which the robust models are compared with."""
+"""Standard training, the baseline of robust models."""

@@ -1,17 +1,16 @@
-"""Three networks to choose from: what augmentation is good for on CIFAR-10.
+"""Three networks on CIFAR-10 with different augmentation, to be compared.
 
-The first 15,000 training images and all test images; a pre-activation residual
-network of 121,150 parameters that two cores train in minutes. The argument
-after the colon says how:
+The data are the first 15,000 training images and all test images. The model is
+a pre-activation residual network of 121,150 parameters, which two CPU cores
+train in minutes. The argument after the colon selects the augmentation:
 
   (none)     no augmentation, 15 epochs.
-  augmented  shifts by up to 4 pixels, mirror images, changed light and color,
-             noise on half of the images, cutout; 15 epochs as well.
-  flips      5 more epochs of the first, with mirror images of both kinds:
-             also upside down.
+  augmented  shifts by up to 4 pixels, horizontal flips, changes of light and
+             color, noise on half of the images, cutout; 15 epochs.
+  flips      5 more epochs of the first, with horizontal and vertical flips.
 
-Any of them with BlurPool: `--config.model.blur_pool`. A thousand of the
-training images choose the checkpoint.
+`--config.model.blur_pool` adds BlurPool to any of them. A thousand training
+images are held out to select the checkpoint.
 
 Command:
   ./launch.sh train --config=experiments/configs/standard/cifar10_15k.py
@@ -81,7 +80,7 @@ def _plain(arg):
     "nesterov": True,
     "weight_decay": 5e-4,
   }
-  # A longer attack would take longer than the training.
+  # A longer attack would take more time than the training.
   fgsm = config.evaluation.attacks.fgsm.to_dict()
   config.evaluator.validation_attacks.robust = fgsm
   config.training.update(

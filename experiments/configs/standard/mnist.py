@@ -1,4 +1,4 @@
-"""Standard training of the small CNN on MNIST: what robustness is bought from.
+"""Standard training of the small CNN on MNIST, a baseline without robustness.
 
 Network: Wong and Kolter 2018; recipe as in adversarial/mnist_fast.py, without
 the attack.
