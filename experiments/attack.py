@@ -3,6 +3,7 @@
 import pathlib
 from typing import Any, get_args
 
+import jax.numpy as jnp
 import numpy as np
 import rich.box
 import rich.table
@@ -82,7 +83,9 @@ def attack(
 
 
 def _length(changes: np.ndarray, norm: Norm) -> np.ndarray:
-  return np.asarray(distance(changes, norm)) if len(changes) else np.zeros(0)
+  if not len(changes):
+    return np.zeros(0)
+  return np.asarray(distance(jnp.asarray(changes), norm))
 
 
 def _table(title, found, lengths) -> rich.table.Table:

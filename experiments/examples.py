@@ -41,6 +41,6 @@ def spread_examples(datasets: Sequence[Dataset], num_examples: int) -> Examples:
 
 
 def read_examples(dataset: Dataset, indices: np.ndarray) -> Examples:
-  """Those of these indices `[N]`."""
+  """Reads the examples of the indices `[N]`."""
   batch = dataset.read(indices)
-  return Examples(np.float32(batch["x"]) / 255, batch["y"])
+  return Examples(np.asarray(batch["x"], np.float32) / 255, batch["y"])

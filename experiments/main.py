@@ -30,6 +30,7 @@ import pathlib
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
+from typing import Any
 
 import jax
 from absl import flags
@@ -233,9 +234,9 @@ def main(argv: Sequence[str]) -> int:
     _PROCESS_ID.value,
     _COORDINATOR_TIMEOUT.value,
   )
-  told = _MATMUL_PRECISION.value
-  multiplying = jax.default_matmul_precision(told) if told else nullcontext()
-  with multiplying, join.explain_lost_processes():
+  given = _MATMUL_PRECISION.value
+  matmul = jax.default_matmul_precision(given) if given else nullcontext()
+  with matmul, join.explain_lost_processes():
     return _COMMANDS[command](arguments)
 
 
@@ -253,7 +254,9 @@ def _config_of(checkpoint: pathlib.Path) -> ConfigDict:
   return _CONFIG.value or workdir.read_config(checkpoint, _ALLOW_IMPORTS.value)
 
 
-def _model(checkpoint: pathlib.Path) -> tuple[Model, ConfigDict, Sequence]:
+def _model(
+  checkpoint: pathlib.Path,
+) -> tuple[Model, ConfigDict, list[dict[str, Any]]]:
   """Returns a classifier, the config of its attacks, and training records."""
   if _WEIGHTS.value is not None:
     return from_weights(_config(), _WEIGHTS.value), _config(), []

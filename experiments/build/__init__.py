@@ -119,10 +119,10 @@ def task(
   facts = _with_dtype(config, facts)
   options = dict(config.task)
   make = lookup.find("tasks", options.pop("name"))
-  asked = inspect.signature(make).parameters
-  _refuse_unused(config, asked)
+  arguments = inspect.signature(make).parameters
+  _refuse_unused(config, arguments)
   given = {**facts, "num_steps": num_steps, "warm_start": warm_start}
-  for name, parameter in asked.items():
+  for name, parameter in arguments.items():
     if name in options:
       continue
     if sections.is_known(name) and name in config:
@@ -156,10 +156,10 @@ def _with_dtype(config: ConfigDict, facts: Facts) -> Facts:
   return {**facts, "dtype": dtype}
 
 
-def _refuse_unused(config, asked):
+def _refuse_unused(config, arguments):
   for name in config:
     is_part = sections.is_known(name) or name == "warm_start"
-    if is_part and name not in asked and name not in _AROUND_THE_TASK:
+    if is_part and name not in arguments and name not in _AROUND_THE_TASK:
       raise ValueError(
         f"task '{config.task.name}' has no use for the section `{name}` of "
         "the config: leave it out, or choose a task that takes it."

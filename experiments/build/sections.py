@@ -257,8 +257,8 @@ def _said(name, facts):
 
 def _make(kind, name, options, facts):
   make, leading = _find(kind, name), called_with(kind, name)
-  asked = own_options(make, leading)
-  options = {k: v for k, v in facts.items() if k in asked} | options
+  known = own_options(make, leading)
+  options = {k: v for k, v in facts.items() if k in known} | options
   if not leading:
     return call(make, **options)
   check_options(make, options, leading)

@@ -1,1 +1,1 @@
-"""What all commands need: flags, errors, output folders, processes."""
+"""Common parts of all commands: flags, errors, output folders, processes."""

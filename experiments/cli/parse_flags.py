@@ -7,7 +7,7 @@ import runpy
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from absl import flags
 from ml_collections import ConfigDict
@@ -46,7 +46,7 @@ def parse_options(
   argv = sys.argv if arguments is None else ["", *arguments]
   _, *rest = parse_flags(argv, options, usage)
   if "models" in options:
-    options.models = [*options.models, *rest]
+    cast(Any, options).models = [*options.models, *rest]
   elif rest:
     raise ValueError(
       f"unexpected {' '.join(rest)!r}: options are --name=value."

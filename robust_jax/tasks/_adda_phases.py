@@ -20,7 +20,7 @@ from robust_jax.types import Array, Batch, Key, Metrics, PyTree
 
 
 class Problem(NamedTuple):
-  """What the losses of all players depend on; see `tasks.adda`."""
+  """Constants of the losses of all players; see `tasks.adda`."""
 
   model: nn.Module
   alignment_loss: Callable[..., tuple[Array, Metrics]]

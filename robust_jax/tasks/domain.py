@@ -57,8 +57,8 @@ def domain(
       minimize over the network:  source loss + lam distance(source, target)
 
   with `lam = weight schedule(step)`. With an adversary the distance is minus
-  the adversary's loss, which the adversary minimizes, at full strength whatever
-  lam is: the problem is a saddle point.
+  the adversary's loss, which the adversary minimizes, at full strength for
+  any lam: the problem is a saddle point.
 
   Batches are `{"source": Batch, "target": Batch}` as `data.paired_loader` makes
   them, without target labels.
@@ -163,7 +163,7 @@ def example() -> Example:
 
 
 class _Problem(NamedTuple):
-  """What the losses of all players depend on; see `domain`."""
+  """Constants of the losses of all players; see `domain`."""
 
   model: nn.Module
   alignment: Alignment

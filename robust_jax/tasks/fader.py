@@ -189,7 +189,7 @@ def example() -> Example:
 
 
 class _Problem(NamedTuple):
-  """What the losses of both players depend on; see `fader`."""
+  """Constants of the losses of both players; see `fader`."""
 
   model: FaderAutoencoder
   classifier: MLP

@@ -152,7 +152,7 @@ def example() -> Example:
 
 
 class _Problem(NamedTuple):
-  """What the losses of all parts depend on; see `mcd`."""
+  """Constants of the losses of all parts; see `mcd`."""
 
   model: nn.Module
   batch_norm: str

@@ -34,5 +34,5 @@ def interrupt(at_once: bool = False) -> Iterator[Callable[[], bool]]:
   try:
     yield lambda: bool(received)
   finally:
-    for handled, handler in previous.items():
-      signal.signal(handled, handler)
+    for number, handler in previous.items():
+      signal.signal(number, handler)
