@@ -117,17 +117,9 @@ def fader(
   label_type = _label_type(model, attributes)
   classifier = MLP(hidden, model.num_labels, dropout, dtype)
   problem = _Problem(model, classifier, label_type, objective)
-  move_classifier, move_autoencoder = (
-    player_step(
-      name,
-      functools.partial(loss, problem),
-      optimizers[name],
-      reduce=parallel.mean,
-    )
-    for name, loss in (
-      ("classifier", _classifier_loss),
-      ("autoencoder", _autoencoder_loss),
-    )
+  move_classifier = _move("classifier", _classifier_loss, problem, optimizers)
+  move_autoencoder = _move(
+    "autoencoder", _autoencoder_loss, problem, optimizers
   )
 
   def init(key: Key, batch: Batch) -> State:
@@ -195,6 +187,13 @@ class _Problem(NamedTuple):
   classifier: MLP
   label_type: label_types.LabelType
   objective: str
+
+
+def _move(
+  name: str, loss: Callable, problem: _Problem, optimizers: Mapping
+) -> Callable:
+  own_loss = functools.partial(loss, problem)
+  return player_step(name, own_loss, optimizers[name], reduce=parallel.mean)
 
 
 def _classifier_loss(

@@ -13,7 +13,7 @@ from experiments.configs.gan import gaussian_ring
   [
     (
       lambda c: c.data.__delitem__("validation"),
-      "no part 'validation' .* 'digits'",
+      "no split 'validation' .* 'digits'",
     ),
     (
       lambda c: c.model.update(num_classes=7),

@@ -304,7 +304,7 @@ def test_a_checkpoint_of_another_model_is_refused(opened, tmp_path):
   ("change", "difference"),
   [
     ({"model_state": {"norm": {}}}, "model_state is empty there and missing"),
-    ({"opt_state": ()}, r"opt_state\[0\].count is of shape \(\) there"),
+    ({"opt_state": ()}, "opt_state is missing there and empty here"),
     ({"opt_state": [OPTIMIZER.init({}), None]}, r"opt_state\[0\]"),
     ({"average": {"kernel": jnp.zeros(3)}}, "average is empty there"),
   ],

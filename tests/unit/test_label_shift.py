@@ -120,7 +120,7 @@ Y = np.array([0, 1, 0, 1])
     ((Y, P, P[:0]), r"expected \[N\]"),
     ((Y + 1, P, P), r"0\.\.1"),
     ((Y + 0.0, P, P), "integers"),
-    ((Y, 3 * P, P), "source probabilities .* add up"),
+    ((Y, 3 * P, P), "source probabilities .* sum to 1"),
     ((Y, P, P + np.array([1, -1])), "target probabilities .* negative"),
     ((Y, P, P * np.nan), "target probabilities"),
   ],
