@@ -15,16 +15,12 @@ CODE = [
 TEXT = [*CODE, ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # What still has docstrings to be written anew.
 PENDING = {
-  "experiments/cli",
-  "experiments/configs",
-  "experiments/origin.py",
   "robust_jax/attacks",
   "robust_jax/augmentation",
   "robust_jax/black_box",
   "robust_jax/comparison",
   "robust_jax/corruptions",
   "robust_jax/defenses",
-  "robust_jax/distributed",
   "robust_jax/gradient_masking",
   "robust_jax/perturbations",
   "robust_jax/statistics",
