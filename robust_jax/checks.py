@@ -228,7 +228,7 @@ def norm(value: Any, expected: Collection[str] = get_args(Norm)) -> None:
     )
 
 
-def at_least_one(name: str, value: int) -> None:
+def at_least_one(name: str, value: Any) -> None:
   """Checks that value is a whole number >= 1."""
   # NaN and infinity fail as well: their remainder is NaN.
   if not _is_number(value) or not value >= 1 or value % 1 != 0:

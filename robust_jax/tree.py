@@ -5,6 +5,7 @@ Everything here is per example: an operation never mixes two rows.
 
 import math
 from collections.abc import Mapping
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +20,7 @@ DUALS: Mapping[Norm, Norm] = {"linf": "l1", "l2": "l2", "l1": "linf"}
 """The norm of a gradient that is the most a change of unit norm ascends."""
 
 
-def expand(values: Array, like: Array) -> Array:
+def expand(values: Array | float, like: Array) -> Array:
   """`[B]` (or a scalar) -> `[B, 1, ...]`, to broadcast against `like`."""
   values = jnp.asarray(values)
   return values.reshape(values.shape + (1,) * (like.ndim - values.ndim))
@@ -117,7 +118,9 @@ def better(old: SearchResult, new: SearchResult) -> SearchResult:
 
 
 def _sum(tree: PyTree) -> Array:
-  return sum(row_sum(_flat(leaf)) for leaf in jax.tree.leaves(tree))
+  return cast(
+    Array, sum(row_sum(_flat(leaf)) for leaf in jax.tree.leaves(tree))
+  )
 
 
 def _max(tree: PyTree) -> Array:

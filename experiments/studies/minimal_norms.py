@@ -76,7 +76,7 @@ def _attacks() -> dict[Norm, dict[str, Attack]]:
 
 
 def _unit(norm: Norm, x: np.ndarray) -> str:
-  return pixels.unit(x.shape, None) if norm == "l0" else "input units"
+  return pixels.unit_name(x.shape, None) if norm == "l0" else "input units"
 
 
 @precision.evaluation()

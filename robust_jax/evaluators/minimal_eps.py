@@ -26,8 +26,8 @@ def minimal_eps(
     norm: "l0" (pixels), "l1", "l2" or "linf".
     targeted: whether the labels are the targets of the adversary.
     pixel_axes: for L0, the axes of x that one pixel spans; by default the last
-      one of `[B, H, W, C]`, and none for other shapes. `pixels.unit` describes
-      them in words, for reports.
+      one of `[B, H, W, C]`, and none for other shapes. `pixels.unit_name`
+      describes them in words, for reports.
 
   Returns:
     `(key, logits_fn, x, labels) -> {name: [B]}`, upper bounds of the minimal

@@ -1,4 +1,4 @@
-"""What may change: one module, one factory, one perturbation set."""
+"""Perturbation sets: one module, one factory, one set."""
 
 from robust_jax.perturbations.affine import affine
 from robust_jax.perturbations.feature import feature

@@ -1,6 +1,7 @@
 """Evenly spaced points, for the sets whose parameters have ranges."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import jax.numpy as jnp
 import numpy as np
@@ -9,11 +10,21 @@ from robust_jax import checks
 from robust_jax.types import Array, Grid
 
 
-def cube(counts: Sequence[int]) -> Grid:
-  """Points of `[-1, 1]^P`, `counts[p]` along axis p, each an array `[P]`.
+def single_count(n: int | Sequence[int]) -> int:
+  """n, for sets whose grid takes one number for all parameters.
 
-  The ends are among them, and exact; of one there is only 0. The last axis
-  runs fastest.
+  Raises:
+    ValueError: n is not a whole number, 1 or more.
+  """
+  checks.at_least_one("n", n)
+  return cast(int, n)
+
+
+def cube(counts: Sequence[int]) -> Grid:
+  """Grid of `[-1, 1]^P` with `counts[p]` points along axis p.
+
+  Each point is an array `[P]`. The ends are included and exact; a single point
+  is 0. The last axis varies fastest.
 
   Raises:
     ValueError: a count is not a whole number, 1 or more.
@@ -24,7 +35,7 @@ def cube(counts: Sequence[int]) -> Grid:
 
   def at(index: Array) -> Array:
     digits = jnp.stack(jnp.unravel_index(index, tuple(counts)))
-    # So and not by a multiple of the spacing: the middle is exactly 0.
+    # Not a multiple of the spacing, so that the middle is exactly 0.
     return (2.0 * digits - (np.asarray(counts) - 1)) / steps
 
   return Grid(int(np.prod(counts)), at)

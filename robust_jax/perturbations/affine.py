@@ -1,4 +1,4 @@
-"""Rotation, translation, scaling and shear: one transform per example."""
+"""Affine transforms: rotation, translation, scaling and shear per example."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,16 +14,17 @@ from robust_jax.types import Array, Grid, Key, PerturbationSet
 
 
 class Transform(NamedTuple):
-  """What is done to each image, about its center; zeros are the identity.
+  """Parameters of an affine transform about the image's center, 0 for the
+  identity.
 
-  In this order: shear, scale, rotate, translate.
+  They are applied in the order shear, scale, rotation, translation.
 
   Attributes:
-    rotation: `[B]`, degrees, counter-clockwise.
-    translation: `[B, 2]`, pixels down and to the right.
-    scale: `[B]`, growth: 0.1 makes the image 1.1 times as large.
-    shear: `[B]`, degrees by which the vertical leans, its lower end to the
-      right.
+    rotation: `[B]`, in degrees, counter-clockwise.
+    translation: `[B, 2]`, in pixels down and to the right.
+    scale: `[B]`, relative growth: 0.1 makes the image 1.1 times as large.
+    shear: `[B]`, the angle in degrees by which the vertical leans, its lower
+      end to the right.
   """
 
   rotation: Array
@@ -41,32 +42,44 @@ def affine(
   eps: Array | float = 1.0,
   padding: bilinear.Padding = "zero",
 ) -> PerturbationSet:
-  """Affine transforms of images `[B, H, W, C]`, delta a `Transform`.
+  """Affine transforms of images `[B, H, W, C]`, with a `Transform` as delta.
 
-  Every parameter may go from minus to plus its range, and `linear_maximizer` is
-  the corner of this box that the gradient points to: a step size of 0.1 is 3
-  degrees and 0.3 pixels. Ranges and eps are floats, tracers or `[B]`.
+  Each parameter lies between minus and plus its range, and `linear_maximizer`
+  is the corner of this box in the direction of the gradient. With the default
+  ranges a step size of 0.1 is 3 degrees and 0.3 pixels. Ranges and eps are
+  floats, tracers or `[B]`.
 
-  `grid(x, n)` has n values of each parameter whose range is not 0, or, for a
-  sequence n, as many as it says of rotation, downward and rightward
-  translation, scale and shear, in this order; 1 where it ends before. Values
-  are evenly spaced, the ends included; of one there is only 0. Odd numbers have
-  the identity among them.
+  `grid(x, n)` has n values of each parameter with a range other than 0. A
+  sequence n gives the numbers of values of rotation, downward translation,
+  rightward translation, scale and shear, in this order; those left out are 1.
+  Values are evenly spaced and include both ends; a single value is 0. Odd
+  numbers include the identity.
 
   Args:
     rotation: range in degrees.
-    translation: range in pixels, of both directions.
-    scale: range of the growth, below 1.
+    translation: range in pixels, for both directions.
+    scale: range of the relative growth, below 1.
     shear: range in degrees.
-    eps: fraction of all ranges that is allowed; what a sweep varies.
-    padding: "zero" or "edge", what comes in from outside.
+    eps: factor of all ranges, for sweeps.
+    padding: "zero" or "edge", the values outside the image.
 
   Raises:
-    ValueError: a range is negative, scale is not below 1, or no such padding.
+    ValueError: a range is negative, scale is not below 1, or the padding is
+      unknown.
 
   Source: Engstrom et al. 2019, "Exploring the Landscape of Spatial Robustness",
-  rotation and translation. Deviation: one interpolation, where their code makes
-  one after the rotation and another after the translation.
+  rotation and translation.
+
+  Deviation: one interpolation, where their code interpolates after the rotation
+  and again after the translation.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import perturbations
+    >>> pset, x = perturbations.affine(30.0), jnp.eye(5)[None, :, :, None]
+    >>> delta = pset.zero(x)._replace(rotation=jnp.array([90.0]))
+    >>> pset.project(x, delta).rotation
+    Array([30.], dtype=float32)
   """
   limits = {
     "rotation": rotation,
@@ -77,7 +90,7 @@ def affine(
   for name, limit in {**limits, "eps": eps}.items():
     checks.non_negative(name, limit)
   if _known(scale) and np.any(np.asarray(scale) >= 1):
-    raise ValueError(f"scale = {scale}: expected less than 1, no growth by -1.")
+    raise ValueError(f"scale = {scale}: expected less than 1.")
   bilinear.check_padding(padding)
 
   def ranges(x):
@@ -119,7 +132,7 @@ def affine(
 
 
 def _origins(x: Array, delta: Transform) -> tuple[Array, Array]:
-  """Where in x each pixel of the result comes from: the inverse transform."""
+  """Position in x of each pixel of the result: the inverse transform."""
   rows, columns = bilinear.pixels(x)
   middle_row, middle_column = ((size - 1) / 2 for size in x.shape[1:3])
   growth, angle, lean, down, right = (
@@ -131,7 +144,7 @@ def _origins(x: Array, delta: Transform) -> tuple[Array, Array]:
       *delta.translation.T,
     )
   )
-  # Undone from the last to the first; offsets are from the center.
+  # The inverse, from the last transform to the first; offsets from the center.
   below = (rows - middle_row - down) / growth
   beside = (columns - middle_column - right) / growth
   cos, sin = jnp.cos(angle), jnp.sin(angle)
@@ -142,7 +155,7 @@ def _origins(x: Array, delta: Transform) -> tuple[Array, Array]:
 def _counts(
   n: int | Sequence[int], limits: dict[str, Array | float]
 ) -> tuple[int, ...]:
-  """Values of rotation, down, right, scale and shear that a grid has."""
+  """Numbers of values of rotation, down, right, scale and shear in a grid."""
   rotation, translation, scale, shear = limits.values()
   along = (rotation, translation, translation, scale, shear)
   if isinstance(n, int):
@@ -151,7 +164,7 @@ def _counts(
     counts = (*n, *[1] * (len(along) - len(n)))
   if len(counts) > len(along):
     raise ValueError(
-      f"n = {n}: expected {len(along)} counts or fewer, of rotation, downward "
+      f"n = {n}: expected at most {len(along)} counts, of rotation, downward "
       "and rightward translation, scale and shear."
     )
   return counts

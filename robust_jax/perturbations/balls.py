@@ -1,4 +1,7 @@
-"""Projections onto the Lp balls, the box apart; shared by the sets."""
+"""Projections onto the Lp balls, shared by the sets.
+
+A box constraint enters as `room`: the largest change of each coordinate.
+"""
 
 from typing import NamedTuple
 
@@ -6,24 +9,24 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import tree
-from robust_jax.perturbations.water_filling import in_order, level
+from robust_jax.perturbations.water_filling import fill_in_order, water_level
 from robust_jax.types import Array, Norm
 
-# Relative, of the length; a sum of a thousand floats is no more exact.
+# Relative to the norm; a sum of a thousand floats is no more exact.
 _TOLERANCE = 1e-6
-# A bound, not a cost: it is over after about ten.
+# An upper bound; about ten steps suffice.
 _MAX_STEPS = 64
 
 
 def onto_ball(delta: Array, eps: Array | float, norm: Norm) -> Array:
-  """The nearest point with `||delta|| <= eps`; norm "linf", "l2" or "l1"."""
+  """The nearest point with `||delta|| <= eps`, norm "linf", "l2" or "l1"."""
   if norm == "l1":
     return onto_l1(delta, eps, jnp.inf)
   return {"linf": onto_linf, "l2": onto_l2}[norm](delta, eps)
 
 
 def onto_linf(delta: Array, eps: Array | float) -> Array:
-  """The nearest point with `|delta_i| <= eps`; eps a scalar or `[B]`."""
+  """The nearest point with `|delta_i| <= eps`; eps is a scalar or `[B]`."""
   radius = tree.expand(eps, delta)
   return jnp.clip(delta, -radius, radius)
 
@@ -33,8 +36,9 @@ def onto_l2(
 ) -> Array:
   """The nearest point with `||delta||_2 <= eps` and `|delta_i| <= room_i`.
 
-  By the optimality conditions it is a multiple of delta, cut to the room: the
-  multiple that is eps long then, or delta itself where that is no longer.
+  By the optimality conditions it is a multiple of delta, clipped to the room.
+  The multiple is 1 if that is in the ball, otherwise the one whose clipped
+  length is eps.
 
   Args:
     delta: `[B, ...]`, finite, of any size.
@@ -50,11 +54,16 @@ def onto_l2(
 def along_l2(
   direction: Array, eps: Array | float, room: Array | float
 ) -> Array:
-  """The multiple of a direction that, cut to the room, is eps long.
+  """The multiple of a direction that has length eps when clipped to the room.
 
-  Cut, it is what maximizes `<direction, delta>` in ball and room. No coordinate
-  is longer than eps; where all of the room is too short, each is 0 or eps.
-  Arguments are as for `onto_l2`.
+  Clipped, it maximizes `<direction, delta>` over ball and room. No coordinate
+  exceeds eps; if the whole room is shorter than eps, each coordinate is 0 or
+  eps.
+
+  Args:
+    direction: `[B, ...]`, finite.
+    eps: radius; a scalar or `[B]`.
+    room: as for `onto_l1`.
   """
   unit, length = _l2_multiple(direction, eps, room)
   radius = tree.expand(eps, unit)
@@ -62,8 +71,8 @@ def along_l2(
 
 
 def _l2_multiple(delta, eps, room) -> tuple[Array, Array]:
-  """delta over its largest entry, and by how much of that it is eps long."""
-  # Everything by its own scale: squares of small and of large numbers end.
+  """delta over its largest entry, and the factor that gives it length eps."""
+  # Scaled by the largest entry: squares underflow and overflow.
   largest = jax.lax.stop_gradient(tree.norm(delta, "linf"))
   unit = delta / tree.expand(jnp.where(largest > 0, largest, 1.0), delta)
   eps = jnp.broadcast_to(jnp.asarray(eps, jnp.float32), delta.shape[:1])
@@ -72,28 +81,33 @@ def _l2_multiple(delta, eps, room) -> tuple[Array, Array]:
   radius = jnp.where(radius > 0, radius, 1.0)
   limit = room / tree.expand(radius, room)
   squares = [jnp.square(v).reshape(len(v), -1) for v in (unit, limit)]
-  return unit, radius * jnp.sqrt(level(*squares, jnp.ones_like(radius)))
+  return unit, radius * jnp.sqrt(water_level(*squares, jnp.ones_like(radius)))
 
 
 def onto_l1(delta: Array, eps: Array | float, room: Array | float) -> Array:
   """The nearest point with `||delta||_1 <= eps` and `|delta_i| <= room_i`.
 
-  By the optimality conditions it is `sign(delta) clip(|delta| - cut, 0, room)`
-  with one `cut` for each example, 0 where that is in the ball already. The
-  length of that falls piecewise linearly in the cut, so its root is found by
-  Newton's method between two bounds, to the precision of float32 and without a
-  sort, at which XLA's CPU backend is slow. Derivatives, forward and reverse,
-  are those of the conditions (implicit differentiation).
+  By the optimality conditions it is
+
+      sign(delta) clip(|delta| - cut, 0, room)
+
+  with one number `cut` per example, which is 0 if that point is in the ball.
+  The L1 norm falls piecewise linearly in the cut, so its root is found by
+  Newton's method between two bounds, to the precision of float32, without a
+  sort, which is slow on XLA's CPU backend. Forward and reverse derivatives are
+  those of the optimality conditions (implicit differentiation).
 
   Args:
     delta: `[B, ...]`, finite, of any size.
     eps: radius; a scalar or `[B]`.
-    room: the most that each coordinate may change in the direction of its
-      sign, 0 or more; `[B, ...]`, or a scalar.
+    room: largest change of each coordinate in the direction of its sign, 0 or
+      more; `[B, ...]` or a scalar.
 
   Source: the problem of Croce and Hein 2021, "Mind the box: l1-APGD for sparse
-  adversarial attacks on image classifiers", proposition 2.1, whose algorithm
-  sorts; this is another one for the same point.
+  adversarial attacks on image classifiers", proposition 2.1.
+
+  Deviation: their algorithm sorts; this one finds the same point by root
+  finding.
   """
   eps = jnp.broadcast_to(jnp.asarray(eps, jnp.float32), delta.shape[:1])
   room = jnp.broadcast_to(jnp.asarray(room, jnp.float32), delta.shape)
@@ -102,20 +116,20 @@ def onto_l1(delta: Array, eps: Array | float, room: Array | float) -> Array:
 
 @jax.custom_jvp
 def _shortened(size: Array, eps: Array, room: Array) -> Array:
-  """`clip(size - cut, 0, room)` of length eps, or less where cut = 0."""
+  """`clip(size - cut, 0, room)` of L1 norm eps, or less where the cut is 0."""
 
   def kept_at(cut):
     return jnp.clip(size - tree.expand(cut, size), 0.0, room)
 
   end = _cut(size, eps, room)
-  # Beside large sizes the cut is coarse: then eps lies between the lengths at
-  # two neighboring floats, and the point likewise.
+  # For large sizes the cut is coarse: eps lies between the norms at two
+  # neighboring floats, and the point is interpolated likewise.
   long, short = kept_at(end.low), kept_at(end.high)
   gap = tree.norm(long, "l1") - tree.norm(short, "l1")
   fraction = (eps - tree.norm(short, "l1")) / jnp.where(gap > 0, gap, 1.0)
   between = tree.add(short, jnp.clip(fraction, 0.0, 1.0), long - short)
   kept = tree.where(_is_open(end, eps), between, kept_at(end.cut))
-  # What rounding leaves above eps, if anything, is of the order of one ulp.
+  # Rounding may exceed eps by about one ulp.
   length = tree.norm(kept, "l1")
   excess = jnp.where(length > eps, eps / jnp.where(length > 0, length, 1.0), 1)
   return kept * tree.expand(excess, kept)
@@ -129,7 +143,7 @@ def _shortened_jvp(primals, tangents):
   full = (kept >= room) & (kept > 0)
   free = ((kept > 0) & ~full).astype(jnp.float32)
   moved = jnp.where(full, room_dot, free * size_dot)
-  # The cut moves so that the length goes on being eps.
+  # The cut moves such that the norm remains eps.
   is_cut = tree.norm(jnp.minimum(size, room), "l1") > eps
   cut_dot = tree.dot(jnp.ones_like(moved), moved) - eps_dot
   cut_dot = jnp.where(is_cut, cut_dot, 0.0)
@@ -144,17 +158,17 @@ def toward_l1(
   room: Array | float,
   size: Array | float,
 ) -> Array:
-  """From delta towards the best point of ball and room, by `size * eps`.
+  """Moves from delta towards the best point of ball and room, by `size * eps`.
 
-  The best point, of largest `<grad, .>`, uses up the room of the coordinates of
-  largest gradient, until it is eps long. The way there is straight, and in the
-  ball if delta is.
+  The best point maximizes `<grad, .>`: it uses the whole room of the
+  coordinates with the largest gradient, until its L1 norm is eps. The move is
+  along a straight line, so it stays in the ball if delta is in it.
   """
   room = jnp.broadcast_to(jnp.asarray(room, jnp.float32), delta.shape)
   room = jnp.minimum(room, tree.expand(eps, delta))
-  rows = [v.reshape(len(v), -1) for v in (jnp.abs(grad), room)]
+  value, limit = (v.reshape(len(v), -1) for v in (jnp.abs(grad), room))
   total = jnp.broadcast_to(jnp.asarray(eps, jnp.float32), delta.shape[:1])
-  used = in_order(*rows, total).reshape(delta.shape)
+  used = fill_in_order(value, limit, total).reshape(delta.shape)
   move = jnp.sign(grad) * used * room - delta
   way = tree.norm(move, "l1")
   fraction = jnp.minimum(1.0, size * eps / jnp.where(way > 0, way, 1.0))
@@ -162,7 +176,7 @@ def toward_l1(
 
 
 class _Bracket(NamedTuple):
-  """Per example `[B]`: low <= root <= high; the point, its excess, the last."""
+  """Bounds of the root, the cut, its excess and the last one, each `[B]`."""
 
   low: Array
   high: Array
@@ -176,7 +190,7 @@ def _is_open(b: _Bracket, eps: Array) -> Array:
 
 
 def _cut(size: Array, eps: Array, room: Array) -> _Bracket:
-  """The smallest cut that brings the length down to eps, `[B]`."""
+  """The smallest cut that reduces the L1 norm to eps, `[B]`."""
 
   def length(cut):
     return jnp.clip(size - tree.expand(cut, size), 0.0, room)
@@ -191,12 +205,12 @@ def _cut(size: Array, eps: Array, room: Array) -> _Bracket:
     kept = length(b.cut)
     slope = tree.norm(((kept > 0) & (kept < room)).astype(jnp.float32), "l1")
     newton = b.cut + b.excess / jnp.maximum(slope, 1.0)
-    # A piece that ends before the root sends Newton astray: halve instead.
+    # Newton may leave its linear piece: then halve the bracket instead.
     trusted = (newton >= low) & (newton <= high)
     trusted &= jnp.abs(b.excess) < 0.5 * jnp.abs(b.last)
     cut = jnp.where(trusted, newton, _halfway(low, high))
     new = _Bracket(low, high, cut, excess_at(cut), b.excess)
-    # An example that is done stays as it is: its neighbors do not matter.
+    # An example that is done does not change with the others in the batch.
     return i + 1, tree.where(_is_open(b, eps), new, b)
 
   clean = excess_at(jnp.zeros(size.shape[:1]))
@@ -215,6 +229,6 @@ def _cut(size: Array, eps: Array, room: Array) -> _Bracket:
 
 
 def _halfway(low: Array, high: Array) -> Array:
-  """As many floats below as above: from any bracket, 31 times at most."""
+  """The float in the middle, by rank: at most 31 steps for any bracket."""
   a, b = (jax.lax.bitcast_convert_type(v, jnp.int32) for v in (low, high))
   return jax.lax.bitcast_convert_type(a + (b - a) // 2, jnp.float32)

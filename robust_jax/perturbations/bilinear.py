@@ -1,4 +1,4 @@
-"""Images read between their pixels: the warp that the spatial sets fraction."""
+"""Bilinear interpolation of images: the warp of all spatial sets."""
 
 from typing import Literal
 
@@ -12,7 +12,7 @@ _MODES = {"zero": "constant", "edge": "edge"}
 
 
 def check_padding(padding: str) -> None:
-  """padding is "zero" or "edge".
+  """Checks that padding is "zero" or "edge".
 
   Raises:
     ValueError: it is something else.
@@ -22,15 +22,14 @@ def check_padding(padding: str) -> None:
 
 
 def pixels(x: Array) -> tuple[Array, Array]:
-  """Row and column of every pixel of x `[B, H, W, C]`: `[H, 1]`, `[1, W]`.
+  """Row and column of every pixel of x `[B, H, W, C]`: `[H, 1]` and `[1, W]`.
 
   Raises:
-    ValueError: x is no batch of images.
+    ValueError: x is not a batch of images.
   """
   if x.ndim != 4:
     raise ValueError(
-      f"x of shape {x.shape}: a spatial set moves the pixels of images "
-      "[B, H, W, C]."
+      f"x of shape {x.shape}: spatial perturbations expect images [B, H, W, C]."
     )
   height, width = x.shape[1:3]
   rows = jnp.arange(height, dtype=jnp.float32)
@@ -38,21 +37,23 @@ def pixels(x: Array) -> tuple[Array, Array]:
 
 
 def warp(x: Array, rows: Array, columns: Array, padding: Padding) -> Array:
-  """x read at other places: `x'[b, i, j] = x[b, rows[b, i, j], columns[...]]`.
+  """Reads x at other positions, with bilinear interpolation.
 
-  Bilinear between pixels. Outside, "zero" goes down to 0 over one pixel (the
-  "grid-constant" of SciPy) and "edge" repeats the border. Differentiable in the
-  places, where the derivative on a pixel is that to its right and below; one
-  outside that nothing changes reads 0.
+      x'[b, i, j] = x[b, rows[b, i, j], columns[b, i, j]].
+
+  Outside the image, "zero" decreases to 0 over one pixel (SciPy's
+  "grid-constant") and "edge" repeats the border. It is differentiable in the
+  positions. On a pixel the derivative is that to its lower right; at positions
+  outside that have no influence it is 0.
 
   Args:
     x: images `[B, H, W, C]`.
-    rows: `[B, H, W]` in pixels; integers are the pixels themselves.
-    columns: likewise.
-    padding: what stands outside of the image.
+    rows: `[B, H, W]` in pixels; whole numbers are the pixels themselves.
+    columns: `[B, H, W]` likewise.
+    padding: the values outside the image.
 
   Returns:
-    Images of x's shape and dtype, in [0, 1].
+    images of x's shape and dtype, in [0, 1].
   """
   batch, height, width, channels = x.shape
   flat = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), _MODES[padding])
@@ -68,17 +69,17 @@ def warp(x: Array, rows: Array, columns: Array, padding: Padding) -> Array:
 
   upper = _between(read(0), read(1), right)
   lower = _between(read(stride), read(stride + 1), right)
-  # Rounding may lead out of the range of the pixels by a last bit.
-  return box.cut(_between(upper, lower, down)).astype(x.dtype)
+  # Rounding may leave the range of the pixels by one ulp.
+  return box.clip(_between(upper, lower, down)).astype(x.dtype)
 
 
 def _split(places: Array, size: int) -> tuple[Array, Array]:
-  """Index into the padded axis, and the way from there to the next, 0 to 1."""
+  """Index into the padded axis, and the fraction of the way to the next."""
   places = jnp.clip(places, -1, size)
   first = jnp.clip(jnp.floor(places), -1, size - 1)
   return first.astype(jnp.int32) + 1, (places - first)[..., None]
 
 
 def _between(a: Array, b: Array, fraction: Array) -> Array:
-  # In this form fraction = 0 is a itself.
+  # In this form the result is exactly a for fraction = 0.
   return a + fraction * (b - a)

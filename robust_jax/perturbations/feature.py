@@ -1,4 +1,4 @@
-"""A ball of perturbations of activations, without a box."""
+"""Lp balls of perturbations of activations, without a box."""
 
 import jax.numpy as jnp
 
@@ -19,23 +19,29 @@ def _toward_l1(eps):
 
 
 def feature(eps: Array | float, norm: Norm = "l2") -> PerturbationSet:
-  """Perturbations of activations, `||delta|| <= eps`, without a box.
+  """Perturbations of activations with `||delta|| <= eps`, without a box.
 
-  x is here what a hidden layer answers, `[B, ...]`, and the model attacked is
-  the rest of it:
+  x is the output `[B, ...]` of a hidden layer, and the attacked model is the
+  layers above it (`models.inference.features_and_head` splits a model):
 
-      model = split(SmallCNN(), variables)
+      split = features_and_head(SmallCNN(), variables)
       attack = compose(search.pgd, feature(1.0), losses.cross_entropy)
-      h_adv = attack(key, model.head, model.features(x), labels)
-      logits = model.head(h_adv)
+      h_adv = attack(key, split.head, split.features(x), labels)
 
   Args:
-    eps: radius in units of the activations, which have no scale of their own:
-      a float, a tracer or `[B]`, such as a tenth of each example's norm.
-    norm: of the ball: "linf", "l2" or "l1".
+    eps: radius in units of the activations; a float, a tracer or `[B]`, such as
+      a tenth of each example's norm. Activations have no scale of their own.
+    norm: norm of the ball, "linf", "l2" or "l1".
 
   Raises:
-    ValueError: eps is negative, or there is no such norm.
+    ValueError: eps is negative or the norm is unknown.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import perturbations
+    >>> pset, h = perturbations.feature(1.0, "l2"), jnp.array([[3.0, -2.0]])
+    >>> pset.project(h, jnp.array([[0.0, 5.0]]))
+    Array([[0., 1.]], dtype=float32)
   """
   checks.norm(norm, _BALLS)
   checks.non_negative("eps", eps)
@@ -44,7 +50,7 @@ def feature(eps: Array | float, norm: Norm = "l2") -> PerturbationSet:
   def scaled(change):
     return tree.expand(eps, change) * change
 
-  # The boxed set of radius 1 knows of the box in what is replaced only.
+  # All that depends on the box in the set of radius 1 is replaced.
   return unit._replace(
     sample=lambda key, x: scaled(unit.sample(key, x)),
     linear_maximizer=lambda x, grad: scaled(unit.linear_maximizer(x, grad)),

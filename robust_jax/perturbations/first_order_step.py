@@ -1,4 +1,4 @@
-"""What a gradient says about a set: where to step, and its best point."""
+"""First-order steps in a perturbation set, and its linear maximizer."""
 
 from robust_jax import tree
 from robust_jax.types import Array, PerturbationSet, PyTree
@@ -11,13 +11,13 @@ def step(
   grad: PyTree,
   size: Array | float,
 ) -> PyTree:
-  """The set's own step of ascent, `size` radii long; feasible.
+  """A step of ascent of about `size` radii along the gradient; feasible.
 
   Args:
     pset: the perturbation set.
     x: clean inputs `[B, ...]`.
-    delta: feasible, where to step from.
-    grad: like delta; its length does not matter.
+    delta: feasible perturbation to start from.
+    grad: gradient, like delta; its length does not matter.
     size: fraction of the radius; a float, a tracer or `[B]`.
   """
   if pset.step is not None:
@@ -26,5 +26,5 @@ def step(
 
 
 def linear_maximizer(pset: PerturbationSet, x: Array, grad: PyTree) -> PyTree:
-  """The delta in set and box of largest `<grad, delta>`."""
+  """The delta in set and box that maximizes `<grad, delta>`."""
   return step(pset, x, pset.zero(x), grad, 1.0)

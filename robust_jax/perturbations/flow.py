@@ -1,4 +1,4 @@
-"""A smooth displacement field: the image is bent, not only moved."""
+"""Smooth displacement fields, which bend an image."""
 
 import jax
 import jax.numpy as jnp
@@ -15,31 +15,46 @@ def flow(
   nodes: int = 5,
   padding: bilinear.Padding = "edge",
 ) -> PerturbationSet:
-  """Images `[B, H, W, C]` read at places up to eps pixels from their own.
+  """Images `[B, H, W, C]` read at positions displaced by up to eps pixels.
+
+      x'(p) = x(p + delta(p)).
 
   delta `[B, nodes, nodes, 2]` holds displacements down and to the right, each
   of Euclidean length at most eps, at the control points of a uniform cubic
-  B-spline. Its weights are positive and add up to 1, so that no pixel is read
-  further away than eps, and it is smooth twice over. `x'(p) = x(p + delta(p))`.
+  B-spline. The spline's weights are positive and sum to 1, so no pixel is
+  displaced by more than eps, and the field is twice continuously
+  differentiable.
 
   Args:
     eps: largest displacement in pixels; a float, a tracer or `[B]`.
-    nodes: control points of each axis, 4 or more; the more, the finer the
-      bending.
-    padding: "zero" or "edge", what comes in from outside.
+    nodes: number of control points of each axis, 4 or more; more of them allow
+      finer bending.
+    padding: "zero" or "edge", the values outside the image.
 
   Raises:
-    ValueError: eps is negative, fewer than four nodes, or no such padding.
+    ValueError: eps is negative, there are fewer than four nodes, or the padding
+      is unknown.
 
   Source: Xiao et al. 2018, "Spatially Transformed Adversarial Examples", for
-  the image read through a field, and Alaifari et al. 2019, "ADef", for its
-  size, the longest displacement. Deviation: splines (Rueckert et al. 1999) make
-  it smooth, where they have a penalty and a filter.
+  reading the image through a field, and Alaifari et al. 2019, "ADef", for its
+  size, the longest displacement.
+
+  Deviation: splines (Rueckert et al. 1999) make the field smooth, where they
+  use a penalty and a filter.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import perturbations
+    >>> pset, x = perturbations.flow(1.0), jnp.eye(6)[None, :, :, None]
+    >>> right = jnp.zeros((1, 5, 5, 2)).at[..., 1].set(1.0)  # by one pixel
+    >>> moved = pset.apply(x, right)
+    >>> bool(jnp.allclose(moved[:, :, :-1], x[:, :, 1:], atol=1e-6))
+    True
   """
   checks.non_negative("eps", eps)
   bilinear.check_padding(padding)
   if nodes < 4:
-    raise ValueError(f"nodes = {nodes}: a cubic spline has 4 or more.")
+    raise ValueError(f"nodes = {nodes}: expected 4 or more for a cubic spline.")
 
   def project(x, delta):
     limit = tree.expand(eps, delta)
@@ -79,7 +94,7 @@ def flow(
 
 
 def _unit(vectors: Array) -> Array:
-  """Each vector `[..., 2]` at length 1; one of length 0 stays."""
+  """Each vector `[..., 2]` scaled to length 1; zero vectors are unchanged."""
   # Scaled by the larger entry first: squares of small numbers underflow, those
   # of large ones overflow.
   largest = jnp.max(jnp.abs(vectors), axis=-1, keepdims=True)
@@ -91,8 +106,8 @@ def _unit(vectors: Array) -> Array:
 def _spline(size: int, nodes: int) -> np.ndarray:
   """Weights `[size, nodes]` of the control points at each pixel of an axis.
 
-  The uniform cubic B-spline, of which the first and the last node lie one
-  spacing outside of the image.
+  For the uniform cubic B-spline whose first and last nodes lie one spacing
+  outside the image.
   """
   places = np.linspace(0, nodes - 3, size)[:, None]
   t = np.abs(places - np.arange(-1, nodes - 1))

@@ -1,4 +1,4 @@
-"""The L1 ball: much change in few coordinates, or little in many."""
+"""L1 ball: large changes of few coordinates, or small ones of many."""
 
 import jax
 import jax.numpy as jnp
@@ -9,34 +9,41 @@ from robust_jax.types import Array, Key, PerturbationSet
 
 
 def l1(eps: Array | float) -> PerturbationSet:
-  """Perturbations with `||delta||_1 <= eps`, and x + delta in [0, 1].
+  """L1 ball: perturbations with `||delta||_1 <= eps` and x + delta in [0, 1].
 
-  `project` finds the nearest point of ball and box together. To project on one
-  and then on the other is not that, and gives away much of the radius: what the
-  box cuts off is lost.
+  `project` finds the nearest point of ball and box together. Projecting onto
+  one and then the other is not the same, and wastes the part of the radius that
+  the box cuts off.
 
-  `linear_maximizer` puts the whole radius on the coordinate of largest
-  gradient, in equal parts where several are as large. In the box that
-  coordinate is soon full, so `step` goes straight towards the best point of
-  both: coordinates of largest gradient first, each as far as the box lets it,
-  until the radius is used up.
+  `linear_maximizer` puts the whole radius on the coordinate with the largest
+  gradient, in equal parts if several are as large. In the box that coordinate
+  soon reaches its limit, so `step` moves straight towards the maximizer over
+  both: the coordinates with the largest gradient first, each as far as the box
+  allows, until the radius is used up.
 
   Args:
-    eps: radius in input units, summed over coordinates: a float, a tracer or
+    eps: radius in input units, summed over coordinates; a float, a tracer or
       `[B]`, one per example.
 
   Raises:
     ValueError: eps is negative.
 
   Source: Croce and Hein 2021, "Mind the box: l1-APGD for sparse adversarial
-  attacks on image classifiers", section 2, for the projection and for the best
-  point, which they find by sorting. The random start is uniform in the ball;
-  the box cuts it where it is applied.
+  attacks on image classifiers", section 2, for the projection and the
+  maximizer, which they find by sorting. The random start is uniform in the
+  ball; the box clips it where it is applied.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import perturbations
+    >>> pset, x = perturbations.l1(0.5), jnp.array([[0.5, 0.5, 0.5]])
+    >>> pset.project(x, jnp.array([[0.5, -0.25, 0.0]]))
+    Array([[ 0.375, -0.125,  0.   ]], dtype=float32)
   """
   checks.non_negative("eps", eps)
 
   def project(x, delta):
-    return box.into(
+    return box.clip_delta(
       x, balls.onto_l1(delta, box.radius(eps, x, "l1"), box.room(x, delta))
     )
 

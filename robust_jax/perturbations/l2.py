@@ -1,4 +1,4 @@
-"""The L2 ball: the change of one example has Euclidean length at most eps."""
+"""L2 ball: the change of each example has Euclidean length at most eps."""
 
 import jax
 import jax.numpy as jnp
@@ -9,22 +9,30 @@ from robust_jax.types import Array, Key, PerturbationSet
 
 
 def l2(eps: Array | float, *, exact: bool = True) -> PerturbationSet:
-  """Perturbations with `||delta||_2 <= eps`, and x + delta in [0, 1].
+  """L2 ball: perturbations with `||delta||_2 <= eps` and x + delta in [0, 1].
 
-  `project` finds the nearest point of ball and box together, and `step` goes
-  along the gradient, by a multiple that the box leaves `size * eps` of.
+  `project` finds the nearest point of ball and box together. `step` moves along
+  the multiple of the gradient whose length is `size * eps` after the box has
+  clipped it.
 
   Args:
-    eps: radius in input units: a float, a tracer or `[B]`, one per example.
-    exact: otherwise `project` scales onto the ball and then cuts to the box,
-      and steps are of length `size * eps` before they are cut, as in
-      AutoAttack. What the box cuts off is lost: a gradient with much of its
-      length on pixels that are full hardly moves the others.
+    eps: radius in input units; a float, a tracer or `[B]`, one per example.
+    exact: if False, `project` scales onto the ball and then clips to the box,
+      and steps have length `size * eps` before they are clipped, as in
+      AutoAttack. The clipped part is lost: a gradient that is large on pixels
+      at their limits hardly moves the others.
 
   Raises:
     ValueError: eps is negative.
 
-  Source: Madry et al. 2018; Croce and Hein 2020 for what is not `exact`.
+  Source: Madry et al. 2018; Croce and Hein 2020 for `exact=False`.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import perturbations
+    >>> pset, x = perturbations.l2(0.25), jnp.array([[0.5, 0.5, 0.5]])
+    >>> pset.project(x, jnp.array([[0.0, -0.5, 0.0]]))
+    Array([[ 0.  , -0.25,  0.  ]], dtype=float32)
   """
   checks.non_negative("eps", eps)
 
@@ -40,7 +48,9 @@ def l2(eps: Array | float, *, exact: bool = True) -> PerturbationSet:
 
   def project(x, delta):
     room = box.room(x, delta) if exact else jnp.inf
-    return box.into(x, balls.onto_l2(delta, box.radius(eps, x, "l2"), room))
+    return box.clip_delta(
+      x, balls.onto_l2(delta, box.radius(eps, x, "l2"), room)
+    )
 
   def step(x, delta, grad, size):
     radius = box.radius(eps, x, "l2")

@@ -1,4 +1,4 @@
-"""The Linf ball: every coordinate may change by eps."""
+"""Linf ball: each coordinate changes by at most eps."""
 
 import jax
 import jax.numpy as jnp
@@ -9,18 +9,25 @@ from robust_jax.types import Array, Key, PerturbationSet
 
 
 def linf(eps: Array | float) -> PerturbationSet:
-  """Perturbations with `|delta_i| <= eps`, and x + delta in [0, 1].
+  """Linf ball: perturbations with `|delta_i| <= eps` and x + delta in [0, 1].
 
   Args:
-    eps: radius in input units (8/255 for 8 gray levels): a float, a tracer or
+    eps: radius in input units (8/255 for 8 gray levels); a float, a tracer or
       `[B]`, one per example.
 
   Raises:
     ValueError: eps is negative.
 
   Source: Goodfellow et al. 2015; Madry et al. 2018. The random start is uniform
-  in the ball; the box cuts it where it is applied, and for good after the first
-  step.
+  in the ball; the box clips it where it is applied, and permanently after the
+  first step.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import perturbations
+    >>> pset, x = perturbations.linf(0.25), jnp.array([[0.5, 0.875]])
+    >>> pset.project(x, jnp.array([[-1.0, 1.0]]))
+    Array([[-0.25 ,  0.125]], dtype=float32)
   """
   checks.non_negative("eps", eps)
 
@@ -34,7 +41,7 @@ def linf(eps: Array | float) -> PerturbationSet:
   return PerturbationSet(
     zero=lambda x: jnp.zeros(x.shape, jnp.float32),
     sample=sample,
-    project=lambda x, delta: box.into(x, balls.onto_linf(delta, eps)),
+    project=lambda x, delta: box.clip_delta(x, balls.onto_linf(delta, eps)),
     linear_maximizer=linear_maximizer,
     apply=box.apply,
     check=checks.images,

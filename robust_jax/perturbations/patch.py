@@ -1,4 +1,4 @@
-"""A patch: everything may change, in one rectangle."""
+"""Patches: one rectangle of an image may change arbitrarily."""
 
 import jax
 import jax.numpy as jnp
@@ -15,25 +15,37 @@ def patch(
   top: Array | int | None = None,
   left: Array | int | None = None,
 ) -> PerturbationSet:
-  """Perturbations of one rectangle of `[B, H, W, C]`, to anything in [0, 1].
+  """Patches: one rectangle of `[B, H, W, C]` may take any values in [0, 1].
 
-  delta is `{"change": [B, H, W, C], "corner": [B, 2]}`, the corner being the
+  delta is `{"change": [B, H, W, C], "corner": [B, 2]}`, where the corner is the
   first row and column of the rectangle, in pixels. A corner that is not given
-  belongs to the adversary: `sample` draws it, for each example its own, and
-  gradients leave it where it is. So a random start (or restart) is a random
-  place, and without one the rectangle lies in the middle.
+  is chosen by the adversary: `sample` draws one for each example, and gradients
+  leave it unchanged. A random start or restart is thus a random position, and
+  without one the rectangle lies in the middle.
 
   Args:
-    height: of the rectangle, in pixels.
-    width: likewise.
-    top: its first row: an int, a tracer or `[B]`; None for any.
-    left: its first column, likewise.
+    height: height of the rectangle, in pixels.
+    width: width of the rectangle, in pixels.
+    top: first row of the rectangle; an int, a tracer or `[B]`. None for any
+      row.
+    left: first column of the rectangle; an int, a tracer or `[B]`. None for any
+      column.
 
   Raises:
-    ValueError: the rectangle is empty, or does not lie in the image.
+    ValueError: the rectangle is empty or does not fit into the image.
 
   Source: Brown et al. 2017, "Adversarial Patch", for one image at a time;
-  Karmon, Zoran and Goldberg 2018, "LaVAN", for a patch at a known place.
+  Karmon, Zoran and Goldberg 2018, "LaVAN", for a patch at a known position.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import perturbations
+    >>> pset = perturbations.patch(1, 2, top=0, left=1)
+    >>> x = jnp.zeros((1, 2, 3, 1))
+    >>> delta = {**pset.zero(x), "change": jnp.ones(x.shape)}
+    >>> pset.apply(x, pset.project(x, delta))[0, :, :, 0]
+    Array([[0., 1., 1.],
+           [0., 0., 0.]], dtype=float32)
   """
   checks.at_least_one("height", height)
   checks.at_least_one("width", width)
@@ -64,18 +76,18 @@ def patch(
     key_corner, key_color = jax.random.split(key)
     first, last = corners(x)
     unit = jax.random.uniform(key_corner, first.shape, jnp.float32)
-    # The product may round up to the row after the last.
+    # The product may round up to one more than the last row.
     corner = jnp.minimum(first + jnp.floor(unit * (last - first + 1)), last)
     color = jax.random.uniform(key_color, x.shape, jnp.float32)
     return {"change": (color - x) * inside(x, corner), "corner": corner}
 
   def project(x, delta):
     corner = jnp.clip(jnp.round(delta["corner"]), *corners(x))
-    change = box.into(x, delta["change"]) * inside(x, corner)
+    change = box.clip_delta(x, delta["change"]) * inside(x, corner)
     return {"change": change, "corner": corner}
 
   def linear_maximizer(x, grad):
-    # Outside of the rectangle the gradient is 0.
+    # Outside the rectangle the gradient is 0.
     still = jnp.zeros_like(grad["corner"])
     return {"change": jnp.sign(grad["change"]), "corner": still}
 
@@ -93,7 +105,7 @@ def _allowed(size_name, size, image, name, given):
   last = image - size
   if last < 0:
     raise ValueError(
-      f"{size_name} = {size}: the image has {image}; expected no more."
+      f"{size_name} = {size}: expected at most {image}, as the image has."
     )
   if given is None:
     return 0, last

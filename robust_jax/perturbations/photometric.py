@@ -1,4 +1,6 @@
-"""Changes of light and color: four numbers for each image."""
+"""Photometric changes: brightness, contrast, saturation and hue."""
+
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +14,7 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # Rec. 601
 _RGB_TO_YIQ = np.array(
   [_LUMA, [0.595716, -0.274453, -0.321263], [0.211456, -0.522591, 0.311135]]
 )
-# A quarter turn of the hue, from red towards green: I -> -Q, Q -> I, no luma.
+# A quarter turn of the hue, from red towards green: I -> -Q, Q -> I, luma -> 0.
 _QUARTER_TURN = np.linalg.inv(_RGB_TO_YIQ) @ (
   np.array([[0, 0, 0], [0, 0, 1], [0, -1, 0]]) @ _RGB_TO_YIQ
 )
@@ -24,32 +26,43 @@ def photometric(
   saturation: Array | float = 0.5,
   hue: Array | float = 20.0,
 ) -> PerturbationSet:
-  """One change of brightness, contrast, saturation and hue per image.
+  """Changes of brightness, contrast, saturation and hue of each image.
 
-  delta `[B, 4]` holds their amounts b, c, s, h, each between minus and plus its
-  range, and 0 for no change; applied in this order, with one cut to [0, 1] at
-  the end:
+  delta `[B, 4]` holds the amounts b, c, s, h, each between minus and plus its
+  range, and 0 for no change. They are applied in this order, with one clipping
+  to [0, 1] at the end:
 
       x + b,   x + c (x - mean luma),   x + s (x - luma),   hue turned by h.
 
-  Images are `[B, H, W, 3]` in RGB or `[B, H, W, 1]`, on which saturation and
-  hue do nothing. Each range is a float, a tracer or `[B]`; `grid` takes n
-  values of each, n^4 in all, n^2 of a gray image.
+  Images are `[B, H, W, 3]` in RGB, or `[B, H, W, 1]`, on which saturation and
+  hue have no effect. Each range is a float, a tracer or `[B]`. `grid(x, n)`
+  takes n values of each, n^4 points in all, or n^2 for gray images.
 
   Args:
     brightness: range of b, in input units.
-    contrast: range of c: -1 is uniform gray, 1 twice the contrast.
+    contrast: range of c: -1 is a uniform gray, 1 twice the contrast.
     saturation: range of s: -1 is gray, 1 twice the color.
     hue: range of h, in degrees.
 
   Raises:
-    ValueError: a range is negative, or x is no batch of such images.
+    ValueError: a range is negative, or x is not a batch of such images.
 
-  Source: Hosseini and Poovendran 2018, "Semantic adversarial examples", for
-  hue and saturation. Deviation: hue is not HSV's, whose derivative jumps, but
-  an angle in the YIQ plane, which keeps the luma; luma weights are Rec. 601's.
-  The ranges are ours. The gradient is that of the cut too: unlike a change of
-  one pixel, none of these can bring a pixel back alone.
+  Source: Hosseini and Poovendran 2018, "Semantic adversarial examples", for hue
+  and saturation. The default ranges are ours.
+
+  Deviation: the hue is an angle in the YIQ plane, which keeps the luma, instead
+  of HSV's, whose derivative jumps; the luma weights are those of Rec. 601. The
+  gradient includes that of the clipping: unlike a change of one pixel, none of
+  these parameters can bring back a single pixel.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import perturbations
+    >>> pset, x = perturbations.photometric(), jnp.full((1, 2, 2, 1), 0.5)
+    >>> brighter = jnp.array([[0.125, 0.0, 0.0, 0.0]])
+    >>> print(pset.apply(x, brighter)[0, :, :, 0])
+    [[0.625 0.625]
+     [0.625 0.625]]
   """
   ranges = {
     "brightness": brightness,
@@ -71,7 +84,8 @@ def photometric(
     shape = (x.shape[0], len(ranges))
     return limit(x) * jax.random.uniform(key, shape, jnp.float32, -1.0, 1.0)
 
-  def grid(x: Array, n: int) -> Grid:
+  def grid(x: Array, n: int | Sequence[int]) -> Grid:
+    n = lattice.single_count(n)
     colors = 1 if x.shape[-1] == 1 else n
     cube = lattice.cube((n, n, colors, colors))
     return Grid(cube.size, lambda index: cube.at(index) * limit(x))
@@ -107,7 +121,7 @@ def _apply(x: Array, delta: Array) -> Array:
 
 
 def luma(x: Array) -> Array:
-  """How light each pixel is, `[B, H, W, C]` -> `[B, H, W, 1]`."""
+  """Luma of each pixel, `[B, H, W, C]` -> `[B, H, W, 1]`."""
   if x.shape[-1] == 1:
     return x
   return (x * _LUMA).sum(-1, keepdims=True)

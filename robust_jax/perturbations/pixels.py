@@ -1,21 +1,28 @@
-"""What counts as one pixel: the axes of an input that share a place."""
+"""Pixels in the L0 norm: the axes of an input that one pixel spans."""
 
 from collections.abc import Sequence
 
 from robust_jax.types import Array
 
 
-def spanned(ndim: int, pixel_axes: Sequence[int] | None) -> tuple[int, ...]:
-  """The axes that a pixel spans: those given, or by default those of images.
+def resolve_axes(
+  ndim: int, pixel_axes: Sequence[int] | None
+) -> tuple[int, ...]:
+  """The axes that a pixel spans: `pixel_axes`, or by default those of images.
 
   Args:
-    ndim: number of axes of the input, the batch included.
-    pixel_axes: axes of the input, such as 1 of `[B, C, H, W]`; none, `()`,
-      where each coordinate counts by itself. None is the last axis of
-      `[B, H, W, C]`, and none of inputs with more or fewer axes.
+    ndim: number of axes of the input, including the batch.
+    pixel_axes: axes of the input, such as 1 of `[B, C, H, W]`; `()` to count
+      each coordinate by itself. None stands for the last axis of `[B, H, W,
+      C]`, and for no axis of inputs with more or fewer axes.
 
   Raises:
-    ValueError: an axis that the input has not, or the batch's.
+    ValueError: the input has no such axis, or it is the batch axis.
+
+  Example:
+    >>> from robust_jax.perturbations.pixels import resolve_axes
+    >>> resolve_axes(4, None), resolve_axes(4, (1,)), resolve_axes(2, None)
+    ((3,), (1,), ())
   """
   if pixel_axes is None:
     return (3,) if ndim == 4 else ()
@@ -29,19 +36,19 @@ def spanned(ndim: int, pixel_axes: Sequence[int] | None) -> tuple[int, ...]:
   return axes
 
 
-def total(values: Array, pixel_axes: Sequence[int] | None) -> Array:
-  """The sum of each pixel, the axes kept with length 1."""
-  return values.sum(spanned(values.ndim, pixel_axes), keepdims=True)
+def sum_per_pixel(values: Array, pixel_axes: Sequence[int] | None) -> Array:
+  """Sum over each pixel; the summed axes are kept with length 1."""
+  return values.sum(resolve_axes(values.ndim, pixel_axes), keepdims=True)
 
 
-def largest(values: Array, pixel_axes: Sequence[int] | None) -> Array:
-  """The largest value of each pixel, the axes kept with length 1."""
-  return values.max(spanned(values.ndim, pixel_axes), keepdims=True)
+def max_per_pixel(values: Array, pixel_axes: Sequence[int] | None) -> Array:
+  """Largest value of each pixel; the reduced axes are kept with length 1."""
+  return values.max(resolve_axes(values.ndim, pixel_axes), keepdims=True)
 
 
-def unit(shape: Sequence[int], pixel_axes: Sequence[int] | None) -> str:
-  """What the L0 norm counts of inputs of this shape, in words."""
-  axes = spanned(len(shape), pixel_axes)
+def unit_name(shape: Sequence[int], pixel_axes: Sequence[int] | None) -> str:
+  """Describes what the L0 norm counts in inputs of this shape."""
+  axes = resolve_axes(len(shape), pixel_axes)
   if not axes:
     return "coordinates"
   sizes = " x ".join(str(shape[axis]) for axis in axes)

@@ -1,22 +1,35 @@
-"""Two sets at once: one change after the other."""
+"""Products: one perturbation after another."""
+
+from collections.abc import Callable, Sequence
 
 import jax
 
 from robust_jax.perturbations import first_order_step
 from robust_jax.types import Array, Grid, Key, PerturbationSet, PyTree
 
+GridFn = Callable[[PyTree, int | Sequence[int]], Grid]
+
 
 def product(a: PerturbationSet, b: PerturbationSet) -> PerturbationSet:
-  """Perturbations of `a`, and then of `b` on what `a` has made of x.
+  """Product of two sets: a perturbation of `a`, followed by one of `b`.
 
-  delta is the pair of both; each part has its own radius, steps and
-  projection, the second in the box that the first leaves it.
-  `product(affine(), linf(0.1))` rotates and then adds noise; the parts may
-  themselves be products.
+  delta is a pair. Each part has its own radius, steps and projection, the
+  second within the box that the first leaves. For example, `product(affine(),
+  linf(0.1))` rotates an image and then adds noise. The parts may be products
+  themselves.
 
   Args:
-    a: acts on x.
-    b: acts on `a.apply(x, delta_a)`, and is projected there.
+    a: set that acts on x.
+    b: set that acts on `a.apply(x, delta_a)`, and is projected there.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax.perturbations import linf, product, shift
+    >>> pset = product(shift(1), linf(0.25))
+    >>> x = jnp.zeros((1, 2, 2, 1))
+    >>> moved, noise = pset.zero(x)
+    >>> pset.project(x, (moved, noise + 1))[1].max()
+    Array(0.25, dtype=float32)
   """
 
   def sample(key: Key, x: Array) -> PyTree:
@@ -47,16 +60,16 @@ def product(a: PerturbationSet, b: PerturbationSet) -> PerturbationSet:
     ),
     apply=lambda x, delta: b.apply(a.apply(x, delta[0]), delta[1]),
     check=check,
-    grid=_grid(a, b) if a.grid and b.grid else None,
+    grid=_grid(a.grid, b.grid) if a.grid and b.grid else None,
     step=step,
   )
 
 
-def _grid(a: PerturbationSet, b: PerturbationSet):
-  """Every delta of `a` with every delta of `b`, those of `b` changing first."""
+def _grid(a: GridFn, b: GridFn) -> GridFn:
+  """Grid of all pairs, in which the delta of `b` varies fastest."""
 
-  def grid(x: Array, n: int) -> Grid:
-    first, second = a.grid(x, n), b.grid(x, n)
+  def grid(x: PyTree, n: int | Sequence[int]) -> Grid:
+    first, second = a(x, n), b(x, n)
 
     def at(index):
       return first.at(index // second.size), second.at(index % second.size)

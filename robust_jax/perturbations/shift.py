@@ -1,4 +1,4 @@
-"""Whole-pixel shifts, and reflections."""
+"""Whole-pixel shifts and reflections."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -21,11 +21,11 @@ _AXES = {
 
 
 class Move(NamedTuple):
-  """What is done to each image: first the reflection, then the shift.
+  """A reflection followed by a shift of each image.
 
   Attributes:
     pixels: `[B, 2]`, whole pixels down and to the right.
-    flip: `[B, 2]`, 1 where top and bottom, left and right are exchanged.
+    flip: `[B, 2]`, 1 where top and bottom, or left and right, are exchanged.
   """
 
   pixels: Array
@@ -38,21 +38,34 @@ def shift(
   flip: Literal["none", "vertical", "horizontal", "both"] = "none",
   padding: bilinear.Padding = "zero",
 ) -> PerturbationSet:
-  """Shifts by up to eps whole pixels each way, delta a `Move`.
+  """Shifts of images by up to eps whole pixels in each direction.
 
-  A finite set: `project` rounds, `apply` too, so its gradient is 0 and searches
-  that need one stay at the clean point. `grid(x, n)` has n evenly spaced shifts
-  of each axis, rounded, but no more than the 2 eps + 1 there are, times the
-  reflections; a sequence n gives the number down and the number to the right.
+  delta is a `Move`. The set is finite: `project` and `apply` round, so the
+  gradient is 0 and gradient searches stay at the clean point. `grid(x, n)` has
+  n evenly spaced shifts along each axis, rounded, but at most the 2 eps + 1
+  existing ones, times the reflections. A sequence n gives the numbers of shifts
+  down and to the right.
 
   Args:
-    eps: largest shift in pixels, of which the whole part counts; a float, a
-      tracer or `[B]`. A grid needs to know it.
-    flip: which reflections are allowed; "horizontal" exchanges left and right.
-    padding: "zero" or "edge", what comes in from outside.
+    eps: largest shift in pixels, rounded down; a float, a tracer or `[B]`. A
+      grid needs a concrete value.
+    flip: the allowed reflections, "none", "vertical", "horizontal" or "both";
+      "horizontal" exchanges left and right.
+    padding: "zero" or "edge", the values outside the image.
 
   Raises:
-    ValueError: eps is negative, or no such flip or padding.
+    ValueError: eps is negative, or the flip or the padding is unknown.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import perturbations
+    >>> pset, x = perturbations.shift(1), jnp.eye(3)[None, :, :, None]
+    >>> pset.grid(x, 3).size
+    9
+    >>> pset.apply(x, pset.grid(x, 3).at(0))[0, :, :, 0]  # up, to the left
+    Array([[1., 0., 0.],
+           [0., 1., 0.],
+           [0., 0., 0.]], dtype=float32)
   """
   checks.non_negative("eps", eps)
   bilinear.check_padding(padding)
@@ -62,7 +75,9 @@ def shift(
   def limits(x):
     pixels = jnp.broadcast_to(jnp.floor(eps), x.shape[:1]).astype(jnp.float32)
     both = jnp.stack([pixels, pixels], axis=1)
-    return Move(both, jnp.broadcast_to(np.float32(_AXES[flip]), both.shape))
+    return Move(
+      both, jnp.broadcast_to(np.array(_AXES[flip], np.float32), both.shape)
+    )
 
   def project(x, delta):
     most = limits(x)
@@ -72,7 +87,7 @@ def shift(
   def sample(key: Key, x: Array) -> Move:
     key_pixels, key_flip = jax.random.split(key)
     most = limits(x)
-    # Each of the 2 eps + 1 shifts is as likely.
+    # The 2 eps + 1 shifts are equally likely.
     unit = jax.random.uniform(key_pixels, most.pixels.shape)
     pixels = jnp.floor(unit * (2 * most.pixels + 1)) - most.pixels
     coin = jax.random.bernoulli(key_flip, shape=most.flip.shape)
@@ -107,7 +122,7 @@ def shift(
 
 
 def _origins(x: Array, delta: Move) -> tuple[Array, Array]:
-  """Where in x each pixel of the result comes from."""
+  """Position in x of each pixel of the result."""
   pixels = jnp.round(delta.pixels)[:, :, None, None]
   flip = jnp.round(delta.flip)[:, :, None, None]
   places = []
@@ -119,10 +134,12 @@ def _origins(x: Array, delta: Move) -> tuple[Array, Array]:
 
 
 def _counts(n: int | Sequence[int], eps: Array | float) -> list[int]:
-  """Shifts down and to the right that a grid has."""
+  """Numbers of shifts down and to the right in a grid."""
   counts = [n, n] if isinstance(n, int) else list(n)
   if len(counts) != 2:
-    raise ValueError(f"n = {n}: expected one number, or two, down and right.")
+    raise ValueError(
+      f"n = {n}: expected one number, or two: down and to the right."
+    )
   if isinstance(eps, jax.core.Tracer):
     return counts
   most = 2 * int(np.max(np.floor(eps))) + 1

@@ -1,13 +1,15 @@
-"""Substitutions: a few tokens of a text become one of their candidates."""
+"""Token substitutions: some tokens of a text become one of their candidates."""
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from robust_jax import checks
+from robust_jax.perturbations import _grid as lattice
 from robust_jax.perturbations.top_k import largest_mask
 from robust_jax.types import Array, Grid, Key, PerturbationSet, PyTree
 
@@ -17,29 +19,39 @@ def substitutions(
 ) -> PerturbationSet:
   """Replacements of at most `max_changes` tokens by one of S candidates each.
 
-  x is `{"tokens": [B, T] int, "mask": [B, T]}`, the mask 1 at tokens and 0 at
-  padding, which stays. delta `[B, T, S]` is one-hot where a token is replaced
-  and 0 where it stays:
+  x is `{"tokens": [B, T] int, "mask": [B, T]}`, with mask 1 at tokens and 0 at
+  padding, which is never replaced. delta `[B, T, S]` is one-hot at replaced
+  tokens and 0 at the others:
 
       token t becomes candidates[tokens[t], s]  where  delta[t, s] = 1.
 
-  `project` and `linear_maximizer` take the best candidate of each token, for
-  the `max_changes` tokens that gain most by it: the nearest text, and the text
-  that is best to first order (as in HotFlip). `sample` replaces 1 to
-  `max_changes` tokens, any number as likely. `apply` returns tokens, so that
-  delta has no gradient through it.
+  `project` and `linear_maximizer` choose the best candidate of each token, for
+  the `max_changes` tokens that gain most: the nearest text, and the best text
+  to first order (as in HotFlip). `sample` replaces 1 to `max_changes` tokens,
+  each number with equal probability. `apply` returns tokens, so delta has no
+  gradient through it.
 
-  `grid(x, n)` has all ways to replace `max_changes` tokens or fewer by one of
-  their first n candidates each, some of them more than once.
+  `grid(x, n)` contains all ways to replace at most `max_changes` tokens by one
+  of their first n candidates each, some of them more than once.
 
   Args:
-    candidates: `[V, S]`, what each token of a vocabulary of V may become. A
-      row is filled up with the token itself, which is no replacement.
-    max_changes: a number, a tracer or `[B]`, one per example. A grid is far
-      smaller if it knows it.
+    candidates: `[V, S]`, the candidates of each token of a vocabulary of V.
+      Rows are filled up with the token itself, which is no replacement.
+    max_changes: largest number of replacements; a number, a tracer or `[B]`,
+      one per example. A grid is far smaller for a concrete value.
 
   Raises:
-    ValueError: candidates that are no such table, or a negative max_changes.
+    ValueError: candidates are not such a table, or max_changes is negative.
+
+  Example:
+    >>> import jax.numpy as jnp, numpy as np
+    >>> from robust_jax import perturbations
+    >>> candidates = np.array([[0, 0], [2, 3], [1, 3], [1, 2]])
+    >>> pset = perturbations.substitutions(candidates, max_changes=1)
+    >>> x = {"tokens": jnp.array([[1, 2, 0]]), "mask": jnp.array([[1, 1, 0]])}
+    >>> gain = jnp.zeros((1, 3, 2)).at[0, 1, 1].set(1.0)  # token 2 -> 3
+    >>> pset.apply(x, pset.linear_maximizer(x, gain))["tokens"]
+    Array([[1, 3, 0]], dtype=int32)
   """
   candidates = np.asarray(candidates)
   checks.token_table("candidates", candidates)
@@ -53,7 +65,7 @@ def substitutions(
     return jnp.asarray(candidates)[x["tokens"]]
 
   def best(x: PyTree, gain: Array, k: Array | int = max_changes) -> Array:
-    """The delta of largest `<gain, delta>`, of k replacements at most."""
+    """The delta that maximizes `<gain, delta>`, with at most k replacements."""
     is_other = candidates_of(x) != x["tokens"][..., None]
     gain = jnp.where(is_other & _is_token(x)[..., None], gain, 0.0)
     score = jnp.maximum(gain.max(axis=-1), 0.0)
@@ -74,8 +86,8 @@ def substitutions(
     tokens = jnp.where(replaced, chosen.astype(x["tokens"].dtype), x["tokens"])
     return {**x, "tokens": tokens}
 
-  def grid(x: PyTree, n: int) -> Grid:
-    checks.at_least_one("n", n)
+  def grid(x: PyTree, n: int | Sequence[int]) -> Grid:
+    n = lattice.single_count(n)
     length = x["tokens"].shape[1]
     counts, places = _places(length, max_changes, min(n, num_candidates))
 
@@ -107,7 +119,7 @@ def _is_token(x: PyTree) -> Array:
 def _places(
   length: int, max_changes: Array | int, num_candidates: int
 ) -> tuple[tuple[int, ...], np.ndarray]:
-  """Counts of what a grid varies, and the sets of places, `[counts[0], k]`."""
+  """Counts of a grid's choices, and sets of positions `[counts[0], k]`."""
   k = length
   if not isinstance(max_changes, jax.core.Tracer):
     k = int(np.clip(np.max(max_changes), 1, length))

@@ -1,4 +1,4 @@
-"""The largest entries of each row, without the sort that CPUs are slow at."""
+"""Top-k masks of rows without a sort, which is slow on CPUs."""
 
 import jax
 import jax.numpy as jnp
@@ -8,18 +8,18 @@ from robust_jax.xla_cpu.reductions import kth_largest, row_sum
 
 
 def largest_mask(scores: Array, k: Array | int) -> Array:
-  """True at the k largest of each row; among equals the first ones.
+  """True at the k largest entries of each row; the first ones among equals.
 
   Args:
     scores: `[B, N]` float32, 0 or more.
-    k: how many; a number (rounded down), a tracer or `[B]`.
+    k: number of entries; a number (rounded down), a tracer or `[B]`.
   """
   k = jnp.broadcast_to(jnp.floor(k).astype(jnp.int32), scores.shape[:1])
   least = kth_largest(scores, jnp.maximum(k, 1))[:, None]
   above, equal = scores > least, scores == least
   missing = k - _count(above)
   place = jnp.arange(scores.shape[1])
-  # The first place up to which there are as many equals as are missing.
+  # The first index up to which there are enough equal entries.
   enough = lambda p: _count(equal & (place <= p[:, None])) >= missing
   num_bits = scores.shape[1].bit_length()
   last = _smallest(enough, num_bits, k.shape)
@@ -28,10 +28,10 @@ def largest_mask(scores: Array, k: Array | int) -> Array:
 
 
 def _smallest(holds, num_bits: int, shape: tuple[int, ...]) -> Array:
-  """The smallest integer of so many bits for which `holds`, a threshold law."""
+  """The smallest integer of `num_bits` bits from which on `holds` is true."""
 
   def halve(i, low):
-    # All bits below the one in question set: does it hold already?
+    # With all bits below this one set: does it hold already?
     bit = jnp.int32(1) << (num_bits - 1 - i)
     return jnp.where(holds(low + bit - 1), low, low + bit)
 

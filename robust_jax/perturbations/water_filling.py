@@ -1,7 +1,7 @@
-"""How a total is shared out among coordinates that each hold so much only.
+"""Water filling: distributes a total over coordinates with limits.
 
-Both rules solve a linear problem over one budget and a box, without the sort
-that XLA's CPU backend is slow at.
+Both rules solve a linear problem over a budget and a box, without a sort, which
+is slow on XLA's CPU backend.
 """
 
 import jax
@@ -10,16 +10,17 @@ import jax.numpy as jnp
 from robust_jax.types import Array
 from robust_jax.xla_cpu.reductions import row_sum, weighted_kth_largest
 
-# A level at which everything that can be filled is full.
+# A level at which all limits are reached.
 _FULL = 1e30
 
 
 @jax.custom_jvp
-def level(speed: Array, limit: Array, total: Array) -> Array:
-  """m with `sum min(m speed, limit) = total`, or 1e30 where there is none.
+def water_level(speed: Array, limit: Array, total: Array) -> Array:
+  """The level m with `sum_i min(m speed_i, limit_i) = total`, or 1e30 if none
+  exists.
 
-  The sum is concave and piecewise linear in m, so that Newton's method reaches
-  its root from below, in a few steps. Derivatives are those of the root.
+  The sum is concave and piecewise linear in m, so Newton's method reaches its
+  root from below in a few steps. Derivatives are those of the root.
 
   Args:
     speed: `[..., n]`, 0 or more; axes before the last may be missing.
@@ -42,11 +43,11 @@ def level(speed: Array, limit: Array, total: Array) -> Array:
   )[0]
 
 
-@level.defjvp
+@water_level.defjvp
 def _level_jvp(primals, tangents):
   speed, limit, total = primals
   speed_dot, limit_dot, total_dot = tangents
-  m = level(speed, limit, total)
+  m = water_level(speed, limit, total)
   moving = m[..., None] * speed < limit
   gained = jnp.where(moving, m[..., None] * speed_dot, limit_dot)
   rate = row_sum(jnp.where(moving, speed, 0.0))
@@ -55,15 +56,15 @@ def _level_jvp(primals, tangents):
   return m, jnp.where(is_root, m_dot, 0.0)
 
 
-def in_order(value: Array, limit: Array, total: Array) -> Array:
-  """The fraction of each limit that is used, those of largest value first.
+def fill_in_order(value: Array, limit: Array, total: Array) -> Array:
+  """The fraction of each limit that is used, in decreasing order of value.
 
-  The used parts add up to `total`, or all that has a value is used up.
-  Coordinates of equal value are used to equal fractions.
+  The used parts add up to `total`, unless all limits with a positive value are
+  used up. Coordinates of equal value are used to equal fractions.
 
   Args:
-    value: `[..., n]` float32, 0 or more; of value 0 nothing is used.
-    limit: likewise.
+    value: `[..., n]` float32, 0 or more; coordinates of value 0 are not used.
+    limit: `[..., n]`, 0 or more.
     total: `[...]`, 0 or more.
   """
   limit = jnp.where(value > 0, limit, 0.0)

@@ -23,7 +23,6 @@ PENDING = {
   "data.handwriting",
   "data.synthetic",
   "defenses",
-  "perturbations",
 }
 # Packages and modules whose `__all__` is a registry of public members.
 REGISTRIES = sorted(

@@ -93,7 +93,7 @@ def test_linear_maximizer_is_the_longest_along_each_gradient():
   ("options", "message"),
   [
     ({"eps": -1.0}, "eps = -1.0: expected 0 or more"),
-    ({"nodes": 3}, "nodes = 3: a cubic spline has 4 or more"),
+    ({"nodes": 3}, "nodes = 3: expected 4 or more"),
     ({"padding": "mirror"}, "padding = 'mirror'"),
   ],
 )

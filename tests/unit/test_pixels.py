@@ -96,7 +96,7 @@ def test_where_the_channels_are_is_an_option(function):
   ],
 )
 def test_what_is_counted_is_said(shape, pixel_axes, unit):
-  assert pixels.unit(shape, pixel_axes) == unit
+  assert pixels.unit_name(shape, pixel_axes) == unit
 
 
 @pytest.mark.parametrize("pixel_axes", [(0,), (4,), (-4,), (-5,)])
@@ -178,7 +178,7 @@ def test_a_patch_without_a_place_starts_in_the_middle_and_stays_in_place():
   ("options", "message"),
   [
     ({"height": 0, "width": 1}, "height = 0: expected a whole number"),
-    ({"height": 6, "width": 1}, "height = 6: the image has 5"),
+    ({"height": 6, "width": 1}, "height = 6: expected at most 5"),
     ({"height": 2, "width": 2, "top": -1}, "top = -1: expected 0 or more"),
     ({"height": 2, "width": 2, "left": 4}, "left = 4: expected 3 or less"),
   ],

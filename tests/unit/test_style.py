@@ -22,7 +22,6 @@ PENDING = {
   "robust_jax/corruptions",
   "robust_jax/defenses",
   "robust_jax/gradient_masking",
-  "robust_jax/perturbations",
   "robust_jax/statistics",
   "tests/conftest.py",
   "tests/contract",

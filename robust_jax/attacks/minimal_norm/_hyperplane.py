@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from robust_jax.perturbations.water_filling import in_order, level
+from robust_jax.perturbations.water_filling import fill_in_order, water_level
 from robust_jax.types import Array, Norm
 
 
@@ -31,9 +31,9 @@ def to_hyperplane(x: Array, w: Array, gap: Array, norm: Norm) -> Array:
   room = jnp.where(sign > 0, 1 - x, x)
   if norm == "l1":
     slope = jnp.broadcast_to(slope, room.shape)
-    size = room * in_order(slope, slope * room, gap)
+    size = room * fill_in_order(slope, slope * room, gap)
   else:
     speed = slope if norm == "l2" else jnp.where(slope > 0, 1.0, 0.0)
-    multiplier = level(slope * speed, slope * room, gap)
+    multiplier = water_level(slope * speed, slope * room, gap)
     size = jnp.minimum(multiplier[..., None] * speed, room)
   return sign * size

@@ -45,7 +45,7 @@ class Target(NamedTuple):
     spread: `[B]`, how far the largest clean logit is above the middle one: the
       size of logits whose offset means nothing.
     pixel_axes: the axes of x that one pixel spans, where the norm counts them;
-      see `pixels.spanned`.
+      see `pixels.resolve_axes`.
   """
 
   x: Array

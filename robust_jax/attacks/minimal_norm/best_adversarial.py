@@ -60,14 +60,14 @@ def distance(
     delta: `[B, ...]`.
     norm: "linf", "l2", "l1", or "l0" for the number of changed pixels.
     pixel_axes: in L0, the axes that one pixel spans; by default the last of
-      `[B, H, W, C]`, and none of other shapes. `pixels.unit` says it in words.
+      `[B, H, W, C]`, and none of other shapes. See `pixels.unit_name`.
 
   Raises:
     ValueError: no such norm, or pixel_axes where no pixels are counted.
   """
   checks.norm(norm)
   if norm == "l0":
-    changed = pixels.largest(jnp.abs(delta), pixel_axes) > 0
+    changed = pixels.max_per_pixel(jnp.abs(delta), pixel_axes) > 0
     return changed.reshape(len(delta), -1).sum(axis=1).astype(jnp.float32)
   if pixel_axes is not None:
     raise ValueError(

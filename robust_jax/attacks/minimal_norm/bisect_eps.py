@@ -39,7 +39,8 @@ def bisect_eps(
       of what the attack can do.
     targeted: the labels are those that the adversary wants. The attack that
       `make_attack` makes must want them too.
-    pixel_axes: in L0, the axes of x that one pixel spans; see `pixels.spanned`.
+    pixel_axes: in L0, the axes of x that one pixel spans; see
+      `pixels.resolve_axes`.
 
   Returns:
     `(key, logits_fn, x, labels) -> x_adv`, the nearest hit; x itself where

@@ -43,7 +43,7 @@ def fmn(
     noise: its standard deviation, in input units.
     targeted: the labels are those that the adversary wants.
     pixel_axes: in L0, the axes of x that one pixel spans; by default the last
-      of `[B, H, W, C]`, and none of other shapes. See `pixels.spanned`.
+      of `[B, H, W, C]`, and none of other shapes. See `pixels.resolve_axes`.
 
   Returns:
     `(key, logits_fn, x, labels) -> x_adv`; x itself where the goal is not
@@ -132,6 +132,6 @@ def _onto_pixels(
   delta: Array, eps: Array, pixel_axes: Sequence[int] | None
 ) -> Array:
   """The largest pixels, as many as eps says, 0 elsewhere."""
-  size = pixels.largest(jnp.abs(delta), pixel_axes)
+  size = pixels.max_per_pixel(jnp.abs(delta), pixel_axes)
   kept = largest_mask(size.reshape(len(delta), -1), eps).reshape(size.shape)
   return jnp.where(kept, delta, 0.0)

@@ -45,7 +45,7 @@ def sigma_zero(
     noise: its standard deviation, in input units.
     targeted: the labels are those that the adversary wants.
     pixel_axes: the axes of x that one pixel spans; by default the last of
-      `[B, H, W, C]`, and none of other shapes. See `pixels.spanned`.
+      `[B, H, W, C]`, and none of other shapes. See `pixels.resolve_axes`.
 
   Returns:
     `(key, logits_fn, x, labels) -> x_adv`; x itself where the goal is not
@@ -87,7 +87,7 @@ def sigma_zero(
       change = threshold_rate * rate
       tau = tau + jnp.where(goal.hit(logits), change, -change)
       tau = jnp.clip(tau, 0.0, 1.0)
-      size = pixels.largest(jnp.abs(delta), pixel_axes)
+      size = pixels.max_per_pixel(jnp.abs(delta), pixel_axes)
       small = size < tree.expand(tau, delta)
       return jnp.where(small, 0.0, delta), state, tau, best
 
@@ -111,5 +111,5 @@ def _soft_fraction(
   delta: Array, sigma: Array | float, pixel_axes: Sequence[int] | None
 ) -> Array:
   """The fraction of changed pixels, smoothly, `[B]`."""
-  square = pixels.total(jnp.square(delta), pixel_axes)
+  square = pixels.sum_per_pixel(jnp.square(delta), pixel_axes)
   return (square / (square + sigma)).reshape(len(delta), -1).mean(axis=1)
