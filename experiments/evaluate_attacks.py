@@ -99,7 +99,7 @@ def attack_test_set(
     dataset, config.evaluation.batch_size, num_examples=num_examples
   )
   x, labels = _images(loader)
-  check: suite.Check = suite.anything
+  check = suite.accept_any
   if list(attacks) == ["autoattack"]:
     check = in_ball(_threat(config).norm, _threat(config).eps)
   with StageProgress() as bars:
@@ -199,7 +199,7 @@ def _stages(config, attacks, num_classes) -> list[Stage]:
       found += stages(threat.norm, threat.eps, threat.version, num_classes)
     elif name in known or lookup.imported_module(name):
       section = known.get(name, {"name": name})
-      found.append(suite.stage_of(name, sections.attack(section)))
+      found.append(suite.single_round_stage(name, sections.attack(section)))
     else:
       raise ValueError(
         f"there is no attack '{name}': expected autoattack, one of the "

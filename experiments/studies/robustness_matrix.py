@@ -97,7 +97,7 @@ def _measures(options) -> dict[str, Measure]:
 
 
 def _standing(
-  stages: list[suite.Stage], check: suite.Check = suite.anything
+  stages: list[suite.Stage], check: suite.Check = suite.accept_any
 ) -> Measure:
   def measure(title: str, logits_fn: Model, x, labels) -> np.ndarray:
     with StageProgress(f"{title}: ") as bars:
@@ -121,7 +121,7 @@ def _grid(options) -> suite.Stage:
   attack = attacks.compose(
     search.grid_search, pset, losses.margin, num_points=(31, 5, 5)
   )
-  return suite.stage_of("grid", attack)
+  return suite.single_round_stage("grid", attack)
 
 
 def _options(options) -> dict[str, float]:

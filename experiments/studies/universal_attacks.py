@@ -27,8 +27,11 @@ from experiments.cli.run_flags import define_models, named_sources
 from experiments.examples import first_examples
 from experiments.load_run import load_run
 from robust_jax import attacks, losses, perturbations, precision
-from robust_jax.attacks.universal.adversarial_patch import anywhere, place
-from robust_jax.attacks.universal.universal import applied
+from robust_jax.attacks.universal.adversarial_patch import (
+  place,
+  random_placement,
+)
+from robust_jax.attacks.universal.universal import apply_universal
 from robust_jax.files import write_json
 from robust_jax.plotting.style import new_figure, save_figure, show_image
 from robust_jax.plotting.tables import accuracy_table, print_table
@@ -98,7 +101,7 @@ def attacked(
     )
   keys = jax.random.split(jax.random.key(options.seed), 6)
   ball = perturbations.linf(options.eps)
-  draw = anywhere((options.diameter, options.diameter), _TURN)
+  draw = random_placement((options.diameter, options.diameter), _TURN)
 
   def patch(key, objective, labels):
     find = attacks.adversarial_patch(draw, objective, resolution=_RESOLUTION)
@@ -120,7 +123,9 @@ def attacked(
   }
   where = draw(keys[5], x)
   images = {"clean": x}
-  images |= {name: applied(ball, delta, x) for name, delta in deltas.items()}
+  images |= {
+    name: apply_universal(ball, delta, x) for name, delta in deltas.items()
+  }
   images |= {name: place(one, x, where) for name, one in patches.items()}
   answer = jax.jit(lambda x: logits_fn(x).argmax(axis=-1))
   return Found(images, {name: answer(x) for name, x in images.items()})

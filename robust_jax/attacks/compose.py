@@ -1,4 +1,4 @@
-"""An attack from its three parts."""
+"""Attacks composed of a search, a perturbation set and an objective."""
 
 import functools
 from typing import Any
@@ -23,34 +23,40 @@ from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 def compose(
   search: Search, pset: PerturbationSet, objective: Objective, **hyper: Any
 ) -> Attack:
-  """The attack that searches `pset` for the largest `objective`.
+  """Composes an attack from a search, a perturbation set and an objective.
 
-  The result is one compiled program, a `fori_loop` inside; see `standalone` for
-  what it checks and keeps. On the CPU backend the model's convolutions are put
-  into the form that is fast in loops (`canonicalize`).
+  The attack is one compiled program; `standalone` describes what it checks and
+  which programs are kept. On the CPU backend the model's convolutions are
+  rewritten into a form that is fast inside loops (`canonicalize`).
 
-      attack = compose(search.pgd, perturbations.linf(0.3),
-                       losses.cross_entropy, num_steps=40)
-      x_adv = attack(key, frozen(model, variables), x, labels)
-
-  Inputs are what the set is for, targets what the objective takes: with
+  The set determines the valid inputs, the objective the valid targets. With
   `losses.kl` the targets are the clean logits, as in the inner problem of
-  TRADES; with an objective of yours they are any pytree, such as padded boxes
-  for a detector. Activations are attacked by the same function, as inputs of
-  the layers above them: see `perturbations.feature`.
+  TRADES; with a custom objective they can be any pytree, such as padded boxes
+  for a detector. Activations are attacked in the same way, as inputs of the
+  layers above them; see `perturbations.feature`.
 
   Args:
-    search: how to look; see `robust_jax.search`.
-    pset: where to look; see `robust_jax.perturbations`. Its `check` refuses x.
-    objective: what to maximize; see `robust_jax.losses`. Before anything is
-      computed it is given the shapes of the model's outputs and the targets as
-      they are (`checks.objective`), and refuses those it is not for. With
-      `losses.targeted(...)` the labels are those that the adversary wants.
-    **hyper: the search's own keyword arguments.
+    search: the search; see `robust_jax.search`.
+    pset: the perturbation set; see `robust_jax.perturbations`. Its `check`
+      raises ValueError for unsuitable x.
+    objective: the function to maximize; see `robust_jax.losses`. Before
+      anything is computed it is checked with the shapes of the model's outputs
+      and with the targets themselves (`checks.objective`). With
+      `losses.targeted(...)` the labels are the target classes.
+    **hyper: keyword arguments of the search.
 
   Returns:
-    `(key, model, x, targets) -> x_adv`, of the structure, shapes and dtypes of
-    x. It raises ValueError on inputs, outputs or targets that cannot be meant.
+    `(key, model, x, targets) -> x_adv`, with the structure, shapes and dtypes
+    of x. It raises ValueError for unsuitable inputs, outputs or targets.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax import losses, perturbations, search
+    >>> from robust_jax.attacks import compose
+    >>> attack = compose(search.fgsm, perturbations.linf(0.25), losses.margin)
+    >>> x, y, w = jnp.full((1, 3), 0.5), jnp.array([0]), jnp.eye(3)
+    >>> attack(jax.random.key(0), lambda x: x @ w, x, y)[0, 0]  # of class 0
+    Array(0.25, dtype=float32)
   """
 
   @functools.partial(

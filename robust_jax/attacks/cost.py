@@ -1,8 +1,8 @@
-"""What an attack costs, counted in passes through the model.
+"""The cost of an attack, counted in passes through the model.
 
-The count is read off the traced program, not off a formula that each attack
-would have to promise: the model's answer is marked, and the marks that the
-result depends on are added up, times the lengths of the loops around them.
+The count is read from the traced program instead of a formula per attack: the
+model's output is marked, and the marks that the result depends on are added up,
+times the lengths of the loops around them.
 """
 
 import math
@@ -17,7 +17,7 @@ from robust_jax.types import Array, Attack, Model, PyTree
 
 
 class ModelCalls(NamedTuple):
-  """Passes per example: `forward` and `backward` through the model."""
+  """Number of `forward` and `backward` passes per example."""
 
   forward: float
   backward: float
@@ -26,27 +26,45 @@ class ModelCalls(NamedTuple):
 def count_model_calls(
   attack: Attack, logits_fn: Model, x: PyTree, labels: Array
 ):
-  """Counts the passes that `attack` makes over each example of x.
+  """Counts the passes through the model that `attack` makes per example of x.
 
-  Traces, and computes nothing. NaN where a loop's length depends on the data.
+  It traces the attack and computes nothing.
+
+  Args:
+    attack: the attack.
+    logits_fn: the model.
+    x: inputs `[B, ...]`.
+    labels: labels `[B]`.
 
   Returns:
-    `ModelCalls`; evaluating twice the batch once counts as two.
+    `ModelCalls`. One evaluation of twice the batch counts as two. NaN if the
+    length of a loop depends on the data.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import losses, perturbations, search
+    >>> from robust_jax.attacks import compose
+    >>> from robust_jax.attacks.cost import count_model_calls
+    >>> pset = perturbations.linf(0.1)
+    >>> attack = compose(search.apgd, pset, losses.dlr, num_steps=9)
+    >>> x, y = jnp.ones((2, 3)), jnp.array([0, 1])
+    >>> count_model_calls(attack, lambda x: x, x, y)
+    ModelCalls(forward=11.0, backward=9.0)
   """
   key = jax.eval_shape(lambda: jax.random.key(0))
-  model = marked(logits_fn)
+  model = mark_model(logits_fn)
   program = jax.make_jaxpr(lambda key, x, y: attack(key, model, x, y))
-  return passes_in(program(key, x, labels), tree.batch_size(x))
+  return count_passes(program(key, x, labels), tree.batch_size(x))
 
 
-def marked(logits_fn: Model) -> Model:
-  """The model, its answers marked for `passes_in`."""
+def mark_model(logits_fn: Model) -> Model:
+  """Marks the outputs of the model for `count_passes`."""
   return lambda x, *others: _mark(logits_fn(x, *others))
 
 
-def passes_in(program: core.ClosedJaxpr, num_examples: int) -> ModelCalls:
-  """Counts the passes through the `marked` model in a traced program."""
-  return ModelCalls(*(_count(program.jaxpr) / num_examples))
+def count_passes(program: core.ClosedJaxpr, num_examples: int) -> ModelCalls:
+  """Counts the passes through a model marked by `mark_model` in a program."""
+  return ModelCalls(*(_count(program.jaxpr) / num_examples).tolist())
 
 
 @jax.jit
@@ -85,12 +103,13 @@ def _count(jaxpr: core.Jaxpr) -> np.ndarray:
 def _count_equation(eqn: core.JaxprEqn) -> np.ndarray:
   name = eqn.params.get("name")
   if name in ("_forward_pass", "_backward_pass"):
-    size = math.prod(eqn.invars[0].aval.shape[:-1])  # [..., B, K] under vmap
+    shape = eqn.invars[0].aval.shape  # type: ignore[attr-defined]
+    size = math.prod(shape[:-1])  # [..., B, K] under vmap
     return np.asarray([size, 0] if name == "_forward_pass" else [0, size])
   inner = [_count(sub) for sub in core.jaxprs_in_params(eqn.params)]
   if not inner:
     return np.zeros(2)
-  if eqn.primitive.name == "cond":  # one branch runs: the dearest
+  if eqn.primitive.name == "cond":  # the most expensive branch
     return np.max(inner, axis=0)
   if eqn.primitive.name == "while" and np.any(inner):
     return np.full(2, math.nan)

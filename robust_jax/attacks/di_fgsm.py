@@ -1,4 +1,4 @@
-"""The fast gradient method with momentum and input diversity, for transfer."""
+"""Momentum iterative FGSM with input diversity (M-DI2-FGSM), for transfer."""
 
 import jax
 
@@ -19,25 +19,36 @@ def di_fgsm(
   smallest: Array | float = 0.9,
   objective: Objective = losses.cross_entropy,
 ) -> Attack:
-  """Signed steps of equal length from the original to the face of the ball.
+  """Diverse-input iterative FGSM with momentum (M-DI2-FGSM), for transfer.
 
-  What comes out is meant for other models than the one it was made on, or for
-  one of several (`models.ensemble`): the last iterate, not the best on the
-  surrogate. One step is FGSM, no diversity MI-FGSM, no momentum either BIM.
+  Signed steps of equal length lead from the original to the boundary of the
+  Linf ball. The result is meant for models other than the attacked one, or for
+  one of several (`surrogates.ensemble`), so it is the last iterate, not the
+  best one on the surrogate. A single step is FGSM; without diversity it is
+  MI-FGSM, and without momentum as well BIM.
 
   Args:
     eps: radius in input units; a float, a tracer or `[B]`.
-    num_steps: each of `eps / num_steps`.
+    num_steps: number of steps, each of length `eps / num_steps`.
     momentum: decay of the sum of gradients of unit L1 norm.
-    diversity: probability of shrinking an image, see `surrogates`.
-    smallest: smallest factor of shrinking.
-    objective: what to maximize on the surrogate.
+    diversity: probability that a gradient is taken through
+      `models.surrogates.input_diversity`.
+    smallest: smallest resizing factor of the input diversity.
+    objective: function to maximize on the surrogate.
 
   Returns:
     `(key, logits_fn, x, labels) -> x_adv`, for images `[B, H, W, C]`.
 
-  Source: Dong et al. 2018, algorithm 1 (MI-FGSM); Xie et al. 2019
-  (M-DI2-FGSM).
+  Source: Dong et al. 2018, algorithm 1 (MI-FGSM); Xie et al. 2019 (M-DI2-FGSM).
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax.attacks import di_fgsm
+    >>> model = lambda x: x.reshape(len(x), -1)[:, :2]
+    >>> x, key = jnp.full((1, 4, 4, 1), 0.5), jax.random.key(0)
+    >>> x_adv = di_fgsm(0.25, num_steps=2)(key, model, x, jnp.array([0]))
+    >>> print(x_adv[0, 0, :2, 0])  # the logits of classes 0 and 1
+    [0.25 0.75]
   """
   attack = compose(
     search.pgd,

@@ -1,4 +1,4 @@
-"""The Lp balls by the name of their norm."""
+"""Lp balls, and the check of results, by the name of the norm."""
 
 import numpy as np
 
@@ -11,23 +11,33 @@ from robust_jax.types import Array, Norm, PerturbationSet
 def ball(norm: Norm, eps: Array | float) -> PerturbationSet:
   """The set `||delta|| <= eps` within the box.
 
+  Args:
+    norm: "linf", "l2" or "l1".
+    eps: radius in input units; a float, a tracer or `[B]`.
+
   Raises:
-    ValueError: the norm is not "linf", "l2" or "l1", or eps is negative.
+    ValueError: the norm is unknown, or eps is negative.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax.attacks.lp_ball import ball
+    >>> ball("linf", 0.25).project(jnp.ones((1, 1)), -jnp.ones((1, 1)))
+    Array([[-0.25]], dtype=float32)
   """
   checks.norm(norm, ORDERS)
   return getattr(perturbations, norm)(eps)
 
 
 def in_ball(norm: Norm, eps: Array | float) -> Check:
-  """A check that every change is in the ball, to rounding.
+  """A check that all changes lie in the ball, up to rounding.
 
   Args:
     norm: "linf", "l2" or "l1".
-    eps: radius; a float or `[N]`, one per example.
+    eps: radius in input units; a float or `[N]`, one per example.
 
   Returns:
-    `(x, x_adv, rows)`, which raises ValueError if not; `rows` are those of the
-    examples among all N.
+    `(x, x_adv, rows)`, which raises ValueError otherwise; `rows` are the
+    indices of these examples among all N.
   """
 
   def check(x: np.ndarray, x_adv: np.ndarray, rows: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""RS-FGSM, the training adversary of "fast" adversarial training."""
+"""Random-start FGSM (RS-FGSM), the adversary of fast adversarial training."""
 
 import jax
 
@@ -11,21 +11,29 @@ from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 
 
 def rs_fgsm(eps: Array | float, *, step_size: Array | float = 1.25) -> Attack:
-  """One step along the gradient's sign from a random start in the Linf ball.
+  """Random-start FGSM (RS-FGSM): one signed step from a random start.
 
-  Unlike PGD of one step, whose model never sees anything outside [0, 1], the
-  gradient is taken at x + noise as it is: on images with much black and white
-  the cut would remove half of the noise, and training collapses sooner.
+  PGD with one step evaluates the model inside [0, 1] only. Here the gradient is
+  taken at x + noise without clipping: on images with many black and white
+  pixels clipping would remove half of the noise, and training collapses sooner.
 
   Args:
-    eps: radius in input units; a float, a tracer or `[B]`.
+    eps: radius of the Linf ball in input units; a float, a tracer or `[B]`.
     step_size: fraction of the radius.
 
   Returns:
-    `(key, logits_fn, x, labels) -> x_adv`, in the ball and in [0, 1]; one
-    forward pass and one backward.
+    `(key, logits_fn, x, labels) -> x_adv`, in the ball and in [0, 1], with one
+    forward and one backward pass.
 
   Source: Wong, Rice and Kolter 2020, "Fast is better than free", algorithm 3.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax.attacks import rs_fgsm
+    >>> x, y, w = jnp.full((1, 3), 0.5), jnp.array([0]), jnp.eye(3)
+    >>> attack = rs_fgsm(0.25, step_size=2.0)
+    >>> attack(jax.random.key(0), lambda x: x @ w, x, y)[0, 0]  # of class 0
+    Array(0.25, dtype=float32)
   """
   pset = linf(eps)
 

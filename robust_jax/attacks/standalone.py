@@ -1,4 +1,4 @@
-"""What makes a pure function an attack that can be called as it is."""
+"""Attacks that check their arguments and compile themselves."""
 
 import functools
 from collections.abc import Callable
@@ -17,34 +17,38 @@ def standalone(
   check_input: Callable[[PyTree], None] = checks.images,
   check_outputs: Callable[[PyTree, PyTree], None] = checks.classification,
 ) -> Attack:
-  """The same attack, which checks what it is given and compiles itself.
+  """Adds checks of the arguments and compilation to a pure attack function.
 
-      attack = standalone(my_attack)
-      x_adv = attack(key, model, x, labels)
+  Called with arrays, the attack raises ValueError for unsuitable inputs and
+  targets, and runs as one compiled program. The programs of the last few models
+  are kept. A model that is a pytree of its parameters, such as those of
+  `models.inference.inference_fn` or `jax.tree_util.Partial(apply, params)`, is
+  not compiled again for new parameters; a new closure is.
 
-  Called with arrays, it refuses inputs and targets whose values cannot be
-  meant, and runs as one compiled program. The programs of the last few models
-  are kept. A model that is a pytree of its parameters, as `models.frozen` and
-  `jax.tree_util.Partial(apply, params)` make it, does not compile again for new
-  parameters; a closure made anew does.
-
-  Called while something else is traced, such as a training step, it becomes
-  part of that program. Values are not there yet then: only shapes and dtypes
-  are checked.
+  Called while something else is traced, such as a training step, the attack
+  becomes part of that program. Only shapes and dtypes can be checked then.
 
   Args:
-    attack: a pure function `(key, model, x, targets) -> x_adv`. It is given
-      integer targets as int32, whatever integers they were.
-    check_input: `(x)` raises ValueError where the attack is not for such
-      inputs. By default they are images.
-    check_outputs: `(outputs, targets)` raises ValueError where it is not for
-      such outputs, of which it is given the shapes, or such targets. By default
-      the model is a classifier: logits `[B, K]`, two classes or more, and
-      labels `[B]` in 0..K-1.
+    attack: a pure function `(key, model, x, targets) -> x_adv`. Integer targets
+      are converted to int32.
+    check_input: `(x)` raises ValueError for unsuitable inputs; by default for
+      anything but images.
+    check_outputs: `(outputs, targets)` raises ValueError for unsuitable
+      outputs, whose shapes it receives, or targets. By default the model is a
+      classifier: logits `[B, K]` of two or more classes, and labels `[B]` in
+      0..K-1.
 
   Returns:
-    the attack. It raises ValueError where one of the checks does, and on
-    targets whose leaves do not lead with as many examples as x has.
+    the attack. It raises ValueError if one of the checks does, or if a leaf of
+    the targets does not have the leading axis of x.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax.attacks import standalone
+    >>> invert = standalone(lambda key, model, x, labels: 1 - x)
+    >>> x, y = jnp.array([[0.25, 1.0]]), jnp.array([0])
+    >>> invert(jax.random.key(0), lambda x: x, x, y)
+    Array([[0.75, 0.  ]], dtype=float32)
   """
 
   @functools.wraps(attack)
@@ -66,17 +70,20 @@ def check_call(
   check_input: Callable[[PyTree], None] = checks.images,
   check_outputs: Callable[[PyTree, PyTree], None] = checks.classification,
 ) -> PyTree:
-  """Refuses what no attack can be called with, before anything is computed.
+  """Checks the arguments of an attack before anything is computed.
 
   Args:
     model: the model.
     x: inputs.
-    targets: of each.
+    targets: targets of the inputs.
     check_input: as for `standalone`.
-    check_outputs: likewise.
+    check_outputs: as for `standalone`.
 
   Returns:
     the shapes of the model's outputs.
+
+  Raises:
+    ValueError: one of the checks fails.
   """
   check_input(x)
   checks.leading_axis("targets", targets, tree.batch_size(x))
@@ -93,7 +100,7 @@ def _call(model: Model, x: PyTree) -> PyTree:
 
 
 def _as_arrays(values: PyTree) -> PyTree:
-  """Lists become arrays, as numpy reads them; the rest of a pytree stays."""
+  """Converts lists to numpy arrays; other leaves are unchanged."""
   return jax.tree.map(
     lambda v: v if isinstance(v, jax.Array) else np.asarray(v),
     values,
@@ -111,6 +118,6 @@ def _in_32_bits(values: Array) -> Array:
 
 
 def _is_traced(args) -> bool:
-  """Whether a program is being traced, of these arguments or around them."""
+  """Whether these arguments, or a program around them, are being traced."""
   leaves = [jnp.empty(()), *jax.tree.leaves(args)]
   return any(isinstance(leaf, jax.core.Tracer) for leaf in leaves)

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import attacks, lookup, losses, perturbations, search
-from robust_jax.attacks.universal.adversarial_patch import anywhere
+from robust_jax.attacks.universal.adversarial_patch import random_placement
 from robust_jax.types import Array, Attack, PerturbationSet, PyTree
 
 SETS = lookup.members("perturbations")
@@ -81,7 +81,7 @@ def make_attack(
     "pset": ball,
     "search": search.pgd,
     "objective": losses.margin,
-    "draw": anywhere(),
+    "draw": random_placement(),
     "attack": _plain_attack,
     "make_attack": lambda eps: attacks.compose(
       search.pgd, perturbations.linf(eps), losses.margin, num_steps=most

@@ -161,7 +161,12 @@ def test_a_suite_of_attacks_is_spread_over_devices_and_finds_the_same():
   # 16 images divide by eight devices, 12 and 4 do not.
   spread, alone = (
     suite.run(
-      [suite.stage_of("pgd", attack)], KEY, model, x, labels, batch_size=size
+      [suite.single_round_stage("pgd", attack)],
+      KEY,
+      model,
+      x,
+      labels,
+      batch_size=size,
     )
     for size in (16, 12)
   )

@@ -168,7 +168,7 @@ def _saved(path, **changes):
 
   with jax.default_matmul_precision(asked["precision"]):
     suite.run(
-      [*found, suite.stage_of("pgd", pgd)],
+      [*found, suite.single_round_stage("pgd", pgd)],
       asked["key"],
       lambda x: (x.reshape(len(x), -1) - 0.5) @ weights,
       asked["x"],
@@ -236,7 +236,7 @@ def test_each_image_may_have_a_radius_of_its_own():
 
 def test_inputs_that_are_no_images_are_refused_at_once():
   flat, labels = X.reshape(len(X), -1), jnp.zeros(len(X), int)
-  with pytest.raises(ValueError, match="the Square attack wants images"):
+  with pytest.raises(ValueError, match="the Square attack expects images"):
     autoattack("linf", 0.1)(KEY, lambda x: x[:, :3], flat, labels)
 
 

@@ -12,7 +12,6 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Packages whose members have no Example yet.
 PENDING = {
-  "attacks",
   "augmentation",
   "augmentation.mixing",
   "black_box",

@@ -90,7 +90,7 @@ def test_queries_are_counted(norm):
 
 
 def test_what_is_no_image_is_refused():
-  with pytest.raises(ValueError, match=r"\(4, 5\): the Square attack wants"):
+  with pytest.raises(ValueError, match=r"\(4, 5\): the Square attack expects"):
     square("linf", 0.1)(KEY, lambda x: x, X[:, :5, 0, 0], Y)
   with pytest.raises(ValueError, match="num_queries = 0"):
     square("linf", 0.1, num_queries=0)

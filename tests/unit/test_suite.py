@@ -27,8 +27,8 @@ def threshold(x):
 def raise_by(amount, name, num_rounds=1):
   """Adds the amount in equal parts, one per round."""
 
-  def attack(key, logits_fn, x, labels, x_now, turn):
-    del key, logits_fn, labels, turn
+  def attack(key, logits_fn, x, labels, x_now, round_index):
+    del key, logits_fn, labels, round_index
     return jnp.clip(x_now + amount / num_rounds, 0, 1)
 
   return Stage(name, attack, num_rounds)
@@ -85,7 +85,7 @@ def test_only_survivors_are_attacked_and_passes_are_theirs():
 def test_no_number_of_survivors_compiles_anew():
   traces = []
 
-  def attack(key, logits_fn, x, labels, x_now, turn):
+  def attack(key, logits_fn, x, labels, x_now, round_index):
     traces.append(x.shape)
     return x_now + 0.01
 
@@ -96,7 +96,7 @@ def test_no_number_of_survivors_compiles_anew():
 
 
 def test_an_interrupted_run_ends_as_if_it_had_not_been(tmp_path):
-  def noisy(key, logits_fn, x, labels, x_now, turn):
+  def noisy(key, logits_fn, x, labels, x_now, round_index):
     return jnp.clip(x_now + 0.05 * jax.random.uniform(key, x.shape), 0, 1)
 
   stages = [Stage("noise", noisy, 4), Stage("more", noisy, 4)]
@@ -127,7 +127,7 @@ def test_the_state_of_another_run_is_refused(tmp_path):
   with pytest.raises(ValueError, match=r"stages, attack 2 \(strong\) differ"):
     run(STAGES[:1], save_to=path)
   path.write_bytes(b"no archive")
-  with pytest.raises(ValueError, match="not the state of an attack"):
+  with pytest.raises(ValueError, match="not the state of a suite"):
     run(save_to=path)
 
 
@@ -137,7 +137,7 @@ def test_the_state_of_another_run_is_refused(tmp_path):
     lambda data: data[: len(data) // 2],
     lambda data: data[:200] + bytes(100) + data[300:],
     lambda data: b"",
-    lambda data: pickle.dumps({"identity": 1}),
+    lambda data: pickle.dumps({"fingerprint": 1}),
   ],
   ids=["cut", "overwritten", "empty", "a pickle"],
 )
@@ -157,7 +157,7 @@ def test_no_state_can_run_code(tmp_path):
 
   path = tmp_path / "state.npz"
   harmful = np.array([Harmful()], dtype=object)
-  np.savez(path, identity=harmful, position=[0, 0, 0], x_adv=harmful)
+  np.savez(path, fingerprint=harmful, position=[0, 0, 0], x_adv=harmful)
   with pytest.raises(ValueError, match="is not the state"):
     run(save_to=path)
   assert not (tmp_path / "harm").exists()
@@ -166,7 +166,7 @@ def test_no_state_can_run_code(tmp_path):
 def test_what_belongs_to_each_image_is_packed_with_it():
   reach = np.where(np.arange(N) % 3, 0.0, 0.5).astype(np.float32)
 
-  def attack(key, logits_fn, x, labels, x_now, turn, reach):
+  def attack(key, logits_fn, x, labels, x_now, round_index, reach):
     return jnp.clip(x + reach[:, None], 0, 1)
 
   outcome = run([Stage("reach", attack, 2, {"reach": reach})])
@@ -180,12 +180,12 @@ def test_what_belongs_to_each_image_is_packed_with_it():
 def test_a_stage_that_is_not_for_such_images_is_refused_before_any_runs():
   ran = []
 
-  def first(key, logits_fn, x, labels, x_now, turn):
+  def first(key, logits_fn, x, labels, x_now, round_index):
     jax.debug.callback(ran.append, 1)
     return x
 
-  square = suite.stage_of("square", attacks.square("linf", 0.1))
-  with pytest.raises(ValueError, match="the Square attack wants images"):
+  square = suite.single_round_stage("square", attacks.square("linf", 0.1))
+  with pytest.raises(ValueError, match="the Square attack expects images"):
     run([Stage("first", first), square])
   jax.effects_barrier()
   assert not ran
@@ -208,7 +208,7 @@ def test_progress_ends_with_all_of_it():
   [
     (lambda x: x + 2, "leaver left its set, .* values from"),
     (lambda x: x * jnp.nan, "leaver left its set|logits are not finite"),
-    (lambda x: x * 0 + 1, "leaver left its set, a bug .*: too far"),
+    (lambda x: x * 0 + 1, "leaver left its set, which is a bug .*: too far"),
   ],
 )
 def test_an_attack_that_leaves_its_set_is_named(result, message):
@@ -216,7 +216,7 @@ def test_an_attack_that_leaves_its_set_is_named(result, message):
     if np.abs(x_adv - x).max() > 0.5:
       raise ValueError("too far")
 
-  stage = Stage("leaver", lambda key, f, x, y, now, turn: result(x))
+  stage = Stage("leaver", lambda key, f, x, y, now, round_index: result(x))
   with pytest.raises(ValueError, match=message):
     run([stage], check=check)
 

@@ -9,10 +9,10 @@ from robust_jax import attacks, losses
 from robust_jax import perturbations as sets
 from robust_jax.attacks.universal.adversarial_patch import (
   Placement,
-  anywhere,
   place,
+  random_placement,
 )
-from robust_jax.attacks.universal.universal import applied
+from robust_jax.attacks.universal.universal import apply_universal
 
 KEY = jax.random.key(0)
 WEIGHTS = jax.random.normal(jax.random.key(1), (64, 2))
@@ -59,12 +59,12 @@ def test_the_scale_of_the_logits_does_not_matter():
   pset = sets.linf(0.02)
   attack = attacks.universal(pset, batch_size=16)
   best = attack(KEY, jax.tree_util.Partial(scaled, jnp.float32(1)), X, Y)
-  reached = linear(applied(pset, best, X)).argmax(axis=1) != Y
+  reached = linear(apply_universal(pset, best, X)).argmax(axis=1) != Y
   assert 0 < reached.sum() < len(X)
   for scale in (1e-8, 1e8):
     model = jax.tree_util.Partial(scaled, jnp.float32(scale))
     delta = attack(KEY, model, X, Y)
-    wrong = linear(applied(pset, delta, X)).argmax(axis=1) != Y
+    wrong = linear(apply_universal(pset, delta, X)).argmax(axis=1) != Y
     np.testing.assert_array_equal(wrong, reached)
 
 
@@ -72,7 +72,7 @@ def test_it_fits_unseen_images_and_stays_in_the_set_and_the_box():
   pset = sets.linf(0.2)
   delta = find(pset)(KEY, linear, X, Y)
   unseen = jax.random.uniform(jax.random.key(3), (70, 8, 8, 1)).round(1)
-  x_adv = applied(pset, delta, unseen)
+  x_adv = apply_universal(pset, delta, unseen)
   assert x_adv.shape == unseen.shape
   assert x_adv.min() >= 0
   assert x_adv.max() <= 1
@@ -102,7 +102,9 @@ def test_a_target_for_all():
   delta = find(sets.linf(0.3), objective=losses.targeted(losses.margin))(
     KEY, linear, X, Y + 1
   )
-  assert jnp.all(linear(applied(sets.linf(0.3), delta, X)).argmax(axis=1) == 1)
+  assert jnp.all(
+    linear(apply_universal(sets.linf(0.3), delta, X)).argmax(axis=1) == 1
+  )
 
 
 def test_a_few_steps_of_the_default_size_reach_the_corner():
@@ -175,7 +177,7 @@ def test_a_quarter_turn_turns_the_patch():
 
 
 def test_placements_stay_within_the_image():
-  p = anywhere((0.2, 0.6), degrees=30)(KEY, jnp.zeros((500, 10, 20, 3)))
+  p = random_placement((0.2, 0.6), degrees=30)(KEY, jnp.zeros((500, 10, 20, 3)))
   assert jnp.all((p.diameter >= 2) & (p.diameter <= 6))
   assert jnp.all(p.row - p.diameter / 2 >= 0)
   assert jnp.all(p.row + p.diameter / 2 <= 10 + 1e-5)
@@ -187,7 +189,7 @@ def test_placements_stay_within_the_image():
     with pytest.raises(
       ValueError, match="expected the smallest and the largest"
     ):
-      anywhere(bad)
+      random_placement(bad)
 
 
 @pytest.mark.parametrize("target", [None, 1])
@@ -203,7 +205,7 @@ def test_the_patch_for_a_model_of_brightness_is_all_white_at_any_scale(target):
   labels = Y
   if target is not None:
     objective, labels = losses.targeted(objective), Y + target
-  draw = anywhere((0.5, 0.9))
+  draw = random_placement((0.5, 0.9))
   search = attacks.adversarial_patch(
     draw, objective, resolution=6, num_steps=60, batch_size=16
   )

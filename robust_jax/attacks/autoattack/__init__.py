@@ -1,1 +1,1 @@
-"""AutoAttack, its parts, and suites of attacks in sequence."""
+"""AutoAttack, its parts, and suites of attacks run in sequence."""

@@ -1,4 +1,4 @@
-"""What the result of attacks in a row depends on, for who resumes them."""
+"""Fingerprint of everything that the result of a suite depends on."""
 
 import functools
 from collections.abc import Sequence
@@ -20,28 +20,29 @@ def stage_fingerprint(
   labels: np.ndarray,
   batch_size: int,
 ) -> dict[str, str]:
-  """All that the result of `suite.run` depends on, by name.
+  """Digests of everything that the result of `suite.run` depends on, by name.
 
   Args:
-    stages: of the suite, with `[N]` values for each example.
-    key: of the run.
-    logits_fn: the model; known by what it computes and with which parameters.
+    stages: stages of the suite, with `[N]` values for each example.
+    key: key of the run.
+    logits_fn: the model, identified by its computation and its parameters.
     x: images `[N, ...]`.
-    labels: `[N]`.
-    batch_size: decides which images are packed together, and share a key.
+    labels: labels `[N]`.
+    batch_size: batch size, which determines the images that share a key.
 
   Returns:
-    what `identity.refuse_other` compares.
+    a dict for `fingerprint.refuse_other`.
   """
-  answer = jax.eval_shape(logits_fn, x[:1])
-  program = functools.partial(_program_of, answer, key, x[:1], labels[:1])
+  outputs = jax.eval_shape(logits_fn, x[:1])
+  program = functools.partial(_program_of, outputs, key, x[:1], labels[:1])
+  precision = jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
   parts = {
     "images": fingerprint.of_arrays(x),
     "labels": fingerprint.of_arrays(labels),
     "key": fingerprint.of_arrays(key),
     "model": fingerprint.of_function(logits_fn, x[:1]),
     "batch_size": str(batch_size),
-    "precision": str(jax.config.jax_default_matmul_precision),
+    "precision": str(precision),
     "stages": str([(stage.name, stage.num_rounds) for stage in stages]),
   }
   for number, stage in enumerate(stages):
@@ -52,14 +53,14 @@ def stage_fingerprint(
   return parts
 
 
-def _program_of(answer, key, x, labels, stage) -> str:
-  """Digest of what a stage computes, whatever the model that it is given."""
+def _program_of(outputs, key, x, labels, stage) -> str:
+  """Digest of the computation of a stage, independent of the model."""
 
   def model(x, *others):
     del others
     mean = x.reshape(len(x), -1).mean(axis=1, keepdims=True)
-    return jnp.broadcast_to(mean, (len(x), answer.shape[1])).astype(
-      answer.dtype
+    return jnp.broadcast_to(mean, (len(x), outputs.shape[1])).astype(
+      outputs.dtype
     )
 
   def attack(key, x, labels, per_example):

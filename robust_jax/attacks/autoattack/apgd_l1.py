@@ -1,4 +1,4 @@
-"""Auto-PGD for the L1 ball: sparse steps that adapt to the best point."""
+"""APGD for the L1 ball, with sparse steps that adapt to the best point."""
 
 import math
 from collections.abc import Callable
@@ -26,14 +26,14 @@ from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 from robust_jax.xla_cpu.reductions import kth_largest
 
 # Fractions of the number of entries, step sizes in radii.
-_FIRST_SHARE = 0.2
-_SHARE_OF_BEST = 1 / 1.5
+_FIRST_FRACTION = 0.2
+_FRACTION_OF_BEST = 1 / 1.5
 _SHRINK = 1.5
 _SMALLEST_STEP = 0.1
 
 
 class _Step(NamedTuple):
-  """What one iteration hands to the next; `fraction` of entries that move."""
+  """Loop state of one iteration; `fraction` of the entries move."""
 
   delta: PyTree
   grad: PyTree
@@ -51,22 +51,32 @@ def apgd_l1(
   num_steps: int = 100,
   large_radii: bool = True,
 ) -> Attack:
-  """The L1 attack of AutoAttack: sparse steps, and radii that shrink to eps.
+  """L1-APGD: sparse steps, with radii that shrink to eps, as in AutoAttack.
 
   Args:
     eps: radius in input units, summed over coordinates; a float or a tracer.
-    objective: what is maximized.
-    num_steps: steps in all.
-    large_radii: begin with 3 eps for 0.3 of the steps and 2 eps for as many.
+    objective: function to maximize.
+    num_steps: total number of steps.
+    large_radii: whether 0.3 of the steps use the radius 3 eps, and the next 0.3
+      the radius 2 eps.
 
   Returns:
     `(key, logits_fn, x, labels) -> x_adv`.
 
   Raises:
-    ValueError: a negative eps, or too few steps.
+    ValueError: eps is negative, or there are too few steps.
 
   Source: Croce and Hein 2021, "Mind the Box: l1-APGD for Sparse Adversarial
   Attacks on Image Classifiers".
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax.attacks import apgd_l1
+    >>> x, y, w = jnp.full((1, 4), 0.5), jnp.array([0]), jnp.eye(4)
+    >>> attack = apgd_l1(0.5, num_steps=10, large_radii=False)
+    >>> x_adv = attack(jax.random.key(0), lambda x: x @ w, x, y)
+    >>> bool(jnp.abs(x_adv - x).sum() < 0.501), int(x_adv.argmax()) != 0
+    (True, True)
   """
   pset = l1(eps)
 
@@ -96,7 +106,11 @@ def ascend(
   num_steps: int,
   large_radii: bool,
 ) -> Array:
-  """delta of one run; `guide` is maximized where the radius is too large."""
+  """Finds the delta of one run.
+
+  While the radius is larger than eps, `guide` is maximized instead of the
+  objective.
+  """
   if not large_radii:
     return sparse_ascent(key, objective, l1(eps), x, num_steps=num_steps).delta
   early = math.ceil(0.3 * num_steps)
@@ -123,27 +137,27 @@ def sparse_ascent(
   num_steps: int = 100,
   start: Array | None = None,
 ) -> SearchResult:
-  """Steps along the signs of the largest gradient entries, then projection.
+  """Steps along the signs of the largest gradient entries, with projection.
 
-  How many entries move follows the sparsity of the best point so far. Every
-  0.04 of the steps: where that sparsity has fallen, the run returns to the best
-  point at the full step size of one radius, elsewhere the step shrinks.
-  `num_steps + 1` forward and `num_steps` backward passes, and one forward pass
-  for the clean point.
+  The number of entries that move follows the sparsity of the best point so far.
+  After every 0.04 of the steps, if the best point has become sparser, the run
+  returns to it with the full step size of one radius; otherwise the step size
+  shrinks. It makes `num_steps + 1` forward and `num_steps` backward passes, and
+  one forward pass for the clean point.
 
   Args:
-    key: consumed by the random start.
+    key: random key, consumed by the random start.
     objective: x' `[B, ...]` -> `[B]`.
-    pset: the L1 ball. Its radius is read off as the L1 norm of a
-      linear_maximizer direction.
+    pset: the L1 ball. Its radius is the L1 norm of its `linear_maximizer`.
     x: clean inputs `[B, ...]`.
-    num_steps: steps, all of one run.
-    start: delta to start from, whose sparsity then counts; normal noise,
-      projected, and a fifth of the entries if None.
+    num_steps: number of steps of the single run.
+    start: delta to start from, whose sparsity is used. By default projected
+      normal noise, with a fifth of the entries moving.
 
   Source: Croce and Hein 2021, section 4, in the form of the authors' code,
-  which never moves fewer than two entries. Deviation: the clean point is a
-  candidate as well.
+  which never moves fewer than two entries.
+
+  Deviation: the clean point is a candidate as well.
   """
   checks.at_least_one("num_steps", num_steps)
   every = max(int(0.04 * num_steps), 1)
@@ -154,14 +168,14 @@ def sparse_ascent(
   best, grad = ascent.score_and_gradient(objective, pset, x, delta)
   batch = jnp.zeros(x.shape[:1], jnp.float32)
   num_changed = batch + size if start is None else _num_changed(delta)
-  fraction = num_changed / size * _SHARE_OF_BEST
+  fraction = num_changed / size * _FRACTION_OF_BEST
   state = _Step(
     delta=delta,
     grad=grad,
     best=best,
     best_grad=grad,
     step_size=batch + 1.0,
-    fraction=batch + _FIRST_SHARE if start is None else fraction,
+    fraction=batch + _FIRST_FRACTION if start is None else fraction,
     num_changed=num_changed,
   )
 
@@ -196,13 +210,13 @@ def _check(s: _Step) -> _Step:
     delta=tree.where(sparser, s.best.delta, s.delta),
     grad=tree.where(sparser, s.best_grad, s.grad),
     step_size=jnp.maximum(step_size, _SMALLEST_STEP),
-    fraction=num_changed / _rows(s.delta).shape[1] * _SHARE_OF_BEST,
+    fraction=num_changed / _rows(s.delta).shape[1] * _FRACTION_OF_BEST,
     num_changed=num_changed,
   )
 
 
 def _sparse_sign(grad: PyTree, fraction: Array) -> PyTree:
-  """Sign of the largest entries, the given fraction of each example's size."""
+  """Signs of the largest entries, the given fraction of all entries."""
   size = jnp.abs(_rows(grad))
   n = size.shape[1]
   below = jnp.clip((1 - fraction) * n, 0, n - 1).astype(jnp.int32)

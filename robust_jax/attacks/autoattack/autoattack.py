@@ -1,4 +1,4 @@
-"""AutoAttack: four parameter-free attacks, each on what the others left."""
+"""AutoAttack: an ensemble of four parameter-free attacks."""
 
 import functools
 import pathlib
@@ -43,36 +43,45 @@ def autoattack(
   batch_size: int = 128,
   save_to: pathlib.Path | None = None,
 ) -> Attack:
-  """The ensemble that robustness is reported under.
+  """AutoAttack: the ensemble under which robust accuracy is usually reported.
 
-  standard: APGD on the cross-entropy, targeted APGD, targeted FAB, Square.
-  plus: with restarts, and with APGD on the DLR loss and untargeted FAB. rand:
-  for a randomized model, APGD on both losses with gradients averaged over 20
-  draws. For what each stage found, `suite.run(stages(...), ...)`.
+  Each attack of the ensemble runs on the examples that the earlier ones did not
+  misclassify. "standard" is APGD on the cross-entropy, targeted APGD, targeted
+  FAB and Square. "plus" adds restarts, APGD on the DLR loss and untargeted FAB.
+  "rand", for randomized models, is APGD on both losses with gradients averaged
+  over 20 draws. `suite.run(stages(...), ...)` reports the result of each stage.
 
   Args:
     norm: "linf", "l2" or "l1".
-    eps: radius in input units, a float or `[N]`, one per example.
+    eps: radius in input units; a float or `[N]`, one per example.
     version: "standard", "plus" or "rand".
-    batch_size: of the compiled programs.
-    save_to: `.npz` file to go on from after an interruption. That of another
-      run, with another radius, model, key or anything else, is refused.
+    batch_size: batch size of the compiled programs.
+    save_to: `.npz` file from which an interrupted run continues. A file of
+      another run, with another radius, model or key for example, is refused.
 
   Returns:
-    `(key, logits_fn, x, labels) -> x_adv`, not to be jitted: between stages it
-    packs the survivors on the host. x is `[N, H, W, C]`, for Square. For
-    "rand" it may be `[N, ...]`, and `logits_fn` is a function
-    `(x, key) -> logits`.
+    `(key, logits_fn, x, labels) -> x_adv`. It must not be jitted, since it
+    packs the remaining examples on the host between stages. x is `[N, H, W,
+    C]`, as Square needs it. For "rand" it may be `[N, ...]`, and `logits_fn` is
+    a function `(x, key) -> logits`.
 
   Raises:
-    ValueError: an unknown norm or version, or a negative eps; and what
-      `standalone` and `suite.run` refuse.
+    ValueError: the norm or the version is unknown, or eps is negative; also
+      where `standalone` and `suite.run` raise it.
 
   Source: Croce and Hein 2020, "Reliable evaluation of adversarial robustness
   with an ensemble of diverse parameter-free attacks"; for L1 Croce and Hein
-  2021, "Mind the box"; settings as in the authors' code. Deviations: below four
-  classes the targeted loss is a difference of two logits, below three DLR is
-  the margin, and the stage's name says so; Square draws for each image.
+  2021, "Mind the box"; settings as in the authors' code.
+
+  Deviation: with fewer than four classes the targeted loss is a difference of
+  two logits, with fewer than three DLR is the margin, and the name of the stage
+  says so; Square draws windows for each image.
+
+  Example:
+    >>> from robust_jax.attacks.autoattack.autoattack import autoattack, stages
+    >>> attack = autoattack("linf", 8 / 255)
+    >>> [stage.name for stage in stages("linf", 8 / 255, "standard", 10)]
+    ['apgd-ce', 'apgd-t', 'fab-t', 'square']
   """
   ball(norm, eps)
 
@@ -99,16 +108,16 @@ def autoattack(
 def stages(
   norm: Norm, eps: Array | float, version: str, num_classes: int
 ) -> list[Stage]:
-  """The stages of a version, in order, for `suite.run`.
+  """The stages of a version of AutoAttack, in order, for `suite.run`.
 
   Args:
     norm: "linf", "l2" or "l1".
     eps: radius in input units; a float or `[N]`, one per example.
     version: "standard", "plus" or "rand".
-    num_classes: that the model answers.
+    num_classes: number of classes of the model.
 
   Raises:
-    ValueError: an unknown version.
+    ValueError: the version is unknown.
   """
   if version not in _VERSIONS:
     raise ValueError(f"version = '{version}': expected one of {_VERSIONS}.")
@@ -145,14 +154,14 @@ def stages(
   }[version]
 
 
-# Each of these makes one function for one choice of static options, the same
-# one every time, so that what was compiled for it is found again.
+# Each of these returns the same function for the same static options, so that
+# its compiled program is found again.
 
 
 @functools.cache
 def _apgd(norm: Norm, loss: str, large: bool, num_draws: int):
-  def attack(key, logits_fn, x, labels, x_now, turn, eps):
-    del x_now, turn
+  def attack(key, logits_fn, x, labels, x_now, round_index, eps):
+    del x_now, round_index
     objective = getattr(losses, loss)
     return _ascend(
       key, logits_fn, x, labels, objective, norm, eps, large, num_draws
@@ -163,9 +172,9 @@ def _apgd(norm: Norm, loss: str, large: bool, num_draws: int):
 
 @functools.cache
 def _apgd_towards(norm: Norm, has_dlr: bool, large: bool):
-  def attack(key, logits_fn, x, labels, x_now, turn, eps):
+  def attack(key, logits_fn, x, labels, x_now, round_index, eps):
     del x_now
-    target = class_of_rank(logits_fn(x), 1 + turn)
+    target = class_of_rank(logits_fn(x), 1 + round_index)
     make = losses.targeted_dlr if has_dlr else losses.logit_difference
     return _ascend(key, logits_fn, x, labels, make(target), norm, eps, large, 1)
 
@@ -174,10 +183,10 @@ def _apgd_towards(norm: Norm, has_dlr: bool, large: bool):
 
 @functools.cache
 def _fab_towards(norm: Norm):
-  def attack(key, logits_fn, x, labels, x_now, turn, eps):
+  def attack(key, logits_fn, x, labels, x_now, round_index, eps):
     del key, x_now
     model, x_in = in_float32(canonicalize_on_cpu(logits_fn), x)
-    boundary = boundary_to_rank(model, x_in, labels, 1 + turn)
+    boundary = boundary_to_rank(model, x_in, labels, 1 + round_index)
     found = run_fab(model, boundary, x_in, labels, x_in, norm, _NUM_STEPS)
     return within(eps, x, *found)
 
@@ -186,10 +195,12 @@ def _fab_towards(norm: Norm):
 
 @functools.cache
 def _fab(norm: Norm):
-  def attack(key, logits_fn, x, labels, x_now, turn, eps):
+  def attack(key, logits_fn, x, labels, x_now, round_index, eps):
     del x_now
     model, x_in = in_float32(canonicalize_on_cpu(logits_fn), x)
-    start = jnp.where(turn == 0, x_in, random_start(key, x_in, norm, eps))
+    start = jnp.where(
+      round_index == 0, x_in, random_start(key, x_in, norm, eps)
+    )
     boundary = nearest_boundary(model, labels, norm)
     found = run_fab(model, boundary, x_in, labels, start, norm, _NUM_STEPS)
     return within(eps, x, *found)
@@ -199,9 +210,9 @@ def _fab(norm: Norm):
 
 @functools.cache
 def _square(norm: Norm):
-  def attack(key, logits_fn, x, labels, x_now, turn, eps):
+  def attack(key, logits_fn, x, labels, x_now, round_index, eps):
     model = canonicalize_on_cpu(logits_fn)
-    done, pset = turn * _STRETCH, ball(norm, eps)
+    done, pset = round_index * _STRETCH, ball(norm, eps)
     return resume_square(
       key, model, x, labels, x_now, done, norm, pset, _STRETCH
     )
@@ -212,7 +223,7 @@ def _square(norm: Norm):
 def _ascend(
   key, logits_fn, x, labels, loss: Objective, norm, eps, large, num_draws
 ) -> Array:
-  """One run of APGD; with large radii, through 3 and 2 eps to eps in L1."""
+  """One run of APGD; in L1 with large radii, through 3 eps and 2 eps to eps."""
   model = canonicalize_on_cpu(logits_fn)
 
   def maximize(objective):
@@ -227,7 +238,7 @@ def _ascend(
     )
 
   final = maximize(losses.prioritize_misclassified(loss))
-  # In L2 the authors cut to the box after they have scaled onto the ball.
+  # In L2 the authors' code clips to the box after scaling onto the ball.
   pset = l2(eps, exact=False) if norm == "l2" else ball(norm, eps)
   if norm == "l1":
     delta = ascend(key, maximize(loss), final, eps, x, _NUM_STEPS, large)
@@ -246,10 +257,11 @@ def _on_sphere(key: Key, x: Array, norm: Norm, eps: Array) -> Array:
 
 
 def _draw(key: Key, random_fn, x: Array, number: Array | int = 0) -> Array:
-  """One draw of a randomized model, another one for every x and number.
+  """One draw of a randomized model, different for each x and number.
 
-  The noise depends on the input's bits, so that a search that knows of no key
-  meets fresh noise at every point and the same at the same.
+  The key of the noise is derived from the bits of the input. A search, which
+  has no key for the model, thus meets fresh noise at each new point, and the
+  same noise at the same point.
   """
   key = jax.random.fold_in(key, number)
   key = keys_of_images(key, x.reshape(1, -1))[0]

@@ -1,4 +1,4 @@
-"""The Square attack in the three norms of AutoAttack."""
+"""Square attack in the three norms of AutoAttack."""
 
 from collections.abc import Callable
 
@@ -32,29 +32,42 @@ def square(
   num_queries: int = 5000,
   fraction: float = 0.8,
 ) -> Attack:
-  """Random search over square windows; asks for logits, not for gradients.
+  """Square attack: random search over square windows, without gradients.
 
-  Linf: `search.square` in the ball. L2 and L1: a query moves the change of one
-  window to another one, where it takes the shape of two rows of rings of
-  opposite sign; places and shapes are drawn for the whole batch at once, the
+  In Linf it is `search.square` in the ball. In L2 and L1 a query moves the
+  change of one window into another one, where it takes the shape of two bumps
+  of opposite sign; positions and shapes are drawn once for the whole batch, the
   signs for each image and channel.
 
   Args:
     norm: "linf", "l2" or "l1".
     eps: radius in input units; a float, a tracer or `[B]`.
-    num_queries: proposals; the first image is one more forward pass.
-    fraction: fraction of the pixels that the first windows cover.
+    num_queries: number of proposals; the start takes one more forward pass.
+    fraction: fraction of the pixels covered by the first windows.
 
   Returns:
     `(key, logits_fn, x, labels) -> x_adv` for images `[B, H, W, C]`.
 
   Raises:
-    ValueError: an unknown norm, no queries, or inputs that are no images.
+    ValueError: the norm is unknown, num_queries is not a whole number, 1 or
+      more, or the inputs are not images.
 
   Source: Andriushchenko et al. 2020, "Square Attack", algorithms 1 to 3, and
-  Croce and Hein 2021 for L1, in the form of AutoAttack: margin loss, and the
-  schedule of 10,000 queries whatever their number. Deviation: windows and signs
-  of Linf are drawn for each image, as in the paper, not for the batch.
+  Croce and Hein 2021 for L1, in the form of AutoAttack: the margin as loss, and
+  the schedule of 10,000 queries whatever their number.
+
+  Deviation: windows and signs of Linf are drawn for each image, as in the
+  paper, not for the batch.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax.attacks import square
+    >>> model = lambda x: x.reshape(len(x), -1)[:, :2]
+    >>> x, y = jnp.full((1, 4, 4, 1), 0.5), jnp.array([0])
+    >>> attack = square("linf", 0.25, num_queries=50)
+    >>> x_adv = attack(jax.random.key(0), model, x, y)
+    >>> int(model(x_adv).argmax()) != 0, float(jnp.abs(x_adv - x).max())
+    (True, 0.25)
   """
   checks.at_least_one("num_queries", num_queries)
   pset = ball(norm, eps)
@@ -81,10 +94,11 @@ def resume_square(
   num_queries: int,
   fraction: float = 0.8,
 ) -> Array:
-  """`num_queries` more proposals, from where `num_done` of them have led."""
+  """Makes `num_queries` more proposals, continuing after `num_done` of them."""
   if x.ndim != 4:
     raise ValueError(
-      f"inputs of shape {x.shape}: the Square attack wants images [B, H, W, C]."
+      f"inputs of shape {x.shape}: the Square attack expects images "
+      "[B, H, W, C]."
     )
 
   def objective(x_adv):
@@ -139,7 +153,7 @@ def _lp_search(
   shapes = jnp.asarray([_rings(side, norm, height, width) for side in odd])
 
   def step(i, best: SearchResult) -> SearchResult:
-    key_place, key_turn, key_sign = jax.random.split(
+    key_place, key_rotate, key_sign = jax.random.split(
       jax.random.fold_in(key, i), 3
     )
     halvings = num_halvings(num_done + i)
@@ -149,7 +163,7 @@ def _lp_search(
     places = places.astype(jnp.int32)
     rings = shapes[halvings]
     if height == width:
-      rings = jnp.where(jax.random.bernoulli(key_turn), rings.T, rings)
+      rings = jnp.where(jax.random.bernoulli(key_rotate), rings.T, rings)
     rings = jnp.roll(rings, places[:2], (0, 1))[:, :, None]
     to, away = (
       _window(p, side, height, width) for p in (places[:2], places[2:])
@@ -165,7 +179,7 @@ def _lp_search(
 
 
 def _move(delta, to, away, rings, norm, pset, x) -> Array:
-  """The change of both windows, and what is left of the radius, go to `to`."""
+  """Moves the change of both windows, and the unused radius, into `to`."""
   length = _LENGTH[norm]
   channels = x.shape[3]
   radius = length(pset.linear_maximizer(x, rings), (1, 2, 3))
@@ -207,15 +221,15 @@ def _stripes(key: Key, x: Array, norm: Norm) -> Array:
 
 
 def _tiles(key: Key, x: Array, norm: Norm) -> Array:
-  """Rings in tiles of a fifth of the shorter side, each of its own sign."""
+  """Bumps in tiles of a fifth of the shorter side, each with its own sign."""
   batch, height, width, channels = x.shape
   side = max(min(height, width) // 5, 1)
   top, left = (max((n - 5 * side) // 2, 0) for n in (height, width))
   rows, columns = height // side, width // side
-  key_turn, key_sign = jax.random.split(key)
-  turn = jax.random.bernoulli(key_turn, shape=(rows, 1, columns, 1))
+  key_rotate, key_sign = jax.random.split(key)
+  rotate = jax.random.bernoulli(key_rotate, shape=(rows, 1, columns, 1))
   tile = jnp.asarray(_rings(side, norm, side, side))[None, :, None, :]
-  tiles = jnp.where(turn, tile.transpose(0, 3, 2, 1), tile)
+  tiles = jnp.where(rotate, tile.transpose(0, 3, 2, 1), tile)
   shape = (batch, rows, 1, columns, 1, channels)
   tiles = tiles[..., None] * jax.random.rademacher(key_sign, shape, jnp.float32)
   tiles = tiles.reshape(batch, rows * side, columns * side, channels)
@@ -225,7 +239,7 @@ def _tiles(key: Key, x: Array, norm: Norm) -> Array:
 
 
 def _rings(side: int, norm: Norm, height: int, width: int) -> np.ndarray:
-  """`window.bumps` in the corner of `[H, W]`."""
+  """The bumps of `square_window`, in the corner of an array `[H, W]`."""
   placed = np.zeros((height, width), np.float32)
   placed[:side, :side] = square_window.bumps(side, norm)
   return placed

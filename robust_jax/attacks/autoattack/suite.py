@@ -1,4 +1,4 @@
-"""Several attacks in a row, each on the examples that the last ones left."""
+"""Suites: attacks in sequence, each on the examples not yet misclassified."""
 
 import pathlib
 import time
@@ -12,9 +12,9 @@ import numpy as np
 from robust_jax import bounded_jit, checks, parallel
 from robust_jax.attacks.autoattack._stage_fingerprint import stage_fingerprint
 from robust_jax.attacks.autoattack.suite_state import SuiteState
-from robust_jax.attacks.cost import ModelCalls, marked, passes_in
+from robust_jax.attacks.cost import ModelCalls, count_passes, mark_model
 from robust_jax.attacks.standalone import check_call
-from robust_jax.types import Array, Attack, Key, Model
+from robust_jax.types import AnyArray, Array, Attack, Key, Model
 
 Check = Callable[[np.ndarray, np.ndarray, np.ndarray], None]
 """(x `[B, ...]`, x_adv, rows `[B]`) raises ValueError on a change that is not
@@ -22,20 +22,21 @@ allowed; `rows` are the places of these images among all."""
 
 
 class Stage(NamedTuple):
-  """One attack as a sequence of rounds of one compiled program.
+  """One attack of a suite, as a sequence of rounds of one compiled program.
 
-  Between rounds the survivors are packed anew: a round is one target class of
-  a targeted attack, one restart, or a stretch of a long search.
+  The remaining examples are packed into new batches between rounds. A round is
+  one target class of a targeted attack, one restart, or a part of a long
+  search.
 
   Attributes:
-    name: as reported.
-    attack: `(key, logits_fn, x, labels, x_now, turn, **per_example) -> x_adv`,
-      where `x_now` is where the last round of this stage has led, x in the
-      first, and `turn` the number of the round, a traced int32.
-    num_rounds: how many.
-    per_example: what else the attack is given, such as `{"eps": radii}`: each a
-      number or `[N]`, one for each image, and packed as the images are. The
-      attack sees `[B]`, traced, so that another radius compiles nothing new.
+    name: name in reports.
+    attack: `(key, logits_fn, x, labels, x_now, round_index, **per_example) ->
+      x_adv`. `x_now` is the result of the previous round of this stage, or x in
+      the first; `round_index` is a traced int32.
+    num_rounds: number of rounds.
+    per_example: further arguments of the attack, such as `{"eps": radii}`: each
+      a number or `[N]`, one per image, packed as the images are. The attack
+      sees traced arrays `[B]`, so that another radius does not recompile.
   """
 
   name: str
@@ -44,27 +45,31 @@ class Stage(NamedTuple):
   per_example: Mapping[str, Any] = {}
 
 
-def stage_of(name: str, attack: Attack) -> Stage:
-  """A stage of one round: the attack itself, which knows of no other."""
+def single_round_stage(name: str, attack: Attack) -> Stage:
+  """A stage with one round, which runs the attack as it is.
 
-  def one_round(key, logits_fn, x, labels, x_now, turn):
-    del x_now, turn
+  Args:
+    name: name in reports.
+    attack: the attack.
+  """
+
+  def one_round(key, logits_fn, x, labels, x_now, round_index):
+    del x_now, round_index
     return attack(key, logits_fn, x, labels)
 
   return Stage(name, one_round)
 
 
 class SuiteResult(NamedTuple):
-  """What a suite found.
+  """Result of a suite.
 
   Attributes:
-    x_adv: `[N, ...]`; the original where nothing fooled the model.
-    misclassified_by: `[N]`; 0 where the clean image does, k where the k-th
-      stage did,
-      -1 where none did.
-    stages: for the clean images and each stage a dict of "name"; "accuracy"
-      after it; "attacked", images times rounds that it was given; "forward" and
-      "backward", the passes spent on all of them; "seconds".
+    x_adv: `[N, ...]`, the original image where no stage succeeded.
+    misclassified_by: `[N]`, 0 where the clean image is misclassified, k where
+      the k-th stage succeeded, -1 where none did.
+    stages: a dict for the clean images and for each stage, with "name";
+      "accuracy" after it; "attacked", the number of images times rounds;
+      "forward" and "backward", the total number of passes; "seconds".
   """
 
   x_adv: np.ndarray
@@ -72,8 +77,8 @@ class SuiteResult(NamedTuple):
   stages: list[dict[str, Any]]
 
 
-def anything(x: np.ndarray, x_adv: np.ndarray, rows: np.ndarray) -> None:
-  """The `Check` of attacks that may change whatever they like."""
+def accept_any(x: np.ndarray, x_adv: np.ndarray, rows: np.ndarray) -> None:
+  """The `Check` of attacks with unlimited changes."""
   del x, x_adv, rows
 
 
@@ -81,41 +86,56 @@ def run(
   stages: Sequence[Stage],
   key: Key,
   logits_fn: Model,
-  x: np.ndarray,
-  labels: np.ndarray,
+  x: AnyArray,
+  labels: AnyArray,
   *,
-  check: Check = anything,
+  check: Check = accept_any,
   batch_size: int = 128,
   save_to: pathlib.Path | None = None,
   progress: Callable[[str, int, int], None] = lambda name, done, total: None,
 ) -> SuiteResult:
-  """Attacks every image until the model is fooled or the stages are over.
+  """Attacks each image until it is misclassified or the stages are over.
 
-  Each stage begins at the original image. An image counts as fooled when the
-  model, asked once more about the result, does not answer its label. Batches
-  have one of two sizes, so that nothing is compiled for a number of survivors;
-  they are spread over the devices of this process.
+  Each stage starts from the original image. An image counts as misclassified if
+  the model, evaluated once more on the result, does not predict its label.
+  Batches have one of two sizes, so that no program is compiled for the number
+  of remaining images, and are spread over the devices of this process.
 
   Args:
-    stages: in order.
-    key: same key, same answer, interrupted or not.
-    logits_fn: the model; a `jax.tree_util.Partial` or `frozen` one does not
-      compile again for new parameters.
+    stages: stages in order.
+    key: random key. The same key gives the same result, interrupted or not.
+    logits_fn: the model. One that is a pytree of its parameters
+      (`jax.tree_util.Partial`, `models.inference.inference_fn`) is not compiled
+      again for new parameters.
     x: images `[N, ...]` in [0, 1].
-    labels: `[N]`.
-    check: `(x, x_adv, rows)` raises ValueError if such a change of those rows
-      of the images is not allowed.
-    batch_size: of the compiled programs.
-    save_to: an `.npz` file that the state is saved to now and then; if it is
-      there already, the run goes on from it, if it is that of the same run.
-    progress: called with a stage's name, its batches done, and in all.
+    labels: labels `[N]`.
+    check: `(x, x_adv, rows)` raises ValueError if a change is not allowed;
+      `rows` are the indices of the images among all N.
+    batch_size: batch size of the compiled programs.
+    save_to: `.npz` file to which the state is saved from time to time. If it
+      exists, the run continues from it, provided that it belongs to the same
+      run.
+    progress: called with the name of a stage, the number of finished batches,
+      and their total.
 
   Raises:
-    ValueError: bad images or labels; a stage that is not for such images or
-      such a model, before any has run; a model whose answer is not finite; an
-      attack that left the box or its set; a `save_to` of another run.
+    ValueError: images or labels are invalid; a stage does not apply to such
+      images or such a model, which is found before any stage runs; logits are
+      not finite; an attack left the box or its set; `save_to` belongs to
+      another run.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax.attacks import rs_fgsm
+    >>> from robust_jax.attacks.autoattack import suite
+    >>> stages = [suite.single_round_stage("rs-fgsm", rs_fgsm(0.125))]
+    >>> x = jnp.array([[0.6, 0.4], [0.9, 0.1], [0.1, 0.9]])
+    >>> y = jnp.zeros(3, int)
+    >>> result = suite.run(stages, jax.random.key(0), lambda x: x, x, y)
+    >>> result.misclassified_by, [s["accuracy"] for s in result.stages]
+    (array([ 1, -1,  0]), [0.6666666666666667, 0.33333333333333337])
   """
-  checks.not_traced("an attack in stages", (key, logits_fn, x, labels))
+  checks.not_traced("a suite of attacks", (key, logits_fn, x, labels))
   x, labels = np.asarray(x), np.asarray(labels)
   check_call(logits_fn, x, labels)
   labels = labels.astype(np.int32)
@@ -123,7 +143,7 @@ def run(
   costs = [_cost(stage, logits_fn, x, labels) for stage in stages]
   state = SuiteState(x, len(stages))
   if save_to is not None:
-    state.identity = stage_fingerprint(
+    state.fingerprint = stage_fingerprint(
       stages, key, logits_fn, x, labels, batch_size
     )
     state.restore(save_to)
@@ -149,15 +169,17 @@ def run(
 def _run_stage(
   state: SuiteState, stage: Stage, attack, batch_size, save_to, report
 ):
-  while state.turn < stage.num_rounds:
+  while state.round_index < stage.num_rounds:
     batches = list(_pack(np.flatnonzero(state.in_round), batch_size))
-    earlier, later = state.turn, stage.num_rounds - state.turn - 1
+    earlier, later = state.round_index, stage.num_rounds - state.round_index - 1
     for rows, padded in batches[state.batch :]:
       started = time.monotonic()
-      place = (state.stage, state.turn, state.batch)
-      x_adv, fooled = attack(place, padded, state.x_now[padded])
+      place = (state.stage, state.round_index, state.batch)
+      x_adv, misclassified = attack(place, padded, state.x_now[padded])
       seconds = time.monotonic() - started
-      state.note(rows, x_adv[: len(rows)], fooled[: len(rows)], seconds)
+      state.record(
+        rows, x_adv[: len(rows)], misclassified[: len(rows)], seconds
+      )
       done = earlier * len(batches) + state.batch
       left = len(batches) - state.batch + later * len(batches)
       report(stage.name, done, done + left)
@@ -167,7 +189,7 @@ def _run_stage(
 
 
 def _attacker(stage: Stage, key, logits_fn, x, labels, check):
-  """The stage's program, fed from the host and its answer checked there."""
+  """Runs the program of a stage on some images, and checks its result."""
 
   def attack(place, rows, x_now):
     batch_key = key
@@ -176,15 +198,15 @@ def _attacker(stage: Stage, key, logits_fn, x, labels, check):
     batch = parallel.spread(
       (x[rows], labels[rows], x_now.astype(x.dtype), _rows(stage, rows))
     )
-    turn = np.int32(place[1])
-    x_adv, fooled, finite = jax.device_get(
+    round_index = np.int32(place[1])
+    x_adv, misclassified, finite = jax.device_get(
       bounded_jit.call(
-        _attack_once, stage.attack, batch_key, logits_fn, turn, *batch
+        _attack_once, stage.attack, batch_key, logits_fn, round_index, *batch
       )
     )
     _refuse_infinite(finite, rows, stage.name)
     _refuse_invalid(x[rows], x_adv, rows, check, stage.name)
-    return x_adv, fooled
+    return x_adv, misclassified
 
   return attack
 
@@ -193,21 +215,23 @@ def _rows(stage: Stage, rows: np.ndarray | slice) -> dict[str, np.ndarray]:
   return {name: values[rows] for name, values in stage.per_example.items()}
 
 
-def _attack_once(attack, key, logits_fn, turn, x, labels, x_now, per_example):
-  x_adv = attack(key, logits_fn, x, labels, x_now, turn, **per_example)
+def _attack_once(
+  attack, key, logits_fn, round_index, x, labels, x_now, per_example
+):
+  x_adv = attack(key, logits_fn, x, labels, x_now, round_index, **per_example)
   logits = logits_fn(x_adv)
-  # -inf may exclude a class; NaN and +inf are the largest of a row.
+  # -inf excludes a class; NaN and +inf are the largest of a row.
   finite = jnp.isfinite(logits.max(axis=-1))
   return x_adv, logits.argmax(axis=-1) != labels, finite
 
 
-def _unchanged(key, logits_fn, x, labels, x_now, turn):
-  del key, logits_fn, labels, x_now, turn
+def _unchanged(key, logits_fn, x, labels, x_now, round_index):
+  del key, logits_fn, labels, x_now, round_index
   return x
 
 
 def _pack(rows: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, ...]]:
-  """Batches of `size`, and an eighth of it where a few are left; padded."""
+  """Padded batches of `size`, and of an eighth of it for the last few rows."""
   small = max(size // 8, 1)
   while len(rows):
     length = size if len(rows) > 3 * small else small
@@ -216,7 +240,7 @@ def _pack(rows: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, ...]]:
 
 
 def _expanded(stage: Stage, num_examples: int) -> Stage:
-  """The stage, what it gives to each example as `[N]`."""
+  """The stage, with all `per_example` values as `[N]`."""
   expanded = {}
   for name, value in stage.per_example.items():
     value = np.asarray(value, np.float32)
@@ -230,7 +254,7 @@ def _expanded(stage: Stage, num_examples: int) -> Stage:
 
 
 def _cost(stage: Stage, logits_fn, x, labels) -> ModelCalls:
-  """What one image costs; also tells whether the stage is for such images."""
+  """Passes per image; tracing also checks that the stage applies to them."""
   one = slice(1)
   program = bounded_jit.jaxpr(
     _attack_marked,
@@ -240,11 +264,11 @@ def _cost(stage: Stage, logits_fn, x, labels) -> ModelCalls:
     labels[one],
     _rows(stage, one),
   )
-  return passes_in(program, 1)
+  return count_passes(program, 1)
 
 
 def _attack_marked(attack, logits_fn, x, labels, per_example):
-  key, model = jax.random.key(0), marked(logits_fn)
+  key, model = jax.random.key(0), mark_model(logits_fn)
   return _attack_once(attack, key, model, 0, x, labels, x, per_example)
 
 
@@ -269,7 +293,7 @@ def _refuse_infinite(finite: np.ndarray, rows: np.ndarray, name: str) -> None:
   if not finite.all():
     raise ValueError(
       f"the model's logits are not finite on image {rows[~finite][0]} under "
-      f"{name}: no answer can be read from them."
+      f"{name}: they define no prediction."
     )
 
 
@@ -279,5 +303,5 @@ def _refuse_invalid(x, x_adv, rows, check: Check, name: str) -> None:
     check(x, x_adv, rows)
   except ValueError as error:
     raise ValueError(
-      f"{name} left its set, a bug of the attack: {error}"
+      f"{name} left its set, which is a bug of the attack: {error}"
     ) from error

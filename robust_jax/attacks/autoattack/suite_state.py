@@ -1,4 +1,4 @@
-"""Which images still stand, and how far their attackers have come."""
+"""State of a suite of attacks, which can be saved and restored."""
 
 import json
 import pathlib
@@ -11,74 +11,79 @@ import numpy as np
 from robust_jax.files import atomic_write
 from robust_jax.fingerprint import refuse_other
 
-STANDING = -1
-_FRACTION_OF_SAVING = 0.03
+NONE = -1
+_SAVING_FRACTION = 0.03
 
 
 class SuiteState:
-  """Of a suite of attacks; on the host, saved now and then.
+  """State of a suite of attacks; on the host, saved from time to time.
 
   Attributes:
-    stage, turn, batch: what comes next.
-    misclassified_by: `[N]` number of the stage that fooled the model, or
-      STANDING.
-    x_adv: `[N, ...]`, the original where nothing fooled the model.
-    x_now: `[N, ...]`, where the rounds of this stage have led.
-    in_round: `[N]` bool, standing when this round began.
-    attacked, seconds: per stage.
-    identity: what the result depends on, by name; see `robust_jax.fingerprint`.
+    stage, round_index, batch: position of the next batch.
+    misclassified_by: `[N]`, the number of the stage that succeeded, or NONE.
+    x_adv: `[N, ...]`, the original where no stage succeeded.
+    x_now: `[N, ...]`, the result of the previous round of this stage.
+    in_round: `[N]` bool, whether the image was still classified correctly when
+      this round began.
+    attacked, seconds: totals of each stage.
+    fingerprint: digests of what the result depends on, by name; see
+      `robust_jax.fingerprint`.
   """
 
   def __init__(
-    self, x: np.ndarray, num_stages: int, identity: dict[str, str] | None = None
+    self,
+    x: np.ndarray,
+    num_stages: int,
+    fingerprint: dict[str, str] | None = None,
   ):
-    self.stage = self.turn = self.batch = 0
-    self.misclassified_by = np.full(len(x), STANDING)
-    # Files of arrays know no bfloat16; float32 holds its values.
+    self.stage = self.round_index = self.batch = 0
+    self.misclassified_by = np.full(len(x), NONE)
+    # NumPy files have no bfloat16; float32 holds its values.
     x = x.astype(np.promote_types(x.dtype, np.float32))
     self.x_adv, self.x_now = x.copy(), x.copy()
     self.in_round = np.ones(len(x), bool)
     self.attacked = np.zeros(num_stages, int)
     self.seconds = np.zeros(num_stages)
-    self.identity = identity or {}
+    self.fingerprint = fingerprint or {}
     self._saved, self._pause = time.monotonic(), 0.0
 
-  def note(
+  def record(
     self,
     rows: np.ndarray,
     x_adv: np.ndarray,
-    fooled: np.ndarray,
+    misclassified: np.ndarray,
     seconds: float,
   ) -> None:
-    """Takes over what a batch of distinct rows came to."""
-    self.misclassified_by[rows[fooled]] = self.stage
-    self.x_adv[rows[fooled]] = x_adv[fooled]
+    """Records the result of a batch of distinct rows."""
+    self.misclassified_by[rows[misclassified]] = self.stage
+    self.x_adv[rows[misclassified]] = x_adv[misclassified]
     self.x_now[rows] = x_adv
     self.attacked[self.stage] += len(rows)
     self.seconds[self.stage] += seconds
     self.batch += 1
 
   def next_round(self) -> None:
-    """The survivors are packed anew."""
-    self.turn, self.batch = self.turn + 1, 0
-    self.in_round = self.misclassified_by == STANDING
+    """Begins a round with the images that are still classified correctly."""
+    self.round_index, self.batch = self.round_index + 1, 0
+    self.in_round = self.misclassified_by == NONE
 
   def next_stage(self, x: np.ndarray) -> None:
-    """Another attack begins at the originals."""
-    self.stage, self.turn = self.stage + 1, 0
+    """Begins a stage from the original images."""
+    self.stage, self.round_index = self.stage + 1, 0
     self.x_now = x.astype(self.x_now.dtype)
 
   def accuracy(self, stage: int) -> float:
-    """Fraction of the images that stand after that stage."""
-    fallen = (self.misclassified_by != STANDING) & (
+    """Fraction of the images classified correctly after that stage."""
+    is_misclassified = (self.misclassified_by != NONE) & (
       self.misclassified_by <= stage
     )
-    return float(1 - fallen.mean())
+    return float(1 - is_misclassified.mean())
 
   def save(self, path: pathlib.Path, now: bool = False) -> None:
-    """Writes the state whole: now, or if 3 % of the time are enough for it.
+    """Writes the state atomically, now or within 3 % of the run time.
 
-    That is after every batch, unless the state is large and batches are short.
+    The state is written after every batch unless it is large and batches are
+    short.
     """
     started = time.monotonic()
     if not now and started - self._saved < self._pause:
@@ -86,39 +91,39 @@ class SuiteState:
     with atomic_write(path) as new:
       np.savez(
         new,
-        identity=json.dumps(self.identity),
-        position=[self.stage, self.turn, self.batch],
+        fingerprint=json.dumps(self.fingerprint),
+        position=[self.stage, self.round_index, self.batch],
         **{name: getattr(self, name) for name in _ARRAYS},
       )
     self._saved = time.monotonic()
-    self._pause = (self._saved - started) / _FRACTION_OF_SAVING
+    self._pause = (self._saved - started) / _SAVING_FRACTION
 
   def restore(self, path: pathlib.Path) -> None:
-    """Goes on from a saved state, if there is one.
+    """Continues from a saved state, if there is one.
 
     Raises:
-      ValueError: it is not that of this run, or not readable.
+      ValueError: the file belongs to another run, or is not readable.
     """
     if not path.exists():
       return
     try:
       with path.open("rb") as file:
         saved = dict(np.load(file, allow_pickle=False))
-      there = json.loads(str(saved["identity"]))
-      stage, turn, batch = (int(n) for n in saved["position"])
+      there = json.loads(str(saved["fingerprint"]))
+      stage, round_index, batch = (int(n) for n in saved["position"])
       arrays = {name: saved[name] for name in _ARRAYS}
     except _UNREADABLE as error:
       raise ValueError(
-        f"{path} is not the state of an attack, or damaged ({error}). Delete "
-        "it to start anew, or give another file."
+        f"{path} is not the state of a suite, or damaged ({error}). Delete it "
+        "to start anew, or give another file."
       ) from error
     refuse_other(
       there,
-      self.identity,
+      self.fingerprint,
       str(path),
       "Delete it to start anew, or give another file.",
     )
-    self.stage, self.turn, self.batch = stage, turn, batch
+    self.stage, self.round_index, self.batch = stage, round_index, batch
     for name, array in arrays.items():
       setattr(self, name, array)
 

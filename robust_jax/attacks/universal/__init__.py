@@ -1,1 +1,1 @@
-"""One perturbation for all images: universal perturbations and patches."""
+"""Universal perturbations and patches: one for all images."""

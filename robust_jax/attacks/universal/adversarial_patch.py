@@ -1,4 +1,4 @@
-"""A patch that fools a model wherever it is put, in images never seen."""
+"""Adversarial patches: effective at any position in unseen images."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -16,13 +16,13 @@ from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 
 
 class Placement(NamedTuple):
-  """Where patches lie, one per image; `[B]` each.
+  """Positions of patches, one per image; `[B]` each.
 
   Attributes:
-    row: of the center, in pixels from the upper edge.
-    column: of the center, in pixels from the left edge.
-    diameter: in pixels.
-    angle: in radians, counter-clockwise.
+    row: row of the center, in pixels from the upper edge.
+    column: column of the center, in pixels from the left edge.
+    diameter: diameter in pixels.
+    angle: rotation in radians, counter-clockwise.
   """
 
   row: Array
@@ -43,40 +43,49 @@ def adversarial_patch(
   batch_size: int = 64,
   learning_rate: Array | float = 0.05,
 ) -> Callable[[Key, Model, Array, Array], Array]:
-  """Finds a round patch by ascent over random images and random placements.
+  """Adversarial patch: a round patch found over random images and placements.
 
-  **Not an `Attack`**: it has the arguments of one, but it learns from N images,
-  and returns the patch. `place` puts it on others:
-
-      draw = anywhere(diameter=(0.3, 0.5), degrees=45)
-      find = adversarial_patch(draw)
-      patch = find(key, logits_fn, x_train, labels_train)
-      x_adv = place(patch, x_test, draw(key, x_test))
-
-  There is no radius: inside of the patch any color in [0, 1] will do, outside
-  of it nothing changes.
+  **Not an `Attack`**: it has the same arguments, but learns from N images and
+  returns the patch, which `place` puts on other images. It maximizes the mean
+  objective over images and placements by Adam. There is no radius: inside the
+  patch any color in [0, 1] is allowed, and outside nothing changes.
 
   Args:
-    draw: `(key, x) -> Placement`, the distribution of placements: see
-      `anywhere`.
-    objective: what to maximize for all; `losses.targeted(...)` with labels
-      that are all the target makes every image that class.
-    resolution: side of the patch in pixels of its own.
-    num_steps: steps.
-    batch_size: images per step, drawn with replacement.
-    learning_rate: Adam's, in units of black to white.
+    draw: `(key, x) -> Placement`, the distribution of placements, such as
+      `random_placement`.
+    objective: function to maximize for all images. With `losses.targeted(...)`
+      and all labels equal, every image is pushed to that class.
+    resolution: side of the patch, in pixels of its own.
+    num_steps: number of steps.
+    batch_size: number of images per step, drawn with replacement.
+    learning_rate: learning rate of Adam, in input units.
 
   Returns:
     `(key, logits_fn, x [N, H, W, C], labels [N]) -> patch [S, S, C]` in [0, 1],
     S the resolution.
 
   Raises:
-    ValueError: zero steps, images or pixels.
+    ValueError: num_steps, batch_size or resolution is not a whole number, 1 or
+      more.
 
   Source: Brown, Mane, Roy, Abadi and Gilmer 2017, "Adversarial Patch", eq. 1.
-  Deviations: Adam on gradients of unit L1 norm; the surrogate of the
-  objective is maximized (the `soft_margin` for the cross-entropy); the patch
-  starts gray; bilinear sampling.
+
+  Deviation: Adam on gradients of unit L1 norm; the surrogate of the objective
+  is maximized (the `soft_margin` for the cross-entropy); the patch starts gray;
+  bilinear sampling.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax.attacks import adversarial_patch
+    >>> from robust_jax.attacks.universal import adversarial_patch as patches
+    >>> mean = lambda x: x.mean(axis=(1, 2, 3))
+    >>> model = lambda x: jnp.stack([mean(x), 1 - mean(x)], axis=1)
+    >>> draw, key = patches.random_placement((0.5, 0.5)), jax.random.key(0)
+    >>> find = adversarial_patch(draw, resolution=4, num_steps=20, batch_size=2)
+    >>> x, y = jnp.ones((3, 8, 8, 1)), jnp.zeros(3, int)  # bright is class 0
+    >>> patch = find(key, model, x, y)
+    >>> bool(patch.mean() < 0.5), patches.place(patch, x, draw(key, x)).shape
+    (True, (3, 8, 8, 1))
   """
   checks.at_least_one("num_steps", num_steps)
   checks.at_least_one("batch_size", batch_size)
@@ -110,14 +119,14 @@ def adversarial_patch(
   return find
 
 
-def anywhere(
+def random_placement(
   diameter: tuple[float, float] = (0.3, 0.5), degrees: Array | float = 45.0
 ) -> Draw:
   """Uniform placements of the whole patch within the image.
 
   Args:
-    diameter: the smallest and the largest, as fractions of the shorter side.
-    degrees: the largest rotation, to either side.
+    diameter: smallest and largest diameter, as fractions of the shorter side.
+    degrees: largest rotation in either direction.
 
   Raises:
     ValueError: the fractions are not in (0, 1], or in the wrong order.
@@ -126,7 +135,7 @@ def anywhere(
   if not 0 < low <= high <= 1:
     raise ValueError(
       f"diameter = {diameter}: expected the smallest and the largest fraction "
-      "of the image's side, in (0, 1]."
+      "of the shorter side, in (0, 1]."
     )
   checks.non_negative("degrees", degrees)
 
@@ -145,15 +154,15 @@ def anywhere(
 
 
 def place(patch: Array, x: Array, placement: Placement) -> Array:
-  """The images with the patch on them; differentiable in the patch.
+  """Puts the patch on images; differentiable in the patch.
 
   Args:
-    patch: `[S, S, C]`; its inscribed disc is what is seen.
+    patch: `[S, S, C]`, of which the inscribed disc is visible.
     x: images `[B, H, W, C]`.
-    placement: where, in each image.
+    placement: position in each image.
 
   Returns:
-    `[B, H, W, C]`, x itself wherever a pixel's center is outside of the disc.
+    `[B, H, W, C]`, equal to x at all pixels whose center is outside the disc.
   """
   return jax.vmap(_place_one, in_axes=(None, 0, 0))(patch, x, placement)
 
@@ -164,7 +173,7 @@ def _place_one(patch, x, placement):
   )
   down, right = rows - placement.row, columns - placement.column
   cos, sin = jnp.cos(placement.angle), jnp.sin(placement.angle)
-  # Turned back by the angle, in pixels of the patch, whose centers are whole.
+  # Rotated back, in pixels of the patch, whose centers are whole numbers.
   scale, middle = patch.shape[0] / placement.diameter, (patch.shape[0] - 1) / 2
   there = jnp.stack([cos * down + sin * right, cos * right - sin * down])
   there = middle + scale * there

@@ -1,4 +1,4 @@
-"""One perturbation for all images."""
+"""Universal adversarial perturbations: one delta for all images."""
 
 from collections.abc import Callable
 
@@ -35,45 +35,53 @@ def universal(
   clip: Array | float = 9.0,
   transform: Transform | None = None,
 ) -> Callable[[Key, Model, Array, Array], PyTree]:
-  """Finds one delta for all images, by ascent over mini-batches.
+  """Universal perturbation: one delta for all images, by mini-batch ascent.
 
-  **Not an `Attack`**: it has the arguments of one, but it learns from N images,
-  and returns the perturbation. `applied(pset, delta, x)` puts it on others:
-
-      find = universal(perturbations.linf(0.2))
-      delta = find(key, logits_fn, x_train, labels_train)
-      x_adv = applied(perturbations.linf(0.2), delta, x_test)
-
-  delta stays in the set around a gray image: whatever is added to an image
-  changes no coordinate by more than 1/2. The radius must be one number.
+  **Not an `Attack`**: it has the same arguments, but learns from N images and
+  returns the perturbation, which `apply_universal` puts on other images. delta
+  stays in the set around a gray image, so no coordinate of an image changes by
+  more than 1/2. The radius must be a single number.
 
   Args:
-    pset: what may be done to each image.
-    objective: what to maximize for all; `losses.targeted(...)` with labels
-      that are all the target makes every image that class.
-    num_epochs: passes over the images, each in a new order. What does not fill
-      a batch is left out of that epoch.
-    batch_size: images per step; at most N.
-    step_size: fraction of the radius; by default 2.5 over the number of steps,
-      but 0.1 at least: gradients of different batches partly cancel, so that
-      many short steps get nowhere.
-    clip: of the objective: an image whose value is above it has no say, so
-      that a few very wrong ones do not outweigh all others.
+    pset: perturbation set of each image.
+    objective: function to maximize for all images. With `losses.targeted(...)`
+      and all labels equal, every image is pushed to that class.
+    num_epochs: passes over the images, each in a new order. Images that do not
+      fill a batch are left out of that epoch.
+    batch_size: number of images per step, at most N.
+    step_size: fraction of the radius. By default 2.5 over the number of steps,
+      but at least 0.1: gradients of different batches partly cancel, so that
+      many short steps make little progress.
+    clip: images with an objective above it are ignored, so that a few very
+      wrong ones do not outweigh all others.
     transform: `(key, x) -> x'`, a random transformation of the perturbed images
       (expectation over transformation), drawn anew for each batch.
 
   Returns:
-    `(key, logits_fn, x [N, ...], labels [N]) -> delta`, leaves `[1, ...]`.
+    `(key, logits_fn, x [N, ...], labels [N]) -> delta`, with leaves `[1, ...]`.
 
   Raises:
-    ValueError: zero epochs, or fewer images than one batch.
+    ValueError: num_epochs or batch_size is not a whole number, 1 or more, or
+      there are fewer images than one batch.
 
   Source: Shafahi, Najibi, Xu, Dickerson, Davis and Goldstein 2020, "Universal
   Adversarial Training", section 3 and algorithm 1 (clipped loss, beta = 9);
   Moosavi-Dezfooli et al. 2017 posed the problem. The last delta is returned.
+
   Deviation: the surrogate of the objective is maximized; in the `soft_margin`,
   that of the cross-entropy, images far from the boundary weigh no less than
   near ones.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax import perturbations
+    >>> from robust_jax.attacks import universal
+    >>> from robust_jax.attacks.universal.universal import apply_universal
+    >>> pset, x = perturbations.linf(0.25), jnp.full((4, 2), 0.5)
+    >>> find = universal(pset, batch_size=4, num_epochs=3)
+    >>> delta = find(jax.random.key(0), lambda x: x, x, jnp.zeros(4, int))
+    >>> print(apply_universal(pset, delta, x)[0])  # logits of classes 0 and 1
+    [0.25 0.75]
   """
   checks.at_least_one("num_epochs", num_epochs)
   checks.at_least_one("batch_size", batch_size)
@@ -84,13 +92,15 @@ def universal(
     num_batches = len(x) // batch_size
     if num_batches == 0:
       raise ValueError(
-        f"{len(x)} images and batch_size = {batch_size}: give more images or a "
-        "smaller batch."
+        f"{len(x)} images and batch_size = {batch_size}: expected at least one "
+        "batch of images."
       )
     climb = surrogate_of(objective)
     gray = jnp.full_like(x[:1], 0.5)
     if step_size is None:
-      size = max(default_step_size(num_epochs * num_batches), _LEAST_STEP)
+      size: Array | float = max(
+        default_step_size(num_epochs * num_batches), _LEAST_STEP
+      )
     else:
       size = step_size
 
@@ -100,8 +110,8 @@ def universal(
         if transform is not None:
           x_adv = transform(key, x_adv)
         logits = model(x_adv)
-        has_say = objective(logits, labels) < clip
-        return jnp.where(has_say, climb(logits, labels), 0.0)
+        counts = objective(logits, labels) < clip
+        return jnp.where(counts, climb(logits, labels), 0.0)
 
       return mean_gradient(loss, delta, len(x))
 
@@ -122,21 +132,21 @@ def universal(
   return find
 
 
-def applied(pset: PerturbationSet, delta: PyTree, x: Array) -> Array:
-  """Every image of x `[B, ...]` with the one delta, in the set and the box."""
+def apply_universal(pset: PerturbationSet, delta: PyTree, x: Array) -> Array:
+  """Applies one delta to all images x `[B, ...]`, within set and box."""
   return pset.apply(x, _for_each(delta, len(x)))
 
 
 def mean_gradient(
   loss: Callable[[PyTree], Array], delta: PyTree, num_images: int
 ) -> PyTree:
-  """The mean over images of the gradients in what they fraction.
+  """Mean over images of the gradients with respect to a shared perturbation.
 
-  An image whose gradient is not finite has no say.
+  Images whose gradient is not finite contribute 0.
 
   Args:
-    loss: delta, leaves `[B, ...]` -> `[B]`.
-    delta: leaves `[1, ...]`.
+    loss: `(delta) -> [B]`, with leaves of delta `[B, ...]`.
+    delta: shared perturbation, with leaves `[1, ...]`.
     num_images: B.
   """
   each = jax.grad(lambda each: loss(each).sum())(_for_each(delta, num_images))
