@@ -1,1 +1,1 @@
-"""Attacks that look for the smallest perturbation that is misclassified."""
+"""Minimal-norm attacks: the smallest perturbation that is misclassified."""

@@ -1,4 +1,4 @@
-"""Projected L-BFGS in the box [0, 1], every example of a batch on its own."""
+"""Projected L-BFGS in the box [0, 1], separately for each example."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,59 +20,60 @@ def minimize_in_box(
   loss: Callable[[Array], tuple[Array, Any]],
   x: Array,
   visit: Callable[[Any, Array, Any], Any],
-  seen: Any,
+  visited: Any,
   num_steps: int,
   memory: int,
 ) -> Any:
-  """Minimizes `loss(x)[0] [B]` from x, showing each iterate to `visit`.
+  """Minimizes `loss(x)[0] [B]` from x, passing each iterate to `visit`.
 
-  A step has quasi-Newton's direction in the coordinates that are free, those
-  not held at the edge by the gradient, and goes along the path cut to the box;
-  it is halved until the loss falls enough (Armijo). Where the direction does
-  not descend it is the negative gradient. An example that cannot go on forgets
-  what it remembers and goes on along the gradient.
+  A step uses the quasi-Newton direction in the free coordinates, those not held
+  at the boundary by the gradient, along a path projected onto the box. It is
+  halved until the loss decreases sufficiently (Armijo). If the direction is not
+  a descent direction, the negative gradient is used. An example that makes no
+  progress discards its memory and continues along the gradient.
 
   Args:
     loss: x' `[B, ...]` -> (`[B]`, auxiliary output).
-    x: the start `[B, ...]`, in the box.
-    visit: `(seen, x', aux) -> seen`, called once per iterate.
-    seen: its first argument at the start.
-    num_steps: iterates, but for the last.
-    memory: remembered pairs.
+    x: starting points `[B, ...]` in the box.
+    visit: `(visited, x', aux) -> visited`, called once per iterate.
+    visited: first argument of `visit` at the start.
+    num_steps: number of iterates, without the last.
+    memory: number of stored pairs of steps and gradient changes.
 
   Source: Bertsekas 1982, "Projected Newton methods for optimization problems
-  with simple constraints"; the two loops of L-BFGS are optax's.
+  with simple constraints"; the two-loop recursion of L-BFGS is that of optax.
   """
   quasi_newton = optax.scale_by_lbfgs(memory)
   fresh = jax.vmap(quasi_newton.init)(x)
 
   def step(carry):
-    x, state, stuck, seen = carry
-    value, aux, grad = minimal.gradient(loss, x)
-    seen = visit(seen, x, aux)
-    descent = minimal.free(x, -grad)
+    x, state, stuck, visited = carry
+    value, aux, grad = minimal.value_and_gradient(loss, x)
+    visited = visit(visited, x, aux)
+    descent = minimal.free_gradient(x, -grad)
     direction, state = jax.vmap(quasi_newton.update)(-descent, state, x)
     direction = jnp.where(descent == 0, 0.0, -direction)
     descends = tree.dot(direction, descent) > 0
     direction = tree.where(descends, direction, tree.normalize(descent, "l2"))
     moved, new = _search_line(loss, x, value, grad, direction)
     stuck = jnp.where(moved, 0, stuck + 1)
-    return new, tree.where(moved, state, fresh), stuck, seen
+    return new, tree.where(moved, state, fresh), stuck, visited
 
   def unless_all_stuck(_, carry):
-    # Once by what is remembered and once along the gradient.
+    # Stuck twice: once with its memory and once along the gradient.
     done = (carry[2] >= 2).all()
     return jax.lax.cond(done, lambda carry: carry, step, carry)
 
-  start = (x, fresh, jnp.zeros(len(x), jnp.int32), seen)
-  x, *_, seen = jax.lax.fori_loop(0, num_steps, unless_all_stuck, start)
-  return visit(seen, x, loss(x)[1])
+  start = (x, fresh, jnp.zeros(len(x), jnp.int32), visited)
+  x, *_, visited = jax.lax.fori_loop(0, num_steps, unless_all_stuck, start)
+  return visit(visited, x, loss(x)[1])
 
 
 def _search_line(loss, x, value, grad, direction):
-  """Which examples could move, and where to; halvings that all skip are free.
+  """Returns the examples that moved, and their new points.
 
-  One that could gain no more than the rounding of its value has arrived.
+  Halvings are skipped once all examples are done. An example whose possible
+  gain is below the rounding of its value has converged.
   """
 
   def at(size):

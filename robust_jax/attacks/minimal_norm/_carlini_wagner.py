@@ -1,4 +1,4 @@
-"""The change of variables and the search over weights of Carlini and Wagner."""
+"""Carlini and Wagner's change of variables and their search over weights."""
 
 from collections.abc import Callable
 
@@ -17,20 +17,23 @@ def smallest_weight(
   num_rounds: int,
   best: BestAdversarial,
 ) -> BestAdversarial:
-  """Runs at smaller weights after success and at larger ones after failure.
+  """Searches for the smallest weight of the loss that leads to a success.
 
-  Until a weight has failed and a larger one has succeeded, the next is ten
-  times the last, or a tenth of it; from then on it is the geometric mean.
-  Per example, in one `fori_loop`.
+  The weight decreases after a success and increases after a failure. Until one
+  weight has failed and a larger one has succeeded, it changes by a factor of
+  ten; from then on it is the geometric mean of the two. Each example has its
+  own weight, in one `fori_loop`.
 
   Args:
     run: `(weight [B], best) -> (best, reached [B])`.
-    weight: the first; a float, a tracer or `[B]`.
-    num_rounds: how many weights are tried.
-    best: the nearest hit so far.
+    weight: first weight; a float, a tracer or `[B]`.
+    num_rounds: number of weights tried.
+    best: the nearest success so far.
 
-  Source: Carlini and Wagner 2017, section V.B and their code, with the
-  arithmetic mean between 0 and a success replaced: a weight is a scale.
+  Source: Carlini and Wagner 2017, section V.B and their code.
+
+  Deviation: the geometric mean replaces the arithmetic mean between 0 and a
+  success, since a weight is a scale.
   """
   shape = best.distance.shape
 
@@ -51,22 +54,22 @@ def smallest_weight(
   )[-1]
 
 
-# Black and white are at infinity, and the derivative of tanh is nearly 0 well
-# before: an attack that starts there hardly moves them. This starts it at most
-# 5e-4 away, where they move.
+# Black and white correspond to infinity, and the derivative of tanh is nearly 0
+# long before that: an attack would hardly move such pixels. It starts at most
+# 5e-4 away from them, where they move.
 _INSIDE = 1 - 1e-3
 
 
 def to_tanh_space(x: Array) -> Array:
-  """x in [0, 1] -> w, any real number."""
+  """Maps x in [0, 1] to w, any real number."""
   return jnp.arctanh(_INSIDE * (2 * x - 1))
 
 
 def from_tanh_space(w: Array) -> Array:
-  """w -> x in [0, 1]."""
+  """Maps w to x in [0, 1]."""
   return (jnp.tanh(w) + 1) / 2
 
 
 def slope_of_tanh(w: Array) -> Array:
-  """The derivative of `from_tanh_space` at w."""
+  """Derivative of `from_tanh_space` at w."""
   return (1 - jnp.square(jnp.tanh(w))) / 2

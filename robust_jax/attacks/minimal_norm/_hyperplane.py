@@ -1,4 +1,4 @@
-"""The nearest point of a hyperplane within the box [0, 1], per example."""
+"""Projection onto a hyperplane within the box [0, 1], per example."""
 
 import jax.numpy as jnp
 
@@ -9,21 +9,24 @@ from robust_jax.types import Array, Norm
 def to_hyperplane(x: Array, w: Array, gap: Array, norm: Norm) -> Array:
   """The shortest d with `<w, d> = gap` and x + d in [0, 1].
 
-  Where no such d exists, the one that comes nearest to it: a corner of the box.
+  If no such d exists, the d that comes nearest to it, a corner of the box.
 
   Args:
     x: points in the box, `[..., n]`.
-    w: normals `[..., n]`, fewer than points perhaps; a zero row gives d = 0.
-    gap: `[...]` like x; of the hyperplane `<w, .> = b`, `b - <w, x>`.
-    norm: what makes d short: "linf", "l2" or "l1".
+    w: normals `[..., n]`, which may have fewer leading axes; a zero row gives d
+      = 0.
+    gap: `[...]` like x; `b - <w, x>` for the hyperplane `<w, .> = b`.
+    norm: norm of d, "linf", "l2" or "l1".
 
   Returns:
     d `[..., n]`.
 
   Source: Croce and Hein 2020, "Minimally distorted Adversarial Examples with a
-  Fast Adaptive Boundary Attack", section 2 and appendix A. The same points,
-  found without a sort: every coordinate moves to one side only, by an amount
-  that grows with a multiplier (in L1, the linear_maximizer first).
+  Fast Adaptive Boundary Attack", section 2 and appendix A.
+
+  Deviation: the same points, found without a sort: each coordinate moves in one
+  direction only, by an amount that grows with a multiplier (in L1, coordinates
+  with the largest slope first).
   """
   slope, sign = jnp.abs(w), jnp.sign(w)
   sign = jnp.where((gap < 0)[..., None], -sign, sign)

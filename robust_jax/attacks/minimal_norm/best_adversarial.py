@@ -1,4 +1,4 @@
-"""What the minimal-norm attacks share: the nearest hit so far, and starts."""
+"""The nearest success so far, and starting points, of minimal-norm attacks."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import checks, tree
-from robust_jax.attacks.minimal_norm._targets import Target, measured
+from robust_jax.attacks.minimal_norm._targets import Target, with_slopes
 from robust_jax.perturbations import balls, pixels
 from robust_jax.types import Array, Key, Norm
 
@@ -18,43 +18,43 @@ _NUM_HALVINGS = 10
 
 
 class BestAdversarial(NamedTuple):
-  """The nearest hit so far: `x_adv [B, ...]`, `distance [B]`, inf where none.
+  """The nearest success so far: `x_adv [B, ...]` and its `distance [B]`.
 
-  Where there is none x_adv is x.
+  Without a success they are x and inf.
   """
 
   x_adv: Array
   distance: Array
 
 
-def clean(goal: Target) -> BestAdversarial:
-  """The clean image as a candidate, at distance 0 where it is answered so."""
-  distance = jnp.where(goal.answered(goal.clean_logits), 0.0, jnp.inf)
-  return BestAdversarial(goal.x, distance)
+def initial_best(target: Target) -> BestAdversarial:
+  """The clean image, at distance 0 if it is adversarial, otherwise inf."""
+  distance = jnp.where(target.is_adversarial(target.clean_logits), 0.0, jnp.inf)
+  return BestAdversarial(target.x, distance)
 
 
 def update_best(
-  best: BestAdversarial, goal: Target, x_adv: Array, logits: Array, norm: Norm
+  best: BestAdversarial, target: Target, x_adv: Array, logits: Array, norm: Norm
 ) -> BestAdversarial:
-  """`best`, or `x_adv` where it is a hit and strictly nearer.
+  """Returns `x_adv` where it is a success and strictly nearer, else `best`.
 
   Args:
-    best: the nearest hit so far.
-    goal: the goal.
+    best: the nearest success so far.
+    target: the target.
     x_adv: candidates in the box, float32.
-    logits: of the candidates.
-    norm: of the distance; "l0" counts pixels.
+    logits: logits of the candidates.
+    norm: norm of the distance; "l0" counts pixels.
   """
-  x_adv = goal.returned(x_adv).astype(jnp.float32)
-  length = distance(x_adv - goal.x, norm, goal.pixel_axes)
-  better = goal.hit(logits) & (length < best.distance)
+  x_adv = target.to_image(x_adv).astype(jnp.float32)
+  length = distance(x_adv - target.x, norm, target.pixel_axes)
+  better = target.success(logits) & (length < best.distance)
   return tree.where(better, BestAdversarial(x_adv, length), best)
 
 
 def distance(
   delta: Array, norm: Norm, pixel_axes: Sequence[int] | None = None
 ) -> Array:
-  """The size of each example's change, `[B]`.
+  """The norm of each example's change, `[B]`.
 
   Args:
     delta: `[B, ...]`.
@@ -63,7 +63,14 @@ def distance(
       `[B, H, W, C]`, and none of other shapes. See `pixels.unit_name`.
 
   Raises:
-    ValueError: no such norm, or pixel_axes where no pixels are counted.
+    ValueError: the norm is unknown, or pixel_axes is given for another norm
+      than L0.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax.attacks.minimal_norm.best_adversarial import distance
+    >>> distance(jnp.array([[3.0, 0.0, -4.0]]), "l2")
+    Array([5.], dtype=float32)
   """
   checks.norm(norm)
   if norm == "l0":
@@ -77,23 +84,28 @@ def distance(
   return tree.norm(delta, norm)
 
 
-def gradient(
+def value_and_gradient(
   loss: Callable[[Array], tuple[Array, Any]], x_adv: Array
 ) -> tuple[Array, Any, Array]:
-  """`loss(x') -> (values [B], aux)` at x', and the gradient of the values.
+  """The values and auxiliary output of `loss` at x', and the gradient.
 
-  Where a gradient is not finite it reads 0.
+  Args:
+    loss: x' -> (values `[B]`, auxiliary output).
+    x_adv: x' `[B, ...]`.
+
+  Returns:
+    values, auxiliary output, and the gradient, 0 where it is not finite.
   """
   value, pullback, aux = jax.vjp(loss, x_adv, has_aux=True)
   (grad,) = pullback(jnp.ones_like(value))
   return value, aux, tree.finite(grad)
 
 
-def free(x_adv: Array, grad: Array) -> Array:
-  """`grad`, but 0 where going along it would leave the box at once.
+def free_gradient(x_adv: Array, grad: Array) -> Array:
+  """`grad`, set to 0 where a step along it would leave the box immediately.
 
-  Nothing can be gained there, and what counts as the length of the gradient, or
-  as that of a step, would be spent on it: on images with much black, half.
+  Nothing can be gained there, but these entries would count in the length of
+  the gradient or of a step: about half of it on images with much black.
   """
   out = ((x_adv <= 0) & (grad < 0)) | ((x_adv >= 1) & (grad > 0))
   return jnp.where(out, 0.0, grad)
@@ -102,44 +114,50 @@ def free(x_adv: Array, grad: Array) -> Array:
 def from_several_starts(
   run: Callable[[Target, Array, BestAdversarial], BestAdversarial],
   key: Key,
-  goal: Target,
+  target: Target,
   norm: Norm,
   restarts: int,
   noise: Array | float,
 ) -> BestAdversarial:
-  """The nearest hit of `run(goal, start, clean)` from x, and from noisy starts.
+  """The nearest success of `run` from x and from noisy starts.
 
-  The methods start at x, as published. But gradients at the data mislead where
-  training made the model flat there, and a start elsewhere comes far nearer.
+  As published, the attacks start at x. Where training has made the model flat
+  at the data, gradients there are misleading, and another start comes far
+  nearer.
 
   Args:
-    run: `(goal, start [B, ...], nearest hit of the clean image) -> nearest
-      hit`. Its goal has the slopes at its start.
-    key: consumed by the noise.
-    goal: the goal.
-    norm: of the distance; "l0" counts pixels.
-    restarts: runs; all but the first start at x + noise, cut to the box.
-    noise: its standard deviation in each coordinate, in input units.
+    run: `(target, start [B, ...], best) -> best`. Its target has the slopes at
+      its start, its `best` is that of the clean image.
+    key: random key, consumed by the noise.
+    target: the target.
+    norm: norm of the distance; "l0" counts pixels.
+    restarts: number of runs; all but the first start at x + noise, clipped to
+      the box.
+    noise: standard deviation of the noise in each coordinate, in input units.
   """
   keys = jax.random.split(key, restarts)
-  first = clean(goal)
+  first = initial_best(target)
 
   def body(i, best):
-    change = noise * jax.random.normal(keys[i], goal.x.shape)
-    start = jnp.where(i > 0, jnp.clip(goal.x + change, 0.0, 1.0), goal.x)
-    start = with_gradient(lambda x: ascend_margin(goal, x)[2], start)
-    new = run(measured(goal, start, norm), start, first)
+    change = noise * jax.random.normal(keys[i], target.x.shape)
+    start = jnp.where(i > 0, jnp.clip(target.x + change, 0.0, 1.0), target.x)
+    start = start_with_gradient(
+      lambda x: margin_and_gradient(target, x)[2], start
+    )
+    new = run(with_slopes(target, start, norm), start, first)
     return tree.where(new.distance < best.distance, new, best)
 
   return jax.lax.fori_loop(0, restarts, body, first)
 
 
-def with_gradient(gradient: Callable[[Array], Array], start: Array) -> Array:
-  """`start`, or where there is no gradient a point near it that has one.
+def start_with_gradient(
+  gradient: Callable[[Array], Array], start: Array
+) -> Array:
+  """`start`, or where its gradient is 0 a nearby point with a gradient.
 
-  A gradient that is 0 or not finite, as that of a norm at black or of a
-  symmetric function in its middle, leads nowhere from there. Points are drawn
-  farther and farther off; those that have a gradient cost nothing more.
+  A gradient that is 0 or not finite, such as that of a norm at a black image or
+  of a symmetric function at its center, gives no direction. Points are drawn
+  farther and farther away; examples with a gradient cost nothing more.
 
   Args:
     gradient: x' `[B, ...]` -> its gradient, 0 where that is not finite.
@@ -162,46 +180,53 @@ def with_gradient(gradient: Callable[[Array], Array], start: Array) -> Array:
   )[0]
 
 
-def pulled_back(
-  goal: Target, best: BestAdversarial, norm: Norm
+def bisect_to_boundary(
+  target: Target, best: BestAdversarial, norm: Norm
 ) -> BestAdversarial:
-  """The nearest hit on the way from x to `best`, by bisection.
+  """The nearest success on the path from x to `best`, by bisection.
 
-  A method that weighs the distance against a loss crosses the boundary by steps
-  of some length; what they overshoot is given back. In Linf the way leads
-  through the projections of `best` onto smaller balls; in L0 there is none.
+  An attack that weighs the distance against a loss crosses the boundary by
+  steps of some length; this removes the overshoot. The path is a straight line;
+  in Linf it consists of the projections of `best` onto smaller balls, and in L0
+  there is none.
   """
   if norm == "l0":
     return best
-  change = best.x_adv - goal.x
+  change = best.x_adv - target.x
   length = tree.norm(change, "linf")
 
   def halve(_, carry):
     low, high, best = carry
     middle = (low + high) / 2
     if norm == "linf":
-      x_adv = goal.x + balls.onto_linf(change, middle * length)
+      x_adv = target.x + balls.onto_linf(change, middle * length)
     else:
-      x_adv = goal.x + tree.expand(middle, change) * change
-    logits = goal.logits(x_adv)
-    hit = goal.hit(logits)
-    best = update_best(best, goal, x_adv, logits, norm)
-    return jnp.where(hit, low, middle), jnp.where(hit, middle, high), best
+      x_adv = target.x + tree.expand(middle, change) * change
+    logits = target.logits(x_adv)
+    success = target.success(logits)
+    best = update_best(best, target, x_adv, logits, norm)
+    return (
+      jnp.where(success, low, middle),
+      jnp.where(success, middle, high),
+      best,
+    )
 
   ends = jnp.zeros(len(change)), jnp.ones(len(change))
   return jax.lax.fori_loop(0, _NUM_HALVINGS, halve, (*ends, best))[-1]
 
 
-def returned(goal: Target, best: BestAdversarial) -> Array:
-  """What the attack answers: the nearest hit, x itself where there is none."""
-  return jax.lax.stop_gradient(goal.returned(best.x_adv))
+def result(target: Target, best: BestAdversarial) -> Array:
+  """The nearest success, in x's dtype; x itself where there is none."""
+  return jax.lax.stop_gradient(target.to_image(best.x_adv))
 
 
-def ascend_margin(goal: Target, x_adv: Array) -> tuple[Array, Array, Array]:
+def margin_and_gradient(
+  target: Target, x_adv: Array
+) -> tuple[Array, Array, Array]:
   """The margin, the logits and the margin's gradient at x'."""
 
   def loss(x_adv):
-    logits = goal.logits(x_adv)
-    return goal.margin(logits), logits
+    logits = target.logits(x_adv)
+    return target.margin(logits), logits
 
-  return gradient(loss, x_adv)
+  return value_and_gradient(loss, x_adv)

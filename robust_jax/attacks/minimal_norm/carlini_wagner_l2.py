@@ -1,4 +1,4 @@
-"""Carlini and Wagner's attack in L2."""
+"""Carlini and Wagner's attack (C&W) in L2."""
 
 import functools
 
@@ -13,7 +13,7 @@ from robust_jax.attacks.minimal_norm._carlini_wagner import (
   smallest_weight,
   to_tanh_space,
 )
-from robust_jax.attacks.minimal_norm._targets import target_of
+from robust_jax.attacks.minimal_norm._targets import make_target
 from robust_jax.attacks.standalone import standalone
 from robust_jax.types import Array, Attack, Key, Model
 
@@ -28,37 +28,52 @@ def carlini_wagner_l2(
   noise: Array | float = 0.2,
   targeted: bool = False,
 ) -> Attack:
-  """Minimizes `||x' - x||^2 + weight * shortfall(x')` by Adam.
+  """Carlini and Wagner's L2 attack (C&W): minimizes distance and loss by Adam.
 
-  The shortfall is `max(-margin, 0)`, as a fraction of what it is at x. x' is
-  `(tanh(w) + 1) / 2`, so the box needs no projection; a search finds the
-  smallest weight whose last iterate reaches the goal.
+      ||x' - x||_2^2 + weight * shortfall(x'),    x' = (tanh(w) + 1) / 2
+
+  The shortfall is `max(-margin, 0)` as a fraction of its value at x. The change
+  of variables to w makes a projection onto the box unnecessary. A search finds
+  the smallest weight whose last iterate succeeds.
 
   Args:
-    num_steps: Adam steps for each weight.
-    num_rounds: weights tried.
-    learning_rate: of Adam, in w; a cosine takes it to a hundredth.
-    initial_weight: the first weight.
-    restarts: runs, each example keeping its nearest hit: the first from x, the
-      others from noise around it.
-    noise: its standard deviation, in input units.
-    targeted: the labels are those that the adversary wants.
+    num_steps: number of Adam steps per weight.
+    num_rounds: number of weights tried.
+    learning_rate: learning rate of Adam, in w; a cosine schedule reduces it to
+      a hundredth.
+    initial_weight: first weight.
+    restarts: number of runs; each example keeps its nearest success. The first
+      run starts from x, the others from noise around it.
+    noise: standard deviation of that noise, in input units.
+    targeted: whether the labels are target classes.
 
   Returns:
-    `(key, logits_fn, x, labels) -> x_adv`; x itself where the goal is not
-    reached, or already is. Each start costs `num_rounds * num_steps`
-    passes forward and backward.
+    `(key, logits_fn, x, labels) -> x_adv`; x itself where the attack fails, or
+    x is adversarial already. Each restart makes `num_rounds * num_steps`
+    forward and backward passes.
 
   Raises:
-    ValueError: no steps, rounds or restarts.
+    ValueError: num_steps, num_rounds or restarts is not a whole number, 1 or
+      more.
 
   Source: Carlini and Wagner 2017, "Towards Evaluating the Robustness of Neural
-  Networks", section VI.A, with f_6 and confidence 0. Deviations: the search
-  over the weight is geometric, and judges the last iterate: the authors' code
-  judges any, and what Adam passes through on its way makes weights look large
-  enough that are not. The learning rate is annealed; no run is given up early;
-  the margin is that of the class whose boundary looks nearest, and relative;
-  the last overshoot is taken back; the noisy starts.
+  Networks", section VI.A, with f_6 and confidence 0.
+
+  Deviation: the search over the weight is geometric and depends on the last
+  iterate; the authors' code accepts any iterate, and points that Adam only
+  passes through make too small weights look sufficient. The learning rate is
+  annealed; no run ends early; the margin is relative, and that of the class
+  whose boundary seems nearest; the result is bisected back to the boundary; the
+  noisy starts.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax.attacks import carlini_wagner_l2
+    >>> attack = carlini_wagner_l2(num_steps=50, num_rounds=3, restarts=1)
+    >>> x, y = jnp.array([[0.7, 0.3]]), jnp.array([0])
+    >>> x_adv = attack(jax.random.key(0), lambda x: x, x, y)
+    >>> print(f"{jnp.linalg.norm(x_adv - x):.2f}")  # 0.4 / sqrt(2)
+    0.28
   """
   checks.at_least_one("num_steps", num_steps)
   checks.at_least_one("num_rounds", num_rounds)
@@ -68,19 +83,19 @@ def carlini_wagner_l2(
 
   @standalone
   def attack(key: Key, logits_fn: Model, x: Array, labels: Array) -> Array:
-    goal = target_of(logits_fn, x, labels, targeted)
+    target = make_target(logits_fn, x, labels, targeted)
 
-    def run(goal, start, weight, best):
+    def run(target, start, weight, best):
       def loss(w):
         x_adv = from_tanh_space(w)
-        logits = goal.logits(x_adv)
-        size = jnp.square(x_adv - goal.x).reshape(len(x), -1).sum(axis=1)
-        return size + weight * goal.shortfall(logits), (x_adv, logits)
+        logits = target.logits(x_adv)
+        size = jnp.square(x_adv - target.x).reshape(len(x), -1).sum(axis=1)
+        return size + weight * target.shortfall(logits), (x_adv, logits)
 
       def step(_, carry):
         w, state, best = carry
-        _, (x_adv, logits), grad = minimal.gradient(loss, w)
-        best = minimal.update_best(best, goal, x_adv, logits, "l2")
+        _, (x_adv, logits), grad = minimal.value_and_gradient(loss, w)
+        best = minimal.update_best(best, target, x_adv, logits, "l2")
         update, state = adam.update(grad, state)
         return w + update, state, best
 
@@ -88,14 +103,18 @@ def carlini_wagner_l2(
       carry = (w, adam.init(w), best)
       w, _, best = jax.lax.fori_loop(0, num_steps, step, carry)
       _, (x_adv, logits) = loss(w)
-      best = minimal.update_best(best, goal, x_adv, logits, "l2")
-      return best, goal.hit(logits)
+      best = minimal.update_best(best, target, x_adv, logits, "l2")
+      return best, target.success(logits)
 
-    def search(goal, start, best):
-      attempt = functools.partial(run, goal, start)
+    def search(target, start, best):
+      attempt = functools.partial(run, target, start)
       return smallest_weight(attempt, initial_weight, num_rounds, best)
 
-    best = minimal.from_several_starts(search, key, goal, "l2", restarts, noise)
-    return minimal.returned(goal, minimal.pulled_back(goal, best, "l2"))
+    best = minimal.from_several_starts(
+      search, key, target, "l2", restarts, noise
+    )
+    return minimal.result(
+      target, minimal.bisect_to_boundary(target, best, "l2")
+    )
 
   return attack

@@ -1,4 +1,4 @@
-"""Carlini and Wagner's attack in Linf."""
+"""Carlini and Wagner's attack (C&W) in Linf."""
 
 import functools
 
@@ -13,11 +13,11 @@ from robust_jax.attacks.minimal_norm._carlini_wagner import (
   slope_of_tanh,
   to_tanh_space,
 )
-from robust_jax.attacks.minimal_norm._targets import target_of
+from robust_jax.attacks.minimal_norm._targets import make_target
 from robust_jax.attacks.standalone import standalone
 from robust_jax.types import Array, Attack, Key, Model
 
-# A tau that is this much of a distance reached, and is not, ends the search.
+# The search ends when tau is this fraction of the distance reached, and fails.
 _CLOSE = 0.99
 
 
@@ -31,42 +31,56 @@ def carlini_wagner_linf(
   noise: Array | float = 0.2,
   targeted: bool = False,
 ) -> Attack:
-  """Minimizes `sum max(|x' - x| - tau, 0) + weight * max(-margin(x'), 0)`.
+  """Carlini and Wagner's Linf attack (C&W): penalizes changes beyond tau.
 
-  Only coordinates beyond tau are penalized, and Adam in the space of tanh does
-  the rest. The margin counts with a gradient of unit size, so that its weight
-  needs no search. After a run that came nearer than those before, tau becomes
-  half of the distance reached; after each one that did not, it becomes half as
-  much less than that. An example is done when it is within a hundredth, and the
-  rounds left cost nothing once all are. Each run starts at the nearest hit so
-  far.
+      sum_i max(|x'_i - x_i| - tau, 0) + weight * max(-margin(x'), 0)
+
+  It is minimized by Adam in tanh space. The margin has a gradient of unit size,
+  so its weight needs no search. After a run that came nearer than those before,
+  tau becomes half of the distance reached; after each run that did not, the
+  reduction is halved. An example is done when tau is within a hundredth of the
+  distance, and the remaining rounds cost nothing once all are. Each run starts
+  at the nearest success so far.
 
   Args:
-    num_steps: Adam steps of each round.
-    num_rounds: rounds at most.
-    learning_rate: of Adam, in w; a cosine takes it to a hundredth.
-    weight: of the margin's gradient, whose mean entry has size 1, as that of
-      the penalty has.
-    restarts: runs, each example keeping its nearest hit: the first from x, the
-      others from noise around it.
-    noise: its standard deviation, in input units.
-    targeted: the labels are those that the adversary wants.
+    num_steps: number of Adam steps per round.
+    num_rounds: largest number of rounds.
+    learning_rate: learning rate of Adam, in w; a cosine schedule reduces it to
+      a hundredth.
+    weight: weight of the margin's gradient, whose mean absolute entry is 1, as
+      that of the penalty is.
+    restarts: number of runs; each example keeps its nearest success. The first
+      run starts from x, the others from noise around it.
+    noise: standard deviation of that noise, in input units.
+    targeted: whether the labels are target classes.
 
   Returns:
-    `(key, logits_fn, x, labels) -> x_adv`; x itself where the goal is not
-    reached, or already is. Each start costs at most `num_rounds *
-    num_steps` passes forward and backward.
+    `(key, logits_fn, x, labels) -> x_adv`; x itself where the attack fails, or
+    x is adversarial already. Each restart makes at most `num_rounds *
+    num_steps` forward and backward passes.
 
   Raises:
-    ValueError: no steps, rounds or restarts.
+    ValueError: num_steps, num_rounds or restarts is not a whole number, 1 or
+      more.
 
-  Source: Carlini and Wagner 2017, section VI.C, and their code. Deviations: a
-  static number of rounds; no run is given up early; the margin is that of the
-  class whose boundary looks nearest, and its gradient of unit size, where their
-  weight doubles from 1e-5; tau shrinks by half, and then by less and less,
-  where theirs does by a tenth until it is not reached, or 1/256; the learning
-  rate is annealed, and at most tau, without which the steps are as large as a
-  small distance; the last overshoot is taken back; the noisy starts.
+  Source: Carlini and Wagner 2017, section VI.C, and their code.
+
+  Deviation: a static number of rounds; no run ends early; the margin is that of
+  the class whose boundary seems nearest, with a gradient of unit size, where
+  their weight doubles from 1e-5; tau is reduced by half, and then by less and
+  less, where theirs is reduced by a tenth until the attack fails, or tau is
+  below 1/256; the learning rate is annealed, and at most tau, since steps would
+  otherwise be as large as a small distance; the result is bisected back to the
+  boundary; the noisy starts.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax.attacks import carlini_wagner_linf
+    >>> attack = carlini_wagner_linf(num_steps=50, restarts=1)
+    >>> x, y = jnp.array([[0.7, 0.3]]), jnp.array([0])
+    >>> x_adv = attack(jax.random.key(0), lambda x: x, x, y)
+    >>> print(f"{jnp.abs(x_adv - x).max():.2f}")
+    0.20
   """
   checks.at_least_one("num_steps", num_steps)
   checks.at_least_one("num_rounds", num_rounds)
@@ -76,16 +90,16 @@ def carlini_wagner_linf(
 
   @standalone
   def attack(key: Key, logits_fn: Model, x: Array, labels: Array) -> Array:
-    goal = target_of(logits_fn, x, labels, targeted)
+    target = make_target(logits_fn, x, labels, targeted)
     num_coordinates = x.size // len(x)
 
-    def run(goal, start, tau, best):
+    def run(target, start, tau, best):
       def step(_, carry):
         w, state, best = carry
         x_adv = from_tanh_space(w)
-        margin, logits, ascent = minimal.ascend_margin(goal, x_adv)
-        best = minimal.update_best(best, goal, x_adv, logits, "linf")
-        change = x_adv - goal.x
+        margin, logits, ascent = minimal.margin_and_gradient(target, x_adv)
+        best = minimal.update_best(best, target, x_adv, logits, "linf")
+        change = x_adv - target.x
         beyond = jnp.abs(change) > tree.expand(tau, change)
         grad = jnp.where(beyond, jnp.sign(change), 0.0)
         pull = jnp.where(margin < 0, -weight * num_coordinates, 0.0)
@@ -101,24 +115,26 @@ def carlini_wagner_linf(
       carry = (w, adam.init(w), best)
       w, _, best = jax.lax.fori_loop(0, num_steps, step, carry)
       x_adv = from_tanh_space(w)
-      return minimal.update_best(best, goal, x_adv, goal.logits(x_adv), "linf")
+      return minimal.update_best(
+        best, target, x_adv, target.logits(x_adv), "linf"
+      )
 
     def unfinished(carry):
       shrink, best = carry
       return (shrink < _CLOSE) & (best.distance > 0)
 
-    def round_(goal, start, carry):
+    def round_(target, start, carry):
       shrink, best = carry
       tau = jnp.minimum(shrink * best.distance, 1.0)
-      found = run(goal, start, tau, best)
+      found = run(target, start, tau, best)
       nearer = found.distance < best.distance
-      # No hit at all, even without a limit: it is given up.
+      # Without any success, even with tau = 1, the example is given up.
       less = jnp.where(jnp.isinf(found.distance), 1.0, (1 + shrink) / 2)
       after = jnp.where(nearer, shrink, less), found
       return tree.where(unfinished(carry), after, carry)
 
-    def search(goal, start, best):
-      attempt = functools.partial(round_, goal, start)
+    def search(target, start, best):
+      attempt = functools.partial(round_, target, start)
 
       def unless_done(_, carry):
         done = ~unfinished(carry).any()
@@ -128,8 +144,10 @@ def carlini_wagner_linf(
       return jax.lax.fori_loop(0, num_rounds, unless_done, carry)[-1]
 
     best = minimal.from_several_starts(
-      search, key, goal, "linf", restarts, noise
+      search, key, target, "linf", restarts, noise
     )
-    return minimal.returned(goal, minimal.pulled_back(goal, best, "linf"))
+    return minimal.result(
+      target, minimal.bisect_to_boundary(target, best, "linf")
+    )
 
   return attack

@@ -1,4 +1,4 @@
-"""Fast Adaptive Boundary attack: walks along the decision boundary."""
+"""Fast Adaptive Boundary (FAB) attack: steps along the decision boundary."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 from robust_jax.xla_cpu.materialize import materialize
 from robust_jax.xla_cpu.reductions import row_sum
 
-# Of the paper: largest pull to the original, overshoot, step back.
+# As in the paper: largest weight of the original, overshoot, step back.
 _PULL, _OVERSHOOT, _BACK = 0.1, 1.05, 0.9
 
 
@@ -26,40 +26,52 @@ def fab(
   num_targets: int = 9,
   restarts: int = 1,
 ) -> Attack:
-  """Small adversarial perturbations, in an Lp norm that needs no radius.
+  """Fast Adaptive Boundary (FAB) attack: minimal perturbations in an Lp norm.
 
-  Each step linearizes the decision boundary, projects the current point and
-  the original onto it within the box, and goes to a mix of both; a point that
-  is misclassified takes a step back to the original.
+  Each step linearizes the decision boundary, projects the current point and the
+  original onto it within the box, and moves to a weighted mean of the two
+  projections. A misclassified point takes a step back towards the original.
 
   Args:
     norm: "linf", "l2" or "l1".
-    eps: results farther away are discarded; also scales the random starts.
-    num_steps: steps per restart and target.
-    num_targets: FAB-T: the boundaries to so many classes, those of largest
-      clean logit, one after the other, with one backward pass per step. 0 is
-      FAB: the nearest boundary of all, with a backward pass for each class.
-    restarts: the first starts at the original, further ones at random within
-      half of eps.
+    eps: results farther away are discarded; it also scales the random starts.
+    num_steps: number of steps per restart and target.
+    num_targets: number of target classes of FAB-T, those with the largest clean
+      logits, attacked one after the other with one backward pass per step. 0
+      stands for FAB: the nearest boundary of all classes, with a backward pass
+      per class.
+    restarts: number of starts. The first is the original; the others are random
+      within half of eps.
 
   Returns:
-    `(key, logits_fn, x, labels) -> x_adv`, the original where none was found,
-    or where it is misclassified itself.
+    `(key, logits_fn, x, labels) -> x_adv`, the original where the attack fails
+    or the original is misclassified.
 
   Raises:
-    ValueError: an unknown norm, zero steps or restarts, or random starts
-      without a radius.
+    ValueError: the norm is unknown, num_steps or restarts is not a whole
+      number, 1 or more, or random starts have no finite eps.
 
   Source: Croce and Hein 2020, "Minimally distorted Adversarial Examples with a
   Fast Adaptive Boundary Attack"; FAB-T: Croce and Hein 2020 (AutoAttack).
-  Without the final search along the segment, as in AutoAttack. Deviation: a
-  start without a gradient is moved a little.
+  Without the final search along the segment, as in AutoAttack.
+
+  Deviation: a start without a gradient is slightly displaced.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax.attacks import fab
+    >>> x, y = jnp.array([[0.7, 0.3]]), jnp.array([0])
+    >>> x_adv = fab("l2", num_steps=5)(jax.random.key(0), lambda x: x, x, y)
+    >>> print(f"{jnp.linalg.norm(x_adv - x):.2f}")  # 0.4 / sqrt(2)
+    0.28
   """
   checks.norm(norm, tree.ORDERS)
   checks.at_least_one("num_steps", num_steps)
   checks.at_least_one("restarts", restarts)
   if restarts > 1 and not isinstance(eps, jax.core.Tracer) and jnp.isinf(eps):
-    raise ValueError("restarts need a finite eps: it scales their starts.")
+    raise ValueError(
+      "restarts need a finite eps, which scales their random starts."
+    )
 
   @standalone
   def attack(key: Key, logits_fn: Model, x: Array, labels: Array) -> Array:
@@ -79,7 +91,10 @@ def fab(
       found = run_fab(model, boundary, x_in, labels, start, norm, num_steps)
       return tree.where(found[1] < best[1], found, best)
 
-    none = (x_in, jnp.where(is_wrong(model(x_in), labels), 0.0, jnp.inf))
+    none = (
+      x_in,
+      jnp.where(is_misclassified(model(x_in), labels), 0.0, jnp.inf),
+    )
     found = jax.lax.fori_loop(0, restarts * ranks, run, none)
     return jax.lax.stop_gradient(within(eps, x, *found))
 
@@ -87,9 +102,9 @@ def fab(
 
 
 def in_float32(model: Model, x: Array) -> tuple[Model, Array]:
-  """x in float32, and a model of such images that sees them as `within` does.
+  """Returns a model of float32 images that rounds them to x's dtype, and x.
 
-  In half precision a walk along the boundary would hardly move.
+  In half precision the steps along the boundary would be lost in rounding.
   """
 
   def rounding(x_adv):
@@ -112,15 +127,21 @@ def run_fab(
   norm: Norm,
   num_steps: int,
 ) -> tuple[Array, Array]:
-  """One run.
+  """One run of FAB.
 
   Args:
-    boundary: x' -> the difference of logits `[B]` that is 0 on the boundary and
-      negative before it, and its gradient `[B, ...]`.
+    model: the model.
+    boundary: x' -> the difference of logits `[B]`, which is 0 on the boundary
+      and negative before it, and its gradient `[B, ...]`.
+    x: clean images `[B, ...]`.
+    labels: labels `[B]`.
+    start: starting points `[B, ...]`.
+    norm: norm of the distance.
+    num_steps: number of steps.
 
   Returns:
     The nearest misclassified point and its distance `[B]`; x and inf where none
-    was met.
+    was found.
   """
   flat = x.reshape(x.shape[0], -1)
 
@@ -142,20 +163,20 @@ def run_fab(
     mixed = (now + _OVERSHOOT * d_now) * (1 - pull)
     mixed = mixed + (flat + _OVERSHOOT * d_x) * pull
     x_new = jnp.clip(mixed, 0, 1).reshape(x.shape)
-    fooled = is_wrong(model(x_new), labels)
+    wrong = is_misclassified(model(x_new), labels)
     length = tree.norm(x_new - x, norm)
-    better = fooled & (length < best[1])
+    better = wrong & (length < best[1])
     best = tree.where(better, (x_new, length), best)
     back = x + _BACK * (x_new - x)
-    return tree.where(fooled, back, x_new), best
+    return tree.where(wrong, back, x_new), best
 
   none = (x, jnp.full(x.shape[:1], jnp.inf))
-  start = minimal.with_gradient(lambda x: finite_boundary(x)[1], start)
+  start = minimal.start_with_gradient(lambda x: finite_boundary(x)[1], start)
   return jax.lax.fori_loop(0, num_steps, step, (start, none))[1]
 
 
-def is_wrong(logits: Array, labels: Array) -> Array:
-  """`[B]`, whether another class is answered; NaN is no answer."""
+def is_misclassified(logits: Array, labels: Array) -> Array:
+  """`[B]`, whether another class is predicted; False for NaN."""
   wrong = logits.argmax(axis=-1) != labels
   return wrong & jnp.isfinite(logits.max(axis=-1))
 
@@ -163,14 +184,14 @@ def is_wrong(logits: Array, labels: Array) -> Array:
 def boundary_to_rank(
   model: Model, x: Array, labels: Array, rank: Array | int
 ) -> Callable[[Array], tuple[Array, Array]]:
-  """The boundary to the class of `rank`-th largest clean logit, from 0."""
+  """The boundary to the class with the `rank`-th largest clean logit."""
   target = class_of_rank(model(x), rank)
 
   def boundary(x_now):
     logits, pull_back = jax.vjp(model, x_now)
-    towards = _one_hot(target, logits) - _one_hot(labels, logits)
+    direction = _one_hot(target, logits) - _one_hot(labels, logits)
     difference = losses.logit_difference(target)(logits, labels)
-    return difference, pull_back(towards)[0]
+    return difference, pull_back(direction)[0]
 
   return boundary
 
@@ -178,16 +199,16 @@ def boundary_to_rank(
 def nearest_boundary(
   model: Model, labels: Array, norm: Norm
 ) -> Callable[[Array], tuple[Array, Array]]:
-  """The boundary, of those to all other classes, that is nearest linearly."""
+  """The nearest of the linearized boundaries to all other classes."""
 
   def boundary(x_now):
     logits, pull_back = jax.vjp(model, x_now)
     own = _one_hot(labels, logits)
 
     def nearer(target, best):
-      rival = jnp.full_like(labels, target)
-      difference = losses.logit_difference(rival)(logits, labels)
-      grad = pull_back(_one_hot(rival, logits) - own)[0]
+      other = jnp.full_like(labels, target)
+      difference = losses.logit_difference(other)(logits, labels)
+      grad = pull_back(_one_hot(other, logits) - own)[0]
       slope = tree.norm(grad, tree.DUALS[norm])
       reachable = (labels != target) & (slope > 0)
       distance = jnp.abs(difference) / jnp.where(reachable, slope, 1.0)
@@ -203,12 +224,13 @@ def nearest_boundary(
 
 
 def class_of_rank(logits: Array, rank: Array | int) -> Array:
-  """The class of `rank`-th largest logit, `[B]`; rank 0 is the answer."""
+  """The class with the `rank`-th largest logit, `[B]`; 0 is the prediction."""
   order = jnp.argsort(logits, axis=-1, descending=True)
   return jax.lax.dynamic_index_in_dim(order, rank, 1, keepdims=False)
 
 
 def random_start(key: Key, x: Array, norm: Norm, eps: Array | float) -> Array:
+  """A random point at half of eps from x, clipped to the box."""
   draw = jax.random.uniform(key, x.shape, jnp.float32, -1, 1)
   if norm != "linf":
     draw = jax.random.normal(key, x.shape)

@@ -1,4 +1,4 @@
-"""The box-constrained L-BFGS attack, the first of all."""
+"""Box-constrained L-BFGS attack of Szegedy et al."""
 
 import jax
 import jax.numpy as jnp
@@ -7,11 +7,11 @@ from robust_jax import checks, losses
 from robust_jax.attacks.minimal_norm import best_adversarial as minimal
 from robust_jax.attacks.minimal_norm._box_quasi_newton import minimize_in_box
 from robust_jax.attacks.minimal_norm._carlini_wagner import smallest_weight
-from robust_jax.attacks.minimal_norm._targets import target_of
+from robust_jax.attacks.minimal_norm._targets import make_target
 from robust_jax.attacks.standalone import standalone
 from robust_jax.types import Array, Attack, Key, Model
 
-# The gap between the clean logits of answer and goal, once they are scaled.
+# The gap between the scaled clean logits of the prediction and the target.
 _SHARPNESS = 10.0
 
 
@@ -26,38 +26,54 @@ def lbfgs(
   noise: Array | float = 0.2,
   targeted: bool = False,
 ) -> Attack:
-  """Minimizes `||x' - x||^2 + weight * J(x', l')` over x' in [0, 1].
+  """Box-constrained L-BFGS attack, the first attack on neural networks.
 
-  J is the cross-entropy of the expected class l'. A search finds the smallest
-  weight whose minimum is a hit, which is the largest c of `c |x' - x| + J`.
-  Projected L-BFGS, all examples in one compiled program.
+      minimize  ||x' - x||_2^2 + weight * J(x', l')  over x' in [0, 1]
+
+  J is the cross-entropy of the target class l'. A search finds the smallest
+  weight whose minimizer succeeds, which corresponds to the largest c of `c |x'
+  - x| + J` in the paper. All examples run in one compiled program of projected
+  L-BFGS.
 
   Args:
-    num_steps: quasi-Newton steps for each weight.
-    num_rounds: weights tried.
-    num_targets: without a target, how many classes are tried as l', those
-      whose boundaries look nearest first. All, if there are fewer.
-    initial_weight: the first weight.
-    memory: pairs of steps and gradient changes remembered.
-    restarts: runs, each example keeping its nearest hit: the first from x, the
-      others from noise around it.
-    noise: its standard deviation, in input units.
-    targeted: the labels are those that the adversary wants.
+    num_steps: number of quasi-Newton steps per weight.
+    num_rounds: number of weights tried.
+    num_targets: if untargeted, number of classes tried as l', those with the
+      nearest boundaries first; all of them if there are fewer.
+    initial_weight: first weight.
+    memory: number of stored pairs of steps and gradient changes.
+    restarts: number of runs; each example keeps its nearest success. The first
+      run starts from x, the others from noise around it.
+    noise: standard deviation of that noise, in input units.
+    targeted: whether the labels are target classes.
 
   Returns:
-    `(key, logits_fn, x, labels) -> x_adv`; x itself where the goal is not
-    reached, or already is. Each start costs at most `num_targets *
-    num_rounds * num_steps` passes backward, and more forward.
+    `(key, logits_fn, x, labels) -> x_adv`; x itself where the attack fails, or
+    x is adversarial already. Each restart makes at most `num_targets *
+    num_rounds * num_steps` backward passes, and more forward passes.
 
   Raises:
-    ValueError: no steps, rounds, targets, memory or restarts.
+    ValueError: num_steps, num_rounds, num_targets, memory or restarts is not a
+      whole number, 1 or more.
 
   Source: Szegedy et al. 2014, "Intriguing properties of neural networks",
-  section 4.1. Deviations: the square of the L2 norm, which is smooth at x; both
-  lead through the same points as the weight changes, those that are nearest
-  for their J. J is taken of logits scaled so that x is 10 away from the goal:
-  it then hardly hears of classes that are not near. Any wrong answer counts,
-  not only l'; the last overshoot is taken back; the noisy starts.
+  section 4.1.
+
+  Deviation: the squared L2 norm, which is smooth at x; both lead through the
+  same points as the weight changes, those that are nearest for their J. J is
+  computed from logits scaled such that x is 10 away from the target, so that it
+  hardly depends on classes that are not near. Any misclassification counts as a
+  success, not only l'; the result is bisected back to the boundary; the noisy
+  starts.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax.attacks import lbfgs
+    >>> attack = lbfgs(num_steps=10, num_rounds=5, restarts=1)
+    >>> x, y = jnp.array([[0.7, 0.3]]), jnp.array([0])
+    >>> x_adv = attack(jax.random.key(0), lambda x: x, x, y)
+    >>> print(f"{jnp.linalg.norm(x_adv - x):.2f}")  # 0.4 / sqrt(2)
+    0.28
   """
   checks.at_least_one("num_steps", num_steps)
   checks.at_least_one("num_rounds", num_rounds)
@@ -67,39 +83,43 @@ def lbfgs(
 
   @standalone
   def attack(key: Key, logits_fn: Model, x: Array, labels: Array) -> Array:
-    goal = target_of(logits_fn, x, labels, targeted)
+    target = make_target(logits_fn, x, labels, targeted)
 
-    def towards(goal, start, expected, best):
-      sharpness = _SHARPNESS / goal.clean_gap
+    def towards_class(target, start, expected, best):
+      sharpness = _SHARPNESS / target.clean_gap
 
       def run(weight, best):
         def loss(x_adv):
-          logits = goal.logits(x_adv)
-          size = jnp.square(x_adv - goal.x).reshape(len(x), -1).sum(axis=1)
+          logits = target.logits(x_adv)
+          size = jnp.square(x_adv - target.x).reshape(len(x), -1).sum(axis=1)
           sharp = sharpness[:, None] * logits
           misses = losses.cross_entropy(sharp, expected)
           return size + weight * misses, logits
 
-        def visit(seen, x_adv, logits):
-          best = minimal.update_best(seen[0], goal, x_adv, logits, "l2")
-          return best, goal.hit(logits)
+        def visit(visited, x_adv, logits):
+          best = minimal.update_best(visited[0], target, x_adv, logits, "l2")
+          return best, target.success(logits)
 
-        seen = (best, jnp.zeros(len(x), bool))
-        return minimize_in_box(loss, start, visit, seen, num_steps, memory)
+        visited = (best, jnp.zeros(len(x), bool))
+        return minimize_in_box(loss, start, visit, visited, num_steps, memory)
 
       return smallest_weight(run, initial_weight, num_rounds, best)
 
-    def search(goal, start, best):
+    def search(target, start, best):
       expected = labels[:, None]
       if not targeted:
-        expected = goal.nearest_classes(goal.clean_logits, num_targets)
+        expected = target.nearest_classes(target.clean_logits, num_targets)
 
       def attempt(i, best):
-        return towards(goal, start, expected[:, i], best)
+        return towards_class(target, start, expected[:, i], best)
 
       return jax.lax.fori_loop(0, expected.shape[1], attempt, best)
 
-    best = minimal.from_several_starts(search, key, goal, "l2", restarts, noise)
-    return minimal.returned(goal, minimal.pulled_back(goal, best, "l2"))
+    best = minimal.from_several_starts(
+      search, key, target, "l2", restarts, noise
+    )
+    return minimal.result(
+      target, minimal.bisect_to_boundary(target, best, "l2")
+    )
 
   return attack
