@@ -38,7 +38,7 @@ from robust_jax import attacks, losses, precision
 from robust_jax.as_numpy_fn import as_numpy_fn
 from robust_jax.attacks.minimal_norm.decision_trees import nearest_leaf
 from robust_jax.black_box import train_substitute
-from robust_jax.black_box.queries import Predict, labels_of
+from robust_jax.black_box.queries import Predict, predicted_labels
 from robust_jax.data.load import load
 from robust_jax.evaluators.transfer import Transfer, transfer
 from robust_jax.models.classifiers.mlp import MLP
@@ -251,7 +251,9 @@ def _black_box(
     own = as_numpy_fn(substitute.logits_fn)
     crafted = {kind: attack(substitute.logits_fn, *test)}
     result = transfer(crafted, {kind: own}, {kind: predict}, *test)
-    agreement = np.mean(labels_of(own, test[0]) == labels_of(predict, test[0]))
+    agreement = np.mean(
+      predicted_labels(own, test[0]) == predicted_labels(predict, test[0])
+    )
     rows.add_row(
       kind,
       str(substitute.queries),

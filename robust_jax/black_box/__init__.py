@@ -1,7 +1,8 @@
-"""Attacks on victims that are any function on the host, query by query.
+"""Black-box attacks on any function on the host, counted in queries.
 
 Like an attack on a JAX model, with a function from numpy to numpy in its place:
-`(key, predict, x, labels) -> QueryResult`. `on_host` makes one of a JAX model.
+`(key, predict, x, labels) -> QueryResult`. `as_numpy_fn` makes one of a JAX
+model.
 """
 
 from robust_jax.black_box.boundary import boundary

@@ -1,6 +1,6 @@
-"""Distances, projections and random numbers of black-box attacks, in numpy.
+"""Distances, projections and random numbers for black-box attacks, in numpy.
 
-Images are `[B, ...]` float32; what is per example is `[B]`.
+Images are `[B, ...]` float32; values per example are `[B]`.
 """
 
 from collections.abc import Sequence
@@ -15,15 +15,15 @@ NORMS: Sequence[Norm] = ("linf", "l2")
 
 
 def generators(key: Key, num_examples: int) -> Sequence[np.random.Generator]:
-  """One source of random numbers per example.
+  """Makes a random number generator for each example.
 
   Args:
-    key: one key, split per example; or `[B]` keys, one for each, with which an
-      example meets the same numbers in whatever batch it stands.
+    key: one key, which is split, or `[B]` keys, one per example, with which an
+      example draws the same numbers in any batch.
     num_examples: B.
 
   Raises:
-    ValueError: another number of keys.
+    ValueError: the number of keys is not 1 or B.
   """
   keys = key if key.ndim else jax.random.split(key, num_examples)
   if keys.shape != (num_examples,):
@@ -36,12 +36,12 @@ def generators(key: Key, num_examples: int) -> Sequence[np.random.Generator]:
 
 
 def column(values: np.ndarray, like: np.ndarray) -> np.ndarray:
-  """`[B]` -> `[B, 1, ...]`, to broadcast against `like`."""
+  """Reshapes `[B]` to `[B, 1, ...]`, to broadcast against `like`."""
   return np.reshape(values, (-1,) + (1,) * (like.ndim - 1))
 
 
 def distance(x: np.ndarray, x_adv: np.ndarray, norm: Norm) -> np.ndarray:
-  """Length of `x_adv - x`, `[B]` float32."""
+  """Norm of `x_adv - x`, `[B]` float32."""
   axes = tuple(range(1, x.ndim))
   change = np.abs(x_adv - x)
   if norm == "l2":
@@ -50,18 +50,18 @@ def distance(x: np.ndarray, x_adv: np.ndarray, norm: Norm) -> np.ndarray:
 
 
 def radii(eps: float | np.ndarray, x: np.ndarray, norm: Norm) -> np.ndarray:
-  """`eps` of each example, `[B]` float32; no more than the box is wide."""
+  """`eps` of each example, `[B]` float32; at most the width of the box."""
   width = 1.0 if norm == "linf" else np.sqrt(x[0].size)
   return np.broadcast_to(np.minimum(eps, width).astype(np.float32), len(x))
 
 
-def toward(
+def interpolate(
   x: np.ndarray, x_adv: np.ndarray, fraction: np.ndarray, norm: Norm
 ) -> np.ndarray:
-  """The point of `x_adv`'s side at a `fraction [B]` in [0, 1] of its distance.
+  """The point at a `fraction [B]` of the distance from x to `x_adv`.
 
-  In L2 it lies on the segment from x; in Linf it is the projection of `x_adv`
-  onto the ball of that radius, which moves the fewest coordinates.
+  In L2 it lies on the segment between them. In Linf it is the projection of
+  `x_adv` onto the ball of that radius, which changes the fewest coordinates.
 
   Source: Chen et al. 2020, "HopSkipJumpAttack", its two projections.
   """
@@ -75,7 +75,7 @@ def toward(
 def project(
   x: np.ndarray, x_adv: np.ndarray, eps: np.ndarray, norm: Norm
 ) -> np.ndarray:
-  """Into the ball of radius `eps [B]` around x, then into the box."""
+  """Projects onto the ball of radius `eps [B]` around x, then onto the box."""
   eps = column(eps, x).astype(np.float32)
   if norm == "linf":
     return np.clip(np.clip(x_adv, x - eps, x + eps), 0, 1)

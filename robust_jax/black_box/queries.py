@@ -1,4 +1,4 @@
-"""The victim of a black-box attack: its answers, their number, their limit."""
+"""Queries to the victim model of a black-box attack, within a budget."""
 
 import warnings
 from collections.abc import Callable
@@ -16,23 +16,23 @@ Predict = Callable[[np.ndarray], np.ndarray]
 """Any function on the host: images `[N, ...]` float32 in [0, 1] -> scores
 `[N, K]` (logits or probabilities) or labels `[N]` (integers)."""
 
-# Rows of one call: a bound on the memory of the victim, not on its speed.
+# Rows of one call, which bound the memory that the victim needs.
 _ROWS = 8192
-# Probabilities are met by their logarithm, and trees answer 0 exactly.
+# Lower bound of probabilities before the logarithm; trees return exactly 0.
 _SMALLEST = 1e-12
 
 
 class QueryResult(NamedTuple):
-  """What a black-box attack found, one entry per example.
+  """Result of a black-box attack, one entry per example.
 
   Attributes:
-    x_adv: `[B, ...]` in [0, 1], with the dtype of x; x itself where nothing
-      was found.
-    success: bool `[B]`; the victim's answer on x_adv, asked once more.
-    queries: int `[B]`, images sent to the victim on behalf of each example,
-      the first look at x and that last question among them.
-    l2: `[B]`, Euclidean length of the change.
-    linf: `[B]`, its largest coordinate.
+    x_adv: `[B, ...]` in [0, 1], with the dtype of x; x itself where the attack
+      failed.
+    success: bool `[B]`, from one more evaluation of x_adv.
+    queries: int `[B]`, number of images sent to the victim for each example,
+      including the first evaluation of x and that last one.
+    l2: `[B]`, Euclidean norm of the change.
+    linf: `[B]`, largest change of a coordinate.
   """
 
   x_adv: np.ndarray
@@ -46,44 +46,54 @@ BlackBoxAttack = Callable[[Key, Predict, np.ndarray, np.ndarray], QueryResult]
 """(key, predict, x `[B, ...]`, labels `[B]`) -> QueryResult."""
 
 
-def ask(predict: Predict, images: np.ndarray) -> np.ndarray:
-  """What the victim answers: scores `[N, K]` or labels `[N]`, a few at a time.
+def query(predict: Predict, images: np.ndarray) -> np.ndarray:
+  """Queries the victim, for scores `[N, K]` or labels `[N]`.
 
-  The victim gets images of its own, and may write into them.
+  It is called with a limited number of images at a time, on copies, which it
+  may overwrite.
 
   Raises:
-    ValueError: the answer is neither.
+    ValueError: the output is neither scores nor labels.
   """
   pieces = [images[i : i + _ROWS].copy() for i in range(0, len(images), _ROWS)]
   return np.concatenate([_checked(predict(p), len(p)) for p in pieces])
 
 
-def labels_of(predict: Predict, images: np.ndarray) -> np.ndarray:
-  """The classes that the victim answers, int `[N]`.
+def predicted_labels(predict: Predict, images: np.ndarray) -> np.ndarray:
+  """The classes that the victim predicts, int `[N]`.
 
   Raises:
-    ValueError: the answer is neither scores nor labels.
+    ValueError: the output is neither scores nor labels.
   """
-  answer = ask(predict, np.asarray(images, np.float32))
-  return answer if answer.ndim == 1 else answer.argmax(axis=1)
+  output = query(predict, np.asarray(images, np.float32))
+  return output if output.ndim == 1 else output.argmax(axis=1)
 
 
 class Victim:
-  """`predict` during one attack on one batch; nothing is asked beyond a budget.
+  """The victim model during one attack on one batch, within the query budgets.
 
-  The one mutable thing of an attack is `spent`. One query of each budget is
-  kept back for `conclude`.
+  `spent` is the only mutable state of an attack. One query of each budget is
+  reserved for `conclude`.
 
   Args:
     predict: the victim.
     x: clean images `[B, ...]`.
-    labels: `[B]`; with `targeted` those that the adversary wants.
+    labels: labels `[B]`, which are target classes if `targeted`.
     max_queries: budget of each example, an int or `[B]`, at least 2.
-    targeted: whether fooled means answering the label or not answering it.
+    targeted: whether an image is adversarial if its label is predicted, or if
+      another class is.
 
   Raises:
-    ValueError: images, labels or a budget that cannot be meant; later, answers
-      that are neither scores nor labels.
+    ValueError: images, labels or a budget are invalid; later, if an output is
+      neither scores nor labels.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.black_box.queries import Victim
+    >>> x, y = np.array([[0.75, 0.25]], np.float32), np.array([0])
+    >>> victim = Victim(lambda x: x, x, y, max_queries=3, targeted=False)
+    >>> victim.is_adversarial(1 - x, np.array([0])), victim.remaining
+    (array([ True]), array([1]))
   """
 
   def __init__(self, predict: Predict, x, labels, max_queries, targeted: bool):
@@ -93,8 +103,8 @@ class Victim:
     checks.labels(self.labels, len(self.x), np.iinfo(np.int64).max)
     if np.any(np.asarray(max_queries) < 2):
       raise ValueError(
-        f"max_queries = {max_queries}: expected 2 or more, one to look at the "
-        "original and one to check the result."
+        f"max_queries = {max_queries}: expected 2 or more, one for the "
+        "original and one for the result."
       )
     self._predict = predict
     self._dtype = x.dtype
@@ -105,54 +115,56 @@ class Victim:
     self.spent = np.zeros(len(self.x), np.int64)
 
   @property
-  def left(self) -> np.ndarray:
-    """Queries that each example may still make, `[B]`."""
+  def remaining(self) -> np.ndarray:
+    """Number of queries that each example may still make, `[B]`."""
     return self._budget - 1 - self.spent
 
-  def fooled(self, images: np.ndarray, owner: np.ndarray) -> np.ndarray:
-    """Whether each image is an adversarial one, bool `[M]`.
+  def is_adversarial(self, images: np.ndarray, owner: np.ndarray) -> np.ndarray:
+    """Whether each image is adversarial, bool `[M]`.
 
     Args:
       images: `[M, ...]`.
-      owner: int `[M]`, the example on whose behalf each is asked. What its
-        budget no longer allows is not asked, and not adversarial.
+      owner: int `[M]`, the example whose budget pays for each image. Images
+        beyond a budget are not sent, and not adversarial.
     """
     sent = self._charge(owner)
     result = np.zeros(len(images), bool)
-    result[sent] = self._is_fooled(self._ask(images[sent]), owner[sent])
+    result[sent] = self._is_adversarial(self._query(images[sent]), owner[sent])
     return result
 
   def margin(self, images: np.ndarray, owner: np.ndarray) -> np.ndarray:
-    """How far each image is on the adversary's side, float64 `[M]`.
+    """Margin of each image on the adversary's side, float64 `[M]`.
 
-    The best other score less the label's, or the reverse for a target:
-    positive where the victim is fooled; `-inf` where the budget is spent or the
-    answer is NaN. Of probabilities it is the margin of their logarithms, that
-    is, of the logits they came from.
+    The largest score of another class minus the label's, or its negative if
+    targeted: positive where the image is adversarial, and `-inf` where the
+    budget is spent or the output is NaN. For probabilities it is the margin of
+    their logarithms, that is, of the underlying logits.
 
     Raises:
-      ValueError: the victim answers labels only.
+      ValueError: the victim returns labels only.
     """
     sent = self._charge(owner)
     result = np.full(len(images), -np.inf)
-    answer = self._ask(images[sent])
-    if answer.ndim == 1:
+    output = self._query(images[sent])
+    if output.ndim == 1:
       raise ValueError(
-        "this attack needs scores [N, K] and the victim answers labels: use "
+        "this attack needs scores [N, K] and the victim returns labels: use "
         "black_box.hop_skip_jump or black_box.boundary."
       )
-    result[sent] = self._margin(answer, owner[sent])
+    result[sent] = self._margin(output, owner[sent])
     return result
 
   def conclude(self, x_adv: np.ndarray) -> QueryResult:
-    """The result, once the victim has been asked about it a last time."""
+    """Evaluates `x_adv` once more and returns the result."""
     dtype = jax.dtypes.canonicalize_dtype(self._dtype)
-    x_adv = tree.rounded_towards(jnp.asarray(self.x, dtype), jnp.asarray(x_adv))
-    x_adv = np.asarray(x_adv).astype(self._dtype)
+    rounded = tree.rounded_towards(
+      jnp.asarray(self.x, dtype), jnp.asarray(x_adv)
+    )
+    x_adv = np.asarray(rounded).astype(self._dtype)
     seen = x_adv.astype(np.float32)
     everyone = np.arange(len(seen))
     self.spent += 1
-    success = self._is_fooled(self._ask(seen), everyone)
+    success = self._is_adversarial(self._query(seen), everyone)
     return QueryResult(
       x_adv,
       success,
@@ -162,37 +174,37 @@ class Victim:
     )
 
   def _charge(self, owner):
-    """The rows that the budgets allow, in order; they are counted as spent."""
+    """Rows within the budgets, in order; they are counted as spent."""
     order = np.argsort(owner, kind="stable")
     first = np.searchsorted(owner[order], owner[order])
     rank = np.empty(len(owner), np.int64)
     rank[order] = np.arange(len(owner)) - first
-    sent = np.flatnonzero(rank < self.left[owner])
+    sent = np.flatnonzero(rank < self.remaining[owner])
     np.add.at(self.spent, owner[sent], 1)
     return sent
 
-  def _ask(self, images):
+  def _query(self, images):
     if not len(images):
       return np.zeros((0, 2))
-    answer = ask(self._predict, images)
-    if answer.ndim == 1:
-      return answer
-    if answer.shape[1] <= self.labels.max():
+    output = query(self._predict, images)
+    if output.ndim == 1:
+      return output
+    if output.shape[1] <= self.labels.max():
       raise ValueError(
-        f"the victim answered {answer.shape[1]} scores per image: expected "
+        f"the victim returned {output.shape[1]} scores per image: expected "
         f"more than {self.labels.max()}, the largest label."
       )
-    return self._as_logits(answer)
+    return self._as_logits(output)
 
   def _as_logits(self, scores):
-    # With all the digits they came with: their differences count.
+    # In float64, since differences of scores matter.
     scores = scores.astype(np.float64)
     bad = np.isnan(scores).any(axis=1)
     if bad.any() and not self._has_warned:
       self._has_warned = True
       warnings.warn(
-        f"the victim answered NaN to {bad.sum()} of {len(bad)} images: they "
-        "count as not fooled.",
+        f"the victim returned NaN for {bad.sum()} of {len(bad)} images: they "
+        "count as not adversarial.",
         stacklevel=2,
       )
     if self._are_probabilities is None and not bad.all():
@@ -204,12 +216,12 @@ class Victim:
       scores = np.log(np.maximum(scores, _SMALLEST))
     return scores
 
-  def _is_fooled(self, answer, owner):
+  def _is_adversarial(self, output, owner):
     labels = self.labels[owner]
-    if answer.ndim == 1:
-      return (answer == labels) == self._targeted
-    hit = (answer.argmax(axis=1) == labels) == self._targeted
-    return hit & ~np.isnan(answer).any(axis=1)
+    if output.ndim == 1:
+      return (output == labels) == self._targeted
+    success = (output.argmax(axis=1) == labels) == self._targeted
+    return success & ~np.isnan(output).any(axis=1)
 
   def _margin(self, scores, owner):
     rows, label = np.arange(len(scores)), self.labels[owner]
@@ -221,21 +233,21 @@ class Victim:
     return np.where(np.isnan(margin), -np.inf, margin)
 
 
-def _checked(answer, num_rows):
+def _checked(output, num_rows):
   expected = (
     f"expected integer labels [{num_rows}] or scores [{num_rows}, K] of two "
     "classes or more."
   )
-  if not (hasattr(answer, "__array__") or isinstance(answer, list)):
+  if not (hasattr(output, "__array__") or isinstance(output, list)):
     raise ValueError(
-      f"the victim answered a {type(answer).__name__}: {expected}"
+      f"the victim returned a {type(output).__name__}: {expected}"
     )
-  answer = np.array(answer)
-  is_label = answer.ndim == 1 and np.issubdtype(answer.dtype, np.integer)
-  is_score = answer.ndim == 2 and answer.shape[1] > 1
-  if not (is_label or is_score) or len(answer) != num_rows:
+  output = np.array(output)
+  is_label = output.ndim == 1 and np.issubdtype(output.dtype, np.integer)
+  is_score = output.ndim == 2 and output.shape[1] > 1
+  if not (is_label or is_score) or len(output) != num_rows:
     raise ValueError(
-      f"the victim answered {answer.dtype} {answer.shape} to {num_rows} "
+      f"the victim returned {output.dtype} {output.shape} for {num_rows} "
       f"images: {expected}"
     )
-  return answer
+  return output

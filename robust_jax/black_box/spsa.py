@@ -1,4 +1,4 @@
-"""SPSA: gradient ascent on gradients that are estimated from scores."""
+"""SPSA: ascent on gradients that are estimated from scores."""
 
 import numpy as np
 
@@ -20,30 +20,40 @@ def spsa(
   probe: float = 0.05,
   step_size: float = 0.1,
 ) -> BlackBoxAttack:
-  """Adam on the mean of two-sided differences along random signs.
+  """SPSA: Adam on the mean of two-sided differences along random signs.
 
-  `2 num_pairs + 1` queries of each example per step; an example ends with the
-  first image that fools the victim.
+  It makes `2 num_pairs + 1` queries of each example per step. An example ends
+  with its first adversarial image.
 
   Args:
     eps: radius in input units, a float or `[B]`.
     norm: "linf" or "l2".
     max_queries: budget of each example, an int or `[B]`.
-    targeted: labels are those that the adversary wants.
-    num_pairs: differences per estimate.
-    probe: how far on each side to look: a fraction of eps per coordinate in
-      Linf, of eps in all in L2.
-    step_size: of Adam, in the same unit.
+    targeted: whether the labels are target classes.
+    num_pairs: number of differences per estimate.
+    probe: length of a probe in each direction, as a fraction of eps, per
+      coordinate in Linf and in total in L2.
+    step_size: learning rate of Adam, in the same unit.
 
   Returns:
-    `(key, predict, x, labels) -> QueryResult`, for a victim that answers
+    `(key, predict, x, labels) -> QueryResult`, for a victim that returns
     scores. It raises ValueError as `Victim` does.
 
   Source: Uesato et al. 2018, "Adversarial Risk and the Dangers of Evaluating
-  Against Weak Attacks", maximizing the margin. Deviations: where
-  no difference shows, as on the plateaus of trees, the step is random and the
-  probe doubles, up to eps, so that the next estimate sees further; images are
-  cut to the box; the point of largest margin is kept.
+  Against Weak Attacks", maximizing the margin.
+
+  Deviation: if all differences are 0, as on the plateaus of trees, the step is
+  random and the probe length doubles, up to eps, so that the next estimate
+  reaches farther; images are clipped to the box; the point with the largest
+  margin is kept.
+
+  Example:
+    >>> import jax, numpy as np
+    >>> from robust_jax.black_box import spsa
+    >>> x, y = np.array([[0.75, 0.25]], np.float32), np.array([0])
+    >>> attack = spsa(0.3, num_pairs=4)
+    >>> attack(jax.random.key(0), lambda x: x, x, y).success
+    array([ True])
   """
   checks.norm(norm, geometry.NORMS)
   checks.non_negative("eps", eps)
@@ -61,7 +71,7 @@ def spsa(
     second = np.zeros(point.shape)
     step = 0
     while True:
-      active = np.flatnonzero((value <= 0) & (victim.left > 2 * num_pairs))
+      active = np.flatnonzero((value <= 0) & (victim.remaining > 2 * num_pairs))
       if not len(active):
         return victim.conclude(best)
       step += 1
@@ -86,21 +96,24 @@ def spsa(
 
 
 def _estimate(victim, point, active, reach, generators, num_pairs):
-  """(gradient, whether all differences were zero): `[A, ...]`, bool `[A]`.
+  """Gradient `[A, ...]`, and whether all differences were 0, bool `[A]`.
 
-  Where they were, the gradient reads as random signs.
+  If they were, the gradient consists of random signs.
   """
   here = point[active]
   shape = (num_pairs, *here[0].shape)
   signs = np.stack(
-    [2 * generators[i].integers(0, 2, shape, np.int8) - 1 for i in active]
+    [
+      2 * generators[i].integers(0, 2, shape, np.int8) - 1
+      for i in active.tolist()
+    ]
   )
   move = geometry.column(reach[active], signs) * signs
   pair = np.stack([here[:, None] + move, here[:, None] - move], axis=2)
   images = np.clip(pair, 0, 1).astype(np.float32).reshape(-1, *here[0].shape)
   margin = victim.margin(images, np.repeat(active, 2 * num_pairs))
   margin = margin.reshape(len(active), num_pairs, 2)
-  with np.errstate(invalid="ignore"):  # both answers were NaN
+  with np.errstate(invalid="ignore"):  # both margins may be -inf
     difference = margin[..., 0] - margin[..., 1]
   difference = np.where(np.isfinite(difference), difference, 0)
   flat = ~difference.any(axis=1)

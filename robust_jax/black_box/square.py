@@ -1,4 +1,4 @@
-"""The Square attack: random search by scores, one square window at a time."""
+"""Square attack: random search over square windows, from scores."""
 
 import itertools
 
@@ -19,28 +19,40 @@ def square(
   targeted: bool = False,
   first_fraction: float = 0.8,
 ) -> BlackBoxAttack:
-  """Keeps a random window of change where it makes the margin no smaller.
+  """Square attack: random search over square windows, using scores only.
 
-  One query of each example per step; an example ends with the first image that
-  fools the victim.
+  A random change of a window is kept unless it decreases the margin. Each step
+  makes one query of each example, and an example ends with its first
+  adversarial image.
 
   Args:
     eps: radius in input units, a float or `[B]`.
     norm: "linf" or "l2".
     max_queries: budget of each example, an int or `[B]`.
-    targeted: labels are those that the adversary wants.
-    first_fraction: of the image, that the first windows cover.
+    targeted: whether the labels are target classes.
+    first_fraction: fraction of the image covered by the first windows.
 
   Returns:
     `(key, predict, x, labels) -> QueryResult` for images `[B, H, W, C]` and a
-    victim that answers scores. It raises ValueError as `Victim` does.
+    victim that returns scores. It raises ValueError as `Victim` does.
 
   Source: Andriushchenko et al. 2020, "Square Attack", algorithms 1 to 3, with
-  the schedule as it is for 10,000 queries, whatever the budget, and the margin
-  as loss, as in AutoAttack. Deviations: equal margins are accepted, so that
-  the search drifts over the plateaus of trees; every position is drawn, of
-  which the published code never draws the last; the original is looked at
-  first; targets have the margin as well, where the paper has cross-entropy.
+  the schedule of 10,000 queries, whatever the budget, and the margin as loss,
+  as in AutoAttack.
+
+  Deviation: equal margins are accepted, so that the search drifts over the
+  plateaus of trees; every position is drawn, where the published code never
+  draws the last; the original is evaluated first; targets use the margin as
+  well, where the paper uses the cross-entropy.
+
+  Example:
+    >>> import jax, numpy as np
+    >>> from robust_jax.black_box import square
+    >>> scores = lambda x: x.reshape(len(x), -1)[:, :2]
+    >>> x = np.full((1, 4, 4, 1), 0.5, np.float32)
+    >>> result = square(0.1)(jax.random.key(0), scores, x, np.array([0]))
+    >>> result.success, bool(result.linf[0] < 0.11)
+    (array([ True]), True)
   """
   checks.norm(norm, geometry.NORMS)
   checks.non_negative("eps", eps)
@@ -48,7 +60,7 @@ def square(
   def attack(key: Key, predict: Predict, x, labels):
     if x.ndim != 4:
       raise ValueError(
-        f"images of shape {x.shape}: the Square attack wants [B, H, W, C]; "
+        f"images of shape {x.shape}: the Square attack expects [B, H, W, C]; "
         "reshape them, or use black_box.spsa."
       )
     victim = Victim(predict, x, labels, max_queries, targeted)
@@ -57,7 +69,7 @@ def square(
     best = victim.x.copy()
     value = victim.margin(best, np.arange(len(best)))
     for iteration in itertools.count():
-      active = np.flatnonzero((value <= 0) & (victim.left > 0))
+      active = np.flatnonzero((value <= 0) & (victim.remaining > 0))
       if not len(active):
         return victim.conclude(best)
       fraction = square_window.fraction(iteration, first_fraction)
@@ -69,7 +81,7 @@ def square(
           )
           if iteration > 0
           else radius[i] * _start(generators[i], victim.x[i].shape, norm)
-          for i in active
+          for i in active.tolist()
         ]
       )
       ahead = geometry.project(x_active, x_active + change, eps_active, norm)
@@ -98,7 +110,7 @@ def _start(generator, shape, norm):
 
 
 def _propose(generator, change, eps, fraction, norm):
-  """The change with another window in it; not yet in the ball."""
+  """The change with one more window in it, not yet projected onto the ball."""
   height, width, channels = change.shape
   smallest = 1 if norm == "linf" else 3
   side = square_window.side(fraction, height, width, smallest)
@@ -111,7 +123,7 @@ def _propose(generator, change, eps, fraction, norm):
 
 
 def _move_mass(generator, change, eps, here, side):
-  """Empties a second window into the first, and uses what eps leaves over."""
+  """Moves a second window's change into the first, and adds the unused eps."""
   there = _place(generator, change, side)
   channels = change.shape[-1]
   spare = max(eps**2 - np.sum(change**2), 0) / channels

@@ -1,4 +1,4 @@
-"""Where decision-based attacks begin: some image that fools the victim."""
+"""Starting points of decision-based attacks: images that are adversarial."""
 
 from collections.abc import Sequence
 
@@ -9,36 +9,37 @@ from robust_jax.black_box.queries import Victim
 _MAX_DRAWS = 1000
 
 
-def start_at(
+def starting_points(
   victim: Victim,
   generators: Sequence[np.random.Generator],
   starts: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-  """A first adversarial image of each example; every look is counted.
+  """Finds a first adversarial image for each example; all queries are counted.
 
-  The original comes first, and is kept where it fools the victim as it is.
-  Then what is given, then up to 1,000 images of noise.
+  The original is tried first, and kept if it is adversarial itself. Then the
+  given starts are tried, then up to 1,000 images of noise.
 
   Args:
     victim: the victim.
-    generators: one per example.
-    starts: images `[B, ...]` to begin at, of another class or of the target's;
-      None for noise at once. A target is rarely met by noise.
+    generators: one random number generator per example.
+    starts: images `[B, ...]` of another class, or of the target's; None to
+      begin with noise. Noise rarely finds a target.
 
   Returns:
     (start `[B, ...]`, found bool `[B]`); x itself where nothing was found.
 
   Raises:
-    ValueError: starts of another shape than x.
+    ValueError: starts have another shape than x.
 
-  Source: Chen et al. 2020, "HopSkipJumpAttack", begin at uniform noise.
-  Deviation: its two ends are drawn as well, which makes dark, bright and even
-  images of it, and finds other classes where the noise of [0, 1] always looks
-  alike.
+  Source: Chen et al. 2020, "HopSkipJumpAttack", begin with uniform noise.
+
+  Deviation: the two ends of its range are drawn as well, which gives dark,
+  bright and even images, and finds other classes where noise on all of [0, 1]
+  is always of one class.
   """
   start = victim.x.copy()
   everyone = np.arange(len(start))
-  found = victim.fooled(start, everyone)
+  found = victim.is_adversarial(start, everyone)
   if starts is not None:
     starts = np.asarray(starts, np.float32)
     if starts.shape != start.shape:
@@ -48,19 +49,21 @@ def start_at(
       )
     found = _try(victim, starts[~found], everyone[~found], start, found)
   for _ in range(_MAX_DRAWS):
-    missing = np.flatnonzero(~found & (victim.left > 0))
+    missing = np.flatnonzero(~found & (victim.remaining > 0))
     if not len(missing):
       break
-    noise = np.stack([_noise(generators[i], start[i].shape) for i in missing])
+    noise = np.stack(
+      [_noise(generators[i], start[i].shape) for i in missing.tolist()]
+    )
     found = _try(victim, noise, missing, start, found)
   return start, found
 
 
 def _try(victim, images, owner, start, found):
-  """Writes the images that fool into `start`; returns who has one now."""
-  hit = victim.fooled(images, owner)
-  start[owner[hit]] = images[hit]
-  return found | np.isin(np.arange(len(found)), owner[hit])
+  """Writes adversarial images into `start`; returns where one is found now."""
+  success = victim.is_adversarial(images, owner)
+  start[owner[success]] = images[success]
+  return found | np.isin(np.arange(len(found)), owner[success])
 
 
 def _noise(generator, shape):

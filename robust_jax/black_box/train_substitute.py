@@ -1,4 +1,4 @@
-"""A model of one's own in the victim's image, from its labels alone."""
+"""Substitute models, trained on the labels that a victim predicts."""
 
 import itertools
 from collections.abc import Callable
@@ -11,19 +11,19 @@ import numpy as np
 import optax
 
 from robust_jax import checks, losses
-from robust_jax.black_box.queries import Predict, labels_of
+from robust_jax.black_box.queries import Predict, predicted_labels
 from robust_jax.models.inference import inference_fn
 from robust_jax.types import Key, Model
 from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 
 
 class Substitute(NamedTuple):
-  """What stands in for the victim.
+  """A model trained in the victim's place.
 
   Attributes:
-    logits_fn: to be attacked in its place.
-    x: every image that the victim was asked about, `[N, ...]` float32.
-    labels: its answers, int `[N]`.
+    logits_fn: model to be attacked in place of the victim.
+    x: all images that the victim was queried with, `[N, ...]` float32.
+    labels: the victim's predictions, int `[N]`.
     queries: N.
   """
 
@@ -45,35 +45,48 @@ def train_substitute(
   batch_size: int = 64,
   learning_rate: float = 1e-3,
 ) -> Callable[[Key, Predict, np.ndarray], Substitute]:
-  """Asks for labels, trains on them, and makes new images to ask about.
+  """Trains a substitute model by Jacobian-based dataset augmentation.
 
-  Each round moves images that the victim has labeled along the sign of the
-  substitute's gradient for that label, to where its answer changes fastest.
+  Each round queries labels, trains on them, and makes new images: it moves
+  labeled images along the sign of the substitute's gradient for that label, to
+  where its prediction changes fastest.
 
   Args:
-    model: the substitute, untrained: `MLP`, `MLP(())` for logistic regression,
-      `SmallCNN`, ... with as many classes as the victim.
-    num_rounds: of new images; training happens once more than that.
-    step: how far an image is moved, in input units per coordinate.
-    period: rounds after which the direction is reversed, and back again.
-    reservoir_after: rounds that double the images; later ones add
-      `reservoir_size` of them, drawn evenly.
-    reservoir_size: images added by a later round.
-    num_epochs: of training in each round.
-    batch_size: of training.
-    learning_rate: Adam's.
+    model: untrained substitute, with as many classes as the victim: `MLP`,
+      `MLP(())` for logistic regression, `SmallCNN`, ...
+    num_rounds: number of rounds with new images; training happens once more.
+    step: length of a move, in input units per coordinate.
+    period: number of rounds after which the direction is reversed, and again.
+    reservoir_after: number of rounds that double the images; later ones add
+      `reservoir_size` of them, drawn uniformly.
+    reservoir_size: number of images added by a later round.
+    num_epochs: epochs of training in each round.
+    batch_size: batch size of training.
+    learning_rate: learning rate of Adam.
 
   Returns:
-    `(key, predict, x) -> Substitute`, x `[N, ...]` the first images, a few of
-    each class. Every image is asked about once, so the number of queries is
-    known beforehand: 2,000 of 100 first images. It raises ValueError on images
-    or answers that cannot be meant.
+    `(key, predict, x) -> Substitute`, with x `[N, ...]` the first images, a few
+    of each class. The victim is queried once with each image, so the number of
+    queries is known in advance: 2,000 for 100 first images. It raises
+    ValueError if images or predictions are invalid.
 
   Source: Papernot et al. 2017, "Practical Black-Box Attacks against Machine
   Learning", algorithm 1; Papernot et al. 2016, "Transferability in Machine
   Learning" (the period of the step and the reservoir).
-  Deviations: images are cut to the box; Adam instead of momentum; the
-  parameters of one round are where the next begins.
+
+  Deviation: images are clipped to the box; Adam instead of momentum; each round
+  continues with the parameters of the last.
+
+  Example:
+    >>> import jax, numpy as np
+    >>> from robust_jax.black_box import train_substitute
+    >>> from robust_jax.models import MLP
+    >>> train = train_substitute(MLP((), num_classes=2), num_rounds=1)
+    >>> x = np.random.default_rng(0).random((8, 4), np.float32)
+    >>> predict = lambda x: (x[:, 0] < 0.5).astype(int)
+    >>> substitute = train(jax.random.key(0), predict, x)
+    >>> substitute.queries, substitute.logits_fn(x).shape
+    (16, (8, 2))
   """
   checks.at_least_one("period", period)
   checks.at_least_one("batch_size", batch_size)
@@ -82,7 +95,7 @@ def train_substitute(
 
   @jax.jit
   def fit(key, variables, x, labels, count):
-    """Trains on the first `count` rows; the others are not there yet."""
+    """Trains on the first `count` rows; the others are not filled yet."""
 
     def one_step(i, carry):
       variables, opt_state = carry
@@ -114,7 +127,7 @@ def train_substitute(
     images = np.zeros((sizes[-1], *x.shape[1:]), np.float32)
     labels = np.zeros(len(images), np.int32)
     images[: len(x)] = x
-    labels[: len(x)] = labels_of(predict, images[: len(x)])
+    labels[: len(x)] = predicted_labels(predict, images[: len(x)])
     variables = model.init(key_init, jnp.asarray(images[:1]))
     variables = fit(keys[0], variables, images, labels, sizes[0])
     for i, (old, new) in enumerate(itertools.pairwise(sizes)):
@@ -122,7 +135,7 @@ def train_substitute(
       candidates = np.asarray(moved(variables, images, labels, signed))
       chosen = generator.choice(old, new - old, replace=False)
       images[old:new] = candidates[chosen]
-      labels[old:new] = labels_of(predict, images[old:new])
+      labels[old:new] = predicted_labels(predict, images[old:new])
       variables = fit(keys[i + 1], variables, images, labels, new)
     return Substitute(
       inference_fn(model, variables), images, labels, len(images)
@@ -132,7 +145,7 @@ def train_substitute(
 
 
 def _sizes(first, num_rounds, reservoir_after, reservoir_size):
-  """How many images there are before and after each round."""
+  """Number of images before the first and after each round."""
   sizes = [first]
   for i in range(num_rounds):
     added = sizes[-1]

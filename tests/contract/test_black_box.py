@@ -180,7 +180,7 @@ def test_what_is_misclassified_already_is_left_alone(name, norm):
 def test_labels_are_enough_or_scores_are_asked_for(name, norm):
   attack = make(name, norm, max_queries=300)
   if takes(name, "eps"):
-    with pytest.raises(ValueError, match=r"needs scores .* answers labels"):
+    with pytest.raises(ValueError, match=r"needs scores .* returns labels"):
       attack(KEY, answer, X, Y)
   else:
     assert_same(attack(KEY, answer, X, Y), attack(KEY, scores, X, Y))
@@ -189,7 +189,7 @@ def test_labels_are_enough_or_scores_are_asked_for(name, norm):
 @each_attack
 def test_a_victim_that_answers_nan_is_not_fooled(name, norm):
   attack = make(name, norm, max_queries=50)
-  with pytest.warns(UserWarning, match="answered NaN"):
+  with pytest.warns(UserWarning, match="returned NaN"):
     found = attack(KEY, lambda x: np.nan * scores(x), X, Y)
   assert not found.success.any()
   assert np.all((found.x_adv >= 0) & (found.x_adv <= 1))

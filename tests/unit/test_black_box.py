@@ -165,7 +165,7 @@ def test_nan_warns_stays_with_its_row_and_never_wins():
 
   eps = 2 * NEAREST["linf"]
   eps[0] = 0.5
-  with pytest.warns(UserWarning, match=r"answered NaN to 1 of 5 images"):
+  with pytest.warns(UserWarning, match=r"returned NaN for 1 of 5 images"):
     result = bb.square(eps, max_queries=50)(KEY, poisoned, X, Y)
   assert np.isfinite(poisoned(result.x_adv)[1:]).all()
 
@@ -194,7 +194,7 @@ def test_bad_input_is_refused_in_prose():
     bb.hop_skip_jump(norm="l1")
   with pytest.raises(ValueError, match="eps = -1: expected 0 or more"):
     bb.square(-1)
-  with pytest.raises(ValueError, match=r"wants \[B, H, W, C\]"):
+  with pytest.raises(ValueError, match=r"expects \[B, H, W, C\]"):
     bb.square(0.1)(KEY, scores, X.reshape(5, -1), Y)
   with pytest.raises(ValueError, match="values from 1"):
     bb.spsa(0.1)(KEY, scores, X + 1, Y)

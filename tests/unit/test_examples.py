@@ -14,7 +14,6 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PENDING = {
   "augmentation",
   "augmentation.mixing",
-  "black_box",
   "comparison.extra_tests",
   "comparison.families",
   "corruptions",

@@ -15,9 +15,7 @@ CODE = [
 TEXT = [*CODE, ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # What still has docstrings to be written anew.
 PENDING = {
-  "robust_jax/attacks",
   "robust_jax/augmentation",
-  "robust_jax/black_box",
   "robust_jax/comparison",
   "robust_jax/corruptions",
   "robust_jax/defenses",

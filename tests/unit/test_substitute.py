@@ -96,5 +96,5 @@ def test_what_fools_the_substitute_fools_the_victim():
 def test_bad_input():
   with pytest.raises(ValueError, match="period = 0: expected"):
     train_substitute(MLP(), period=0)
-  with pytest.raises(ValueError, match="the victim answered float64"):
+  with pytest.raises(ValueError, match="the victim returned float64"):
     substitute(lambda x: x.mean(axis=(1, 2, 3)).astype(float))

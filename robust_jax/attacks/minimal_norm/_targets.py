@@ -14,7 +14,7 @@ distances. Attacks that weigh a loss against a distance therefore use the loss
 as a fraction of its value at the clean image.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
@@ -25,7 +25,7 @@ from robust_jax.types import Array, Model, Norm
 from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 
 # For L0, in which changes have no length, that of a single coordinate.
-DUALS = tree.DUALS | {"l0": "linf"}
+DUALS: Mapping[Norm, Norm] = {**tree.DUALS, "l0": "linf"}
 _NUM_CANDIDATES = 9
 _CLEAR = 1e-5
 
