@@ -1,10 +1,10 @@
-"""Random changes of training images: one module, one factory.
+"""Data augmentation: random changes of images inside the training step.
 
-A factory makes an `Augmentation`, `(key, x) -> x'`, from its options. What may
-happen to an image is defined elsewhere, for training and testing alike:
-`corrupt` takes any corruption, `perturb` any perturbation set. `chain`,
-`grouped`, `one_of` and `sometimes` put augmentations together. Those that mix
-labels too are in `augmentation.mixing`.
+A factory makes an `Augmentation`, `(key, x) -> x'`, from its options. Changes
+of images are defined once, for training and testing alike: `corrupt` applies
+any corruption and `perturb` any perturbation set. `chain`, `grouped`, `one_of`
+and `sometimes` combine augmentations. Augmentations that mix labels as well are
+in `augmentation.mixing`.
 """
 
 from robust_jax.augmentation.augmix import augmix

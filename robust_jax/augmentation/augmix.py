@@ -1,4 +1,4 @@
-"""Several chains of operations, mixed into one image."""
+"""AugMix: a random mixture of chains of operations."""
 
 from collections.abc import Callable, Sequence
 
@@ -11,35 +11,49 @@ from robust_jax.augmentation import operations
 from robust_jax.augmentation.grouped import grouped
 from robust_jax.types import Array, Augmentation, Key
 
-_DEPTHS = (1, 3)  # of chains, both included
-_WHOLE = 10  # the severity at which a range is used up
+_DEPTHS = (1, 3)  # shortest and longest chain
+_WHOLE = 10  # the severity of the full range
 
 
 def augmix(
   width: int = 3, severity: float = 3.0, alpha: float = 1.0
 ) -> Augmentation:
-  """`m x + (1 - m) sum_i w_i chain_i(x)`, chains of 1 to 3 operations each.
+  """AugMix: mixes the image with several randomly augmented versions of it.
 
-  w is Dirichlet(alpha, ..., alpha), m Beta(alpha, alpha), each image's own, and
-  so are strengths and directions; which operations run is drawn for each group
-  of up to 8 images. None of the operations (autocontrast, equalize, posterize,
-  rotate, solarize, shear and translate along both axes) is in ImageNet-C, so
-  its errors remain a test.
+  `x' = m x + (1 - m) sum_i w_i chain_i(x)`, where w is Dirichlet(alpha, ...,
+  alpha), m is Beta(alpha, alpha) and each chain has 1 to 3 operations. Weights,
+  strengths and directions are drawn for each image; the operations are drawn
+  for each group of up to 8 images. The operations are autocontrast, equalize,
+  posterize, rotate, solarize, and shear and translate along both axes. None of
+  them is in ImageNet-C, which remains a test on unseen corruptions.
 
-  Its loss, which compares three views, is `training_losses.augmix`.
+  The loss of AugMix, which compares three views, is `training_losses.augmix`.
 
   Args:
-    width: how many chains.
-    severity: strengths are uniform from 0.1 to this, of 10.
-    alpha: of both distributions.
+    width: number of chains.
+    severity: upper bound of the strengths, which are uniform from 0.1 to this
+      number; 10 is the full range.
+    alpha: parameter of both distributions.
+
+  Returns:
+    An `Augmentation`.
 
   Raises:
-    ValueError: no chain, a severity below 0.1 or above 10, or alpha not
+    ValueError: width is below 1, severity is not in [0.1, 10], or alpha is not
       positive.
 
   Source: Hendrycks et al. 2020, "AugMix: A Simple Data Processing Method to
-  Improve Robustness and Uncertainty", algorithm 1. Deviation: images stay
-  floats between operations, angles and shifts are no whole numbers.
+    Improve Robustness and Uncertainty", algorithm 1.
+  Deviation: images stay floats between operations, and angles and shifts are
+    not rounded to whole numbers.
+
+  Example:
+    >>> import jax
+    >>> from robust_jax import augmentation
+    >>> augment = augmentation.augmix(width=3)
+    >>> x = jax.numpy.full((2, 8, 8, 3), 0.5)
+    >>> jax.eval_shape(augment, jax.random.key(0), x).shape
+    (2, 8, 8, 3)
   """
   checks.at_least_one("width", width)
   if not 0.1 <= severity <= _WHOLE:
@@ -60,7 +74,7 @@ def augmix(
     # A loop, so that operations are compiled once for all chains.
     chains = lax.fori_loop(0, width, add, jnp.zeros_like(x))
     mixed = x + tree.expand(1 - mix, x) * (chains - x)
-    return jnp.clip(mixed, 0.0, 1.0)  # weights sum to 1 but for rounding
+    return jnp.clip(mixed, 0.0, 1.0)  # weights sum to 1 up to rounding
 
   return grouped(augment)
 
@@ -78,17 +92,17 @@ def _chain(choices: Sequence[Augmentation], key: Key, x: Array) -> Array:
 
 
 def _operations(severity: float) -> Sequence[Augmentation]:
-  """All 9, with strengths of their own for each image."""
+  """Returns all 9 operations, each drawing a strength for each image."""
 
   def fractions(key: Key, x: Array) -> Array:
-    """Of the ranges, `[B]`."""
+    """Draws fractions of the full range, `[B]`."""
     drawn = jax.random.uniform(key, x.shape[:1], minval=0.1, maxval=severity)
     return drawn / _WHOLE
 
-  def up(change: Callable[[Array, Array], Array]) -> Augmentation:
+  def one_sided(change: Callable[[Array, Array], Array]) -> Augmentation:
     return lambda key, x: change(x, fractions(key, x))
 
-  def either_way(change: Callable[..., Array], reach: float) -> Augmentation:
+  def two_sided(change: Callable[..., Array], reach: float) -> Augmentation:
     def augment(key: Key, x: Array) -> Array:
       key_sign, key_fraction = jax.random.split(key)
       sign = jax.random.rademacher(key_sign, x.shape[:1], jnp.float32)
@@ -105,11 +119,11 @@ def _operations(severity: float) -> Sequence[Augmentation]:
   return (
     lambda key, x: operations.autocontrast(x),
     lambda key, x: operations.equalize(x),
-    up(posterize),
-    up(solarize),
-    either_way(operations.rotate, 30),
-    either_way(operations.shear_x, 0.3),
-    either_way(operations.shear_y, 0.3),
-    either_way(operations.translate_x, 1 / 3),
-    either_way(operations.translate_y, 1 / 3),
+    one_sided(posterize),
+    one_sided(solarize),
+    two_sided(operations.rotate, 30),
+    two_sided(operations.shear_x, 0.3),
+    two_sided(operations.shear_y, 0.3),
+    two_sided(operations.translate_x, 1 / 3),
+    two_sided(operations.translate_y, 1 / 3),
   )

@@ -1,4 +1,4 @@
-"""Augmentations made of others: in a chain, one of several, on some images."""
+"""Combinators of augmentations: chain, random choice and random application."""
 
 from collections.abc import Sequence
 
@@ -11,10 +11,25 @@ from robust_jax.types import Array, Augmentation, Key
 
 
 def chain(augmentations: Sequence[Augmentation]) -> Augmentation:
-  """All of them, in order, each with a key of its own; none is the identity."""
+  """Applies augmentations in order, each with its own key.
+
+  Args:
+    augmentations: sequence of `Augmentation`; an empty one is the identity.
+
+  Returns:
+    An `Augmentation`.
+
+  Example:
+    >>> import jax
+    >>> from robust_jax import augmentation
+    >>> darken = lambda key, x: x - 0.25
+    >>> augment = augmentation.chain([darken, darken])
+    >>> augment(jax.random.key(0), jax.numpy.ones((1, 1, 1, 1))).item()
+    0.5
+  """
 
   def augment(key: Key, x: Array) -> Array:
-    # Folded, not split: one more at the end changes no draw of the others.
+    # Folded, not split, so that appending one changes no draw of the others.
     for place, change in enumerate(augmentations):
       x = change(jax.random.fold_in(key, place), x)
     return x
@@ -23,16 +38,30 @@ def chain(augmentations: Sequence[Augmentation]) -> Augmentation:
 
 
 def one_of(augmentations: Sequence[Augmentation]) -> Augmentation:
-  """Each group of up to 8 images takes one of them, all equally likely.
+  """Applies one of several augmentations, all equally likely.
 
-  Only the one that is drawn is computed.
+  One is drawn for each group of up to 8 images, and only that one is computed.
+
+  Args:
+    augmentations: sequence of at least one `Augmentation`.
+
+  Returns:
+    An `Augmentation`.
 
   Raises:
-    ValueError: there are none.
+    ValueError: there are no augmentations.
+
+  Example:
+    >>> import jax
+    >>> from robust_jax import augmentation
+    >>> augment = augmentation.one_of([lambda key, x: x, lambda key, x: 1 - x])
+    >>> y = augment(jax.random.key(0), jax.numpy.zeros((8, 1, 1, 1)))
+    >>> len(set(y.ravel().tolist()))  # one of both for a group of 8
+    1
   """
   branches = list(augmentations)
   if not branches:
-    raise ValueError("one of no augmentations: expected at least one.")
+    raise ValueError("one_of got no augmentations: expected at least one.")
 
   def augment(key: Key, x: Array) -> Array:
     key_choice, key_change = jax.random.split(key)
@@ -45,10 +74,25 @@ def one_of(augmentations: Sequence[Augmentation]) -> Augmentation:
 def sometimes(
   augmentation: Augmentation, probability: Array | float = 0.5
 ) -> Augmentation:
-  """`augmentation` of each image with a probability; else it stays.
+  """Applies an augmentation to each image with a given probability.
+
+  Args:
+    augmentation: an `Augmentation`.
+    probability: probability in [0, 1]; may be traced.
+
+  Returns:
+    An `Augmentation`.
 
   Raises:
     ValueError: the probability is not in [0, 1].
+
+  Example:
+    >>> import jax
+    >>> from robust_jax import augmentation
+    >>> augment = augmentation.sometimes(lambda key, x: 1 - x, probability=0.25)
+    >>> y = augment(jax.random.key(0), jax.numpy.zeros((1000, 1, 1, 1)))
+    >>> bool(0.2 < y.mean() < 0.3)
+    True
   """
   checks.non_negative("probability", probability)
   checks.at_most("probability", probability, 1)

@@ -1,4 +1,4 @@
-"""Any corruption, as training data."""
+"""Corruptions as training data."""
 
 from collections.abc import Sequence
 
@@ -16,20 +16,31 @@ def corrupt(
   severities: Sequence[int] = tuple(SEVERITIES),
   size: int | None = None,
 ) -> Augmentation:
-  """One corruption at random severities: noise, blur, weather, compression.
+  """Applies a corruption at random severities.
 
-  Each group of up to 8 images draws a severity, each image its own noise. A
-  model that is trained so has seen the test: its corruption error says nothing
-  about corruptions that nobody thought of.
+  A severity is drawn for each group of up to 8 images, and noise for each
+  image. A model trained with a corruption has seen that test: its corruption
+  error no longer measures robustness to unseen corruptions.
 
   Args:
-    corruption: a member of `robust_jax.corruptions`.
-    severities: from 1 to 5, equally likely; to name one twice makes it twice as
-      likely.
-    size: image size whose constants are taken, see `corruptions.constants`.
+    corruption: name of a member of `robust_jax.corruptions`.
+    severities: whole numbers from 1 to 5, equally likely; repeating one makes
+      it more likely.
+    size: image size whose constants are used; see `corruptions.constants`.
+
+  Returns:
+    An `Augmentation`.
 
   Raises:
-    ValueError: no such corruption or severity.
+    ValueError: there is no such corruption or severity.
+
+  Example:
+    >>> import jax
+    >>> from robust_jax import augmentation
+    >>> augment = augmentation.corrupt("contrast", severities=[5])
+    >>> x = jax.numpy.array([0.0, 1.0]).reshape(1, 1, 2, 1)
+    >>> (255 * augment(jax.random.key(0), x)).round().ravel().tolist()
+    [108.0, 146.0]
   """
   change = lookup.find("corruptions", corruption)
   severities = tuple(severities)

@@ -1,4 +1,6 @@
-"""Geometric augmentations: flips, crops and a square that is cut out."""
+"""Geometric augmentations: flips, crops and cutout."""
+
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +11,7 @@ from robust_jax.perturbations import bilinear
 from robust_jax.perturbations.bilinear import Padding
 from robust_jax.types import Array, Augmentation, Key
 
-_AXES = {
+_AXES: dict[tuple[bool, bool], Literal["horizontal", "vertical", "both"]] = {
   (True, False): "horizontal",
   (False, True): "vertical",
   (True, True): "both",
@@ -17,10 +19,25 @@ _AXES = {
 
 
 def flip(*, horizontal: bool = True, vertical: bool = False) -> Augmentation:
-  """Left and right exchanged with probability 1/2; top and bottom likewise.
+  """Random flips, along each chosen axis with probability 1/2.
+
+  Args:
+    horizontal: whether left and right may be exchanged.
+    vertical: whether top and bottom may be exchanged.
+
+  Returns:
+    An `Augmentation`.
 
   Raises:
-    ValueError: neither is asked for.
+    ValueError: both are False.
+
+  Example:
+    >>> import jax
+    >>> from robust_jax import augmentation
+    >>> x = jax.numpy.tile(jax.numpy.arange(2.0)[:, None], (200, 1, 1, 1))
+    >>> y = jax.jit(augmentation.flip())(jax.random.key(0), x)
+    >>> bool(70 < y[:, 0, 0, 0].sum() < 130)
+    True
   """
   if (horizontal, vertical) not in _AXES:
     raise ValueError(
@@ -34,16 +51,27 @@ def flip(*, horizontal: bool = True, vertical: bool = False) -> Augmentation:
 def pad_crop(
   padding: Array | int = 4, *, border: Padding = "zero"
 ) -> Augmentation:
-  """Padded by so many pixels on all sides and cropped at a random place.
+  """Pads images on all sides and crops them at a random position.
 
-  That is a shift by up to `padding` whole pixels along each axis.
+  This is a random shift by up to `padding` whole pixels along each axis.
 
   Args:
-    padding: in pixels.
-    border: "zero" or "edge", what the frame shows.
+    padding: padding in pixels.
+    border: "zero" or "edge", the values of the padding.
 
-  Source: Lee et al. 2015, "Deeply-Supervised Nets", the usual augmentation of
-  CIFAR, with 4 pixels.
+  Returns:
+    An `Augmentation`.
+
+  Source: Lee et al. 2015, "Deeply-Supervised Nets": the standard augmentation
+    of CIFAR, with 4 pixels.
+
+  Example:
+    >>> import jax
+    >>> from robust_jax import augmentation
+    >>> x = jax.numpy.zeros((1, 9, 9, 1)).at[:, 4, 4].set(1.0)
+    >>> y = jax.jit(augmentation.pad_crop(2))(jax.random.key(0), x)
+    >>> round(y[:, 2:7, 2:7].sum().item(), 3)  # moved by 2 pixels at most
+    1.0
   """
   return perturb(perturbations.shift(padding, padding=border))
 
@@ -52,22 +80,34 @@ def resized_crop(
   area: tuple[float, float] = (0.25, 1.0),
   ratio: tuple[float, float] = (3 / 4, 4 / 3),
 ) -> Augmentation:
-  """A window of random area, shape and place, resized to the whole image.
+  """Random resized crop: a random window, resized to the size of the image.
 
-  The area is uniform, the logarithm of width over height too, and the place is
-  uniform within the image. Bilinear, without a filter against aliases, which
-  what is enlarged does not need.
+  The area and the logarithm of the aspect ratio are uniform, and so is the
+  position within the image. Bilinear, without an antialiasing filter, which
+  enlargement does not need.
 
   Args:
-    area: least and largest fraction of the image's.
-    ratio: least and largest width over height.
+    area: smallest and largest fraction of the image's area.
+    ratio: smallest and largest aspect ratio, width over height.
+
+  Returns:
+    An `Augmentation`.
 
   Raises:
-    ValueError: a range is empty or not positive, or an area above 1.
+    ValueError: a range is empty or not positive, or an area exceeds 1.
 
-  Source: Szegedy et al. 2015, "Going deeper with convolutions", whose area
-  begins at 0.08. Deviation: a side that would be longer than the image is cut
-  to it, where the usual code draws again.
+  Source: Szegedy et al. 2015, "Going deeper with convolutions", where areas
+    begin at 0.08.
+  Deviation: a side longer than the image is clipped to it, where the usual code
+    draws again.
+
+  Example:
+    >>> import jax
+    >>> from robust_jax import augmentation
+    >>> augment = augmentation.resized_crop(area=(0.5, 1.0))
+    >>> x = jax.numpy.full((2, 8, 8, 3), 0.5)
+    >>> jax.eval_shape(augment, jax.random.key(0), x).shape
+    (2, 8, 8, 3)
   """
   _check_ranges(area, ratio)
 
@@ -79,7 +119,7 @@ def resized_crop(
     )
     low, high = jnp.log(jnp.asarray(ratio))
     wide = jnp.exp(jax.random.uniform(keys[1], shape, minval=low, maxval=high))
-    # Ratios are of pixels, fractions of sides: an image may not be square.
+    # The ratio is in pixels, but sides are fractions of an image's own sides.
     of_image = x.shape[2] / x.shape[1]
     height = jnp.minimum(jnp.sqrt(fraction / wide * of_image), 1.0)
     width = jnp.minimum(jnp.sqrt(fraction * wide / of_image), 1.0)
@@ -94,7 +134,7 @@ def _check_ranges(area: tuple[float, float], ratio: tuple[float, float]):
   for name, (low, high) in {"area": area, "ratio": ratio}.items():
     if not 0 < low <= high:
       raise ValueError(
-        f"{name} = {(low, high)}: expected 0 < least <= largest."
+        f"{name} = {(low, high)}: expected 0 < smallest <= largest."
       )
   if area[1] > 1:
     raise ValueError(
@@ -103,33 +143,45 @@ def _check_ranges(area: tuple[float, float], ratio: tuple[float, float]):
 
 
 def _places(x: Array, corner: Array, size: Array) -> tuple[Array, Array]:
-  """Where each pixel of the result is in x; corner and size are fractions."""
-  places = []
+  """Returns source coordinates of pixels; corner and size are fractions."""
+  places: list[Array] = []
   for axis, pixel in enumerate(bilinear.pixels(x)):
     length = x.shape[1 + axis]
     fraction = (pixel + 0.5) / length
     first, part = (v[:, axis, None, None] for v in (corner, size))
     places.append((first + fraction * part) * length - 0.5)
-  return tuple(jnp.broadcast_to(place, x.shape[:3]) for place in places)
+  rows, columns = (jnp.broadcast_to(place, x.shape[:3]) for place in places)
+  return rows, columns
 
 
 def cutout(size: int = 16, fill: float = 0.5) -> Augmentation:
-  """A square of one gray value about a random pixel of each image.
+  """Cutout: covers a random square of each image with one gray value.
 
-  Near the border a part of it falls outside, so that some images stay nearly
-  whole.
+  The center of the square is a random pixel. Near the border part of the square
+  is outside, so some images stay nearly complete.
 
   Args:
-    size: of its sides, in pixels; 16 for CIFAR-10 in the paper, 8 for
+    size: side of the square in pixels; the paper uses 16 for CIFAR-10 and 8 for
       CIFAR-100.
-    fill: the value, in [0, 1]. The paper takes 0 after normalization, which is
+    fill: value of the square in [0, 1]. The paper uses 0 after normalization,
       the mean of the data.
 
+  Returns:
+    An `Augmentation`.
+
   Raises:
-    ValueError: the size is below 1, or the value not in [0, 1].
+    ValueError: size is below 1, or fill is not in [0, 1].
 
   Source: DeVries and Taylor 2017, "Improved Regularization of Convolutional
-  Neural Networks with Cutout".
+    Neural Networks with Cutout".
+
+  Example:
+    >>> import jax
+    >>> from robust_jax import augmentation
+    >>> augment = augmentation.cutout(size=2, fill=0.0)
+    >>> y = augment(jax.random.key(0), jax.numpy.ones((1, 8, 8, 1)))
+    >>> int((y == 0).sum()) <= 4
+    True
   """
   checks.at_least_one("size", size)
   checks.non_negative("fill", fill)
@@ -147,7 +199,7 @@ def cutout(size: int = 16, fill: float = 0.5) -> Augmentation:
 
 
 def _band(key: Key, batch: int, length: int, size: int) -> Array:
-  """`[B, length]`: the pixels of an axis that the square covers."""
+  """Returns `[B, length]` bool: the pixels of an axis that are covered."""
   middle = jax.random.randint(key, (batch, 1), 0, length)
   offset = jnp.arange(length) - (middle - size // 2)
   return (offset >= 0) & (offset < size)
@@ -158,31 +210,36 @@ def random_erasing(
   area: tuple[float, float] = (0.02, 0.4),
   ratio: tuple[float, float] = (0.3, 1 / 0.3),
 ) -> Augmentation:
-  """Random erasing: a rectangle of random area, shape and place becomes noise.
+  """Random erasing: replaces a random rectangle of the image by noise.
 
-  With S uniform in `area` times the image's and r uniform in `ratio`, the
+  With S uniform in `area` times that of the image and r uniform in `ratio`, the
   rectangle is `sqrt(S r)` high and `sqrt(S / r)` wide, in whole pixels; its
-  place is uniform in the image, its pixels uniform in [0, 1].
+  position is uniform within the image, its pixels uniform in [0, 1].
 
   Args:
-    probability: of an image to be erased from, in [0, 1].
-    area: least and largest fraction of the image's.
-    ratio: least and largest height over width.
+    probability: probability of erasing from an image, in [0, 1].
+    area: smallest and largest fraction of the image's area.
+    ratio: smallest and largest height over width.
+
+  Returns:
+    An `Augmentation`.
 
   Raises:
     ValueError: the probability is not in [0, 1], a range is empty or not
-      positive, or an area above 1.
+      positive, or an area exceeds 1.
+
+  Source: Zhong et al. 2020, "Random erasing data augmentation", algorithm 1,
+    with random values.
+  Deviation: a side longer than the image is clipped to it, where the paper
+    draws again.
 
   Example:
     >>> import jax
     >>> from robust_jax import augmentation
     >>> augment = augmentation.random_erasing(probability=1.0)
-    >>> augment(jax.random.key(0), jax.numpy.ones((2, 8, 8, 3))).shape
+    >>> x = jax.numpy.ones((2, 8, 8, 3))
+    >>> jax.eval_shape(augment, jax.random.key(0), x).shape
     (2, 8, 8, 3)
-
-  Source: Zhong et al. 2020, "Random erasing data augmentation", algorithm 1,
-  with random values. Deviation: a side that would be longer than the image is
-  cut to it, where the paper draws again.
   """
   checks.non_negative("probability", probability)
   checks.at_most("probability", probability, 1)
@@ -206,7 +263,7 @@ def random_erasing(
 
 
 def _run(key: Key, length: int, size: Array) -> Array:
-  """`[B, length]`: about `size [B, 1]` pixels in a row, at any place."""
+  """Returns `[B, length]` bool: about `size [B, 1]` pixels in a row."""
   size = jnp.clip(jnp.round(size), 1, length)
   places = length - size + 1
   first = jnp.floor(jax.random.uniform(key, size.shape) * places)

@@ -1,4 +1,4 @@
-"""What is drawn for a whole batch, drawn for small parts of it instead."""
+"""Groups of images that share what an augmentation draws once per call."""
 
 import jax
 from jax import lax
@@ -7,18 +7,29 @@ from robust_jax.types import Array, Augmentation, Key
 
 
 def grouped(augmentation: Augmentation, size: int = 8) -> Augmentation:
-  """`augmentation` applied to groups of images one by one, with keys of theirs.
+  """Applies an augmentation to small groups of images, each with its own key.
 
-  Which of several operations runs, and at what strength, can be a branch of a
-  compiled program only for all of its images at once. To compute every branch
-  for every image costs as many times as there are branches, to go image by
-  image leaves nothing to do in parallel. Batches are shuffled, so neighbors in
-  a group are as any other images.
+  The choice among several operations can be a branch of a compiled program only
+  if all images of a call share it. Computing every branch for every image
+  multiplies the cost by the number of branches, and going image by image leaves
+  no parallelism. Batches are shuffled, so the members of a group are arbitrary.
 
   Args:
-    augmentation: draws some of its numbers once per call.
-    size: most images in a group; the largest divisor of the batch size up to
-      this is taken.
+    augmentation: an `Augmentation` that draws some numbers once per call.
+    size: largest size of a group. The largest divisor of the batch size up to
+      this number is used.
+
+  Returns:
+    An `Augmentation`.
+
+  Example:
+    >>> import jax
+    >>> from robust_jax import augmentation
+    >>> shade = lambda key, x: x + jax.random.uniform(key)
+    >>> augment = augmentation.grouped(shade, size=2)
+    >>> y = augment(jax.random.key(0), jax.numpy.zeros((6, 1, 1, 1)))
+    >>> len(set(y.ravel().tolist()))  # three groups of two images
+    3
   """
 
   def augment(key: Key, x: Array) -> Array:

@@ -1,8 +1,8 @@
-"""Pillow's operations on images, which learned augmentations are made of.
+"""Pillow's image operations, from which learned augmentations are composed.
 
-Each takes x `[B, H, W, C]` in [0, 1], gray or RGB, and a number per image, and
-answers images in [0, 1]. They are Pillow's within one gray level, apart from
-what is said.
+Each takes images x `[B, H, W, C]` in [0, 1], gray or RGB, and one number per
+image `[B]`, and returns images in [0, 1]. Unless stated otherwise they agree
+with Pillow within one gray level.
 """
 
 import jax
@@ -19,7 +19,7 @@ from robust_jax.types import Array
 
 
 def autocontrast(x: Array) -> Array:
-  """Each channel stretched so that its darkest is 0 and its lightest 1."""
+  """Stretches each channel so that its minimum is 0 and its maximum 1."""
   low = x.min((1, 2), keepdims=True)
   reach = x.max((1, 2), keepdims=True) - low
   flat = reach == 0
@@ -27,7 +27,7 @@ def autocontrast(x: Array) -> Array:
 
 
 def equalize(x: Array) -> Array:
-  """Each channel's gray levels changed so that all are about as frequent."""
+  """Equalizes the histogram of gray levels of each channel."""
   level = levels(x).astype(jnp.int32)
   planes = jnp.moveaxis(level, 3, 1).reshape(x.shape[0] * x.shape[3], -1)
   changed = jax.vmap(_equalized)(planes)
@@ -36,7 +36,7 @@ def equalize(x: Array) -> Array:
 
 
 def _equalized(level: Array) -> Array:
-  """Levels `[N]` -> levels."""
+  """Equalizes levels `[N]`."""
   count = jnp.bincount(level, length=256)
   step = (len(level) - count[level.max()]) // 255
   below = jnp.cumsum(count) - count
@@ -45,33 +45,36 @@ def _equalized(level: Array) -> Array:
 
 
 def posterize(x: Array, bits: Array) -> Array:
-  """Only the first `bits [B]` of 8 bits are kept, 1 to 8."""
+  """Keeps the first `bits [B]` of 8 bits, from 1 to 8."""
   unit = 2.0 ** (8 - tree.expand(bits, x))
   return jnp.floor(levels(x) / unit) * unit / 255
 
 
 def solarize(x: Array, threshold: Array) -> Array:
-  """What is not below the threshold `[B]`, in [0, 1], is inverted."""
+  """Inverts values that are at least `threshold [B]`, in [0, 1]."""
   return jnp.where(x >= tree.expand(threshold, x), 1 - x, x)
 
 
 def color(x: Array, factor: Array) -> Array:
-  """Saturation: factor `[B]` 0 is gray, 1 the image."""
+  """Changes the saturation: a factor `[B]` of 0 is gray, 1 the image."""
   return _blend(luma(x), x, factor)
 
 
 def contrast(x: Array, factor: Array) -> Array:
-  """Distance from the mean gray: factor `[B]` 0 is uniform, 1 the image."""
+  """Changes the contrast: a factor `[B]` of 0 is the mean gray, 1 the image."""
   return _blend(luma(x).mean((1, 2, 3), keepdims=True), x, factor)
 
 
 def brightness(x: Array, factor: Array) -> Array:
-  """Factor `[B]` 0 is black, 1 the image."""
+  """Changes the brightness: a factor `[B]` of 0 is black, 1 the image."""
   return _blend(jnp.zeros_like(x), x, factor)
 
 
 def sharpness(x: Array, factor: Array) -> Array:
-  """Factor `[B]` 0 is smoothed, 1 the image, 2 sharpened; the border stays."""
+  """Changes the sharpness: a factor `[B]` of 0 is smoothed, 1 the image.
+
+  A factor of 2 is sharpened. The border pixels are unchanged.
+  """
   planes = jnp.moveaxis(x, 3, 1).reshape(-1, *x.shape[1:3])
   near = neighbors(planes, "edge")
   total = sum(near(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1))
@@ -84,32 +87,32 @@ def sharpness(x: Array, factor: Array) -> Array:
 
 
 def rotate(x: Array, degrees: Array) -> Array:
-  """Counter-clockwise by `degrees [B]`, bilinear; the corners are black."""
-  return _moved(x, rotation=degrees)
+  """Rotates counter-clockwise by `degrees [B]`; corners are black."""
+  return _warp(x, rotation=degrees)
 
 
 def shear_x(x: Array, slope: Array) -> Array:
-  """Rows move by `slope [B]` times their height above the middle."""
-  return _moved(x, shear=jnp.rad2deg(jnp.arctan(-slope)))
+  """Shifts each row by `slope [B]` times its height above the center."""
+  return _warp(x, shear=jnp.rad2deg(jnp.arctan(-slope)))
 
 
 def shear_y(x: Array, slope: Array) -> Array:
-  """Columns move likewise."""
+  """Shifts each column, likewise."""
   return shear_x(x.swapaxes(1, 2), slope).swapaxes(1, 2)
 
 
 def translate_x(x: Array, fraction: Array) -> Array:
-  """To the right by a fraction `[B]` of the width; black comes in."""
+  """Shifts right by a fraction `[B]` of the width; black is shifted in."""
   pixels = jnp.stack([jnp.zeros_like(fraction), fraction * x.shape[2]], axis=1)
-  return _moved(x, translation=pixels)
+  return _warp(x, translation=pixels)
 
 
 def translate_y(x: Array, fraction: Array) -> Array:
-  """Down by a fraction `[B]` of the height; black comes in."""
+  """Shifts down by a fraction `[B]` of the height; black is shifted in."""
   return translate_x(x.swapaxes(1, 2), fraction).swapaxes(1, 2)
 
 
-def _moved(x: Array, **change: Array) -> Array:
+def _warp(x: Array, **change: Array) -> Array:
   pset = affine()
   return pset.apply(x, Transform(**(pset.zero(x)._asdict() | change)))
 

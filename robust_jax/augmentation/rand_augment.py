@@ -1,4 +1,4 @@
-"""A few operations in a row, at one magnitude."""
+"""RandAugment: random operations in a row at one magnitude."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,30 +10,42 @@ from robust_jax.augmentation import operations
 from robust_jax.augmentation.combinators import chain, one_of
 from robust_jax.types import Array, Augmentation, Key
 
-_WHOLE = 30  # the magnitude at which a range is used up
+_WHOLE = 30  # the magnitude of the full range
 
 
 def rand_augment(
   num_operations: int = 2, magnitude: Array | float = 9.0
 ) -> Augmentation:
-  """Random operations out of 14, one after the other.
+  """RandAugment: applies N random operations of 14 at magnitude M.
 
-  Identity, autocontrast, equalize, rotate, solarize, color, posterize,
-  contrast, brightness, sharpness, and shear and translate along both axes. Each
-  group of up to 8 images draws its own, each image the direction.
+  The operations are identity, autocontrast, equalize, rotate, solarize, color,
+  posterize, contrast, brightness, sharpness, and shear and translate along both
+  axes. They are drawn for each group of up to 8 images, directions for each
+  image.
 
   Args:
-    num_operations: N, how many in a row.
-    magnitude: M from 0 to 30, at which the ranges end that AutoAugment has: 30
-      degrees, a slope of 0.3, 150/331 of a side, factors of 1 +- 0.9, 4 bits,
-      everything solarized. May be traced.
+    num_operations: N, the number of operations in a row.
+    magnitude: M from 0 to 30; may be traced. At 30 the ranges are those of
+      AutoAugment: 30 degrees, a slope of 0.3, 150/331 of a side, factors of
+      1 +- 0.9, 4 bits, everything solarized.
+
+  Returns:
+    An `Augmentation`.
 
   Raises:
-    ValueError: no operation, or another magnitude.
+    ValueError: num_operations is below 1, or magnitude is not in [0, 30].
 
   Source: Cubuk et al. 2020, "RandAugment: Practical automated data augmentation
-  with a reduced search space", with the ranges of Cubuk et al. 2019,
-  "AutoAugment".
+    with a reduced search space", with the ranges of Cubuk et al. 2019,
+    "AutoAugment".
+
+  Example:
+    >>> import jax
+    >>> from robust_jax import augmentation
+    >>> augment = augmentation.rand_augment(num_operations=2, magnitude=9)
+    >>> x = jax.numpy.full((2, 8, 8, 3), 0.5)
+    >>> jax.eval_shape(augment, jax.random.key(0), x).shape
+    (2, 8, 8, 3)
   """
   checks.at_least_one("num_operations", num_operations)
   checks.non_negative("magnitude", magnitude)
@@ -43,12 +55,14 @@ def rand_augment(
 
 
 def _operations(fraction: Array | float) -> Sequence[Augmentation]:
-  """All 14, at a fraction of their ranges."""
+  """Returns all 14 operations at a fraction of their ranges."""
 
-  def up(change: Callable[..., Array], value: Array) -> Augmentation:
+  def one_sided(
+    change: Callable[..., Array], value: Array | float
+  ) -> Augmentation:
     return lambda key, x: change(x, jnp.broadcast_to(value, x.shape[:1]))
 
-  def either_way(
+  def two_sided(
     change: Callable[..., Array], reach: float, middle: float = 0.0
   ) -> Augmentation:
     def augment(key: Key, x: Array) -> Array:
@@ -61,15 +75,15 @@ def _operations(fraction: Array | float) -> Sequence[Augmentation]:
     lambda key, x: x,
     lambda key, x: operations.autocontrast(x),
     lambda key, x: operations.equalize(x),
-    up(operations.posterize, 8 - jnp.round(4 * fraction)),
-    up(operations.solarize, (1 - fraction) * 256 / 255),
-    either_way(operations.color, 0.9, 1),
-    either_way(operations.contrast, 0.9, 1),
-    either_way(operations.brightness, 0.9, 1),
-    either_way(operations.sharpness, 0.9, 1),
-    either_way(operations.rotate, 30),
-    either_way(operations.shear_x, 0.3),
-    either_way(operations.shear_y, 0.3),
-    either_way(operations.translate_x, 150 / 331),
-    either_way(operations.translate_y, 150 / 331),
+    one_sided(operations.posterize, 8 - jnp.round(4 * fraction)),
+    one_sided(operations.solarize, (1 - fraction) * 256 / 255),
+    two_sided(operations.color, 0.9, 1),
+    two_sided(operations.contrast, 0.9, 1),
+    two_sided(operations.brightness, 0.9, 1),
+    two_sided(operations.sharpness, 0.9, 1),
+    two_sided(operations.rotate, 30),
+    two_sided(operations.shear_x, 0.3),
+    two_sided(operations.shear_y, 0.3),
+    two_sided(operations.translate_x, 150 / 331),
+    two_sided(operations.translate_y, 150 / 331),
   )

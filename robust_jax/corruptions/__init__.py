@@ -1,10 +1,10 @@
-"""Common corruptions: what may happen to an image without an adversary.
+"""Common corruptions: random changes of images that no adversary chose.
 
 A corruption is a function `(keys, x, severity) -> x'` made by
-`base.corruption`, compiled once for all severities. To add one, write it into
-the file of its theme and its name into `__all__` below.
-`random.image_keys` makes the keys, `suites` names the corruptions of ImageNet-C
-and MNIST-C, and `sequences` holds images that change little by little.
+`base.corruption` and compiled once for all severities. To add one, write it
+into the file of its theme and add its name to `__all__` below.
+`random.image_keys` makes the keys, `suites` lists the corruptions of ImageNet-C
+and MNIST-C, and `sequences` holds images that change gradually over frames.
 """
 
 from robust_jax.corruptions.blur import (
@@ -20,17 +20,19 @@ from robust_jax.corruptions.digital import (
   pixelate,
   saturate,
 )
+from robust_jax.corruptions.geometry import (
+  rotate,
+  scale,
+  shear,
+  translate,
+)
 from robust_jax.corruptions.glass_blur import glass_blur
 from robust_jax.corruptions.jpeg_compression import jpeg_compression
 from robust_jax.corruptions.mnist_c import (
   canny_edges,
   dotted_line,
   identity,
-  rotate,
-  scale,
-  shear,
   stripe,
-  translate,
   zigzag,
 )
 from robust_jax.corruptions.noise import (

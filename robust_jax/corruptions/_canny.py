@@ -1,4 +1,4 @@
-"""Edges, one pixel wide: Canny's detector, in two libraries' ways."""
+"""Canny edge detection as in scikit-image and as in OpenCV."""
 
 import functools
 import itertools
@@ -10,11 +10,14 @@ from robust_jax.corruptions._matrices import Border
 from robust_jax.corruptions.sliding_windows import neighbors
 from robust_jax.types import Array
 
-_TANGENT = 13573  # of 22.5 degrees, times 2^15
+_TANGENT = 13573  # tan(22.5 degrees) * 2^15
 
 
 def sobel(planes: Array, border: Border) -> tuple[Array, Array]:
-  """Derivatives down and to the right of planes `[B, H, W]`, times 8."""
+  """Returns Sobel derivatives of planes `[B, H, W]`: down, and to the right.
+
+  They are 8 times the derivatives per pixel.
+  """
   near = neighbors(planes, border)
   down = near(1, -1) + 2 * near(1, 0) + near(1, 1)
   up = near(-1, -1) + 2 * near(-1, 0) + near(-1, 1)
@@ -24,14 +27,16 @@ def sobel(planes: Array, border: Border) -> tuple[Array, Array]:
 
 
 def edges(thin: Array, strong: Array) -> Array:
-  """Where the edges are, `[B, H, W]` bool.
-
-  An edge is where it is thin, and from where a path of such pixels leads to one
-  that is strong.
+  """Hysteresis thresholding: thin pixels that are connected to a strong one.
 
   Args:
-    thin: where the image is steep, and steeper than beside, `[B, H, W]` bool.
-    strong: where it is steep enough for an edge to start from.
+    thin: `[B, H, W]` bool, pixels that remain after non-maximum suppression and
+      the low threshold.
+    strong: `[B, H, W]` bool, pixels above the high threshold.
+
+  Returns:
+    `[B, H, W]` bool: pixels of `thin` with an 8-connected path through `thin`
+    to a pixel that is strong as well.
 
   Source: Canny 1986, "A computational approach to edge detection".
   """
@@ -51,14 +56,16 @@ def edges(thin: Array, strong: Array) -> Array:
 
 
 def as_steep_as_beside(down: Array, right: Array, steepness: Array) -> Array:
-  """Where it is at least as steep as on both sides along the gradient.
-
-  Steepness between pixels is interpolated, as scikit-image does.
+  """Non-maximum suppression with interpolated neighbors, as in scikit-image.
 
   Args:
-    down: derivative, `[B, H, W]`.
-    right: likewise.
-    steepness: length of the gradient, by any norm.
+    down: derivative down, `[B, H, W]`.
+    right: derivative to the right, `[B, H, W]`.
+    steepness: magnitude of the gradient in any norm, `[B, H, W]`.
+
+  Returns:
+    `[B, H, W]` bool: pixels whose magnitude is at least that on both sides
+    along the gradient.
   """
   near = neighbors(steepness, "constant")
   steep, same = jnp.abs(down) > jnp.abs(right), down * right >= 0
@@ -68,7 +75,7 @@ def as_steep_as_beside(down: Array, right: Array, steepness: Array) -> Array:
   thin = jnp.ones_like(steep)
   for side in (1, -1):
     straight = jnp.where(steep, near(side, 0), near(0, side))
-    # Steep: below and to the right or left; flat: to the right and up or down.
+    # Steep: down and to the right or left. Flat: to the right and up or down.
     other = jnp.where(steep, near(side, -side), near(-side, side))
     diagonal = jnp.where(same, near(side, side), other)
     beside = straight + aslant * (diagonal - straight)
@@ -77,22 +84,25 @@ def as_steep_as_beside(down: Array, right: Array, steepness: Array) -> Array:
 
 
 def steeper_than_beside(down: Array, right: Array) -> Array:
-  """Where it is steeper than beside, with directions rounded to 45 degrees.
+  """Non-maximum suppression by directions rounded to 45 degrees, as OpenCV.
 
-  As OpenCV does: the steepness is the sum of both derivatives, and has to be
-  larger than on one side and as large as on the other, of diagonals larger than
-  on both. An edge of two pixels' width is one pixel wide here, and a drop of
-  2 x 2 pixels has none.
+  The magnitude is the sum of the absolute derivatives. It has to be larger than
+  on one side and at least as large as on the other; on diagonals, larger than
+  on both. So an edge two pixels wide becomes one pixel wide, and a drop of 2 x
+  2 pixels has no edge.
 
   Args:
-    down: derivative of whole levels up to 255, `[B, H, W]`.
-    right: likewise.
+    down: derivative down, of whole levels up to 255, `[B, H, W]`.
+    right: derivative to the right, likewise.
+
+  Returns:
+    `[B, H, W]` bool: pixels that remain.
   """
   down, right = down.astype(jnp.int32), right.astype(jnp.int32)
   steepness = jnp.abs(down) + jnp.abs(right)
   near = neighbors(steepness, "constant")
   y, low = jnp.abs(down) << 15, jnp.abs(right) * _TANGENT
-  high = low + (jnp.abs(right) << 16)  # the tangent of 67.5 degrees is 2 more
+  high = low + (jnp.abs(right) << 16)  # tan(67.5 degrees) is 2 more
   across = (steepness > near(0, -1)) & (steepness >= near(0, 1))
   along = (steepness > near(-1, 0)) & (steepness >= near(1, 0))
   falling = (steepness > near(-1, -1)) & (steepness > near(1, 1))

@@ -1,4 +1,4 @@
-"""Straight lines with soft rims, in the coordinates of a 28-pixel image."""
+"""Straight lines with soft edges, in the coordinates of a 28-pixel image."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -7,11 +7,11 @@ from robust_jax.types import Array
 
 Point = tuple[Array, Array]  # row and column, `[B]` each
 LAST = 27  # the last row and column
-_REACH = 2.3  # pixels from the middle of a line, where it ends
+_REACH = 2.3  # pixels from the middle of a line to where it vanishes
 
 
 def coordinates(x: Array) -> tuple[np.ndarray, np.ndarray]:
-  """Rows `[H, 1]` and columns `[1, W]` of x, stretched onto 28 pixels."""
+  """Returns rows `[H, 1]` and columns `[1, W]` of x, scaled to 28 pixels."""
   height, width = x.shape[1:3]
   rows = np.linspace(0, LAST, height, dtype=np.float32)
   columns = np.linspace(0, LAST, width, dtype=np.float32)
@@ -19,15 +19,14 @@ def coordinates(x: Array) -> tuple[np.ndarray, np.ndarray]:
 
 
 def line(x: Array, start: Point, end: Point) -> Array:
-  """How bright a line is at each pixel of x, `[B, H, W]`, 0 to 1.
+  """Returns the brightness of a line at each pixel of x, `[B, H, W]` in [0, 1].
 
-  Brightness falls from 1 with the distance d above or below the line:
-  `1 + log(1 - d / 2.3)`, not below 0.
+  It is `max(1 + log(1 - d / 2.3), 0)` at vertical distance d from the line.
 
   Args:
-    x: images, of which only the shape is read.
-    start: row and column `[B]` of the left end.
-    end: of the right end, further right.
+    x: images, of which only the shape is used.
+    start: row and column of the left end, `[B]` each.
+    end: row and column of the right end, further right.
   """
   rows, columns = coordinates(x)
   row, column, end_row, end_column = (

@@ -1,7 +1,7 @@
-"""Linear maps of rows and columns: an image between two matrices.
+"""Separable linear filters as matrix products: `y = G x G'`.
 
-A convolution with a separable kernel, its border folded in, is `G x G'`, and
-products of matrices are what every device is fast at.
+The border treatment is folded into the matrices, and matrix products are fast
+on every device.
 """
 
 from typing import Literal
@@ -13,17 +13,18 @@ from jax import lax
 from robust_jax.types import Array
 
 Border = Literal["edge", "symmetric", "reflect"]
-"""What is seen beyond the border, as np.pad calls it. SciPy's names for these
-are nearest, reflect and mirror."""
+"""Border treatment in the names of `np.pad`. SciPy calls these "nearest",
+"reflect" and "mirror".
+"""
 
 
 def both_sides(x: Array, down: Array, across: Array) -> Array:
-  """`down x across'` of each channel: `[B, H, W, C]` -> `[B, H', W', C]`.
+  """Returns `down x across'` of each channel, `[B, H', W', C]`.
 
   Args:
-    x: the images.
-    down: `[H', H]`.
-    across: `[W', W]`.
+    x: images `[B, H, W, C]`.
+    down: matrix `[H', H]`.
+    across: matrix `[W', W]`.
   """
 
   def one(image):
@@ -33,7 +34,7 @@ def both_sides(x: Array, down: Array, across: Array) -> Array:
     y = _product(y, across.T).reshape(len(down), channels, -1)
     return y.swapaxes(1, 2)
 
-  # Image by image: on a CPU this takes half the time of one product for all.
+  # One image at a time takes half the time of one product on a CPU.
   return lax.map(one, x)
 
 
@@ -44,14 +45,17 @@ def _product(a: Array, b: Array) -> Array:
 def gaussian_blur(
   x: Array, sigma: Array, max_sigma: float, *, truncate=4.0, border="edge"
 ) -> Array:
-  """x `[B, H, W, C]` blurred by a Gaussian, as SciPy's `gaussian_filter` does.
+  """Gaussian blur as by `scipy.ndimage.gaussian_filter`.
 
   Args:
-    x: the images.
-    sigma: standard deviation in pixels, traced; a scalar.
-    max_sigma: the largest that it may be.
-    truncate: deviations after which the kernel ends.
-    border: a `Border`.
+    x: images `[B, H, W, C]`.
+    sigma: standard deviation in pixels; a scalar, which may be traced.
+    max_sigma: upper bound of sigma; static.
+    truncate: radius of the kernel in standard deviations.
+    border: border treatment, a `Border`.
+
+  Returns:
+    Images like x.
   """
   down, across = (
     gaussian(n, sigma, max_sigma, truncate, border) for n in x.shape[1:3]
@@ -62,11 +66,14 @@ def gaussian_blur(
 def gaussian(
   n: int, sigma: Array, max_sigma: float, truncate: float, border: Border
 ) -> Array:
-  """`[n, n]`: a blur of n pixels; arguments as of `gaussian_blur`."""
+  """Returns the matrix `[n, n]` of a Gaussian blur of n pixels.
+
+  The other arguments are those of `gaussian_blur`.
+  """
   reach = int(truncate * max_sigma + 0.5)
   taps = np.arange(-reach, reach + 1)
   radius = jnp.floor(truncate * sigma + 0.5)
-  # Of sigma = 0 the middle alone is left, without a division by 0.
+  # For sigma = 0 only the center remains, without a division by 0.
   weights = jnp.exp(-0.5 * (taps / jnp.maximum(sigma, 1e-3)) ** 2)
   weights = jnp.where(jnp.abs(taps) <= radius, weights, 0.0)
   source = np.pad(np.arange(n), reach, border)

@@ -1,4 +1,4 @@
-"""The blur of motion, as ImageMagick has it: a one-sided Gaussian on a line."""
+"""Motion blur as in ImageMagick: a one-sided Gaussian along a line."""
 
 import jax.numpy as jnp
 from jax import lax
@@ -9,18 +9,18 @@ from robust_jax.types import Array
 def blurred(
   x: Array, radius: Array, sigma: Array, angles: Array, max_radius: int
 ) -> Array:
-  """`out = sum_i w_i x[pixel + ceil(i direction - 1/2)]`, i from 0 to 2 radius.
+  """Blurs images along lines: `out[p] = sum_i w_i x[p + ceil(i d - 1/2)]`.
 
-  w_i falls like a Gaussian from i = 0 and sums to 1. The direction is (cos,
-  sin) of the angle, to the right and down; beyond the border, its pixels are
-  repeated.
+  The sum is over i = 0, ..., 2 radius. The weights w_i are Gaussian in i and
+  sum to 1; d is (cos, sin) of the angle, to the right and down; the border is
+  replicated.
 
   Args:
-    x: `[B, H, W, C]`.
-    radius: in pixels, whole; a scalar.
-    sigma: of the Gaussian, in taps; a scalar.
-    angles: `[B]`, degrees.
-    max_radius: the largest radius that there may be, static.
+    x: images `[B, H, W, C]`.
+    radius: whole number of pixels; a scalar, which may be traced.
+    sigma: standard deviation of the Gaussian in taps; a scalar.
+    angles: `[B]`, in degrees.
+    max_radius: upper bound of the radius; static.
   """
   taps = jnp.arange(2 * max_radius + 1, dtype=jnp.float32)
   weights = jnp.exp(-0.5 * (taps / sigma) ** 2)
@@ -36,7 +36,7 @@ def blurred(
     step = jnp.stack([jnp.sin(radians), jnp.cos(radians)])
     around = ((reach, reach), (reach, reach), (0, 0))
     padded = jnp.pad(image, around, "edge")
-    # Channels beside columns: the inner loop is as long as a row.
+    # With channels next to columns the inner loop is a whole row.
     padded = padded.reshape(padded.shape[0], -1)
     shape = (image.shape[0], image.shape[1] * channels)
 
@@ -48,5 +48,5 @@ def blurred(
     total = lax.fori_loop(0, count, tap, jnp.zeros(shape))
     return total.reshape(image.shape)
 
-  # Image by image: a slice at a place of its own stays a slice.
+  # One image at a time, so that slices at different places stay slices.
   return lax.map(one, (x, angles))

@@ -1,4 +1,4 @@
-"""Clouds: random surfaces by the diamond-square algorithm."""
+"""Plasma fractals (clouds) by the diamond-square algorithm."""
 
 import jax.numpy as jnp
 from jax import lax
@@ -8,10 +8,12 @@ from robust_jax.types import Array, Key
 
 
 def draw(keys: Key, side: int) -> tuple[Array, ...]:
-  """Uniform in [-1, 1): of each level, from coarse to fine, `[B, 3, n, n]`.
+  """Draws uniform noise in [-1, 1) for each level, from coarse to fine.
 
-  The three are those of the middles of squares, of the edges along rows and of
-  the edges along columns; n doubles from 1 to side / 2, a power of two.
+  Returns:
+    Arrays `[B, 3, n, n]`, where n doubles from 1 to side / 2 and side is a
+    power of two. The three planes are for the centers of squares, the edges
+    along rows and the edges along columns.
   """
   levels = range(side.bit_length() - 1)
   return tuple(
@@ -21,14 +23,20 @@ def draw(keys: Key, side: int) -> tuple[Array, ...]:
 
 
 def cloud(noise: tuple[Array, ...], decay: Array) -> Array:
-  """Maps `[B, side, side]` from 0 to 1 that repeat themselves at their ends.
+  """Returns periodic cloud maps `[B, side, side]` with values from 0 to 1.
 
-  Each level puts a point into the middle of every square and of every edge: the
-  mean of the four around it and noise, `decay` squared times weaker from level
-  to level. Source: Fournier, Fussell and Carpenter 1982; ImageNet-C's fog.
+  Each level adds a point in the center of every square and of every edge: the
+  mean of its four neighbors plus noise, whose amplitude is divided by `decay`
+  squared from level to level.
+
+  Args:
+    noise: one array per level, from `draw`.
+    decay: scalar.
+
+  Source: Fournier, Fussell and Carpenter 1982, and the fog of ImageNet-C.
   """
   grid = jnp.zeros((noise[0].shape[0], 1, 1))
-  strength = 1.0
+  strength: Array | float = 1.0
   for middle, along_rows, along_columns in (
     jnp.moveaxis(level, 1, 0) for level in noise
   ):
@@ -42,7 +50,7 @@ def cloud(noise: tuple[Array, ...], decay: Array) -> Array:
     in_columns = (grid + next_row + middles + left) / 4
     upper = _interleaved(grid, in_rows + strength * along_rows, 2)
     lower = _interleaved(in_columns + strength * along_columns, middles, 2)
-    # Left to itself, XLA computes all coarse levels anew for the finer ones.
+    # Without a barrier, XLA recomputes all coarse levels for the finer ones.
     grid = lax.optimization_barrier(_interleaved(upper, lower, 1))
     strength = strength / decay**2
   low = grid.min(axis=(1, 2), keepdims=True)

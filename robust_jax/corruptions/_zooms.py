@@ -1,4 +1,4 @@
-"""Enlarged middles of images, row for row and column for column."""
+"""Enlargement of the center of an image, separably in rows and columns."""
 
 import math
 
@@ -9,11 +9,11 @@ from robust_jax.types import Array
 
 
 def places(n: int, zoom: float) -> np.ndarray:
-  """`[n]`: where in n pixels each pixel of their enlarged middle comes from.
+  """Returns the source coordinates `[n]` of an enlarged center of n pixels.
 
-  The middle `ceil(n / zoom)` pixels are stretched `zoom` times, the first and
-  the last pixel onto the first and the last, and as much is cut off at both
-  ends as is too much: SciPy's `zoom` of order 1 with its ends trimmed.
+  The middle `ceil(n / zoom)` pixels are stretched `zoom` times, with the first
+  and the last pixel mapped to themselves, and trimmed equally at both ends:
+  SciPy's `zoom` of order 1 with trimmed ends.
   """
   middle = math.ceil(n / zoom)
   first = (n - middle) // 2
@@ -24,9 +24,9 @@ def places(n: int, zoom: float) -> np.ndarray:
 
 
 def read(image: Array, rows: Array, columns: Array) -> Array:
-  """image `[H, W, C]` between its pixels, at rows `[H']` x columns `[W']`.
+  """Samples an image `[H, W, C]` bilinearly at rows `[H']` x columns `[W']`.
 
-  Bilinear. Places are from 0 to the last pixel.
+  Coordinates are from 0 to the last pixel.
   """
   channels = image.shape[2]
   flat = image.reshape(image.shape[0], -1)
@@ -40,7 +40,7 @@ def read(image: Array, rows: Array, columns: Array) -> Array:
 
 
 def _split(places: Array, n: int) -> tuple[Array, Array]:
-  """The pixel before each place, not the last one, and the way to the next."""
+  """Returns the pixel before each place, and the fraction to the next one."""
   before = jnp.clip(jnp.floor(places).astype(jnp.int32), 0, max(n - 2, 0))
   return before, places - before
 

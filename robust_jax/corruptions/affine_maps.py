@@ -1,4 +1,4 @@
-"""Affine maps about the middle of an image, black coming in from outside."""
+"""Affine maps about the center of an image; values outside are black."""
 
 import jax
 import jax.numpy as jnp
@@ -12,14 +12,19 @@ from robust_jax.types import Array, Key
 def about_center(
   x: Array, matrices: Array, shift: Array | float = 0.0
 ) -> Array:
-  """Each pixel of the result is read at its offset, times a matrix, plus shift.
+  """Warps images by affine maps about their centers.
 
-  Offsets are (to the right, down) from the center. Bilinear; outside is 0.
+  The value at offset p from the center of the result is read, bilinearly, at
+  offset `M p + shift` of x. Offsets are (right, down) in pixels; values outside
+  the image are 0.
 
   Args:
-    x: `[B, H, W, C]`.
-    matrices: `[B, 2, 2]`, or one `[2, 2]` for all.
-    shift: `[B, 2]`, in pixels.
+    x: images `[B, H, W, C]`.
+    matrices: M, `[B, 2, 2]`, or one `[2, 2]` for all images.
+    shift: `[B, 2]` in pixels, or a scalar.
+
+  Returns:
+    Images like x.
   """
   sizes = np.array([x.shape[2], x.shape[1]])
   middle = (sizes - 1) / 2
@@ -32,9 +37,14 @@ def about_center(
 
 
 def read(x: Array, places: Array) -> Array:
-  """x `[B, H, W, C]` at places `[B, 2, H, W]`, columns and rows; outside is 0.
+  """Samples x bilinearly at arbitrary positions; values outside are 0.
 
-  Bilinear.
+  Args:
+    x: images `[B, H, W, C]`.
+    places: columns and rows to read at, `[B, 2, H, W]`, in pixels.
+
+  Returns:
+    Images like x.
   """
   of_plane = lambda plane, place: map_coordinates(plane, place[::-1], 1)
   of_image = jax.vmap(of_plane, in_axes=(-1, None), out_axes=-1)
@@ -42,5 +52,5 @@ def read(x: Array, places: Array) -> Array:
 
 
 def signs(keys: Key, shape: tuple[int, ...] = ()) -> Array:
-  """`[B, *shape]`, -1 or 1."""
+  """Draws independent random signs, -1 or 1, `[B, *shape]`."""
   return 2.0 * random.below(keys, shape, 2) - 1.0

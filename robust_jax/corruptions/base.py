@@ -1,4 +1,4 @@
-"""What all corruptions share: arguments, their checks, and 8-bit results."""
+"""The common interface of corruptions: argument checks and 8-bit results."""
 
 import functools
 from collections.abc import Callable
@@ -21,21 +21,41 @@ _ROUNDING = 1e-3
 
 
 def corruption(change: Callable[..., Array]) -> Corruption:
-  """Makes a corruption of `change`, which sees float32 and may leave [0, 1].
+  """Decorator that turns a change of float32 images into a corruption.
 
-  The result takes `(keys, x, severity, *, size=None)`: one typed key per image,
-  as `random.image_keys` makes them; images `[B, H, W, C]` in [0, 1], gray (C =
-  1) or RGB (C = 3); a whole number from 1 to 5, maybe traced, so that one
-  program serves all severities; and the image size whose constants are taken,
-  where it is not the nearest (`constants.rows`).
+  A corruption takes `(keys, x, severity, *, size=None)` and raises ValueError
+  where an argument is not as described below. Values are not checked while
+  tracing.
 
-  It returns images of x's shape and dtype, cut to [0, 1] and truncated to
-  multiples of 1/255, as the stored benchmarks are: `floor(255 x) / 255`. That
-  ImageNet-C is stored as JPEG of quality 85 besides is not part of a
-  corruption; `jpeg_compression.on_host` does that.
+  Args:
+    change: function `(keys, x, severity, **options) -> x'`. It receives x as
+      float32, and its result may leave [0, 1].
 
-  Every corruption raises ValueError where its arguments are not of this kind,
-  as far as they can be seen: values are not while tracing.
+  Returns:
+    The corruption. Its arguments are
+
+    - keys: `[B]`, one typed key per image, from `random.image_keys`;
+    - x: images `[B, H, W, C]` in [0, 1], gray (C = 1) or RGB (C = 3);
+    - severity: whole number from 1 to 5. It may be traced, so that one compiled
+      program serves all severities;
+    - size: image size whose published constants are used, such as 224 for
+      ImageNet-C; by default the size nearest to that of x (`constants.rows`).
+
+    Its result has the shape and dtype of x, is clipped to [0, 1] and truncated
+    to multiples of 1/255, as in the stored benchmarks: `floor(255 x) / 255`.
+
+  Deviation: ImageNet-C is stored as JPEG of quality 85, which is not part of a
+    corruption. `jpeg_compression.on_host` applies it.
+
+  Example:
+    >>> import jax
+    >>> from robust_jax.corruptions.base import corruption
+    >>> @corruption
+    ... def darken(keys, x, severity):
+    ...   return x - 0.1 * severity
+    >>> keys = jax.random.split(jax.random.key(0), 1)
+    >>> bool((darken(keys, jax.numpy.full((1, 2, 2, 1), 0.4), 5) == 0).all())
+    True
   """
 
   @functools.wraps(change)
@@ -51,20 +71,24 @@ def corruption(change: Callable[..., Array]) -> Corruption:
 
 
 def eight_bits(x: Array) -> Array:
-  """x cut to [0, 1] and truncated to multiples of 1/255."""
+  """Clips x to [0, 1] and truncates it to multiples of 1/255."""
   return levels(x) / 255
 
 
-def levels(x: Array) -> Array:
-  """The gray levels 0, ..., 255 of `eight_bits`, as floats."""
+def levels(x: Array | np.ndarray) -> Array:
+  """Returns the gray levels 0, ..., 255 of `eight_bits(x)` as floats."""
   return jnp.floor(jnp.clip(x, 0.0, 1.0) * 255 + _ROUNDING)
 
 
 def check_images(keys: Key, x: Array) -> None:
-  """x is gray or RGB in [0, 1], and keys are one for each image.
+  """Checks that x is gray or RGB in [0, 1], with one typed key per image.
+
+  Args:
+    keys: `[B]`, typed keys.
+    x: images `[B, H, W, C]`.
 
   Raises:
-    ValueError: they are not.
+    ValueError: the shape, the range or the keys are not as expected.
   """
   if x.ndim != 4 or x.shape[-1] not in (1, 3):
     raise ValueError(

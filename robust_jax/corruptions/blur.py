@@ -1,4 +1,4 @@
-"""Blur: out of focus, by motion, by a zoom, Gaussian."""
+"""Blur corruptions: defocus, motion, zoom and Gaussian blur."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -8,14 +8,14 @@ from robust_jax.corruptions import _matrices, _motion, _zooms, constants, random
 from robust_jax.corruptions.base import corruption
 from robust_jax.types import Array, Key
 
-# Radius of the disk and standard deviation of the blur of its rim.
+# Radius of the disk and standard deviation of the blur of its edge.
 _DISK = {
   299: ((4, 0.1), (5, 0.5), (7, 0.5), (10, 0.5), (12, 0.5)),
   224: ((3, 0.1), (4, 0.5), (6, 0.5), (8, 0.5), (10, 0.5)),
   64: ((0.5, 0.6), (1, 0.1), (1.5, 0.1), (2.5, 0.01), (3, 0.1)),
   32: ((0.3, 0.4), (0.4, 0.5), (0.5, 0.6), (1, 0.2), (1.5, 0.1)),
 }
-# The largest radius on a grid of 17 x 17, its rim blurred by 3 x 3.
+# Largest radius for which the kernel is 17 x 17 and its edge blur 3 x 3.
 _SMALL_RADIUS = 8
 
 
@@ -23,28 +23,36 @@ _SMALL_RADIUS = 8
 def defocus_blur(
   keys: Key, x: Array, severity: int | Array, *, size: int | None = None
 ) -> Array:
-  """A convolution with a disk of soft rim; the border is a mirror.
+  """Defocus blur: convolution with an antialiased disk, border reflected.
 
-  Arguments and result as `base.corruption` says; nothing is random.
+  See `base.corruption` for arguments and result. Deterministic.
 
   Source: Hendrycks and Dietterich 2019.
+
+  Example:
+    >>> import jax
+    >>> from robust_jax import corruptions
+    >>> keys = jax.random.split(jax.random.key(0), 2)
+    >>> x = jax.numpy.full((2, 8, 8, 3), 0.2)
+    >>> jax.eval_shape(corruptions.defocus_blur, keys, x, 3).shape
+    (2, 8, 8, 3)
   """
   del keys
   disks = constants.rows(_DISK, x, size)
-  reach = int(max(disks[:, 0])) + 2  # nothing of any kernel is beyond
-  kernels = np.stack([_kernel(*disk, reach) for disk in disks])
+  reach = int(max(disks[:, 0])) + 2  # no kernel extends further
+  kernels = np.stack([_kernel(r, sigma, reach) for r, sigma in disks])
   return _convolved(x, constants.pick(kernels, severity))
 
 
 def _kernel(radius: float, sigma: float, reach: int) -> np.ndarray:
-  """The disk with its rim blurred, `[2 reach + 1, 2 reach + 1]`."""
+  """Returns the disk with blurred edge, `[2 reach + 1, 2 reach + 1]`."""
   extent = _SMALL_RADIUS if radius <= _SMALL_RADIUS else int(radius)
   grid = np.arange(-extent, extent + 1)
   disk = (grid[:, None] ** 2 + grid**2 <= radius**2).astype(np.float64)
   taps = np.arange(-1, 2) if radius <= _SMALL_RADIUS else np.arange(-2, 3)
   rim = np.exp(-0.5 * (taps / sigma) ** 2)
   rim /= rim.sum()
-  # The grid is mirrored as the image is: nothing leaves it.
+  # The grid is reflected at its border, as the image is, so no mass is lost.
   source = np.pad(np.arange(len(grid)), len(taps) // 2, "reflect")
   blur = np.zeros((len(grid), len(grid)))
   for offset, weight in enumerate(rim):
@@ -58,10 +66,10 @@ def _kernel(radius: float, sigma: float, reach: int) -> np.ndarray:
 
 
 def _convolved(x: Array, kernel: Array) -> Array:
-  """x `[B, H, W, C]` with a kernel `[K, K]`, K odd, by Fourier transforms.
+  """Convolves x `[B, H, W, C]` with a kernel `[K, K]`, K odd, by the FFT.
 
-  A disk is no product of a row and a column, and direct sums take longer. Two
-  channels are the parts of one complex plane, which halves the work.
+  A disk is not separable, and direct convolution takes longer. Two channels are
+  packed into the real and imaginary parts of one plane, which halves the work.
   """
   height, width = x.shape[1:3]
   reach = kernel.shape[0] // 2
@@ -75,7 +83,7 @@ def _convolved(x: Array, kernel: Array) -> Array:
   shape = tuple(_fast_length(n + 2 * reach) for n in (height, width))
   spectrum = jnp.fft.fft2(lax.complex(real, imaginary), shape)
   blurred = jnp.fft.ifft2(spectrum * jnp.fft.fft2(kernel, shape))
-  # The first 2 reach rows and columns saw the other end of the image.
+  # The first 2 reach rows and columns wrap around to the far end of the image.
   blurred = blurred[:, :, 2 * reach :, 2 * reach :][:, :, :height, :width]
   parts = jnp.stack([blurred.real, blurred.imag], axis=2)
   parts = parts.reshape(x.shape[0], -1, height, width)[:, : x.shape[3]]
@@ -83,7 +91,7 @@ def _convolved(x: Array, kernel: Array) -> Array:
 
 
 def _fast_length(n: int) -> int:
-  """The next product of powers of 2, 3 and 5."""
+  """Returns the smallest product of powers of 2, 3 and 5 that is at least n."""
   while True:
     rest = n
     for prime in (2, 3, 5):
@@ -94,7 +102,7 @@ def _fast_length(n: int) -> int:
     n += 1
 
 
-# Radius and standard deviation.
+# Radius and standard deviation, in pixels.
 _BLUR = {
   299: ((12, 4), (17, 6), (17, 9), (17, 13), (22, 16)),
   224: ((10, 3), (15, 5), (15, 8), (15, 12), (20, 15)),
@@ -107,12 +115,21 @@ _BLUR = {
 def motion_blur(
   keys: Key, x: Array, severity: int | Array, *, size: int | None = None
 ) -> Array:
-  """A one-sided Gaussian along a line at -45 to 45 degrees.
+  """Motion blur: a one-sided Gaussian along a line at -45 to 45 degrees.
 
-  Arguments and result as `base.corruption` says.
+  See `base.corruption` for arguments and result.
 
-  Source: Hendrycks and Dietterich 2019, and ImageMagick's motion blur, which
-  they call. Deviation: it is not rounded before the result is truncated.
+  Source: Hendrycks and Dietterich 2019, and the motion blur of ImageMagick,
+    which they use.
+  Deviation: the blurred image is not rounded before the result is truncated.
+
+  Example:
+    >>> import jax
+    >>> from robust_jax import corruptions
+    >>> keys = jax.random.split(jax.random.key(0), 2)
+    >>> x = jax.numpy.full((2, 8, 8, 3), 0.2)
+    >>> jax.eval_shape(corruptions.motion_blur, keys, x, 3).shape
+    (2, 8, 8, 3)
   """
   table = constants.rows(_BLUR, x, size)
   radius, sigma = constants.pick(table, severity)
@@ -122,13 +139,13 @@ def motion_blur(
 
 
 def draw_motion_blur(keys: Key, x: Array) -> Array:
-  """Angles `[B]` in degrees."""
+  """Draws the angles `[B]`, in degrees."""
   del x
   return random.uniform(keys, (), -45.0, 45.0)
 
 
-# Last zoom and step. Zooms are what arange makes of them in float64: 1.11 is
-# among the first ones, the last of the others is not.
+# End and step of np.arange over zoom factors, in float64. By its rounding the
+# end 1.11 is included in the first row; the other ends are excluded.
 _IMAGENET = (
   (1.11, 0.01),
   (1.16, 0.01),
@@ -155,30 +172,40 @@ _ZOOMS = {
 def zoom_blur(
   keys: Key, x: Array, severity: int | Array, *, size: int | None = None
 ) -> Array:
-  """The mean of the image and of its middle, enlarged more and more.
+  """Zoom blur: mean of the image and of enlargements of its center.
 
-  Arguments and result as `base.corruption` says; nothing is random.
+  See `base.corruption` for arguments and result. Deterministic.
 
   Source: Hendrycks and Dietterich 2019.
+
+  Example:
+    >>> import jax
+    >>> from robust_jax import corruptions
+    >>> keys = jax.random.split(jax.random.key(0), 2)
+    >>> x = jax.numpy.full((2, 8, 8, 3), 0.2)
+    >>> jax.eval_shape(corruptions.zoom_blur, keys, x, 3).shape
+    (2, 8, 8, 3)
   """
   del keys
   zoom_sets = [
     np.arange(1, *bounds) for bounds in constants.rows(_ZOOMS, x, size)
   ]
-  rows, columns = (_places(n, zoom_sets) for n in x.shape[1:3])
-  rows, columns = (constants.pick(t, severity) for t in (rows, columns))
+  rows, columns = (
+    constants.pick(_places(n, zoom_sets), severity) for n in x.shape[1:3]
+  )
+
   count = jnp.array([len(zoom_set) for zoom_set in zoom_sets])[severity - 1]
 
   def one(image):
     add = lambda i, total: total + _zooms.read(image, rows[i], columns[i])
     return lax.fori_loop(0, count, add, image) / (count + 1)
 
-  # Image by image: one stays in the cache for all of its zooms.
+  # One image at a time, which stays in the cache for all of its zooms.
   return lax.map(one, x)
 
 
 def _places(n: int, zoom_sets: list[np.ndarray]) -> np.ndarray:
-  """`[5, zooms, n]`, filled up with zeros."""
+  """Returns the source coordinates `[5, zooms, n]`, padded with zeros."""
   most = max(map(len, zoom_sets))
   table = np.zeros((len(zoom_sets), most, n))
   for row, zoom_set in zip(table, zoom_sets, strict=True):
@@ -198,12 +225,20 @@ _SIGMA = {
 def gaussian_blur(
   keys: Key, x: Array, severity: int | Array, *, size: int | None = None
 ) -> Array:
-  """A Gaussian blur, cut off at four deviations, the border repeated.
+  """Gaussian blur, truncated at four standard deviations, border replicated.
 
-  Arguments and result as `base.corruption` says; nothing is random. One of
-  the four extra corruptions of ImageNet-C.
+  See `base.corruption` for arguments and result. Deterministic. One of the four
+  extra corruptions of ImageNet-C.
 
   Source: Hendrycks and Dietterich 2019.
+
+  Example:
+    >>> import jax
+    >>> from robust_jax import corruptions
+    >>> keys = jax.random.split(jax.random.key(0), 2)
+    >>> x = jax.numpy.full((2, 8, 8, 3), 0.2)
+    >>> jax.eval_shape(corruptions.gaussian_blur, keys, x, 3).shape
+    (2, 8, 8, 3)
   """
   del keys
   sigmas = constants.rows(_SIGMA, x, size)

@@ -1,39 +1,43 @@
-"""Which constants belong to an image, and to a severity."""
+"""Constants of the published corruptions, by image size and severity."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
 
 from robust_jax.types import Array
 
-Tables = Mapping[int, Sequence[Any]]
-"""Image size -> what the five severities mean at this size, row by row.
+Tables = Mapping[int, ArrayLike]
+"""Maps an image size to the constants of the five severities, row by row.
 
-The sizes: 224 is ImageNet-C, 299 its version for Inception, 64 Tiny-ImageNet-C
-and 32 CIFAR-10-C. A size that ImageNet-C does not know is MNIST-C's 28."""
+The sizes are 299 (ImageNet-C for Inception), 224 (ImageNet-C), 64
+(Tiny-ImageNet-C), 32 (CIFAR-10-C), and 28 for corruptions of MNIST-C alone.
+"""
 
 
 def rows(tables: Tables, x: Array, size: int | None = None) -> np.ndarray:
-  """The table for images x `[B, H, W, C]`: `[5, ...]`, one row per severity.
+  """Returns the constants for images x: `[5, ...]`, one row per severity.
 
-  It is the table of the size nearest to the shorter side of the image, near
-  being a matter of ratios: 28 and 40 pixels take the constants of 32, 128 those
-  of 224, 480 x 640 those of 299.
+  By default they are those of the size nearest to the shorter side of x on a
+  logarithmic scale: images of 28 and 40 pixels use the constants of 32, 128
+  those of 224, and 480 x 640 those of 299.
 
   Args:
-    tables: a table per size.
-    x: the images.
-    size: whose table it shall be instead.
+    tables: constants per image size.
+    x: images `[B, H, W, C]`, of which only the shape is used.
+    size: image size whose constants are used instead.
+
+  Returns:
+    Float64 array that leads with the severities.
 
   Raises:
-    ValueError: there is no table of this size.
+    ValueError: there are no constants for this size.
   """
   if size is not None and size not in tables:
     raise ValueError(
       f"size = {size}: expected one of {sorted(tables)}, whose constants are "
-      "known, or None for the nearest to the image's."
+      "known, or None for the size nearest to that of the images."
     )
   if size is None:
     side = min(x.shape[1:3])
@@ -42,5 +46,5 @@ def rows(tables: Tables, x: Array, size: int | None = None) -> np.ndarray:
 
 
 def pick(table: np.ndarray, severity: int | Array) -> Array:
-  """The row of one severity, which may be traced, in float32."""
+  """Returns the row of one severity, which may be traced, in float32."""
   return jnp.asarray(table, jnp.float32)[severity - 1]

@@ -1,4 +1,4 @@
-"""Pictures of frost: drawn by a program, or photographs from a directory."""
+"""Pictures of frost, synthetic or read from a directory of photographs."""
 
 import functools
 import pathlib
@@ -11,9 +11,9 @@ class Pictures(NamedTuple):
   """Pictures of frost in one array, each in its upper left corner.
 
   Attributes:
-    pixels: `[N, H, W, 3]`, uint8.
-    heights: of each picture; what is below is 0.
-    widths: likewise.
+    pixels: `[N, H, W, 3]`, uint8; 0 outside of a picture.
+    heights: height of each picture.
+    widths: width of each picture.
   """
 
   pixels: np.ndarray
@@ -21,8 +21,8 @@ class Pictures(NamedTuple):
   widths: tuple[int, ...]
 
 
-# Mean color of each drawn picture and deviation of its light: those of
-# ImageNet-C's five photographs.
+# Mean color and standard deviation of the brightness of each synthetic picture,
+# equal to those of the five photographs of ImageNet-C.
 _LOOKS = (
   ((0.31, 0.59, 0.65), 0.17),
   ((0.79, 0.81, 0.84), 0.09),
@@ -30,16 +30,25 @@ _LOOKS = (
   ((0.54, 0.60, 0.65), 0.12),
   ((0.44, 0.48, 0.53), 0.17),
 )
-_CRYSTALS = 400  # of each drawn picture
-_NEEDLES = 7  # of each crystal
+_CRYSTALS = 400  # per picture
+_NEEDLES = 7  # per crystal
 
 
 @functools.cache
-def drawn(height: int, width: int) -> Pictures:
-  """Five pictures drawn by a program, twice as high and wide as the images.
+def synthetic(height: int, width: int) -> Pictures:
+  """Five synthetic pictures, twice as high and wide as the images.
 
-  Fans of bright and dark needles over uneven light, always the same. They have
-  the color and contrast of ImageNet-C's photographs, but are none of them.
+  They show fans of bright and dark needles over uneven light, always the same,
+  with the color and contrast of the photographs of ImageNet-C.
+
+  Args:
+    height: height of the images.
+    width: width of the images.
+
+  Example:
+    >>> from robust_jax.corruptions import frost_pictures
+    >>> frost_pictures.synthetic(8, 6).pixels.shape
+    (5, 16, 12, 3)
   """
   pixels = [
     _picture(np.random.default_rng(i), 2 * height, 2 * width, *look)
@@ -56,10 +65,10 @@ def _picture(
   color: tuple[float, ...],
   deviation: float,
 ) -> np.ndarray:
-  """`[H, W, 3]`, uint8."""
+  """Draws one synthetic picture, `[H, W, 3]` uint8."""
   from PIL import Image, ImageDraw
 
-  # Four times as fine, and reduced at the end, for soft edges.
+  # Drawn at four times the resolution and reduced, for soft edges.
   shape = np.array([4 * width, 4 * height])
   image = Image.new("L", tuple(shape.tolist()), 110)
   pen = ImageDraw.Draw(image)
@@ -76,19 +85,24 @@ def _picture(
       pen.polygon([tuple(c.tolist()) for c in corners], fill=gray)
   needles = np.asarray(image.reduce(4), np.float64)
   clouds = Image.fromarray(random.uniform(0, 120, (5, 5)).astype(np.float32))
-  light = needles + np.asarray(clouds.resize((width, height), Image.BICUBIC))
+  clouds = clouds.resize((width, height), Image.Resampling.BICUBIC)
+  light = needles + np.asarray(clouds)
   light = deviation * (light - light.mean()) / light.std()
-  return np.uint8(255 * np.clip(light[..., None] + color, 0, 1))
+  return (255 * np.clip(light[..., None] + color, 0, 1)).astype(np.uint8)
 
 
-def photographs(directory: str, scale: float = 1.0) -> Pictures:
-  """All PNG and JPEG files of a directory, in the order of their names.
+def load_photographs(directory: str, scale: float = 1.0) -> Pictures:
+  """Loads all PNG and JPEG files of a directory, sorted by name.
 
-  ImageNet-C takes its first five, as they are; Tiny-ImageNet-C at a scale of
-  0.3 and CIFAR-10-C of 0.2.
+  ImageNet-C uses its first five files at their own size, Tiny-ImageNet-C at a
+  scale of 0.3 and CIFAR-10-C at 0.2.
+
+  Args:
+    directory: path of the files.
+    scale: factor of height and width.
 
   Raises:
-    ValueError: there are none.
+    ValueError: there are no such files.
   """
   from PIL import Image
 

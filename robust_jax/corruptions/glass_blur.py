@@ -1,4 +1,4 @@
-"""Seen through frosted glass: pixels that changed places with near ones."""
+"""Frosted glass: pixels are replaced by random neighbors."""
 
 import functools
 
@@ -11,7 +11,7 @@ from robust_jax.corruptions import _matrices, constants, random
 from robust_jax.corruptions.base import corruption, eight_bits
 from robust_jax.types import Array, Key
 
-# Standard deviation of the blurs, reach of the shuffle, passes.
+# Standard deviation of the blurs, reach of the shuffle, number of passes.
 _GLASS = {
   299: ((0.8, 1, 3), (1, 3, 1), (1.1, 2, 4), (1.2, 4, 2), (1.6, 5, 2)),
   224: ((0.7, 1, 2), (0.9, 2, 1), (1, 2, 3), (1.1, 3, 2), (1.5, 4, 2)),
@@ -29,23 +29,32 @@ def glass_blur(
   size: int | None = None,
   swap: bool = False,
 ) -> Array:
-  """A Gaussian blur, a shuffle of near pixels, and the blur again.
+  """Glass blur: a Gaussian blur, a local shuffle of pixels, and a second blur.
 
   The shuffle visits pixels from the lower right to the upper left and replaces
-  each by one nearby, offsets from -reach to reach - 1, as it is by then. The
-  published code says swap, but what it swaps are views of one array, so that
-  nothing is written into the other place; its images are made by this.
+  each by the current value of a random neighbor, at offsets from -reach to
+  reach - 1. The published code is written as an exchange of both pixels, but it
+  exchanges views of one array, so that only one of them is written; its images
+  are those of this function.
 
   Args:
-    keys: `[B]`, as of all corruptions (`base.corruption`).
+    keys: `[B]`, one key per image; see `base.corruption`.
     x: images `[B, H, W, C]`.
-    severity: 1 to 5.
-    size: whose constants are taken.
-    swap: pixels are truly exchanged, every one with probability 1/2: what the
-      same code does with MNIST-C's images, which have no axis of channels. One
-      by one: for small images.
+    severity: whole number from 1 to 5.
+    size: image size whose constants are used; by default the nearest.
+    swap: whether both pixels are exchanged, each with probability 1/2: the
+      effect of the same code on the images of MNIST-C, which have no axis of
+      channels. This is a sequential loop over pixels, for small images.
 
-  Source: Hendrycks and Dietterich 2019; for swap, Mu and Gilmer 2019.
+  Source: Hendrycks and Dietterich 2019; for `swap`, Mu and Gilmer 2019.
+
+  Example:
+    >>> import jax
+    >>> from robust_jax import corruptions
+    >>> keys = jax.random.split(jax.random.key(0), 2)
+    >>> x = jax.numpy.full((2, 8, 8, 3), 0.2)
+    >>> jax.eval_shape(corruptions.glass_blur, keys, x, 3).shape
+    (2, 8, 8, 3)
   """
   table = constants.rows(_GLASS, x, size)
   sigma, reach, passes = constants.pick(table, severity)
@@ -62,23 +71,30 @@ def glass_blur(
 
 
 def draw(keys: Key, x: Array, max_passes: int, reach: Array) -> Array:
-  """Offsets `[B, passes, H, W, 2]` down and right, from -reach to reach - 1."""
+  """Draws offsets down and right in [-reach, reach), `[B, passes, H, W, 2]`."""
   shape = (max_passes, *x.shape[1:3], 2)
   return random.below(keys, shape, 2 * reach) - reach
 
 
 def shuffled(x: Array, offsets: Array, reach: Array, passes: Array) -> Array:
-  """x `[B, H, W, C]`, each pixel replaced by that at its offset, in turn.
+  """Replaces each pixel by the one at its offset, sequentially.
 
-  A pixel that reads one that was visited before reads what that one had read:
-  a chain of reads, whose end all pixels find at once by following twice as many
-  links in each round. Bit for bit what the loop over pixels does.
+  A pixel that reads one visited earlier gets the value which that one had read.
+  These reads form chains; all pixels find the ends of their chains at once,
+  following twice as many links in each round. The result equals that of the
+  sequential loop bit for bit.
+
+  Args:
+    x: images `[B, H, W, C]`.
+    offsets: `[B, passes, H, W, 2]`, from `draw`.
+    reach: margin without changes; a scalar.
+    passes: number of passes; a scalar.
   """
   height, width, channels = x.shape[1:]
   rows, columns = np.indices((height, width))
   place, visited = rows * width + columns, _visited(rows, columns, reach)
 
-  def run_evaluation(offset):
+  def sources(offset):
     down, right = offset[..., 0], offset[..., 1]
     target = jnp.where(visited, place + down * width + right, place)
     linked = visited & ((down > 0) | ((down == 0) & (right > 0)))
@@ -90,7 +106,7 @@ def shuffled(x: Array, offsets: Array, reach: Array, passes: Array) -> Array:
     source = lax.fori_loop(
       0,
       passes,
-      lambda i, source: source[run_evaluation(offsets[i])],
+      lambda i, source: source[sources(offsets[i])],
       jnp.asarray(place.reshape(-1)),
     )
     return image.reshape(-1, channels)[source].reshape(image.shape)
@@ -99,12 +115,12 @@ def shuffled(x: Array, offsets: Array, reach: Array, passes: Array) -> Array:
 
 
 def _ends(target: Array, linked: Array) -> Array:
-  """`[N]`: the end of each chain, where linked says that it goes on."""
+  """Returns the end of each chain, `[N]`; chains continue where `linked`."""
 
   def follow(chain):
     return jnp.where(chain % 2 == 1, chain[chain // 2], chain)
 
-  # Both in one number: a look-up is most of the work.
+  # Target and link share one number, since look-ups dominate the cost.
   chain = 2 * target + linked
   chain = lax.while_loop(lambda c: (c % 2 == 1).any(), follow, chain)
   return chain // 2
@@ -113,9 +129,14 @@ def _ends(target: Array, linked: Array) -> Array:
 def swapped(
   x: Array, offsets: Array, chosen: Array, reach: Array, passes: Array
 ) -> Array:
-  """x `[B, H, W, C]`, each chosen pixel exchanged with that at its offset.
+  """Exchanges each chosen pixel with the one at its offset, sequentially.
 
-  In turn, as `shuffled`; chosen is `[B, passes, H, W]`.
+  Args:
+    x: images `[B, H, W, C]`.
+    offsets: `[B, passes, H, W, 2]`, from `draw`.
+    chosen: `[B, passes, H, W]` bool.
+    reach: margin without changes; a scalar.
+    passes: number of passes; a scalar.
   """
   height, width, channels = x.shape[1:]
   rows, columns = np.indices((height, width))

@@ -1,4 +1,4 @@
-"""Stored as JPEG."""
+"""JPEG compression."""
 
 import io
 
@@ -35,8 +35,8 @@ _CHROMA[:4, :4] = [
   [24, 26, 56, 99],
   [47, 66, 99, 99],
 ]
-# In 65536ths, as libjpeg has them: all sums are whole and below 2^24, and so
-# exact in float32.
+# In units of 1/65536, as in libjpeg: all sums are whole numbers below 2^24 and
+# hence exact in float32.
 _TO_YCC = np.array(
   [
     [19595, 38470, 7471],
@@ -49,7 +49,7 @@ _HALF = np.array([32768, 32767, 32767], np.float32)[:, None, None, None]
 _frequency, _place = np.indices((8, 8))
 _DCT = np.cos(np.pi * _frequency * (2 * _place + 1) / 16) * np.sqrt(2)
 _DCT[0] = 1
-# Cosines, each row of norm sqrt(8), in 8192ths as libjpeg has them.
+# Cosines, each row of norm sqrt(8), in units of 1/8192 as in libjpeg.
 _DCT = (np.round(8192 * _DCT) / 8192).astype(np.float32)
 
 
@@ -57,16 +57,24 @@ _DCT = (np.round(8192 * _DCT) / 8192).astype(np.float32)
 def jpeg_compression(
   keys: Key, x: Array, severity: int | Array, *, size: int | None = None
 ) -> Array:
-  """JPEG with standard tables, colors at half the resolution (4:2:0).
+  """JPEG compression with the standard tables and 4:2:0 chroma subsampling.
 
-  Follows the integers of libjpeg: colors, means of four pixels with their
-  alternating rounding, the cosine transform rounded after each of its passes,
-  and the triangle filter that enlarges the colors. A coefficient now and then
-  is still rounded to the other side: on a photograph of 224 pixels more than 99
-  % of all values are Pillow's. All of them are, on the host, with `on_host`.
-  Arguments and result as `base.corruption` says; nothing is random.
+  Follows the integer arithmetic of libjpeg: color conversion, means of four
+  pixels with alternating rounding, a cosine transform that is rounded after
+  each of its passes, and the triangle filter for chroma upsampling. A few
+  coefficients still round differently: on a photograph of 224 pixels more than
+  99 % of all values equal those of Pillow. `on_host` equals Pillow everywhere.
+  See `base.corruption` for arguments and result. Deterministic.
 
   Source: Hendrycks and Dietterich 2019; ITU-T T.81.
+
+  Example:
+    >>> import jax
+    >>> from robust_jax import corruptions
+    >>> keys = jax.random.split(jax.random.key(0), 2)
+    >>> x = jax.numpy.full((2, 8, 8, 3), 0.2)
+    >>> jax.eval_shape(corruptions.jpeg_compression, keys, x, 3).shape
+    (2, 8, 8, 3)
   """
   del keys
   quality = constants.rows(_QUALITY, x, size)
@@ -94,9 +102,23 @@ def jpeg_compression(
 
 
 def on_host(x: np.ndarray, quality: int) -> np.ndarray:
-  """x `[B, H, W, C]` in [0, 1] through Pillow's JPEG; a new array of x's dtype.
+  """JPEG compression by Pillow, on the host.
 
-  With quality 85, how ImageNet-C is stored.
+  Quality 85 is that of the stored files of ImageNet-C.
+
+  Args:
+    x: images `[B, H, W, C]` in [0, 1].
+    quality: JPEG quality from 1 to 100.
+
+  Returns:
+    A new array of the shape and dtype of x.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.corruptions.jpeg_compression import on_host
+    >>> x = np.full((1, 8, 8, 3), 0.2)
+    >>> bool(np.allclose(on_host(x, quality=85), x))
+    True
   """
   from PIL import Image
 
@@ -110,13 +132,13 @@ def on_host(x: np.ndarray, quality: int) -> np.ndarray:
 
 
 def _steps(table: np.ndarray, quality: float) -> np.ndarray:
-  """Quantization steps at a quality from 1 to 100, in libjpeg's integers."""
+  """Returns the quantization steps of libjpeg at a quality from 1 to 100."""
   percent = 5000 // quality if quality < 50 else 200 - 2 * quality
   return np.clip((table * percent + 50) // 100, 1, 255)
 
 
 def _coded(y: Array, steps: Array) -> Array:
-  """Planes `[N, H, W]` of gray levels, quantized block by block."""
+  """Quantizes planes `[N, H, W]` of gray levels block by block."""
   height, width = y.shape[1:]
   around = ((0, 0), (0, -height % 8), (0, -width % 8))
   y = jnp.pad(y, around, "edge") - 128
@@ -134,7 +156,7 @@ def _coded(y: Array, steps: Array) -> Array:
 
 
 def _halved(y: Array) -> Array:
-  """Means of four pixels, halves rounded down and up in turn."""
+  """Returns means of 2 x 2 pixels; ties round down and up alternately."""
   y = jnp.pad(y, ((0, 0), (0, y.shape[1] % 2), (0, y.shape[2] % 2)), "edge")
   rows = y[:, 0::2] + y[:, 1::2]
   bias = 1 + np.arange(rows.shape[2] // 2) % 2
@@ -142,7 +164,7 @@ def _halved(y: Array) -> Array:
 
 
 def _doubled(y: Array) -> Array:
-  """Twice the size: nearer pixels weigh three times what farther ones do."""
+  """Upsamples by 2; nearer pixels weigh three times as much as farther ones."""
   padded = jnp.pad(y, ((0, 0), (1, 1), (1, 1)), "edge")
   above, below = (
     padded[:, :-2] + 3 * padded[:, 1:-1],
@@ -155,7 +177,7 @@ def _doubled(y: Array) -> Array:
 
 
 def _round(z: Array) -> Array:
-  # Halves are frequent, go up, and may have come out a little low.
+  # Ties are frequent, round up, and may have come out slightly too low.
   return jnp.floor(z + 0.5005)
 
 

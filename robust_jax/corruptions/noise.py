@@ -1,4 +1,4 @@
-"""Noise: Gaussian, shot, impulse and speckle noise."""
+"""Noise corruptions: Gaussian, shot, impulse and speckle noise."""
 
 import functools
 
@@ -21,12 +21,22 @@ _GAUSSIAN_NOISE_SIGMA = {
 def gaussian_noise(
   keys: Key, x: Array, severity: int | Array, *, size: int | None = None
 ) -> Array:
-  """x + s n, n standard normal for each pixel and channel; s by severity.
+  """Additive Gaussian noise: `x + s n` with n standard normal.
 
-  Arguments and result as `base.corruption` says.
+  The noise is drawn for each pixel and channel; s is given by the severity. See
+  `base.corruption` for arguments and result.
 
   Source: Hendrycks and Dietterich 2019, "Benchmarking Neural Network
-  Robustness to Common Corruptions and Perturbations" (ImageNet-C).
+    Robustness to Common Corruptions and Perturbations" (ImageNet-C).
+
+  Example:
+    >>> import jax
+    >>> from robust_jax import corruptions
+    >>> keys = jax.random.split(jax.random.key(0), 1)
+    >>> x = jax.numpy.full((1, 32, 32, 3), 0.5)
+    >>> y = jax.jit(corruptions.gaussian_noise)(keys, x, 5)  # s = 0.1
+    >>> bool(0.09 < y.std() < 0.11)
+    True
   """
   sigma = constants.pick(
     constants.rows(_GAUSSIAN_NOISE_SIGMA, x, size), severity
@@ -35,7 +45,7 @@ def gaussian_noise(
 
 
 def draw_gaussian_noise(keys: Key, x: Array) -> Array:
-  """n, `[B, H, W, C]`."""
+  """Draws n, `[B, H, W, C]`."""
   return random.normal(keys, x.shape[1:])
 
 
@@ -45,21 +55,30 @@ _PHOTONS = {
   64: (250, 100, 50, 30, 15),
   32: (500, 250, 100, 75, 50),
 }
-_COLUMNS = 256  # counts that are told apart at one rate: 5.7 deviations of 500
+_COLUMNS = 256  # counts per rate: 5.7 standard deviations of a mean of 500
 
 
 @corruption
 def shot_noise(
   keys: Key, x: Array, severity: int | Array, *, size: int | None = None
 ) -> Array:
-  """Counts over c, Poisson of mean c x; white is c photons, c by severity.
+  """Shot (Poisson) noise: `k / c` with counts k of mean `c x`.
 
-  Arguments and result as `base.corruption` says. x is read as 8-bit, as
-  the benchmarks read it: a rate per gray level allows a table instead of a
-  rejection loop, which takes twenty times as long.
+  White corresponds to c photons, given by the severity. x is quantized to 8
+  bits first, as in the benchmarks: one rate per gray level allows a table
+  instead of rejection sampling, which takes twenty times as long. See
+  `base.corruption` for arguments and result.
 
-  Source: Hendrycks and Dietterich 2019. Deviation: no count is further from
-  its mean than 128.
+  Source: Hendrycks and Dietterich 2019.
+  Deviation: counts differ from their mean by 128 at most.
+
+  Example:
+    >>> import jax
+    >>> from robust_jax import corruptions
+    >>> keys = jax.random.split(jax.random.key(0), 2)
+    >>> x = jax.numpy.full((2, 8, 8, 3), 0.2)
+    >>> jax.eval_shape(corruptions.shot_noise, keys, x, 3).shape
+    (2, 8, 8, 3)
   """
   photons = constants.rows(_PHOTONS, x, size)
   counts = draw_shot_noise(keys, x, tuple(photons), severity)
@@ -69,10 +88,16 @@ def shot_noise(
 def draw_shot_noise(
   keys: Key, x: Array, photons: tuple[float, ...], severity: int | Array
 ) -> Array:
-  """Counts `[B, H, W, C]`, Poisson of mean photons[severity - 1] x.
+  """Draws counts `[B, H, W, C]` with mean `photons[severity - 1] x`.
 
-  Walker's alias method: 8 random bits choose a column of the table, 24 between
-  the column's own count and its alias.
+  Walker's alias method: 8 random bits choose a column of the table, 24 bits
+  choose between the column's own count and its alias.
+
+  Args:
+    keys: `[B]`, one key per image.
+    x: images `[B, H, W, C]` in [0, 1].
+    photons: photons of white for each severity.
+    severity: whole number from 1, which may be traced.
   """
   table, first = _tables(photons)
   level = levels(x).astype(jnp.int32)
@@ -89,10 +114,11 @@ def draw_shot_noise(
 
 @functools.cache
 def _tables(photons: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
-  """Alias tables `[5, 256, columns]` of the levels, and their first counts.
+  """Returns alias tables `[5, 256, columns]` of the gray levels.
 
-  An entry is the probability of the column's own count, in 24 bits, and the
-  column of its alias, in 8.
+  An entry holds the probability of the column's own count in 24 bits and the
+  column of its alias in 8. The second result is the first count of each level,
+  `[5, 256]`.
   """
   from scipy import stats
 
@@ -107,10 +133,14 @@ def _tables(photons: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _alias(mass: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-  """Of distributions `[N, K]`: own fractions and aliases of the columns, `[N,
-  K]`.
+  """Builds alias tables for distributions `[N, K]`.
 
-  Source: Walker 1977; the poorest column is filled up by the richest.
+  The column of least mass is filled up by the one of largest mass.
+
+  Returns:
+    Own fractions and aliases of the columns, `[N, K]` each.
+
+  Source: Walker 1977.
   """
   left = mass * mass.shape[1]
   own, alias = (
@@ -122,11 +152,11 @@ def _alias(mass: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     poor, rich = left.argmin(1), left.argmax(1)
     own[row, poor], alias[row, poor] = left[row, poor], rich
     left[row, rich] -= 1 - left[row, poor]
-    left[row, poor] = 1.0  # full, and neither poor nor rich any more
+    left[row, poor] = 1.0  # full: neither poor nor rich from now on
   return own, alias
 
 
-_SHARE = {
+_FRACTION = {
   299: (0.04, 0.07, 0.10, 0.18, 0.28),
   224: (0.03, 0.06, 0.09, 0.17, 0.27),
   64: (0.01, 0.02, 0.05, 0.08, 0.14),
@@ -138,21 +168,31 @@ _SHARE = {
 def impulse_noise(
   keys: Key, x: Array, severity: int | Array, *, size: int | None = None
 ) -> Array:
-  """A fraction of all values, each channel by itself, is set to 0 or to 1.
+  """Impulse (salt-and-pepper) noise: random values are set to 0 or 1.
 
-  Which of both is as likely; the fraction is given by the severity. Arguments
-  and result as `base.corruption` says.
+  Each channel of each pixel is replaced independently, by 0 and 1 with equal
+  probability; the fraction is given by the severity. See `base.corruption` for
+  arguments and result.
 
   Source: Hendrycks and Dietterich 2019.
+
+  Example:
+    >>> import jax
+    >>> from robust_jax import corruptions
+    >>> keys = jax.random.split(jax.random.key(0), 1)
+    >>> x = jax.numpy.full((1, 32, 32, 3), 0.5)
+    >>> y = jax.jit(corruptions.impulse_noise)(keys, x, 5)  # a fraction of 0.07
+    >>> bool(0.06 < ((y == 0) | (y == 1)).mean() < 0.08)
+    True
   """
-  fraction = constants.pick(constants.rows(_SHARE, x, size), severity)
+  fraction = constants.pick(constants.rows(_FRACTION, x, size), severity)
   u = draw_impulse_noise(keys, x)
   pepper, salt = u < fraction / 2, u >= 1 - fraction / 2
   return jnp.where(pepper, 0.0, jnp.where(salt, 1.0, x))
 
 
 def draw_impulse_noise(keys: Key, x: Array) -> Array:
-  """Uniform numbers `[B, H, W, C]`: the lowest are pepper, the highest salt."""
+  """Draws uniform `[B, H, W, C]`; the lowest become 0 and the highest 1."""
   return random.uniform(keys, x.shape[1:])
 
 
@@ -168,12 +208,22 @@ _SPECKLE_NOISE_SIGMA = {
 def speckle_noise(
   keys: Key, x: Array, severity: int | Array, *, size: int | None = None
 ) -> Array:
-  """x + x s n, n standard normal for each pixel and channel; s by severity.
+  """Speckle (multiplicative) noise: `x + s x n` with n standard normal.
 
-  Arguments and result as `base.corruption` says. One of the four extra
-  corruptions of ImageNet-C.
+  The noise is drawn for each pixel and channel; s is given by the severity. See
+  `base.corruption` for arguments and result. One of the four extra corruptions
+  of ImageNet-C.
 
   Source: Hendrycks and Dietterich 2019.
+
+  Example:
+    >>> import jax
+    >>> from robust_jax import corruptions
+    >>> keys = jax.random.split(jax.random.key(0), 1)
+    >>> x = jax.numpy.full((1, 32, 32, 3), 0.5)
+    >>> y = jax.jit(corruptions.speckle_noise)(keys, x, 5)  # s = 0.2
+    >>> bool(0.09 < y.std() < 0.11)
+    True
   """
   sigma = constants.pick(
     constants.rows(_SPECKLE_NOISE_SIGMA, x, size), severity
@@ -182,5 +232,5 @@ def speckle_noise(
 
 
 def draw_speckle_noise(keys: Key, x: Array) -> Array:
-  """n, `[B, H, W, C]`."""
+  """Draws n, `[B, H, W, C]`."""
   return random.normal(keys, x.shape[1:])

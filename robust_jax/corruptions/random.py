@@ -1,9 +1,9 @@
-"""Random numbers of corruptions: functions of the image's key alone.
+"""Random numbers of corruptions as hashes of an image's key and a position.
 
-JAX's own generator makes twenty rounds over whole arrays: on a CPU, 2 to 3 ms
-for the values of one 224-pixel image, more than all else that most corruptions
-do. Here a number is a hash of (key, place), in a thirtieth of that. Good enough
-for noise in images; not for secrets.
+The generator of JAX takes twenty rounds over whole arrays: 2 to 3 ms on a CPU
+for the values of one 224-pixel image, more than the rest of most corruptions. A
+hash of (key, position) takes a thirtieth of that. The numbers are good enough
+for noise in images, not for cryptography.
 """
 
 import math
@@ -15,26 +15,33 @@ import numpy as np
 
 from robust_jax.types import Array, Key
 
-# 2^32 / the golden ratio, by which neighbors get far apart.
+# 2^32 / the golden ratio, which maps neighbors far apart.
 _GOLDEN = np.uint32(0x9E3779B9)
 
 
 def image_keys(
   seed: int | Array, ids: Array, name: str, severity: int | Array
 ) -> Key:
-  """One key per image, of its id, the corruption and the severity.
+  """Returns one key per image, made of its id, the corruption and severity.
 
-  An image's corruption depends neither on the batch that it is in nor on what
-  was drawn before.
+  The corruption of an image depends neither on the rest of its batch nor on
+  earlier draws.
 
   Args:
-    seed: of the whole evaluation.
-    ids: `[B]`, whole numbers that tell images apart, from 0 to 2^32 - 1.
-    name: of the corruption.
-    severity: 1 to 5; may be traced.
+    seed: seed of the whole evaluation.
+    ids: `[B]`, whole numbers from 0 to 2^32 - 1 that identify the images.
+    name: name of the corruption.
+    severity: whole number from 1 to 5, which may be traced.
 
   Returns:
     Keys `[B]`.
+
+  Example:
+    >>> from robust_jax.corruptions.random import image_keys
+    >>> ab = image_keys(0, ids=[7, 3], name="fog", severity=1)
+    >>> ba = image_keys(0, ids=[3, 7], name="fog", severity=1)
+    >>> bool((ab == ba[::-1]).all())
+    True
   """
   key = jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))
   key = jax.random.fold_in(key, severity)
@@ -43,17 +50,17 @@ def image_keys(
 
 
 def bits(keys: Key, shape: tuple[int, ...], stream: int = 0) -> Array:
-  """`[B, *shape]`, uint32.
+  """Draws random bits, `[B, *shape]` uint32.
 
-  A counter times an odd number, mixed with each half of the key in turn by a
+  A counter times an odd number is mixed with each half of the key in turn, by a
   permutation of 32 bits with hardly any bias.
 
   Args:
-    keys: `[B]`.
-    shape: of one image's numbers.
-    stream: which of the draws for the same image; every one is independent.
+    keys: `[B]`, one key per image.
+    shape: shape of the numbers of one image.
+    stream: index of an independent stream for the same image.
 
-  Source: Wellons 2018, "Prospecting for hash functions", the permutation.
+  Source: Wellons 2018, "Prospecting for hash functions", for the permutation.
   """
   data = jax.random.key_data(keys).reshape(keys.shape[0], -1)
   first, second = data[:, :1], data[:, -1:] + jnp.uint32(stream) * _GOLDEN
@@ -69,14 +76,14 @@ def uniform(
   high: float = 1.0,
   stream: int = 0,
 ) -> Array:
-  """`[B, *shape]` in [low, high), in steps of 2^-24 of the range."""
+  """Draws uniform numbers `[B, *shape]` in [low, high), with 24 random bits."""
   unit = (bits(keys, shape, stream) >> 8).astype(jnp.float32) * 2.0**-24
   return low + (high - low) * unit
 
 
 def normal(keys: Key, shape: tuple[int, ...], stream: int = 0) -> Array:
-  """`[B, *shape]`, standard normal; none is beyond 5.6."""
-  # The middles of 2^24 equal parts of (-1, 1), where the inverse is finite.
+  """Draws standard normal numbers `[B, *shape]`, of magnitude 5.6 at most."""
+  # Centers of 2^24 equal parts of (-1, 1), where the inverse is finite.
   whole = (bits(keys, shape, stream) >> 8).astype(jnp.int32)
   middle = (2 * whole + 1 - (1 << 24)).astype(jnp.float32) * 2.0**-24
   return math.sqrt(2) * jax.scipy.special.erfinv(middle)
@@ -85,9 +92,15 @@ def normal(keys: Key, shape: tuple[int, ...], stream: int = 0) -> Array:
 def below(
   keys: Key, shape: tuple[int, ...], limit: int | Array, stream: int = 0
 ) -> Array:
-  """`[B, *shape]`, int32 from 0 to limit - 1; limit, at most 2^12, is traced.
+  """Draws whole numbers from 0 to limit - 1, `[B, *shape]` int32.
 
-  Each has its probability within a 2^-20th.
+  Probabilities are exact to 2^-20.
+
+  Args:
+    keys: `[B]`, one key per image.
+    shape: shape of the numbers of one image.
+    limit: at most 2^12; may be traced.
+    stream: index of an independent stream for the same image.
   """
   scaled = (bits(keys, shape, stream) >> 12) * jnp.asarray(limit, jnp.uint32)
   return (scaled >> 20).astype(jnp.int32)

@@ -1,4 +1,7 @@
-"""Splashes of water, or of mud, on the lens."""
+"""Spatter of water or mud on the lens."""
+
+from collections.abc import Iterable
+from typing import cast
 
 import jax.numpy as jnp
 import numpy as np
@@ -9,8 +12,8 @@ from robust_jax.corruptions.base import corruption, levels
 from robust_jax.corruptions.sliding_windows import neighbors
 from robust_jax.types import Array, Key
 
-# Mean and deviation of the noise, its blur and threshold; then how bright water
-# is (severities 1 to 3), or the blur of the mud's rim (4 and 5).
+# Mean and standard deviation of the noise, its blur and threshold; then the
+# brightness of water (severities 1 to 3) or the blur of the mud's edge (4, 5).
 _LIQUID = {
   299: (
     (0.65, 0.3, 4, 0.69, 0.9),
@@ -55,14 +58,22 @@ _EMBOSS |= {(1, 0): 1, (1, 1): 2}
 def spatter(
   keys: Key, x: Array, severity: int | Array, *, size: int | None = None
 ) -> Array:
-  """Drops of water that glisten (severities 1 to 3), or of mud (4 and 5).
+  """Spatter: glistening drops of water (severities 1 to 3) or mud (4 and 5).
 
-  Drops are the peaks of blurred noise. Gray images take the first channel of
-  the liquid's color, as MNIST-C does. Arguments and result as
-  `base.corruption` says. One of the four extra corruptions of ImageNet-C.
+  Drops are the peaks of blurred noise. Gray images use the first channel of the
+  liquid's color, as in MNIST-C. See `base.corruption` for arguments and result.
+  One of the four extra corruptions of ImageNet-C.
 
-  Source: Hendrycks and Dietterich 2019. Edges of drops and distances from them
-  are those of OpenCV, which the authors use.
+  Source: Hendrycks and Dietterich 2019. Edges of drops and the distances from
+    them are computed as by OpenCV, which the authors use.
+
+  Example:
+    >>> import jax
+    >>> from robust_jax import corruptions
+    >>> keys = jax.random.split(jax.random.key(0), 2)
+    >>> x = jax.numpy.full((2, 8, 8, 3), 0.2)
+    >>> jax.eval_shape(corruptions.spatter, keys, x, 3).shape
+    (2, 8, 8, 3)
   """
   table = constants.rows(_LIQUID, x, size)
   mean, deviation, sigma, threshold, last = constants.pick(table, severity)
@@ -72,30 +83,30 @@ def spatter(
   max_sigma = table[3:, 4].max()
   return lax.cond(
     jnp.asarray(severity) <= 3,
-    lambda: watered(x, layer, last),
-    lambda: _muddied(x, layer > threshold, last, max_sigma),
+    lambda: add_water(x, layer, last),
+    lambda: _add_mud(x, layer > threshold, last, max_sigma),
   )
 
 
 def draw(keys: Key, x: Array) -> Array:
-  """Standard normal noise `[B, H, W]`."""
+  """Draws standard normal noise `[B, H, W]`."""
   return random.normal(keys, x.shape[1:3])
 
 
-def watered(x: Array, layer: Array, strength: Array | float) -> Array:
-  """x below drops of water: where `layer [B, H, W, 1]` is above 0."""
+def add_water(x: Array, layer: Array, strength: Array | float) -> Array:
+  """Adds drops of water to x where `layer [B, H, W, 1]` is positive."""
   light = strength * _glitter(layer[..., 0])[..., None]
   return x + light * _color(_WATER, x)
 
 
-def _muddied(x: Array, drops: Array, sigma: Array, max_sigma: float) -> Array:
+def _add_mud(x: Array, drops: Array, sigma: Array, max_sigma: float) -> Array:
   mud = _matrices.gaussian_blur(drops.astype(jnp.float32), sigma, max_sigma)
   mud = jnp.where(mud < 0.8, 0.0, mud)
   return x * (1 - mud) + mud * _color(_MUD, x)
 
 
 def _glitter(layer: Array) -> Array:
-  """How bright water is, from 0 to 1 where it is brightest, `[B, H, W]`."""
+  """Returns the brightness of water, `[B, H, W]`, with a maximum of 1."""
   layer = levels(layer)
   down, right = _canny.sobel(layer, "edge")
   steepness = jnp.abs(down) + jnp.abs(right)
@@ -103,7 +114,7 @@ def _glitter(layer: Array) -> Array:
   apart = _sum_of_nine(_distance(_canny.edges(thin, steepness > 150)))
   relief = _equalized(apart // (9 * _UNIT))
   near = neighbors(relief, "reflect")
-  relief = sum(weight * near(i, j) for (i, j), weight in _EMBOSS.items())
+  relief = _sum(weight * near(i, j) for (i, j), weight in _EMBOSS.items())
   relief = jnp.round(_sum_of_nine(jnp.clip(relief, 0, 255)) / 9)
   light = layer * relief
   brightest = light.max(axis=(1, 2), keepdims=True)
@@ -111,11 +122,11 @@ def _glitter(layer: Array) -> Array:
 
 
 def _distance(found: Array) -> Array:
-  """To the nearest pixel found, `_FAR` at most, in units of 2^-16 pixels.
+  """Returns the distance to the nearest pixel found, in units of 2^-16 pixels.
 
-  That of OpenCV's mask of 5 x 5: by steps to the side, aslant and as a knight
-  moves. The order of steps does not matter: those along rows come first, then
-  all that lead downward, or upward.
+  It is that of OpenCV's 5 x 5 mask, composed of straight, diagonal and knight's
+  moves, and at most `_FAR`. The order of moves does not matter: those along
+  rows come first, then all that lead downward, or all that lead upward.
 
   Args:
     found: `[B, H, W]` bool.
@@ -133,7 +144,7 @@ def _distance(found: Array) -> Array:
 
 
 def _next_row(last, row):
-  """Distances `[B, W]` of a row from those of the last two, and its own."""
+  """Returns the distances `[B, W]` of a row, given those of two rows before."""
   width, far = row.shape[1], _FAR * _UNIT
   one, two = (jnp.pad(y, ((0, 0), (2, 2)), constant_values=far) for y in last)
   at = lambda y, i: y[:, 2 + i : 2 + i + width]
@@ -146,13 +157,13 @@ def _next_row(last, row):
 
 
 def _equalized(y: Array) -> Array:
-  """Whole levels 0..255, changed so that all are about as frequent.
+  """Histogram equalization of whole levels 0..255.
 
-  What the darkest pixels have becomes 0; an image of one level stays.
+  The darkest level becomes 0; an image of one level is unchanged.
   """
   count = y.shape[1] * y.shape[2]
   flat = y.reshape(len(y), -1)
-  # Distances have few levels: counting each is faster than a histogram.
+  # There are few distances: counting each is faster than a histogram.
   up_to = (flat[:, None] <= np.arange(_FAR + 1)[:, None]).sum(2)
   darkest = jnp.take_along_axis(up_to, flat.min(1, keepdims=True), axis=1)
   scale = 255 / jnp.maximum(count - darkest, 1)
@@ -163,7 +174,11 @@ def _equalized(y: Array) -> Array:
 
 def _sum_of_nine(y: Array) -> Array:
   near = neighbors(y, "reflect")
-  return sum(near(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1))
+  return _sum(near(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1))
+
+
+def _sum(terms: Iterable[Array]) -> Array:
+  return cast(Array, sum(terms))
 
 
 def _color(color: np.ndarray, x: Array) -> Array:

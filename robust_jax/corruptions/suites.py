@@ -1,4 +1,4 @@
-"""Which corruptions make up the published benchmarks, and how strong."""
+"""Published benchmarks: the names of their corruptions and their severities."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -20,20 +20,20 @@ IMAGENET_C = (
   "pixelate",
   "jpeg_compression",
 )
-"""The fifteen that mean corruption errors are of, at severities 1 to 5."""
+"""The fifteen corruptions of the mean corruption error, of severity 1 to 5."""
 
 IMAGENET_C_EXTRA = ("speckle_noise", "gaussian_blur", "spatter", "saturate")
-"""Four more, for choosing hyperparameters on."""
+"""Four extra corruptions, meant for tuning hyperparameters."""
 
 
 class Setting(NamedTuple):
-  """How one corruption is applied: `(keys, x, severity, **options)`."""
+  """Severity and options of a corruption: `(keys, x, severity, **options)`."""
 
   severity: int
   options: Mapping[str, Any] = {}
 
 
-# Constants of ImageNet's size, on images of 28 pixels.
+# The constants of ImageNet-C, on images of 28 pixels.
 _AS_IMAGENET = {"size": 224}
 MNIST_C: Mapping[str, Setting] = {
   "identity": Setting(1),
@@ -53,4 +53,4 @@ MNIST_C: Mapping[str, Setting] = {
   "zigzag": Setting(1),
   "canny_edges": Setting(1),
 }
-"""The fifteen of MNIST-C and the identity, each at its one strength."""
+"""The fifteen corruptions of MNIST-C and the identity, of one severity each."""

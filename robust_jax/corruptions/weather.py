@@ -1,4 +1,4 @@
-"""Weather: snow, frost, fog and more light."""
+"""Weather corruptions: snow, frost, fog and brightness."""
 
 import functools
 
@@ -18,9 +18,9 @@ from robust_jax.corruptions.base import corruption, eight_bits
 from robust_jax.corruptions.frost_pictures import Pictures
 from robust_jax.types import Array, Key
 
-# Mean and deviation of the noise that flakes are made of, their zoom and
-# threshold, radius and deviation of their motion, fraction of the image's
-# colors.
+# Mean and standard deviation of the noise from which flakes are made, their
+# zoom and threshold, radius and standard deviation of their motion blur,
+# fraction of the image's colors.
 _SNOW_IMAGENET = (
   (0.1, 0.3, 3, 0.5, 10, 4, 0.8),
   (0.2, 0.3, 2, 0.5, 12, 4, 0.7),
@@ -53,21 +53,29 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # Rec. 601
 def snow(
   keys: Key, x: Array, severity: int | Array, *, size: int | None = None
 ) -> Array:
-  """Colors turn pale, and flakes fall twice, the second time upside down.
+  """Snow: colors turn pale and flakes are added twice, the second time rotated.
 
   Flakes are the peaks of enlarged noise, blurred along a line at -135 to -45
-  degrees. Arguments and result as `base.corruption` says.
+  degrees. See `base.corruption` for arguments and result.
 
-  Source: Hendrycks and Dietterich 2019, and ImageMagick's motion blur, which
-  they call.
+  Source: Hendrycks and Dietterich 2019, and the motion blur of ImageMagick,
+    which they use.
+
+  Example:
+    >>> import jax
+    >>> from robust_jax import corruptions
+    >>> keys = jax.random.split(jax.random.key(0), 2)
+    >>> x = jax.numpy.full((2, 8, 8, 3), 0.2)
+    >>> jax.eval_shape(corruptions.snow, keys, x, 3).shape
+    (2, 8, 8, 3)
   """
   table = constants.rows(_FLAKES, x, size)
   fallen = flakes(*draw_snow(keys, x), table, severity)
-  return covered(x, fallen, constants.pick(table[:, 6], severity))
+  return add_snow(x, fallen, constants.pick(table[:, 6], severity))
 
 
-def covered(x: Array, fallen: Array, colors: Array | float) -> Array:
-  """x with a fraction of its colors left, below flakes `[B, H, W, 1]`."""
+def add_snow(x: Array, fallen: Array, colors: Array | float) -> Array:
+  """Keeps a fraction `colors` of the colors and adds flakes `[B, H, W, 1]`."""
   gray = x if x.shape[-1] == 1 else (x * _LUMA).sum(-1, keepdims=True)
   pale = jnp.maximum(x, 1.5 * gray + 0.5)
   x = colors * x + (1 - colors) * pale
@@ -75,7 +83,7 @@ def covered(x: Array, fallen: Array, colors: Array | float) -> Array:
 
 
 def draw_snow(keys: Key, x: Array) -> tuple[Array, Array]:
-  """Standard normal noise `[B, H, W]`, and angles `[B]` in degrees."""
+  """Draws standard normal noise `[B, H, W]` and angles `[B]` in degrees."""
   noise = random.normal(keys, x.shape[1:3])
   return noise, random.uniform(keys, (), -135.0, -45.0, stream=1)
 
@@ -83,13 +91,13 @@ def draw_snow(keys: Key, x: Array) -> tuple[Array, Array]:
 def flakes(
   noise: Array, angles: Array, table: np.ndarray, severity: int | Array
 ) -> Array:
-  """`[B, H, W, 1]`, in 8 bits before and after the blur.
+  """Returns flakes `[B, H, W, 1]`, rounded to 8 bits before and after the blur.
 
   Args:
-    noise: standard normal `[B, H, W]`.
-    angles: of the blur, `[B]`, degrees.
-    table: rows like those of `_FLAKES`.
-    severity: which of its rows, from 1.
+    noise: standard normal noise, `[B, H, W]`.
+    angles: angles of the blur, `[B]` in degrees.
+    table: constants with rows like those of `_FLAKES`.
+    severity: number of the row, from 1.
   """
   pick = functools.partial(constants.pick, severity=severity)
   mean, deviation, _, threshold, radius, sigma, _ = pick(table)
@@ -106,9 +114,9 @@ def flakes(
   )
 
 
-# Fractions of the image and of the frost.
+# Weights of the image and of the frost.
 _FROST_IMAGENET = ((1, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75))
-_SHARES = {
+_WEIGHTS = {
   299: _FROST_IMAGENET,
   224: _FROST_IMAGENET,
   64: ((1, 0.3), (0.9, 0.4), (0.8, 0.45), (0.75, 0.5), (0.7, 0.55)),
@@ -125,39 +133,45 @@ def frost(
   size: int | None = None,
   pictures: Pictures | None = None,
 ) -> Array:
-  """Image and a random cut-out of a picture of frost are added.
-
-  Arguments and result as `base.corruption` says.
+  """Frost: a weighted sum of the image and a random crop of a picture of frost.
 
   Args:
-    keys: `[B]`.
+    keys: `[B]`, one key per image; see `base.corruption`.
     x: images `[B, H, W, C]`.
-    severity: 1 to 5.
-    size: whose constants are taken.
-    pictures: of frost, no smaller than the images; by default five that are
-      *drawn by a program*, not photographed. `frost_pictures.photographs` reads
+    severity: whole number from 1 to 5.
+    size: image size whose constants are used; by default the nearest.
+    pictures: pictures of frost, no smaller than the images. By default five
+      *synthetic* ones, not photographs. `frost_pictures.load_photographs` reads
       those of ImageNet-C, or others, from a directory: only with them are
-      numbers those of the benchmark.
+      results comparable with the benchmark.
 
   Raises:
-    ValueError: pictures are smaller than the images.
+    ValueError: the pictures are smaller than the images.
 
   Source: Hendrycks and Dietterich 2019.
+
+  Example:
+    >>> import jax
+    >>> from robust_jax import corruptions
+    >>> keys = jax.random.split(jax.random.key(0), 2)
+    >>> x = jax.numpy.full((2, 8, 8, 3), 0.2)
+    >>> jax.eval_shape(corruptions.frost, keys, x, 3).shape
+    (2, 8, 8, 3)
   """
   if pictures is None:
-    pictures = frost_pictures.drawn(*x.shape[1:3])
-  image, cover = constants.pick(constants.rows(_SHARES, x, size), severity)
-  return image * x + cover * _cut_outs(x, pictures, draw_frost(keys, x))
+    pictures = frost_pictures.synthetic(*x.shape[1:3])
+  image, cover = constants.pick(constants.rows(_WEIGHTS, x, size), severity)
+  return image * x + cover * _crops(x, pictures, draw_frost(keys, x))
 
 
 def draw_frost(keys: Key, x: Array) -> Array:
-  """Uniform in [0, 1), `[B, 3]`: which picture, and from where."""
+  """Draws uniform numbers in [0, 1), `[B, 3]`: the picture and the crop."""
   del x
   return random.uniform(keys, (3,))
 
 
-def _cut_outs(x: Array, pictures: Pictures, where: Array) -> Array:
-  """`[B, H, W, C]` in [0, 1]."""
+def _crops(x: Array, pictures: Pictures, where: Array) -> Array:
+  """Returns random crops of the pictures, `[B, H, W, C]` in [0, 1]."""
   height, width, channels = x.shape[1:]
   if min(pictures.heights) < height or min(pictures.widths) < width:
     raise ValueError(
@@ -179,7 +193,7 @@ def _cut_outs(x: Array, pictures: Pictures, where: Array) -> Array:
   return frost if channels == 3 else frost.mean(-1, keepdims=True)
 
 
-# Thickness, and by how much finer clouds are fainter.
+# Thickness, and decay of the amplitude of finer scales.
 _CLOUD = {
   299: ((1.5, 2), (2, 2), (2.5, 1.8), (2.5, 1.6), (3, 1.5)),
   224: ((1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4)),
@@ -192,14 +206,22 @@ _CLOUD = {
 def fog(
   keys: Key, x: Array, severity: int | Array, *, size: int | None = None
 ) -> Array:
-  """A cloud is added, and everything dimmed until white is as white as before.
+  """Fog: a cloud is added, and the image dimmed so that white stays white.
 
-  `(x + c cloud) m / (m + c)`, m the largest value of the image and c by
-  severity. The cloud is the corner of a square whose side is a power of two,
-  and at least the size whose constants are used. Arguments and result as
-  `base.corruption` says.
+  `x' = (x + c cloud) m / (m + c)`, with m the largest value of the image and c
+  given by the severity. The cloud is the corner of a square whose side is a
+  power of two and at least the size whose constants are used. See
+  `base.corruption` for arguments and result.
 
   Source: Hendrycks and Dietterich 2019.
+
+  Example:
+    >>> import jax
+    >>> from robust_jax import corruptions
+    >>> keys = jax.random.split(jax.random.key(0), 2)
+    >>> x = jax.numpy.full((2, 8, 8, 3), 0.2)
+    >>> jax.eval_shape(corruptions.fog, keys, x, 3).shape
+    (2, 8, 8, 3)
   """
   thickness, decay = constants.pick(constants.rows(_CLOUD, x, size), severity)
   cloud = _plasma.cloud(draw_fog(keys, x, size), decay)
@@ -209,13 +231,13 @@ def fog(
 
 
 def draw_fog(keys: Key, x: Array, size: int | None) -> tuple[Array, ...]:
-  """What `plasma.cloud` makes the cloud of."""
+  """Draws the noise of `_plasma.cloud`."""
   side = max(*x.shape[1:3], 2, size or 0)
   return _plasma.draw(keys, 1 << (side - 1).bit_length())
 
 
 _BRIGHTNESS_IMAGENET = (0.1, 0.2, 0.3, 0.4, 0.5)
-_MORE = {
+_ADDEND = {
   299: _BRIGHTNESS_IMAGENET,
   224: _BRIGHTNESS_IMAGENET,
   64: _BRIGHTNESS_IMAGENET,
@@ -227,21 +249,30 @@ _MORE = {
 def brightness(
   keys: Key, x: Array, severity: int | Array, *, size: int | None = None
 ) -> Array:
-  """A number is added to the value of HSV; hue and saturation stay.
+  """Brightness: a constant is added to the value of HSV.
 
-  Arguments and result as `base.corruption` says; nothing is random. At a
-  fixed hue and saturation a color is proportional to its value, the largest of
-  its channels, and so no angle is computed.
+  Hue and saturation are unchanged. At fixed hue and saturation a color is
+  proportional to its value, the largest of its channels, so no angle is
+  computed. See `base.corruption` for arguments and result. Deterministic.
 
   Source: Hendrycks and Dietterich 2019.
+
+  Example:
+    >>> import jax
+    >>> from robust_jax import corruptions
+    >>> keys = jax.random.split(jax.random.key(0), 1)
+    >>> x = jax.numpy.array([0.5, 0.25, 0.25]).reshape(1, 1, 1, 3)
+    >>> y = jax.jit(corruptions.brightness)(keys, x, 5)  # adds 0.3
+    >>> (255 * y).round().ravel().tolist()
+    [204.0, 102.0, 102.0]
   """
   del keys
-  more = constants.pick(constants.rows(_MORE, x, size), severity)
-  return brightened(x, more)
+  more = constants.pick(constants.rows(_ADDEND, x, size), severity)
+  return brighten(x, more)
 
 
-def brightened(x: Array, more: Array) -> Array:
-  """x with `more` added to its values, which stay in [0, 1]; a scalar."""
+def brighten(x: Array, more: Array) -> Array:
+  """Adds a scalar to the HSV values of x; they stay in [0, 1]."""
   value = x.max(axis=-1, keepdims=True)
   brighter = jnp.clip(value + more, 0.0, 1.0)
   black = value == 0

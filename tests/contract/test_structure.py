@@ -41,7 +41,6 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 # Modules under 30 lines, which have no neighbor to be merged with.
 SMALL = {
   "adaptation/source_only",
-  "augmentation/perturb",
   "comparison/predictors/by_shape",
   "corruptions/sequences/suites",
   "corruptions/sliding_windows",

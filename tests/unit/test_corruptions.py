@@ -104,7 +104,7 @@ def _drawn(name, keys, x, severity, size):
 
 def _cut_outs(x, where):
   height, width = x.shape[1:3]
-  pixels = frost_pictures.drawn(height, width).pixels
+  pixels = frost_pictures.synthetic(height, width).pixels
   which = np.int32(where[:, 0] * len(pixels))
   room = np.array([height, width]) + 1  # pictures are twice as large
   first = np.int32(where[:, 1:] * room)
@@ -311,7 +311,7 @@ class TestFrost:
       picture = np.full((40, 60, 3), level, np.uint8)
       Image.fromarray(picture).save(tmp_path / name)
     (tmp_path / "notes.txt").write_text("no picture")
-    pictures = frost_pictures.photographs(tmp_path, scale=0.9)
+    pictures = frost_pictures.load_photographs(tmp_path, scale=0.9)
     assert (pictures.heights, pictures.widths) == ((36, 36), (54, 54))
     x = np.zeros((20, 24, 37, 1), np.float32)
     keys = random.image_keys(0, np.arange(20), "frost", 5)
@@ -323,8 +323,8 @@ class TestFrost:
 
   def test_bad_pictures_are_refused(self, tmp_path):
     with pytest.raises(ValueError, match="no photographs in"):
-      frost_pictures.photographs(tmp_path)
-    pictures = frost_pictures.drawn(4, 4)
+      frost_pictures.load_photographs(tmp_path)
+    pictures = frost_pictures.synthetic(4, 4)
     keys = random.image_keys(0, IDS, "frost", 1)
     with pytest.raises(ValueError, match=r"8 x 8 pixels for images of 24 x 37"):
       _function("frost")(keys, _photographs(24, 37), 1, pictures=pictures)

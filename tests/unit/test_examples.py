@@ -12,12 +12,8 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Packages whose members have no Example yet.
 PENDING = {
-  "augmentation",
-  "augmentation.mixing",
   "comparison.extra_tests",
   "comparison.families",
-  "corruptions",
-  "corruptions.sequences",
   "data.handwriting",
   "data.synthetic",
   "defenses",

@@ -1,7 +1,7 @@
-"""Random weighted_averages of training images and of their labels.
+"""Augmentations that mix images and their labels.
 
-A factory makes a `Mixing`, `(key, x, labels) -> (x', labels')`: labels are
-probabilities `[B, K]`, and what comes in may be mixed already.
+A factory makes a `Mixing`, `(key, x, labels) -> (x', labels')`. Labels are
+probabilities `[B, K]` and may be mixed already.
 """
 
 from robust_jax.augmentation.mixing.cutmix import cutmix

@@ -1,4 +1,4 @@
-"""A rectangle of one image in another."""
+"""CutMix: a rectangle of one image is pasted into another."""
 
 import jax
 import jax.numpy as jnp
@@ -8,21 +8,34 @@ from robust_jax.types import Array, Key, Mixing
 
 
 def cutmix(alpha: float = 1.0) -> Mixing:
-  """A rectangle of each image is replaced by the same one of another.
+  """CutMix: replaces a rectangle of each image by that of another image.
 
-  It has a fraction 1 - m of the area, m Beta(alpha, alpha), the shape of the
-  image and its middle on a random pixel; what lies outside of the image is
-  lost. Labels are mixed by the areas that are seen in the end.
+  The rectangle has the aspect ratio of the image, a fraction 1 - m of its area,
+  with m from Beta(alpha, alpha), and its center on a random pixel. The part
+  outside of the image is lost; labels are mixed by the areas that remain
+  visible.
 
   Args:
-    alpha: 1 is uniform.
+    alpha: parameter of the Beta distribution; 1 is uniform.
+
+  Returns:
+    A `Mixing`.
 
   Raises:
     ValueError: alpha is not positive.
 
   Source: Yun et al. 2019, "CutMix: Regularization Strategy to Train Strong
-  Classifiers with Localizable Features". Deviation: one rectangle per image,
-  not one per batch.
+    Classifiers with Localizable Features".
+  Deviation: one rectangle per image instead of one per batch.
+
+  Example:
+    >>> import jax
+    >>> from robust_jax.augmentation import mixing
+    >>> x = jax.numpy.arange(2.0)[:, None, None, None].repeat(8, 1).repeat(8, 2)
+    >>> mix = jax.jit(mixing.cutmix())
+    >>> mixed, labels = mix(jax.random.key(1), x, jax.numpy.eye(2))
+    >>> bool((abs(mixed.mean((1, 2, 3)) - labels[:, 1]) < 1e-6).all())
+    True
   """
   checks.positive("alpha", alpha)
 
@@ -46,7 +59,7 @@ def cutmix(alpha: float = 1.0) -> Mixing:
 
 
 def _band(key: Key, length: int, side: Array) -> Array:
-  """`[B, length]`: which pixels of an axis the rectangle covers."""
+  """Returns `[B, length]` bool: the pixels of an axis that are covered."""
   middle = jax.random.randint(key, side.shape, 0, length)
   half = jnp.floor(side * length).astype(jnp.int32) // 2
   offset = jnp.arange(length) - middle[:, None]

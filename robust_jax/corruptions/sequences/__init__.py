@@ -1,8 +1,8 @@
-"""Perturbation sequences: images that change little by little.
+"""Perturbation sequences: images that change gradually from frame to frame.
 
 A sequence is a function `(keys, x) -> frames` made by `base.sequence`;
-`suites` names those of ImageNet-P. `statistics.flip_probability` and
-`statistics.top5_distance` measure how often the answers to frames change.
+`suites` lists those of ImageNet-P. The module `statistics.prediction_stability`
+measures how often predictions change from frame to frame.
 """
 
 from robust_jax.corruptions.sequences.blur import (

@@ -1,4 +1,4 @@
-"""What all sequences share: arguments, their checks, and 8-bit frames."""
+"""The common interface of sequences: argument checks and 8-bit frames."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -17,19 +17,40 @@ Sequence = Callable[..., Array]
 
 
 def sequence(change: Callable[..., Array]) -> Sequence:
-  """Makes a sequence of `change`, which sees float32 and may leave [0, 1].
+  """Decorator that turns a function from images to frames into a sequence.
 
-  The result takes `(keys, x, *, size=None)`: keys and images as corruptions
-  take them, and the image size whose constants are taken, 224 (ImageNet-P) or
-  32 (CIFAR-10-P), where it is not the nearest. Sequences of noise take a
-  `level` besides, 1 to 3.
+  A sequence takes `(keys, x, *, size=None)` and raises ValueError where an
+  argument is not as described below.
 
-  It returns frames of x's dtype, cut to [0, 1] and truncated to multiples of
-  1/255. The authors' videos are compressed, ours are not; and they change
-  images of 256 pixels and keep the middle 224 of each frame, so that less of
-  the border is seen: who wants that cuts it off.
+  Args:
+    change: function `(keys, x, **options) -> frames`. It receives x as float32,
+      and its frames may leave [0, 1].
 
-  Every sequence raises ValueError where its arguments are not of this kind.
+  Returns:
+    The sequence. Its arguments are
+
+    - keys: `[B]`, one typed key per image, as for corruptions;
+    - x: images `[B, H, W, C]` in [0, 1];
+    - size: image size whose published constants are used, 224 (ImageNet-P) or
+      32 (CIFAR-10-P); by default the nearest;
+    - level: 1, 2 or 3; sequences of noise only.
+
+    Its result are frames `[B, T, H, W, C]` of the dtype of x, clipped to [0, 1]
+    and truncated to multiples of 1/255.
+
+  Deviation: the published videos are compressed, and show the center of 224
+    pixels of changed images of 256, by which less of the border is seen. Crop
+    the frames to have the same.
+
+  Example:
+    >>> import jax
+    >>> from robust_jax.corruptions.sequences.base import sequence
+    >>> @sequence
+    ... def fade(keys, x):
+    ...   return jax.numpy.stack([x, 0.5 * x, 0 * x], axis=1)
+    >>> keys = jax.random.split(jax.random.key(0), 1)
+    >>> fade(keys, jax.numpy.ones((1, 2, 2, 3))).shape
+    (1, 3, 2, 2, 3)
   """
 
   @functools.wraps(change)
@@ -42,14 +63,14 @@ def sequence(change: Callable[..., Array]) -> Sequence:
 
 
 def frame_by_frame(frame: Callable[[Array], Array], count: int) -> Array:
-  """`[B, T, ...]` of T = count frames; `frame` makes the i-th, `[B, ...]`."""
+  """Stacks `frame(0), ..., frame(count - 1)`, each `[B, ...]`, on axis 1."""
   return jnp.moveaxis(lax.map(frame, jnp.arange(count)), 0, 1)
 
 
 def noisy(
   noise: Callable[[Key], Array], keys: Key, x: Array, count: int = 31
 ) -> Array:
-  """x itself and then `count - 1` frames of noise with keys of their own."""
+  """Returns x and `count - 1` noisy frames, each with its own keys."""
 
   def frame(i):
     fold = lambda key: jax.random.fold_in(key, i)
@@ -64,10 +85,16 @@ def by_level(
   size: int | None,
   level: int | Array,
 ) -> Array:
-  """What a level of noise means for images x; it may be traced.
+  """Returns the constant of a noise level for images x.
+
+  Args:
+    table: constants of the three levels, per image size.
+    x: images, of which only the shape is used.
+    size: image size whose constants are used; by default the nearest.
+    level: 1, 2 or 3; may be traced.
 
   Raises:
-    ValueError: it is not 1, 2 or 3.
+    ValueError: the level is not 1, 2 or 3.
   """
   if not isinstance(level, jax.core.Tracer) and level not in (1, 2, 3):
     raise ValueError(f"level = {level}: expected 1, 2 or 3.")

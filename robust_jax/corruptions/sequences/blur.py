@@ -1,4 +1,4 @@
-"""Sequences of blur that grows, turns or zooms."""
+"""Sequences of blur that grows, rotates or zooms."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +8,7 @@ from robust_jax.corruptions import _matrices, _motion, _zooms, constants
 from robust_jax.corruptions.sequences.base import frame_by_frame, sequence
 from robust_jax.types import Array, Key
 
-# The first deviation in pixels, and what each frame adds.
+# Standard deviation of the first frame in pixels, and increment per frame.
 _SIGMA = {224: (0.25, 0.035), 32: (0.3, 0.015)}
 _COUNT = 31
 
@@ -17,11 +17,19 @@ _COUNT = 31
 def gaussian_blur(keys: Key, x: Array, *, size: int | None = None) -> Array:
   """A Gaussian blur that grows from a quarter of a pixel to more than one.
 
-  Arguments and result as `base.sequence` says; nothing is random. One of
-  the four extra sequences.
+  See `base.sequence` for arguments and result. Deterministic. One of the four
+  extra sequences.
 
   Source: Hendrycks and Dietterich 2019, "Benchmarking Neural Network Robustness
-  to Common Corruptions and Perturbations" (ImageNet-P, CIFAR-10-P).
+    to Common Corruptions and Perturbations" (ImageNet-P, CIFAR-10-P).
+
+  Example:
+    >>> import jax
+    >>> from robust_jax.corruptions import sequences
+    >>> keys = jax.random.split(jax.random.key(0), 2)
+    >>> x = jax.numpy.full((2, 8, 8, 3), 0.2)
+    >>> jax.eval_shape(sequences.gaussian_blur, keys, x).shape
+    (2, 31, 8, 8, 3)
   """
   del keys
   first, more = constants.rows(_SIGMA, x, size)
@@ -31,19 +39,27 @@ def gaussian_blur(keys: Key, x: Array, *, size: int | None = None) -> Array:
   )
 
 
-# Radius, deviation, degrees per frame, the last frame.
+# Radius, standard deviation, degrees per frame, index of the last frame.
 _BLUR = {224: (10, 3.0, 4, 30), 32: (6, 1.8, 9, 20)}
 
 
 @sequence
 def motion_blur(keys: Key, x: Array, *, size: int | None = None) -> Array:
-  """A one-sided Gaussian along a line that turns to 0 degrees, by 4 a frame.
+  """Motion blur along a line that rotates to 0 degrees, by 4 degrees per frame.
 
-  Of small images by 9, in 21 frames instead of 31. Arguments and result as
-  `base.sequence` says; nothing is random.
+  Small images have 21 frames instead of 31, with 9 degrees per frame. See
+  `base.sequence` for arguments and result. Deterministic.
 
   Source: Hendrycks and Dietterich 2019, "Benchmarking Neural Network Robustness
-  to Common Corruptions and Perturbations" (ImageNet-P, CIFAR-10-P).
+    to Common Corruptions and Perturbations" (ImageNet-P, CIFAR-10-P).
+
+  Example:
+    >>> import jax
+    >>> from robust_jax.corruptions import sequences
+    >>> keys = jax.random.split(jax.random.key(0), 2)
+    >>> x = jax.numpy.full((2, 8, 8, 3), 0.2)
+    >>> jax.eval_shape(sequences.motion_blur, keys, x).shape
+    (2, 21, 8, 8, 3)
   """
   del keys
   radius, sigma, turn, last = constants.rows(_BLUR, x, size)
@@ -63,13 +79,21 @@ _ZOOMS = 1 + 0.004 * np.arange(31)
 
 @sequence
 def zoom_blur(keys: Key, x: Array, *, size: int | None = None) -> Array:
-  """Frame i is the mean of the image enlarged 1, 1.004, ..., 1 + 0.004 i times.
+  """Means of enlarged images: frame i averages zooms from 1 to 1 + 0.004 i.
 
-  31 frames at any size. Arguments and result as `base.sequence` says;
-  nothing is random.
+  There are 31 frames at any size. See `base.sequence` for arguments and result.
+  Deterministic.
 
   Source: Hendrycks and Dietterich 2019, "Benchmarking Neural Network Robustness
-  to Common Corruptions and Perturbations" (ImageNet-P, CIFAR-10-P).
+    to Common Corruptions and Perturbations" (ImageNet-P, CIFAR-10-P).
+
+  Example:
+    >>> import jax
+    >>> from robust_jax.corruptions import sequences
+    >>> keys = jax.random.split(jax.random.key(0), 2)
+    >>> x = jax.numpy.full((2, 8, 8, 3), 0.2)
+    >>> jax.eval_shape(sequences.zoom_blur, keys, x).shape
+    (2, 31, 8, 8, 3)
   """
   del keys, size
   rows, columns = (

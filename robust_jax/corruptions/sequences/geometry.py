@@ -1,4 +1,4 @@
-"""Sequences of camera motion: rotated, scaled, sheared, tilted, moved."""
+"""Sequences of camera motion: rotation, scale, shear, tilt and translation."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -10,12 +10,20 @@ from robust_jax.types import Array, Key
 
 @sequence
 def rotate(keys: Key, x: Array, *, size: int | None = None) -> Array:
-  """Rotated by -15, ..., 15 degrees, counter-clockwise; corners are black.
+  """Rotations by -15, ..., 15 degrees, counter-clockwise; corners are black.
 
-  Arguments and result as `base.sequence` says; nothing is random.
+  See `base.sequence` for arguments and result. Deterministic.
 
   Source: Hendrycks and Dietterich 2019, "Benchmarking Neural Network Robustness
-  to Common Corruptions and Perturbations" (ImageNet-P, CIFAR-10-P).
+    to Common Corruptions and Perturbations" (ImageNet-P, CIFAR-10-P).
+
+  Example:
+    >>> import jax
+    >>> from robust_jax.corruptions import sequences
+    >>> keys = jax.random.split(jax.random.key(0), 2)
+    >>> x = jax.numpy.full((2, 8, 8, 3), 0.2)
+    >>> jax.eval_shape(sequences.rotate, keys, x).shape
+    (2, 31, 8, 8, 3)
   """
   del keys, size
 
@@ -28,22 +36,30 @@ def rotate(keys: Key, x: Array, *, size: int | None = None) -> Array:
   return frame_by_frame(frame, 31)
 
 
-# The first fraction of the size, and what each frame adds.
-_SHARE = {224: (0.4, 0.025), 32: (0.7, 0.02)}
+# Fraction of the size of the first frame, and increment per frame.
+_FRACTION = {224: (0.4, 0.025), 32: (0.7, 0.02)}
 
 
 @sequence
 def scale(keys: Key, x: Array, *, size: int | None = None) -> Array:
-  """From 40 to 115 percent of its size, small images from 70 to 130.
+  """Scales from 40 to 115 percent; small images from 70 to 130 percent.
 
-  Black around it. Arguments and result as `base.sequence` says; nothing is
-  random.
+  The border is black. See `base.sequence` for arguments and result.
+  Deterministic.
 
   Source: Hendrycks and Dietterich 2019, "Benchmarking Neural Network Robustness
-  to Common Corruptions and Perturbations" (ImageNet-P, CIFAR-10-P).
+    to Common Corruptions and Perturbations" (ImageNet-P, CIFAR-10-P).
+
+  Example:
+    >>> import jax
+    >>> from robust_jax.corruptions import sequences
+    >>> keys = jax.random.split(jax.random.key(0), 2)
+    >>> x = jax.numpy.full((2, 8, 8, 3), 0.2)
+    >>> jax.eval_shape(sequences.scale, keys, x).shape
+    (2, 31, 8, 8, 3)
   """
   del keys
-  first, more = constants.rows(_SHARE, x, size)
+  first, more = constants.rows(_FRACTION, x, size)
   return frame_by_frame(
     lambda i: affine_maps.about_center(x, jnp.eye(2) / (first + more * i)), 31
   )
@@ -51,13 +67,21 @@ def scale(keys: Key, x: Array, *, size: int | None = None) -> Array:
 
 @sequence
 def shear(keys: Key, x: Array, *, size: int | None = None) -> Array:
-  """Verticals lean by -15, ..., 15 degrees; corners are black.
+  """Shears: verticals lean by -15, ..., 15 degrees; corners are black.
 
-  Arguments and result as `base.sequence` says; nothing is random. One of
-  the four extra sequences.
+  See `base.sequence` for arguments and result. Deterministic. One of the four
+  extra sequences.
 
   Source: Hendrycks and Dietterich 2019, "Benchmarking Neural Network Robustness
-  to Common Corruptions and Perturbations" (ImageNet-P, CIFAR-10-P).
+    to Common Corruptions and Perturbations" (ImageNet-P, CIFAR-10-P).
+
+  Example:
+    >>> import jax
+    >>> from robust_jax.corruptions import sequences
+    >>> keys = jax.random.split(jax.random.key(0), 2)
+    >>> x = jax.numpy.full((2, 8, 8, 3), 0.2)
+    >>> jax.eval_shape(sequences.shear, keys, x).shape
+    (2, 31, 8, 8, 3)
   """
   del keys, size
 
@@ -69,19 +93,27 @@ def shear(keys: Key, x: Array, *, size: int | None = None) -> Array:
   return frame_by_frame(frame, 31)
 
 
-_DEGREES = {224: 1.0, 32: 0.75}  # from frame to frame
+_DEGREES = {224: 1.0, 32: 0.75}  # per frame
 
 
 @sequence
 def tilt(keys: Key, x: Array, *, size: int | None = None) -> Array:
-  """Turned about both axes of its plane by -15, ..., 15 degrees.
+  """Perspective tilts about both image axes by -15, ..., 15 degrees.
 
-  Seen in perspective, from as far away as the diagonal is long, black around
-  it; small images turn by three quarters of that. Arguments and result as
-  `base.sequence` says; nothing is random.
+  The image is seen from a distance equal to its diagonal, with a black border;
+  small images are tilted by three quarters of the angles. See `base.sequence`
+  for arguments and result. Deterministic.
 
   Source: Hendrycks and Dietterich 2019, "Benchmarking Neural Network Robustness
-  to Common Corruptions and Perturbations" (ImageNet-P, CIFAR-10-P).
+    to Common Corruptions and Perturbations" (ImageNet-P, CIFAR-10-P).
+
+  Example:
+    >>> import jax
+    >>> from robust_jax.corruptions import sequences
+    >>> keys = jax.random.split(jax.random.key(0), 2)
+    >>> x = jax.numpy.full((2, 8, 8, 3), 0.2)
+    >>> jax.eval_shape(sequences.tilt, keys, x).shape
+    (2, 31, 8, 8, 3)
   """
   del keys
   step = float(constants.rows(_DEGREES, x, size))
@@ -106,30 +138,38 @@ def tilt(keys: Key, x: Array, *, size: int | None = None) -> Array:
 
 
 def _projection(angle: Array, distance: float) -> Array:
-  """`[3, 3]`: a point (right, down, 1) of the plane to where it is seen."""
+  """Returns the map `[3, 3]` of points (right, down, 1) to their images."""
   cos, sin = jnp.cos(angle), jnp.sin(angle)
   zero, one = jnp.zeros_like(cos), jnp.ones_like(cos)
   about_x = jnp.array([[one, zero, zero], [zero, cos, -sin], [zero, sin, cos]])
   about_y = jnp.array([[cos, zero, sin], [zero, one, zero], [-sin, zero, cos]])
   turned = jnp.matmul(about_x, about_y, precision="highest")
-  # In the plane z = 0 before it is turned; then as far away as the eye.
+  # In the plane z = 0 before the rotation; then at the distance of the camera.
   placed = turned.at[:, 2].set(jnp.array([0.0, 0.0, distance]))
   return placed * jnp.array([[distance], [distance], [1.0]])
 
 
-# The farthest to the left, in pixels, and how many frames.
+# Shift of the first frame to the left in pixels, and number of frames.
 _RANGE = {224: (20, 41), 32: (7, 16)}
 
 
 @sequence
 def translate(keys: Key, x: Array, *, size: int | None = None) -> Array:
-  """Moved by -20, -19, ..., 20 pixels; small images by -7, ..., 8.
+  """Horizontal shifts by -20, -19, ..., 20 pixels; small images by -7, ..., 8.
 
-  Black comes in. Arguments and result as `base.sequence` says; nothing is
-  random.
+  Black is shifted in. See `base.sequence` for arguments and result.
+  Deterministic.
 
   Source: Hendrycks and Dietterich 2019, "Benchmarking Neural Network Robustness
-  to Common Corruptions and Perturbations" (ImageNet-P, CIFAR-10-P).
+    to Common Corruptions and Perturbations" (ImageNet-P, CIFAR-10-P).
+
+  Example:
+    >>> import jax
+    >>> from robust_jax.corruptions import sequences
+    >>> keys = jax.random.split(jax.random.key(0), 2)
+    >>> x = jax.numpy.full((2, 8, 8, 3), 0.2)
+    >>> jax.eval_shape(sequences.translate, keys, x).shape
+    (2, 16, 8, 8, 3)
   """
   del keys
   first, count = map(int, constants.rows(_RANGE, x, size))

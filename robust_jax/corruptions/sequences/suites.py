@@ -1,4 +1,4 @@
-"""Which sequences make up the published benchmarks."""
+"""Published benchmarks: the names of their sequences."""
 
 IMAGENET_P = (
   "gaussian_noise",
@@ -12,10 +12,12 @@ IMAGENET_P = (
   "tilt",
   "scale",
 )
-"""The ten that mean flip rates and top-5 distances are of."""
+"""The ten sequences of the mean flip rate and the mean top-5 distance."""
 
 IMAGENET_P_EXTRA = ("speckle_noise", "gaussian_blur", "spatter", "shear")
-"""Four more, for choosing hyperparameters on."""
+"""Four extra sequences, meant for tuning hyperparameters."""
 
 NOISE = ("gaussian_noise", "shot_noise", "speckle_noise")
-"""Frames without an order: each is compared with the first, which is clean."""
+"""Sequences without an order of frames: each frame is compared with the first,
+which is clean.
+"""
