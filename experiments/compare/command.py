@@ -1,4 +1,4 @@
-"""`./launch.sh compare`: its flags, and what they mean."""
+"""The command `compare` and its flags."""
 
 import pathlib
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,11 @@ from absl import flags
 
 from experiments.compare.class_names import class_names
 from experiments.compare.gate import GateRequest
-from experiments.compare.models import RequestOptions, declared, parse_models
+from experiments.compare.models import (
+  RequestOptions,
+  parse_models,
+  with_output_kinds,
+)
 from experiments.compare.open_images import open_images
 from experiments.compare.run import compare
 from robust_jax import parallel
@@ -23,7 +27,7 @@ _MODELS = flags.DEFINE_multi_string(
   "models",
   [],
   "compare: NAME=SOURCE ...; a source is the directory of a run, "
-  "package.module:function, http://HOST/PATH or an .npz of stored answers.",
+  "package.module:function, http://HOST/PATH or an .npz of stored outputs.",
 )
 _DATA = flags.DEFINE_string(
   "data",
@@ -31,85 +35,86 @@ _DATA = flags.DEFINE_string(
   "compare: a folder of class folders, an .npz, or a dataset by name.",
 )
 _SPLIT = flags.DEFINE_string(
-  "split", "test", "compare: which part of a dataset by name."
+  "split", "test", "compare: split of a dataset by name."
 )
 _IMAGE_SIZE = flags.DEFINE_integer(
   "image_size",
   None,
-  "compare: resize and crop images to so many pixels.",
+  "compare: side in pixels to resize and crop images to.",
   lower_bound=1,
 )
 _CLASS_NAMES = flags.DEFINE_string(
   "class_names",
   None,
   "compare: the classes in the order of the models' outputs: a file with a "
-  "name on each line or a JSON list, or names with commas between. The data "
+  "name on each line or a JSON list, or names separated by commas. The data "
   "may lack some.",
 )
-_ANSWERS = flags.DEFINE_multi_string(
-  "answers",
+_OUTPUT_KIND = flags.DEFINE_multi_string(
+  "output_kind",
   [],
-  "compare: what models answer, KIND for all or NAME=KIND for one, where it is "
-  "not to be found out: " + ", ".join(MEANING) + ".",
+  "compare: kind of the models' outputs, KIND for all or NAME=KIND for one; "
+  "detected if absent: " + ", ".join(MEANING) + ".",
 )
 _BATCH_SIZE = flags.DEFINE_integer(
   "batch_size",
   None,
-  "compare: most images in one call of a function (as memory suffices, if "
-  "absent) and in one request to a service (32, if absent).",
+  "compare: largest number of images per call of a function (as many as fit "
+  "into memory if absent) and per request to a service (32 if absent).",
   lower_bound=1,
 )
 _CONCURRENCY = flags.DEFINE_integer(
   "concurrency",
   4,
-  "compare: requests to a service at the same time.",
+  "compare: number of simultaneous requests to a service.",
   lower_bound=1,
 )
 _TIMEOUT = flags.DEFINE_float(
   "timeout",
   60.0,
-  "compare: seconds until a request to a service has failed.",
+  "compare: timeout of a request to a service in seconds.",
   lower_bound=0.001,
 )
 _RETRIES = flags.DEFINE_integer(
   "retries",
   4,
-  "compare: how often a request that failed is made again, after 0.5, 1, 2, "
-  "... seconds.",
+  "compare: number of repetitions of a failed request, after 0.5, 1, 2, ... "
+  "seconds.",
   lower_bound=0,
 )
 _API_KEY_VARIABLE = flags.DEFINE_multi_string(
   "api_key_variable",
   [],
-  "compare: the environment variable that holds the key of a service, NAME=... "
-  "for one model.",
+  "compare: environment variable with the key of a service, NAME=... for one "
+  "model.",
 )
 _FAMILIES = flags.DEFINE_list(
   "families",
   None,
-  "compare: of transformations, with commas between; all that apply if absent.",
+  "compare: families of transformations, separated by commas; all that apply "
+  "if absent.",
 )
 _NATURAL_SHIFTS = flags.DEFINE_multi_string(
   "natural_shifts",
   [],
-  "compare: NAME[/PART][=FOLDER], a test set that others collected, as in "
-  "cifar10_c/fog_3=data/CIFAR-10-C; without a folder, what TFDS has prepared. "
-  "May be repeated. Names: " + ", ".join(NAMES) + ".",
+  "compare: NAME[/PART][=FOLDER], a natural shift dataset, as in "
+  "cifar10_c/fog_3=data/CIFAR-10-C; without a folder, as prepared by TFDS. May "
+  "be repeated. Names: " + ", ".join(NAMES) + ".",
 )
 _SEQUENCES = flags.DEFINE_list(
   "sequences",
   [],
-  "compare: along which answers must not flip, with commas between, or "
-  "imagenet_p for its ten.",
+  "compare: perturbation sequences along which predictions should not flip, "
+  "separated by commas, or imagenet_p for its ten.",
 )
 _SYSTEM_NOISE = flags.DEFINE_bool(
   "system_noise",
   False,
   "compare: read and resize the files of a folder with other libraries too; "
-  "takes --image_size.",
+  "requires --image_size.",
 )
 _SEED = flags.DEFINE_integer(
-  "seed", 0, "compare: of all that is random.", lower_bound=0
+  "seed", 0, "compare: seed of all randomness.", lower_bound=0
 )
 _MAX_RISK = flags.DEFINE_multi_string(
   "max_risk", [], "compare, gate: FAMILY=PERCENT, with commas or repeated."
@@ -120,11 +125,11 @@ _MAX_OVERALL = flags.DEFINE_float(
 _MAX_REGRESSION = flags.DEFINE_float(
   "max_regression",
   None,
-  "compare, gate: points of risk, overall or under any family, beyond those of "
-  "the baseline.",
+  "compare, gate: increase of the risk over the baseline in points, overall or "
+  "under any family.",
 )
-_MAX_FUNCTIONALITY = flags.DEFINE_multi_string(
-  "max_functionality",
+_MAX_INVARIANCE_TESTS = flags.DEFINE_multi_string(
+  "max_invariance_tests",
   [],
   "compare, gate: CHANGE=PERCENT of a change that should not matter, as in "
   "identity=0.",
@@ -132,13 +137,13 @@ _MAX_FUNCTIONALITY = flags.DEFINE_multi_string(
 _MIN_SAMPLES = flags.DEFINE_integer(
   "min_samples",
   500,
-  "compare, gate: images answered right clean that a judgment takes.",
+  "compare, gate: correctly classified clean images needed for a conclusion.",
 )
 _STRICT = flags.DEFINE_bool(
-  "strict", False, "compare, gate: what is inconclusive fails."
+  "strict", False, "compare, gate: inconclusive checks fail."
 )
 _CANDIDATE = flags.DEFINE_string(
-  "candidate", None, "compare, gate: the model judged; the first if absent."
+  "candidate", None, "compare, gate: the model to check; the first if absent."
 )
 
 
@@ -149,19 +154,19 @@ def compare_command(
   num_examples: int | None = None,
   allow_imports: Iterable[str] = (),
 ) -> int:
-  """Compares, and returns the exit status: 0, or what the gate says.
+  """Runs the command and returns the exit status: 0, or that of the gate.
 
   Args:
-    arguments: more models, as `--models A=a B=b` leaves them.
-    out: the folder of the report.
-    baseline: the model that regressions are counted from.
-    num_examples: how many images are drawn.
+    arguments: further models, as `--models A=a B=b` leaves them.
+    out: folder of the report.
+    baseline: model from which regressions are counted.
+    num_examples: number of images to draw.
     allow_imports: modules that the configs of runs may name.
 
   Raises:
-    ValueError: bad flags.
+    ValueError: flags are invalid.
   """
-  # A flag takes one value; those after it stand alone.
+  # A flag takes one value; further ones are positional arguments.
   texts = [*_MODELS.value, *arguments]
   unnamed = [text for text in texts if "=" not in text]
   if unnamed:
@@ -170,35 +175,33 @@ def compare_command(
       "options --name=value."
     )
   gate = GateRequest(_thresholds(), _CANDIDATE.value, baseline, _STRICT.value)
-  for name, value, example in (
-    ("data", _DATA.value, "cifar10"),
-    ("out", out, "runs/compared"),
-  ):
-    if value is None:
-      raise ValueError(f"compare needs --{name}, as in --{name}={example}.")
+  data = _required("data", _DATA.value, "cifar10")
+  folder = _required("out", out, "runs/compared")
   if parallel.num_processes() > 1:
     raise ValueError("compare runs in one process: start only one.")
-  asking = RequestOptions(
+  options = RequestOptions(
     _BATCH_SIZE.value,
     _CONCURRENCY.value,
     _TIMEOUT.value,
     _RETRIES.value,
     _API_KEY_VARIABLE.value,
   )
-  models = declared(parse_models(texts, allow_imports, asking), _ANSWERS.value)
+  models = with_output_kinds(
+    parse_models(texts, allow_imports, options), _OUTPUT_KIND.value
+  )
   names = (
     None if _CLASS_NAMES.value is None else class_names(_CLASS_NAMES.value)
   )
   result = compare(
     models,
-    open_images(_DATA.value, _SPLIT.value, _IMAGE_SIZE.value, names),
-    pathlib.Path(out),
-    name=_DATA.value,
+    open_images(data, _SPLIT.value, _IMAGE_SIZE.value, names),
+    pathlib.Path(folder),
+    name=data,
     num_examples=num_examples,
     families=_FAMILIES.value,
     seed=_SEED.value,
     gate=gate,
-    sections=_sections(),
+    extra_tests=_extra_tests(data),
   )
   if result is None:
     return 130
@@ -207,14 +210,20 @@ def compare_command(
   return 2 if result["models_left_out"] else 0
 
 
-def _sections() -> list[ExtraTest]:
+def _required(name: str, value: str | None, example: str) -> str:
+  if value is None:
+    raise ValueError(f"compare needs --{name}, as in --{name}={example}.")
+  return value
+
+
+def _extra_tests(data: str) -> list[ExtraTest]:
   found: list[ExtraTest] = []
   if _NATURAL_SHIFTS.value:
     found.append(NaturalShifts(_NATURAL_SHIFTS.value, _IMAGE_SIZE.value))
   if _SEQUENCES.value:
     found.append(Sequences(_SEQUENCES.value))
   if _SYSTEM_NOISE.value:
-    found.append(SystemNoise(_DATA.value, _IMAGE_SIZE.value))
+    found.append(SystemNoise(data, _IMAGE_SIZE.value))
   return found
 
 
@@ -223,7 +232,9 @@ def _thresholds() -> Thresholds | None:
     max_risk=_limits("max_risk", _MAX_RISK.value),
     max_overall=_MAX_OVERALL.value,
     max_regression=_MAX_REGRESSION.value,
-    max_invariance_tests=_limits("max_functionality", _MAX_FUNCTIONALITY.value),
+    max_invariance_tests=_limits(
+      "max_invariance_tests", _MAX_INVARIANCE_TESTS.value
+    ),
     min_samples=_MIN_SAMPLES.value,
   )
   nothing = Thresholds(min_samples=_MIN_SAMPLES.value)
@@ -243,6 +254,6 @@ def _limits(flag: str, texts: Sequence[str]) -> dict[str, float]:
         f"--{flag} {text}: expected NAME=PERCENT, as in --{flag} noise=20."
       )
     if name in found:
-      raise ValueError(f"--{flag} {text}: '{name}' is given twice.")
+      raise ValueError(f"--{flag} {text}: '{name}' is repeated.")
     found[name] = limit
   return found

@@ -1,4 +1,4 @@
-"""The gate of a comparison: which model is judged, against which thresholds."""
+"""The gate of a comparison: candidate, baseline and thresholds."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ from robust_jax.statistics.gate import Thresholds, gate
 
 
 class GateRequest(NamedTuple):
-  """A gate that somebody asks for.
+  """A gate as requested by the user.
 
   Attributes:
-    thresholds: of the model that is judged; None is no gate.
-    candidate: the model that is judged; None is the first.
-    baseline: the model that regressions are counted from; None is the second.
-    strict: what is inconclusive fails.
+    thresholds: thresholds for the candidate; None for no gate.
+    candidate: model to check; None for the first.
+    baseline: model from which regressions are counted; None for the second.
+    strict: whether inconclusive checks fail.
   """
 
   thresholds: Thresholds | None = None
@@ -25,14 +25,14 @@ class GateRequest(NamedTuple):
   baseline: str | None = None
   strict: bool = False
 
-  def of(self, names: Sequence[str]) -> "GateRequest":
-    """The same with the names of candidate and baseline filled in.
+  def resolve(self, names: Sequence[str]) -> "GateRequest":
+    """Fills in the names of candidate and baseline.
 
     Args:
-      names: of all models; of one alone there is no baseline.
+      names: names of all models; a single model has no baseline.
 
     Raises:
-      ValueError: a name that no model has, or one for both.
+      ValueError: a name is unknown, or both are the same model.
     """
     for role in ("candidate", "baseline"):
       name = getattr(self, role)
@@ -46,16 +46,16 @@ class GateRequest(NamedTuple):
     baseline = self.baseline or (others[0] if others else None)
     if baseline == candidate:
       raise ValueError(
-        f"'{candidate}' is candidate and baseline: expected two models."
+        f"'{candidate}' is both candidate and baseline: expected two models."
       )
     return self._replace(candidate=candidate, baseline=baseline)
 
   def check(self, cases: Cases) -> None:
-    """Refuses, before hours are spent, what `gate` would refuse after them.
+    """Refuses, before hours are spent, what `gate` would refuse afterwards.
 
     Raises:
-      ValueError: a threshold of a family that is not asked about, or one of
-        regressions without a baseline.
+      ValueError: a threshold is for a family that is not evaluated, or for a
+        regression without a baseline.
     """
     if self.thresholds is None:
       return
@@ -72,15 +72,15 @@ class GateRequest(NamedTuple):
         "counted from."
       )
 
-  def judge(self, compared: Compared, seed: int) -> dict[str, Any] | None:
-    """Candidate, baseline and the fields of a `Gate`, for `report.json`.
+  def evaluate(self, compared: Compared, seed: int) -> dict[str, Any] | None:
+    """Returns candidate, baseline and the fields of a `Gate` for the report.
 
     Args:
-      compared: of the models that answered.
-      seed: of the bootstrap.
+      compared: results of the models that did not fail.
+      seed: seed of the bootstrap.
 
     Returns:
-      None without thresholds, or where a model that it needs was left out.
+      None without thresholds, or if a model it needs was left out.
     """
     risks, thresholds = compared.risks, self.thresholds
     if thresholds is None or self.candidate not in risks:
@@ -88,13 +88,12 @@ class GateRequest(NamedTuple):
     regression = None
     if self.baseline in risks:
       pair = self.candidate, self.baseline
-      regression = compare_risks(
-        *(compared.outcomes[name] for name in pair), pair, seed=seed
-      )
+      a, b = (compared.outcomes[name] for name in pair)
+      regression = compare_risks(a, b, pair, seed=seed)
     elif thresholds.max_regression is not None:
       return None
-    judged = gate(
+    found = gate(
       risks[self.candidate], thresholds, regression, strict=self.strict
     )
     sides = {"candidate": self.candidate, "baseline": self.baseline}
-    return sides | dataclasses.asdict(judged)
+    return sides | dataclasses.asdict(found)

@@ -1,4 +1,4 @@
-"""The models that a command line names."""
+"""The models named on a command line."""
 
 import dataclasses
 import hashlib
@@ -6,7 +6,7 @@ import os
 import pathlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import numpy as np
@@ -19,23 +19,22 @@ from robust_jax.comparison.code_hash import code_hash
 from robust_jax.comparison.model import ComparedModel
 from robust_jax.comparison.predictors.http_predictor import http_predictor
 from robust_jax.comparison.predictors.jax_predictor import jax_predictor
-from robust_jax.comparison.predictors.read_outputs import MEANING
+from robust_jax.comparison.predictors.read_outputs import MEANING, Kind
 from robust_jax.comparison.predictors.stored_outputs import StoredOutputs
 from robust_jax.data.images import image_shape
 
 
 class RequestOptions(NamedTuple):
-  """Options for asking functions and services, which are no runs of ours.
+  """Options for calling functions and services.
 
   Attributes:
-    batch_size: most images in one call of a function; also in one request to a
-      service, where None is 32.
-    concurrency: requests to a service at the same time.
-    timeout: seconds until a request has failed.
-    retries: how often a request is made again, and a call of a function that
-      fails as `adapters.retry` says.
-    key_variables: the environment variables that hold the keys of services, as
-      `per_model` takes them.
+    batch_size: largest number of images per call of a function and per request
+      to a service; None for 32 per request.
+    concurrency: number of simultaneous requests to a service.
+    timeout: timeout of a request in seconds.
+    retries: number of repetitions of a failed request or call; see `retry`.
+    key_variables: environment variables with the keys of services; see
+      `per_model`.
   """
 
   batch_size: int | None = None
@@ -48,68 +47,69 @@ class RequestOptions(NamedTuple):
 def parse_models(
   texts: Sequence[str],
   allow_imports: Iterable[str] = (),
-  asking: RequestOptions | None = None,
+  options: RequestOptions | None = None,
 ) -> dict[str, ComparedModel]:
-  """Models by name.
+  """Parses models by name.
 
   Args:
-    texts: as `named_sources` takes them. A source is a work directory of ours,
-      "package.module:function" (an `adapters.ask.Predict`), the address of an
+    texts: see `named_sources`. A source is the work directory of a run,
+      "package.module:function" (a `Predict`), the address of an
       `http_predictor` or an `.npz` of `StoredOutputs`.
-    allow_imports: as `workdir.read_config` takes it.
-    asking: how the others are asked.
+    allow_imports: see `load_run`.
+    options: options for functions and services.
 
   Raises:
-    ValueError: none, a name twice, or a source that is none of these.
+    ValueError: there is no model, a name is repeated, or a source is invalid.
   """
   sources = named_sources(texts)
-  asking = asking or RequestOptions()
-  variables = per_model("api_key_variable", asking.key_variables, sources)
+  options = options or RequestOptions()
+  variables = per_model("api_key_variable", options.key_variables, sources)
   return {
-    name: _model(name, source, allow_imports, asking, variables.get(name))
+    name: _model(name, source, allow_imports, options, variables.get(name))
     for name, source in sources.items()
   }
 
 
-def declared(
+def with_output_kinds(
   found: Mapping[str, ComparedModel], texts: Sequence[str]
 ) -> dict[str, ComparedModel]:
-  """The models, with what the user says of their answers.
+  """Sets the kinds of outputs declared by the user.
 
   Args:
-    found: of `parse_models`.
-    texts: as `per_model` takes them: a kind of `adapters.read_outputs`, for all
-      models or, with its name before, for one.
+    found: models from `parse_models`.
+    texts: kinds of outputs, for all models or for one; see `per_model`.
 
   Raises:
-    ValueError: another kind, or no such model.
+    ValueError: a kind or a model is unknown.
   """
-  kinds = per_model("answers", texts, found)
+  kinds = per_model("output_kind", texts, found)
   for kind in kinds.values():
     if kind not in MEANING:
       raise ValueError(
-        f"--answers {kind}: expected one of {', '.join(MEANING)}."
+        f"--output_kind {kind}: expected one of {', '.join(MEANING)}."
       )
   return {
-    name: dataclasses.replace(one, declared=kinds.get(name, one.declared))
+    name: dataclasses.replace(
+      one, output_kind=cast(Kind | None, kinds.get(name, one.output_kind))
+    )
     for name, one in found.items()
   }
 
 
-def _model(name, source, allow_imports, asking, variable):
+def _model(name, source, allow_imports, options, variable):
   path = pathlib.Path(source).expanduser()
   if source.startswith(("http://", "https://")):
-    return _service(name, source, asking, variable)
+    return _service(name, source, options, variable)
   if path.is_dir():
     return _run(name, source, path, allow_imports)
   if path.suffix == ".npz":
     return _stored(name, source, path)
   if re.fullmatch(r"[\w.]+:\w+", source):
-    return _function(name, source, asking)
+    return _function(name, source, options)
   raise ValueError(
-    f"model '{name}': there is no directory '{source}'. Wanted the work "
-    "directory of a run, an .npz of stored answers, package.module:function or "
-    "http://HOST/PATH."
+    f"model '{name}': there is no directory '{source}': expected the "
+    "work directory of a run, an .npz of stored outputs, "
+    "package.module:function or http://HOST/PATH."
   )
 
 
@@ -128,16 +128,16 @@ def _run(name, source, path, allow_imports):
     model,
     parameters=_num_parameters(run.variables),
     computed_in=precision.computed_in(model, images),
-    declared="logits",
+    output_kind="logits",
   )
 
 
 def _num_parameters(variables) -> int:
-  """Running statistics are not learned."""
+  """Counts trained parameters, without running statistics."""
   return sum(np.size(leaf) for leaf in jax.tree.leaves(variables["params"]))
 
 
-def _service(name, source, asking, variable):
+def _service(name, source, options, variable):
   key = None if variable is None else os.environ.get(variable)
   if variable is not None and not key:
     raise ValueError(
@@ -147,10 +147,10 @@ def _service(name, source, asking, variable):
   predict = http_predictor(
     source,
     api_key=key,
-    batch_size=asking.batch_size or 32,
-    concurrency=asking.concurrency,
-    timeout=asking.timeout,
-    retries=asking.retries,
+    batch_size=options.batch_size or 32,
+    concurrency=options.concurrency,
+    timeout=options.timeout,
+    retries=options.retries,
   )
   return ComparedModel(
     name,
@@ -161,7 +161,7 @@ def _service(name, source, asking, variable):
   )
 
 
-def _function(name, source, asking):
+def _function(name, source, options):
   predict = lookup.import_function(source)
   code = code_hash(source.partition(":")[0])
   return ComparedModel(
@@ -170,8 +170,8 @@ def _function(name, source, asking):
     "function",
     hashlib.sha256(f"{source} {code}".encode()).hexdigest(),
     lambda case, ids, images: predict(images),
-    batch_size=asking.batch_size,
-    retries=asking.retries,
+    batch_size=options.batch_size,
+    retries=options.retries,
   )
 
 
@@ -180,7 +180,7 @@ def _stored(name, source, path):
   return ComparedModel(
     name,
     source,
-    "stored answers",
+    "stored outputs",
     hashlib.sha256(path.read_bytes()).hexdigest(),
     lambda case, ids, images: stored.get(case, ids),
   )

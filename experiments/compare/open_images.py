@@ -1,4 +1,4 @@
-"""The dataset that a command line names."""
+"""The dataset named on a command line."""
 
 import pathlib
 from collections.abc import Sequence
@@ -18,25 +18,25 @@ def open_images(
   size: int | None = None,
   names: Sequence[str] | None = None,
 ) -> ImageReader:
-  """A folder of class folders, an `.npz`, or a dataset by name.
+  """Opens a folder of class folders, an `.npz`, or a dataset by name.
 
   Pictures of a folder are gray if all of them are.
 
   Args:
-    data: path or name; what exists as a file or folder is a path.
-    split: of a dataset by name.
-    size: pixels, of height and width, to resize and crop to; None leaves
-      images as they are.
-    names: of the classes, in the order of the models' outputs; None is the
-      order of the data.
+    data: path or name; an existing file or folder is a path.
+    split: split of a dataset by name.
+    size: side in pixels to resize and crop images to; None leaves them
+      unchanged.
+    names: class names, in the order of the models' outputs; None for the order
+      of the data.
 
   Raises:
-    ValueError: there is no such file, folder or dataset, or it has a class
-      that is not among the names.
+    ValueError: there is no such file, folder or dataset, or it has a class that
+      is not among the names.
   """
   path = pathlib.Path(data).expanduser()
   if path.is_dir():
-    dataset = ImageFolder(path, mode=None)
+    dataset: ImageReader = ImageFolder(path, mode=None)
   elif path.exists() or path.suffix == ".npz":
     dataset = NpzImages(path)
   else:
@@ -50,7 +50,9 @@ def _by_name(data, split):
   try:
     return DatasetImages(load(data, split, unknown_labels=True))
   except ValueError as error:
-    # Some names of TFDS have a slash in them too.
+    # Some TFDS names contain a slash as well.
     if "/" in data:
-      raise ValueError(f"{data} is no file or folder, and {error}") from error
+      raise ValueError(
+        f"{data} is not a file or folder, and {error}"
+      ) from error
     raise

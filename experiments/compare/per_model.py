@@ -1,4 +1,4 @@
-"""Flags whose value is for one model, or for all of them."""
+"""Flags whose value applies to one model or to all of them."""
 
 from collections.abc import Collection, Sequence
 
@@ -6,16 +6,16 @@ from collections.abc import Collection, Sequence
 def per_model(
   flag: str, texts: Sequence[str], names: Collection[str]
 ) -> dict[str, str]:
-  """Name of a model -> the value that is given for it, of those that have one.
+  """Returns the value of a flag for each model that has one.
 
   Args:
-    flag: its name, for messages.
-    texts: "VALUE" for all models or "NAME=VALUE" for one, which goes first;
-      several in one text with commas between.
-    names: of the models.
+    flag: name of the flag, for messages.
+    texts: "VALUE" for all models or "NAME=VALUE" for one, which takes
+      precedence; several in one text separated by commas.
+    names: names of the models.
 
   Raises:
-    ValueError: no such model, or two values for one.
+    ValueError: there is no such model, or it has two values.
   """
   found: dict[str | None, str] = {}
   for text in (part for one in texts for part in one.split(",")):

@@ -10,31 +10,31 @@ from robust_jax.plotting.tables import print_table
 
 
 def print_comparison(
-  result: Mapping[str, Any], sections: Sequence[ExtraTest], out: pathlib.Path
+  result: Mapping[str, Any], extra_tests: Sequence[ExtraTest], out: pathlib.Path
 ) -> None:
-  """Prints tables, and the recommendation and the gate as the page has them.
+  """Prints tables, the recommendation and the gate.
 
   Args:
-    result: what is in `report.json`.
-    sections: those that were asked.
-    out: the folder of the report.
+    result: content of `report.json`.
+    extra_tests: the extra tests that were requested.
+    out: folder of the report.
   """
   _print_data(result)
   print_table(comparison_table(result))
-  for section in sections:
-    print_table(section.table(result[section.name]))
+  for extra_test in extra_tests:
+    print_table(extra_test.table(result[extra_test.name]))
   advice = result["recommendation"]
-  print(f"{advice['headline']}\nHow sure: {advice['sureness']}.")
+  print(f"{advice['headline']}\nConfidence: {advice['confidence']}.")
   for sentence in advice["reasons"]:
     print(f"  {sentence}")
   for sentence in advice["cautions"]:
     print(f"  But: {sentence}")
   for name in result["models_left_out"]:
     print(f"  But: {name} is left out, for the reason above.")
-  judged = result["gate"]
-  if judged is not None:
-    print(f"\nGate for {judged['candidate']}: {judged['outcome']}.")
-    for check in judged["checks"]:
+  gate = result["gate"]
+  if gate is not None:
+    print(f"\nGate for {gate['candidate']}: {gate['outcome']}.")
+    for check in gate["checks"]:
       print(f"  {check['outcome']}: {check['reason']}")
   print(f"\nIn {out}: report.html, report.json.")
 
@@ -50,6 +50,6 @@ def _print_data(result):
       listed = ", ".join(f"{kind} ({n:,})" for kind, n in counts.items())
       print(f"{title}: {listed}; report.json names them.")
   for name, model in result["models"].items():
-    print(f"{name} answers {model['answers_meaning']}.")
+    print(f"{name} returns {model['output_meaning']}.")
     for warning in model["warnings"]:
       print(f"  But: {warning}")

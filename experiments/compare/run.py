@@ -1,9 +1,9 @@
-"""Models under many transformations: which of them would you deploy?"""
+"""Comparison of models under many transformations, with a report."""
 
 import datetime
 import pathlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from experiments.cli import output
@@ -15,7 +15,7 @@ from experiments.compare.timing import milliseconds
 from robust_jax import precision
 from robust_jax.comparison.cases import Cases, build_cases
 from robust_jax.comparison.extra_tests.base import (
-  SECTIONS,
+  EXTRA_TESTS,
   Context,
   ExtraTest,
   TestRun,
@@ -45,129 +45,135 @@ def compare(
   families: Sequence[str] | None = None,
   seed: int = 0,
   gate: GateRequest | None = None,
-  sections: Sequence[ExtraTest] = (),
+  extra_tests: Sequence[ExtraTest] = (),
 ) -> dict[str, Any] | None:
-  """Asks all models about all images in all cases, and reports.
+  """Evaluates all models on all images in all cases, and writes a report.
 
   Writes `report.json` and `report.html` to `out`, prints a table, and returns
-  the report. Answers are kept in `out/answers`, so that the same call goes on
-  where it was interrupted.
+  the report. Predictions are stored in `out/predictions`, so the same call
+  continues where it was interrupted.
 
-  A model that fails, or is right about no clean image, is left out and said to
-  be: the others are compared without it.
+  A model that fails, or classifies no clean image correctly, is left out and
+  reported; the others are compared without it.
 
   Args:
-    models: the models, by name.
-    dataset: what they are asked about.
-    out: a folder, created if need be.
-    name: of the data, for the reader.
-    num_examples: how many are drawn at random; None is all.
-    families: of transformations; None is all that apply.
-    seed: of the draw, the transformations and the bootstrap.
-    gate: None is no gate.
-    sections: what is asked besides, each of a name of its own.
+    models: models by name.
+    dataset: the images.
+    out: folder of the report, created if necessary.
+    name: name of the data in the report.
+    num_examples: number of images to draw at random; None for all.
+    families: families of transformations; None for all that apply by default.
+    seed: seed of the draw, the transformations and the bootstrap.
+    gate: the gate, or None.
+    extra_tests: extra tests with distinct names.
 
   Returns:
     The report; None if interrupted.
 
   Raises:
-    ValueError: bad input, no model that can be asked, or a folder that cannot
-      be written.
+    ValueError: the input is invalid, all models fail, or the folder cannot be
+      written.
   """
   started = time.monotonic()
-  gate = (gate or GateRequest()).of(list(models))
+  gate = (gate or GateRequest()).resolve(list(models))
   images = load_images(dataset, num_examples, seed)
   cases = build_cases(images.shapes, families)
   _check_gradients(models, images, cases)
   gate.check(cases)
 
-  def setting(models):
-    kept = {
+  def context_of(models):
+    stores = {
       key: PredictionStore(out, model, images, seed, cases.version)
       for key, model in models.items()
     }
-    baseline = gate.baseline if gate.baseline in kept else next(iter(kept))
-    return Context(out, kept, images, baseline, num_examples, seed, _LEVEL)
+    baseline = gate.baseline if gate.baseline in stores else next(iter(stores))
+    return Context(out, stores, images, baseline, num_examples, seed, _LEVEL)
 
-  asked = _ask(models, setting, cases, sections)
-  if asked is None:
+  evaluated = _evaluate(models, context_of, cases, extra_tests)
+  if evaluated is None:
     print(
-      f"interrupted: what was answered is in {out / 'answers'}; give the same "
-      "command again to go on."
+      f"interrupted: predictions are stored in {out / 'predictions'}; give the "
+      "same command again to continue."
     )
     return None
-  result = _report(asked, cases, gate, name, started)
-  print_comparison(result, sections, out)
+  result = _report(evaluated, cases, gate, name, started)
+  print_comparison(result, extra_tests, out)
   return result
 
 
-class _Asked(NamedTuple):
-  """All that was asked and answered.
+class _Evaluated(NamedTuple):
+  """All models that were evaluated.
 
   Attributes:
-    setting: with the models that did not fail.
-    sections: by name.
-    left_out: model -> why.
+    context: context with the models that did not fail.
+    extra_tests: runs of extra tests by name.
+    left_out: model -> reason.
   """
 
-  setting: Context
-  sections: dict[str, TestRun]
+  context: Context
+  extra_tests: dict[str, TestRun]
   left_out: dict[str, str]
 
 
-def _ask(models, setting, cases, sections) -> _Asked | None:
-  """Asks all models, and without those that fail anew; None if interrupted."""
-  models, left_out = dict(models), {}
+def _evaluate(
+  models: Mapping[str, ComparedModel],
+  context_of: Callable[[Mapping[str, ComparedModel]], Context],
+  cases: Cases,
+  extra_tests: Sequence[ExtraTest],
+) -> _Evaluated | None:
+  """Evaluates all models except those that fail; None if interrupted."""
+  models = dict(models)
+  left_out: dict[str, str] = {}
   while True:
-    now = setting(models)
-    asking = {one.name: one.start(now) for one in sections}
+    now = context_of(models)
+    runs = {one.name: one.start(now) for one in extra_tests}
     try:
       with output.locked(now.out, "--out"):
         whole = run_all_predictions(
-          list(now.kept.values()), now.images, cases, asking, now.seed
+          list(now.stores.values()), now.images, cases, runs, now.seed
         )
-      return _Asked(now, asking, left_out) if whole else None
+      return _Evaluated(now, runs, left_out) if whole else None
     except ModelFailed as error:
       left_out[error.name] = str(error)
       del models[error.name]
       if not models:
         raise ValueError("; ".join(left_out.values())) from error
-      print(f"going on without '{error.name}': {error}")
+      print(f"continuing without '{error.name}': {error}")
     except OSError as error:
       raise ValueError(
         f"{now.out} cannot be written ({error.strerror}): give another --out."
       ) from error
 
 
-def _report(asked: _Asked, cases: Cases, gate, name, started):
+def _report(evaluated: _Evaluated, cases: Cases, gate, name, started):
   """Writes `report.json` and `report.html`, and returns the former."""
-  setting, images = asked.setting, asked.setting.images
-  models = {key: one.model for key, one in setting.kept.items()}
+  context, images = evaluated.context, evaluated.context.images
+  models = {key: one.model for key, one in context.stores.items()}
   names = [CLEAN, *(case.name for case in cases.cases)]
-  reads = {
-    key: {case: one.read(case) for case in names}
-    for key, one in setting.kept.items()
+  predictions = {
+    key: {case: one.get(case) for case in names}
+    for key, one in context.stores.items()
   }
   compared = comparison_report(
     models,
-    reads,
+    predictions,
     images,
     cases,
-    baseline=setting.baseline,
-    milliseconds=milliseconds(setting.out, setting.kept),
-    seed=setting.seed,
-    level=setting.level,
+    baseline=context.baseline,
+    milliseconds=milliseconds(context.out, context.stores),
+    seed=context.seed,
+    level=context.level,
   )
   failures = {
-    key: failure_gallery(outcomes, reads[key], cases.cases)
+    key: failure_gallery(outcomes, predictions[key], cases.cases)
     for key, outcomes in compared.outcomes.items()
   }
   result = compared.report | {
-    **{key: find(SECTIONS, key).nothing for key in members(SECTIONS)},
-    **{key: one.report() for key, one in asked.sections.items()},
+    **{key: find(EXTRA_TESTS, key).empty for key in members(EXTRA_TESTS)},
+    **{key: one.report() for key, one in evaluated.extra_tests.items()},
     "data": {"name": name} | compared.report["data"],
-    "gate": gate.judge(compared, setting.seed),
-    "models_left_out": asked.left_out,
+    "gate": gate.evaluate(compared, context.seed),
+    "models_left_out": evaluated.left_out,
     "gallery": {
       key: [
         {"id": images.ids[f.row], "case": cases.cases[f.case].name}
@@ -179,9 +185,9 @@ def _report(asked: _Asked, cases: Cases, gate, name, started):
     "seconds": round(time.monotonic() - started, 1),
     **machine(),
   }
-  write_json(setting.out / "report.json", result)
-  page = html_report(result, models, images, cases.cases, reads, failures)
-  with atomic_write(setting.out / "report.html") as new:
+  write_json(context.out / "report.json", result)
+  page = html_report(result, models, images, cases.cases, predictions, failures)
+  with atomic_write(context.out / "report.html") as new:
     new.write_text(page, encoding="utf-8")
   return result
 

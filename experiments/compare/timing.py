@@ -1,4 +1,4 @@
-"""Measures the time per image of each model of a comparison."""
+"""Time per image of each model of a comparison."""
 
 import contextlib
 import json
@@ -10,25 +10,25 @@ from robust_jax.comparison.prediction_store import PredictionStore
 
 
 def milliseconds(
-  out: pathlib.Path, kept: Mapping[str, PredictionStore]
+  out: pathlib.Path, stores: Mapping[str, PredictionStore]
 ) -> dict[str, float]:
-  """Per image, the median over batches, since the first one compiles.
+  """Returns milliseconds per image, the median over batches.
 
-  Of a model that had nothing left to answer, what the last report says; of
-  stored answers nothing is known.
+  The median excludes compilation in the first batch. A model with nothing left
+  to evaluate has the time of the last report; stored outputs have none.
 
   Args:
-    out: where that report is, if there is one.
-    kept: of each model, by name.
+    out: folder of that report, if there is one.
+    stores: store of each model, by name.
   """
   found: dict[str, float] = {}
   with contextlib.suppress(OSError, ValueError, KeyError):
     report = json.loads((out / "report.json").read_text("utf-8"))
     for name, model in report["models"].items():
-      one, known = kept.get(name), model["milliseconds"]
+      one, known = stores.get(name), model["milliseconds"]
       if one and known and model["identity"] == one.model.identity:
         found[name] = known
-  for name, one in kept.items():
-    if one.seconds and one.model.kind != "stored answers":
+  for name, one in stores.items():
+    if one.seconds and one.model.kind != "stored outputs":
       found[name] = 1000 * statistics.median(one.seconds)
   return found

@@ -1,1 +1,1 @@
-"""Comparison of models under many transformations: which one to deploy."""
+"""Comparison of models under many transformations."""

@@ -1,4 +1,4 @@
-"""A model's answers to the first images of a case, until all are there."""
+"""Outputs of a model for the first images of a case, until it is complete."""
 
 import contextlib
 import pathlib
@@ -10,61 +10,61 @@ from robust_jax.data.readers.load_npz import load_npz
 from robust_jax.files import atomic_write
 
 _NAME = "partial"
-# What is lost at most when the process is killed, in seconds.
+# Seconds between writes: the most that is lost when the process is killed.
 _EVERY = 10.0
 
 
 class PartialPredictions:
-  """Answers in the order in which a case's images are asked about.
+  """Outputs for images of a case in the order in which they are evaluated.
 
-  The file is the one that the whole case will be in. It is written now and
-  then, and when `save` is called.
+  The file is the one that will contain the complete case. It is written at
+  intervals and when `save` is called.
 
   Attributes:
-    count: how many images are answered.
+    count: number of images with outputs.
   """
 
   def __init__(self, path: pathlib.Path):
     self._path = path
-    self._answers: list[np.ndarray] = []
+    self._outputs: list[np.ndarray] = []
     self._saved = time.monotonic()
-    # Of a file that is cut off, or not there, nothing is known.
+    # A missing or truncated file has no outputs.
     with contextlib.suppress(ValueError, KeyError):
-      self._answers.append(load_npz(path)[_NAME])
+      self._outputs.append(load_npz(path)[_NAME])
 
   @property
   def count(self) -> int:
-    return sum(map(len, self._answers))
+    return sum(map(len, self._outputs))
 
-  def answers(self) -> np.ndarray:
-    """Those there are, `[count, K]` or `[count]`."""
-    return np.concatenate(self._answers)
+  def outputs(self) -> np.ndarray:
+    """Returns the outputs, `[count, K]` or `[count]`."""
+    return np.concatenate(self._outputs)
 
-  def put(self, answers: np.ndarray) -> None:
-    """Adds the answers to the next images.
+  def append(self, outputs: np.ndarray) -> None:
+    """Appends the outputs for the next images.
 
     Raises:
-      ValueError: classes after scores, or scores after classes.
+      ValueError: classes follow scores, or scores follow classes.
     """
-    if self._answers and self._answers[0].ndim != answers.ndim:
+    if self._outputs and self._outputs[0].ndim != outputs.ndim:
       raise ValueError(
-        "the model answered classes to some images and scores to others: "
+        "the model returned classes for some images and scores for others: "
         "expected one of the two."
       )
-    self._answers.append(answers)
+    self._outputs.append(outputs)
     if time.monotonic() - self._saved > _EVERY:
       self.save()
 
   def save(self) -> None:
-    """Writes what there is, whole or not at all."""
-    if not self._answers:
+    """Writes all outputs, atomically."""
+    if not self._outputs:
       return
     self._path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(self._path) as new:
-      np.savez(new, **{_NAME: self.answers()})
+      np.savez(new, **{_NAME: self.outputs()})  # type: ignore[arg-type]
     self._saved = time.monotonic()
 
-  def drop(self) -> None:
-    """Forgets all answers."""
-    self._answers.clear()
+  def clear(self) -> None:
+    """Deletes all outputs."""
+    self._outputs.clear()
     self._path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Under what models are compared: families by name, for given images."""
+"""Cases of a comparison: all levels of all transformations of the families."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,12 +13,12 @@ _BASIC = "invariance_tests"
 
 
 class Case(NamedTuple):
-  """One condition, and what is done in it.
+  """One transformation at one level.
 
   Attributes:
-    condition: its family, transformation and level, as statistics name it.
-    transformation: what is done.
-    level: how much of it.
+    condition: family, transformation and level, as statistics name them.
+    transformation: the transformation.
+    level: its level.
     label: the level in words.
   """
 
@@ -29,18 +29,18 @@ class Case(NamedTuple):
 
   @property
   def name(self) -> str:
-    """Under which answers are stored: "noise/gaussian_noise/3"."""
+    """Name of the predictions in files: "noise/gaussian_noise/3"."""
     c = self.condition
     return f"{c.family}/{c.transformation}/{self.level}"
 
 
 class Cases(NamedTuple):
-  """What there is to be asked.
+  """All cases of a comparison.
 
   Attributes:
-    cases: of all families.
-    about: family -> a sentence.
-    version: a digest of all code that transforms.
+    cases: cases of all families.
+    about: family -> description in one sentence.
+    version: hash of all code that transforms images.
   """
 
   cases: tuple[Case, ...]
@@ -52,22 +52,32 @@ def build_cases(
   shapes: Shapes,
   families: Sequence[str] | None = None,
 ) -> Cases:
-  """The cases of these families, those of invariance tests always first.
+  """Builds the cases of the given families, with the invariance tests first.
 
   Args:
-    shapes: of the images, (H, W, C) each.
-    families: modules of `comparison.families`, or "package.module:function"
-      for one of your own. None is all that apply to the images, without those
-      that are taken by name alone.
+    shapes: shapes (H, W, C) of the images.
+    families: members of `comparison.families`, or "package.module:function" for
+      one of your own. None for all that apply to the images by default.
+
+  Returns:
+    The `Cases`.
 
   Raises:
-    ValueError: an unknown family, one given twice, one that does not apply to
-      the images, or none at all.
+    ValueError: a family is unknown, repeated or does not apply to the images,
+      or there is none.
+
+  Example:
+    >>> from robust_jax.comparison.cases import build_cases
+    >>> cases = build_cases([(28, 28, 1)], ["noise"])
+    >>> list(cases.about)
+    ['invariance tests', 'noise']
+    >>> cases.cases[-1].name
+    'noise/impulse_noise/5'
   """
   given = families is not None
   names = [n for n in families or lookup.members(_HOME) if n != _BASIC]
   if len({_short(name) for name in names}) < len(names):
-    raise ValueError(f"families = {', '.join(names)}: expected each once.")
+    raise ValueError(f"families = {', '.join(names)}: expected distinct names.")
   found = {INVARIANCE_TESTS: _family(_BASIC, shapes)}
   for name in names:
     family = _family(name, shapes)
@@ -100,7 +110,7 @@ def build_cases(
 
 
 def _short(name) -> str:
-  """What reports call a family."""
+  """Returns the name of a family in reports."""
   return name.rpartition(":")[2]
 
 
@@ -109,7 +119,10 @@ def _family(name, shapes) -> Family:
 
 
 def _version(names, shapes) -> str:
-  """Of all corruptions and families, of those named alone only where named."""
+  """Hashes the code of all corruptions and families.
+
+  Families that do not apply by default count only where they are named.
+  """
   families = [
     name
     for name in lookup.members(_HOME)

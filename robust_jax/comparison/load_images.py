@@ -1,10 +1,11 @@
-"""The images of a comparison, in memory, with all that is wrong with them."""
+"""Loads the images of a comparison into memory and reports unusable ones."""
 
 import collections
 import dataclasses
 import hashlib
 import math
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from robust_jax.data.readers.image_reader import (
 )
 from robust_jax.data.readers.validate_dataset import validate_dataset
 
-# Of 8-bit pixels in a batch; changing images takes some twenty times as much.
+# Bytes of pixels per batch; transforming them takes about twenty times as much.
 _BYTES = 2**24
 _LARGEST_BATCH = 128
 
@@ -27,7 +28,7 @@ class Group:
   """Images of one shape.
 
   Attributes:
-    rows: int `[n]`, their places among all N.
+    rows: int `[n]`, indices among all N images.
     pixels: uint8 `[n, H, W, C]`.
     numbers: uint32 `[n]`, their `image_number`.
   """
@@ -38,25 +39,25 @@ class Group:
 
   @property
   def batch_size(self) -> int:
-    """Of all batches, so that one program serves the group."""
+    """Size of all batches, so that one compiled program serves the group."""
     largest = batch_size(self.pixels.shape[1:])
     return min(largest, -(-len(self.rows) // 8) * 8)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class LoadedImages:
-  """N images that can be used, and those that cannot.
+  """N usable images, and a report on the others.
 
   Attributes:
     class_names: K names.
     ids: N names.
     labels: int `[N]`; None if no image has one.
-    groups: the images, by shape.
-    problems: of images that were drawn and are left out.
-    left_out: what lies beside the images of the dataset and is none.
+    groups: images by shape.
+    problems: drawn images that are left out.
+    left_out: files beside the images that are not used.
     changes: images that are not used as they are stored.
-    available: how many the dataset has, before any were drawn.
-    digest: of ids, labels and every pixel.
+    available: number of images in the dataset.
+    digest: hash of ids, labels and pixels.
   """
 
   class_names: tuple[str, ...]
@@ -71,16 +72,16 @@ class LoadedImages:
 
   @property
   def shapes(self) -> list[tuple[int, int, int]]:
-    """Of the groups."""
+    """Shapes of the groups."""
     return [group.pixels.shape[1:] for group in self.groups]
 
   @property
   def problem_counts(self) -> dict[str, int]:
-    """Kind of problem -> how many."""
+    """Number of problems by kind."""
     return counts(p.kind for p in self.problems)
 
   def find(self, row: int) -> tuple[Group, int]:
-    """The group that the row-th of the N is in, and its place there."""
+    """Returns the group of an image and its index there."""
     return next(
       (group, int(place))
       for group in self.groups
@@ -89,38 +90,46 @@ class LoadedImages:
 
 
 def batch_size(shape: Sequence[int], largest: int = _LARGEST_BATCH) -> int:
-  """Images of a shape that are worked on at a time, so that memory suffices.
+  """Returns the number of images per batch that fit into memory.
 
   Args:
-    shape: of one image, (H, W, C), or of several that belong together.
-    largest: of small ones.
+    shape: shape (H, W, C) of an image, or of several that belong together.
+    largest: upper bound.
 
   Returns:
-    From 1 to `largest`; a multiple of 8 where it is more than that, so that few
+    From 1 to `largest`; a multiple of 8 if it is 8 or more, so that few
     programs are compiled.
+
+  Example:
+    >>> from robust_jax.comparison.load_images import batch_size
+    >>> batch_size((32, 32, 3)), batch_size((1024, 1024, 3))
+    (128, 5)
   """
   fit = min(largest, _BYTES // math.prod(shape))
   return max(1, fit if fit < 8 else fit // 8 * 8)
 
 
 def counts(kinds: Iterable[str]) -> dict[str, int]:
-  """How many there are of each kind, the most frequent first."""
+  """Counts the kinds, most frequent first."""
   return dict(collections.Counter(kinds).most_common())
 
 
 def load_images(
   dataset: ImageReader, num_examples: int | None = None, seed: int = 0
 ) -> LoadedImages:
-  """Reads a dataset, or some of it, once.
+  """Reads a dataset, or a random part of it, once.
 
   Args:
-    dataset: anything with `class_names`, `__len__` and `get`.
-    num_examples: how many are drawn at random; None, or more than there are,
-      is all. Those that cannot be used are not made up for.
-    seed: of the draw.
+    dataset: any object with `class_names`, `__len__` and `get`.
+    num_examples: number of images to draw; None, or more than there are, for
+      all. Unusable images are not replaced.
+    seed: seed of the draw.
+
+  Returns:
+    The `LoadedImages`.
 
   Raises:
-    ValueError: none of them can be used, or fewer than one is asked for.
+    ValueError: no image is usable, or `num_examples` is below 1.
   """
   available = len(dataset)
   if num_examples is not None and num_examples < 1:
@@ -141,7 +150,8 @@ def load_images(
     labels=found.labels,
     groups=_groups(found.shapes, images, numbers),
     problems=tuple(
-      p._replace(index=int(drawn.indices[p.index])) for p in found.problems
+      dataclasses.replace(p, index=int(drawn.indices[cast(int, p.index)]))
+      for p in found.problems
     ),
     left_out=tuple(getattr(dataset, "left_out", ())),
     changes=found.changes,
@@ -151,7 +161,7 @@ def load_images(
 
 
 class _Drawn:
-  """Some examples of a dataset, whose images are kept as they are read."""
+  """Some examples of a dataset, which stores their images as they are read."""
 
   def __init__(self, dataset, indices):
     self.class_names, self.indices = dataset.class_names, indices
@@ -163,7 +173,7 @@ class _Drawn:
 
   def get(self, index: int) -> Sample:
     sample = self._dataset.get(int(self.indices[index]))
-    # A copy, as a dataset may read all its images into the same array.
+    # A copy, since a reader may reuse its array for all images.
     self.images[index] = np.array(sample[1])
     return sample
 
@@ -179,7 +189,7 @@ def _groups(shapes, images, numbers):
 
 
 def _stacked(images, rows) -> np.ndarray:
-  """Images of one shape as one array; they are not held twice meanwhile."""
+  """Stacks images of one shape, freeing each as it is copied."""
   pixels = np.empty((len(rows), *images[rows[0]].shape), np.uint8)
   for place, row in enumerate(rows):
     pixels[place], images[row] = images[row], None

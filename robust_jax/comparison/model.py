@@ -10,40 +10,40 @@ from robust_jax.comparison.predictors.read_outputs import Kind
 from robust_jax.types import Model
 
 CLEAN = "clean"
-"""The name of the case without a transformation."""
+"""Name of the case without a transformation."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ComparedModel:
-  """Something that answers.
+  """A model under comparison.
 
   Attributes:
-    name: what reports call it.
-    source: where it comes from, as the user wrote it.
-    kind: "run" of ours, "function" of anybody's, "service" over HTTP, or
-      "stored answers".
-    identity: a digest of what its answers depend on, as far as can be seen.
-    answer: `(case, ids, images)` -> scores `[B, K]` or classes `[B]`, where
-      `case` is "clean" or "family/transformation/level" and images are uint8
+    name: name in reports.
+    source: where it comes from, as given by the user.
+    kind: "run" of this project, "function" of the user, "service" over HTTP, or
+      "stored outputs".
+    identity: hash of everything known to determine its outputs.
+    predict: `(case, ids, images) -> scores [B, K] or classes [B]`, where `case`
+      is "clean" or "family/transformation/level" and images are uint8
       `[H, W, C]`.
-    logits_fn: the model, where its gradients are known.
-    parameters: how many numbers the model has learned, where that is known.
-    computed_in: the dtypes that it multiplies, where its program is known, see
-      `precision.computed_in`.
-    declared: what its answers are, where that is known; None finds out.
-    batch_size: most images that it is asked about in one call; None is as many
-      as memory suffices for.
-    retries: as `adapters.ask` takes it.
+    logits_fn: the model as a function of arrays, if its gradients are
+      available.
+    parameters: number of trained parameters, if known.
+    computed_in: dtypes of its products, if known; see `precision.computed_in`.
+    output_kind: kind of its outputs; None to detect it.
+    batch_size: largest number of images per call; None for as many as fit into
+      memory.
+    retries: see `predict_batches`.
   """
 
   name: str
   source: str
-  kind: Literal["run", "function", "service", "stored answers"]
+  kind: Literal["run", "function", "service", "stored outputs"]
   identity: str
-  answer: Callable[[str, Sequence[str], Sequence[np.ndarray]], np.ndarray]
+  predict: Callable[[str, Sequence[str], Sequence[np.ndarray]], np.ndarray]
   logits_fn: Model | None = None
   parameters: int | None = None
   computed_in: str | None = None
-  declared: Kind | None = None
+  output_kind: Kind | None = None
   batch_size: int | None = None
   retries: int = 0

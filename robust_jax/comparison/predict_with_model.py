@@ -1,4 +1,4 @@
-"""One model asked about some images, and named if it fails."""
+"""Predictions of one model for some images; failures name the model."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -13,10 +13,10 @@ from robust_jax.comparison.predictors.retry import NoResponse
 
 
 class ModelFailed(ValueError):
-  """A model that cannot be asked; the others can.
+  """A model that fails; the comparison continues without it.
 
   Attributes:
-    name: of the model.
+    name: name of the model.
   """
 
   def __init__(self, name: str, message: str):
@@ -24,37 +24,37 @@ class ModelFailed(ValueError):
     self.name = name
 
 
-def ask_model(
+def predict_with_model(
   model: ComparedModel,
   case: str,
   images: LoadedImages,
   rows: Sequence[int],
   pixels: np.ndarray,
 ) -> np.ndarray:
-  """Answers to a batch: float `[B, K]` or integers `[B]`.
+  """Returns the outputs of a model for a batch: float `[B, K]` or int `[B]`.
 
   Args:
     model: the model.
-    case: its name.
-    images: those that are compared.
-    rows: `[B]`, which of them the batch is of.
-    pixels: uint8 `[B, H, W, C]`, what the model sees of them.
+    case: name of the case.
+    images: images of the comparison.
+    rows: `[B]`, their indices in the batch.
+    pixels: uint8 `[B, H, W, C]`, the images as seen by the model.
 
   Raises:
-    ModelFailed: it does, or answers something of another shape.
+    ModelFailed: the model raises, or its outputs have another shape.
   """
   ids = [images.ids[row] for row in rows]
   try:
     return predict_batches(
-      lambda batch: model.answer(case, ids, batch),
+      lambda batch: model.predict(case, ids, batch),
       list(pixels),
       len(images.class_names),
       batch_size=model.batch_size or len(rows),
       retries=model.retries,
     )
-  except Exception as error:  # whatever the user's code may raise
-    said = isinstance(error, ValueError | NoResponse)
-    kind = "" if said else f"{type(error).__name__}: "
+  except Exception as error:  # the user's code may raise anything
+    is_sentence = isinstance(error, ValueError | NoResponse)
+    kind = "" if is_sentence else f"{type(error).__name__}: "
     raise ModelFailed(
       model.name,
       f"model '{model.name}' failed on images of shape "
@@ -62,43 +62,44 @@ def ask_model(
     ) from error
 
 
-def in_batches(
-  missing: Sequence[PredictionStore],
+def predict_in_batches(
+  stores: Sequence[PredictionStore],
   case: str,
   batches: Iterable[tuple[int, Callable[[PredictionStore, int], np.ndarray]]],
   interrupted: Callable[[], bool],
 ) -> list[np.ndarray] | None:
-  """Answers of some models to a case, from where it was interrupted.
+  """Returns the outputs of several models for a case, batch by batch.
 
-  However it ends, what was answered is kept batch by batch.
+  It continues where an earlier call was interrupted. Outputs are stored batch
+  by batch, however it ends.
 
   Args:
-    missing: of the models.
-    case: its name.
-    batches: for each, how many images it has, and what asks a model about those
-      after the first few, which it has answered.
-    interrupted: asked before every batch.
+    stores: stores of the models.
+    case: name of the case.
+    batches: for each batch, its size and a function `(store, known) -> outputs`
+      that evaluates the model of a store, except for the first `known` images.
+    interrupted: checked before every batch.
 
   Returns:
-    For each model `[N, K]` or `[N]`, in the order in which images were asked
-    about; None if interrupted.
+    For each model `[N, K]` or `[N]`, in the order of evaluation; None if
+    interrupted.
 
   Raises:
-    ModelFailed: one does, or answers in two ways.
+    ModelFailed: a model fails, or returns both classes and scores.
   """
-  parts = [one.partial(case) for one in missing]
+  parts = [store.partial(case) for store in stores]
   start = 0
   try:
-    for size, ask_about in batches:
+    for size, evaluate in batches:
       if interrupted():
         break
-      for one, part in zip(missing, parts, strict=True):
+      for store, part in zip(stores, parts, strict=True):
         known = max(0, part.count - start)
         if known < size:
-          _put(one.model.name, part, ask_about(one, known))
+          _append(store.model.name, part, evaluate(store, known))
       start += size
     else:
-      return [part.answers() for part in parts]
+      return [part.outputs() for part in parts]
   except BaseException:
     _save(parts)
     raise
@@ -106,11 +107,11 @@ def in_batches(
   return None
 
 
-def _put(name, part, answers):
+def _append(name, part, outputs):
   try:
-    part.put(answers)
+    part.append(outputs)
   except ValueError as error:
-    part.drop()
+    part.clear()
     raise ModelFailed(name, f"model '{name}': {error}") from error
 
 
@@ -120,30 +121,30 @@ def _save(parts):
 
 
 def predict_classes(
-  kept: PredictionStore,
+  store: PredictionStore,
   case: str,
   images: LoadedImages,
   rows: Sequence[int],
   pixels: np.ndarray,
 ) -> np.ndarray:
-  """Classes `[B]` answered to a batch; -1 is no answer.
+  """Returns the classes `[B]` predicted for a batch; -1 for no prediction.
 
-  Scores are read as those of clean images, which must be answered.
+  Outputs are of the kind of those for clean images, which must be stored.
 
   Args:
-    kept: of the model.
-    case: as `ask_model`; images too.
-    images: those that are compared.
-    rows: `[B]`, which of them the pixels are of.
+    store: store of the model.
+    case: name of the case.
+    images: images of the comparison.
+    rows: `[B]`, their indices in the batch.
     pixels: uint8 `[B, H, W, C]`.
 
   Raises:
-    ModelFailed: as `ask_model`, or classes instead of scores.
+    ModelFailed: see `predict_with_model`; or classes are returned for scores.
   """
-  num_classes, kind = len(images.class_names), kept.read(CLEAN).kind
-  answers = ask_model(kept.model, case, images, rows, pixels)
+  num_classes, kind = len(images.class_names), store.get(CLEAN).kind
+  outputs = predict_with_model(store.model, case, images, rows, pixels)
   try:
-    return read_outputs(answers, num_classes, kind).classes
+    return read_outputs(outputs, num_classes, kind).classes
   except ValueError as error:
-    name = kept.model.name
+    name = store.model.name
     raise ModelFailed(name, f"model '{name}' ({case}): {error}") from error

@@ -1,4 +1,4 @@
-"""What a model has answered, kept in files."""
+"""Storage of a model's predictions in files."""
 
 import contextlib
 import functools
@@ -7,7 +7,7 @@ import importlib.metadata
 import pathlib
 import re
 import shutil
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import numpy as np
@@ -20,7 +20,7 @@ from robust_jax.comparison.predictors.read_outputs import Kind, read_outputs
 from robust_jax.data.readers.load_npz import load_npz
 from robust_jax.files import atomic_write
 
-# Packages and settings of jax on which answers and changed images depend.
+# Packages and settings of JAX on which outputs and changed images depend.
 _PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "pillow")
 _SETTINGS = (
   "jax_default_matmul_precision",
@@ -31,15 +31,15 @@ _SETTINGS = (
 
 
 class CasePredictions(NamedTuple):
-  """One model's answers in one case.
+  """Predictions of one model in one case.
 
   Attributes:
-    classes: int `[N]`, -1 where there is no answer.
-    confidences: float `[N]`, the probability of that class; NaN where the
-      model gives classes alone, or no answer.
-    kind: what the model returns.
-    probabilities: `[N, K]` of the clean case, else empty.
-    unknown: classes that were answered and are none, see `read_outputs`.
+    classes: int `[N]`, -1 where there is no prediction.
+    confidences: float `[N]`, probability of that class; NaN where the model
+      returns only classes, or there is no prediction.
+    kind: kind of the model's outputs.
+    probabilities: `[N, K]` in the clean case, else empty.
+    unknown: predicted classes that do not exist; see `read_outputs`.
   """
 
   classes: np.ndarray
@@ -50,31 +50,32 @@ class CasePredictions(NamedTuple):
 
   @property
   def missing(self) -> int:
-    """How many images have no answer."""
+    """Number of images without a prediction."""
     return int((self.classes < 0).sum())
 
 
 class PredictionStore:
-  """One model's answers, a file for each case in a folder of their own.
+  """Predictions of one model, a file for each case in a folder of their own.
 
-  The folder's name holds a digest of all that its answers depend on: the model,
-  the images, the seed, code, versions of packages and kinds of devices. The
-  file's name is the case: what is there needs not be asked again. Of a case
-  that was interrupted, it holds the answers to its first images.
+  The name of the folder contains a hash of everything on which the predictions
+  depend: model, images, seed, code, versions of packages and kinds of devices.
+  The name of the file is the case. Predictions in a file are not computed
+  again; of a case that was interrupted, it contains the outputs for the first
+  images.
 
   Args:
-    path: of the comparison.
+    path: folder of the comparison.
     model: the model.
     images: the images.
-    seed: of all randomness.
-    version: of the transformations, such as a digest of their code.
-    like: the model's answers to other images, by which it is known whether it
-      returns logits, probabilities or classes.
+    seed: seed of all randomness.
+    version: hash of the code of the transformations.
+    reference: store of the model's predictions for other images, which
+      determine the kind of its outputs.
 
   Attributes:
     model: the model.
-    seconds: that an image took, for each batch asked about by this process. It
-      is not kept: files hold what depends on nothing but model and images.
+    seconds: seconds per image of each batch evaluated by this process. They are
+      not stored, as files depend on nothing but model and images.
   """
 
   def __init__(
@@ -84,55 +85,64 @@ class PredictionStore:
     images: LoadedImages,
     seed: int,
     version: str,
-    like: "PredictionStore | None" = None,
+    reference: "PredictionStore | None" = None,
   ):
     parts = (
       model.kind,
       model.identity,
-      model.declared,
+      model.output_kind,
       images.digest,
       seed,
       version,
-      _surroundings(),
+      _environment(),
       _version(),
     )
     digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
     self.model = model
     self.seconds: list[float] = []
-    self._like = like
+    self._reference = reference
     self._num_classes = len(images.class_names)
-    self._folder = path / "answers" / f"{_plain(model.name)}-{digest}"
-    self._reads: dict[
-      str, CasePredictions
-    ] = {}  # or files are read again and again
+    self._folder = path / "predictions" / f"{_plain(model.name)}-{digest}"
+    self._loaded: dict[str, CasePredictions] = {}
 
-  def read(self, case: str) -> CasePredictions | None:
-    """None if it is not there, whole."""
-    # What is not there cannot be read either; nor what a newer version keeps.
+  def find(self, case: str) -> CasePredictions | None:
+    """Returns the predictions of a case, or None if they are not complete."""
+    # Missing files, and those of another version, cannot be read.
     with contextlib.suppress(ValueError, KeyError):
-      if case not in self._reads:
-        self._reads[case] = _read(self._file(case))
-      return self._if_alike(self._reads[case])
+      if case not in self._loaded:
+        self._loaded[case] = _load(self._file(case))
+      return self._if_same_kind(self._loaded[case])
     return None
 
-  def _if_alike(self, read: CasePredictions) -> CasePredictions | None:
-    """None where it was read as another kind than `like`'s answers are now."""
-    clean = None if self._like is None else self._like.read(CLEAN)
-    return read if clean is None or clean.kind == read.kind else None
-
-  def write(self, case: str, answers: np.ndarray) -> None:
-    """Keeps what answers `[N, K]` or `[N]` say, whole or not at all.
-
-    Scores themselves are not kept: of many classes they are large.
+  def get(self, case: str) -> CasePredictions:
+    """Returns the predictions of a case.
 
     Raises:
-      ValueError: all clean answers are unusable, or others of another kind.
+      KeyError: they are not complete.
     """
-    known = self if self._like is None else self._like
-    clean = None if known is self and case == CLEAN else known.read(CLEAN)
-    kind = self.model.declared if clean is None else clean.kind
-    found = read_outputs(answers, self._num_classes, kind)
-    confidences = np.full(len(answers), np.nan, np.float32)
+    found = self.find(case)
+    if found is None:
+      raise KeyError(f"{self._file(case)} has no predictions of '{case}'.")
+    return found
+
+  def _if_same_kind(self, found: CasePredictions) -> CasePredictions | None:
+    """Returns None if the kind of outputs is no longer that of `reference`."""
+    clean = None if self._reference is None else self._reference.find(CLEAN)
+    return found if clean is None or clean.kind == found.kind else None
+
+  def save(self, case: str, outputs: np.ndarray) -> None:
+    """Stores the predictions of outputs `[N, K]` or `[N]`, atomically.
+
+    Scores are not stored, as they are large for many classes.
+
+    Raises:
+      ValueError: no clean output is usable, or outputs are of another kind.
+    """
+    known = self if self._reference is None else self._reference
+    clean = None if known is self and case == CLEAN else known.find(CLEAN)
+    kind = self.model.output_kind if clean is None else clean.kind
+    found = read_outputs(outputs, self._num_classes, kind)
+    confidences = np.full(len(outputs), np.nan, np.float32)
     probabilities = np.zeros((0, self._num_classes), np.float32)
     if found.probabilities is not None:
       confidences[found.classes >= 0] = found.probabilities.max(axis=1)[
@@ -140,46 +150,50 @@ class PredictionStore:
       ]
       if case == CLEAN:
         probabilities = found.probabilities.astype(np.float32)
-    read = (found.classes, confidences, found.kind, probabilities)
-    self._save(case, CasePredictions(*read, found.unknown))
+    self._write(
+      case,
+      CasePredictions(
+        found.classes, confidences, found.kind, probabilities, found.unknown
+      ),
+    )
 
-  def write_classes(self, case: str, classes: np.ndarray) -> None:
-    """Keeps classes `[M]` that are known already, -1 where there is none.
+  def save_classes(self, case: str, classes: np.ndarray) -> None:
+    """Stores known classes `[M]`, -1 where there is no prediction.
 
-    M may be another number than that of images.
+    M need not be the number of images.
     """
     unknown = np.full(len(classes), np.nan, np.float32)
     nothing = np.zeros((0, self._num_classes), np.float32)
-    self._save(case, CasePredictions(classes, unknown, "classes", nothing))
+    self._write(case, CasePredictions(classes, unknown, "classes", nothing))
 
   def partial(self, case: str) -> PartialPredictions:
-    """What is answered of a case that `read` does not know yet."""
+    """Returns the outputs of a case that is not complete."""
     return PartialPredictions(self._file(case))
 
-  def forget(self) -> None:
-    """Drops all that is kept."""
+  def clear(self) -> None:
+    """Deletes all predictions."""
     shutil.rmtree(self._folder, ignore_errors=True)
-    self._reads.clear()
+    self._loaded.clear()
 
-  def _save(self, case: str, read: CasePredictions) -> None:
+  def _write(self, case: str, predictions: CasePredictions) -> None:
     self._folder.mkdir(parents=True, exist_ok=True)
     with atomic_write(self._file(case)) as new:
       np.savez_compressed(
         new,
-        classes=read.classes.astype(np.int32),
-        confidences=read.confidences,
-        kind=read.kind,
-        probabilities=read.probabilities,
-        unknown=np.array(read.unknown, np.int64),
+        classes=predictions.classes.astype(np.int32),
+        confidences=predictions.confidences,
+        kind=predictions.kind,
+        probabilities=predictions.probabilities,
+        unknown=np.array(predictions.unknown, np.int64),
       )
-    self._reads.pop(case, None)
+    self._loaded.pop(case, None)
 
   def _file(self, case: str) -> pathlib.Path:
     return self._folder / f"{_plain(case)}.npz"
 
 
-def _surroundings() -> str:
-  """Versions, kinds of devices and settings of jax, as one text."""
+def _environment() -> str:
+  """Returns versions, kinds of devices and settings of JAX as one text."""
   parts = [f"{name} {importlib.metadata.version(name)}" for name in _PACKAGES]
   parts += sorted({device.device_kind for device in jax.devices()})
   parts += [f"{name} {getattr(jax.config, name)}" for name in _SETTINGS]
@@ -188,7 +202,7 @@ def _surroundings() -> str:
 
 @functools.cache
 def _version() -> str:
-  """Of the code that asks, and reads what is answered."""
+  """Hashes the code that evaluates models and reads their outputs."""
   modules = (
     "read_outputs",
     "predict",
@@ -201,18 +215,17 @@ def _version() -> str:
   )
 
 
-def _read(path: pathlib.Path) -> CasePredictions:
+def _load(path: pathlib.Path) -> CasePredictions:
   arrays = load_npz(path)
   parts = (arrays[n] for n in ("classes", "confidences", "probabilities"))
   classes, confidences, probabilities = parts
   unknown = tuple(arrays["unknown"].tolist())
-  return CasePredictions(
-    classes, confidences, str(arrays["kind"]), probabilities, unknown
-  )
+  kind = cast(Kind, str(arrays["kind"]))
+  return CasePredictions(classes, confidences, kind, probabilities, unknown)
 
 
 def _plain(name: str) -> str:
-  """A file's name that differs where names differ."""
+  """Returns a file name that is distinct for distinct names."""
   plain = re.sub(r"[^A-Za-z0-9.+-]", "_", name)
   if plain == name.replace("/", "_"):
     return plain

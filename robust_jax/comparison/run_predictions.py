@@ -1,4 +1,4 @@
-"""Every model asked about every case that it has not answered yet."""
+"""Evaluates all models in all cases that are not stored yet."""
 
 import functools
 import time
@@ -11,51 +11,50 @@ from robust_jax.comparison.load_images import Group, LoadedImages
 from robust_jax.comparison.model import CLEAN, ComparedModel
 from robust_jax.comparison.predict_with_model import (
   ModelFailed,
-  ask_model,
-  in_batches,
+  predict_in_batches,
+  predict_with_model,
 )
 from robust_jax.comparison.prediction_store import PredictionStore
 from robust_jax.comparison.predictors.read_outputs import read_outputs
 from robust_jax.comparison.transformation import transformed
 
-# Images that a model is asked about again, to see that it is still the same.
-_ASKED_AGAIN = 64
-# By how much the same model's probabilities may differ from day to day.
-_SAME = 1e-3
+# Images that are evaluated again to check that a model is unchanged.
+_NUM_CHECKED = 64
+# Tolerance of the probabilities of an unchanged model.
+_TOLERANCE = 1e-3
 
 
 def run_predictions(
-  kept: Sequence[PredictionStore],
+  stores: Sequence[PredictionStore],
   images: LoadedImages,
   cases: Sequence[Case],
   seed: int,
   on_case: Callable[[int], None],
   interrupted: Callable[[], bool],
 ) -> bool:
-  """Asks every model about every case that it has not answered yet.
+  """Evaluates every model in every case that is not stored yet.
 
-  An image is transformed once for all models, and not at all where all have
-  answered.
+  An image is transformed once for all models, and only if one needs it.
 
   Args:
-    kept: of each model.
+    stores: stores of the models.
     images: the N images.
-    cases: beside the clean images, which always come first.
-    seed: of the transformations.
-    on_case: called with the number of cases done.
-    interrupted: asked after every batch.
+    cases: cases beside the clean images, which always come first.
+    seed: seed of the transformations.
+    on_case: called with the number of completed cases.
+    interrupted: checked after every batch.
 
   Returns:
-    Whether all is there; False if interrupted.
+    Whether all predictions are stored; False if interrupted.
 
   Raises:
-    ModelFailed: one does, or answers something of another shape. What was
-      answered is kept.
+    ModelFailed: a model fails, or its outputs have another shape. Earlier
+      outputs are stored.
   """
   for done, case in enumerate((None, *cases), 1):
     name = CLEAN if case is None else case.name
-    missing = [one for one in kept if one.read(name) is None]
-    if missing and not _collect_case(
+    missing = [store for store in stores if store.find(name) is None]
+    if missing and not _run_case(
       missing, name, images, case, seed, interrupted
     ):
       return False
@@ -71,15 +70,15 @@ def view(
   seed: int,
   model: ComparedModel,
 ) -> np.ndarray:
-  """Images of a group, uint8 `[B, H, W, C]`, as a model sees them in a case.
+  """Returns images of a group, uint8 `[B, H, W, C]`, as a model sees them.
 
   Args:
-    images: all of them.
-    group: of which.
-    part: a batch of it, or less.
-    case: None is clean.
-    seed: of the transformations.
-    model: the model, for changes against it; all see the same otherwise.
+    images: all images.
+    group: the group.
+    part: a batch of the group, or less.
+    case: the case; None for clean images.
+    seed: seed of the transformations.
+    model: the model, for attacks; other transformations do not depend on it.
   """
   pixels = group.pixels[part]
   if case is None:
@@ -96,95 +95,95 @@ def view(
   )
 
 
-def changed(
-  kept: PredictionStore,
+def has_changed(
+  store: PredictionStore,
   images: LoadedImages,
   cases: Sequence[Case] = (),
   seed: int = 0,
 ) -> bool:
-  """Whether a model answers otherwise than it is kept to have.
+  """Whether a model no longer agrees with its stored predictions.
 
-  Who loads weights from a file cannot be recognized by its code alone. It is
-  asked about clean images, and about those of the case that it is hurt by most,
-  where other weights show first.
+  The hash of the source code does not cover weights loaded from disk. So some
+  clean predictions are recomputed, and some of the case that changes most
+  predictions, which reveals other weights best.
 
   Args:
-    kept: of the model.
+    store: store of the model.
     images: the N images.
-    cases: beside the clean images.
-    seed: of the transformations.
+    cases: cases beside the clean images.
+    seed: seed of the transformations.
   """
-  if kept.read(CLEAN) is None:
-    return _began_otherwise(kept, images)
+  if store.find(CLEAN) is None:
+    return _partial_differs(store, images)
   return any(
-    _differs(kept, images, case, seed)
-    for case in (None, *_most_harmful(kept, cases))
+    _differs(store, images, case, seed)
+    for case in (None, *_most_harmful(store, cases))
   )
 
 
-def _began_otherwise(kept, images) -> bool:
-  """Of clean images that were interrupted."""
-  began, group = kept.partial(CLEAN), images.groups[0]
-  part = slice(0, min(began.count, _ASKED_AGAIN, group.batch_size))
+def _partial_differs(store, images) -> bool:
+  """Whether outputs for clean images that were interrupted have changed."""
+  partial, group = store.partial(CLEAN), images.groups[0]
+  part = slice(0, min(partial.count, _NUM_CHECKED, group.batch_size))
   rows, pixels = group.rows[part], group.pixels[part]
   if not len(rows):
     return False
-  answers = ask_model(kept.model, CLEAN, images, rows, pixels)
-  before = began.answers()[part]
-  return answers.shape != before.shape or not np.allclose(
-    answers, before, rtol=_SAME, atol=_SAME, equal_nan=True
+  outputs = predict_with_model(store.model, CLEAN, images, rows, pixels)
+  before = partial.outputs()[part]
+  return outputs.shape != before.shape or not np.allclose(
+    outputs, before, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True
   )
 
 
-def _most_harmful(kept, cases):
-  """The case, of those kept, in which most answers are no longer the same."""
-  clean = kept.read(CLEAN).classes
-  answered = [case for case in cases if kept.read(case.name) is not None]
-  harm = lambda case: (kept.read(case.name).classes != clean).mean()
-  return [max(answered, key=harm)] if answered else []
+def _most_harmful(store, cases):
+  """Returns the stored case in which most predictions change, in a list."""
+  clean = store.get(CLEAN).classes
+  stored = [case for case in cases if store.find(case.name) is not None]
+  harm = lambda case: (store.get(case.name).classes != clean).mean()
+  return [max(stored, key=harm)] if stored else []
 
 
-def _differs(kept, images, case, seed) -> bool:
+def _differs(store, images, case, seed) -> bool:
   name = CLEAN if case is None else case.name
-  before, group = kept.read(name), images.groups[0]
-  part = slice(0, min(_ASKED_AGAIN, group.batch_size))
+  before, group = store.get(name), images.groups[0]
+  part = slice(0, min(_NUM_CHECKED, group.batch_size))
   rows = group.rows[part]
-  pixels = view(images, group, part, case, seed, kept.model)
-  answers = ask_model(kept.model, name, images, rows, pixels)
-  if (answers.ndim == 1) != (before.kind == "classes"):
+  pixels = view(images, group, part, case, seed, store.model)
+  outputs = predict_with_model(store.model, name, images, rows, pixels)
+  if (outputs.ndim == 1) != (before.kind == "classes"):
     return True
   try:
-    now = read_outputs(answers, len(images.class_names), before.kind)
+    now = read_outputs(outputs, len(images.class_names), before.kind)
   except ValueError:  # scores that were probabilities before
     return True
   if now.probabilities is None:
     return bool((now.classes != before.classes[rows]).any())
-  # Where there is no answer, probabilities are 0 and confidences NaN.
-  was = np.nan_to_num(before.confidences[rows])
-  sure = now.probabilities.max(axis=1)
+  # Without a prediction, probabilities are 0 and confidences NaN.
+  expected = np.nan_to_num(before.confidences[rows])
+  found = now.probabilities.max(axis=1)
   if len(before.probabilities):
-    was, sure = before.probabilities[rows], now.probabilities
-  return bool(np.abs(sure - was).max() > _SAME)
+    expected, found = before.probabilities[rows], now.probabilities
+  return bool(np.abs(found - expected).max() > _TOLERANCE)
 
 
-def _collect_case(missing, name, images, case, seed, interrupted):
+def _run_case(stores, name, images, case, seed, interrupted):
   batches = _batches(name, images, case, seed)
-  found = in_batches(missing, name, batches, interrupted)
+  found = predict_in_batches(stores, name, batches, interrupted)
   if found is None:
     return False
   order = np.concatenate([group.rows for group in images.groups])
-  for one, answers in zip(missing, found, strict=True):
+  for store, outputs in zip(stores, found, strict=True):
     try:
-      one.write(name, answers[np.argsort(order)])
+      store.save(name, outputs[np.argsort(order)])
     except ValueError as error:
-      one.partial(name).drop()
-      model = one.model.name
+      store.partial(name).clear()
+      model = store.model.name
       raise ModelFailed(model, f"model '{model}' ({name}): {error}") from error
   return True
 
 
 def _batches(name, images, case, seed):
-  """How many images are in each, and what asks a model about them."""
+  """Yields the size of each batch and a function to evaluate a model."""
   for group in images.groups:
     for start in range(0, len(group.rows), group.batch_size):
       part = slice(start, start + group.batch_size)
@@ -192,11 +191,11 @@ def _batches(name, images, case, seed):
       seen = functools.partial(view, images, group, part, case, seed)
       if not (case and case.transformation.of_model):
         seen = _once(seen)
-      yield len(rows), functools.partial(_ask, name, images, rows, seen)
+      yield len(rows), functools.partial(_evaluate, name, images, rows, seen)
 
 
 def _once(seen):
-  """What the first model sees, for all of them."""
+  """Caches the images of the first model for all of them."""
   found = []
 
   def same(model):
@@ -207,9 +206,9 @@ def _once(seen):
   return same
 
 
-def _ask(name, images, rows, seen, one, known):
-  pixels = seen(one.model)[known:]
+def _evaluate(name, images, rows, seen, store, known):
+  pixels = seen(store.model)[known:]
   started = time.perf_counter()
-  answers = ask_model(one.model, name, images, rows[known:], pixels)
-  one.seconds.append((time.perf_counter() - started) / len(pixels))
-  return answers
+  outputs = predict_with_model(store.model, name, images, rows[known:], pixels)
+  store.seconds.append((time.perf_counter() - started) / len(pixels))
+  return outputs

@@ -1,18 +1,19 @@
-"""What a model of any kind answers along sequences of frames."""
+"""Predictions of any model along perturbation sequences."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
 
 from robust_jax import lookup
 from robust_jax.comparison.load_images import batch_size
 from robust_jax.comparison.predictors.predict import Predict, predict_batches
 from robust_jax.corruptions import random
 
-_BATCH = 16  # sequences at a time, where images are small
-_FRAMES = 41  # of the longest sequences
+_BATCH = 16  # sequences at a time, for small images
+_FRAMES = 41  # in the longest sequence
 
 
 def sequence_predictions(
@@ -21,46 +22,50 @@ def sequence_predictions(
   sequence: str,
   num_classes: int,
   *,
-  ids: Sequence[int] | None = None,
+  ids: ArrayLike | None = None,
   seed: int = 0,
   **options: int,
 ) -> np.ndarray:
-  """Answers to all frames: float `[N, T, K]`, or classes `[N, T]`.
+  """Evaluates a model on all frames of perturbation sequences.
 
-  `statistics.flip_probability` takes the classes, `statistics.top5_distance`
-  the scores, both with `noise=sequence in sequences.suites.NOISE`.
+  Classes are the input of `flip_probability` and scores of `top5_distance`,
+  both with `noise=sequence in sequences.suites.NOISE`.
 
   Args:
-    predict: the model, on 8-bit images.
+    predict: the model as a function of 8-bit images.
     images: uint8 `[N, H, W, C]`.
     sequence: a member of `robust_jax.corruptions.sequences`.
     num_classes: K.
-    ids: of the images, which their randomness is keyed by; their places by
-      default.
-    seed: of the whole evaluation.
+    ids: numbers of the images, to which randomness is keyed; by default their
+      indices.
+    seed: seed of the whole evaluation.
     **options: `size` and `level` of the sequence.
 
+  Returns:
+    Scores, float `[N, T, K]`, or classes, int `[N, T]`.
+
   Raises:
-    ValueError: no such sequence, other images, or see `adapters.ask`.
+    ValueError: the sequence is unknown, or images are of another kind; see
+      `predict_batches`.
   """
-  answers = []
+  outputs = []
   for pixels in sequence_frames(images, sequence, ids, seed, **options):
     flat = pixels.reshape(-1, *pixels.shape[2:])
-    answered = predict_batches(predict, flat, num_classes)
-    answers.append(answered.reshape(*pixels.shape[:2], *answered.shape[1:]))
-  return np.concatenate(answers)
+    found = predict_batches(predict, list(flat), num_classes)
+    outputs.append(found.reshape(*pixels.shape[:2], *found.shape[1:]))
+  return np.concatenate(outputs)
 
 
 def sequence_frames(
   images: np.ndarray,
   sequence: str,
-  ids: Sequence[int] | None = None,
+  ids: ArrayLike | None = None,
   seed: int = 0,
   **options: int,
 ) -> Iterator[np.ndarray]:
-  """The frames of a few images at a time, uint8 `[B, T, H, W, C]`.
+  """Yields the frames of a few images at a time, uint8 `[B, T, H, W, C]`.
 
-  Arguments and errors as those of `sequence_predictions`.
+  Arguments and errors are those of `sequence_predictions`.
   """
   images = np.asarray(images)
   if images.dtype != np.uint8 or images.ndim != 4 or len(images) == 0:
@@ -70,13 +75,13 @@ def sequence_frames(
     )
   make = lookup.find("corruptions.sequences", sequence)
   frames_of = jax.jit(lambda keys, x: make(keys, x, **options))
-  ids = np.arange(len(images)) if ids is None else np.asarray(ids)
+  numbers = np.arange(len(images)) if ids is None else np.asarray(ids)
   size = batch_size((_FRAMES, *images.shape[1:]), _BATCH)
   for start in range(0, len(images), size):
     count = len(images[start : start + size])
-    # The last batch is filled up: another size would compile another program.
+    # The last batch is padded, since another size would be compiled anew.
     rows = np.minimum(np.arange(start, start + size), len(images) - 1)
-    keys = random.image_keys(seed, ids[rows], sequence, 1)
+    keys = random.image_keys(seed, jnp.asarray(numbers[rows]), sequence, 1)
     x = jnp.asarray(images[rows], jnp.float32) / 255
     frames = np.asarray(frames_of(keys, x))[:count]
     yield np.rint(255 * frames).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""How often a shift by a few pixels changes an answer, and which shift."""
+"""Sensitivity of predictions to shifts by a few pixels."""
 
 from typing import Literal, NamedTuple
 
@@ -8,8 +8,12 @@ from robust_jax import checks
 from robust_jax.comparison.predictors.predict import Predict, predict_batches
 from robust_jax.comparison.predictors.read_outputs import read_outputs
 
-_MODES = {"zero": "constant", "edge": "edge", "wrap": "wrap"}
-_FLIPS = {
+_MODES: dict[str, Literal["constant", "edge", "wrap"]] = {
+  "zero": "constant",
+  "edge": "edge",
+  "wrap": "wrap",
+}
+_FLIPS: dict[str, tuple[int, ...]] = {
   "none": (),
   "horizontal": (2,),
   "vertical": (1,),
@@ -18,19 +22,19 @@ _FLIPS = {
 
 
 class ShiftMap(NamedTuple):
-  """S = 2 reach + 1 shifts along each axis; the middle one is none.
+  """Predictions for S = 2 reach + 1 shifts along each axis.
 
   Attributes:
-    changed: `[S, S]`, the fraction of images whose answer is another than to
-      the original, by shift down and shift to the right, both from -reach to
+    changed: `[S, S]`, the fraction of images whose prediction differs from that
+      of the original, by shift down and shift to the right, both from -reach to
       reach.
-    answers: int `[N, S, S]`, the classes answered, -1 for none. As `[N, S * S]`
-      they are what `statistics.shift_consistency` takes.
-    original: int `[N]`, those to the images as they are.
+    predictions: int `[N, S, S]`, predicted classes, -1 for none. As `[N, S *
+      S]` they are the input of `shift_consistency`.
+    original: int `[N]`, predictions for the original images.
   """
 
   changed: np.ndarray
-  answers: np.ndarray
+  predictions: np.ndarray
   original: np.ndarray
 
 
@@ -43,22 +47,33 @@ def shift_map(
   flip: Literal["none", "horizontal", "vertical", "both"] = "none",
   border: Literal["zero", "edge", "wrap"] = "edge",
 ) -> ShiftMap:
-  """Asks a model about every whole-pixel shift of each image.
+  """Evaluates a model on every whole-pixel shift of each image.
 
   Args:
-    predict: the model, on 8-bit images.
+    predict: the model as a function of 8-bit images.
     images: uint8 `[N, H, W, C]`.
     num_classes: K.
-    reach: largest shift, in pixels.
+    reach: largest shift in pixels.
     flip: reflection of all images before they are shifted; "horizontal"
-      exchanges left and right. The middle of the map is then its own effect.
-    border: what comes in from outside: "zero", "edge", the border repeated, or
-      "wrap", the other side: of a wrapped shift nothing is lost, and what
-      changes is the model's own doing.
+      exchanges left and right. The center of the map is then the effect of the
+      flip alone.
+    border: pixels shifted in: "zero", "edge" (the border repeated) or "wrap"
+      (the opposite side, so that no pixel is lost).
+
+  Returns:
+    A `ShiftMap`.
 
   Raises:
-    ValueError: other images, a negative reach, another flip or border, or see
-      `adapters.ask`.
+    ValueError: images are of another kind, reach is negative, or flip or border
+      is unknown; see `predict_batches`.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.comparison.shift_map import shift_map
+    >>> corner = lambda images: np.array([int(x[0, 0, 0] > 0) for x in images])
+    >>> images = np.full((1, 4, 4, 1), 255, np.uint8)
+    >>> shift_map(corner, images, 2, reach=1, border="zero").changed.tolist()
+    [[0.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 1.0]]
   """
   images = np.asarray(images)
   checks.non_negative("reach", reach)
@@ -80,15 +95,15 @@ def shift_map(
   around = ((0, 0), (reach, reach), (reach, reach), (0, 0))
   padded = np.pad(np.flip(images, _FLIPS[flip]), around, _MODES[border])
   side = 2 * reach + 1
-  answers = np.empty((len(images), side, side), original.dtype)
+  predictions = np.empty((len(images), side, side), original.dtype)
   for row in range(side):
     for column in range(side):
-      # Moved down by row - reach: the window begins that much higher.
+      # Shifted down by row - reach: the window starts that much higher.
       top, left = 2 * reach - row, 2 * reach - column
       moved = padded[:, top : top + height, left : left + width]
-      answers[:, row, column] = _classes(predict, moved, num_classes)
-  changed = (answers != original[:, None, None]).mean(axis=0)
-  return ShiftMap(changed, answers, original)
+      predictions[:, row, column] = _classes(predict, moved, num_classes)
+  changed = (predictions != original[:, None, None]).mean(axis=0)
+  return ShiftMap(changed, predictions, original)
 
 
 def _classes(predict, images, num_classes):

@@ -1,4 +1,4 @@
-"""Trained with one image library, served with another."""
+"""System noise: image libraries that differ from those of training."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,24 +7,24 @@ import numpy as np
 
 from robust_jax.comparison.predictors.predict import Predict, predict_batches
 from robust_jax.comparison.predictors.read_outputs import read_outputs
-from robust_jax.data.readers.decode import DECODERS, decode, library
+from robust_jax.data.readers.decode import DECODERS, decode, import_library
 from robust_jax.data.readers.resize_image import RESIZERS, resize
 
 _NEEDS = {"pillow": "PIL.Image", "opencv": "cv2", "ffmpeg": "av"}
 
 
 class SystemNoise(NamedTuple):
-  """D decoders by R resizers, those that are installed here.
+  """Predictions with D decoders and R resizers that are installed.
 
   Attributes:
-    decoders: their names, the one of training first.
-    resizers: likewise.
-    classes: int `[D, R, N]`, what was answered; -1 is no answer.
-    accuracy: `[D, R]`, the fraction of images that are answered right. Its
-      mean, standard deviation and minimum are what the benchmark reports.
-    changed: `[D, R]`, the fraction of images answered otherwise than with the
-      libraries of training, `[0, 0]`.
-    missing: decoders and resizers that were left out -> why.
+    decoders: names of the decoders, that of training first.
+    resizers: names of the resizers, that of training first.
+    classes: int `[D, R, N]`, predicted classes; -1 for no prediction.
+    accuracy: `[D, R]`. The benchmark reports its mean, standard deviation and
+      minimum.
+    changed: `[D, R]`, fraction of images whose prediction differs from that
+      with the libraries of training, `[0, 0]`.
+    missing: decoders and resizers that were left out -> reason.
   """
 
   decoders: tuple[str, ...]
@@ -36,12 +36,12 @@ class SystemNoise(NamedTuple):
 
 
 class Libraries(NamedTuple):
-  """Those that are installed here.
+  """Installed libraries.
 
   Attributes:
-    decoders: their names, the one of training first.
-    resizers: likewise.
-    missing: decoders and resizers that are left out -> why.
+    decoders: names of the decoders, that of training first.
+    resizers: names of the resizers, that of training first.
+    missing: decoders and resizers that are left out -> reason.
   """
 
   decoders: tuple[str, ...]
@@ -52,10 +52,13 @@ class Libraries(NamedTuple):
 def libraries(
   trained_with: tuple[str, str] = ("pillow", "pillow_bilinear"),
 ) -> Libraries:
-  """What there is to read and resize with.
+  """Returns the installed decoders and resizers.
+
+  Args:
+    trained_with: decoder and resizer of the training data.
 
   Raises:
-    ValueError: the libraries of training are unknown or not installed.
+    ValueError: those of training are unknown or not installed.
   """
   missing = _missing()
   for name in trained_with:
@@ -69,8 +72,8 @@ def libraries(
 
 
 def version(name: str) -> str:
-  """Of the package that an installed decoder or resizer is of."""
-  return library(_NEEDS[name.partition("_")[0]]).__version__
+  """Returns the version of the package of a decoder or resizer."""
+  return import_library(_NEEDS[name.partition("_")[0]]).__version__
 
 
 def system_noise(
@@ -83,24 +86,28 @@ def system_noise(
   crop: tuple[int, int] = (224, 224),
   trained_with: tuple[str, str] = ("pillow", "pillow_bilinear"),
 ) -> SystemNoise:
-  """Answers to the same files through every decoder and resizer there is.
+  """Evaluates a model on the same files read by every decoder and resizer.
 
   Args:
-    predict: the model, on 8-bit images.
-    encoded: N contents of image files, JPEG above all.
+    predict: the model as a function of 8-bit images.
+    encoded: N contents of image files, typically JPEG.
     labels: int `[N]`.
     num_classes: K.
-    size: height and width that images are resized to, whatever their shape.
-    crop: height and width of the middle that is kept.
+    size: height and width that images are resized to, ignoring their aspect
+      ratio.
+    crop: height and width of the central crop.
     trained_with: decoder and resizer of the training data.
 
+  Returns:
+    A `SystemNoise`.
+
   Raises:
-    ValueError: no images, another number of labels, a file that cannot be read,
-      or the libraries of training are not installed.
+    ValueError: there are no images, the number of labels differs, a file cannot
+      be read, or the libraries of training are not installed.
 
   Source: Tang et al. 2021, "RobustART: Benchmarking Robustness on Architecture
-  Design and Training Techniques", whose ImageNet-S this is, by another name as
-  that is taken.
+    Design and Training Techniques" (ImageNet-S).
+  Deviation: named differently, since another dataset is called ImageNet-S.
   """
   labels = np.asarray(labels)
   if len(encoded) == 0 or labels.shape != (len(encoded),):
@@ -113,9 +120,9 @@ def system_noise(
   for row, decoder in enumerate(decoders):
     pictures = [decode(data, decoder) for data in encoded]
     for column, resizer in enumerate(resizers):
-      images = [_middle(resize(p, size, resizer), crop) for p in pictures]
-      answers = predict_batches(predict, images, num_classes)
-      classes[row, column] = read_outputs(answers, num_classes).classes
+      images = [_center_crop(resize(p, size, resizer), crop) for p in pictures]
+      outputs = predict_batches(predict, images, num_classes)
+      classes[row, column] = read_outputs(outputs, num_classes).classes
   return SystemNoise(
     decoders,
     resizers,
@@ -127,11 +134,11 @@ def system_noise(
 
 
 def _missing() -> dict[str, str]:
-  """What needs a package that is not installed -> what to do."""
+  """Returns decoders and resizers that are not installed -> remedy."""
   found = {}
   for name in (*DECODERS, *RESIZERS):
     try:
-      library(_NEEDS[name.partition("_")[0]])
+      import_library(_NEEDS[name.partition("_")[0]])
     except ValueError as error:
       found[name] = str(error)
   return found
@@ -146,10 +153,10 @@ def _ordered(names, first, missing):
   return (first, *rest)
 
 
-def _middle(image: np.ndarray, crop: tuple[int, int]) -> np.ndarray:
-  """The middle of the image, at most all of it."""
+def _center_crop(image: np.ndarray, crop: tuple[int, int]) -> np.ndarray:
+  """Returns the central crop of an image, at most all of it."""
   top, left = (
-    max((have - want) // 2, 0)
-    for have, want in zip(image.shape, crop, strict=False)
+    max((length - cropped) // 2, 0)
+    for length, cropped in zip(image.shape, crop, strict=False)
   )
   return image[top : top + crop[0], left : left + crop[1]]

@@ -1,4 +1,4 @@
-"""What may happen to images, at several levels, and its application."""
+"""Transformations of images at several levels, and families of them."""
 
 import dataclasses
 import functools
@@ -14,13 +14,16 @@ from robust_jax.corruptions.random import image_keys
 from robust_jax.types import Model
 
 Change = Callable[..., Any]
-"""On devices `(keys [B], x [B, H, W, C] in [0, 1], level) -> x'` like x, in
-multiples of 1/255, as `corruptions.base` says; on the host
-`(images [B, H, W, C], level) -> images'`, uint8. Against a model
-`(logits_fn, x, labels [B], level) -> x'`, without randomness."""
+"""A change of images.
+
+On devices it is `(keys [B], x [B, H, W, C] in [0, 1], level) -> x'`, in
+multiples of 1/255 as in `corruptions.base`; on the host `(images [B, H, W, C],
+level) -> images'` in uint8; against a model `(logits_fn, x, labels [B], level)
+-> x'`, deterministic.
+"""
 
 Shapes = Collection[tuple[int, int, int]]
-"""(H, W, C) of images."""
+"""Shapes (H, W, C) of images."""
 
 LEVELS = (1, 2, 3, 4, 5)
 
@@ -30,12 +33,16 @@ class Transformation:
   """One change at several levels.
 
   Attributes:
-    name: unlike all others of its family; randomness is keyed by it.
-    change: what is done. It must not depend on other images of the batch.
-    levels: increasing, larger is harder.
-    labels: what each level is, in words and units: "10 degrees".
-    on_host: the change is one of uint8 on the host.
-    of_model: the change is one against a model; each meets images of its own.
+    name: distinct name in its family, to which randomness is keyed.
+    change: the change. It must not depend on other images of the batch.
+    levels: increasing; larger is harder.
+    labels: each level in words and units, such as "10 degrees".
+    on_host: whether the change is one of uint8 on the host.
+    of_model: whether the change is an attack on a model; each model then sees
+      its own images.
+
+  Raises:
+    ValueError: there is no level, or not one label per level.
   """
 
   name: str
@@ -57,9 +64,9 @@ class Family(NamedTuple):
   """Transformations that belong together.
 
   Attributes:
-    about: a sentence for readers of a report.
-    transformations: none where the family does not apply to the images.
-    by_default: whether it is taken where no families are named.
+    about: description in one sentence for readers of a report.
+    transformations: empty where the family does not apply to the images.
+    by_default: whether it is used where no families are named.
   """
 
   about: str
@@ -68,7 +75,7 @@ class Family(NamedTuple):
 
 
 def image_number(name: str) -> int:
-  """The number in 0..2^32 - 1 by which an image's randomness is keyed."""
+  """Returns the number of an image, 0..2^32 - 1, for its random keys."""
   return zlib.crc32(name.encode())
 
 
@@ -82,24 +89,29 @@ def transformed(
   labels: np.ndarray | None = None,
   logits_fn: Model | None = None,
 ) -> np.ndarray:
-  """uint8 `[B, H, W, C]`, a function of (seed, number, name, level) alone.
+  """Applies a transformation to a batch.
+
+  The result depends only on (seed, number, name, level) and the image.
 
   Args:
-    transformation: what is done.
+    transformation: the transformation.
     images: uint8 `[B, H, W, C]`, B <= batch_size.
-    numbers: uint32 `[B]`, one `image_number` for each.
+    numbers: uint32 `[B]`, the `image_number` of each image.
     level: one of `transformation.levels`.
-    seed: of the whole evaluation.
-    batch_size: what the batch is filled up to, so that batches of all sizes
-      fraction one program, and all levels too.
-    labels: int `[B]`, for a change against a model.
+    seed: seed of the whole evaluation.
+    batch_size: size to which batches are padded, so that batches of all sizes
+      and all levels share one compiled program.
+    labels: int `[B]`, for an attack on a model.
     logits_fn: that model.
+
+  Returns:
+    uint8 `[B, H, W, C]`.
 
   Raises:
     ValueError: the change did not return images of the same kind.
   """
   if transformation.on_host:
-    # A copy, as nobody else's images may change if it writes into them.
+    # A copy, since the change may write into its argument.
     result = np.asarray(transformation.change(images.copy(), level))
   else:
     missing = batch_size - len(images)

@@ -1,1 +1,1 @@
-"""Datasets with a spec, by name through TFDS or of arrays; their loaders."""
+"""Datasets from TFDS, arrays and files, and loaders that batch them."""

@@ -1,4 +1,4 @@
-"""Several datasets as one."""
+"""Concatenation of datasets."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -10,15 +10,27 @@ from robust_jax.data.dataset import Dataset, allocate, describe
 
 
 def concatenate(datasets: Sequence[Dataset]) -> Dataset:
-  """All examples of the first dataset, then all of the second, and so on.
+  """Concatenates datasets: the examples of the first, then of the second, ...
 
-  Of their facts those are kept on which all datasets agree.
+  Entries of `info` on which all datasets agree are kept.
 
   Args:
-    datasets: one or more, of one spec, and decoded by one function.
+    datasets: one or more datasets of equal spec and with the same `decode`.
+
+  Returns:
+    A `Dataset`.
 
   Raises:
     ValueError: their specs or their `decode` differ.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.data.concatenate import concatenate
+    >>> from robust_jax.data.dataset import from_arrays
+    >>> a = from_arrays("a", {"x": np.array([1.0, 2.0])})
+    >>> b = from_arrays("b", {"x": np.array([3.0])})
+    >>> concatenate([a, b]).read(np.array([2, 0]))["x"].tolist()
+    [3.0, 1.0]
   """
   first = datasets[0]
   if len(datasets) == 1:

@@ -1,4 +1,4 @@
-"""A dataset: how an example is stored, and how it becomes part of a batch."""
+"""Datasets: how examples are stored, and how they become part of a batch."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -14,26 +14,25 @@ _FIELDS = {"x": "inputs", "y": "labels"}
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-  """Examples of one shape that can be read in any order.
+  """Examples of one shape with random access.
 
   An example is stored on the host in a compact form, such as 8-bit images or
-  token ids, and decoded on the device, inside the compiled step. Its fields
-  have the names of a `Batch`: `x` is what a model is given and `y` what it
-  should answer, if there is any; either may be a nested pytree. `mask` is
-  reserved for padding, which the loader adds.
+  token ids, and decoded on the device inside the compiled step. Its fields have
+  the names of a `Batch`: `x` is the input of a model and `y` the target, if
+  there is one; both may be nested pytrees. The name `mask` is reserved for
+  padding, which the loader adds.
 
   Attributes:
-    name: what error messages call it.
+    name: name in error messages.
     spec: field -> pytree of `jax.ShapeDtypeStruct`: shapes and dtypes of one
       stored example, without a batch axis.
-    num_examples: how many there are.
-    read: `(indices int [B]) -> ` the stored examples in that order: a pytree
-      like `spec` of host arrays that lead with B. It may be called from several
-      threads at once.
-    decode: `(stored, leading with B) -> Batch`, without its mask. Pure, and of
-      each example alone.
-    info: facts of the data, by the names that models give to their arguments:
-      `num_classes`, `class_names`, `vocabulary_size`, ...
+    num_examples: number of examples.
+    read: `(indices int [B]) -> stored examples` in that order: a pytree like
+      `spec` of host arrays that lead with B. It must be thread-safe.
+    decode: `(stored examples [B, ...]) -> Batch` without a mask. Pure, and
+      independent for each example.
+    info: facts of the data by the names of model arguments: `num_classes`,
+      `class_names`, `vocabulary_size`, ...
   """
 
   name: str
@@ -47,8 +46,8 @@ class Dataset:
     if not isinstance(self.spec, Mapping) or "mask" in self.spec:
       raise ValueError(
         f"the spec of dataset '{self.name}' is {self.spec}: expected a mapping "
-        "from the names of its fields, such as x and y. `mask` is none of "
-        "them: the loader adds it. A mask of tokens or boxes belongs beside "
+        "from the names of its fields, such as x and y. The name `mask` "
+        "is reserved for the loader; put a mask of tokens or boxes beside "
         "them, in a nested field."
       )
 
@@ -56,7 +55,7 @@ class Dataset:
     return self.num_examples
 
   def field(self, name: str) -> PyTree:
-    """The spec of one field.
+    """Returns the spec of a field.
 
     Raises:
       ValueError: the dataset has no such field.
@@ -71,16 +70,16 @@ class Dataset:
     return self.spec[name]
 
   def fact(self, name: str) -> Any:
-    """One entry of `info`.
+    """Returns an entry of `info`.
 
     Raises:
-      ValueError: it is not known of this dataset.
+      ValueError: there is no such entry.
     """
     if name not in self.info:
       known = ", ".join(self.info) or "nothing"
       raise ValueError(
-        f"`{name}` is not known of dataset '{self.name}', whose info says "
-        f"{known}. Choose a dataset of which it is known."
+        f"`{name}` is not known of dataset '{self.name}', whose info has "
+        f"{known}. Choose a dataset that provides it."
       )
     return self.info[name]
 
@@ -91,19 +90,23 @@ def from_arrays(
   decode: Callable[[dict[str, PyTree]], Batch] = dict,
   info: Mapping[str, Any] | None = None,
 ) -> Dataset:
-  """A dataset of examples that are in memory.
+  """Makes a dataset of examples in memory.
 
   Args:
-    name: what error messages call it.
+    name: name in error messages.
     arrays: field -> pytree of arrays that lead with the number of examples.
-    decode: as `Dataset` takes it.
-    info: as `Dataset` takes it.
+    decode: see `Dataset`.
+    info: see `Dataset`.
+
+  Returns:
+    A `Dataset`.
 
   Raises:
     ValueError: there are no arrays, or their numbers of examples differ.
 
   Example:
     >>> import numpy as np
+    >>> from robust_jax.data.dataset import from_arrays
     >>> tokens = np.array([[4, 7, 2, 0], [4, 9, 0, 0]], np.int32)
     >>> dataset = from_arrays(
     ...   "two sentences",
@@ -134,20 +137,20 @@ def from_arrays(
 
 
 def spec_of_batch(dataset: Dataset) -> dict[str, PyTree]:
-  """Shapes and dtypes of a batch of two examples, mask included."""
+  """Returns shapes and dtypes of a batch of two examples, mask included."""
   rows = lambda leaf: jax.ShapeDtypeStruct((2, *leaf.shape), leaf.dtype)
   batch = jax.eval_shape(dataset.decode, jax.tree.map(rows, dict(dataset.spec)))
   return {**batch, "mask": jax.ShapeDtypeStruct((2,), np.float32)}
 
 
 def describe(spec: PyTree) -> str:
-  """A spec in words, such as "uint8 (28, 28, 1)"."""
+  """Describes a spec in words, such as "uint8 (28, 28, 1)"."""
   words = jax.tree.map(lambda leaf: f"{leaf.dtype} {leaf.shape}", spec)
   return words if isinstance(words, str) else str(words)
 
 
 def allocate(spec: PyTree, num_examples: int) -> PyTree:
-  """Uninitialized host arrays for so many stored examples."""
+  """Allocates uninitialized host arrays for `num_examples` stored examples."""
   return jax.tree.map(
     lambda leaf: np.empty((num_examples, *leaf.shape), leaf.dtype), spec
   )

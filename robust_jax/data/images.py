@@ -1,4 +1,4 @@
-"""Datasets of 8-bit images of one shape, each with a class."""
+"""Datasets of 8-bit images of one shape with a class each."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -9,8 +9,8 @@ import numpy as np
 from robust_jax.data.dataset import Dataset, allocate, describe
 from robust_jax.types import Array, Batch, PyTree
 
-# Records decoded at a time: all of them at once would hold the dataset in
-# memory three times, as records, as images and as the array expected.
+# Records decoded at a time. All at once would need three times the memory: for
+# records, images and the resulting array.
 _CHUNK = 1024
 
 
@@ -24,26 +24,35 @@ def image_dataset(
   class_names: Sequence[str] | None = None,
   unknown_labels: bool = False,
 ) -> Dataset:
-  """A dataset of images `x`, uint8 `[H, W, C]`, and classes `y`, int32.
+  """Makes a dataset of images `x`, uint8 `[H, W, C]`, and classes `y`, int32.
 
-  `x` is decoded to float32 in [0, 1].
+  Images are decoded to float32 in [0, 1].
 
   Args:
-    name: what error messages call it.
+    name: name in error messages.
     image_shape: `(H, W, C)`.
-    num_classes: `K`; labels lie in 0..K-1.
-    num_examples: how many there are.
-    read_pairs: `(list of indices) -> (image uint8 [H, W, C], label)` of each,
-      in that order. It may be called from several threads at once.
-    class_names: K names. None numbers the classes.
-    unknown_labels: whether a label may be -1, which says that it is not known.
+    num_classes: K; labels are in 0..K-1.
+    num_examples: number of examples.
+    read_pairs: `(list of indices) -> (image uint8 [H, W, C], label)` for each,
+      in that order. It must be thread-safe.
+    class_names: K names; by default the numbers of the classes.
+    unknown_labels: whether a label may be -1, for an unknown class.
 
   Returns:
-    The dataset. Its `read` raises ValueError where an image is not uint8 of
+    A `Dataset`. Its `read` raises ValueError where an image is not uint8 of
     `image_shape`, or a label is not an integer in its range.
 
   Raises:
-    ValueError: another number of names than of classes.
+    ValueError: the number of names is not the number of classes.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.data.images import image_dataset
+    >>> pair = lambda i: (np.full((2, 2, 1), 255, np.uint8), i % 2)
+    >>> pairs = lambda rows: map(pair, rows)
+    >>> dataset = image_dataset("toy", (2, 2, 1), 2, 4, pairs)
+    >>> dataset.read(np.array([3, 0]))["y"].tolist()
+    [1, 0]
   """
   class_names = tuple(class_names or map(str, range(num_classes)))
   if len(class_names) != num_classes:
@@ -76,21 +85,21 @@ def image_dataset(
 
 
 def decode_images(stored: dict[str, PyTree]) -> Batch:
-  """Makes images `x` float32 in [0, 1]; other fields stay as they are."""
+  """Decodes images `x` to float32 in [0, 1]; other fields are unchanged."""
   return {**stored, "x": unit_interval(stored["x"])}
 
 
 def unit_interval(images: Array) -> Array:
-  """Images uint8 in 0..255 as float32 in [0, 1]."""
-  # XLA makes this of a division, NumPy does not: said outright, all agree.
+  """Converts uint8 images in 0..255 to float32 in [0, 1]."""
+  # XLA turns a division into this product, NumPy does not; so both agree.
   return jnp.asarray(images, jnp.float32) * (1 / 255)
 
 
 def image_shape(dataset: Dataset) -> tuple[int, int, int]:
-  """`(H, W, C)` of a dataset of images.
+  """Returns `(H, W, C)` of a dataset of images.
 
   Raises:
-    ValueError: its inputs are no images.
+    ValueError: the inputs are not uint8 images.
   """
   x = dataset.field("x")
   if not hasattr(x, "shape") or len(x.shape) != 3 or x.dtype != np.uint8:
@@ -119,5 +128,5 @@ def _check_label(name, index, label, lowest, num_classes):
     raise ValueError(
       f"label {index} of '{name}' is {label}: expected "
       f"{lowest}..{num_classes - 1}. A split whose labels are kept secret "
-      "(often -1) can be neither trained on nor evaluated."
+      "(often -1) cannot be used for training or evaluation."
     )

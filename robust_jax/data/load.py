@@ -1,4 +1,4 @@
-"""A dataset by name, ready to be read; tensorflow is never imported."""
+"""Loading of TFDS datasets by name, without tensorflow."""
 
 import shlex
 
@@ -18,29 +18,31 @@ def load(
   *,
   unknown_labels: bool = False,
 ) -> Dataset:
-  """The images and labels of one split of a dataset.
+  """Loads the images and labels of one split of a dataset.
 
-  Our own datasets are prepared on first use.
+  Datasets of this project are prepared on first use.
 
   Args:
-    name: as `find_builder` takes it: "digits", "mnist", "cifar10", ...
-    split: as TFDS writes it: "train", "test", "train[:90%]", "train+test".
-    data_dir: as `find_builder` takes it.
-    unknown_labels: whether labels may be kept secret (-1), as of a target that
-      is adapted to.
+    name: name of a dataset; see `find_builder`: "digits", "mnist", "cifar10",
+      ...
+    split: a TFDS split: "train", "test", "train[:90%]", "train+test".
+    data_dir: TFDS directory; see `find_builder`.
+    unknown_labels: whether labels may be secret (-1), as in a target domain.
+
+  Returns:
+    A `Dataset`.
 
   Raises:
-    ValueError: the name or split is unknown or the split empty; the dataset
-      is not prepared (the command that does it is given); or it does not
-      consist of 8-bit images of one shape with one class each, and what text or
-      boxes would need is said.
+    ValueError: the name or split is unknown or the split empty; the dataset is
+      not prepared (the message contains the command); or it does not consist of
+      8-bit images of one shape with a class each.
   """
   builder = find_builder(name, data_dir)
   _check_kind(builder)
   image_key, label_key = _keys(builder)
   image_shape = _image_shape(builder, image_key)
   num_classes = _num_classes(builder, label_key)
-  builder = prepared(builder, name, data_dir)
+  builder = prepared_builder(builder, name, data_dir)
   num_examples = _num_examples(builder, split)
   records = builder.as_data_source(split)
 
@@ -59,18 +61,20 @@ def load(
   )
 
 
-def prepared(
+def prepared_builder(
   builder: tfds.core.DatasetBuilder, name: str, data_dir: str | None = None
 ) -> tfds.core.DatasetBuilder:
-  """The builder of a dataset that can be read.
+  """Returns the builder of a dataset that can be read.
+
+  Datasets of this project are prepared if necessary.
 
   Args:
-    builder: as `find_builder` found it.
-    name: by which it was found.
-    data_dir: where.
+    builder: builder from `find_builder`.
+    name: name by which it was found.
+    data_dir: TFDS directory.
 
   Raises:
-    ValueError: it is not prepared, and is not one of our own, which then is.
+    ValueError: another dataset is not prepared.
   """
   if is_prepared(builder):
     check_readable(builder)
@@ -115,7 +119,7 @@ def _check_kind(builder):
 
 
 def _kinds(features, path=""):
-  """Each feature's place, such as objects/bbox, and its class."""
+  """Yields the path of each feature, such as objects/bbox, and its class."""
   for name, feature in features.items():
     where = f"{path}{name}"
     feature = getattr(feature, "feature", feature)  # of a sequence

@@ -1,37 +1,29 @@
-"""Loaders: batches of a dataset, in an order that is a function of the step.
+"""Loaders: batches of a dataset in an order that is a function of the step.
 
-A batch is made in two stages. The host says which examples are in it; inside
-the compiled step `decode` makes the batch of that and of the data that stay on
-the device. A dataset that fits stays on the device as it is stored, and the
-host sends indices; one that does not is streamed by Grain, which reads ahead in
-threads, and the host sends the stored examples instead. Both give the same
-examples in the same order, so a run's position is its step: there is nothing
-else to save.
+A batch is made in two stages. The host determines its examples; inside the
+compiled step `decode` makes the batch from them and from data that stay on the
+device. A dataset that fits is kept on the device as it is stored, and the host
+sends indices; a larger one is streamed by Grain, which reads ahead in threads,
+and the host sends stored examples. Both give the same examples in the same
+order. The position of a run is its step, so there is no state to save.
 """
 
-import contextlib
 import functools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-import grain
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from robust_jax import checks, parallel
+from robust_jax.data import _stages
 from robust_jax.data.dataset import Dataset
 from robust_jax.types import Batch, PyTree
 
 RESIDENT_LIMIT_BYTES = 2**30
 
-# Decoding lets go of the interpreter's lock for all but tiny images, so a few
-# threads help and many get into each other's way; two batches in hand for each
-# cover the uneven time that reading takes.
-_READ_AHEAD = grain.ReadOptions(num_threads=4, prefetch_buffer_size=8)
-
-# Grain wants an end; no training gets there.
+# Grain requires a number of steps; no training reaches this one.
 ENDLESS = 2**62
 
 
@@ -39,17 +31,16 @@ class Loader(NamedTuple):
   """Batches in two stages.
 
   Attributes:
-    device_data: stored examples that stay on the devices, here still on the
-      host (`parallel.replicate` places them): a pytree of arrays that lead with
-      the number of examples; `()` if streamed.
-    indices: `(start step) -> ` iterator of host pytrees, one per step from
-      there on: which examples are in the batch, as indices into `device_data`,
-      or, if streamed, the stored examples themselves; and `mask [B]`. Leaves
-      lead with this process's rows of the global batch. To start late costs no
-      more than to start at 0.
+    device_data: stored examples for the devices, still on the host
+      (`parallel.replicate` places them): a pytree of arrays that lead with the
+      number of examples; `()` if streamed.
+    indices: `(start step) -> iterator` of one host pytree per step: the indices
+      of the batch into `device_data`, or, if streamed, the stored examples; and
+      `mask [B]`. Leaves lead with this process's rows of the global batch.
+      Starting late costs no more than starting at 0.
     decode: `(device_data, indices of a step) -> Batch`; pure, to be compiled
       into the step.
-    num_steps: steps per epoch to train, in total to evaluate.
+    num_steps: number of steps per epoch for training, in total for evaluation.
   """
 
   device_data: PyTree
@@ -65,22 +56,36 @@ def training_loader(
   seed: int,
   resident_limit_bytes: int = RESIDENT_LIMIT_BYTES,
 ) -> Loader:
-  """Full batches without end, shuffled anew in every epoch.
+  """Full batches without end, reshuffled in every epoch.
 
-  Each epoch is a permutation drawn from (seed, epoch), the same for one version
-  of NumPy; what is left over at its end (fewer than `batch_size` examples,
-  others each time) is skipped.
+  Each epoch is a permutation drawn from (seed, epoch), reproducible for a
+  version of NumPy. The remainder of an epoch (fewer than `batch_size` examples,
+  different ones each time) is skipped.
 
   Args:
-    dataset: what to train on.
+    dataset: training dataset.
     batch_size: B, over all processes.
-    seed: of the order.
-    resident_limit_bytes: a larger dataset is streamed.
+    seed: seed of the order.
+    resident_limit_bytes: size above which a dataset is streamed.
+
+  Returns:
+    A `Loader`.
 
   Raises:
     ValueError: the dataset is empty; the batch size is below 1, above the
       number of examples or not a multiple of the number of devices; the seed is
       negative.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.data.dataset import from_arrays
+    >>> from robust_jax.data.loader import training_loader
+    >>> dataset = from_arrays("toy", {"x": np.arange(16.0)})
+    >>> loader = training_loader(dataset, batch_size=8, seed=0)
+    >>> epoch = loader.indices(0)
+    >>> rows = [next(epoch)["index"] for _ in range(loader.num_steps)]
+    >>> sorted(np.concatenate(rows).tolist()) == list(range(16))
+    True
   """
   num_examples = _num_examples(dataset, None)
   checks.at_least_one("batch_size", batch_size)
@@ -93,7 +98,7 @@ def training_loader(
     )
   num_steps = num_examples // batch_size
 
-  # Two are kept, because at the end of an epoch the next one is read ahead.
+  # Two are cached, since the next epoch is read ahead at the end of one.
   @functools.lru_cache(maxsize=2)
   def permutation(epoch):
     return np.random.default_rng((seed, epoch)).permutation(num_examples)
@@ -124,15 +129,27 @@ def evaluation_loader(
   """Every example once, in order; the last batch is padded with mask 0.
 
   Args:
-    dataset: what to evaluate on.
-    batch_size: B, over all processes. May exceed the number of examples.
-    num_examples: how many, from the first. None is all.
-    resident_limit_bytes: more than that is streamed.
+    dataset: evaluation dataset.
+    batch_size: B, over all processes. It may exceed the number of examples.
+    num_examples: number of examples, from the first; None for all.
+    resident_limit_bytes: size above which a dataset is streamed.
+
+  Returns:
+    A `Loader`.
 
   Raises:
     ValueError: the dataset is empty; the batch size is below 1 or not a
-      multiple of the number of devices; `num_examples` is below 1 or more
-      than there are.
+      multiple of the number of devices; `num_examples` is below 1 or above the
+      number of examples.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.data.dataset import from_arrays
+    >>> from robust_jax.data.loader import evaluation_loader
+    >>> dataset = from_arrays("toy", {"x": np.arange(12.0)})
+    >>> loader = evaluation_loader(dataset, batch_size=8)
+    >>> [int(batch["mask"].sum()) for batch in loader.indices(0)]
+    [8, 4]
   """
   num_examples = _num_examples(dataset, num_examples)
   checks.at_least_one("batch_size", batch_size)
@@ -141,7 +158,7 @@ def evaluation_loader(
   def order(step):
     index = np.arange(step * batch_size, (step + 1) * batch_size)
     mask = index < num_examples
-    # Padding repeats a real example, so that nothing computed on it is odd.
+    # Padding repeats a real example, so that computations stay ordinary.
     return np.where(mask, index, 0).astype(np.int32), mask.astype(np.float32)
 
   return ordered_loader(
@@ -155,21 +172,21 @@ def evaluation_loader(
   )
 
 
-def _num_examples(dataset, expected):
+def _num_examples(dataset, requested):
   available = len(dataset)
   if available == 0:
     raise ValueError(
       f"'{dataset.name}' is empty: expected at least one example."
     )
-  if expected is None:
+  if requested is None:
     return available
-  checks.at_least_one("num_examples", expected)
-  if expected > available:
+  checks.at_least_one("num_examples", requested)
+  if requested > available:
     raise ValueError(
-      f"num_examples = {expected}, but '{dataset.name}' has {available}: "
+      f"num_examples = {requested}, but '{dataset.name}' has {available}: "
       "choose fewer, or None for all."
     )
-  return expected
+  return requested
 
 
 def ordered_loader(
@@ -185,18 +202,21 @@ def ordered_loader(
   """Batches of a dataset in a given order.
 
   Args:
-    dataset: what to read.
-    order: `(step) -> (index int32 [B], mask float32 [B])`, all rows of the
+    dataset: dataset to read.
+    order: `(step) -> (index int32 [B], mask float32 [B])`, for all rows of the
       global batch.
-    num_examples: indices are below this.
+    num_examples: upper bound of the indices.
     batch_size: B, over all processes.
-    num_steps: as in `Loader`.
-    end: the step at which the indices end.
-    resident_limit: more bytes than that are streamed.
+    num_steps: see `Loader`.
+    end: step at which the indices end.
+    resident_limit: size in bytes above which the dataset is streamed.
+
+  Returns:
+    A `Loader`.
 
   Raises:
-    ValueError: the batch size does not divide by the number of devices, or what
-      the dataset reads is not what its spec says.
+    ValueError: the batch size is not a multiple of the number of devices, or
+      the examples read differ from the spec.
   """
   rows = parallel.local_rows(batch_size)
 
@@ -206,16 +226,16 @@ def ordered_loader(
 
   def examples_of(step):
     index, mask = order(step)
-    return _read(dataset, index[rows]) | {"mask": mask[rows]}
+    return _stages.read(dataset, index[rows]) | {"mask": mask[rows]}
 
-  if num_examples * _bytes_per_example(dataset.spec) <= resident_limit:
-    device_data = _read(dataset, np.arange(num_examples))
+  if num_examples * _stages.bytes_per_example(dataset.spec) <= resident_limit:
+    device_data = _stages.read(dataset, np.arange(num_examples))
     iterate = functools.partial(map, index_of)
-    decode = _decode_indexed(dataset.decode)
+    decode = _stages.decode_indexed(dataset.decode)
   else:
     device_data = ()
-    iterate = functools.partial(_read_ahead, examples_of)
-    decode = _decode_streamed(dataset.decode)
+    iterate = functools.partial(_stages.read_ahead, examples_of)
+    decode = _stages.decode_streamed(dataset.decode)
 
   def indices(start):
     checks.non_negative("start", start)
@@ -225,67 +245,11 @@ def ordered_loader(
 
 
 def num_rows(indices: PyTree) -> int:
-  """Rows of a batch that this process gives, of all domains together.
+  """Returns the rows of a batch that this process provides, over all domains.
 
   Args:
-    indices: of one step, as a loader yields them: of each batch there is a
-      mask.
+    indices: indices of one step from a loader, with a mask for each batch.
   """
   is_batch = lambda node: isinstance(node, Mapping) and "mask" in node
   batches = jax.tree.leaves(indices, is_leaf=is_batch)
   return sum(len(batch["mask"]) for batch in batches)
-
-
-def _bytes_per_example(spec):
-  return sum(
-    math.prod(leaf.shape) * leaf.dtype.itemsize
-    for leaf in jax.tree.leaves(spec)
-  )
-
-
-def _read(dataset, indices):
-  stored = dataset.read(indices)
-  expected = jax.tree.map(
-    lambda leaf: (leaf.dtype, (len(indices), *leaf.shape)), dict(dataset.spec)
-  )
-  found = jax.tree.map(lambda rows: (rows.dtype, rows.shape), stored)
-  if found != expected:
-    raise ValueError(
-      f"dataset '{dataset.name}' read {len(indices)} examples as {found}: "
-      f"expected {expected}, as its spec says."
-    )
-  return stored
-
-
-def _read_ahead(read, steps):
-  dataset = grain.MapDataset.range(steps.start, steps.stop).map(read)
-  batches = iter(dataset.to_iter_dataset(_READ_AHEAD))
-  # Whoever drops this generator thereby stops the threads.
-  with contextlib.closing(batches):
-    yield from batches
-
-
-# One function for each `decode`, so that what is compiled of it is found again.
-@functools.lru_cache(maxsize=32)
-def _decode_indexed(decode):
-  decode = _decode_streamed(decode)
-
-  def decode_indexed(device_data: PyTree, indices: PyTree) -> Batch:
-    # The indices are our own and in range; "clip" only spares the check.
-    take = functools.partial(
-      jnp.take, indices=indices["index"], axis=0, mode="clip"
-    )
-    stored = jax.tree.map(take, device_data)
-    return decode((), stored | {"mask": indices["mask"]})
-
-  return decode_indexed
-
-
-@functools.lru_cache(maxsize=32)
-def _decode_streamed(decode):
-  def decode_streamed(device_data: PyTree, indices: PyTree) -> Batch:
-    del device_data
-    stored = {k: v for k, v in indices.items() if k != "mask"}
-    return {**decode(stored), "mask": indices["mask"]}
-
-  return decode_streamed

@@ -1,4 +1,4 @@
-"""Domains presented alike: one shape, one scale, one set of classes."""
+"""Conversion of the domains of an adaptation to a common shape."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -9,11 +9,11 @@ import numpy as np
 from robust_jax.data import images
 from robust_jax.data.dataset import Dataset
 
-# Examples that are looked at to know a domain, spread over it.
+# Number of examples, spread over a domain, that are inspected.
 _SAMPLE = 2048
 
-# No real domain in 0..255 has nothing above this among so many images; one of
-# values in 0..1 or 0..16 has.
+# Among so many images of a real domain in 0..255 some value exceeds this; in
+# one with values in 0..1 or 0..16 none does.
 _DARK = 127
 
 
@@ -22,25 +22,28 @@ def match_shapes(
   target: Dataset,
   image_shape: tuple[int, int, int] | None = None,
 ) -> tuple[list[Dataset], Dataset]:
-  """The domains with all images in one shape, checked to fit together.
+  """Converts the domains to one image shape and checks their compatibility.
 
-  Gray images become color by repetition; another size is reached by bilinear
-  interpolation (averaging where it shrinks), rounded to 8 bits. Images are
+  Gray images are converted to color by repetition. Other sizes are reached by
+  bilinear interpolation (with antialiasing), rounded to 8 bits. Images are
   converted as they are read.
 
   Args:
-    sources: one or several domains of images with classes.
-    target: what is adapted to. Its labels, if it has any, are looked at for
-      unknown classes and then forgotten; -1 is a label that is not known, which
-      training puts up with and evaluation does not.
-    image_shape: `(H, W, C)`. None is the largest height, width and number of
+    sources: one or several source domains of images with classes.
+    target: target domain. Its labels, if present, are only used to check for
+      unknown classes; -1 is an unknown label, accepted for training but not for
+      evaluation.
+    image_shape: `(H, W, C)`; by default the largest height, width and number of
       channels among the domains.
 
+  Returns:
+    The converted sources and the converted target.
+
   Raises:
-    ValueError: no source is given; a domain has no images or a source no
+    ValueError: there is no source; a domain has no images or a source no
       classes; numbers of classes differ; the target has examples of a class
-      that no source has; a shape is none or cannot be reached (color to gray,
-      other proportions); or a domain's values are not in 0..255.
+      that no source has; a shape is invalid or unreachable (color to gray,
+      other aspect ratio); or values of a domain are not in 0..255.
   """
   if not sources:
     raise ValueError("no source domain is given: expected one or more.")
@@ -48,7 +51,7 @@ def match_shapes(
   shape = tuple(image_shape or _largest(domains))
   if len(shape) != 3:
     raise ValueError(f"image_shape = {shape}: expected (H, W, C).")
-  presented = [in_shape(domain, shape) for domain in domains]
+  converted = [with_shape(domain, shape) for domain in domains]
   for source in sources:
     source.field("y")
     if "y" in target.spec:
@@ -58,15 +61,15 @@ def match_shapes(
     _check_range(domain, brightest)
   known = set().union(*(classes for _, classes in samples[:-1]))
   _check_classes(sources, target, samples[-1][1] - known)
-  return presented[:-1], presented[-1]
+  return converted[:-1], converted[-1]
 
 
-def in_shape(dataset: Dataset, image_shape: tuple[int, int, int]) -> Dataset:
-  """The same examples, their images in another shape `(H, W, C)`.
+def with_shape(dataset: Dataset, image_shape: tuple[int, int, int]) -> Dataset:
+  """Returns the dataset with its images converted to another shape `(H, W, C)`.
 
   Raises:
-    ValueError: they are no images, color would become gray, or the proportions
-      would change.
+    ValueError: the inputs are not images, color would become gray, or the
+      aspect ratio would change.
   """
   if images.image_shape(dataset) == tuple(image_shape):
     return dataset
@@ -93,7 +96,7 @@ def in_shape(dataset: Dataset, image_shape: tuple[int, int, int]) -> Dataset:
 def _resize(image, height, width):
   if image.shape[:2] == (height, width):
     return image
-  from PIL import Image  # only where sizes differ
+  from PIL import Image  # needed only where sizes differ
 
   planes = [
     Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR)
@@ -117,14 +120,14 @@ def _check_reachable(dataset, image_shape):
   if channels not in (1, image_shape[2]):
     raise ValueError(
       f"images of '{dataset.name}' have {channels} channels, expected "
-      f"{image_shape[2]}: only gray images can be given in another number. "
+      f"{image_shape[2]}: only gray images can be converted. "
       "Choose domains that are gray or of equally many channels."
     )
   if height * image_shape[1] != width * image_shape[0]:
     raise ValueError(
       f"images of '{dataset.name}' are {shape}, expected "
-      f"{tuple(image_shape)}: other proportions would distort them. Crop or "
-      "pad them in a builder of your own."
+      f"{tuple(image_shape)}: another aspect ratio would distort them. Crop "
+      "or pad them in a builder of your own."
     )
 
 
@@ -148,7 +151,7 @@ def _check_range(domain, brightest):
 
 
 def _check_classes(sources, target, unknown):
-  # A rare class may have been missed: none is called unknown on a sample.
+  # A sample may miss rare classes, so unknown ones are looked up in all data.
   for source in sources:
     if unknown:
       unknown = unknown - _sample(source, len(source))[1]
@@ -162,11 +165,11 @@ def _check_classes(sources, target, unknown):
 
 
 def _sample(dataset, count):
-  """The largest value and the known classes of examples spread over a set."""
+  """Returns the largest value and the known classes of a spread-out sample."""
   count = min(count, len(dataset))
   indices = np.linspace(0, len(dataset) - 1, count).astype(int)
   brightest, classes = 0, set()
-  for start in range(0, count, _SAMPLE):  # all at once may be a lot of memory
+  for start in range(0, count, _SAMPLE):  # in parts, to save memory
     stored = dataset.read(indices[start : start + _SAMPLE])
     brightest = max(brightest, int(stored["x"].max()))
     classes |= set(stored.get("y", np.array([], int)).tolist())

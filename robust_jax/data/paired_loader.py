@@ -1,8 +1,8 @@
-"""Loaders for domain adaptation: labeled source batches, unlabeled targets.
+"""Loaders for domain adaptation: labeled source and unlabeled target batches.
 
-Domains are of different sizes, so each is an endless stream of its own. MNIST-M
-is made of MNIST's digits, so each stream has a shuffle of its own too: in the
-same order a batch would hold every digit in both domains.
+Domains differ in size, so each is an endless stream of its own. Each stream
+also has its own shuffle: MNIST-M is made of MNIST digits, and in the same order
+a batch would contain every digit in both domains.
 """
 
 import dataclasses
@@ -38,31 +38,42 @@ def paired_loader(
   """Batches `{"source": Batch, "target": Batch}` without end.
 
   The source batch has `x`, `y`, `mask` and `domain` int32 `[B]`, the number of
-  the source that a row is from; each gives equally many, and each device has
-  its fraction of all. The target batch has `mask` and its own `domain`, the
-  next number, and what the target has but `y`: its labels are neither kept in
-  the loader nor reach a step.
+  the source of each row; all sources contribute equally many rows, on each
+  device as well. The target batch has `mask`, its own `domain`, which is the
+  next number, and the fields of the target except `y`: its labels are neither
+  stored in the loader nor do they reach a step.
 
-  Each stream is one permutation after another of its whole dataset, drawn from
-  (seed, number of the stream, its own epoch). Nothing is skipped: a batch may
-  end one epoch and begin the next.
+  Each stream is a sequence of permutations of its dataset, drawn from (seed,
+  number of the stream, epoch of the stream). Nothing is skipped: a batch may
+  span two epochs.
 
   Args:
-    sources: one or several, with labels; all inputs of one spec
+    sources: one or several labeled datasets, with inputs of equal spec
       (`match_shapes`).
-    target: with inputs of the same spec. Its labels, if it has any, may be
+    target: dataset with inputs of the same spec. Its labels, if present, may be
       unknown.
     batch_size: B, over all processes, of each of the two batches.
-    seed: of the orders.
-    resident_limit_bytes: of each stream; a larger one is streamed.
+    seed: seed of the orders.
+    resident_limit_bytes: size of a stream above which it is streamed.
 
   Returns:
-    The loader, whose `num_steps` is an epoch of the longest stream, rounded up.
+    A `Loader`, whose `num_steps` is an epoch of the longest stream, rounded up.
 
   Raises:
     ValueError: there is no source, a domain is empty, a source has no labels,
-      inputs differ in their spec, the batch size does not divide by sources
-      and devices, or the seed is negative.
+      specs of inputs differ, the batch size is not a multiple of the numbers of
+      sources and devices, or the seed is negative.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.data.dataset import from_arrays
+    >>> from robust_jax.data.paired_loader import paired_loader
+    >>> x, y = np.zeros((8, 2), np.float32), np.zeros(8, np.int32)
+    >>> source, target = (from_arrays(n, {"x": x, "y": y}) for n in "st")
+    >>> loader = paired_loader([source], target, batch_size=8, seed=0)
+    >>> batch = loader.decode(loader.device_data, next(loader.indices(0)))
+    >>> sorted(batch["target"])  # no labels
+    ['domain', 'mask', 'x']
   """
   checks.non_negative("seed", seed)
   checks.at_least_one("batch_size", batch_size)
@@ -81,8 +92,8 @@ def paired_loader(
 
   def decode(device_data: PyTree, indices: PyTree) -> Batch:
     parts = [
-      loader.decode(kept, rows) | {"domain": _filled(number, rows)}
-      for number, (loader, kept, rows) in enumerate(
+      loader.decode(data, rows) | {"domain": _filled(number, rows)}
+      for number, (loader, data, rows) in enumerate(
         zip(labeled, device_data["source"], indices["source"], strict=True)
       )
     ]
@@ -104,18 +115,22 @@ def paired_loader(
 def paired_evaluation_loader(
   sources: Sequence[Dataset], target: Dataset, batch_size: int
 ) -> Loader:
-  """Every example of both once, in order, with all labels.
+  """Every example of both domains once, in order, with all labels.
 
-  The shorter of the two is followed by batches of padding (mask 0).
+  The shorter domain is padded with batches of mask 0.
 
   Args:
-    sources: one or several; one after the other.
-    target: with inputs of the same spec. Its labels are for measuring alone.
+    sources: one or several datasets, concatenated.
+    target: dataset with inputs of the same spec; its labels are for evaluation
+      only.
     batch_size: B, over all processes, of each of the two batches.
 
+  Returns:
+    A `Loader`.
+
   Raises:
-    ValueError: as `evaluation_loader`, a domain has no labels, or inputs differ
-      in their spec.
+    ValueError: see `evaluation_loader`; or a domain has no labels, or specs of
+      inputs differ.
   """
   _check_domains(sources, target, len(sources))
   target.field("y")
@@ -162,7 +177,7 @@ def _check_domains(sources, target, batch_size):
       raise ValueError(
         f"inputs of '{domain.name}' are {describe(domain.field('x'))}, those "
         f"of the target '{target.name}' {describe(target.field('x'))}: "
-        "expected one spec. Present images in a common shape "
+        "expected one spec. Convert images to a common shape "
         "(robust_jax.data.match_shapes)."
       )
   for source in sources:
@@ -172,7 +187,7 @@ def _check_domains(sources, target, batch_size):
 def _stream(dataset, number, batch_size, *, seed, resident_limit):
   num_examples = len(dataset)
 
-  # A batch spans two epochs where one ends, more of a small dataset.
+  # A batch may span two epochs, or more for a small dataset.
   @functools.lru_cache(maxsize=2 + batch_size // num_examples)
   def permutation(epoch):
     draw = np.random.default_rng((seed, number, epoch))

@@ -1,4 +1,4 @@
-"""Writes a dataset to disk in the form that is read without tensorflow."""
+"""Preparation of datasets in a format that is read without tensorflow."""
 
 import contextlib
 import importlib.util
@@ -8,26 +8,26 @@ import tensorflow_datasets as tfds
 
 from robust_jax.data.tfds import find_builder, is_prepared, own_builder
 
-# What TFDS writes its own datasets with; it does not say that it needs the
+# Packages that TFDS needs to write its datasets; it does not declare the
 # second.
 _WRITES_WITH = ("tensorflow", "importlib_resources")
 
 
 def prepare(name: str, data_dir: str | None = None) -> None:
-  """Prepares a dataset as array_record, unless it is prepared already.
+  """Prepares a dataset as array_record, unless it is already prepared.
 
-  It is written beside its place and renamed when complete, so nothing is left
-  half-written, and several processes may prepare the same dataset at once.
+  It is written to a temporary directory and renamed when complete, so there are
+  no partial datasets and several processes may prepare the same one at once.
 
   Args:
-    name: as `find_builder` takes it. TFDS's own builders download and need
-      tensorflow to write; ours need neither.
-    data_dir: as `find_builder` takes it.
+    name: name of a dataset; see `find_builder`. Builders of TFDS download, and
+      need tensorflow to write; those of this project need neither.
+    data_dir: TFDS directory; see `find_builder`.
 
   Raises:
-    ValueError: the name is unknown, tensorflow is expected and not installed,
-      the dataset is there in another form or incomplete, the network is not
-      there, or the directory cannot be written.
+    ValueError: the name is unknown, tensorflow is required and not installed,
+      the dataset exists in another format or is incomplete, the network is not
+      available, or the directory cannot be written.
   """
   builder = find_builder(name, data_dir)
   if is_prepared(builder):
@@ -36,7 +36,7 @@ def prepare(name: str, data_dir: str | None = None) -> None:
     return
   if builder.data_path.exists() and not is_prepared(builder):
     raise ValueError(
-      f"{builder.data_dir} is there but incomplete: remove it, then prepare "
+      f"{builder.data_dir} exists but is incomplete: remove it, then prepare "
       f"'{name}' again."
     )
   is_own = own_builder(name) is not None
@@ -44,8 +44,8 @@ def prepare(name: str, data_dir: str | None = None) -> None:
   if missing and not is_own:
     raise ValueError(
       f"preparing '{name}' needs {' and '.join(missing)}, not installed here. "
-      f"Run `./launch.sh data {name}`: it installs tensorflow-cpu beside, in a "
-      "virtual environment of its own, and prepares with that."
+      f"Run `./launch.sh data {name}`: it installs tensorflow-cpu in a "
+      "separate virtual environment and uses that."
     )
   print(f"Preparing {name} in {builder.data_dir} ...", flush=True)
   try:
@@ -53,9 +53,9 @@ def prepare(name: str, data_dir: str | None = None) -> None:
       builder.download_and_prepare(file_format="array_record")
   except OSError as error:
     if is_prepared(find_builder(name, data_dir)):
-      return  # another process was faster
+      return  # prepared by another process meanwhile
     raise ValueError(
-      f"cannot prepare '{name}' in {builder.data_dir}: {error}. Wanted: a "
+      f"cannot prepare '{name}' in {builder.data_dir}: {error}. Expected a "
       "directory that can be written (TFDS_DATA_DIR names another)"
       + ("." if is_own else " and, to download, the network.")
     ) from error
@@ -65,8 +65,8 @@ def check_readable(builder: tfds.core.DatasetBuilder) -> None:
   """Checks that a prepared dataset can be read without tensorflow.
 
   Raises:
-    ValueError: it is not stored as array_record, or any other format with
-      random access.
+    ValueError: it is not stored as array_record or another format with random
+      access.
   """
   formats = builder.info.available_file_formats()
   if formats.isdisjoint(tfds.core.FileFormat.with_random_access()):
@@ -80,7 +80,7 @@ def check_readable(builder: tfds.core.DatasetBuilder) -> None:
 
 @contextlib.contextmanager
 def _silence():
-  # TFDS speaks of a download of unknown size; for a second's work without one.
+  # TFDS announces a download of unknown size, although there is none.
   sink = io.StringIO()
   with contextlib.redirect_stdout(sink), contextlib.redirect_stderr(sink):
     yield

@@ -1,4 +1,4 @@
-"""From the name of a dataset to the TFDS builder that knows it."""
+"""TFDS builders by the name of a dataset."""
 
 import difflib
 import importlib
@@ -16,21 +16,21 @@ from robust_jax.data import builders
 def find_builder(
   name: str, data_dir: str | None = None
 ) -> tfds.core.DatasetBuilder:
-  """The builder of a dataset, looking at where that lies or would be put.
+  """Returns the builder of a dataset.
 
   Args:
-    name: of a builder of our own (a module of `robust_jax.data.builders`, such
-      as "digits") or of TFDS: "mnist", "cifar10_corrupted/fog_1",
-      "mnist:3.0.1".
-    data_dir: TFDS directory. None is `$ROBUST_JAX_DATA/tfds` if the dataset is
-      there, else the default of TFDS: `$TFDS_DATA_DIR`, or else
+    name: name of a builder of this project (a module of
+      `robust_jax.data.builders`, such as "digits") or of TFDS: "mnist",
+      "cifar10_corrupted/fog_1", "mnist:3.0.1".
+    data_dir: TFDS directory. None is `$ROBUST_JAX_DATA/tfds` if it contains the
+      dataset, else the default of TFDS: `$TFDS_DATA_DIR`, or
       `~/tensorflow_datasets`.
 
   Raises:
-    ValueError: no builder has that name, configuration or version, and the
-      nearest names are given; it is a community's, whose code would be
-      downloaded and run; or what lies there wants a module imported that is
-      not of TFDS.
+    ValueError: no builder has that name, configuration or version (the message
+      lists similar names); it is a community builder, whose code would be
+      downloaded and run; or the prepared files would import a module outside of
+      TFDS.
   """
   shared = os.environ.get("ROBUST_JAX_DATA")
   if data_dir is None and shared:
@@ -41,7 +41,7 @@ def find_builder(
 
 
 def own_builder(name: str) -> type[tfds.core.DatasetBuilder] | None:
-  """The builder class in `robust_jax/data/builders/<name>.py`, or None."""
+  """Returns the builder class of `robust_jax.data.builders.<name>`, or None."""
   if name not in _modules():
     return None
   module = importlib.import_module(f"{builders.__name__}.{name}")
@@ -50,11 +50,11 @@ def own_builder(name: str) -> type[tfds.core.DatasetBuilder] | None:
     for thing in vars(module).values()
     if isinstance(thing, type) and issubclass(thing, tfds.core.DatasetBuilder)
   )
-  return next((builder for builder in classes if builder.name == name), None)
+  return next((c for c in classes if getattr(c, "name", None) == name), None)
 
 
 def is_prepared(builder: tfds.core.DatasetBuilder) -> bool:
-  """Whether the dataset is there, complete: its description comes last."""
+  """Whether the dataset is complete; its description is written last."""
   return (builder.data_path / "dataset_info.json").exists()
 
 
@@ -76,7 +76,7 @@ def _construct(name, data_dir):
 
 
 def _refuse_code(name, data_dir):
-  """TFDS fetches builders of communities, and imports what files name."""
+  """Refuses community builders, and files that name a class to import."""
   parsed, _ = tfds.core.naming.parse_builder_name_kwargs(name)
   if parsed.namespace:
     raise ValueError(
@@ -90,9 +90,9 @@ def _refuse_code(name, data_dir):
 
 
 def _feature_classes(tree) -> Iterator[str]:
-  """Under the keys by which TFDS reads them, of today and of old."""
+  """Yields class names under the keys that current and old TFDS use."""
   if isinstance(tree, str) and tree.startswith(("{", "[")):
-    tree = json.loads(tree)  # of old, what a feature holds is JSON in a text
+    tree = json.loads(tree)  # old files store features as JSON in a string
   if isinstance(tree, list):
     tree = dict(enumerate(tree))
   if isinstance(tree, dict):

@@ -1,1 +1,1 @@
-"""What many answers amount to: numpy on the host, no model in sight."""
+"""Statistics of predictions: risks, intervals, tests, decisions; numpy only."""

@@ -1,25 +1,34 @@
-"""Intervals for any function of sums over images, by resampling images."""
+"""Bootstrap confidence intervals for functions of sums over images."""
 
 import dataclasses
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypedDict
 
 import numpy as np
 import scipy.special
 
 Method = Literal["bca", "percentile"]
 Statistic = Callable[[np.ndarray], np.ndarray]
-"""Sums `[..., S]` -> values `[..., M]`, each row by itself."""
+"""Sums `[..., S]` -> values `[..., M]`, computed for each row independently."""
 
-# Draws that equal the value but for the order in which they were added.
+# Draws that equal the value up to the order of summation.
 _ROUNDING = 1e-9
-# Counts held at a time, 8 MiB.
+# Counts held in memory at a time, 8 MiB.
 _CHUNK = 2**20
+
+
+class BootstrapOptions(TypedDict, total=False):
+  """Keyword arguments of `bootstrap`."""
+
+  draws: int
+  level: float
+  method: Method
+  seed: int
 
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-  """A number and the interval it is known to."""
+  """A value and its confidence interval from `low` to `high`."""
 
   value: float
   low: float
@@ -27,7 +36,14 @@ class Estimate:
 
 
 class Bootstrap(NamedTuple):
-  """M statistics: `value`, `low`, `high` `[M]`, and all `draws` `[D, M]`."""
+  """Result of `bootstrap` for M statistics.
+
+  Attributes:
+    value: `[M]`, on all images.
+    low: `[M]`, lower ends of the intervals.
+    high: `[M]`, upper ends of the intervals.
+    draws: `[D, M]`, on the resampled images.
+  """
 
   value: np.ndarray
   low: np.ndarray
@@ -35,7 +51,7 @@ class Bootstrap(NamedTuple):
   draws: np.ndarray
 
   def estimate(self, index: int) -> Estimate:
-    """The index-th statistic."""
+    """Returns the statistic of the given index with its interval."""
     bounds = (self.value, self.low, self.high)
     return Estimate(*(float(bound[index]) for bound in bounds))
 
@@ -49,32 +65,44 @@ def bootstrap(
   method: Method = "bca",
   seed: int = 0,
 ) -> Bootstrap:
-  """Resamples whole images, with all that is known of each.
+  """Bootstrap confidence intervals by resampling images with replacement.
 
-  An image's answers to many transformations depend on each other, and so do two
-  models' answers to it: a row of the table holds them all, and is drawn or not.
-  A draw is a vector of how often each image came, and all draws are one product
-  of matrices with the table. So a statistic must be a function of sums, which
-  ratios, risks and their differences are.
+  The predictions for several transformations of an image are dependent, and so
+  are those of two models. Therefore a row of the table holds everything known
+  about an image, and rows are drawn as a whole. A draw is a vector of counts,
+  and all draws are one matrix product with the table. The statistic must be a
+  function of column sums, as ratios, risks and their differences are.
 
-  A draw for which the statistic is not a number is left out.
+  Draws for which the statistic is NaN are left out.
 
   Args:
     table: `[N, S]`, one row per image.
     statistic: sums over images `[..., S]` -> `[..., M]`.
-    draws: D. The ends of an interval at 2000 move by a few hundredths of its
-      width from seed to seed.
-    level: fraction of such intervals that hold the truth.
-    method: "percentile", or "bca", which corrects for bias and skew.
-    seed: of the draws.
+    draws: D, number of draws. With 2000 the ends of an interval vary by a few
+      hundredths of its width between seeds.
+    level: confidence level of the intervals.
+    method: "percentile", or "bca", which corrects for bias and skewness.
+    seed: seed of the draws.
+
+  Returns:
+    A `Bootstrap`.
 
   Raises:
-    ValueError: an empty table or NaN in it; draws below 1, a level outside
-      (0, 1) or an unknown method; a statistic that is not finite on the table.
+    ValueError: the table is empty or not finite, draws is below 1, level is
+      outside (0, 1), the method is unknown, or the statistic is not finite on
+      the table.
 
   Source: Efron, "Better bootstrap confidence intervals", 1987, (2.3), (6.6).
-  Where BCa is undefined, because all draws lie on one side, the percentiles are
-  taken.
+  Deviation: where BCa is undefined, because all draws lie on one side of the
+    value, percentiles are used.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.statistics.bootstrap import bootstrap
+    >>> table = np.column_stack([np.arange(100) < 80, np.ones(100)])
+    >>> result = bootstrap(table, lambda sums: sums[..., :1] / sums[..., 1:])
+    >>> bool(result.low[0] < result.value[0] == 0.8 < result.high[0])
+    True
   """
   table = np.asarray(table, float)
   _check(table, draws, level, method)
@@ -113,8 +141,8 @@ def _resampled(table, draws, seed):
 
 
 def _bca(value, drawn, without_one, tails):
-  """Levels `[M, 2]` of the percentiles that BCa takes instead of `tails`."""
-  # As many draws below as above the value, where they are not skewed.
+  """Returns the levels `[M, 2]` of percentiles that BCa uses for `tails`."""
+  # Without bias, as many draws are below the value as above it.
   rounding = _ROUNDING * np.nanmax(np.abs(drawn), axis=0)
   sides = (drawn < value - rounding, drawn <= value + rounding)
   below = np.mean(sides, axis=(0, 1))
@@ -135,15 +163,11 @@ def _check(table, draws, level, method):
       "expected numbers [N, S], one row per image."
     )
   if draws < 1:
-    raise ValueError(f"draws = {draws}: expected 1 or more, 2000 as a rule.")
+    raise ValueError(f"draws = {draws}: expected 1 or more, usually 2000.")
   if not 0 < level < 1:
     raise ValueError(f"level = {level}: expected a fraction between 0 and 1.")
   if method not in ("bca", "percentile"):
     raise ValueError(f"method = '{method}': expected 'bca' or 'percentile'.")
-
-
-# Draws that differ by rounding alone, of percentages.
-_ROUNDING = 1e-9
 
 
 def exact_interval_if_degenerate(
@@ -152,20 +176,33 @@ def exact_interval_if_degenerate(
   num_images: float,
   level: float = 0.95,
 ) -> Bootstrap:
-  """Gives intervals without width the width that `num_images` allow.
+  """Replaces bootstrap intervals of width zero by exact ones.
 
-  If no image of ten fails, none fails in any resample either: the bootstrap's
-  interval is [0, 0], as if there had been a million. Among n images a fraction
-  of up to 1 - ((1 - level) / 2)^(1/n) of another kind is missed altogether that
-  often, and what is of another kind may lie anywhere within the bounds.
+  If none of ten images fails, none fails in any resample, and the bootstrap
+  interval is [0, 0] as it would be for a million images. The exact interval
+  extends towards the bounds by the fraction `1 - ((1 - level) / 2)^(1 / n)`:
+  with a true fraction of up to that, n images contain no exception with
+  probability of at least (1 - level) / 2.
 
   Args:
-    result: of the bootstrap.
-    bounds: least and largest value that one image can contribute.
-    num_images: n, those that the statistic is a mean over.
-    level: that of `result`.
+    result: result of the bootstrap.
+    bounds: smallest and largest value that one image can contribute.
+    num_images: n, the number of images of the mean.
+    level: confidence level of `result`.
 
-  Source: Clopper & Pearson 1934, the case of no success; "the rule of three".
+  Returns:
+    `result` with wider intervals where they had no width.
+
+  Source: Clopper & Pearson 1934, the case of no success ("rule of three").
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.statistics import bootstrap
+    >>> mean = lambda sums: sums[..., :1] / sums[..., 1:]
+    >>> result = bootstrap.bootstrap(np.tile([0.0, 1.0], (10, 1)), mean)
+    >>> exact = bootstrap.exact_interval_if_degenerate(result, (0.0, 1.0), 10)
+    >>> float(result.high[0]), round(float(exact.high[0]), 2)
+    (0.0, 0.31)
   """
   spread = np.nanmax(result.draws, axis=0) - np.nanmin(result.draws, axis=0)
   flat = spread <= _ROUNDING

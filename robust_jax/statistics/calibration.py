@@ -1,4 +1,4 @@
-"""Whether a model is right as often as it is sure."""
+"""Calibration of classifiers: agreement of confidence and accuracy."""
 
 import dataclasses
 
@@ -16,18 +16,20 @@ class Bin:
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
-  """Fractions in [0, 1].
+  """Calibration of a classifier; fractions in [0, 1].
 
   Attributes:
-    accuracy: of all images.
-    confidence: mean over all images.
-    ece: expected calibration error: mean of |accuracy - confidence| over bins
-      of equal width, by their images.
-    rms: root of the mean of its square over bins of equal numbers of images.
-    brier: mean squared distance of probabilities from one-hot labels, 0 to 2.
-    aurra: area under the response rate against accuracy: the mean accuracy of
-      the most confident n images over all n.
-    bins: of equal width, of a reliability diagram; empty ones left out.
+    accuracy: accuracy on all images.
+    confidence: mean confidence over all images.
+    ece: expected calibration error, the mean of |accuracy - confidence| over
+      bins of equal width, weighted by their images.
+    rms: root mean square of accuracy - confidence over bins of equal numbers of
+      images.
+    brier: Brier score, the mean squared distance between probabilities and
+      one-hot labels, 0 to 2.
+    aurra: area under the response rate accuracy curve: the mean accuracy on the
+      most confident n images, averaged over all n.
+    bins: bins of equal width for a reliability diagram, without empty ones.
   """
 
   accuracy: float
@@ -47,30 +49,41 @@ def calibration(
   images_per_bin: int = 100,
   distribution: bool = True,
 ) -> Calibration:
-  """Calibration errors, and how useful confidence is to abstain by.
+  """Calibration errors, and the value of confidence for abstaining.
 
   Bins of equal width are (0, 1/n], ..., (1 - 1/n, 1]: a confidence of k/n, as
-  the dtype of the probabilities rounds it, is in the k-th bin. Images of the
-  same confidence count alike wherever a bin ends between them, so that their
+  rounded in the dtype of the probabilities, belongs to the k-th bin. Images of
+  equal confidence are averaged where a bin ends between them, so that their
   order does not matter.
 
   Args:
-    probabilities: `[N, K]`, rows sum to 1 or see `distribution`.
+    probabilities: `[N, K]`, with rows that sum to 1; see `distribution`.
     labels: int `[N]`.
-    num_bins: of equal width.
-    images_per_bin: of equal numbers; about, since what is left over is spread.
-    distribution: whether rows that do not sum to 1 are refused; sigmoids, each
-      the probability of one class, and rounded probabilities need not.
+    num_bins: number of bins of equal width.
+    images_per_bin: approximate number of images in bins of equal mass; the
+      remainder is spread over all bins.
+    distribution: whether rows that do not sum to 1 are refused. Sigmoids, each
+      the probability of one class, and rounded probabilities need not sum to 1.
+
+  Returns:
+    A `Calibration`.
 
   Raises:
-    ValueError: other shapes, values outside [0, 1], NaN, rows that do not sum
-      to 1, labels outside 0..K-1, or no bins.
+    ValueError: shapes do not match, values are outside [0, 1] or NaN, rows do
+      not sum to 1, labels are outside 0..K-1, or a number of bins is below 1.
 
   Source: Guo et al. 2017 for ECE with 15 bins; Hendrycks, Mazeika & Dietterich
-  2019 for the RMS error with bins of 100 images, Hendrycks et al. 2021,
-  "Natural Adversarial Examples", for AURRA. The code published with the latter
-  leaves out the bin of the most confident images; here it counts, so that
-  errors are not those of its tables.
+    2019 for the RMS error with bins of 100 images; Hendrycks et al. 2021,
+    "Natural Adversarial Examples", for AURRA.
+  Deviation: the code published with the latter omits the bin of the most
+    confident images. Here it counts, so errors differ from its tables.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.statistics.calibration import calibration
+    >>> probabilities = np.array([[0.75, 0.25]] * 4)
+    >>> calibration(probabilities, labels=np.array([0, 0, 0, 1])).ece
+    0.0
   """
   given, labels = np.asarray(probabilities), np.asarray(labels)
   probabilities = given.astype(float)
@@ -100,7 +113,7 @@ def calibration(
 
 
 def _ends(num_bins, dtype) -> np.ndarray:
-  """1/n, ..., 1, rounded as probabilities are: 0.55 in float32 exceeds 0.55."""
+  """Returns 1/n, ..., 1 in `dtype`: 0.55 in float32 exceeds 0.55."""
   ends = np.arange(1, num_bins + 1) / num_bins
   if np.issubdtype(dtype, np.floating):
     ends = ends.astype(dtype)
@@ -118,7 +131,7 @@ def _bins(index, confidence, correct) -> list[Bin]:
 
 
 def _mean_gap(bins, power):
-  """(mean of |accuracy - confidence|^power by images)^(1/power)."""
+  """Returns (mean of |accuracy - confidence|^power over images)^(1/power)."""
   gaps = [abs(b.accuracy - b.confidence) ** power for b in bins]
   return float(
     np.average(gaps, weights=[b.images for b in bins]) ** (1 / power)
@@ -143,7 +156,7 @@ def _check(probabilities, labels, num_bins, images_per_bin, distribution):
       f"{probabilities.max():g}: expected 0 to 1; take the softmax of logits."
     )
   off = np.abs(probabilities.sum(axis=1) - 1)
-  # float32 sums over a thousand classes, and probabilities read from text.
+  # Allows for float32 sums over a thousand classes and rounded text.
   if distribution and off.max() > 1e-3:
     raise ValueError(
       f"{int((off > 1e-3).sum())} of {len(off)} rows of probabilities do not "

@@ -1,4 +1,4 @@
-"""Whether a model's answers tell classes apart at all, and which it misses."""
+"""Class coverage: models that guess, and classes that are never correct."""
 
 import dataclasses
 
@@ -6,37 +6,39 @@ import numpy as np
 
 from robust_jax.statistics.outcomes import Outcomes
 
-# A model that is right about every second image of a class is wrong about five
-# of five by chance in 3 % of cases; of fewer images nothing is concluded.
+# A model that classifies half of the images of a class correctly misclassifies
+# five of five by chance in 3 % of cases. Smaller classes are not reported.
 _IMAGES_TO_MISS = 5
-# Permuted labels held at a time.
+# Permuted labels held in memory at a time.
 _CHUNK = 2**20
 
 
 @dataclasses.dataclass(frozen=True)
 class ClassCoverage:
-  """What clean answers say about classes; accuracies in percent.
+  """Class coverage of clean predictions; accuracies in percent.
 
   Attributes:
-    answered: how many classes are ever answered.
-    largest_class: the class of most images; None without labels, as the others.
-    largest_fraction: what always answering it gets right.
-    num_classes: K', classes that the data have.
-    balanced_accuracy: mean over these classes; a constant has 100 / K'.
-    never_right: classes of five images or more, none of which is answered
-      right.
-    p_guessing: how often labels that are dealt anew are met by these answers as
-      well, by balanced accuracy. None without labels.
-    guesses: whether answers are not told from guessing: one answer for all
-      images, or a `p_guessing` of 1 - level or more.
+    predicted: number of classes that are ever predicted.
+    largest_class: class with most images; None without labels, as the
+      following.
+    largest_fraction: accuracy of always predicting the largest class.
+    num_classes: K', number of classes in the data.
+    balanced_accuracy: mean accuracy over these classes; 100 / K' for a
+      constant.
+    never_correct: classes of five images or more, none of which is classified
+      correctly.
+    p_guessing: p-value of the hypothesis that predictions are independent of
+      the labels, by balanced accuracy. None without labels.
+    guesses: whether predictions are no better than guessing: a single class for
+      all images, or a `p_guessing` of 1 - level or more.
   """
 
-  answered: int
+  predicted: int
   largest_class: int | None
   largest_fraction: float | None
   num_classes: int | None
   balanced_accuracy: float | None
-  never_right: list[int]
+  never_correct: list[int]
   p_guessing: float | None
   guesses: bool
 
@@ -49,28 +51,45 @@ def class_coverage(
   level: float = 0.95,
   seed: int = 0,
 ) -> ClassCoverage:
-  """Whether clean answers depend on the image, and which classes they miss.
+  """Tests whether predictions depend on the image, and lists missed classes.
 
-  A model that always gives the same answer loses nothing under any change, and
-  is right about as many images as the largest class has. What it does not do is
-  tell images apart. The test deals the labels anew among the images: a constant
-  meets them all alike, and so does any answer that has nothing to do with them.
+  A model that always predicts the same class loses nothing under any change,
+  and is correct on the images of the largest class, but does not discriminate
+  images. The permutation test permutes the labels of the images: the score of a
+  constant does not change, nor does that of predictions unrelated to the
+  labels.
 
   Args:
-    outcomes: of one model.
-    classes: int `[N]`, its clean answers, -1 where there is none.
-    draws: of labels dealt anew.
-    level: 1 - level is the chance that a guessing model passes for another.
-    seed: of the draws.
+    outcomes: outcomes of one model.
+    classes: int `[N]`, its clean predictions; -1 where there is none.
+    draws: number of permutations.
+    level: 1 - level is the probability that a guessing model is not detected.
+    seed: seed of the permutations.
 
-  Source: the permutation test, Fisher 1935; Phipson & Smyth 2010 for counting
-  the labels as they are among the draws.
+  Returns:
+    A `ClassCoverage`.
+
+  Source: permutation test, Fisher 1935; Phipson & Smyth 2010 for including the
+    observed labels among the permutations.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.statistics import outcomes
+    >>> from robust_jax.statistics.class_coverage import class_coverage
+    >>> labels, constant = np.arange(20) % 2, np.zeros(20, int)
+    >>> condition = outcomes.Condition("noise", "gaussian_noise", 1)
+    >>> results = outcomes.from_predictions(
+    ...   range(20), constant, constant[:, None], [condition], labels
+    ... )
+    >>> found = class_coverage(results, constant)
+    >>> found.guesses, found.balanced_accuracy, found.never_correct
+    (True, 50.0, [1])
   """
-  answered = len(np.unique(classes[classes >= 0]))
+  predicted = len(np.unique(classes[classes >= 0]))
   labels, weights = outcomes.labels, outcomes.class_weights
   if labels is None or weights is None:
-    constant = answered <= 1
-    return ClassCoverage(answered, None, None, None, None, [], None, constant)
+    constant = predicted <= 1
+    return ClassCoverage(predicted, None, None, None, None, [], None, constant)
   present, index, counts = np.unique(
     labels, return_inverse=True, return_counts=True
   )
@@ -78,12 +97,12 @@ def class_coverage(
   missed = (right == 0) & (counts >= _IMAGES_TO_MISS)
   p_guessing = _p_guessing(classes, labels, weights, draws, seed)
   return ClassCoverage(
-    answered=answered,
+    predicted=predicted,
     largest_class=int(present[counts.argmax()]),
     largest_fraction=100 * float(counts.max()) / len(labels),
     num_classes=len(present),
     balanced_accuracy=100 * float((right / counts).mean()),
-    never_right=present[missed].tolist(),
+    never_correct=present[missed].tolist(),
     p_guessing=p_guessing,
     guesses=p_guessing >= 1 - level,
   )
@@ -91,7 +110,7 @@ def class_coverage(
 
 def _p_guessing(classes, labels, weights, draws, seed) -> float:
   score = lambda dealt, weight: (weight * (dealt == classes)).sum(axis=-1)
-  # Sums of the same weights in another order differ by rounding.
+  # Sums of equal weights in another order differ by rounding.
   seen = score(labels, weights) * (1 - 1e-9)
   rng = np.random.default_rng(seed)
   step = max(1, _CHUNK // len(labels))

@@ -1,4 +1,4 @@
-"""In which classes one of two models is right less often."""
+"""Differences in accuracy between two models for each class."""
 
 import dataclasses
 
@@ -15,11 +15,12 @@ class ClassDifference:
 
   Attributes:
     label: the class.
-    images: how many there are.
-    clean: of a and of b.
-    changed: of a and of b, mean over families.
-    p_clean: McNemar's exact, after Holm over all classes, clean and changed.
-    p_changed: by random signs, likewise adjusted.
+    images: number of images of the class.
+    clean: clean accuracies of a and of b.
+    changed: accuracies of a and of b on changed images, averaged over families.
+    p_clean: exact McNemar p-value for clean accuracies, after Holm's correction
+      over all classes, clean and changed.
+    p_changed: sign-flip p-value for changed images, corrected likewise.
   """
 
   label: int
@@ -33,18 +34,21 @@ class ClassDifference:
 def compare_classes(
   a: Outcomes, b: Outcomes, *, draws: int = 2000, seed: int = 0
 ) -> list[ClassDifference]:
-  """A row per class, in their order; none where classes are not known.
+  """Compares two models in each class.
 
   Args:
-    a: of the first model.
-    b: of the second, for the same images and conditions.
-    draws: of signs.
-    seed: of the draws.
+    a: outcomes of the first model.
+    b: outcomes of the second, for the same images and conditions.
+    draws: number of draws of the sign-flip test.
+    seed: seed of the draws.
+
+  Returns:
+    One row per class, in increasing order; none where classes are not known.
   """
   if a.labels is None:
     return []
-  mixed = weighted_averages(a)
-  overall = mixed.matrix[:, mixed.index[OVERALL]]
+  averages = weighted_averages(a)
+  overall = averages.matrix[:, averages.columns[OVERALL]]
   changed = [o.transformed @ overall for o in (a, b)]
   rows, p_values = [], []
   for label in np.unique(a.labels):

@@ -1,10 +1,11 @@
-"""Which of two models is at less risk, on the same images and keys."""
+"""Paired comparison of the risks of two models on the same images."""
 
 import dataclasses
 
 import numpy as np
 
 from robust_jax.statistics.bootstrap import (
+  BootstrapOptions,
   Method,
   bootstrap,
   exact_interval_if_degenerate,
@@ -30,24 +31,25 @@ ACCURACIES = {
   "balanced_clean": "balanced clean accuracy",
   "balanced_changed": "balanced accuracy on changed images",
 }
-"""Fields of a `Comparison` that are differences of accuracies, and in words.
+"""Fields of a `Comparison` that are differences of accuracies, and their names.
 
-Balanced accuracies are means over the classes of the data, which count alike
-however many images they have."""
+Balanced accuracies are means over the classes of the data, each of equal
+weight whatever its number of images.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
 class Discordance:
-  """One condition, on the images that both models answer right clean.
+  """One condition, on images that both models classify correctly when clean.
 
   Attributes:
-    family: as transformation and severity, those of the condition.
-    transformation: see family.
-    severity: see family.
-    only_a_lost: images on which A alone fails.
-    only_b_lost: images on which B alone fails.
-    p_value: McNemar's exact, two-sided.
-    p_adjusted: Holm's over all conditions.
+    family: family of the condition.
+    transformation: transformation of the condition.
+    severity: severity of the condition.
+    only_a_lost: number of images on which only A fails.
+    only_b_lost: number of images on which only B fails.
+    p_value: exact two-sided McNemar p-value.
+    p_adjusted: the same after Holm's correction over all conditions.
   """
 
   family: str
@@ -61,26 +63,29 @@ class Discordance:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-  """Two models; `dataclasses.asdict` is JSON.
+  """Comparison of two models; `dataclasses.asdict` is JSON.
 
   Attributes:
     a: name of the first model, "A" in verdicts.
-    b: name of the second.
+    b: name of the second model.
     images: N.
-    both_clean_correct: images that both answer right clean.
-    clean: difference of clean accuracies; None without labels, as the others.
-    changed: of accuracies on changed images, mean over families.
-    balanced_clean: of clean accuracies in which all classes count alike; None
-      where classes are not known, as the next.
-    balanced_changed: of balanced accuracies on changed images.
+    both_clean_correct: number of images that both classify correctly when
+      clean.
+    clean: difference of clean accuracies; None without labels, as the following
+      three.
+    changed: difference of accuracies on changed images, averaged over families.
+    balanced_clean: difference of balanced clean accuracies; None where classes
+      are not known, as the next.
+    balanced_changed: difference of balanced accuracies on changed images.
     overall: difference of overall risks.
-    families: differences of risks, by name.
-    conditions: invariance tests included.
-    classes: of the data, none where they are not known.
-    level: of the intervals; 1 - level is the chance of a false verdict.
-    draws: of bootstrap and signs.
-    method: of the bootstrap.
-    seed: of both.
+    families: differences of risks, by family.
+    conditions: discordance under each condition, invariance tests included.
+    classes: differences in each class; empty where classes are not known.
+    level: confidence level; 1 - level bounds the probability of a false
+      verdict.
+    draws: number of draws of the bootstrap and of the sign-flip test.
+    method: method of the bootstrap.
+    seed: seed of both.
   """
 
   a: str
@@ -102,13 +107,13 @@ class Comparison:
 
   @property
   def accuracies(self) -> dict[str, Difference]:
-    """Name -> difference; empty without labels."""
+    """Differences of accuracies by name; empty without labels."""
     found = {name: getattr(self, name) for name in ACCURACIES}
     return {name: part for name, part in found.items() if part is not None}
 
   @property
   def measures(self) -> dict[str, Difference]:
-    """All that is asked to decide: accuracies, then overall risk."""
+    """The measures that decide: accuracies, then overall risk."""
     return self.accuracies | {"overall": self.overall}
 
 
@@ -122,32 +127,49 @@ def compare_risks(
   method: Method = "bca",
   seed: int = 0,
 ) -> Comparison:
-  """Paired differences of risks with intervals, tests and a verdict for each.
+  """Paired differences of risks, with intervals, tests and verdicts.
 
-  An image is drawn with both models' answers, so what makes it hard for both
-  cancels. Each risk keeps its own denominator, the images that its model gets
-  right clean; McNemar's tests are on those that both do.
+  Images are resampled together with the predictions of both models, so that the
+  difficulty shared by both cancels. Each risk keeps its own denominator, the
+  images that its model classifies correctly when clean; McNemar's tests use the
+  images that both classify correctly.
 
   Args:
-    a: of the first model.
-    b: of the second, for the same images, conditions and keys.
-    names: of the two, unlike each other, for the sentences.
-    draws: as `bootstrap`; level, method and seed too. Of signs there are as
-      many, or more where many families are tested at a high level.
-    level: of the intervals, and 1 - level of all tests of families together.
-    method: "bca" or "percentile".
-    seed: of the draws.
+    a: outcomes of the first model.
+    b: outcomes of the second, for the same images, conditions and keys.
+    names: two different names, for the sentences.
+    draws: number of bootstrap draws. The sign-flip test uses as many, or more
+      where many families are tested at a high level.
+    level: confidence level of the intervals; 1 - level is the significance
+      level of all tests of families together.
+    method: "bca" or "percentile"; see `bootstrap`.
+    seed: seed of the draws.
+
+  Returns:
+    A `Comparison`.
 
   Raises:
-    ValueError: other images, another order, other conditions, labels for one
-      alone, one name for both; a model that is right about no clean image.
+    ValueError: images, their order or conditions differ, labels are given for
+      one model only, the names are equal, or a model classifies no clean image
+      correctly.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.statistics import outcomes
+    >>> from robust_jax.statistics.compare_risks import compare_risks
+    >>> condition = outcomes.Condition("noise", "gaussian_noise", 1)
+    >>> ids, clean = tuple(range(40)), np.ones(40, bool)
+    >>> robust = outcomes.Outcomes(ids, clean, clean[:, None], (condition,))
+    >>> fragile = outcomes.Outcomes(ids, clean, ~clean[:, None], (condition,))
+    >>> compare_risks(robust, fragile).overall.verdict
+    'A better'
   """
   _check(a, b, names)
-  mixed = weighted_averages(a)
+  averages = weighted_averages(a)
   keys = [OVERALL, *((f,) for f in a.families)]
-  columns = [0, *(1 + mixed.index[key] for key in keys)]
-  tables = [lost_table(o, mixed)[:, columns] for o in (a, b)]
-  options = {"draws": draws, "level": level, "method": method, "seed": seed}
+  columns = [0, *(1 + averages.columns[key] for key in keys)]
+  tables = [lost_table(o, averages)[:, columns] for o in (a, b)]
+  options = BootstrapOptions(draws=draws, level=level, method=method, seed=seed)
   result = bootstrap(np.hstack(tables), _difference, **options)
   both = a.clean & b.clean
   num_images = min(int(a.clean.sum()), int(b.clean.sum()))
@@ -171,23 +193,27 @@ def compare_risks(
     for i, key in enumerate(keys)
   ]
   return Comparison(
-    *names,
+    a=names[0],
+    b=names[1],
     images=len(a.ids),
     both_clean_correct=int(both.sum()),
-    **_compare_accuracies(a, b, names, mixed, options),
+    **_compare_accuracies(a, b, names, averages, options),
     overall=differences[0],
     families=dict(zip(a.families, differences[1:], strict=True)),
     conditions=_discordances(a, b, both),
     classes=compare_classes(a, b, draws=draws, seed=seed),
-    **options,
+    draws=draws,
+    level=level,
+    method=method,
+    seed=seed,
   )
 
 
-def _compare_accuracies(a, b, names, mixed, options):
+def _compare_accuracies(a, b, names, averages, options):
   found: dict[str, Difference | None] = dict.fromkeys(ACCURACIES)
   if not a.labeled:
     return found
-  overall = mixed.matrix[:, mixed.index[OVERALL]]
+  overall = averages.matrix[:, averages.columns[OVERALL]]
   changed = [o.transformed @ overall for o in (a, b)]
   for name, what in ACCURACIES.items():
     values = changed if name.endswith("changed") else (a.clean, b.clean)
@@ -206,11 +232,11 @@ def _difference(sums):
 
 
 def _per_image(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-  """Differences `[N, R]` whose sums are those of the risks, as fractions.
+  """Returns differences `[N, R]` that sum to those of the risks, as fractions.
 
-  What an image adds is counted from the risk that both models would have if
-  they were alike, so that its mean is 0 then, even where one model is right
-  about far fewer images.
+  The contribution of an image is measured from the risk that both models would
+  have if they were alike, so that its mean is 0 in that case even where one
+  model classifies far fewer images correctly.
   """
   together = lost_fraction((a + b).sum(axis=0)) / 100
   beyond = [(t[:, 1:] - together * t[:, :1]) / t[:, 0].sum() for t in (a, b)]
@@ -240,17 +266,18 @@ def _discordances(a, b, both):
 
 def _check(a, b, names):
   if names[0] == names[1]:
-    raise ValueError(f"names = {names}: expected two that differ.")
+    raise ValueError(f"names = {names}: expected two different names.")
   if a.ids != b.ids:
     shared = len(set(a.ids) & set(b.ids))
     raise ValueError(
-      f"{names[0]} answered {len(a.ids)} images and {names[1]} {len(b.ids)}, "
-      f"{shared} of them the same: expected the same images in the same order."
+      f"{names[0]} has predictions for {len(a.ids)} images and {names[1]} for "
+      f"{len(b.ids)}, {shared} of them the same: expected the same images in "
+      "the same order."
     )
   if a.conditions != b.conditions:
     raise ValueError(
-      f"{names[0]} and {names[1]} were asked under other conditions: expected "
-      "the same transformations, severities and weights in the same order."
+      f"{names[0]} and {names[1]} were evaluated under other conditions: "
+      "expected the same transformations, severities and weights in order."
     )
   if a.labeled != b.labeled:
     raise ValueError(
@@ -264,6 +291,6 @@ def _check(a, b, names):
   for name, outcomes in zip(names, (a, b), strict=True):
     if not outcomes.clean.any():
       raise ValueError(
-        f"{name} answers none of {len(outcomes.ids)} images right without a "
-        "transformation: expected at least one, or there is nothing to lose."
+        f"{name} classifies none of {len(outcomes.ids)} clean images "
+        "correctly, so that no risk is defined: expected at least one."
       )

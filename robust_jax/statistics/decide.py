@@ -1,4 +1,4 @@
-"""Which of several models to deploy: the rule, without words."""
+"""The decision rule: which of several models to deploy."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -6,28 +6,33 @@ from typing import Literal
 
 from robust_jax.statistics.class_coverage import ClassCoverage
 from robust_jax.statistics.compare_risks import Comparison
+from robust_jax.statistics.verdict import Verdict
 
 Preference = Literal["a", "b", "depends", "neither"]
-_SIDE = {"A better": "a", "B better": "b", "not told apart": None}
-# Points by which equal accuracies may differ as floats.
+_SIDE: dict[Verdict, Literal["a", "b"] | None] = {
+  "A better": "a",
+  "B better": "b",
+  "no significant difference": None,
+}
+# Points by which equal accuracies may differ through rounding.
 _ROUNDING = 1e-9
 
 
 @dataclasses.dataclass(frozen=True)
 class Decision:
-  """What follows from all pairs.
+  """Decision from the comparisons of all pairs.
 
   Attributes:
-    best: the model that is preferred to every other one; None if there is none.
-    beaten: model -> those that it is preferred to.
-    left: models that no other one is preferred to, in their order.
-    open: pairs without a preference, and why: "depends" or "neither".
+    best: the model that is preferred to every other one, or None.
+    preferred_to: model -> models that it is preferred to.
+    unbeaten: models to which no other is preferred, in their order.
+    undecided: pairs without a preference, with "depends" or "neither".
   """
 
   best: str | None
-  beaten: dict[str, frozenset[str]]
-  left: list[str]
-  open: list[tuple[Comparison, Preference]]
+  preferred_to: dict[str, frozenset[str]]
+  unbeaten: list[str]
+  undecided: list[tuple[Comparison, Preference]]
 
 
 def decide(
@@ -35,71 +40,80 @@ def decide(
   comparisons: Sequence[Comparison],
   coverage: Mapping[str, ClassCoverage],
 ) -> Decision:
-  """The model that is preferred to every other one, if there is one.
+  """Returns the model that is preferred to every other one, if there is one.
 
-  A model that guesses is never the best, though it may be better than another
+  A model that guesses is never the best, though it may be preferred to another
   that guesses. The order of models and pairs does not matter.
 
   Args:
-    names: of two models or more.
-    comparisons: of every pair, at a level at which all hold together.
-    coverage: of each model, by name.
+    names: names of two models or more.
+    comparisons: comparisons of all pairs, at a level at which all hold jointly.
+    coverage: class coverage of each model, by name.
+
+  Returns:
+    A `Decision`.
   """
-  beaten: dict[str, set[str]] = {name: set() for name in names}
-  undecided = []
+  preferred_to: dict[str, set[str]] = {name: set() for name in names}
+  undecided: list[tuple[Comparison, Preference]] = []
   for pair in comparisons:
-    answer = prefer(pair, coverage[pair.a], coverage[pair.b])
-    if answer == "a":
-      beaten[pair.a].add(pair.b)
-    elif answer == "b":
-      beaten[pair.b].add(pair.a)
+    preference = prefer(pair, coverage[pair.a], coverage[pair.b])
+    if preference == "a":
+      preferred_to[pair.a].add(pair.b)
+    elif preference == "b":
+      preferred_to[pair.b].add(pair.a)
     else:
-      undecided.append((pair, answer))
-  lost = set().union(*beaten.values())
+      undecided.append((pair, preference))
+  lost = set().union(*preferred_to.values())
   best = [
     name
     for name in names
-    if len(beaten[name]) == len(names) - 1 and not coverage[name].guesses
+    if len(preferred_to[name]) == len(names) - 1 and not coverage[name].guesses
   ]
   return Decision(
     best=best[0] if best else None,
-    beaten={name: frozenset(of) for name, of in beaten.items()},
-    left=[name for name in names if name not in lost],
-    open=undecided,
+    preferred_to={name: frozenset(of) for name, of in preferred_to.items()},
+    unbeaten=[name for name in names if name not in lost],
+    undecided=undecided,
   )
 
 
 def prefer(pair: Comparison, a: ClassCoverage, b: ClassCoverage) -> Preference:
-  """Which of two models is better, beyond chance.
+  """Returns which of two models is better, beyond chance.
 
-  Three questions are asked in this order, and the first that has an answer
+  Three criteria are applied in this order, and the first that discriminates
   decides:
 
-  1. Does one of them guess? A model whose answers are not told from guessing
-     loses against one whose are, unless one of its accuracies is told better.
-  2. Which one is right more often? Four accuracies are asked: on images as they
-     are and on changed ones, over all images and as the mean over classes
-     (`ACCURACIES`). A model is preferred if it is told better in one of them
-     and not told worse in any, unless it is barred: it guesses, or is never
-     right about a class that the other one is right about. A constant is right
-     about the largest class, loses nothing, and does nothing. What is told for
-     both sides, or for a barred one, depends on what matters more.
-  3. Which one loses less? Overall risk is relative to what a model is right
-     about, so that a worse model has less to lose. A model with less of it is
-     preferred only where nothing speaks against it: neither guesses, it is not
-     barred, and it was seen to be right at least as often in each of the four
-     accuracies. So risk prefers no model to one that was right more often in
-     any of them, and more images of the same kind cannot turn that round.
+  1. Guessing. A model whose predictions are no better than guessing loses
+     against one whose predictions are, unless one of its accuracies is
+     significantly better.
+  2. Accuracy. Four accuracies are compared: on clean and on changed images,
+     over all images and as the mean over classes (`ACCURACIES`). A model is
+     preferred if it is significantly better in one of them and significantly
+     worse in none, unless it is barred: because it guesses, or never classifies
+     a class correctly that the other one does. (A constant model is correct on
+     the largest class and loses nothing under any change.) If there are
+     differences on both sides, or in favor of a barred model, the preference
+     depends on what matters more.
+  3. Overall risk. Risk is relative to the images classified correctly, so a
+     worse model has less to lose. A model of lower risk is preferred only if
+     nothing speaks against it: neither model guesses, it is not barred, and its
+     observed value of each of the four accuracies is at least as large. Hence
+     risk never prefers a model to one of larger observed accuracy, and more
+     images of the same kind cannot reverse that.
 
-  Without labels the third question is the only one that has an answer.
+  Without labels only the third criterion applies.
 
   Args:
-    pair: models a and b.
-    a: what the first one's answers say about classes.
-    b: the second one's.
+    pair: comparison of models a and b.
+    a: class coverage of a.
+    b: class coverage of b.
+
+  Returns:
+    "a", "b", "depends" or "neither".
   """
-  sides = {_SIDE[d.verdict] for d in pair.accuracies.values()} - {None}
-  guesser = None
+  found = (_SIDE[d.verdict] for d in pair.accuracies.values())
+  sides = {side for side in found if side is not None}
+  guesser: Literal["a", "b"] | None = None
   if a.guesses != b.guesses:
     guesser = "a" if a.guesses else "b"
   if guesser is not None and guesser not in sides:
@@ -111,7 +125,9 @@ def prefer(pair: Comparison, a: ClassCoverage, b: ClassCoverage) -> Preference:
   return "depends" if more or barred else side
 
 
-def _by_risk(pair, a, b) -> Preference:
+def _by_risk(
+  pair: Comparison, a: ClassCoverage, b: ClassCoverage
+) -> Preference:
   side = _SIDE[pair.overall.verdict]
   if side is None or a.guesses or _misses_a_class(side, a, b):
     return "neither"
@@ -121,6 +137,6 @@ def _by_risk(pair, a, b) -> Preference:
 
 
 def _misses_a_class(side, a, b) -> bool:
-  """Whether one is never right about a class that the other is right about."""
+  """Whether one never classifies a class correctly that the other does."""
   own, other = (a, b) if side == "a" else (b, a)
-  return bool(set(own.never_right) - set(other.never_right))
+  return bool(set(own.never_correct) - set(other.never_correct))

@@ -1,4 +1,4 @@
-"""May this model be shipped: yes, no, or not to be said on these images."""
+"""Deployment gate: thresholds on risks, with pass, fail or inconclusive."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -11,23 +11,23 @@ from robust_jax.statistics.risk import Risk
 Outcome = Literal["pass", "fail", "inconclusive"]
 
 EXIT_CODES: dict[Outcome, int] = {"pass": 0, "fail": 1, "inconclusive": 3}
-"""What a command ends with; 2 is left to a command line that is wrong."""
+"""Exit codes of a command; 2 is the one of a wrong command line."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Thresholds:
-  """What may not be exceeded, in percent or points; None is not asked.
+  """Thresholds in percent or percentage points; None is not checked.
 
   Attributes:
-    max_risk: family -> risk.
-    max_overall: mean over families.
-    max_regression: by how much overall, or any family, may be at more risk than
-      the baseline.
-    max_invariance_tests: transformation -> risk. Failing there is a bug
-      whatever other images would show, so the value itself is judged and not
-      its interval.
-    min_samples: with fewer images answered right clean, nothing passes or
-      fails by an interval.
+    max_risk: family -> largest risk.
+    max_overall: largest mean risk over families.
+    max_regression: largest increase over the baseline of the overall risk and
+      of the risk of any family.
+    max_invariance_tests: transformation -> largest risk. A failure there is a
+      bug whatever other images would show, so the value itself is checked and
+      not its interval.
+    min_samples: number of correctly classified clean images below which
+      interval checks are inconclusive.
   """
 
   max_risk: Mapping[str, float] = dataclasses.field(default_factory=dict)
@@ -41,15 +41,15 @@ class Thresholds:
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-  """One threshold.
+  """Result of one threshold.
 
   Attributes:
-    name: what was judged.
-    outcome: "pass", the interval ends at or below the threshold; "fail", it
-      begins above; "inconclusive", it does neither.
-    value: what was judged, with its interval.
-    threshold: what it was held against.
-    reason: in words.
+    name: the checked quantity.
+    outcome: "pass" if the interval ends at or below the threshold, "fail" if it
+      begins above, else "inconclusive".
+    value: the quantity with its interval.
+    threshold: the threshold.
+    reason: explanation in one sentence.
   """
 
   name: str
@@ -61,7 +61,7 @@ class Check:
 
 @dataclasses.dataclass(frozen=True)
 class Gate:
-  """All of them; `dataclasses.asdict` is JSON.
+  """Result of all checks; `dataclasses.asdict` is JSON.
 
   Attributes:
     outcome: "fail" if any check fails, else "inconclusive" if any is.
@@ -81,23 +81,37 @@ def gate(
   *,
   strict: bool = False,
 ) -> Gate:
-  """Holds a model's risks, and what it lost on a baseline, against thresholds.
+  """Checks the risks of a model and its regression from a baseline.
 
   Args:
-    risk: of the model.
-    thresholds: at least one.
-    regression: of the model, first, and the baseline, second.
-    strict: what is inconclusive fails.
+    risk: risk of the model.
+    thresholds: at least one threshold.
+    regression: comparison of the model, first, with the baseline, second.
+    strict: whether inconclusive checks fail.
+
+  Returns:
+    A `Gate`.
 
   Raises:
-    ValueError: no thresholds, one outside 0..100 or not a number, an unknown
-      family or transformation, or a regression without a baseline.
+    ValueError: there are no thresholds, one is outside 0..100 or NaN, a family
+      or transformation is unknown, or a regression has no baseline.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.statistics import gate, outcomes, risk
+    >>> condition = outcomes.Condition("noise", "gaussian_noise", 1)
+    >>> clean = np.ones(600, bool)
+    >>> ids, columns = tuple(range(600)), (condition,)
+    >>> robust = outcomes.Outcomes(ids, clean, clean[:, None], columns)
+    >>> thresholds = gate.Thresholds(max_overall=5)
+    >>> gate.gate(risk.risk(robust), thresholds).outcome
+    'pass'
   """
-  expected = _expected(risk, thresholds, regression)
-  if not expected:
+  rows = _quantities(risk, thresholds, regression)
+  if not rows:
     raise ValueError("no thresholds: expected at least one, or no gate.")
   checks = []
-  for name, value, threshold, is_bug in expected:
+  for name, value, threshold, is_bug in rows:
     if not 0 <= threshold <= 100:
       raise ValueError(
         f"threshold = {threshold} for {name}: expected 0 to 100, in percent."
@@ -118,8 +132,8 @@ def gate(
   return Gate(outcome, EXIT_CODES[outcome], checks)
 
 
-def _expected(risk, thresholds, regression):
-  """(name, value, threshold, whether exceeding it is a bug) of each check."""
+def _quantities(risk, thresholds, regression):
+  """Returns (name, value, threshold, whether excess is a bug) per check."""
   rows = [
     (f"risk under {name}", _find(risk.families, name).risk, threshold, False)
     for name, threshold in thresholds.max_risk.items()
@@ -161,7 +175,7 @@ def _check_interval(name, value, threshold):
     outcome, reason = "fail", f"{seen}, beyond {threshold:g}."
   else:
     outcome = "inconclusive"
-    reason = f"{seen}, on both sides of {threshold:g}: more images would tell."
+    reason = f"{seen}, on both sides of {threshold:g}: more images are needed."
   return Check(name, outcome, value, threshold, reason)
 
 
@@ -174,8 +188,8 @@ def _check_value(name, value, threshold):
 
 def _too_few(name, value, threshold, risk, thresholds):
   reason = (
-    f"{name} is {value.value:z.1f}, of {risk.clean_correct} images answered "
-    f"right clean: {thresholds.min_samples} are expected before it is judged."
+    f"{name} is {value.value:z.1f}, of {risk.clean_correct} correctly "
+    f"classified clean images: {thresholds.min_samples} are needed to check it."
   )
   return Check(name, "inconclusive", value, threshold, reason)
 

@@ -1,37 +1,46 @@
-"""Whether paired differences are more than an accident of their signs."""
+"""Hypothesis tests of paired comparisons, and corrections for several tests."""
 
 import numpy as np
 import scipy.special
 
-# Signs held at a time, 8 MiB.
+# Signs held in memory at a time, 8 MiB.
 _CHUNK = 2**20
-# A sum that equals the one seen up to rounding is as large.
+# Sums that equal the observed one up to rounding count as equal.
 _ROUNDING = 1e-9
 
 
 def sign_flip_test(
   differences: np.ndarray, *, draws: int = 2000, seed: int = 0
 ) -> np.ndarray:
-  """Two-sided p-values `[M]` of sums of paired differences being 0.
+  """Sign-flip permutation test of paired differences summing to 0.
 
-  If two models are alike, an image's difference between them could as well have
-  had the other sign. So signs are tossed, one coin for all that is known of an
-  image, and it is counted how often the sum is as large as the one seen. Unlike
-  an interval of the bootstrap it keeps its level at small counts: for one yes
-  or no per image it is McNemar's exact test, up to the sampling of signs. Where
-  differences have mean 0 without being symmetric, it does so in the limit of
-  many images.
+  If two models are alike, each difference could as well have the opposite sign.
+  The test draws random signs, one per image for all M columns, and counts
+  how often the absolute sum is at least the observed one. Unlike a bootstrap
+  interval it keeps its level for small counts: for one binary outcome per image
+  it is the exact McNemar test up to the sampling of signs. For differences of
+  mean 0 without symmetry it keeps its level asymptotically.
 
   Args:
     differences: `[N, M]`, one row per image.
-    draws: the smallest p-value is 1 / (draws + 1).
-    seed: of the signs.
+    draws: number of draws; the smallest p-value is 1 / (draws + 1).
+    seed: seed of the signs.
+
+  Returns:
+    Two-sided p-values `[M]`.
 
   Raises:
-    ValueError: no rows, other shapes, NaN, or draws below 1.
+    ValueError: the shape is wrong, values are not finite, or draws is below 1.
 
   Source: Fisher 1935, "The Design of Experiments", chapter 3; Phipson & Smyth
-  2010, "Permutation P-values Should Never Be Zero", for counting the one seen.
+    2010, "Permutation P-values Should Never Be Zero", for including the
+    observed signs.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.statistics.hypothesis_tests import sign_flip_test
+    >>> sign_flip_test(np.array([[0.0, 1.0]] * 20), draws=99).tolist()
+    [1.0, 0.01]
   """
   differences = np.asarray(differences, float)
   if differences.ndim != 2 or not np.isfinite(differences).all():
@@ -41,10 +50,10 @@ def sign_flip_test(
       "numbers [N, M], one row per image."
     )
   if draws < 1:
-    raise ValueError(f"draws = {draws}: expected 1 or more, 2000 as a rule.")
+    raise ValueError(f"draws = {draws}: expected 1 or more, usually 2000.")
   seen = np.abs(differences.sum(axis=0))
   scale = np.abs(differences).sum(axis=0)
-  # Images without a difference have no sign to be tossed.
+  # Images without a difference have no sign to flip.
   unlike = differences[differences.any(axis=1)]
   rng = np.random.default_rng(seed)
   step = max(1, _CHUNK // max(1, len(unlike)))
@@ -58,19 +67,27 @@ def sign_flip_test(
 
 
 def mcnemar(only_a: np.ndarray, only_b: np.ndarray) -> np.ndarray:
-  """Exact two-sided p-values from the images on which two models differ.
+  """Exact McNemar test: two-sided p-values from the discordant images.
 
-  If neither is better, each such image is the toss of a coin. Counts may be
-  arrays of one shape.
+  If neither model is better, each image on which they differ is a fair coin
+  toss.
 
   Args:
-    only_a: how many images A alone failed on.
-    only_b: how many B alone failed on.
+    only_a: number of images on which only A failed; an int or an array.
+    only_b: number of images on which only B failed, of the same shape.
+
+  Returns:
+    p-values of that shape.
 
   Raises:
-    ValueError: a count below 0 or not whole.
+    ValueError: a count is negative or not a whole number.
 
-  Source: McNemar 1947; exact, by the binomial distribution.
+  Source: McNemar 1947; exact by the binomial distribution.
+
+  Example:
+    >>> from robust_jax.statistics.hypothesis_tests import mcnemar
+    >>> float(mcnemar(0, 6))  # 2 / 2^6
+    0.03125
   """
   only_a, only_b = np.asarray(only_a), np.asarray(only_b)
   for name, counts in (("only_a", only_a), ("only_b", only_b)):
@@ -82,21 +99,31 @@ def mcnemar(only_a: np.ndarray, only_b: np.ndarray) -> np.ndarray:
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
-  """Adjusted p-values `[M]`: below alpha, all of those are so together.
+  """Holm's step-down correction: adjusted p-values `[M]`.
 
-  The chance that any of them is a false alarm is at most alpha, however the
-  tests depend on each other.
+  Rejecting all hypotheses with an adjusted p-value below alpha keeps the
+  probability of any false rejection at or below alpha, for any dependence
+  between the tests.
 
   Args:
-    p_values: `[M]`, M = 0 allowed.
+    p_values: `[M]`; M = 0 is allowed.
+
+  Returns:
+    Adjusted p-values `[M]`.
 
   Raises:
-    ValueError: a value outside [0, 1].
+    ValueError: a value is outside [0, 1].
 
   Source: Holm 1979, "A simple sequentially rejective multiple test procedure".
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.statistics.hypothesis_tests import holm
+    >>> holm(np.array([0.01, 0.04, 0.03])).round(2).tolist()
+    [0.03, 0.06, 0.06]
   """
   p_values = np.asarray(p_values, float)
-  # NaN is in no interval.
+  # NaN fails every comparison.
   if p_values.ndim != 1 or not ((p_values >= 0) & (p_values <= 1)).all():
     raise ValueError(f"p_values = {p_values}: expected a list from 0 to 1.")
   order = np.argsort(p_values)
@@ -110,15 +137,22 @@ def holm(p_values: np.ndarray) -> np.ndarray:
 _DRAWS = 2000
 
 
-def bonferroni(level: float, questions: int) -> tuple[float, int]:
-  """(level, draws) of each question, that all of them hold at `level`.
-
-  Draws are so many that a p-value can be as small as the level asks for: the
-  smallest is one in so many.
+def bonferroni(level: float, comparisons: int) -> tuple[float, int]:
+  """Bonferroni correction of a confidence level for several comparisons.
 
   Args:
-    level: of all together.
-    questions: how many; none counts as one.
+    level: confidence level of all comparisons jointly.
+    comparisons: number of comparisons; 0 is treated as 1.
+
+  Returns:
+    The level of each comparison, and a number of draws with which p-values can
+    be as small as this level requires.
+
+  Example:
+    >>> from robust_jax.statistics.hypothesis_tests import bonferroni
+    >>> level, draws = bonferroni(0.95, comparisons=10)
+    >>> round(level, 3), draws
+    (0.995, 2000)
   """
-  alpha = (1 - level) / max(1, questions)
+  alpha = (1 - level) / max(1, comparisons)
   return 1 - alpha, max(_DRAWS, round(4 / alpha))

@@ -1,4 +1,4 @@
-"""Right answers where a dataset has only some of a model's classes."""
+"""Correctness of predictions for subsets of classes and for sets of labels."""
 
 from collections.abc import Collection, Sequence
 
@@ -8,63 +8,82 @@ import numpy as np
 def subset_accuracy(
   scores: np.ndarray, labels: np.ndarray, classes: Sequence[int]
 ) -> np.ndarray:
-  """Which images, bool `[N]`, are right among a subset of the classes.
+  """Correctness of predictions within a subset of the classes.
 
-  ImageNet-A and -R have 200 of ImageNet's 1000 classes: the others cannot be
-  the answer, and accuracies are compared with those on the same 200 classes of
-  the validation set.
+  ImageNet-A and -R contain 200 of ImageNet's 1000 classes. The other classes
+  are excluded from the prediction, and accuracies are compared with those on
+  the same 200 classes of the validation set.
 
   Args:
-    scores: `[N, K]`, of all classes. NaN among those of the subset is wrong.
-    labels: int `[N]`, in 0..K-1, members of `classes`.
-    classes: indices into the K classes.
+    scores: `[N, K]` for all classes. NaN within the subset counts as wrong.
+    labels: int `[N]` in 0..K-1, members of `classes`.
+    classes: indices of the subset among the K classes.
+
+  Returns:
+    bool `[N]`.
 
   Raises:
-    ValueError: other shapes, classes given twice or outside 0..K-1, or a label
-      outside the subset.
+    ValueError: shapes do not match, classes are repeated or outside 0..K-1, or
+      a label is not in the subset.
 
   Source: Hendrycks et al. 2021, "Natural Adversarial Examples".
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.statistics.label_sets import subset_accuracy
+    >>> scores = np.array([[0.1, 0.7, 0.2]])  # class 1 is not in the subset
+    >>> subset_accuracy(scores, np.array([2]), classes=[0, 2]).tolist()
+    [True]
   """
   scores, labels = np.asarray(scores), np.asarray(labels)
-  classes = np.asarray(classes)
+  subset = np.asarray(classes)
   if scores.ndim != 2 or labels.shape != scores.shape[:1]:
     raise ValueError(
       f"scores of shape {scores.shape} and labels of shape {labels.shape}: "
       "expected [N, K] and [N]."
     )
-  outside = (classes < 0) | (classes >= scores.shape[1])
-  if len(np.unique(classes)) < classes.size or outside.any():
+  outside = (subset < 0) | (subset >= scores.shape[1])
+  if len(np.unique(subset)) < subset.size or outside.any():
     raise ValueError(
-      f"{classes.size} classes from {classes.min(initial=0)} to "
-      f"{classes.max(initial=0)}: expected each once, in "
+      f"{subset.size} classes from {subset.min(initial=0)} to "
+      f"{subset.max(initial=0)}: expected each once, in "
       f"0..{scores.shape[1] - 1}."
     )
-  strangers = ~np.isin(labels, classes)
-  if strangers.any():
+  others = ~np.isin(labels, subset)
+  if others.any():
     raise ValueError(
-      f"{int(strangers.sum())} labels, such as {labels[strangers][0]}, are not "
-      f"among the {classes.size} classes: expected labels of the subset, as "
+      f"{int(others.sum())} labels, such as {labels[others][0]}, are not "
+      f"among the {subset.size} classes: expected labels of the subset, as "
       "indices into all of the model's classes."
     )
-  subset = scores[:, classes]
-  answers = classes[subset.argmax(axis=1)]
-  return (answers == labels) & ~np.isnan(subset).any(axis=1)
+  scores = scores[:, subset]
+  predictions = subset[scores.argmax(axis=1)]
+  return (predictions == labels) & ~np.isnan(scores).any(axis=1)
 
 
 def multilabel_accuracy(
   classes: np.ndarray, label_sets: Sequence[Collection[int]]
 ) -> np.ndarray:
-  """Which answers, bool `[N]`, are among the labels of their image.
+  """Correctness of predictions where an image may have several labels.
 
   Args:
-    classes: int `[N]`, what was answered.
-    label_sets: N sets of classes, none of them empty: an image that nothing is
-      right for says nothing about a model, and is left out beforehand.
+    classes: int `[N]`, predicted classes.
+    label_sets: N nonempty sets of classes. Images without labels say nothing
+      about a model and must be left out.
+
+  Returns:
+    bool `[N]`: whether the prediction is one of the labels.
 
   Raises:
-    ValueError: other numbers of answers and sets, or an empty set.
+    ValueError: the numbers of predictions and sets differ, or a set is empty.
 
   Source: Beyer et al. 2020, "Are we done with ImageNet?" (ReaL accuracy).
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.statistics.label_sets import multilabel_accuracy
+    >>> multilabel_accuracy(np.array([3, 5]), [{3, 4}, {3}]).tolist()
+    [True, False]
   """
   classes = np.asarray(classes)
   if classes.shape != (len(label_sets),):
@@ -79,4 +98,4 @@ def multilabel_accuracy(
       "them out."
     )
   pairs = zip(classes.tolist(), label_sets, strict=True)
-  return np.array([answer in labels for answer, labels in pairs], bool)
+  return np.array([predicted in labels for predicted, labels in pairs], bool)

@@ -1,4 +1,4 @@
-"""Errors under corruptions, relative to those of a model that is named."""
+"""Mean corruption error (mCE) relative to a named baseline."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -8,12 +8,12 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Baseline:
-  """What errors are divided by.
+  """Errors of a baseline model.
 
   Attributes:
-    name: of the model and of the data that it was measured on.
+    name: name of the model and of the data it was evaluated on.
     errors: corruption -> error at each severity, in [0, 1].
-    clean_error: without corruption, in [0, 1].
+    clean_error: error without corruption, in [0, 1].
   """
 
   name: str
@@ -23,16 +23,16 @@ class Baseline:
 
 @dataclasses.dataclass(frozen=True)
 class CorruptionError:
-  """All in percent; None where the baseline leaves nothing to divide by.
+  """Corruption errors in percent; None where the baseline's error is 0 or less.
 
   Attributes:
-    baseline: its name. The same errors have another mCE beside another one.
-    mean_error: mean over corruptions and severities, normalized by nothing.
-    clean_error: without corruption.
-    ce: corruption -> its errors as a fraction of the baseline's.
-    mce: the mean of these.
-    relative_ce: the same of what corruption adds to the clean error.
-    relative_mce: the mean of these.
+    baseline: name of the baseline. The mCE depends on it.
+    mean_error: mean over corruptions and severities, not normalized.
+    clean_error: error without corruption.
+    ce: corruption -> errors relative to those of the baseline.
+    mce: mean of `ce`.
+    relative_ce: the same for the increase over the clean error.
+    relative_mce: mean of `relative_ce`.
   """
 
   baseline: str
@@ -49,22 +49,33 @@ def mean_corruption_error(
   clean_error: float,
   baseline: Baseline,
 ) -> CorruptionError:
-  """mCE and relative mCE beside a named baseline, and the mean error as it is.
+  """Mean corruption error (mCE), relative mCE and unnormalized mean error.
 
-  AlexNet's errors exist for ImageNet-C alone (`statistics.alexnet`); on other
-  data the baseline is another of the models that are compared.
+  `CE_c = sum_s E_{s,c} / sum_s E^base_{s,c}` for corruption c and severities s;
+  relative CE has `E_{s,c} - E_clean` in place of `E_{s,c}`, and mCE is the mean
+  over corruptions. AlexNet's errors are known for ImageNet-C only (`ALEXNET`);
+  on other data another of the compared models is the baseline.
 
   Args:
     errors: corruption -> error at each severity, in [0, 1].
-    clean_error: without corruption, in [0, 1].
-    baseline: of the same corruptions at as many severities, or of more.
+    clean_error: error without corruption, in [0, 1].
+    baseline: errors for the same corruptions, or more, at the same severities.
+
+  Returns:
+    A `CorruptionError`.
 
   Raises:
-    ValueError: no corruptions, one that the baseline lacks, another number of
-      severities, or values outside [0, 1].
+    ValueError: there are no corruptions, the baseline lacks one, the numbers of
+      severities differ, or values are outside [0, 1].
 
   Source: Hendrycks & Dietterich 2019, "Benchmarking Neural Network Robustness
-  to Common Corruptions and Perturbations", section 4.
+    to Common Corruptions and Perturbations", section 4.
+
+  Example:
+    >>> from robust_jax.statistics import mean_corruption_error as errors
+    >>> baseline = errors.Baseline("B", {"fog": [0.4, 0.8]}, clean_error=0.2)
+    >>> errors.mean_corruption_error({"fog": [0.2, 0.4]}, 0.1, baseline).mce
+    50.0
   """
   _check(errors, clean_error, baseline)
   mean = {name: float(np.mean(row)) for name, row in errors.items()}
@@ -87,10 +98,10 @@ def mean_corruption_error(
 
 
 def _check(errors, clean_error, baseline):
-  lacking = [name for name in errors if name not in baseline.errors]
-  if lacking:
+  missing = [name for name in errors if name not in baseline.errors]
+  if missing:
     raise ValueError(
-      f"the baseline '{baseline.name}' has no errors under {lacking}: expected "
+      f"the baseline '{baseline.name}' has no errors under {missing}: expected "
       f"a model measured under the same corruptions; it has "
       f"{list(baseline.errors)}."
     )
@@ -111,7 +122,7 @@ def _check(errors, clean_error, baseline):
   }
   for name, values in known.items():
     values = np.asarray(values)
-    # NaN is in no interval.
+    # NaN fails every comparison.
     if not ((values >= 0) & (values <= 1)).all():
       raise ValueError(
         f"errors ({name}) of {values}: expected fractions from 0 to 1, not "
@@ -122,27 +133,34 @@ def _check(errors, clean_error, baseline):
 def normalized_mean(
   values: Mapping[str, float], baseline: Mapping[str, float]
 ) -> tuple[dict[str, float | None], float | None]:
-  """Each value as a percentage of the baseline's, and their mean.
+  """Values as percentages of a baseline, and their mean.
 
-  With flip probabilities per perturbation it gives flip rates and mFR, with
-  top-5 distances mT5D. What the ratios mean depends on whose the baseline is:
-  say so beside them.
-
-  A baseline of 0 or less has no ratio: None stands for it, and for the mean.
+  Flip probabilities give flip rates and mFR, top-5 distances give mT5D. Always
+  report the baseline with the ratios. Where a value of the baseline is 0 or
+  less, the ratio and the mean are None.
 
   Args:
     values: name -> value.
-    baseline: the same of the model to compare with; more names do not matter.
+    baseline: values of the baseline for the same names, or more.
+
+  Returns:
+    The ratios by name and their mean, in percent.
 
   Raises:
-    ValueError: no values, names that the baseline lacks, or NaN.
+    ValueError: there are no values, the baseline lacks a name, or values are
+      not finite.
+
+  Example:
+    >>> from robust_jax.statistics.mean_corruption_error import normalized_mean
+    >>> normalized_mean({"snow": 0.1, "fog": 0.3}, {"snow": 0.2, "fog": 0.3})
+    ({'snow': 50.0, 'fog': 100.0}, 75.0)
   """
   if not values:
-    raise ValueError("no values: expected at least one to take the mean of.")
-  lacking = [name for name in values if name not in baseline]
-  if lacking:
+    raise ValueError("no values: expected at least one.")
+  missing = [name for name in values if name not in baseline]
+  if missing:
     raise ValueError(
-      f"the baseline has no value for {lacking}: expected one for each of "
+      f"the baseline has no value for {missing}: expected one for each of "
       f"{list(values)}."
     )
   for name, value in values.items():
@@ -155,9 +173,8 @@ def normalized_mean(
     name: 100 * (value / baseline[name]) if baseline[name] > 0 else None
     for name, value in values.items()
   }
-  if None in ratios.values():
-    return ratios, None
-  return ratios, float(np.mean(list(ratios.values())))
+  known = [ratio for ratio in ratios.values() if ratio is not None]
+  return ratios, float(np.mean(known)) if len(known) == len(ratios) else None
 
 
 ALEXNET = Baseline(

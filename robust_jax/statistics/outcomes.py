@@ -1,4 +1,4 @@
-"""Which images were answered right, clean and under every transformation."""
+"""Outcomes: correctness of a model's predictions, clean and transformed."""
 
 import dataclasses
 import math
@@ -7,21 +7,22 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 INVARIANCE_TESTS = "invariance tests"
-"""The family of changes that should not matter: identity, a shift by a pixel.
+"""Family of changes that should not matter, such as a shift by one pixel.
 
-Failing there is a bug, not a hard image: it enters no risk, and each of its
-transformations is judged by itself."""
+A failure there is a bug, not a hard image: it does not count in any risk, and
+each of its transformations is checked on its own.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
 class Condition:
-  """One transformation at one severity, the name of a column.
+  """A transformation at one severity, the name of a column.
 
   Attributes:
     family: "noise", "blur", ..., or `INVARIANCE_TESTS`.
     transformation: "gaussian_noise", ...
-    severity: larger is harder, in the transformation's own unit.
-    weight: of this condition within its family, relative to the others.
+    severity: larger is harder, in the unit of the transformation.
+    weight: relative weight of the condition within its family.
   """
 
   family: str
@@ -32,20 +33,21 @@ class Condition:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Outcomes:
-  """One model's answers to N images under T conditions.
+  """Correctness of one model's predictions on N images under T conditions.
 
   Attributes:
-    ids: N names of images, unlike each other.
-    clean: bool `[N]`, right without a transformation.
-    transformed: bool `[N, T]`, right under each condition.
-    conditions: T columns.
-    labeled: False where the clean answer stood in for the label.
-    labels: int `[N]`, the class of each image; None where it is not known, and
-      then nothing is said about classes.
+    ids: N distinct names of images.
+    clean: bool `[N]`, correct without a transformation.
+    transformed: bool `[N, T]`, correct under each condition.
+    conditions: T conditions.
+    labeled: False where the clean prediction replaces the label.
+    labels: int `[N]`, class of each image. None where it is unknown, and then
+      there are no statistics of classes.
 
   Raises:
-    ValueError: shapes that do not fit, ids or conditions given twice, values
-      other than true and false, weights of 0 or less, no family at risk.
+    ValueError: shapes do not match, ids or conditions are repeated, values are
+      not bool, weights are not positive, or all conditions are invariance
+      tests.
   """
 
   ids: tuple[Hashable, ...]
@@ -59,8 +61,8 @@ class Outcomes:
     _check_ids(self.ids)
     _check_conditions(self.conditions)
     shape = (len(self.ids), len(self.conditions))
-    _check_answers("clean", self.clean, shape[:1])
-    _check_answers("transformed", self.transformed, shape)
+    _check_correct("clean", self.clean, shape[:1])
+    _check_correct("transformed", self.transformed, shape)
     if self.labels is not None and self.labels.shape != shape[:1]:
       raise ValueError(
         f"labels of shape {self.labels.shape}: expected {list(shape[:1])}."
@@ -68,14 +70,14 @@ class Outcomes:
 
   @property
   def families(self) -> list[str]:
-    """Those at risk, in their order; invariance tests are none."""
+    """Families that count in the risk, in order; not the invariance tests."""
     names = dict.fromkeys(c.family for c in self.conditions)
     names.pop(INVARIANCE_TESTS, None)
     return list(names)
 
   @property
   def class_weights(self) -> np.ndarray | None:
-    """`[N]` of mean 1, with which all classes of the data count alike."""
+    """Weights `[N]` of mean 1 that give equal weight to all classes."""
     if self.labels is None:
       return None
     _, index, counts = np.unique(
@@ -91,18 +93,34 @@ def from_predictions(
   conditions: Sequence[Condition],
   labels: np.ndarray | None = None,
 ) -> Outcomes:
-  """Outcomes from predicted classes; a negative one is no answer, never right.
+  """Outcomes of predicted classes; a negative class is never correct.
 
   Args:
     ids: N names of images.
-    clean: int `[N]`, the class predicted without a transformation.
-    transformed: int `[N, T]`, under each condition.
-    conditions: T columns.
-    labels: int `[N]`. None is the metamorphic mode: the clean prediction takes
-      the label's place, and a failure is a prediction that changed.
+    clean: int `[N]`, predicted classes without a transformation.
+    transformed: int `[N, T]`, predicted classes under each condition.
+    conditions: T conditions.
+    labels: int `[N]`. None is the metamorphic mode: the clean prediction
+      replaces the label, and a failure is a prediction that changed.
+
+  Returns:
+    `Outcomes`.
 
   Raises:
-    ValueError: as `Outcomes`, or predictions that are not integers.
+    ValueError: see `Outcomes`; or predictions are not integers.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.statistics import outcomes
+    >>> condition = outcomes.Condition("noise", "gaussian_noise", severity=1)
+    >>> outcomes.from_predictions(
+    ...   ids=["a", "b"],
+    ...   clean=np.array([0, 1]),
+    ...   transformed=np.array([[0], [0]]),
+    ...   conditions=[condition],
+    ...   labels=np.array([0, 1]),
+    ... ).transformed.tolist()
+    [[True], [False]]
   """
   clean, transformed = np.asarray(clean), np.asarray(transformed)
   truth = clean if labels is None else np.asarray(labels)
@@ -114,7 +132,7 @@ def from_predictions(
     if not np.issubdtype(value.dtype, np.integer):
       raise ValueError(
         f"{name} of dtype {value.dtype}: expected integers, one class each "
-        "(take the argmax of scores, and count those that are NaN before)."
+        "(the argmax of scores, and -1 where they are NaN)."
       )
   size = len(ids)
   for name, value in (("clean predictions", clean), ("labels", truth)):
@@ -138,16 +156,17 @@ def from_predictions(
 def _check_ids(ids):
   if len(ids) == 0:
     raise ValueError("no images: expected at least one.")
-  seen, twice = set(), []
+  seen: set[Hashable] = set()
+  twice = []
   for name in ids:
     if name in seen:
       twice.append(name)
     seen.add(name)
   if twice:
     raise ValueError(
-      f"{len(twice)} images have an id that another one has, such as "
-      f"{twice[0]!r}: expected ids unlike each other, since the same image "
-      "twice makes intervals too narrow."
+      f"{len(twice)} images repeat the id of another one, such as "
+      f"{twice[0]!r}: expected distinct ids, since repeated images make "
+      "intervals too narrow."
     )
 
 
@@ -155,12 +174,12 @@ def _check_conditions(conditions):
   keys = [(c.family, c.transformation, c.severity) for c in conditions]
   if len(set(keys)) < len(keys):
     twice = next(k for k in keys if keys.count(k) > 1)
-    raise ValueError(f"condition {twice} is given twice: expected it once.")
+    raise ValueError(f"condition {twice} is repeated: expected it once.")
   for c in conditions:
     if not (math.isfinite(c.weight) and c.weight > 0):
       raise ValueError(
         f"weight = {c.weight} of {c.transformation}: expected more than 0; "
-        "leave out what should not count."
+        "leave out conditions that should not count."
       )
     if not math.isfinite(c.severity):
       raise ValueError(
@@ -168,12 +187,12 @@ def _check_conditions(conditions):
       )
   if all(c.family == INVARIANCE_TESTS for c in conditions):
     raise ValueError(
-      f"{len(conditions)} conditions, none of which a risk could be made of: "
-      f"expected at least one family beside '{INVARIANCE_TESTS}'."
+      f"{len(conditions)} conditions, none of which counts in a risk: expected "
+      f"at least one family beside '{INVARIANCE_TESTS}'."
     )
 
 
-def _check_answers(name, value, shape):
+def _check_correct(name, value, shape):
   if value.shape != shape:
     raise ValueError(
       f"{name} of shape {value.shape}: expected {list(shape)}, images by "
@@ -182,6 +201,5 @@ def _check_answers(name, value, shape):
   if value.dtype != bool:
     raise ValueError(
       f"{name} of dtype {value.dtype}: expected true or false for every image; "
-      "an answer that is missing or NaN must be counted as wrong by who knows "
-      "why."
+      "a prediction that is missing or NaN counts as wrong."
     )

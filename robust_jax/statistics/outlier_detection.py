@@ -1,4 +1,4 @@
-"""Whether a score tells images of unknown kinds from known ones."""
+"""Out-of-distribution detection: AUROC, AUPR and FPR95 of a score."""
 
 import dataclasses
 from typing import Literal
@@ -10,13 +10,14 @@ Recall = Literal["reached", "nearest"]
 
 @dataclasses.dataclass(frozen=True)
 class OutlierDetection:
-  """Fractions in [0, 1]; outliers are the positives.
+  """Detection metrics as fractions in [0, 1]; outliers are the positives.
 
   Attributes:
-    auroc: chance that an outlier scores above an inlier; 0.5 knows nothing.
-    aupr: average precision; `base_rate` knows nothing.
-    fpr95: fraction of inliers taken for outliers where 95 % of outliers are
-      found, at the threshold that `recall` chooses.
+    auroc: area under the ROC curve, the probability that an outlier scores
+      above an inlier; 0.5 at chance.
+    aupr: average precision; `base_rate` at chance.
+    fpr95: false positive rate at a recall of 95 %, at the threshold chosen by
+      `recall`.
     base_rate: fraction of outliers.
   """
 
@@ -32,30 +33,40 @@ def outlier_detection(
   """AUROC, AUPR and FPR95 of a score that is higher for outliers.
 
   The usual score is minus the largest softmax probability; for ImageNet-O over
-  its 200 classes, on both sets.
+  its 200 classes, for inliers and outliers alike.
 
-  At which threshold 95 % of the outliers are found is a convention, and of few
-  outliers it matters: with 20, "reached" may give 0.405 where "nearest" gives
-  0.87. Of many outliers, the two hardly differ.
+  The threshold of 95 % recall is a convention, which matters for few outliers:
+  with 20 of them, "reached" may give 0.405 where "nearest" gives 0.87. For many
+  outliers the two hardly differ.
 
   Args:
-    inliers: `[N]` scores of images of known kinds.
-    outliers: `[M]` scores of others.
-    recall: the threshold of FPR95. "reached" is the highest one at which at
-      least 95 % of the outliers are found. "nearest" is that of the code
-      published with the papers: its recall is nearest to 95 %, from below as
-      well as from above, and of several thresholds with this recall it is the
-      lowest one, which takes the most inliers for outliers; of those that find
-      every outlier it is the highest. Take it to compare with published tables.
+    inliers: scores `[N]` of images of known classes.
+    outliers: scores `[M]` of other images.
+    recall: threshold of FPR95. "reached" is the highest threshold with a recall
+      of at least 95 %. "nearest" follows the published code: the recall nearest
+      to 95 % from either side, and of several thresholds with this recall the
+      lowest, which has the most false positives; of those with full recall
+      the highest. Use it to compare with published tables.
+
+  Returns:
+    An `OutlierDetection`.
 
   Raises:
-    ValueError: no scores on one side, other shapes, NaN, or another `recall`.
+    ValueError: a side has no scores, shapes are wrong, scores are NaN, or
+      `recall` is unknown.
 
   Source: Hendrycks & Gimpel 2017; Hendrycks et al. 2021, "Natural Adversarial
-  Examples", for outliers as positives; "nearest" as `fpr_and_fdr_at_recall` of
-  their code.
+    Examples", for outliers as positives; "nearest" is `fpr_and_fdr_at_recall`
+    of their code.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.statistics.outlier_detection import outlier_detection
+    >>> found = outlier_detection(np.array([0.1, 0.2]), np.array([0.8, 0.9]))
+    >>> found.auroc, found.fpr95
+    (1.0, 0.0)
   """
-  import sklearn.metrics  # takes a second that other commands need not wait
+  import sklearn.metrics  # imported here because it takes a second
 
   if recall not in ("reached", "nearest"):
     raise ValueError(f"recall = '{recall}': expected 'reached' or 'nearest'.")
@@ -67,7 +78,7 @@ def outlier_detection(
         "them NaN: expected a list of scores, at least one."
       )
   positive = np.repeat([0, 1], [len(inliers), len(outliers)])
-  # Ranks, since scikit-learn refuses the infinite scores of a sure model.
+  # Ranks, since scikit-learn refuses infinite scores.
   _, scores = np.unique(
     np.concatenate([inliers, outliers]), return_inverse=True
   )
@@ -83,10 +94,11 @@ def outlier_detection(
 
 
 def _threshold(found: np.ndarray, recall: Recall) -> int:
-  """Which of the recalls `[T]`, increasing, is taken for 95 %."""
+  """Returns the index of the recall, increasing `[T]`, used for 95 %."""
   if recall == "reached":
     return int(np.argmax(found >= 0.95))
   complete = int(np.argmax(found == 1))
-  # From the last on: of thresholds of one recall, the one with most alarms.
+  # Reversed: of thresholds with equal recall, the one with most false
+  # positives.
   distance = np.abs(found[complete::-1] - 0.95)
   return complete - int(np.argmin(distance))

@@ -1,4 +1,4 @@
-"""How often an answer changes along a sequence of slightly changed images."""
+"""Stability of predictions along sequences and under shifts."""
 
 import numpy as np
 
@@ -6,23 +6,33 @@ import numpy as np
 def flip_probability(
   predictions: np.ndarray, *, noise: bool = False, difficulty: int = 1
 ) -> np.ndarray:
-  """Fraction of frames, `[V]`, whose answer differs from that of another frame.
+  """Flip probability: fraction of frames `[V]` whose prediction changes.
 
-  That is the frame `difficulty` before it; in a sequence of noise, whose frames
-  have no order, it is the first one, which is clean. The mean over sequences
-  is a perturbation's flip probability (FP); `normalized_mean` of these is mFR.
+  A frame is compared with the one `difficulty` frames earlier, or, in a
+  sequence of noise, whose frames have no order, with the first frame, which is
+  clean. The mean over sequences is the flip probability (FP) of a perturbation;
+  `normalized_mean` of these is mFR.
 
   Args:
-    predictions: int `[V, F]`, the classes answered in V sequences of F frames.
-    noise: compare with frame 0.
-    difficulty: frames from one to the next, 1, 2 or 3 in ImageNet-P. It does
-      not change sequences of noise.
+    predictions: int `[V, F]`, predicted classes in V sequences of F frames.
+    noise: whether frames are compared with frame 0.
+    difficulty: number of frames per step, 1, 2 or 3 in ImageNet-P. Sequences of
+      noise do not depend on it.
+
+  Returns:
+    Fractions `[V]`.
 
   Raises:
-    ValueError: other shapes or dtypes, or fewer frames than a step needs.
+    ValueError: the shape or dtype is wrong, or there are too few frames.
 
   Source: Hendrycks & Dietterich 2019, section 4.2, and the authors' code for
-  `difficulty`: frames d apart, whichever of d interleaved streams they are of.
+    `difficulty`: frames d apart, in any of d interleaved streams.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.statistics.prediction_stability import flip_probability
+    >>> flip_probability(np.array([[3, 3, 5, 5, 3]])).tolist()
+    [0.5]
   """
   predictions = np.asarray(predictions)
   if predictions.ndim != 2 or not np.issubdtype(predictions.dtype, np.integer):
@@ -37,10 +47,15 @@ def flip_probability(
 def frame_pairs(
   frames: np.ndarray, noise: bool, difficulty: int
 ) -> tuple[np.ndarray, np.ndarray]:
-  """(earlier, later) `[V, P, ...]` of the frames `[V, F, ...]` to compare.
+  """Returns the pairs (earlier, later) of frames to compare, `[V, P, ...]`.
+
+  Args:
+    frames: `[V, F, ...]`.
+    noise: whether frames are compared with frame 0.
+    difficulty: number of frames per step.
 
   Raises:
-    ValueError: no sequences, or fewer frames than a step needs.
+    ValueError: there are no sequences, or too few frames.
   """
   if difficulty < 1:
     raise ValueError(f"difficulty = {difficulty}: expected 1 or more.")
@@ -61,24 +76,34 @@ _TOP = 5
 def top5_distance(
   scores: np.ndarray, *, noise: bool = False, difficulty: int = 1
 ) -> np.ndarray:
-  """Mean distance of top-5 lists, `[V]`, between frames of a sequence.
+  """Mean top-5 distance `[V]` between the frames of a sequence.
 
   A class that was i-th of the first five and is j-th now has moved |i - j|
-  places, where all places after the fifth are one: from 0, nothing moved, to
-  15, none of the five is left. The mean over sequences is a perturbation's
-  top-5 distance (T5D); `normalized_mean` of these is mT5D.
+  places, where all places after the fifth count as one: the distance is from 0,
+  nothing moved, to 15, none of the five remains. The mean over sequences is the
+  top-5 distance (T5D) of a perturbation; `normalized_mean` of these is mT5D.
 
   Args:
-    scores: `[V, F, K]`, of K >= 5 classes in V sequences of F frames. Equal
+    scores: `[V, F, K]` for K >= 5 classes in V sequences of F frames. Equal
       scores are ranked by their index.
-    noise: as `flip_probability` takes it.
-    difficulty: as `flip_probability` takes it.
+    noise: whether frames are compared with frame 0.
+    difficulty: number of frames per step; see `flip_probability`.
+
+  Returns:
+    Distances `[V]`.
 
   Raises:
-    ValueError: other shapes, fewer than five classes, NaN, or fewer frames
-      than a step needs.
+    ValueError: the shape is wrong, there are fewer than five classes, scores
+      are NaN, or there are too few frames.
 
   Source: Hendrycks & Dietterich 2019, section 4.2.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.statistics.prediction_stability import top5_distance
+    >>> scores = np.array([[[5.0, 4, 3, 2, 1], [4.0, 5, 3, 2, 1]]])
+    >>> top5_distance(scores).tolist()  # the first two changed places
+    [2.0]
   """
   scores = np.asarray(scores)
   if scores.ndim != 3 or scores.shape[-1] < _TOP:
@@ -100,20 +125,29 @@ def top5_distance(
 
 
 def shift_consistency(predictions: np.ndarray) -> np.ndarray:
-  """Fraction of pairs of shifts, `[N]`, that a model answers alike.
+  """Shift consistency: fraction of pairs of shifts with equal predictions.
 
-  Its mean over images estimates the chance that two shifts drawn independently
-  agree, whether right or wrong. It is defined for R views of any other kind,
-  such as one image through R decoders and resizers.
+  Its mean over images estimates the probability that two independent shifts
+  agree, whether correct or not. It applies to any R views of an image, such as
+  those of R decoders and resizers.
 
   Args:
-    predictions: int `[N, R]`, the classes answered for R >= 2 shifts.
+    predictions: int `[N, R]`, predicted classes for R >= 2 shifts.
+
+  Returns:
+    Fractions `[N]`.
 
   Raises:
-    ValueError: other shapes or dtypes.
+    ValueError: the shape or dtype is wrong.
 
   Source: Zhang 2019, "Making Convolutional Networks Shift-Invariant Again",
-  section 4.2, where R = 2.
+    section 4.2, where R = 2.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.statistics.prediction_stability import shift_consistency
+    >>> shift_consistency(np.array([[1, 1, 2]])).round(3).tolist()
+    [0.333]
   """
   predictions = np.asarray(predictions)
   shape = predictions.shape
@@ -127,5 +161,5 @@ def shift_consistency(predictions: np.ndarray) -> np.ndarray:
   alike = np.zeros(shape[0])
   for view in predictions.T:
     alike += (predictions == view[:, None]).sum(axis=1)
-  # Every view is like itself, which is no pair.
+  # Exclude the pairs of a view with itself.
   return (alike - views) / (views * (views - 1))

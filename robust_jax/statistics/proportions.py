@@ -1,8 +1,9 @@
-"""Means over images of values from 0 to 1, and how two models differ in one."""
+"""Means over images of values in [0, 1], and their paired differences."""
 
 import numpy as np
 
 from robust_jax.statistics.bootstrap import (
+  BootstrapOptions,
   Estimate,
   Method,
   bootstrap,
@@ -15,15 +16,25 @@ from robust_jax.statistics.verdict import Difference, verdict
 def mean_proportion(
   values: np.ndarray, *, level: float = 0.95, seed: int = 0
 ) -> Estimate:
-  """The mean in percent with its interval.
+  """Mean in percent with its confidence interval.
 
   Args:
-    values: `[N]`, bool or from 0 to 1, one per image.
-    level: of the interval.
-    seed: of the draws.
+    values: `[N]`, bool or in [0, 1], one per image.
+    level: confidence level of the interval.
+    seed: seed of the bootstrap.
+
+  Returns:
+    An `Estimate`.
 
   Raises:
-    ValueError: no values, or see `bootstrap`.
+    ValueError: there are no values; see `bootstrap`.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.statistics.proportions import mean_proportion
+    >>> found = mean_proportion(np.arange(100) < 80)
+    >>> found.low < found.value == 80 < found.high
+    True
   """
   table = np.column_stack([values, np.ones(len(values))])
   fraction = lambda s: 100 * s[..., :1] / s[..., 1:]
@@ -47,33 +58,46 @@ def compare_proportions(
   method: Method = "bca",
   seed: int = 0,
 ) -> Difference:
-  """The paired difference of two means, in points, with a verdict.
+  """Paired difference of two means in percentage points, with a verdict.
 
-  The test is McNemar's exact one where values are right or wrong and images
-  count alike, and by random signs otherwise.
+  The test is McNemar's exact test for binary values of equal weight, and the
+  sign-flip test otherwise.
 
   Args:
-    a: `[N]` of the first model, bool or from 0 to 1.
-    b: of the second, for the same images.
-    names: of the two, for the sentence.
-    what: "clean accuracy", the subject of the sentence.
-    less_is_better: of flips, say.
-    weights: `[N]` of the images; None is alike.
-    draws: as `bootstrap`; level, method and seed too.
-    level: of the interval, and 1 - level of the test.
-    method: "bca" or "percentile".
-    seed: of the draws.
+    a: `[N]` of the first model, bool or in [0, 1].
+    b: `[N]` of the second model, for the same images.
+    names: names of both, for the sentence.
+    what: subject of the sentence, such as "clean accuracy".
+    less_is_better: whether smaller values are better, as for flip
+      probabilities.
+    weights: weights `[N]` of the images; None for equal weights.
+    draws: number of draws of the bootstrap and of the sign-flip test.
+    level: confidence level; 1 - level is the significance level of the test.
+    method: "bca" or "percentile"; see `bootstrap`.
+    seed: seed of the draws.
+
+  Returns:
+    A `Difference`.
 
   Raises:
-    ValueError: no values, other lengths, or see `bootstrap`.
+    ValueError: there are no values or lengths differ; see `bootstrap`.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.statistics.proportions import compare_proportions
+    >>> a, b = np.arange(100) < 90, np.arange(100) < 60
+    >>> compare_proportions(
+    ...   a, b, ("A", "B"), "clean accuracy", less_is_better=False
+    ... ).verdict
+    'A better'
   """
   weight = np.ones(len(a)) if weights is None else weights
   table = np.column_stack([weight * a, weight * b, weight])
-  options = {"draws": draws, "level": level, "method": method, "seed": seed}
+  options = BootstrapOptions(draws=draws, level=level, method=method, seed=seed)
   result = bootstrap(
     table, lambda s: 100 * (s[..., :1] - s[..., 1:2]) / s[..., 2:], **options
   )
-  # Unequal weights are worth so many equal ones (Kish 1965).
+  # Effective number of images under unequal weights (Kish 1965).
   num_images = weight.sum() ** 2 / (weight**2).sum()
   result = exact_interval_if_degenerate(
     result, (-100.0, 100.0), num_images, level

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -26,16 +26,15 @@ from robust_jax.statistics.weighted_averages import (
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-  """What some conditions do to a model, all in percent.
+  """Effect of some conditions on a model, in percent.
 
   Attributes:
-    risk: of the images answered right clean, the weighted fraction answered
-      wrong.
-    improvement: images wrong clean and right transformed, weighted, in the same
-      unit: per image answered right clean.
-    net: risk - improvement, the accuracy lost as a fraction of the clean
-      accuracy.
-    accuracy: weighted fraction of all images answered right.
+    risk: weighted fraction of the correctly classified clean images that are
+      misclassified under the conditions.
+    improvement: images misclassified clean and correct when transformed,
+      weighted, relative to the number of correctly classified clean images.
+    net: risk - improvement, the accuracy lost relative to the clean accuracy.
+    accuracy: weighted fraction of all images that are classified correctly.
   """
 
   risk: Estimate
@@ -46,7 +45,7 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class SeverityRow(Row):
-  """One condition; its weight is its fraction of the family's."""
+  """One condition, with its weight as a fraction of its family's."""
 
   severity: float
   weight: float
@@ -57,10 +56,10 @@ class TransformationRow(Row):
   """All severities of a transformation.
 
   Attributes:
-    breaks_at: smallest severity at which the risk exceeds the tolerance, None
-      if there is none. Severities need not be monotone: a larger one may be
-      tolerated again.
-    severities: increasing.
+    breaks_at: smallest severity at which the risk exceeds the tolerance, or
+      None. The risk need not be monotone: a larger severity may be tolerated
+      again.
+    severities: rows in increasing order of severity.
   """
 
   breaks_at: float | None
@@ -69,7 +68,7 @@ class TransformationRow(Row):
 
 @dataclasses.dataclass(frozen=True)
 class CurvePoint:
-  """Mean risk, by weight, of what a family has at a severity."""
+  """Weighted mean risk of a family at a severity."""
 
   severity: float
   risk: float
@@ -81,9 +80,9 @@ class FamilyRow(Row):
 
   Attributes:
     breaks_at: smallest severity at which the curve exceeds the tolerance.
-    curve: by severity, increasing. Where its transformations have severities of
-      different units, it means nothing; look at theirs.
-    transformations: by name.
+    curve: risk by severity, increasing. It has no meaning where transformations
+      have severities of different units; see those of the transformations.
+    transformations: rows by name.
   """
 
   breaks_at: float | None
@@ -93,23 +92,25 @@ class FamilyRow(Row):
 
 @dataclasses.dataclass(frozen=True)
 class Risk:
-  """How much of what a model can do is lost; `dataclasses.asdict` is JSON.
+  """Risk of a model; `dataclasses.asdict` is JSON.
 
   Attributes:
     images: N.
-    clean_correct: how many of them it answers right, or all without labels.
-    clean_accuracy: in percent, None without labels. The risk does not know it:
-      a model that is right about little has little to lose.
+    clean_correct: number of correctly classified clean images, or N without
+      labels.
+    clean_accuracy: clean accuracy in percent, None without labels. The risk
+      does not depend on it: a model that classifies few images correctly has
+      little to lose.
     labeled: False if a failure is a prediction that changed.
     overall: mean over families.
-    worst_family: the family of the largest risk.
-    families: by name.
-    invariance_tests: transformations that should not matter, by name.
-    tolerance: fraction of failures, in percent, beyond which it "breaks".
-    level: of the intervals.
-    draws: of the bootstrap.
-    method: of the bootstrap.
-    seed: of the bootstrap.
+    worst_family: family of the largest risk.
+    families: rows by family.
+    invariance_tests: rows of transformations that should not matter, by name.
+    tolerance: risk in percent above which a model "breaks".
+    level: confidence level of the intervals.
+    draws: number of bootstrap draws.
+    method: method of the bootstrap.
+    seed: seed of the bootstrap.
   """
 
   images: int
@@ -136,36 +137,54 @@ def risk(
   method: Method = "bca",
   seed: int = 0,
 ) -> Risk:
-  """Risk per family and overall, with intervals clustered by image.
+  """Risk per family and overall, with confidence intervals clustered by image.
 
-  0: no image that was right became wrong; 100: all did. In the metamorphic mode
-  (`from_predictions` without labels) the same sums say how often the prediction
-  changed, and improvement is 0.
+  With c_i = 1 where image i is classified correctly when clean, t_ij = 1 where
+  it is under condition j, and weights w_j that sum to 1: `risk = 100 sum_i
+  sum_j w_j c_i (1 - t_ij) / sum_i c_i`.
 
-  Intervals are about the images: another sample of the same kind. They know
-  nothing of another training run or of another draw of the noise.
+  At 0 no correctly classified image becomes misclassified, at 100 all do. In
+  the metamorphic mode (`from_predictions` without labels) it is the fraction of
+  changed predictions, and the improvement is 0.
+
+  Intervals reflect the sampling of images, not that of training runs or of
+  noise.
 
   Args:
-    outcomes: of one model.
-    tolerance: percent of failures up to which a severity is tolerated.
-    draws: as `bootstrap`; level, method and seed too.
-    level: fraction of intervals that hold the truth.
-    method: "bca" or "percentile".
-    seed: of the draws.
+    outcomes: outcomes of one model.
+    tolerance: risk in percent up to which a severity is tolerated.
+    draws: number of bootstrap draws.
+    level: confidence level of the intervals.
+    method: "bca" or "percentile"; see `bootstrap`.
+    seed: seed of the draws.
+
+  Returns:
+    A `Risk`.
 
   Raises:
-    ValueError: no image was right without a transformation.
+    ValueError: no clean image is classified correctly.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.statistics import outcomes
+    >>> from robust_jax.statistics.risk import risk
+    >>> condition = outcomes.Condition("noise", "gaussian_noise", 1)
+    >>> clean, noisy = np.arange(100) < 80, np.arange(100) < 60
+    >>> ids, columns = tuple(range(100)), (condition,)
+    >>> results = outcomes.Outcomes(ids, clean, noisy[:, None], columns)
+    >>> risk(results).overall.risk.value  # 20 of 80
+    25.0
   """
   clean_correct = int(outcomes.clean.sum())
   if clean_correct == 0:
     raise ValueError(
-      f"the model answers none of {len(outcomes.ids)} images right without a "
-      "transformation, so it has nothing to lose: expected at least one. Are "
-      "the labels in the model's order, and the images in its range?"
+      f"the model classifies none of {len(outcomes.ids)} clean images "
+      "correctly, so that no risk is defined: expected at least one. Are the "
+      "labels in the order of the model, and the images in its range?"
     )
-  mixed = weighted_averages(outcomes)
+  averages = weighted_averages(outcomes)
   result = bootstrap(
-    lost_table(outcomes, mixed),
+    lost_table(outcomes, averages),
     lost_fraction,
     draws=draws,
     level=level,
@@ -175,7 +194,7 @@ def risk(
   result = exact_interval_if_degenerate(
     result, (0.0, 100.0), clean_correct, level
   )
-  tree = _Tree(mixed, _rows(outcomes, mixed, result), tolerance)
+  tree = _Tree(averages, _rows(outcomes, averages, result), tolerance)
   families = {f: tree.family(f) for f in outcomes.families}
   return Risk(
     images=len(outcomes.ids),
@@ -197,11 +216,11 @@ def risk(
 
 
 def _rows(
-  outcomes: Outcomes, mixed: WeightedAverages, result: Bootstrap
+  outcomes: Outcomes, averages: WeightedAverages, result: Bootstrap
 ) -> dict[Key, Row]:
   gained = (~outcomes.clean[:, None] & outcomes.transformed).sum(axis=0)
-  improvement = 100 * (gained @ mixed.matrix) / outcomes.clean.sum()
-  accuracy = 100 * (outcomes.transformed.mean(axis=0) @ mixed.matrix)
+  improvement = 100 * (gained @ averages.matrix) / outcomes.clean.sum()
+  accuracy = 100 * (outcomes.transformed.mean(axis=0) @ averages.matrix)
   return {
     key: Row(
       risk=result.estimate(i),
@@ -209,14 +228,14 @@ def _rows(
       net=float(result.value[i] - improvement[i]),
       accuracy=float(accuracy[i]),
     )
-    for key, i in mixed.index.items()
+    for key, i in averages.columns.items()
   }
 
 
 class _Tree(NamedTuple):
-  """Rows put in their places: families, transformations, severities."""
+  """Rows arranged by families, transformations and severities."""
 
-  mixed: WeightedAverages
+  averages: WeightedAverages
   rows: dict[Key, Row]
   tolerance: float
 
@@ -237,17 +256,15 @@ class _Tree(NamedTuple):
     )
 
   def transformations(self, family: str) -> dict[str, TransformationRow]:
-    return {
-      name: self._transformation(family, name)
-      for name in self.mixed.below(family)
-    }
+    names = cast(list[str], self.averages.below(family))
+    return {name: self._transformation(family, name) for name in names}
 
   def _transformation(self, family, name):
-    of_family = self.mixed.matrix[:, self.mixed.index[family,]]
+    of_family = self.averages.matrix[:, self.averages.columns[family,]]
     rows = []
-    for severity in sorted(self.mixed.below(family, name)):
+    for severity in sorted(self.averages.below(family, name)):
       key = (family, name, severity)
-      here = self.mixed.matrix[:, self.mixed.index[key]] > 0
+      here = self.averages.matrix[:, self.averages.columns[key]] > 0
       rows.append(
         SeverityRow(
           **vars(self.rows[key]),
@@ -264,5 +281,5 @@ class _Tree(NamedTuple):
 
 
 def _breaks_at(curve: Sequence[CurvePoint], tolerance: float) -> float | None:
-  """First severity whose risk exceeds the tolerance; severities increase."""
+  """Returns the first severity whose risk exceeds the tolerance."""
   return next((p.severity for p in curve if p.risk > tolerance), None)

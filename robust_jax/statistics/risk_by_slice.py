@@ -1,4 +1,4 @@
-"""Clean accuracy and risk of parts of the images: classes, cameras, places."""
+"""Clean accuracy and risk of slices of the data, such as classes or cameras."""
 
 import dataclasses
 from collections.abc import Hashable, Sequence
@@ -6,6 +6,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from robust_jax.statistics.bootstrap import (
+  BootstrapOptions,
   Estimate,
   Method,
   bootstrap,
@@ -22,14 +23,14 @@ from robust_jax.statistics.weighted_averages import (
 
 @dataclasses.dataclass(frozen=True)
 class Slice:
-  """One part of the images; numbers in percent.
+  """One slice of the images; numbers in percent.
 
   Attributes:
-    name: of the slice.
-    images: how many there are.
-    clean_accuracy: without a transformation.
-    risk: overall; None where no image of the slice is right clean.
-    families: family -> risk, without an interval; empty where there is none.
+    name: name of the slice.
+    images: number of its images.
+    clean_accuracy: accuracy without a transformation.
+    risk: overall risk; None where no clean image is classified correctly.
+    families: family -> risk, without an interval; empty where risk is None.
   """
 
   name: Hashable
@@ -48,31 +49,46 @@ def risk_by_slice(
   method: Method = "bca",
   seed: int = 0,
 ) -> list[Slice]:
-  """A row per group, in the order of their names.
+  """Clean accuracy and risk of each slice of the images.
 
-  Slices are many, so the worst of them looks worse than it is: read its
-  interval, which is not adjusted for having been picked.
+  Among many slices the worst one looks worse than it is; its interval is not
+  adjusted for the selection.
 
   Args:
-    outcomes: of one model.
-    groups: N values of one type, such as labels: which slice an image is of.
-    draws: as `bootstrap`; level, method and seed too.
-    level: of the intervals.
-    method: "bca" or "percentile".
-    seed: of the draws.
+    outcomes: outcomes of one model.
+    groups: N values of one type, such as labels: the slice of each image.
+    draws: number of bootstrap draws.
+    level: confidence level of the intervals.
+    method: "bca" or "percentile"; see `bootstrap`.
+    seed: seed of the draws.
+
+  Returns:
+    One `Slice` per group, ordered by name.
 
   Raises:
-    ValueError: another number of groups than of images.
+    ValueError: the numbers of groups and images differ.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.statistics import outcomes
+    >>> from robust_jax.statistics.risk_by_slice import risk_by_slice
+    >>> condition = outcomes.Condition("noise", "gaussian_noise", 1)
+    >>> clean, noisy = np.ones(8, bool), np.arange(8) < 4
+    >>> ids, columns = tuple(range(8)), (condition,)
+    >>> results = outcomes.Outcomes(ids, clean, noisy[:, None], columns)
+    >>> slices = risk_by_slice(results, groups=["a"] * 4 + ["b"] * 4)
+    >>> [(s.name, s.risk.value) for s in slices]
+    [('a', 0.0), ('b', 100.0)]
   """
   if len(groups) != len(outcomes.ids):
     raise ValueError(
       f"{len(groups)} groups for {len(outcomes.ids)} images: expected one each."
     )
-  options = {"draws": draws, "level": level, "method": method, "seed": seed}
-  mixed = weighted_averages(outcomes)
+  options = BootstrapOptions(draws=draws, level=level, method=method, seed=seed)
+  averages = weighted_averages(outcomes)
   keys = [OVERALL, *((f,) for f in outcomes.families)]
-  columns = [0, *(1 + mixed.index[key] for key in keys)]
-  table = lost_table(outcomes, mixed)[:, columns]
+  columns = [0, *(1 + averages.columns[key] for key in keys)]
+  table = lost_table(outcomes, averages)[:, columns]
   names, index = np.unique(np.asarray(groups), return_inverse=True)
   order = np.argsort(index, kind="stable")
   parts = np.split(table[order], np.cumsum(np.bincount(index))[:-1])

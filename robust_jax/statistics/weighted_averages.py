@@ -1,4 +1,4 @@
-"""The averages over conditions that a risk is reported for."""
+"""Weighted averages over conditions, for which risks are reported."""
 
 from typing import NamedTuple
 
@@ -7,37 +7,37 @@ import numpy as np
 from robust_jax.statistics.outcomes import Outcomes
 
 Key = tuple[str | float, ...]
-"""`()`, `(family,)`, `(family, transformation)` or with the severity too."""
+"""`()`, `(family,)`, `(family, transformation)`, or with a severity as well."""
 
 OVERALL: Key = ()
 """The mean over families."""
 
 
 class WeightedAverages(NamedTuple):
-  """R averages over T conditions.
+  """R weighted averages over T conditions.
 
   Attributes:
-    index: what each column of the matrix is an average over.
-    matrix: `[T, R]`, every column sums to 1.
+    columns: key -> column of the matrix.
+    matrix: `[T, R]`, weights; every column sums to 1.
   """
 
-  index: dict[Key, int]
+  columns: dict[Key, int]
   matrix: np.ndarray
 
   def below(self, *key: str) -> list[str | float]:
-    """Last parts of the keys that are one longer than `key`, in their order."""
+    """Returns the last parts of keys that extend `key` by one, in order."""
     return [
       k[-1]
-      for k in self.index
+      for k in self.columns
       if len(k) == len(key) + 1 and k[: len(key)] == key
     ]
 
 
 def weighted_averages(outcomes: Outcomes) -> WeightedAverages:
-  """Overall, every family, every transformation and every condition.
+  """Averages overall, by family, by transformation and by condition.
 
-  Families count alike overall, conditions within a family by their weight.
-  Invariance tests has columns as a family has, but is no part of overall.
+  Families have equal weight overall, conditions within a family their own
+  weights. Invariance tests have columns like a family, but no weight overall.
   """
   keys = [(c.family, c.transformation, c.severity) for c in outcomes.conditions]
   weight = np.array([c.weight for c in outcomes.conditions], float)
@@ -47,20 +47,21 @@ def weighted_averages(outcomes: Outcomes) -> WeightedAverages:
       column = weight * [k[:length] == key for k in keys]
       columns[key] = column / column.sum()
   families = outcomes.families
-  columns[OVERALL] = sum(columns[f,] for f in families) / len(families)
-  index = {key: i for i, key in enumerate(columns)}
-  return WeightedAverages(index, np.stack(list(columns.values()), axis=1))
+  total = np.sum([columns[f,] for f in families], axis=0)
+  columns[OVERALL] = total / len(families)
+  places = {key: i for i, key in enumerate(columns)}
+  return WeightedAverages(places, np.stack(list(columns.values()), axis=1))
 
 
-def lost_table(outcomes: Outcomes, mixed: WeightedAverages) -> np.ndarray:
-  """`[N, 1 + R]` per image: right clean, and how much of it each mixture loses.
+def lost_table(outcomes: Outcomes, averages: WeightedAverages) -> np.ndarray:
+  """Returns `[N, 1 + R]`: correct when clean, and the loss in each average.
 
-  Sums of its rows are what `lost_fraction` takes.
+  Sums of its rows are the input of `lost_fraction`.
   """
   lost = outcomes.clean[:, None] & ~outcomes.transformed
-  return np.column_stack([outcomes.clean, lost @ mixed.matrix])
+  return np.column_stack([outcomes.clean, lost @ averages.matrix])
 
 
 def lost_fraction(sums: np.ndarray) -> np.ndarray:
-  """Sums `[..., 1 + R]` of a `lost_table` -> risks `[..., R]`, 0 to 100."""
+  """Returns risks `[..., R]` from sums `[..., 1 + R]`, 0 to 100."""
   return 100 * sums[..., 1:] / sums[..., :1]

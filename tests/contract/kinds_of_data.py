@@ -9,7 +9,7 @@ from robust_jax import lookup
 from robust_jax.data.concatenate import concatenate
 from robust_jax.data.dataset import Dataset, from_arrays
 from robust_jax.data.images import decode_images, image_dataset, unit_interval
-from robust_jax.data.match_shapes import in_shape
+from robust_jax.data.match_shapes import with_shape
 
 VOCABULARY = ("", "a", "the", "film", "plot", "is", "was", "good", "bad")
 """Token 0 is padding; the last two decide."""
@@ -105,7 +105,7 @@ KINDS = {
   "pairs": pairs,
   "unlabeled": unlabeled,
   "waves": waves,
-  "images in another shape": lambda: in_shape(images(), (4, 4, 3)),
+  "images in another shape": lambda: with_shape(images(), (4, 4, 3)),
   "images after images": lambda: concatenate([images(15), images(25)]),
   "sentences after sentences": lambda: concatenate([sentences()] * 3),
 } | {

@@ -124,7 +124,7 @@ class _Listed:
 @pytest.mark.parametrize(
   ("sample", "kind", "message"),
   [
-    (Sample("a", COLOR, 0), "duplicate id", "example 0 has this id"),
+    (Sample("a", COLOR, 0), "duplicate id", "example 0 has the same id"),
     (Sample("b", COLOR, 2), "unknown label", "label 2: expected 0..1"),
     (Sample("b", COLOR, -1), "unknown label", "label -1"),
     (Sample("b", COLOR, None), "unknown label", "no label"),

@@ -242,7 +242,7 @@ def test_bad_options_are_refused():
     ),
     (lambda: augmentation.corrupt("fog", severities=(6,)), "each from 1 to 5"),
     (lambda: augmentation.corrupt("frog"), "did you mean 'fog'"),
-    (lambda: augmentation.resized_crop((0, 1)), "0 < least"),
+    (lambda: augmentation.resized_crop((0, 1)), "0 < smallest"),
     (lambda: augmentation.resized_crop((0.5, 2)), "no more than 1"),
     (lambda: augmentation.cutout(0), "size = 0"),
     (lambda: augmentation.random_erasing(1.5), "probability = 1.5"),

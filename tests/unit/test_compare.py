@@ -1,4 +1,4 @@
-"""Models compared: what is asked, kept, counted, recommended and refused."""
+"""Models compared: what is evaluated, stored, recommended and refused."""
 
 import functools
 import html
@@ -32,7 +32,7 @@ from robust_jax.comparison.prediction_store import PredictionStore
 from robust_jax.comparison.predictors.jax_predictor import jax_predictor
 from robust_jax.comparison.predictors.stored_outputs import write_outputs
 from robust_jax.comparison.report.table import comparison_table
-from robust_jax.comparison.run_predictions import changed, run_predictions
+from robust_jax.comparison.run_predictions import has_changed, run_predictions
 from robust_jax.data.readers.image_reader import Sample
 from robust_jax.statistics.gate import Thresholds
 from tests.unit.command_line import command_line
@@ -83,9 +83,9 @@ def one_column(images):
 
 def dazzled(images):
   """The same, but nothing where an image is bright."""
-  answers = one_column(images)
-  answers[np.stack(images).mean(axis=(1, 2, 3)) > 150] = np.nan
-  return answers
+  outputs = one_column(images)
+  outputs[np.stack(images).mean(axis=(1, 2, 3)) > 150] = np.nan
+  return outputs
 
 
 def compared_model(name, predict, identity=None):
@@ -95,17 +95,17 @@ def compared_model(name, predict, identity=None):
 
 
 class Counted:
-  """A model that notes how many images it was asked about."""
+  """A model that notes how many images it was evaluated on."""
 
   def __init__(self, predict):
-    self.predict, self.asked = predict, 0
+    self.predict, self.evaluated = predict, 0
 
   def __call__(self, images):
-    self.asked += len(images)
+    self.evaluated += len(images)
     return self.predict(images)
 
 
-def _kept(path, models, images, version="0"):
+def _stores(path, models, images, version="0"):
   return [
     PredictionStore(path, compared_model(name, model), images, 0, version)
     for name, model in models.items()
@@ -119,30 +119,30 @@ class TestAsking:
     images = load_images(Bars())
     cases = build_cases(images.shapes, ["pixel_shift"]).cases
     models = {"a": Counted(thirds), "b": Counted(one_column)}
-    kept = _kept(tmp_path, models, images)
+    stores = _stores(tmp_path, models, images)
     stops = iter([False] * 7 + [True])
     done = []
     assert not run_predictions(
-      kept, images, cases, 0, done.append, lambda: next(stops)
+      stores, images, cases, 0, done.append, lambda: next(stops)
     )
     assert done == [1, 2, 3, 4, 5, 6, 7]
     # Another process: nothing is remembered but the files.
-    again = _kept(tmp_path, models, images)
+    again = _stores(tmp_path, models, images)
     assert run_predictions(again, images, cases, 0, done.append, lambda: False)
     total = len(images.ids) * (1 + len(cases))
-    assert [m.asked for m in models.values()] == [total, total]
-    # A third model: the others are not asked again.
+    assert [m.evaluated for m in models.values()] == [total, total]
+    # A third model: the others are not evaluated again.
     models["c"] = Counted(thirds)
-    kept = _kept(tmp_path, models, images)
-    assert run_predictions(kept, images, cases, 0, done.append, lambda: False)
-    assert [m.asked for m in models.values()] == [total] * 3
+    stores = _stores(tmp_path, models, images)
+    assert run_predictions(stores, images, cases, 0, done.append, lambda: False)
+    assert [m.evaluated for m in models.values()] == [total] * 3
 
   @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-  def test_what_was_answered_is_kept_batch_by_batch(self, tmp_path, error):
+  def test_outputs_are_stored_batch_by_batch(self, tmp_path, error):
     images = load_images(Bars(300))
     cases = build_cases(images.shapes, ["pixel_shift"]).cases[:2]
-    run = lambda kept: run_predictions(
-      kept, images, cases, 0, lambda _: None, lambda: False
+    run = lambda stores: run_predictions(
+      stores, images, cases, 0, lambda _: None, lambda: False
     )
     calls = []
 
@@ -152,29 +152,29 @@ class TestAsking:
         raise error
       return thirds(images)
 
-    kept = _kept(tmp_path, {"a": fails, "b": thirds}, images)
+    stores = _stores(tmp_path, {"a": fails, "b": thirds}, images)
     with pytest.raises(error if error is KeyboardInterrupt else ModelFailed):
-      run(kept)
-    assert kept[0].read(cases[0].name) is None
+      run(stores)
+    assert stores[0].find(cases[0].name) is None
     models = {"a": Counted(thirds), "b": Counted(thirds)}
-    kept = _kept(tmp_path, models, images)
-    assert run(kept)
-    assert [m.asked for m in models.values()] == [44 + 300, 44 + 300]
-    fresh = _kept(tmp_path / "fresh", {"a": thirds, "b": thirds}, images)
+    stores = _stores(tmp_path, models, images)
+    assert run(stores)
+    assert [m.evaluated for m in models.values()] == [44 + 300, 44 + 300]
+    fresh = _stores(tmp_path / "fresh", {"a": thirds, "b": thirds}, images)
     run(fresh)
-    for one, other in zip(kept, fresh, strict=True):
+    for one, other in zip(stores, fresh, strict=True):
       for case in cases:
         for x, y in zip(
           one.read(case.name), other.read(case.name), strict=True
         ):
           np.testing.assert_array_equal(x, y)
 
-  def test_a_model_answers_in_one_way_in_a_case(self, tmp_path):
+  def test_a_model_has_one_kind_of_outputs_in_a_case(self, tmp_path):
     images = load_images(Bars(300))
     wavers = lambda x: thirds(x) if len(x) > 100 else thirds(x).argmax(axis=1)
-    kept = _kept(tmp_path, {"a": wavers}, images)
+    stores = _stores(tmp_path, {"a": wavers}, images)
     with pytest.raises(ModelFailed, match=r"'a': .*classes to some"):
-      run_predictions(kept, images, (), 0, lambda _: None, lambda: False)
+      run_predictions(stores, images, (), 0, lambda _: None, lambda: False)
 
   def test_killed_within_a_case(self, tmp_path):
     """What the last ten seconds brought is lost, and no file is left over."""
@@ -185,16 +185,18 @@ class TestAsking:
       text=True,
     )
     assert died.returncode == -signal.SIGKILL, died.stderr
-    images, asked = load_images(Bars(300)), []
+    images, evaluated = load_images(Bars(300)), []
     for path in (tmp_path / "out", tmp_path / "fresh"):
       models = {"a": Counted(thirds)}
-      kept = _kept(path, models, images)
-      assert run_predictions(kept, images, (), 0, lambda _: None, lambda: False)
-      asked.append(models["a"].asked)
-    # Two of three batches were answered when it died in the third.
-    assert asked == [44, 300]
+      stores = _stores(path, models, images)
+      assert run_predictions(
+        stores, images, (), 0, lambda _: None, lambda: False
+      )
+      evaluated.append(models["a"].evaluated)
+    # Two of three batches were stored when it died in the third.
+    assert evaluated == [44, 300]
     killed, fresh = (
-      {f.name: f.read_bytes() for f in path.glob("answers/*/*")}
+      {f.name: f.read_bytes() for f in path.glob("predictions/*/*")}
       for path in (tmp_path / "out", tmp_path / "fresh")
     )
     assert killed == fresh
@@ -203,20 +205,20 @@ class TestAsking:
     images = load_images(Bars())
     cases = build_cases(images.shapes, ["pixel_shift"]).cases[:3]
     models = {"a": Counted(thirds)}
-    (kept,) = _kept(tmp_path, models, images)
-    run_predictions([kept], images, cases, 0, lambda _: None, lambda: False)
-    before, asked = kept.read(cases[1].name), models["a"].asked
-    (file,) = tmp_path.glob("answers/*/*horizontal_flip*.npz")
+    (store,) = _stores(tmp_path, models, images)
+    run_predictions([store], images, cases, 0, lambda _: None, lambda: False)
+    before, evaluated = store.get(cases[1].name), models["a"].evaluated
+    (file,) = tmp_path.glob("predictions/*/*horizontal_flip*.npz")
     file.write_bytes(file.read_bytes()[:100])
-    (kept,) = _kept(tmp_path, models, images)
-    assert kept.read(cases[1].name) is None
-    run_predictions([kept], images, cases, 0, lambda _: None, lambda: False)
-    assert models["a"].asked == asked + len(images.ids)
+    (store,) = _stores(tmp_path, models, images)
+    assert store.find(cases[1].name) is None
+    run_predictions([store], images, cases, 0, lambda _: None, lambda: False)
+    assert models["a"].evaluated == evaluated + len(images.ids)
     np.testing.assert_array_equal(
-      kept.read(cases[1].name).classes, before.classes
+      store.get(cases[1].name).classes, before.classes
     )
 
-  def test_what_answers_depend_on_has_a_folder_of_its_own(self, tmp_path):
+  def test_other_circumstances_have_folders_of_their_own(self, tmp_path):
     images = load_images(Bars())
     others = load_images(Bars(prefix="other"))
     folders = set()
@@ -227,22 +229,22 @@ class TestAsking:
       (compared_model("a", thirds), images, 1, "0"),
       (compared_model("a", thirds), images, 0, "1"),
     ):
-      kept = PredictionStore(tmp_path, one, data, seed, version)
-      assert kept.read(CLEAN) is None
-      kept.write(CLEAN, np.zeros(len(data.ids), int))
-      folders |= set((tmp_path / "answers").iterdir())
+      store = PredictionStore(tmp_path, one, data, seed, version)
+      assert store.find(CLEAN) is None
+      store.save(CLEAN, np.zeros(len(data.ids), int))
+      folders |= set((tmp_path / "predictions").iterdir())
     assert len(folders) == 5
 
   def test_a_function_whose_weights_have_changed_is_noticed(self, tmp_path):
     images = load_images(Bars())
-    (kept,) = _kept(tmp_path, {"a": one_column}, images)
-    assert not changed(kept, images)
-    run_predictions([kept], images, (), 0, lambda _: None, lambda: False)
-    assert not changed(kept, images)
-    (new,) = _kept(tmp_path, {"a": lambda x: one_column(x)[:, ::-1]}, images)
-    assert changed(new, images)
-    (new,) = _kept(tmp_path, {"a": lambda x: one_column(x).argmax(1)}, images)
-    assert changed(new, images)
+    (store,) = _stores(tmp_path, {"a": one_column}, images)
+    assert not has_changed(store, images)
+    run_predictions([store], images, (), 0, lambda _: None, lambda: False)
+    assert not has_changed(store, images)
+    (new,) = _stores(tmp_path, {"a": lambda x: one_column(x)[:, ::-1]}, images)
+    assert has_changed(new, images)
+    (new,) = _stores(tmp_path, {"a": lambda x: one_column(x).argmax(1)}, images)
+    assert has_changed(new, images)
 
   def test_how_long_a_model_takes(self, tmp_path):
     images = load_images(Bars())
@@ -251,12 +253,12 @@ class TestAsking:
       time.sleep(0.05)
       return thirds(x)
 
-    (kept,) = _kept(tmp_path, {"a": slow}, images)
-    run_predictions([kept], images, (), 0, lambda _: None, lambda: False)
-    (seconds,) = kept.seconds
+    (store,) = _stores(tmp_path, {"a": slow}, images)
+    run_predictions([store], images, (), 0, lambda _: None, lambda: False)
+    (seconds,) = store.seconds
     assert 0.05 <= 40 * seconds < 5
 
-  def test_an_image_alone_is_answered_as_among_others(self, tmp_path):
+  def test_an_image_alone_is_predicted_as_among_others(self, tmp_path):
     class Shapes:
       class_names = Bars.class_names
 
@@ -271,12 +273,12 @@ class TestAsking:
     images = load_images(Shapes())
     assert [len(g.rows) for g in images.groups] == [5, 4]
     rows = lambda x: np.array([len(one) for one in x]) % NUM_CLASSES
-    (kept,) = _kept(tmp_path, {"a": rows}, images)
+    (store,) = _stores(tmp_path, {"a": rows}, images)
     cases = build_cases(images.shapes, ["pixel_shift"]).cases[:1]
-    run_predictions([kept], images, cases, 0, lambda _: None, lambda: False)
+    run_predictions([store], images, cases, 0, lambda _: None, lambda: False)
     expected = [(9 - 3 * (i % 2)) % NUM_CLASSES for i in range(9)]
-    assert kept.read(CLEAN).classes.tolist() == expected
-    assert kept.read(cases[0].name).classes.tolist() == expected
+    assert store.get(CLEAN).classes.tolist() == expected
+    assert store.get(cases[0].name).classes.tolist() == expected
 
   def test_each_model_meets_an_adversary_of_its_own(self, tmp_path):
     seen = {}
@@ -286,11 +288,11 @@ class TestAsking:
       logits = lambda first, x: 20 * x[:, :, first::3, 0].mean(axis=1)
       logits_fn = jax.tree_util.Partial(functools.partial(logits, column))
 
-      def answer(case, ids, images):
+      def predict(case, ids, images):
         seen[name, case] = np.stack(images).astype(int)
         return jax_predictor(logits_fn)(images)
 
-      return ComparedModel(name, "here", "run", name, answer, logits_fn)
+      return ComparedModel(name, "here", "run", name, predict, logits_fn)
 
     models = {"first": model("first", 0), "last": model("last", 2)}
     report = compare(models, Bars(), tmp_path, families=["adversarial"])
@@ -313,26 +315,26 @@ class TestAsking:
         lambda x: np.zeros((len(x), 2)),
         r"'a' failed .* expected floats \[40, 3\]",
       ),
-      (lambda x: np.full((len(x), 3), np.nan), "'a' .*none of 40 answers"),
+      (lambda x: np.full((len(x), 3), np.nan), "'a' .*none of 40 outputs"),
       (lambda x: 1 / 0, "'a' failed .*ZeroDivisionError"),
     ],
   )
   def test_a_model_that_fails_is_named(self, tmp_path, predict, message):
     images = load_images(Bars())
-    kept = _kept(tmp_path, {"a": predict}, images)
+    stores = _stores(tmp_path, {"a": predict}, images)
     with pytest.raises(ValueError, match=message):
-      run_predictions(kept, images, (), 0, lambda _: None, lambda: False)
+      run_predictions(stores, images, (), 0, lambda _: None, lambda: False)
 
-  @pytest.mark.parametrize("section", [False, True])
+  @pytest.mark.parametrize("extra", [False, True])
   def test_a_model_that_fails_takes_no_other_with_it(
-    self, tmp_path, capsys, section
+    self, tmp_path, capsys, extra
   ):
     wrong = Counted(lambda x: (thirds(x).argmax(1) + 1) % 3)
     breaks = iter(range(4))
 
     def fails(images):
-      if len(images) != 40 or not section:
-        next(breaks)  # in a case of its own, or in the section
+      if len(images) != 40 or not extra:
+        next(breaks)  # in a case of its own, or in the extra test
       return thirds(images)
 
     models = {
@@ -346,40 +348,40 @@ class TestAsking:
       Bars(),
       tmp_path,
       families=["pixel_shift"],
-      sections=[Sequences(["translate"])] if section else [],
+      extra_tests=[Sequences(["translate"])] if extra else [],
       gate=GateRequest(Thresholds(max_overall=50.0)),
     )
-    # Nothing but clean images was asked of the one that is found out by them.
-    assert wrong.asked == 40
+    # Nothing but clean images was evaluated with the one that fails on them.
+    assert wrong.evaluated == 40
     assert list(report["models"]) == ["A", "B"]
     assert "none of 40 clean" in report["models_left_out"]["wrong"]
     assert "StopIteration" in report["models_left_out"]["fails"]
     assert report["recommendation"]["deploy"] == "A"
     assert report["gate"] is None  # the first model would be judged
-    if section:
+    if extra:
       assert list(report["sequences"]["models"]) == ["A", "B"]
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     check_page(page)
     assert "<b>fails</b> is left out of everything" in page
-    told = capsys.readouterr().out
-    assert "going on without 'wrong'" in told
-    assert "wrong is left out" in told
+    printed = capsys.readouterr().out
+    assert "continuing without 'wrong'" in printed
+    assert "wrong is left out" in printed
 
   def test_no_model_is_left(self, tmp_path):
     models = {n: compared_model(n, lambda x: 1 / 0) for n in "AB"}
     with pytest.raises(ValueError, match=r"'A' failed .*; model 'B' failed"):
       compare(models, Bars(), tmp_path, families=["pixel_shift"])
 
-  def test_all_answers_to_a_hard_case_may_be_missing(self, tmp_path):
+  def test_all_predictions_of_a_hard_case_may_be_missing(self, tmp_path):
     images = load_images(Bars())
-    (kept,) = _kept(tmp_path, {"a": thirds}, images)
-    kept.write(CLEAN, np.eye(3)[np.zeros(40, int)])
-    kept.write("hard", np.full((40, 3), np.nan))
-    assert kept.read("hard").missing == 40
+    (store,) = _stores(tmp_path, {"a": thirds}, images)
+    store.save(CLEAN, np.eye(3)[np.zeros(40, int)])
+    store.save("hard", np.full((40, 3), np.nan))
+    assert store.get("hard").missing == 40
     # As the clean ones were: by themselves they would be taken for logits.
-    assert kept.read("hard").kind == "probabilities"
-    with pytest.raises(ValueError, match="answer probabilities"):
-      kept.write("other", np.zeros(40, int))
+    assert store.get("hard").kind == "probabilities"
+    with pytest.raises(ValueError, match="return probabilities"):
+      store.save("other", np.zeros(40, int))
 
 
 @pytest.fixture(scope="module")
@@ -402,7 +404,7 @@ class TestReport:
     assert report["data"]["images"] == 40
     assert len(report["conditions"]) == NUM_CASES - 1
     a, b = report["models"].values()
-    assert (a["answers"], b["answers"]) == ("logits", "probabilities")
+    assert (a["output_kind"], b["output_kind"]) == ("logits", "probabilities")
     assert a["milliseconds"] > 0
     assert a["parameters"] is None  # nobody knows of a function
     assert a["risk"]["clean_accuracy"] == 100
@@ -412,9 +414,9 @@ class TestReport:
     assert not a["missing"]
     assert b["missing"]["photometric/brighter/5"] > 0
     assert report["recommendation"]["deploy"] == "A"
-    assert report["recommendation"]["sureness"] == "sure"
+    assert report["recommendation"]["confidence"] == "high"
 
-  def test_the_map_of_shifts_counts_changed_answers(self, compared):
+  def test_the_map_of_shifts_counts_changed_predictions(self, compared):
     _, report = compared
     images = np.stack([Bars().get(i).image for i in range(40)])
     table = np.array(report["shift_maps"][0]["models"]["A"])
@@ -442,15 +444,15 @@ class TestReport:
   def test_page_and_terminal_say_the_same(self, compared, capsys):
     path, report = compared
     print_comparison(report, (), path)
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     page = html.unescape((path / "report.html").read_text(encoding="utf-8"))
     page = page.replace("\u00a0%", " %")
     advice = report["recommendation"]
     for text in (advice["headline"], *advice["reasons"], *advice["cautions"]):
-      assert text in told
+      assert text in printed
       assert text in page
-    assert f"How sure: {advice['sureness']}." in told
-    assert f">{advice['sureness']}</span>" in page
+    assert f"Confidence: {advice['confidence']}." in printed
+    assert f">{advice['confidence']}</span>" in page
     saved = json.loads((path / "report.json").read_text(encoding="utf-8"))
     assert saved["recommendation"] == advice
 
@@ -474,22 +476,22 @@ class TestReport:
     path, report = compared
 
     def refuse(images):
-      raise AssertionError("asked")
+      raise AssertionError("evaluated")
 
     models = {
       name: ComparedModel(name, "here", "run", name, lambda *_: refuse(None))
       for name in report["models"]
     }
     # Of the kind "function" it would be looked at again.
-    kept = sorted((path / "answers").iterdir())
-    with pytest.raises(ValueError, match="asked"):
+    stores = sorted((path / "predictions").iterdir())
+    with pytest.raises(ValueError, match="evaluated"):
       compare(models, Bars(), path, families=FAMILIES)
     models = {
       "A": compared_model("A", thirds),
       "<B & co>": compared_model("<B & co>", dazzled),
     }
     again = compare(models, Bars(), path, name="bars", families=FAMILIES)
-    assert sorted((path / "answers").iterdir()) == kept
+    assert sorted((path / "predictions").iterdir()) == stores
     for name in ("models", "comparisons", "recommendation", "gallery"):
       assert again[name] == report[name]
 
@@ -564,17 +566,17 @@ class TestData:
     assert len(set(draws[0])) == 10
     assert load_images(Bars(), 10**6).ids == load_images(Bars()).ids
 
-  def test_stored_answers_are_a_model(self, tmp_path):
+  def test_stored_outputs_are_a_model(self, tmp_path):
     images = load_images(Bars())
     cases = build_cases(images.shapes, ["pixel_shift"]).cases
-    answers = {case.name: images.labels for case in cases}
+    outputs = {case.name: images.labels for case in cases}
     path = tmp_path / "stored.npz"
-    write_outputs(path, images.ids, answers | {CLEAN: images.labels})
+    write_outputs(path, images.ids, outputs | {CLEAN: images.labels})
     found = parse_models([f"S={path}"])
     report = compare(found, Bars(), tmp_path / "out", families=["pixel_shift"])
     assert report["models"]["S"]["risk"]["overall"]["risk"]["value"] == 0
-    assert report["models"]["S"]["answers"] == "classes"
-    with pytest.raises(ValueError, match="no answers under 'photometric/"):
+    assert report["models"]["S"]["output_kind"] == "classes"
+    with pytest.raises(ValueError, match="no outputs under 'photometric/"):
       compare(found, Bars(), tmp_path / "out", families=["photometric"])
 
 
@@ -594,10 +596,10 @@ def model(images):
   return thirds(images)
 
 images = load_images(Bars(300))
-kept = PredictionStore(
+store = PredictionStore(
   pathlib.Path(sys.argv[1]), compared_model("a", model), images, 0, "0"
 )
-run_predictions([kept], images, (), 0, lambda _: None, lambda: False)
+run_predictions([store], images, (), 0, lambda _: None, lambda: False)
 """
 
 MODULE = """
@@ -653,9 +655,9 @@ def command(here, *more):
 class TestCommand:
   def test_the_gate_is_the_exit_status(self, here, capsys):
     assert command_line(*command(here)) == 0
-    asked = (here / "notes").read_text()
+    evaluated = (here / "notes").read_text()
     # All 40 images, clean and in 28 cases, a batch each.
-    assert asked.splitlines().count("thirds 40") == 29
+    assert evaluated.splitlines().count("thirds 40") == 29
     few = "--min_samples=10"
     assert command_line(*command(here, few, "--max_overall", "99")) == 0
     assert command_line(*command(here, few, "--max_risk", "pixel_shift=0")) == 1
@@ -666,14 +668,14 @@ class TestCommand:
     assert command_line(*command(here, few, "--max_regression=5")) == 0
     turned = ("--candidate=B", "--baseline=A")
     assert command_line(*command(here, few, "--max_regression=5", *turned)) == 1
-    bug = "--max_functionality=identity=0,one_level_brighter=50"
+    bug = "--max_invariance_tests=identity=0,one_level_brighter=50"
     assert command_line(*command(here, bug)) == 0
-    # Of a function, a few images are asked about again each time.
-    again = (here / "notes").read_text().removeprefix(asked).split()
+    # A few images of a function are evaluated again each time.
+    again = (here / "notes").read_text().removeprefix(evaluated).split()
     assert set(again[1::2]) == {"40"}
-    told = capsys.readouterr().out
-    assert "Gate for A: inconclusive" in told
-    assert "Gate for B: fail" in told
+    printed = capsys.readouterr().out
+    assert "Gate for A: inconclusive" in printed
+    assert "Gate for B: fail" in printed
 
   @pytest.mark.parametrize(
     ("arguments", "message"),
@@ -713,8 +715,11 @@ class TestCommand:
       (["--baseline=A"], "candidate and baseline"),
       (["--num_examples=0"], "num_examples=0"),
       (["--class_names=left,middle"], "lack 1 of the 3 classes"),
-      (["--answers=scores"], "--answers scores: expected one of logits"),
-      (["--answers=C=logits"], "there is no model 'C'"),
+      (
+        ["--output_kind=scores"],
+        "--output_kind scores: expected one of logits",
+      ),
+      (["--output_kind=C=logits"], "there is no model 'C'"),
     ],
   )
   def test_one_clear_error_of_an_option(self, here, capsys, more, message):
@@ -727,8 +732,8 @@ class TestCommand:
     broken = "C=my_models:broken"
     assert command_line(*command(here, broken)) == 2
     assert "without 'C': model 'C' failed" in capsys.readouterr().out
-    told = json.loads((here / "out" / "report.json").read_text())
-    assert list(told["models"]) == ["A", "B"]
+    report = json.loads((here / "out" / "report.json").read_text())
+    assert list(report["models"]) == ["A", "B"]
     few = ("--min_samples=10", "--max_overall=99")
     assert command_line(*command(here, broken, *few)) == 0
     assert command_line(*command(here, broken, *few, "--candidate=C")) == 2
@@ -745,16 +750,16 @@ class TestCommand:
     )
     _wait_for(here / "notes", process, 20)
     process.send_signal(signal.SIGINT)
-    told, wrong = process.communicate()
+    printed, wrong = process.communicate()
     assert process.returncode == 130, wrong
-    assert "give the same command again" in told
-    done = len(list((here / "out").glob("answers/*/*.npz")))
+    assert "give the same command again" in printed
+    done = len(list((here / "out").glob("predictions/*/*.npz")))
     assert 0 < done < 60
     environment["SLOW"] = "0"
     subprocess.run(arguments, **options, check=True, capture_output=True)
     counts = (here / "notes").read_text().splitlines()
-    # 29 cases each; the batch that was interrupted is asked again, and images
-    # of two cases are, to know the function by.
+    # 29 cases each; the interrupted batch is evaluated again, and so are images
+    # of two cases, to check that the function is unchanged.
     assert counts.count("thirds 40") in (31, 32)
     assert counts.count("columns 40") in (31, 32)
     assert not list((here / "out").rglob("*partial*"))

@@ -140,7 +140,7 @@ def page(tmp_path_factory):
     path,
     name="squares",
     families=["photometric", "pixel_shift"],
-    sections=[
+    extra_tests=[
       NaturalShifts([f"cifar10_1={path}"]),
       Sequences(["rotate", "translate"]),
       SystemNoise(path, 12),

@@ -166,10 +166,10 @@ def test_what_is_read_must_be_as_the_spec_says():
       lambda: IMAGES.field("boxes"),
       "'images' has no field `boxes`: .* `x`, `y`",
     ),
-    (lambda: UNLABELED.fact("num_classes"), "info says nothing"),
+    (lambda: UNLABELED.fact("num_classes"), "info has nothing"),
     (
       lambda: from_arrays("odd", {"x": np.zeros(3), "mask": np.zeros(3)}),
-      "spec of dataset 'odd' .* the loader adds it",
+      "spec of dataset 'odd' .* reserved for the loader",
     ),
     (
       lambda: from_arrays("odd", {"x": np.zeros((3, 2)), "y": np.zeros(2)}),

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from robust_jax.data.images import image_dataset, image_shape
-from robust_jax.data.match_shapes import in_shape, match_shapes
+from robust_jax.data.match_shapes import match_shapes, with_shape
 from robust_jax.data.paired_loader import paired_loader
 
 
@@ -33,7 +33,7 @@ def read(source):
 
 def test_gray_becomes_color_by_repetition():
   gray = images((4, 4, 1))
-  color = read(in_shape(gray, (4, 4, 3)))
+  color = read(with_shape(gray, (4, 4, 3)))
   for channel in range(3):
     np.testing.assert_array_equal(
       color["x"][..., channel], read(gray)["x"][..., 0]
@@ -48,14 +48,14 @@ def test_another_size_is_that_of_jax_to_within_a_level(size):
   expected = jax.image.resize(
     read(source)["x"].astype("float32"), shape, "linear"
   )
-  resized = read(in_shape(source, shape[1:]))["x"]
+  resized = read(with_shape(source, shape[1:]))["x"]
   # Half a level of rounding after each of two axes, and fixed-point weights.
   np.testing.assert_allclose(resized, expected, rtol=0, atol=1.3)
 
 
 def test_what_fits_already_is_left_alone():
   source = images((4, 4, 3))
-  assert in_shape(source, (4, 4, 3)) is source
+  assert with_shape(source, (4, 4, 3)) is source
 
 
 def test_the_common_shape_is_the_largest_and_can_be_fed():
@@ -105,7 +105,7 @@ GRAY = images((4, 4, 1), name="gray")
       images((4, 6, 1)),
       GRAY,
       None,
-      r"\(4, 4, 1\), expected \(4, 6, 1\): other",
+      r"\(4, 4, 1\), expected \(4, 6, 1\): another",
     ),
     (
       images((4, 4, 1), num_classes=100),

@@ -35,7 +35,7 @@ def test_an_unknown_name_is_answered_with_near_ones(tmp_path):
 def test_half_a_data_set_is_not_taken_for_a_whole_one(tmp_path):
   place = tmp_path / "digits" / "1.0.0"
   place.mkdir(parents=True)
-  with pytest.raises(ValueError, match="is there but incomplete: remove it"):
+  with pytest.raises(ValueError, match="exists but is incomplete: remove it"):
     prepare("digits", str(tmp_path))
 
 

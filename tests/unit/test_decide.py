@@ -107,7 +107,7 @@ def test_the_order_of_models_does_not_matter(seed):
     for order in itertools.permutations(models)
   ]
   assert len({one.best for one in found}) == 1
-  assert all(one.beaten == found[0].beaten for one in found)
+  assert all(one.preferred_to == found[0].preferred_to for one in found)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -117,9 +117,9 @@ def test_the_same_images_twice_do_not_turn_it_round(seed):
   twice = _decide(
     np.tile(labels, 2), {n: np.tile(a, (2, 1)) for n, a in models.items()}
   )
-  for winner, losers in once.beaten.items():
+  for winner, losers in once.preferred_to.items():
     for loser in losers:
-      assert winner not in twice.beaten[loser]
+      assert winner not in twice.preferred_to[loser]
 
 
 @pytest.mark.parametrize("labeled", [True, False])
@@ -134,7 +134,7 @@ def test_a_constant_is_never_the_best(seed, labeled):
     )
     assert found.best not in ("constant", "too")
     # Nor does it beat any model that is not one.
-    assert not found.beaten["constant"]
+    assert not found.preferred_to["constant"]
 
 
 def test_one_class_of_a_hundred_is_worth_more_than_a_constant():
@@ -148,7 +148,7 @@ def test_one_class_of_a_hundred_is_worth_more_than_a_constant():
   good[:90, 1:] = 1
   found = _decide(labels, {"constant": np.zeros_like(good), "good": good})
   assert found.best is None
-  assert [answer for _, answer in found.open] == ["depends"]
+  assert [answer for _, answer in found.undecided] == ["depends"]
 
 
 def test_a_rare_class_is_not_paid_for_by_a_frequent_one():
@@ -159,7 +159,7 @@ def test_a_rare_class_is_not_paid_for_by_a_frequent_one():
   rare[:150] = 1
   found = _decide(labels, {"frequent": frequent, "rare": rare})
   assert found.best is None
-  assert [answer for _, answer in found.open] == ["depends"]
+  assert [answer for _, answer in found.undecided] == ["depends"]
 
 
 def test_who_is_never_right_about_a_class_is_not_preferred():
@@ -172,7 +172,7 @@ def test_who_is_never_right_about_a_class_is_not_preferred():
   right = np.tile([[0.7], [0.7], [0.7], [0.4]], 4)
   seeing = _answers(rng, labels, right, 4)
   models = {"blind": blind, "seeing": seeing}
-  assert _decide(labels, models).open[0][1] == "depends"
+  assert _decide(labels, models).undecided[0][1] == "depends"
   # Of four images, that may be chance.
   few = np.concatenate([np.flatnonzero(labels < 3), np.arange(4)])
   found = _decide(labels[few], {n: a[few] for n, a in models.items()})
@@ -227,7 +227,7 @@ def test_what_is_told_is_what_an_interval_without_0_says(seed):
     parts = [*found.accuracies.values(), found.overall]
     for one in [*parts, *found.families.values()]:
       within = one.difference.low <= 0 <= one.difference.high
-      assert within == (one.verdict == "not told apart"), one
+      assert within == (one.verdict == "no significant difference"), one
       assert within or one.p_adjusted < 1 - level
 
 

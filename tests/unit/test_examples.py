@@ -14,8 +14,6 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PENDING = {
   "comparison.extra_tests",
   "comparison.families",
-  "data.handwriting",
-  "data.synthetic",
   "defenses",
 }
 # Packages and modules whose `__all__` is a registry of public members.

@@ -69,7 +69,7 @@ def _compared(labels, models, labeled=True):
 
 def test_less_risk_at_equal_accuracy():
   found = _recommend(a=(0.9, 0.5), b=(0.9, 0.8))
-  assert (found.deploy, found.sureness) == ("b", "sure")
+  assert (found.deploy, found.confidence) == ("b", "high")
   assert found.headline == (
     "Deploy b rather than a: it is better in accuracy on changed images and "
     "overall risk."
@@ -77,10 +77,12 @@ def test_less_risk_at_equal_accuracy():
   assert any("1 in" in reason for reason in found.reasons)
 
 
-def test_equal_models_are_not_told_apart():
+def test_equal_models_do_not_differ():
   found = _recommend(a=(0.9, 0.8), b=(0.9, 0.8))
   assert found.deploy is None
-  assert found.sureness == "not told apart by accuracy or overall risk"
+  assert (
+    found.confidence == "no significant difference in accuracy or overall risk"
+  )
 
 
 def _unstable_and_stable(gained):
@@ -100,7 +102,7 @@ def _unstable_and_stable(gained):
 
 def test_less_risk_alone_decides_where_accuracies_agree():
   found = _of_answers(*_unstable_and_stable(10))
-  assert (found.deploy, found.sureness) == ("b", "sure by overall risk alone")
+  assert (found.deploy, found.confidence) == ("b", "high by overall risk alone")
   assert found.headline == (
     "Deploy b rather than a: it is better in overall risk."
   )
@@ -109,11 +111,14 @@ def test_less_risk_alone_decides_where_accuracies_agree():
 def test_less_risk_alone_does_not_win_against_accuracy_on_changed_images():
   # b is right about 880 of the changed images, and a about 885.
   found = _of_answers(*_unstable_and_stable(0))
-  assert (found.deploy, found.sureness) == (None, "not told apart by accuracy")
+  assert (found.deploy, found.confidence) == (
+    None,
+    "no significant difference in accuracy",
+  )
   assert found.headline == (
-    "a and b are not told apart by clean accuracy, accuracy on changed images, "
-    "balanced clean accuracy or balanced accuracy on changed images; b has "
-    "less overall risk."
+    "a and b do not differ significantly in clean accuracy, accuracy on "
+    "changed images, balanced clean accuracy or balanced accuracy on changed "
+    "images; b has less overall risk."
   )
 
 
@@ -127,7 +132,7 @@ def test_more_accuracy_may_outweigh_more_risk():
 def test_otherwise_it_depends_on_how_often_images_are_degraded():
   # a: 90 % and 45 %, b: 80 % and 64 %; equal where 10 (1 - p) = 19 p.
   found = _recommend(a=(0.9, 0.5), b=(0.8, 0.8))
-  assert (found.deploy, found.sureness) == (None, "depends on your images")
+  assert (found.deploy, found.confidence) == (None, "depends on your images")
   assert "up to about 34 %, a (90.0 % of clean" in found.reasons[0]
   assert "beyond 34 %, b (80.0 % of clean" in found.reasons[0]
 
@@ -137,7 +142,9 @@ def test_the_best_of_three():
   assert found.deploy == "b"
   found = _recommend(a=(0.9, 0.8), b=(0.9, 0.8), c=(0.7, 0.5))
   assert found.deploy is None
-  assert found.headline.startswith("a and b are not told apart by clean acc")
+  assert found.headline.startswith(
+    "a and b do not differ significantly in clean"
+  )
   assert (
     "c is worse than every other model in clean accuracy, accuracy on changed "
     "images and overall risk."
@@ -158,21 +165,19 @@ def test_many_models_take_few_sentences():
   )
 
 
-def test_a_model_that_hardly_knows_is_told():
+def test_a_model_near_chance_is_reported():
   found = _recommend(a=(0.9, 0.5), b=(0.12, 1.0))
   assert found.deploy == "a"
-  assert "b answers 12.0 %" in found.cautions[0]
-  assert (
-    "always answering cat would be right about 10.0 %" in (found.cautions[0])
-  )
+  assert "b classifies 12.0 %" in found.cautions[0]
+  assert "always predicting cat would reach 10.0 %" in (found.cautions[0])
 
 
-def test_a_constant_is_told_and_loses():
+def test_a_constant_is_reported_and_loses():
   labels, models = _models(a=(0.9, 0.5))
   models["b"] = np.full_like(models["a"], 3)
   found = _of_answers(labels, models)
-  assert (found.deploy, found.sureness) == ("a", "sure")
-  assert "b gives all 1,000 images as they are the same" in found.cautions[0]
+  assert (found.deploy, found.confidence) == ("a", "high")
+  assert "b predicts the same class for all 1,000 clean" in found.cautions[0]
 
 
 def test_the_class_that_loses_is_named():
@@ -184,9 +189,9 @@ def test_the_class_that_loses_is_named():
   models["b"][cats[:60]] = 0
   models["b"][cats[:11]] = 1
   found = _of_answers(labels, models)
-  assert (found.deploy, found.sureness) == ("b", "sure")
-  (told,) = [c for c in found.cautions if "cat" in c]
-  assert "less often than a about cat (as they are: 49.0 % against" in told
+  assert (found.deploy, found.confidence) == ("b", "high")
+  (caution,) = [c for c in found.cautions if "cat" in c]
+  assert "less accurate than a on cat (clean: 49.0 % against" in caution
   # All of them: the mean does not say that.
   models["b"][cats] = 1
   found = _of_answers(labels, models)
@@ -194,8 +199,8 @@ def test_the_class_that_loses_is_named():
   models["a"][cats] = 1
   found = _of_answers(labels, models)
   assert found.deploy == "b"
-  assert found.sureness == "sure on average, not for every class"
-  assert "a and b are right about no image of cat." in found.cautions
+  assert found.confidence == "high on average, not for every class"
+  assert "a and b classify no image of cat correctly." in found.cautions
 
 
 def test_a_bug_is_a_caution():
@@ -214,7 +219,7 @@ def test_a_bug_is_a_caution():
     NAMES,
   )
   (caution,) = found.cautions
-  assert "answers go wrong for 1.0 % (a) of images" in caution
+  assert "predictions become wrong for 1.0 % (a) of images" in caution
 
 
 def _random_answers(seed):
@@ -242,17 +247,18 @@ def _random_answers(seed):
   return labels, models
 
 
-UNTOLD = re.compile(
-  r"(?:(?P<count>\d+) pairs of )?(?P<names>.+) (?:are|is) not told apart"
-  r"(?: from (?P<others>.+))? by (?P<whats>[^;.]+)(?:; (?P<less>\w) has less)?"
+SAME = re.compile(
+  r"(?:(?P<count>\d+) pairs of )?(?P<names>.+) (?:do|does) not differ "
+  r"significantly(?: from (?P<others>.+))? in (?P<whats>[^;.]+)"
+  r"(?:; (?P<less>\w) has less)?"
 )
-UNTOLD_PAIR = re.compile(
-  r"The (.+) of (\w) and that of (\w) are not told apart: "
+SAME_PAIR = re.compile(
+  r"The (.+) of (\w) and that of (\w) do not differ significantly: "
 )
-TOLD_PAIR = re.compile(
+DIFFERENT_PAIR = re.compile(
   r"The (.+) of (\w) is (?:more|less) than that of (\w), by"
 )
-TOLD = re.compile(
+DIFFERENT = re.compile(
   r"(?:Deploy )?(\w) (?:is (better|worse)|rather) than (.+?)(?:: it is better)?"
   r" in (.+)\."
 )
@@ -268,25 +274,25 @@ def _check(sentence, pairs):
   for pair in pairs:
     for d in [*pair.measures.values(), *pair.families.values()]:
       better = {"A better": pair.a, "B better": pair.b}.get(d.verdict)
-      untold = d.difference.low <= 0 <= d.difference.high
-      assert untold == (better is None)
+      same = d.difference.low <= 0 <= d.difference.high
+      assert same == (better is None)
       found[frozenset((pair.a, pair.b)), d.what] = better
   better = lambda a, b, what: found[frozenset((a, b)), what]
-  if said := UNTOLD_PAIR.match(sentence):
+  if said := SAME_PAIR.match(sentence):
     assert better(said[2], said[3], said[1]) is None
-  elif said := UNTOLD.match(sentence):
+  elif said := SAME.match(sentence):
     names, whats = _parts(said["names"]), _parts(said["whats"])
     two = [*itertools.combinations(names, 2)]
     if said["others"]:
       two = [*itertools.product(names, _parts(said["others"]))]
-    untold = [better(*pair, what) is None for pair in two for what in whats]
-    assert sum(untold) == int(said["count"] or len(untold))
+    same = [better(*pair, what) is None for pair in two for what in whats]
+    assert sum(same) == int(said["count"] or len(same))
     assert said["less"] == better(*two[0], "overall risk") or len(two) > 1
   else:
-    assert "told apart" not in sentence
-  if said := TOLD_PAIR.match(sentence):
+    assert "differ significantly" not in sentence
+  if said := DIFFERENT_PAIR.match(sentence):
     assert better(said[2], said[3], said[1]) is not None
-  elif said := TOLD.match(sentence):
+  elif said := DIFFERENT.match(sentence):
     others = _parts(said[3])
     if said[3] == "every other model":
       others = {n for p in pairs for n in (p.a, p.b)} - {said[1]}
@@ -314,17 +320,19 @@ def test_every_sentence_says_what_the_intervals_say(recommended):
   for found, pairs in recommended:
     for sentence in (found.headline, *found.reasons, *found.cautions):
       _check(sentence, pairs)
-    if "told apart" in found.sureness:
-      assert "accuracy" in found.sureness or "overall risk" in found.sureness
+    if "no significant" in found.confidence:
+      assert (
+        "accuracy" in found.confidence or "overall risk" in found.confidence
+      )
   # Random answers lead to all that can be said.
-  seen = {found.sureness for found, _ in recommended}
+  seen = {found.confidence for found, _ in recommended}
   assert seen >= {
-    "sure",
-    "sure by overall risk alone",
+    "high",
+    "high by overall risk alone",
     "depends on your images",
-    "not told apart by accuracy",
-    "not told apart by accuracy or overall risk",
-    "not told apart by overall risk",
+    "no significant difference in accuracy",
+    "no significant difference in accuracy or overall risk",
+    "no significant difference in overall risk",
   }
 
 
@@ -335,9 +343,9 @@ def test_risk_alone_prefers_no_model_that_was_right_less_often(recommended):
       if found.deploy not in (pair.a, pair.b):
         continue
       accuracies = pair.accuracies.values()
-      if all(d.verdict == "not told apart" for d in accuracies):
+      if all(d.verdict == "no significant difference" for d in accuracies):
         sign = 1 if pair.a == found.deploy else -1
         assert all(sign * d.difference.value > -1e-9 for d in accuracies)
-        assert found.sureness == "sure by overall risk alone"
+        assert found.confidence == "high by overall risk alone"
         decided += len(accuracies) > 0
   assert decided

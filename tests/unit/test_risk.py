@@ -187,14 +187,14 @@ def test_reports_are_json():
 @pytest.mark.parametrize(
   ("change", "message"),
   [
-    ({"ids": ("a", "b", "a", "c", "d")}, "1 images have an id .*'a'"),
+    ({"ids": ("a", "b", "a", "c", "d")}, "1 images repeat the id .*'a'"),
     ({"clean": CLEAN[:4]}, r"clean of shape \(4,\): expected \[5\]"),
     ({"transformed": TRANSFORMED.T[:4]}, r"expected \[5, 5\]"),
     ({"transformed": np.where(TRANSFORMED, 1, np.nan)}, "dtype float64"),
     ({"ids": ()}, "no images"),
     ({"conditions": CONDITIONS[-1:]}, "1 conditions, none"),
     ({"conditions": ()}, "0 conditions, none"),
-    ({"conditions": CONDITIONS[:4] + CONDITIONS[:1]}, "given twice"),
+    ({"conditions": CONDITIONS[:4] + CONDITIONS[:1]}, "is repeated"),
     (
       {"conditions": (*CONDITIONS[:4], Condition("blur", "a", 1, 0.0))},
       "weight = 0.0 of a",
@@ -238,10 +238,10 @@ def test_predictions_that_cannot_be_are_refused(change, message):
 
 def test_a_model_that_knows_nothing_has_nothing_to_lose():
   wrong = _outcomes(np.zeros(5, bool), TRANSFORMED)
-  with pytest.raises(ValueError, match="none of 5 images right"):
+  with pytest.raises(ValueError, match="none of 5 clean"):
     risk(wrong)
   right = _outcomes(CLEAN, TRANSFORMED)
-  with pytest.raises(ValueError, match="new answers none of 5"):
+  with pytest.raises(ValueError, match="new classifies none of 5"):
     compare_risks(right, wrong, ("old", "new"))
 
 
@@ -265,7 +265,7 @@ def test_a_model_that_lost_is_told_apart_where_it_lost():
     found.families["noise"].sentence
   )
   blur = found.families["blur"]
-  assert (blur.verdict, blur.p_value) == ("not told apart", 1)
+  assert (blur.verdict, blur.p_value) == ("no significant difference", 1)
   assert blur.difference.low < 0 < blur.difference.high
   assert found.clean.difference.value == 0
   gaussian, *_, identity = found.conditions
@@ -324,7 +324,7 @@ def test_models_that_are_alike_are_seldom_told_apart():
     pair = [_random(100, (seed, m), conditions=conditions) for m in (0, 1)]
     found = compare_risks(*pair, draws=300, seed=seed)
     alarms += any(
-      f.verdict != "not told apart" for f in found.families.values()
+      f.verdict != "no significant difference" for f in found.families.values()
     )
   # Holm keeps one false alarm of six below 5 %: 3 of 60, and three deviations
   # of that many trials. Without Holm a quarter would be expected, 15.
@@ -373,9 +373,9 @@ def test_models_asked_otherwise_are_not_compared(change, message):
     compare_risks(a, dataclasses.replace(a, **change))
 
 
-def test_models_are_told_apart_by_their_names():
+def test_models_need_different_names():
   a = _random(5, 0)
-  with pytest.raises(ValueError, match="two that differ"):
+  with pytest.raises(ValueError, match="two different"):
     compare_risks(a, a, ("net", "net"))
 
 

@@ -54,7 +54,7 @@ class Service:
         with service._lock:
           number = len(service.requests)
           service.requests.append((len(images), dict(self.headers)))
-        reply = {"answers": scores(images).tolist()}
+        reply = {"outputs": scores(images).tolist()}
         content = behave(number, self, json.dumps(reply).encode())
         with contextlib.suppress(OSError):
           if content is not None:
@@ -123,17 +123,17 @@ def garbage(number, handler, reply):
 
 
 def too_few(number, handler, reply):
-  return json.dumps({"answers": json.loads(reply)["answers"][1:]}).encode()
+  return json.dumps({"outputs": json.loads(reply)["outputs"][1:]}).encode()
 
 
 FAILURES = [
-  (unavailable, "answered 503 Service Unavailable"),
+  (unavailable, "responded 503 Service Unavailable"),
   (dropped, "Remote end closed connection"),
   (cut_off, "dropped the connection"),
-  (hangs, "did not answer within 0.5 s"),
-  (trickles, "did not answer within 0.5 s"),
+  (hangs, "did not respond within 0.5 s"),
+  (trickles, "did not respond within 0.5 s"),
   (garbage, "it begins with b'<html>please wait</html>'"),
-  (too_few, "answers float64 of shape"),
+  (too_few, "outputs float64 of shape"),
 ]
 
 
@@ -174,7 +174,9 @@ def test_what_may_pass_is_asked_again_and_else_named(images, failure, message):
     np.testing.assert_array_equal(predict(images), scores(images))
   with Service(failure) as service:
     predict = http_predictor(service.url, timeout=0.5, retries=1)
-    with pytest.raises(NoResponse, match="no answer after 2 tries") as raised:
+    with pytest.raises(
+      NoResponse, match="no response after 2 attempts"
+    ) as raised:
       predict(images[:2])
     assert message in str(raised.value)
     assert len(service.requests) == 2
@@ -278,10 +280,10 @@ def command(data, out, url, *more):
   ]
 
 
-def answers(path):
+def predictions(path):
   """What is kept in a folder, by name: the bytes of every array."""
   found = {}
-  for file in sorted((path / "answers").rglob("*")):
+  for file in sorted((path / "predictions").rglob("*")):
     if file.is_file():
       with np.load(file) as arrays:
         found[file.name] = {n: arrays[n].tobytes() for n in arrays.files}
@@ -294,7 +296,7 @@ def undisturbed(data, tmp_path_factory):
   out = tmp_path_factory.mktemp("undisturbed")
   with Service() as service:
     assert command_line(*command(data, out, service.url)) == 0
-    found = answers(out)
+    found = predictions(out)
     # Of 128 and 32 images asked together, requests have 50, 50, 28 and 32.
     assert len(service.requests) == 4 * len(found)
   return found
@@ -309,7 +311,7 @@ def test_one_request_in_twenty_fails(data, tmp_path, undisturbed):
   with Service(fails) as service:
     assert command_line(*command(data, tmp_path, service.url)) == 0
     assert len(service.requests) >= 4 * len(undisturbed) + 2
-  assert answers(tmp_path) == undisturbed
+  assert predictions(tmp_path) == undisturbed
 
 
 def test_what_was_answered_before_a_service_failed_is_kept(
@@ -326,14 +328,14 @@ def test_what_was_answered_before_a_service_failed_is_kept(
   with Service(fails) as service:
     arguments = command(data, tmp_path, service.url, "--retries=1")
     assert command_line(*arguments) == 2
-    assert "no answer after 2 tries" in capsys.readouterr().err
+    assert "no response after 2 attempts" in capsys.readouterr().err
     up.set()
     before = service.images
     assert command_line(*arguments) == 0
     # Images of two cases to know it by, and all that are not answered yet.
     left = len(undisturbed) * 160 - 5 * 160 - 128
     assert service.images - before == 2 * 64 + left
-  assert answers(tmp_path) == undisturbed
+  assert predictions(tmp_path) == undisturbed
 
 
 def test_one_ctrl_c_ends_it_while_a_request_hangs(data, tmp_path, undisturbed):
@@ -359,13 +361,13 @@ def test_one_ctrl_c_ends_it_while_a_request_hangs(data, tmp_path, undisturbed):
     while not hanging.wait(0.1):
       assert process.poll() is None, process.communicate()
     process.send_signal(signal.SIGINT)
-    told, wrong = process.communicate(timeout=20)
+    printed, wrong = process.communicate(timeout=20)
     assert process.returncode == 130, wrong
-    assert "give the same command again" in told
+    assert "give the same command again" in printed
     assert not list(tmp_path.rglob("*partial*"))
     go_on.set()
     assert command_line(*arguments) == 0
-  assert answers(tmp_path) == undisturbed
+  assert predictions(tmp_path) == undisturbed
 
 
 def test_the_key_is_that_of_the_environment(

@@ -73,7 +73,7 @@ def _compared(folder, out, **models):
     open_images(files, size=12),
     out,
     families=["pixel_shift", f"{__name__}:overturned"],
-    sections=[
+    extra_tests=[
       NaturalShifts([f"mnist_c/fog={folder}"]),
       Sequences(["translate"]),
       SystemNoise(files, 12),

@@ -1,6 +1,6 @@
-"""What a comparison may hold beside its families: a section per module.
+"""Extra tests of a comparison, beside the families: one class per module.
 
-A module holds one class of its own name, as `evaluation.section.Section` says.
+Each class follows the protocol `base.ExtraTest`.
 """
 
 from robust_jax.comparison.extra_tests.natural_shifts import NaturalShifts

@@ -1,4 +1,4 @@
-"""A natural shift set, held in memory to be compared on."""
+"""Loading of natural shift datasets into memory."""
 
 import dataclasses
 import pathlib
@@ -16,13 +16,13 @@ _EXAMPLE = "NAME[/PART][=FOLDER], as in cifar10_c/fog_3=data/CIFAR-10-C"
 
 
 class ShiftSpec(NamedTuple):
-  """What a command line asks for.
+  """A natural shift dataset as named on the command line.
 
   Attributes:
-    title: name and part, "cifar10_c/fog_3".
-    name: of the set.
-    part: of it; None where none is given.
-    folder: of its authors; None is what TFDS has prepared.
+    title: name and part, such as "cifar10_c/fog_3".
+    name: name of the dataset.
+    part: its part, or None.
+    folder: folder of its authors; None for the dataset prepared by TFDS.
   """
 
   title: str
@@ -33,15 +33,15 @@ class ShiftSpec(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class NaturalShift:
-  """Its images, and what is a right answer to them.
+  """Images of a natural shift dataset, and which predictions are correct.
 
   Attributes:
     title: name and part.
-    images: N of them; `available` counts sequences where they are frames.
-    classes: which of the model's compete; None is all.
-    label_sets: N sets of right classes, where there may be several.
-    frames: images that are one sequence, one after the other; 1 if none are.
-    noise: frames have no order, and the first one is clean.
+    images: the N images; `available` counts sequences where images are frames.
+    classes: classes among which to predict; None for all.
+    label_sets: N sets of correct classes, or None where there is one label.
+    frames: number of consecutive images that form a sequence; 1 if none do.
+    noise: whether frames have no order, and the first one is clean.
   """
 
   title: str
@@ -53,10 +53,10 @@ class NaturalShift:
 
 
 def parse_shift_spec(text: str) -> ShiftSpec:
-  """From "NAME[/PART][=FOLDER]".
+  """Parses "NAME[/PART][=FOLDER]".
 
   Raises:
-    ValueError: another text, or an unknown set.
+    ValueError: the text has another form, or the dataset is unknown.
   """
   title, equals, folder = text.partition("=")
   name, slash, part = title.partition("/")
@@ -73,28 +73,29 @@ def parse_shift_spec(text: str) -> ShiftSpec:
 def load_natural_shift(
   spec: ShiftSpec, size: int | None, num_examples: int | None, seed: int
 ) -> NaturalShift:
-  """Reads a set, or some of it.
+  """Reads a natural shift dataset, or a random part of it.
 
   Args:
-    spec: which.
-    size: pixels to resize and crop to; None leaves images as they are.
-    num_examples: how many images, or sequences of frames, are drawn; None is
+    spec: the dataset.
+    size: side in pixels to resize and crop images to; None leaves them
+      unchanged.
+    num_examples: number of images, or of sequences of frames, to draw; None for
       all.
-    seed: of the draw.
+    seed: seed of the draw.
 
   Raises:
-    ValueError: see `adapters.natural_shift`, or no image can be used.
+    ValueError: see `natural_shift`; or no image is usable.
   """
   try:
     found = natural_shift(spec.name, spec.folder, part=spec.part)
     available = len(found.dataset) // found.frames
     rows: Sequence[int] = range(len(found.dataset))
     if found.frames > 1:
-      rows = _whole(available, found.frames, num_examples, seed)
+      rows = _draw_sequences(available, found.frames, num_examples, seed)
       num_examples = None
-    read = _Read(found.dataset, rows)
+    subset = _Subset(found.dataset, rows)
     images = load_images(
-      read if size is None else Resized(read, size), num_examples, seed
+      subset if size is None else Resized(subset, size), num_examples, seed
     )
   except ValueError as error:
     raise ValueError(f"natural shift '{spec.title}': {error}") from error
@@ -103,25 +104,26 @@ def load_natural_shift(
     title=spec.title,
     images=dataclasses.replace(images, available=available),
     classes=found.classes,
-    label_sets=sets and tuple(sets[read.places[name]] for name in images.ids),
+    label_sets=sets
+    and tuple(sets[subset.indices[name]] for name in images.ids),
     frames=found.frames,
-    noise="noise" in (spec.part or ""),  # as the authors' code tells it
+    noise="noise" in (spec.part or ""),  # as in the authors' code
   )
 
 
-def _whole(available, frames, num_examples, seed):
-  """Places of the frames of some sequences."""
+def _draw_sequences(available, frames, num_examples, seed):
+  """Returns the indices of the frames of random sequences."""
   order = np.random.default_rng(seed).permutation(available)[:num_examples]
   return (np.sort(order)[:, None] * frames + np.arange(frames)).ravel()
 
 
-class _Read:
-  """Some examples of a dataset, and where each was found in it."""
+class _Subset:
+  """Some examples of a dataset, which records their indices in it."""
 
   def __init__(self, dataset: ImageReader, rows: Sequence[int]):
     self.class_names = dataset.class_names
     self.left_out = getattr(dataset, "left_out", ())
-    self.places: dict[str, int] = {}
+    self.indices: dict[str, int] = {}
     self._dataset, self._rows = dataset, rows
 
   def __len__(self) -> int:
@@ -129,5 +131,5 @@ class _Read:
 
   def get(self, index: int) -> Sample:
     sample = self._dataset.get(int(self._rows[index]))
-    self.places.setdefault(sample[0], int(self._rows[index]))
+    self.indices.setdefault(sample[0], int(self._rows[index]))
     return sample

@@ -1,4 +1,4 @@
-"""What models' flips along sequences amount to."""
+"""Results of models along perturbation sequences."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -11,19 +11,19 @@ from robust_jax.statistics.mean_corruption_error import normalized_mean
 from robust_jax.statistics.proportions import mean_proportion
 
 Flips = Mapping[str, np.ndarray]
-"""Sequence -> for each image the fraction of its frames that flip, `[N]`."""
+"""Sequence -> fraction of frames that flip for each image, `[N]`."""
 
 
 def sequence_results(
   flips: Mapping[str, Flips], baseline: str, level: float, seed: int
 ) -> dict[str, Any]:
-  """Plain values for `report.json`; `docs/compare.md` describes them.
+  """Returns plain values for `report.json`; see `docs/compare.md`.
 
   Args:
-    flips: model -> its flips along the same sequences of the same images.
-    baseline: the model that flip rates are relative to.
-    level: of intervals; all differences hold together with it.
-    seed: of the bootstrap.
+    flips: model -> flips along the same sequences of the same images.
+    baseline: model to which flip rates are relative.
+    level: level of intervals; all differences hold jointly at it.
+    seed: seed of the bootstrap.
   """
   estimates = {
     model: {

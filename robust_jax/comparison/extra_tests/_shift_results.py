@@ -1,4 +1,4 @@
-"""What models' answers to a natural shift set amount to."""
+"""Results of models on a natural shift dataset."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -24,15 +24,15 @@ OUTLIERS = "outlier detection"
 
 
 def measure(found: NaturalShift) -> str:
-  """What a set can tell: `ACCURACY`, `FLIPS` or `OUTLIERS`."""
+  """Returns the measure of a dataset: `ACCURACY`, `FLIPS` or `OUTLIERS`."""
   if found.frames > 1:
     return FLIPS
   unlabeled = found.images.labels is None and found.label_sets is None
   return OUTLIERS if unlabeled else ACCURACY
 
 
-def of_its_classes(found: NaturalShift, images: LoadedImages) -> np.ndarray:
-  """Rows `[M]` of the compared images whose label competes in the set."""
+def rows_of_classes(found: NaturalShift, images: LoadedImages) -> np.ndarray:
+  """Returns rows `[M]` of the compared images whose label is in the dataset."""
   if images.labels is None:
     return np.zeros(0, int)
   if found.classes is None:
@@ -42,33 +42,33 @@ def of_its_classes(found: NaturalShift, images: LoadedImages) -> np.ndarray:
 
 def shift_results(
   found: NaturalShift,
-  reads: Mapping[str, CasePredictions],
+  predictions: Mapping[str, CasePredictions],
   clean: Mapping[str, CasePredictions],
   images: LoadedImages,
   level: float,
   seed: int,
   tables: int,
 ) -> dict[str, Any]:
-  """A row of `report.json`; `docs/compare.md` describes it.
+  """Returns a row of `report.json`; see `docs/compare.md`.
 
   Args:
-    found: the set.
-    reads: model -> its answers to it.
-    clean: model -> its answers to the images that are compared.
-    images: those.
-    level: of intervals; all differences hold together with it.
-    seed: of the bootstrap.
-    tables: how many sets differences are told of.
+    found: the natural shift dataset.
+    predictions: model -> predictions on it.
+    clean: model -> predictions on the compared images.
+    images: the compared images.
+    level: level of intervals; all differences hold jointly at it.
+    seed: seed of the bootstrap.
+    tables: number of datasets for which differences are tested.
   """
   kind = measure(found)
   if kind == OUTLIERS:
-    values = {}
-    results = {
-      name: {"outliers": _outliers(found, read, clean[name], images)}
-      for name, read in reads.items()
+    values: dict[str, np.ndarray] = {}
+    results: dict[str, dict[str, Any]] = {
+      name: {"outliers": _outliers(found, one, clean[name], images)}
+      for name, one in predictions.items()
     }
   else:
-    values = {name: _values(found, read) for name, read in reads.items()}
+    values = {name: _values(found, one) for name, one in predictions.items()}
     results = {
       name: {
         kind.replace(" ", "_"): dataclasses.asdict(
@@ -80,7 +80,7 @@ def shift_results(
   if kind == ACCURACY:
     for name, result in results.items():
       result["clean"] = _clean(found, clean[name], images)
-      result["restricted"] = _is_restricted(found, reads[name])
+      result["restricted"] = _is_restricted(found, predictions[name])
   return {
     "name": found.title,
     "measure": kind,
@@ -93,7 +93,7 @@ def shift_results(
     "change_counts": counts(c.kind for c in found.images.changes),
     "digest": found.images.digest,
     "models": {
-      name: {"missing": reads[name].missing, **result}
+      name: {"missing": predictions[name].missing, **result}
       for name, result in results.items()
     },
     "comparisons": compare_pairs(
@@ -107,58 +107,58 @@ def shift_results(
   }
 
 
-def _values(found: NaturalShift, read: CasePredictions) -> np.ndarray:
-  """Of each image whether it is right, of each sequence how often it flips."""
+def _values(found: NaturalShift, given: CasePredictions) -> np.ndarray:
+  """Returns for each image if it is correct, or for each sequence its flips."""
   if found.frames > 1:
-    frames = read.classes.reshape(-1, found.frames)
+    frames = given.classes.reshape(-1, found.frames)
     return flip_probability(frames, noise=found.noise)
   if found.label_sets is not None:
-    return multilabel_accuracy(read.classes, found.label_sets)
-  return _right(found, read, slice(None), found.images.labels)
+    return multilabel_accuracy(given.classes, found.label_sets)
+  return _correct(found, given, slice(None), found.images.labels)
 
 
-def _right(found, read, rows, labels) -> np.ndarray:
-  if not _is_restricted(found, read):
-    return read.classes[rows] == labels
-  right = subset_accuracy(read.probabilities[rows], labels, found.classes)
-  # Where there is no answer, probabilities are all 0.
-  return right & (read.classes[rows] >= 0)
+def _correct(found, given, rows, labels) -> np.ndarray:
+  if not _is_restricted(found, given):
+    return given.classes[rows] == labels
+  correct = subset_accuracy(given.probabilities[rows], labels, found.classes)
+  # Without a prediction, probabilities are all 0.
+  return correct & (given.classes[rows] >= 0)
 
 
-def _is_restricted(found, read) -> bool:
-  """Whether the set's classes compete alone; of classes given, they cannot."""
-  return found.classes is not None and len(read.probabilities) > 0
+def _is_restricted(found, given) -> bool:
+  """Whether to predict among the dataset's classes, which takes scores."""
+  return found.classes is not None and len(given.probabilities) > 0
 
 
-def _clean(found, read, images) -> float | None:
-  """Accuracy on the compared images of the same classes, in percent."""
-  rows = of_its_classes(found, images)
+def _clean(found, given, images) -> float | None:
+  """Returns the accuracy on compared images of these classes, in percent."""
+  rows = rows_of_classes(found, images)
   if not len(rows):
     return None
-  return 100 * float(_right(found, read, rows, images.labels[rows]).mean())
+  return 100 * float(_correct(found, given, rows, images.labels[rows]).mean())
 
 
-def _outliers(found, read, clean, images) -> dict[str, float] | None:
-  """In percent; None of models that give classes alone."""
-  known = of_its_classes(found, images)
+def _outliers(found, given, clean, images) -> dict[str, float] | None:
+  """Returns metrics in percent; None for models that return classes."""
+  known = rows_of_classes(found, images)
   known = known[clean.classes[known] >= 0]
-  unknown = np.flatnonzero(read.classes >= 0)
-  if not len(read.probabilities) or not len(known) or not len(unknown):
+  unknown = np.flatnonzero(given.classes >= 0)
+  if not len(given.probabilities) or not len(known) or not len(unknown):
     return None
   scores = (
     -_confidence(found, one, rows)
-    for one, rows in ((clean, known), (read, unknown))
+    for one, rows in ((clean, known), (given, unknown))
   )
   detection = dataclasses.asdict(outlier_detection(*scores))
   return {name: 100 * value for name, value in detection.items()}
 
 
-def _confidence(found, read, rows) -> np.ndarray:
-  """The largest probability among the set's classes, as if there were no more.
+def _confidence(found, given, rows) -> np.ndarray:
+  """Returns the largest probability among the dataset's classes, renormalized.
 
-  A model that gives none of them anything knows nothing.
+  If all of these probabilities are 0 it is that of a uniform distribution.
   """
-  among = read.probabilities[rows]
+  among = given.probabilities[rows]
   if found.classes is not None:
     among = among[:, found.classes]
   total = among.sum(axis=1)

@@ -1,4 +1,4 @@
-"""What answers through several image libraries amount to."""
+"""Results of models under several image libraries."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -16,17 +16,17 @@ def system_noise_results(
   level: float,
   seed: int,
 ) -> dict[str, Any]:
-  """Plain values for `report.json`; `docs/compare.md` describes them.
+  """Returns plain values for `report.json`; see `docs/compare.md`.
 
   Args:
-    classes: model -> int `[D, R, N]`, its answers through D decoders and R
-      resizers, of which the first ones are those of training.
-    labels: int `[N]`, where there are any.
-    level: of intervals; all differences hold together with it.
-    seed: of the bootstrap.
+    classes: model -> int `[D, R, N]`, predictions with D decoders and R
+      resizers, those of training first.
+    labels: int `[N]`, or None.
+    level: level of intervals; all differences hold jointly at it.
+    seed: seed of the bootstrap.
   """
   changed = {name: of != of[0, 0] for name, of in classes.items()}
-  # Of each image, the fraction of the other libraries that change its answer.
+  # For each image, the fraction of other libraries that change its prediction.
   means = {
     name: of.reshape(-1, of.shape[-1])[1:].mean(axis=0)
     for name, of in changed.items()
@@ -35,7 +35,7 @@ def system_noise_results(
   for name, of in classes.items():
     mean = mean_proportion(means[name], level=level, seed=seed)
     models[name] = {
-      "no_answer": int((of < 0).sum()),
+      "no_prediction": int((of < 0).sum()),
       "changed": (100 * changed[name].mean(axis=2)).tolist(),
       "mean_changed": dataclasses.asdict(mean),
       "most_changed": 100 * float(changed[name].mean(axis=2).max()),
@@ -46,7 +46,7 @@ def system_noise_results(
     "models": models,
     "comparisons": compare_pairs(
       means,
-      "fraction of changed answers",
+      "fraction of changed predictions",
       less_is_better=True,
       level=level,
       seed=seed,

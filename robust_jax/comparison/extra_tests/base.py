@@ -1,4 +1,4 @@
-"""A section of a comparison: another test, beside the families of changes."""
+"""The protocol of extra tests of a comparison."""
 
 import functools
 import pathlib
@@ -10,152 +10,160 @@ import rich.table
 
 from robust_jax.comparison.cases import Case
 from robust_jax.comparison.load_images import LoadedImages, batch_size
-from robust_jax.comparison.predict_with_model import in_batches, predict_classes
+from robust_jax.comparison.predict_with_model import (
+  predict_classes,
+  predict_in_batches,
+)
 from robust_jax.comparison.prediction_store import PredictionStore
 
-SECTIONS = "comparison.extra_tests"
-"""Where `lookup` finds them."""
+EXTRA_TESTS = "comparison.extra_tests"
+"""The package in which `lookup` finds extra tests."""
 
 
 class Context(NamedTuple):
-  """The comparison that a section is of.
+  """The comparison to which an extra test belongs.
 
   Attributes:
     out: its folder.
-    kept: model -> its answers to the images that are compared.
-    images: those.
-    baseline: the model that others are measured by.
-    num_examples: how many images are drawn of a dataset; None is all.
-    seed: of all randomness.
-    level: of intervals.
+    stores: model -> store of its predictions on the compared images.
+    images: the compared images.
+    baseline: model to which others are compared.
+    num_examples: number of images to draw from a dataset; None for all.
+    seed: seed of all randomness.
+    level: level of intervals.
   """
 
   out: pathlib.Path
-  kept: Mapping[str, PredictionStore]
+  stores: Mapping[str, PredictionStore]
   images: LoadedImages
   baseline: str
   num_examples: int | None
   seed: int
   level: float
 
-  def need_models(self, what: str) -> None:
-    """That all of them can be asked about `what`, which are other images.
+  def require_models(self, what: str) -> None:
+    """Checks that all models can be evaluated on other images.
 
     Raises:
-      ValueError: one is stored answers.
+      ValueError: a model consists of stored outputs.
     """
-    for name, kept in self.kept.items():
-      if kept.model.kind == "stored answers":
+    for name, store in self.stores.items():
+      if store.model.kind == "stored outputs":
         raise ValueError(
-          f"'{name}' is stored answers, and {what} are other images: expected "
-          "models that can be asked."
+          f"'{name}' has stored outputs only, and {what} are other images: "
+          "expected models that can be evaluated."
         )
 
   def missing(self, case: str) -> list[PredictionStore]:
-    """Of the models that have not answered in this case."""
-    kept = self.kept.values()
-    return [one for one in kept if one.read(case) is None]
+    """Returns the stores that have no predictions of a case."""
+    stores = self.stores.values()
+    return [store for store in stores if store.find(case) is None]
 
-  def ask(
+  def predict(
     self,
     case: str,
     views: Iterable[tuple[Sequence[int], np.ndarray]],
     interrupted: Callable[[], bool],
   ) -> bool:
-    """Asks the models that lack a case, and keeps the classes they answer.
+    """Evaluates the models that lack a case, and stores the predicted classes.
 
     Args:
-      case: its name.
-      views: rows `[M]` of the compared images, and uint8 `[M, H, W, C]`, what
-        models see of them; as many pairs as there are batches.
-      interrupted: asked before every batch.
+      case: name of the case.
+      views: pairs of rows `[M]` of the compared images and uint8 `[M, H, W,
+        C]`, the images as seen by the models.
+      interrupted: checked before every batch.
 
     Returns:
-      Whether all is there; False if interrupted. What was answered is kept.
+      Whether all predictions are stored; False if interrupted, with earlier
+      outputs stored.
 
     Raises:
-      ModelFailed: one does.
+      ModelFailed: a model fails.
     """
     missing = self.missing(case)
     batches = self._batches(case, views)
-    found = in_batches(missing, case, batches, interrupted)
+    found = predict_in_batches(missing, case, batches, interrupted)
     if found is None:
       return False
-    for one, classes in zip(missing, found, strict=True):
-      one.write_classes(case, classes)
+    for store, classes in zip(missing, found, strict=True):
+      store.save_classes(case, classes)
     return True
 
   def _batches(self, case: str, views):
-    """Views cut into batches, as `in_batches` takes them."""
+    """Yields batches as `predict_in_batches` takes them."""
     for rows, pixels in views:
       size = batch_size(pixels.shape[1:])
       for start in range(0, len(rows), size):
         part = rows[start : start + size], pixels[start : start + size]
-        yield len(part[0]), functools.partial(self._ask_batch, case, *part)
+        yield len(part[0]), functools.partial(self._predict_batch, case, *part)
 
-  def _ask_batch(
-    self, case: str, rows, pixels, one: PredictionStore, known: int
+  def _predict_batch(
+    self, case: str, rows, pixels, store: PredictionStore, known: int
   ):
-    return predict_classes(one, case, self.images, rows[known:], pixels[known:])
+    rest = rows[known:], pixels[known:]
+    return predict_classes(store, case, self.images, *rest)
 
 
 class Dependency(NamedTuple):
-  """Answers to some images, the images, and cases beside the clean ones."""
+  """A store of predictions, its images, and its cases beside the clean one."""
 
-  kept: PredictionStore
+  store: PredictionStore
   images: LoadedImages
   cases: Sequence[Case] = ()
 
 
 class TestRun(Protocol):
-  """What a section asks in one comparison, step by step.
+  """An extra test in one comparison, run step by step.
 
   Attributes:
-    steps: their names; what is answered is kept step by step.
-    dependencies: answers to images of its own, which are dropped where a model
-      has changed. Those of `Context.kept` are dependencies already.
+    steps: names of the steps, whose predictions are stored one by one.
+    dependencies: predictions on other images, which are deleted where a model
+      has changed. Those of `Context.stores` need not be listed.
   """
 
   steps: Sequence[str]
   dependencies: Sequence[Dependency]
 
-  def answered(self, step: str) -> bool:
-    """Whether all models have answered."""
+  def is_done(self, step: str) -> bool:
+    """Whether the predictions of all models are stored."""
 
-  def ask(self, step: str, interrupted: Callable[[], bool]) -> bool:
-    """Asks those that have not; False if interrupted before that was done.
+  def run(self, step: str, interrupted: Callable[[], bool]) -> bool:
+    """Evaluates the models whose predictions are missing.
 
-    `interrupted` is asked after every batch.
+    Returns False if interrupted, which is checked after every batch.
 
     Raises:
-      ModelFailed: one does.
+      ModelFailed: a model fails.
     """
 
   def report(self) -> Any:
-    """Plain values for `report.json`, when all is answered."""
+    """Returns plain values for `report.json`, after all steps."""
 
 
 class ExtraTest(Protocol):
-  """Each module of `comparison.extra_tests` has one such class of its name.
+  """Protocol of the classes in the modules of `comparison.extra_tests`.
 
-  What `report` returns is under that name in `report.json`, and is shown by
-  `templates/sections/<name>.html`, which sees what `compare.html` sees. A flag
-  of `experiments.compare.command` makes one.
+  The result of `report` is stored in `report.json` under the name of the test,
+  and shown by `templates/extra_tests/<name>.html`, in the same context as
+  `compare.html`. `experiments.compare.command` creates tests from flags.
 
   Attributes:
-    name: of the module.
-    nothing: what stands in `report.json` where nobody asks for the section.
+    name: name of the module.
+    empty: value in `report.json` where the test is not requested.
   """
 
-  name: str
-  nothing: Any
+  @property
+  def name(self) -> str: ...
 
-  def start(self, setting: Context) -> TestRun:
-    """Looks at all that it needs, before any model is asked.
+  @property
+  def empty(self) -> Any: ...
+
+  def start(self, context: Context) -> TestRun:
+    """Prepares a run before any model is evaluated.
 
     Raises:
-      ValueError: it does not fit the data or the models.
+      ValueError: the test does not fit the data or the models.
     """
 
   def table(self, found: Any) -> rich.table.Table:
-    """What `report` returned, for the terminal."""
+    """Returns a table of the report for the terminal."""

@@ -1,4 +1,4 @@
-"""Test sets that other people collected, beside the images compared."""
+"""Natural shifts: test sets of other images, collected by others."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
@@ -15,11 +15,11 @@ from robust_jax.comparison.extra_tests._shift_results import (
   FLIPS,
   OUTLIERS,
   measure,
-  of_its_classes,
+  rows_of_classes,
   shift_results,
 )
 from robust_jax.comparison.extra_tests.base import Context, Dependency
-from robust_jax.comparison.extra_tests.table import Cell, section_table
+from robust_jax.comparison.extra_tests.table import Cell, results_table
 from robust_jax.comparison.load_images import LoadedImages
 from robust_jax.comparison.model import CLEAN
 from robust_jax.comparison.predict_with_model import ModelFailed
@@ -28,54 +28,59 @@ from robust_jax.comparison.run_predictions import run_predictions
 
 
 class NaturalShifts:
-  """Accuracy on natural shift sets; a `Section`.
+  """Accuracy on natural shift datasets; an `ExtraTest`.
 
   Attributes:
-    name: of the section.
-    nothing: where nobody asks for it.
+    name: name of the test.
+    empty: value where the test is not requested.
+
+  Example:
+    >>> from robust_jax.comparison.extra_tests import NaturalShifts
+    >>> test = NaturalShifts(["cifar10_c/fog_3=data/CIFAR-10-C"])
+    >>> test.name
+    'natural_shifts'
   """
 
   name = "natural_shifts"
-  nothing: ClassVar[list] = []
+  empty: ClassVar[list] = []
 
   def __init__(self, texts: Sequence[str], size: int | None = None):
-    """Notes which.
+    """Parses the names of the datasets.
 
     Args:
-      texts: "NAME[/PART][=FOLDER]" each, as
-        `load_natural_shift.parse_shift_spec` takes them.
-      size: pixels that all images are resized and cropped to; None leaves
-        them as they are.
+      texts: "NAME[/PART][=FOLDER]" each; see `parse_shift_spec`.
+      size: side in pixels to which all images are resized and cropped; None
+        leaves them unchanged.
 
     Raises:
-      ValueError: another text, an unknown set, or one given twice.
+      ValueError: a text has another form, or a dataset is unknown or repeated.
     """
     self._specs = [parse_shift_spec(text) for text in texts]
     self._size = size
     titles = [spec.title for spec in self._specs]
     for title in titles:
       if titles.count(title) > 1:
-        raise ValueError(f"natural shift '{title}' is given twice.")
+        raise ValueError(f"natural shift '{title}' is repeated.")
 
-  def start(self, setting: Context) -> "_Asking":
-    """Reads the sets.
+  def start(self, context: Context) -> "_Run":
+    """Reads the datasets.
 
     Raises:
-      ValueError: a set cannot be read or does not fit the data; a model that
-        is not here to be asked.
+      ValueError: a dataset cannot be read or does not fit the data, or a model
+        has stored outputs only.
     """
-    setting.need_models("natural shifts")
+    context.require_models("natural shifts")
     sets = []
     for spec in self._specs:
       found = load_natural_shift(
-        spec, self._size, setting.num_examples, setting.seed
+        spec, self._size, context.num_examples, context.seed
       )
-      _check(found, setting.images)
+      _check(found, context.images)
       sets.append(found)
-    return _Asking(sets, setting)
+    return _Run(sets, context)
 
   def table(self, found: Sequence[Mapping[str, Any]]) -> rich.table.Table:
-    """Models beside each other, a row per set."""
+    """Returns a row per dataset and a column per model."""
     rows = [
       (
         f"{row['name']}, {_WORDS[row['measure']]}",
@@ -83,13 +88,17 @@ class NaturalShifts:
       )
       for row in found
     ]
-    caption = "In percent. Other images: part of no risk."
-    return section_table(
+    caption = "In percent. These images do not count in any risk."
+    return results_table(
       "Natural shifts", caption, list(found[0]["models"]), rows
     )
 
 
-_WORDS = {ACCURACY: "right", FLIPS: "flips", OUTLIERS: "outliers found (AUROC)"}
+_WORDS = {
+  ACCURACY: "accuracy",
+  FLIPS: "flips",
+  OUTLIERS: "outliers (AUROC)",
+}
 
 
 def _cell(kind, model) -> Cell:
@@ -99,56 +108,56 @@ def _cell(kind, model) -> Cell:
   return model[kind.replace(" ", "_")]
 
 
-class _Asking:
-  """A step per set."""
+class _Run:
+  """One step per dataset."""
 
-  def __init__(self, sets: Sequence[NaturalShift], setting: Context):
+  def __init__(self, sets: Sequence[NaturalShift], context: Context):
     self._sets = {found.title: found for found in sets}
-    self._setting = setting
-    self._kept = {
+    self._context = context
+    self._stores = {
       title: {
         name: PredictionStore(
-          setting.out, kept.model, found.images, setting.seed, title, kept
+          context.out, store.model, found.images, context.seed, title, store
         )
-        for name, kept in setting.kept.items()
+        for name, store in context.stores.items()
       }
       for title, found in self._sets.items()
     }
     self.steps = list(self._sets)
     self.dependencies = [
-      Dependency(kept, self._sets[title].images)
+      Dependency(store, self._sets[title].images)
       for title in self.steps
-      for kept in self._kept[title].values()
+      for store in self._stores[title].values()
     ]
 
-  def answered(self, step: str) -> bool:
+  def is_done(self, step: str) -> bool:
     return all(
-      kept.read(CLEAN) is not None for kept in self._kept[step].values()
+      store.find(CLEAN) is not None for store in self._stores[step].values()
     )
 
-  def ask(self, step: str, interrupted: Callable[[], bool]) -> bool:
-    kept = list(self._kept[step].values())
-    images, seed = self._sets[step].images, self._setting.seed
+  def run(self, step: str, interrupted: Callable[[], bool]) -> bool:
+    stores = list(self._stores[step].values())
+    images, seed = self._sets[step].images, self._context.seed
     try:
       return run_predictions(
-        kept, images, (), seed, lambda done: None, interrupted
+        stores, images, (), seed, lambda done: None, interrupted
       )
     except ModelFailed as error:
       message = f"natural shift '{step}': {error}"
       raise ModelFailed(error.name, message) from error
 
   def report(self) -> list[dict[str, Any]]:
-    setting = self._setting
+    context = self._context
     kinds = [measure(found) for found in self._sets.values()]
-    clean = {name: kept.read(CLEAN) for name, kept in setting.kept.items()}
+    clean = {name: one.get(CLEAN) for name, one in context.stores.items()}
     return [
       shift_results(
         found,
-        {name: kept.read(CLEAN) for name, kept in self._kept[title].items()},
+        {name: one.get(CLEAN) for name, one in self._stores[title].items()},
         clean,
-        setting.images,
-        level=setting.level,
-        seed=setting.seed,
+        context.images,
+        level=context.level,
+        seed=context.seed,
         tables=sum(kind != OUTLIERS for kind in kinds),
       )
       for title, found in self._sets.items()
@@ -156,10 +165,10 @@ class _Asking:
 
 
 def _check(found: NaturalShift, images: LoadedImages):
-  """That the same models can be asked about both.
+  """Checks that the same models can be evaluated on both.
 
   Raises:
-    ValueError: they cannot.
+    ValueError: classes or channels differ.
   """
   what = f"natural shift '{found.title}'"
   theirs, ours = found.images.class_names, images.class_names
@@ -170,18 +179,18 @@ def _check(found: NaturalShift, images: LoadedImages):
       "same classes in the same order."
     )
   channels = [
-    sorted({shape[-1] for shape in held.shapes})
-    for held in (found.images, images)
+    sorted({shape[-1] for shape in loaded.shapes})
+    for loaded in (found.images, images)
   ]
   if channels[0] != channels[1]:
     raise ValueError(
       f"images of {what} have {channels[0]} channels, those of the data "
-      f"{channels[1]}: expected gray ones or colored ones."
+      f"{channels[1]}: expected gray images or color images in both."
     )
-  if measure(found) == OUTLIERS and not len(of_its_classes(found, images)):
+  if measure(found) == OUTLIERS and not len(rows_of_classes(found, images)):
     raise ValueError(
-      f"{what} is told apart from clean images of {len(found.classes or ())} "
-      "classes, and the data have none that are labeled so: expected ImageNet."
+      f"{what} needs clean images of {len(found.classes or ())} classes to "
+      "compare with, and the data have none: expected ImageNet."
     )
 
 

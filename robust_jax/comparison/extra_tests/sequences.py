@@ -1,4 +1,4 @@
-"""Images that change little by little: does the answer hold?"""
+"""Perturbation sequences: stability of predictions under gradual changes."""
 
 import functools
 import itertools
@@ -12,7 +12,7 @@ from robust_jax import lookup
 from robust_jax.comparison.code_hash import code_hash
 from robust_jax.comparison.extra_tests._sequence_results import sequence_results
 from robust_jax.comparison.extra_tests.base import Context, Dependency
-from robust_jax.comparison.extra_tests.table import section_table
+from robust_jax.comparison.extra_tests.table import results_table
 from robust_jax.comparison.load_images import Group
 from robust_jax.comparison.sequence_predictions import (
   sequence_frames,
@@ -25,23 +25,28 @@ _SUITES = {"imagenet_p": IMAGENET_P}
 
 
 class Sequences:
-  """Flip probabilities along sequences of the compared images; a `Section`.
+  """Flip probabilities along sequences of the compared images; an `ExtraTest`.
 
   Attributes:
-    name: of the section.
-    nothing: where nobody asks for it.
-    names: of sequences, each once.
+    name: name of the test.
+    empty: value where the test is not requested.
+    names: names of the sequences, each once.
+
+  Example:
+    >>> from robust_jax.comparison.extra_tests import Sequences
+    >>> len(Sequences(["imagenet_p", "translate"]).names)
+    10
   """
 
   name = "sequences"
-  nothing = None
+  empty = None
 
   def __init__(self, names: Sequence[str]):
-    """Notes which.
+    """Looks up the sequences.
 
     Args:
       names: members of `robust_jax.corruptions.sequences`, or "imagenet_p" for
-        its ten.
+        its ten sequences.
 
     Raises:
       ValueError: there is no such sequence.
@@ -51,17 +56,17 @@ class Sequences:
     for name in self.names:
       lookup.find(_HOME, name)
 
-  def start(self, setting: Context) -> "_Asking":
-    """Reads nothing more.
+  def start(self, context: Context) -> "_Run":
+    """Starts a run.
 
     Raises:
-      ValueError: a model that is not here to be asked.
+      ValueError: a model has stored outputs only.
     """
-    setting.need_models("frames of sequences")
-    return _Asking(self.names, setting)
+    context.require_models("frames of sequences")
+    return _Run(self.names, context)
 
   def table(self, found: Mapping[str, Any]) -> rich.table.Table:
-    """Models beside each other, a row per sequence."""
+    """Returns a row per sequence and a column per model."""
     models = found["models"].values()
     rows = [
       (name, [one["sequences"][name] for one in models])
@@ -73,67 +78,67 @@ class Sequences:
       ("mFR", ["-" if rate is None else f"{rate:.1f} %" for rate in rates]),
     ]
     caption = f"% of frames that flip; mFR is relative to {found['baseline']}."
-    return section_table("Sequences", caption, list(found["models"]), rows)
+    return results_table("Sequences", caption, list(found["models"]), rows)
 
 
-class _Asking:
-  """A step per sequence and shape of images: each has frames of its own."""
+class _Run:
+  """One step per sequence and shape of images, each with its own frames."""
 
   dependencies: Sequence[Dependency] = ()
 
-  def __init__(self, names: Sequence[str], setting: Context):
-    self._names, self._setting = names, setting
+  def __init__(self, names: Sequence[str], context: Context):
+    self._names, self._context = names, context
     self._groups = {
       _step(name, group): (name, group)
       for name in names
-      for group in setting.images.groups
+      for group in context.images.groups
     }
     self.steps = list(self._groups)
 
-  def answered(self, step: str) -> bool:
-    return not self._setting.missing(step)
+  def is_done(self, step: str) -> bool:
+    return not self._context.missing(step)
 
-  def ask(self, step: str, interrupted: Callable[[], bool]) -> bool:
-    views = _views(*self._groups[step], self._setting.seed)
-    return self._setting.ask(step, views, interrupted)
+  def run(self, step: str, interrupted: Callable[[], bool]) -> bool:
+    views = _views(*self._groups[step], self._context.seed)
+    return self._context.predict(step, views, interrupted)
 
   def report(self) -> dict[str, Any]:
-    setting = self._setting
-    flips = {model: self._flips(model) for model in setting.kept}
+    context = self._context
+    flips = {model: self._flips(model) for model in context.stores}
     found = sequence_results(
-      flips, setting.baseline, setting.level, setting.seed
+      flips, context.baseline, context.level, context.seed
     )
     for model, result in found["models"].items():
       result["missing"] = self._missing(model)
     return {
-      "images": len(setting.images.ids),
+      "images": len(context.images.ids),
       "frames": self._frames(),
       "sequences": list(self._names),
       **found,
     }
 
   def _flips(self, model: str) -> dict[str, np.ndarray]:
-    """Sequence -> the fraction of frames that flip, `[N]`."""
-    kept = self._setting.kept[model]
+    """Returns sequence -> fraction of frames that flip, `[N]`."""
+    store = self._context.stores[model]
     found = {
-      name: np.empty(len(self._setting.images.ids)) for name in self._names
+      name: np.empty(len(self._context.images.ids)) for name in self._names
     }
     for step, (name, group) in self._groups.items():
-      classes = kept.read(step).classes.reshape(len(group.rows), -1)
+      classes = store.get(step).classes.reshape(len(group.rows), -1)
       found[name][group.rows] = flip_probability(classes, noise=name in NOISE)
     return found
 
   def _frames(self) -> int:
-    kept = next(iter(self._setting.kept.values()))
-    return sum(len(kept.read(step).classes) for step in self.steps)
+    store = next(iter(self._context.stores.values()))
+    return sum(len(store.get(step).classes) for step in self.steps)
 
   def _missing(self, model: str) -> int:
-    kept = self._setting.kept[model]
-    return sum(kept.read(step).missing for step in self.steps)
+    store = self._context.stores[model]
+    return sum(store.get(step).missing for step in self.steps)
 
 
 def _views(name: str, group: Group, seed: int):
-  """Frames of a few images at a time, and which image each is of."""
+  """Yields frames of a few images at a time, and the row of each frame."""
   done = 0
   for frames in sequence_frames(group.pixels, name, group.numbers, seed):
     some = group.rows[done : done + len(frames)]
@@ -151,7 +156,7 @@ def _step(name: str, group: Group) -> str:
 
 @functools.cache
 def _version() -> str:
-  """Of all code that makes frames."""
+  """Hashes all code that makes frames."""
   return code_hash(
     "robust_jax.comparison.sequence_predictions",
     f"robust_jax.{_HOME}",

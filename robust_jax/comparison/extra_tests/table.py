@@ -1,30 +1,30 @@
-"""A section of a comparison, for the terminal."""
+"""Tables of extra tests for the terminal."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 import rich.box
 import rich.table
 
-# Models that 80 columns have room for with intervals.
+# Number of models with intervals that fit into 80 columns.
 WITH_INTERVALS = 3
 
 Cell = str | Mapping[str, float]
-"""Text, or an estimate: `value`, `low` and `high` in percent."""
+"""Text, or an estimate with `value`, `low` and `high` in percent."""
 
 
-def section_table(
+def results_table(
   title: str,
   caption: str,
   models: Sequence[str],
   rows: Iterable[tuple[str, Sequence[Cell]]],
 ) -> rich.table.Table:
-  """A column for each model.
+  """Returns a table with a column for each model.
 
   Args:
-    title: above it.
-    caption: below it.
-    models: their names.
-    rows: a name, and a cell for each model.
+    title: title above the table.
+    caption: caption below the table.
+    models: names of the models.
+    rows: name and a cell for each model.
   """
   table = rich.table.Table(
     title=title,
@@ -35,7 +35,7 @@ def section_table(
   )
   table.add_column("", no_wrap=True)
   for name in models:
-    # Folded where there is no room: cut off, it could not be read at all.
+    # Folded rather than truncated where there is no room.
     table.add_column(name, justify="right", overflow="fold")
   spacious = len(models) <= WITH_INTERVALS
   for name, cells in rows:

@@ -1,8 +1,8 @@
-"""What models are compared under: a family of transformations per module.
+"""Families of transformations under which models are compared.
 
-A family is a function `(shapes) -> Family`, where `shapes` are those of the
-images, (H, W, C) each. To add one, write a module and its name into `__all__`
-below: `evaluation.catalogue` reads it.
+A family is a function `(shapes) -> Family` of the shapes (H, W, C) of the
+images. To add one, write a module and add its name to `__all__` below;
+`comparison.cases` finds it there.
 """
 
 from robust_jax.comparison.families.adversarial import adversarial

@@ -1,4 +1,4 @@
-"""Changes that are sought against each model."""
+"""Adversarial attacks on each model."""
 
 import jax
 import jax.numpy as jnp
@@ -12,15 +12,24 @@ _STEPS = 10
 
 
 def adversarial(shapes: Shapes) -> Family:
-  """PGD in an Linf ball, on the margin, from the clean image; 10 steps.
+  """PGD in an Linf ball of up to 8/255, on the margin loss, 10 steps.
 
-  Weaker than `attacks.autoattack`: it tells models apart, it certifies nothing.
-  There is no randomness in it, so an image's result depends on no other image.
+  It starts at the clean image and is deterministic, so that the result of an
+  image does not depend on other images. It is weaker than `attacks.autoattack`:
+  it compares models but certifies nothing. Used only where it is named.
+
+  Args:
+    shapes: shapes of the images.
+
+  Example:
+    >>> from robust_jax.comparison import families
+    >>> [t.name for t in families.adversarial([(28, 28, 1)]).transformations]
+    ['linf_pgd']
   """
   del shapes
   return Family(
-    "Each gray level changed by a few of 255, in the direction that hurts this "
-    "model: every model meets images of its own, made with its gradients.",
+    "Each gray level changed by a few of 255 in the worst direction for the "
+    "model: every model sees its own images, made with its gradients.",
     [
       Transformation(
         "linf_pgd",
@@ -43,7 +52,7 @@ def _attacked(logits_fn, x, labels, level):
     step_size=0.25,
     random_start=False,
   )
-  # No randomness is left, so that the key does not matter.
+  # The attack is deterministic, so the key is arbitrary.
   x_adv = attack(jax.random.key(0), logits_fn, x, labels)
-  # Radii are whole gray levels: rounded, it is still within them.
+  # Radii are whole gray levels, so rounding stays within them.
   return jnp.round(255 * x_adv) / 255

@@ -1,4 +1,4 @@
-"""Mirror images, upside down too."""
+"""Flips along both axes."""
 
 import numpy as np
 
@@ -13,10 +13,18 @@ _WORDS = {
 
 
 def flips(shapes: Shapes) -> Family:
-  """Left and right exchanged, top and bottom, and both.
+  """Horizontal flip, vertical flip, and both.
 
-  Taken by name alone: of many things the mirror image is another thing, and of
-  most there are no pictures upside down.
+  Used only where it is named: many objects have a different mirror image, and
+  most are never seen upside down.
+
+  Args:
+    shapes: shapes of the images.
+
+  Example:
+    >>> from robust_jax.comparison import families
+    >>> [t.name for t in families.flips([(28, 28, 1)]).transformations]
+    ['horizontal', 'vertical', 'both']
   """
   del shapes
   return Family(

@@ -1,4 +1,4 @@
-"""Objects that are not where, how large and how upright they used to be."""
+"""Affine changes: position, size and orientation of objects."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,12 +14,21 @@ _LARGER = (5, 10, 20, 35, 50)  # percent
 
 
 def geometry(shapes: Shapes) -> Family:
-  """Rotation, translation, shear and scale, to a random side, black outside."""
+  """Rotation, translation, shear and scale in random directions, black outside.
+
+  Args:
+    shapes: shapes of the images.
+
+  Example:
+    >>> from robust_jax.comparison import families
+    >>> [t.name for t in families.geometry([(28, 28, 1)]).transformations]
+    ['rotated', 'moved', 'sheared', 'smaller', 'larger']
+  """
   del shapes
   degrees = [f"{angle} degrees" for angle in _DEGREES]
   return Family(
-    "Rotated, moved, leaning, smaller or larger, each image to a side of its "
-    "own; what comes in from outside is black.",
+    "Rotated, moved, sheared, smaller or larger, each image in a random "
+    "direction; pixels from outside are black.",
     [
       Transformation("rotated", _rotated, labels=degrees),
       Transformation(

@@ -1,4 +1,4 @@
-"""MNIST-C, on images like MNIST's."""
+"""MNIST-C, for images like those of MNIST."""
 
 import functools
 
@@ -10,13 +10,21 @@ _SHAPE = (28, 28, 1)
 
 
 def mnist_c(shapes: Shapes) -> Family:
-  """Its fifteen, each at its one strength; for gray images of 28 x 28 pixels.
+  """The fifteen corruptions of MNIST-C, for gray images of 28 x 28 pixels.
+
+  Args:
+    shapes: shapes of the images.
 
   Source: Mu and Gilmer 2019.
+
+  Example:
+    >>> from robust_jax.comparison import families
+    >>> len(families.mnist_c([(28, 28, 1)]).transformations)
+    15
   """
   about = (
-    "The fifteen changes of MNIST-C, each at its one strength, for gray images "
-    "of 28 x 28 pixels."
+    "The fifteen corruptions of MNIST-C, each at its one severity, for gray "
+    "images of 28 x 28 pixels."
   )
   if set(shapes) != {_SHAPE}:
     return Family(about, ())
@@ -25,11 +33,11 @@ def mnist_c(shapes: Shapes) -> Family:
     [
       Transformation(
         name,
-        functools.partial(lookup.find("corruptions", name), **setting.options),
-        (setting.severity,),
-        ("the strength of MNIST-C",),
+        functools.partial(lookup.find("corruptions", name), **one.options),
+        (one.severity,),
+        ("the severity of MNIST-C",),
       )
-      for name, setting in suites.MNIST_C.items()
+      for name, one in suites.MNIST_C.items()
       if name != "identity"  # one of the invariance tests
     ],
   )

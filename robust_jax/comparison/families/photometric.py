@@ -1,4 +1,4 @@
-"""Another exposure of the same scene."""
+"""Photometric changes, as by another exposure."""
 
 import numpy as np
 
@@ -11,7 +11,16 @@ _MORE = (10, 25, 50, 75, 100)  # percent
 
 
 def photometric(shapes: Shapes) -> Family:
-  """Brightness and contrast, less and more of each."""
+  """Brightness and contrast, less and more of each.
+
+  Args:
+    shapes: shapes of the images.
+
+  Example:
+    >>> from robust_jax.comparison import families
+    >>> [t.name for t in families.photometric([(28, 28, 1)]).transformations]
+    ['darker', 'brighter', 'less_contrast', 'more_contrast']
+  """
   del shapes
   less = [f"{fraction} % less" for fraction in _LESS]
   more = [f"{fraction} % more" for fraction in _MORE]
@@ -51,6 +60,6 @@ def _more_contrast(keys, x, level):
 
 
 def _about_mean(x, factor):
-  """Contrast about the mean of all channels: no color becomes another."""
+  """Scales the contrast about the mean of all channels, which keeps hues."""
   mean = x.mean(axis=(1, 2, 3), keepdims=True)
   return (x - mean) * factor + mean

@@ -1,4 +1,4 @@
-"""Moved by one pixel or two."""
+"""Shifts by one or two pixels."""
 
 import functools
 import itertools
@@ -8,21 +8,29 @@ import numpy as np
 from robust_jax.comparison.transformation import Family, Shapes, Transformation
 
 REACH = 2
-"""Pixels, to each side."""
+"""Largest shift in pixels, to each side."""
 
 LARGEST_FRACTION = 0.05
-"""Of the shorter side, that one pixel may be where it should not matter."""
+"""Largest fraction of the shorter side at which one pixel should not matter."""
 
 
 def pixel_shift(shapes: Shapes) -> Family:
-  """All whole-pixel shifts of up to two pixels along either axis.
+  """All whole-pixel shifts of up to two pixels along both axes.
 
-  By name alone where `a_pixel_matters`.
+  Used only where it is named if `a_pixel_matters`.
+
+  Args:
+    shapes: shapes of the images.
+
+  Example:
+    >>> from robust_jax.comparison import families
+    >>> len(families.pixel_shift([(28, 28, 1)]).transformations)
+    24
   """
   ways = range(-REACH, REACH + 1)
   return Family(
-    "Moved by one or two whole pixels to any side, the border repeated: hardly "
-    "to be seen.",
+    "Moved by one or two whole pixels in any direction, the border repeated: "
+    "hardly visible.",
     [
       Transformation(
         shift_name(dx, dy),
@@ -39,10 +47,10 @@ def pixel_shift(shapes: Shapes) -> Family:
 
 
 def a_pixel_matters(shapes: Shapes) -> bool:
-  """Whether one pixel is more than a twentieth of the shorter side of some.
+  """Whether one pixel is more than a twentieth of the shorter side of an image.
 
-  On images of fewer than 20 pixels a shift by one moves what is seen by nearly
-  as much as the third of `geometry`'s five levels: it may well matter.
+  On images of fewer than 20 pixels, a shift by one moves the content by nearly
+  as much as the third of the five levels of `geometry`, so it may matter.
   """
   side = min(min(height, width) for height, width, _ in shapes)
   return 1 / side > LARGEST_FRACTION
@@ -58,12 +66,12 @@ def _words(dx, dy):
 
 
 def shift_name(dx: int, dy: int) -> str:
-  """Of the shift by dx pixels to the right and dy down."""
+  """Returns the name of the shift by dx pixels to the right and dy down."""
   return f"shift({dx:+d},{dy:+d})"
 
 
 def shifted(images: np.ndarray, level: int, dx: int, dy: int) -> np.ndarray:
-  """images `[B, H, W, C]`, dx to the right and dy down; the border repeats."""
+  """Shifts images by dx to the right and dy down; the border is repeated."""
   del level
   rows = np.clip(np.arange(images.shape[1]) - dy, 0, images.shape[1] - 1)
   columns = np.clip(np.arange(images.shape[2]) - dx, 0, images.shape[2] - 1)

@@ -1,1 +1,1 @@
-"""Models of any kind as functions of 8-bit images."""
+"""Predictors: models of any kind as functions of 8-bit images."""

@@ -1,4 +1,4 @@
-"""Test-time augmentation of a model that is no JAX function."""
+"""Test-time augmentation of models that are not JAX functions."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,21 +15,21 @@ from robust_jax.types import Array
 def averaged_predictor(
   predict: Predict, views: Callable[[Array], Array], num_classes: int
 ) -> Predict:
-  """`predict`, asked about several views of each image.
+  """Averages the predictions of a model over several views of each image.
 
-  The counterpart of `defenses.test_time_augmentation` for whatever answers
-  8-bit images. Views are rounded to 8 bits, which flips and shifts are anyway.
+  It is the counterpart of `defenses.test_time_augmentation` for any model of
+  8-bit images. Views are rounded to 8 bits, which does not affect flips and
+  shifts.
 
   Args:
-    predict: answers scores, not classes alone.
+    predict: model that returns scores, not only classes.
     views: x `[B, H, W, C]` in [0, 1] -> `[V, B, H, W, C]`, such as those of
       `defenses.views`.
     num_classes: K.
 
   Returns:
-    A predictor that answers probabilities `[B, K]`, their mean over views; NaN
-    where a view has no answer. It raises a ValueError where `predict` answers
-    classes.
+    A predictor of probabilities `[B, K]`, the mean over views; NaN where a view
+    has no prediction. It raises ValueError if `predict` returns classes.
   """
   make = jax.jit(views)
 
@@ -37,15 +37,15 @@ def averaged_predictor(
     made = np.asarray(make(jnp.asarray(images, jnp.float32) / 255))
     pixels = np.rint(255 * made).astype(np.uint8)
     flat = pixels.reshape(-1, *images.shape[1:])
-    answers = read_outputs(
+    outputs = read_outputs(
       predict_batches(predict, flat, num_classes), num_classes
     )
-    if answers.probabilities is None:
+    if outputs.probabilities is None:
       raise ValueError(
-        "the model answers classes alone, which have no mean: expected scores."
+        "the model returns classes, which have no mean: expected scores."
       )
-    answered = (answers.classes >= 0)[:, None]
-    found = np.where(answered, answers.probabilities, np.nan)
+    predicted = (outputs.classes >= 0)[:, None]
+    found = np.where(predicted, outputs.probabilities, np.nan)
     return found.reshape(len(pixels), len(images), -1).mean(axis=0)
 
   def averaged(images: Sequence[np.ndarray]) -> np.ndarray:

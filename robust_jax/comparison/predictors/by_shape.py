@@ -1,4 +1,4 @@
-"""Images of several sizes, as arrays of one size each."""
+"""Evaluation of images of several shapes, one shape at a time."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,22 +6,23 @@ import numpy as np
 
 
 def by_shape(
-  images: Sequence[np.ndarray], answer: Callable[[np.ndarray], np.ndarray]
+  images: Sequence[np.ndarray], fn: Callable[[np.ndarray], np.ndarray]
 ) -> np.ndarray:
-  """`answer` to each image `[H, W, C]`, asked about all of a shape at once.
+  """Applies a function to images of any shapes, all of one shape at a time.
 
   Args:
-    images: of any shapes.
-    answer: `[n, H, W, C]` -> `[n, ...]`.
+    images: images `[H, W, C]`.
+    fn: `[n, H, W, C] -> [n, ...]`.
 
   Returns:
     `[N, ...]`, in the order of the images.
   """
   shapes = [image.shape for image in images]
-  order, pieces = [], []
+  order: list[int] = []
+  pieces = []
   for shape in dict.fromkeys(shapes):
     rows = [i for i, other in enumerate(shapes) if other == shape]
-    pieces.append(answer(np.stack([images[i] for i in rows])))
+    pieces.append(fn(np.stack([images[i] for i in rows])))
     order += rows
-  # `order` says where each row belongs; its inverse fetches it.
+  # `order` maps rows to images; its inverse restores the order.
   return np.concatenate(pieces)[np.argsort(order)]

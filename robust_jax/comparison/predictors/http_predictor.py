@@ -1,4 +1,4 @@
-"""A model behind an HTTP endpoint."""
+"""Models behind an HTTP endpoint."""
 
 import base64
 import http.client
@@ -20,9 +20,9 @@ from robust_jax.comparison.predictors.predict import Predict
 from robust_jax.comparison.predictors.retry import NoResponse, retry
 
 _LARGEST = 2**28  # bytes of a reply
-_SHOWN = 80  # bytes of a reply that is no answer
-# Of statuses below 500: the client was too slow, or asked too often.
-_PASSING = (408, 425, 429)
+_SHOWN = 80  # bytes of an invalid reply in messages
+# Statuses below 500 that are temporary: timeouts and rate limits.
+_TEMPORARY = (408, 425, 429)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -35,33 +35,32 @@ def http_predictor(
   timeout: float = 60.0,
   retries: int = 4,
 ) -> Predict:
-  """A model that is asked over HTTP.
+  """Predictor that calls a model over HTTP.
 
   A request is a POST of the JSON `{"images": [...]}`, each image a PNG of 8
-  bits per channel, gray or RGB, in base64. The reply is the JSON
-  `{"answers": [...]}`, for each image a list of K scores or one integer, its
-  class.
+  bits per channel, gray or RGB, in base64. The reply is the JSON `{"outputs":
+  [...]}`, with a list of K scores or one integer class for each image.
 
-  A status of 5xx, 408, 425 or 429, a time-out, a dropped connection and a reply
-  that is no such JSON are asked again; another status is an error.
+  Requests are repeated after a status of 5xx, 408, 425 or 429, a timeout, a
+  dropped connection and an invalid reply; other statuses are errors.
 
   Args:
     url: http:// or https://.
-    api_key: sent as `Authorization: Bearer <api_key>`; over https alone, or to
+    api_key: sent as `Authorization: Bearer <api_key>`, only over https or to
       this machine.
-    batch_size: most images in one request.
-    concurrency: requests at the same time.
-    timeout: seconds until a request has failed.
-    retries: how often a request is made again, after 0.5, 1, 2, ... seconds or
-      what the service asks for (`Retry-After`).
+    batch_size: largest number of images per request.
+    concurrency: number of simultaneous requests.
+    timeout: timeout of a request in seconds.
+    retries: number of repetitions of a failed request, after 0.5, 1, 2, ...
+      seconds or as the service requests (`Retry-After`).
 
   Returns:
-    A predictor. It raises `NoResponse` where all tries fail, and ValueError
-    where the service refuses.
+    A predictor. It raises `NoResponse` if all attempts fail, and ValueError if
+    the service refuses.
 
   Raises:
-    ValueError: another URL, a key that could be read on the way, or a number
-      that is too small.
+    ValueError: the URL is invalid, the key would be sent unencrypted, or a
+      number is too small.
   """
   _check_url(url, api_key)
   checks.at_least_one("batch_size", batch_size)
@@ -75,28 +74,28 @@ def http_predictor(
   if api_key is not None:
     headers["Authorization"] = f"Bearer {api_key}"
 
-  def ask(images: Sequence[np.ndarray]) -> np.ndarray:
+  def request_batch(images: Sequence[np.ndarray]) -> np.ndarray:
     body = json.dumps({"images": [_png(image) for image in images]}).encode()
     request = urllib.request.Request(url, body, headers, method="POST")
-    again = lambda: _answers(_reply(request, timeout), len(images))
-    return retry(again, retries)
+    call = lambda: _outputs(_reply(request, timeout), len(images))
+    return retry(call, retries)
 
   def predict(images: Sequence[np.ndarray]) -> np.ndarray:
     parts = [
       images[start : start + batch_size]
       for start in range(0, len(images), batch_size)
     ]
-    return np.concatenate(_at_the_same_time(ask, parts, concurrency))
+    return np.concatenate(_concurrently(request_batch, parts, concurrency))
 
   return predict
 
 
-def _at_the_same_time(
+def _concurrently(
   call: Callable, parts: Sequence, concurrency: int
 ) -> list[np.ndarray]:
-  """`call` of each part, in daemon threads.
+  """Calls a function for each part in daemon threads.
 
-  Whoever is interrupted does not wait for a request that hangs.
+  An interrupt does not wait for hanging requests.
   """
   waiting: queue.SimpleQueue = queue.SimpleQueue()
   done: queue.SimpleQueue = queue.SimpleQueue()
@@ -119,18 +118,18 @@ def _at_the_same_time(
   found: dict[int, np.ndarray] = {}
   try:
     while len(found) < len(parts):
-      place, answer, error = done.get()
+      place, outputs, error = done.get()
       if error is not None:
         raise error
-      found[place] = answer
+      found[place] = outputs
   finally:
-    while not waiting.empty():  # what is left of it is not asked
+    while not waiting.empty():  # drop the remaining requests
       waiting.get_nowait()
   return [found[place] for place in range(len(parts))]
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-  """A POST would become a GET, and the key go to another host."""
+  """Refuses redirects, which send the key to another host."""
 
   def redirect_request(self, *arguments):
     return None
@@ -140,11 +139,11 @@ _OPENER = urllib.request.build_opener(_NoRedirect)
 
 
 def _reply(request, timeout) -> bytes:
-  """What the service sends back.
+  """Returns the body of the response.
 
   Raises:
-    NoResponse: it fails in a way that may pass.
-    ValueError: it refuses.
+    NoResponse: the failure may be temporary.
+    ValueError: the service refuses.
   """
   ends = time.monotonic() + timeout
   try:
@@ -164,14 +163,14 @@ def _reply(request, timeout) -> bytes:
   except urllib.error.HTTPError as error:
     with error:
       said = f"{error.code} {error.reason}: {_shown(error.read(_SHOWN))}"
-    if error.code < 500 and error.code not in _PASSING:
+    if error.code < 500 and error.code not in _TEMPORARY:
       raise ValueError(f"{request.full_url} refused with {said}") from error
-    wait = error.headers.get("Retry-After", "")
-    wait = float(wait) if wait.isdecimal() else None
-    raise NoResponse(f"{request.full_url} answered {said}", wait) from error
+    after = error.headers.get("Retry-After", "")
+    wait = float(after) if after.isdecimal() else None
+    raise NoResponse(f"{request.full_url} responded {said}", wait) from error
   except TimeoutError as error:
     raise NoResponse(
-      f"{request.full_url} did not answer within {timeout:g} s."
+      f"{request.full_url} did not respond within {timeout:g} s."
     ) from error
   except (OSError, http.client.HTTPException) as error:
     reason = getattr(error, "reason", error)
@@ -180,21 +179,20 @@ def _reply(request, timeout) -> bytes:
     raise NoResponse(f"{request.full_url}: {reason}") from error
 
 
-def _answers(reply: bytes, size: int) -> np.ndarray:
+def _outputs(reply: bytes, size: int) -> np.ndarray:
   try:
-    answers = json.loads(reply)["answers"]
-    found = np.array(answers)
+    found = np.array(json.loads(reply)["outputs"])
   except (ValueError, TypeError, KeyError, RecursionError) as error:
     raise NoResponse(
-      'the reply is not the JSON {"answers": [...]}, with a list of scores or '
+      'the reply is not the JSON {"outputs": [...]}, with a list of scores or '
       f"a class for each image: it begins with {_shown(reply)}"
     ) from error
   if not np.issubdtype(found.dtype, np.number) or found.shape[:1] != (size,):
     raise NoResponse(
-      f"the reply has answers {found.dtype} of shape {found.shape} to {size} "
+      f"the reply has outputs {found.dtype} of shape {found.shape} for {size} "
       f"images; it begins with {_shown(reply)}"
     )
-  # Scores that are whole numbers are scores.
+  # Scores may be whole numbers.
   return found.astype(float) if found.ndim == 2 else found
 
 
@@ -215,18 +213,18 @@ def _check_url(url, api_key):
   try:
     parts = urllib.parse.urlsplit(url)
     known = parts.scheme in ("http", "https") and bool(parts.hostname)
-    _ = parts.port  # raises where it is no number
+    _ = parts.port  # raises if it is not a number
   except ValueError:
     known = False
   if not known:
     raise ValueError(f"'{url}': expected an address such as https://HOST/PATH.")
   if parts.username is not None:
     raise ValueError(
-      f"the address of {parts.hostname} holds a password, which would be "
+      f"the address of {parts.hostname} contains a password, which would be "
       "reported: expected a key in an environment variable."
     )
   is_open = parts.scheme == "http" and parts.hostname not in _LOOPBACK
   if api_key is not None and is_open:
     raise ValueError(
-      f"the key of {url} could be read on the way: expected https://."
+      f"the key of {url} would be sent unencrypted: expected https://."
     )

@@ -1,4 +1,4 @@
-"""A JAX model as a function of 8-bit images."""
+"""JAX models as predictors."""
 
 from collections.abc import Sequence
 
@@ -11,21 +11,31 @@ from robust_jax.types import Model
 
 
 def jax_predictor(logits_fn: Model) -> Predict:
-  """`logits_fn` on uint8 images, which are divided by 255.
+  """Predictor of a JAX model, on uint8 images divided by 255.
 
-  Images of several sizes are asked about size by size; each size compiles its
-  own programs, so a dataset of many sizes is better resized first.
+  Images of several shapes are evaluated one shape at a time, and each compiles
+  its own programs, so it is better to resize a dataset of many shapes first.
 
   Args:
     logits_fn: x `[B, H, W, C]` float32 in [0, 1] -> logits `[B, K]`, such as
-      `models.frozen` makes of a model of ours.
-  """
-  ask = as_numpy_fn(logits_fn)
+      `models.inference_fn` of a model of this project.
 
-  def answer(images: np.ndarray) -> np.ndarray:
-    return ask(images.astype(np.float32) / 255)
+  Returns:
+    A predictor.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.comparison.predictors.jax_predictor import jax_predictor
+    >>> predict = jax_predictor(lambda x: x.sum(axis=(1, 2)))
+    >>> predict([np.full((2, 2, 3), 255, np.uint8)]).tolist()
+    [[4.0, 4.0, 4.0]]
+  """
+  numpy_fn = as_numpy_fn(logits_fn)
+
+  def evaluate(images: np.ndarray) -> np.ndarray:
+    return numpy_fn(images.astype(np.float32) / 255)
 
   def predict(images: Sequence[np.ndarray]) -> np.ndarray:
-    return by_shape(images, answer)
+    return by_shape(images, evaluate)
 
   return predict

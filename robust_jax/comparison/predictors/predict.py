@@ -1,5 +1,6 @@
-"""A model of any kind, asked for its answers to 8-bit images."""
+"""Evaluation of any model on 8-bit images, in batches."""
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -8,9 +9,12 @@ from robust_jax import checks
 from robust_jax.comparison.predictors.retry import retry
 
 Predict = Callable[[Sequence[np.ndarray]], np.ndarray]
-"""uint8 images `[H, W, C]`, perhaps of several sizes, at most a batch of them
--> scores `[B, K]` (logits or probabilities) or classes `[B]` (integers). A
-PyTorch or ONNX model and an HTTP endpoint are such functions."""
+"""A model as a function of a batch of 8-bit images.
+
+Images are uint8 `[H, W, C]`, perhaps of several shapes. It returns scores `[B,
+K]` (logits or probabilities) or integer classes `[B]`. PyTorch and ONNX models
+and HTTP endpoints can be such functions.
+"""
 
 
 def predict_batches(
@@ -20,50 +24,62 @@ def predict_batches(
   batch_size: int = 128,
   retries: int = 0,
 ) -> np.ndarray:
-  """All answers, a batch at a time: float `[N, K]` or integers `[N]`.
+  """Evaluates a model on all images: float `[N, K]` or int `[N]`.
 
-  The model gets images of its own: it may write into them, and keep them. It
-  may use the array that it answers with again. NaN is handed on: `read_outputs`
-  counts it.
+  The model receives copies of the images, which it may modify and keep, and it
+  may reuse the array it returns. NaN is preserved and counted by
+  `read_outputs`.
 
   Args:
     predict: the model.
     images: N images.
     num_classes: K.
-    batch_size: most images in one call.
-    retries: how often a call is made again that fails as `retry` says.
+    batch_size: largest number of images per call.
+    retries: number of repetitions of a failed call; see `retry`.
 
   Raises:
-    ValueError: no images, or an answer of another shape or dtype, or of another
-      kind than that to the batch before.
-    NoResponse: the last try failed.
+    ValueError: there are no images, or outputs have another shape or dtype, or
+      are of another kind than in the batch before.
+    NoResponse: the last attempt failed.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.comparison.predictors.predict import predict_batches
+    >>> brightest = lambda images: np.array([int(x.max() > 99) for x in images])
+    >>> images = [np.full((2, 2, 1), level, np.uint8) for level in (0, 200, 50)]
+    >>> predict_batches(brightest, images, num_classes=2, batch_size=2).tolist()
+    [0, 1, 0]
   """
   checks.at_least_one("batch_size", batch_size)
   if len(images) == 0:
-    raise ValueError("no images: expected at least one to ask about.")
-  answers = []
+    raise ValueError("no images: expected at least one.")
+  outputs: list[np.ndarray] = []
   for start in range(0, len(images), batch_size):
     batch = images[start : start + batch_size]
-    own = lambda batch=batch: [np.array(image) for image in batch]
-    answer = np.array(retry(lambda own=own: predict(own()), retries))
-    _check(answer, len(batch), num_classes)
-    if answers and answers[0].ndim != answer.ndim:
+    call = functools.partial(_predict_copies, predict, batch)
+    found = np.array(retry(call, retries))
+    _check(found, len(batch), num_classes)
+    if outputs and outputs[0].ndim != found.ndim:
       raise ValueError(
-        "the model answered classes to some images and scores to others: "
+        "the model returned classes for some images and scores for others: "
         "expected one of the two."
       )
-    answers.append(answer)
-  return np.concatenate(answers)
+    outputs.append(found)
+  return np.concatenate(outputs)
 
 
-def _check(answer, size, num_classes):
-  scores = np.issubdtype(answer.dtype, np.floating)
-  if scores and answer.shape == (size, num_classes):
+def _predict_copies(predict, images):
+  return predict([np.array(image) for image in images])
+
+
+def _check(outputs, size, num_classes):
+  scores = np.issubdtype(outputs.dtype, np.floating)
+  if scores and outputs.shape == (size, num_classes):
     return
-  if np.issubdtype(answer.dtype, np.integer) and answer.shape == (size,):
+  if np.issubdtype(outputs.dtype, np.integer) and outputs.shape == (size,):
     return
   raise ValueError(
-    f"the model answered {answer.dtype} of shape {answer.shape} to {size} "
+    f"the model returned {outputs.dtype} of shape {outputs.shape} for {size} "
     f"images: expected floats [{size}, {num_classes}], a score for each class, "
     f"or integers [{size}], the classes. If the data lack some of the model's "
     "classes, name all of them in its order (--class_names)."

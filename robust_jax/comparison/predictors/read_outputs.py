@@ -1,4 +1,4 @@
-"""Classes and confidences from whatever a model answers."""
+"""Classes and probabilities of model outputs of any kind."""
 
 import dataclasses
 from typing import Literal
@@ -10,39 +10,40 @@ Kind = Literal["logits", "probabilities", "percentages", "sigmoids", "classes"]
 
 MEANING: dict[Kind, str] = {
   "logits": "logits: confidences are their softmax",
-  "probabilities": "probabilities, taken as they are",
+  "probabilities": "probabilities, used as they are",
   "percentages": "percentages, divided by 100",
-  "sigmoids": "scores from 0 to 1 that do not sum to 1: each is taken for the "
-  "probability of its class",
-  "classes": "classes alone",
+  "sigmoids": "scores from 0 to 1 that do not sum to 1, each the probability "
+  "of its class",
+  "classes": "classes only",
 }
-"""What each kind is taken for, in words."""
+"""Interpretation of each kind of outputs."""
 
-# What probabilities of a kind sum to, and cannot exceed.
+# Sum and upper bound of the probabilities of a kind.
 _WHOLE: dict[Kind, float] = {
   "probabilities": 1.0,
   "percentages": 100.0,
   "sigmoids": 1.0,
 }
-# Probabilities in float32, summed over a thousand classes.
+# Tolerance for sums of float32 probabilities over a thousand classes.
 _SUM = 1e-3
-# Rounded ones of many classes may be further off; beyond this they say little.
+# Upper bound of the tolerance for rounded probabilities of many classes.
 _ROUNDED_SUM = 0.1
 _DECIMALS = range(6)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Outputs:
-  """One model's answers to N images.
+  """Interpreted outputs of a model for N images.
 
   Attributes:
-    classes: int `[N]`; -1 is no answer, which is never right.
-    probabilities: `[N, K]`, 0 in rows without an answer; None where the model
-      gives classes alone. Rows sum to 1 as far as those of the model do.
-    kind: what the model returned, taken as `MEANING` says: a softmax of
-      probabilities would make every confidence small.
-    missing: how many have no answer: NaN, infinity, or no such class.
-    unknown: the classes outside 0..K-1 that were answered, other than -1.
+    classes: int `[N]`, predicted classes; -1 for no prediction, which is never
+      correct.
+    probabilities: `[N, K]`, 0 in rows without a prediction; None where the
+      model returns only classes. Rows sum to 1 as far as those of the model do.
+    kind: kind of the model's outputs, interpreted as in `MEANING`.
+    missing: number of images without a prediction: NaN, infinity, or a class
+      that does not exist.
+    unknown: predicted classes outside 0..K-1, other than -1.
   """
 
   classes: np.ndarray
@@ -53,68 +54,80 @@ class Outputs:
 
 
 def read_outputs(
-  answers: np.ndarray, num_classes: int, kind: Kind | None = None
+  outputs: np.ndarray, num_classes: int, kind: Kind | None = None
 ) -> Outputs:
-  """Recognizes what a model answers, and counts what is no answer.
+  """Detects the kind of a model's outputs and reads the predictions.
 
-  Scores are probabilities if every row that is finite lies in [0, 1] and sums
-  to 1, up to the decimals that they are rounded to; percentages if it lies in
-  [0, 100] and sums to 100; sigmoids if it lies in [0, 1]; else logits. Of
-  logits any of these is true by accident for a few rows, not for all: ask about
-  all images before reading the answers.
+  Scores are probabilities if every finite row is in [0, 1] and sums to 1, up to
+  the decimals they are rounded to; percentages if it is in [0, 100] and sums to
+  100; sigmoids if it is in [0, 1]; otherwise logits. A few rows of logits may
+  satisfy any of these by chance, but not all: read the outputs of all images at
+  once.
 
-  A score of minus infinity is a class that the model rules out, no problem.
+  A score of minus infinity excludes a class and is valid.
 
   Args:
-    answers: float `[N, K]` or int `[N]`, as `ask` returns them.
+    outputs: float `[N, K]` or int `[N]`, from `predict_batches`.
     num_classes: K.
-    kind: what the model's answers are, where it is known: the model may fail on
-      all images then. None finds out.
+    kind: kind of the outputs, if known; then all may be unusable. None to
+      detect it.
+
+  Returns:
+    The `Outputs`.
 
   Raises:
-    ValueError: another shape, another kind of answers than the one given, or no
-      image has an answer and no kind is given.
+    ValueError: the shape is wrong, outputs are not of the given kind, or no
+      output is usable and no kind is given.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.comparison.predictors.read_outputs import read_outputs
+    >>> found = read_outputs(np.array([[80.0, 20.0], [30.0, 70.0]]), 2)
+    >>> found.kind, found.classes.tolist(), found.probabilities[0].tolist()
+    ('percentages', [0, 1], [0.8, 0.2])
   """
-  answers = np.asarray(answers)
-  if np.issubdtype(answers.dtype, np.integer) and answers.ndim == 1:
-    usable = (answers >= 0) & (answers < num_classes)
-    found = np.where(usable, answers, -1), None, "classes"
-    strange = np.unique(answers[~usable & (answers != -1)])
-    unknown = tuple(strange.tolist())
-  elif answers.ndim == 2 and answers.shape[1] == num_classes:
-    # NaN and plus infinity have no largest score that means anything.
-    usable = (answers < np.inf).all(axis=1) & (answers.max(axis=1) > -np.inf)
-    scores = None if kind == "classes" else kind
-    found, unknown = _of_scores(answers, usable, scores), ()
+  outputs = np.asarray(outputs)
+  found: tuple[np.ndarray, np.ndarray | None, Kind]
+  unknown: tuple[int, ...] = ()
+  if np.issubdtype(outputs.dtype, np.integer) and outputs.ndim == 1:
+    usable = (outputs >= 0) & (outputs < num_classes)
+    found = np.where(usable, outputs, -1), None, "classes"
+    unknown = tuple(np.unique(outputs[~usable & (outputs != -1)]).tolist())
+  elif outputs.ndim == 2 and outputs.shape[1] == num_classes:
+    # With NaN or plus infinity the largest score is meaningless.
+    usable = (outputs < np.inf).all(axis=1) & (outputs.max(axis=1) > -np.inf)
+    found = _of_scores(outputs, usable, None if kind == "classes" else kind)
   else:
     raise ValueError(
-      f"answers are {answers.dtype} of shape {answers.shape}: expected floats "
+      f"outputs are {outputs.dtype} of shape {outputs.shape}: expected floats "
       f"[N, {num_classes}] or integers [N]."
     )
   if kind is not None and (kind == "classes") != (found[1] is None):
     raise ValueError(
-      f"the model is taken to answer {kind}, and answered {answers.dtype} of "
-      f"shape {answers.shape}: expected one of the two."
+      f"the model should return {kind}, and returned {outputs.dtype} of shape "
+      f"{outputs.shape}: expected one of the two."
     )
   missing = int((~usable).sum())
-  if missing == len(answers) and kind is None:
+  if missing == len(outputs) and kind is None:
     raise ValueError(
-      f"none of {missing} answers can be used: all are NaN, infinite or of "
+      f"none of {missing} outputs can be used: all are NaN, infinite or of "
       f"classes outside 0..{num_classes - 1}."
     )
   return Outputs(*found, missing=missing, unknown=unknown)
 
 
-def _of_scores(scores, usable, kind):
-  # In float64, so that large logits of float16 models do not overflow.
+def _of_scores(
+  scores: np.ndarray, usable: np.ndarray, kind: Kind | None
+) -> tuple[np.ndarray, np.ndarray, Kind]:
+  # In float64, so that large float16 logits do not overflow.
   rows = scores[usable].astype(np.float64)
   if kind is None:
-    kind = _recognized(rows)
+    kind = _detect(rows)
   elif kind in _WHOLE and not _within(rows, _WHOLE[kind]):
     raise ValueError(
-      f"the model is taken to answer {kind}, and its scores are from "
+      f"the model should return {kind}, and its scores are from "
       f"{rows.min():g} to {rows.max():g}, not from 0 to {_WHOLE[kind]:g}: say "
-      "what they are, as in --answers=NAME=logits."
+      "what they are, as in --output_kind=NAME=logits."
     )
   classes = np.full(len(scores), -1)
   classes[usable] = rows.argmax(axis=1)
@@ -126,8 +139,9 @@ def _of_scores(scores, usable, kind):
   return classes, probabilities, kind
 
 
-def _recognized(rows) -> Kind:
-  for kind in ("probabilities", "percentages"):
+def _detect(rows: np.ndarray) -> Kind:
+  candidates: tuple[Kind, ...] = ("probabilities", "percentages")
+  for kind in candidates:
     whole = _WHOLE[kind]
     if _within(rows, whole) and _sum_to_one(rows / whole):
       return kind
@@ -140,7 +154,7 @@ def _within(rows, whole) -> bool:
 
 
 def _sum_to_one(rows) -> bool:
-  """Up to half of the last decimal of each class, where they are rounded."""
+  """Whether rows sum to 1, up to half of the last decimal of each class."""
   off = np.abs(rows.sum(axis=1) - 1).max(initial=0)
   if off <= _SUM:
     return True
@@ -151,5 +165,5 @@ def _sum_to_one(rows) -> bool:
 
 
 def _are_rounded(rows, decimals) -> bool:
-  # float32 has seven digits.
+  # float32 has about seven digits.
   return bool((np.abs(rows - rows.round(decimals)) < 1e-7).all())

@@ -1,4 +1,4 @@
-"""Calls over a network, made again when they fail in a way that may pass."""
+"""Repetition of calls that fail temporarily, for instance over a network."""
 
 import http.client
 import time
@@ -7,10 +7,10 @@ from typing import TypeVar
 
 _T = TypeVar("_T")
 
-# Seconds before the second try, and at most before any.
+# Seconds before the second attempt, and upper bound before any.
 _FIRST, _LONGEST = 0.5, 60.0
-# Of OSError, what another try does not mend.
-_LASTING = (
+# Kinds of OSError that another attempt does not resolve.
+_PERMANENT = (
   FileNotFoundError,
   IsADirectoryError,
   NotADirectoryError,
@@ -19,13 +19,13 @@ _LASTING = (
 
 
 class NoResponse(Exception):
-  """A request failed, and another one may not.
+  """A request failed, and another attempt may succeed.
 
-  A function of one's own may raise it; what urllib and requests raise, and
-  time-outs and dropped connections, count alike.
+  Functions of the user may raise it; errors of urllib and requests, timeouts
+  and dropped connections are treated alike.
 
   Attributes:
-    wait: seconds to wait before another try; None doubles them each time.
+    wait: seconds to wait before the next attempt; None to double the last wait.
   """
 
   def __init__(self, message: str, wait: float | None = None):
@@ -38,26 +38,41 @@ def retry(
   retries: int,
   sleep: Callable[[float], None] = time.sleep,
 ) -> _T:
-  """What `call` returns, tried again after 0.5, 1, 2, ... seconds.
+  """Repeats a call after temporary failures, after 0.5, 1, 2, ... seconds.
 
   Args:
-    call: raises `NoResponse`, an `OSError` or an `http.client.HTTPException`
-      where another try may help; what else it raises is let through.
-    retries: how many tries follow the first one.
-    sleep: waits for so many seconds.
+    call: function that raises `NoResponse`, an `OSError` or an
+      `http.client.HTTPException` where another attempt may succeed; other
+      exceptions are passed on.
+    retries: number of attempts after the first one.
+    sleep: function that waits for a number of seconds.
+
+  Returns:
+    The result of `call`.
 
   Raises:
-    NoResponse: the last try failed too.
+    NoResponse: the last attempt failed.
+
+  Example:
+    >>> from robust_jax.comparison.predictors.retry import NoResponse, retry
+    >>> attempts = []
+    >>> def flaky():
+    ...   attempts.append(1)
+    ...   if len(attempts) < 3:
+    ...     raise NoResponse("busy")
+    ...   return "done"
+    >>> retry(flaky, retries=4, sleep=lambda seconds: None)
+    'done'
   """
   for done in range(retries + 1):
     try:
       return call()
-    except _LASTING:
+    except _PERMANENT:
       raise
     except (NoResponse, OSError, http.client.HTTPException) as error:
       if done == retries:
         raise NoResponse(
-          f"no answer after {retries + 1} tries; the last one: {_told(error)}"
+          f"no response after {retries + 1} attempts; the last: {_text(error)}"
         ) from error
       wait = getattr(error, "wait", None)
       wait = _FIRST * 2**done if wait is None else wait
@@ -65,7 +80,7 @@ def retry(
   raise ValueError(f"retries = {retries}: expected 0 or more.")
 
 
-def _told(error) -> str:
+def _text(error) -> str:
   if isinstance(error, NoResponse):
     return str(error)
   return f"{type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""A model that is not here, only what it answered."""
+"""Models of which only outputs are available, stored in a file."""
 
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -12,69 +12,70 @@ _IDS = "ids"
 
 
 class StoredOutputs:
-  """An `.npz` of `ids` `[N]` and, under each condition's name, its answers.
+  """An `.npz` of `ids` `[N]` and the outputs under the name of each condition.
 
-  Answers are floats `[N, K]` or integers `[N]`, as `ask` returns them. The
-  names of conditions are the user's; "clean" is without a transformation.
+  Outputs are float `[N, K]` or int `[N]`. Names of conditions are chosen by the
+  user; "clean" is the one without a transformation.
 
   Attributes:
-    conditions: their names.
+    conditions: names of the conditions.
   """
 
   def __init__(self, path: str | pathlib.Path):
     """Reads the file.
 
     Raises:
-      ValueError: no such file or one that cannot be read, no ids, an id given
-        twice, or another number of answers than of ids.
+      ValueError: the file cannot be read, has no ids or repeated ones, or the
+        numbers of outputs and ids differ.
     """
     self._path = path
-    self._answers = load_npz(path)
-    if _IDS not in self._answers:
+    self._outputs = load_npz(path)
+    if _IDS not in self._outputs:
       raise ValueError(
-        f"{path} has {list(self._answers)}: expected '{_IDS}' too."
+        f"{path} has {list(self._outputs)}: expected '{_IDS}' too."
       )
-    ids = self._answers.pop(_IDS).astype(str).tolist()
+    ids = self._outputs.pop(_IDS).astype(str).tolist()
     self._rows = {name: row for row, name in enumerate(ids)}
     if len(self._rows) < len(ids):
       raise ValueError(
-        f"{len(ids) - len(self._rows)} ids of {path} are given twice: expected "
-        "each once, or it is not known which answer counts."
+        f"{len(ids) - len(self._rows)} ids of {path} are repeated: expected "
+        "distinct ids, one for each row of outputs."
       )
-    for name, answers in self._answers.items():
-      if answers.ndim not in (1, 2) or len(answers) != len(ids):
+    for name, outputs in self._outputs.items():
+      if outputs.ndim not in (1, 2) or len(outputs) != len(ids):
         raise ValueError(
-          f"'{name}' of {path} has the shape {answers.shape}: expected "
-          f"[{len(ids)}, K] or [{len(ids)}], an answer for each id."
+          f"'{name}' of {path} has the shape {outputs.shape}: expected "
+          f"[{len(ids)}, K] or [{len(ids)}], one output for each id."
         )
-    self.conditions = tuple(self._answers)
+    self.conditions = tuple(self._outputs)
 
   def get(self, condition: str, ids: Sequence[str]) -> np.ndarray:
-    """Answers in the order of `ids`.
+    """Returns the outputs of a condition in the order of `ids`.
 
-    Where the file lacks an id there is no answer, NaN or -1, which
-    `read_outputs` counts as missing.
+    Ids that the file lacks have NaN or -1, which `read_outputs` counts as
+    missing.
 
     Raises:
-      ValueError: an unknown condition.
+      ValueError: the condition is unknown.
     """
-    if condition not in self._answers:
+    if condition not in self._outputs:
       raise ValueError(
-        f"{self._path} has no answers under '{condition}': expected one of "
+        f"{self._path} has no outputs under '{condition}': expected one of "
         f"{list(self.conditions)}."
       )
-    answers = self._answers[condition]
-    nothing = -1 if np.issubdtype(answers.dtype, np.integer) else np.nan
-    found = np.full((len(ids), *answers.shape[1:]), nothing, answers.dtype)
+    outputs = self._outputs[condition]
+    nothing = -1 if np.issubdtype(outputs.dtype, np.integer) else np.nan
+    found = np.full((len(ids), *outputs.shape[1:]), nothing, outputs.dtype)
     for place, name in enumerate(ids):
       if name in self._rows:
-        found[place] = answers[self._rows[name]]
+        found[place] = outputs[self._rows[name]]
     return found
 
 
 def write_outputs(
-  path: pathlib.Path, ids: Sequence[str], answers: Mapping[str, np.ndarray]
+  path: pathlib.Path, ids: Sequence[str], outputs: Mapping[str, np.ndarray]
 ) -> None:
-  """Writes what `StoredOutputs` reads, whole or not at all."""
+  """Writes a file for `StoredOutputs`, atomically."""
   with atomic_write(path) as new:
-    np.savez_compressed(new, **{_IDS: np.array(ids, str)}, **answers)
+    arrays = {_IDS: np.array(ids, str), **outputs}
+    np.savez_compressed(new, **arrays)  # type: ignore[arg-type]

@@ -1,1 +1,1 @@
-"""Tables, the page and the recommendation of a comparison."""
+"""Reports of a comparison: JSON, HTML page and tables."""

@@ -7,11 +7,11 @@ from robust_jax.statistics.class_coverage import ClassCoverage
 from robust_jax.statistics.compare_risks import Comparison
 from robust_jax.statistics.risk import Risk
 
-# The part of what is beyond guessing that a model should at least know.
+# Smallest fraction of the way from chance to 100 % that counts as knowledge.
 _BARELY = 0.1
 _SHOWN = 5
-# Points by which a class must be worse to be worth a sentence untold.
-_WORTH = 5.0
+# Points by which a class must be worse for a sentence without significance.
+_LARGE = 5.0
 
 
 def coverage_weaknesses(
@@ -19,71 +19,72 @@ def coverage_weaknesses(
   coverage: Mapping[str, ClassCoverage],
   class_names: Sequence[str],
 ) -> list[str]:
-  """Models that guess or hardly do more, and classes that they never meet."""
+  """Returns sentences on models near chance and classes never correct."""
   found = []
   missed: dict[tuple[int, ...], list[str]] = {}
   for name, one in coverage.items():
     found += _guessing(name, risks[name], one, class_names)
-    if one.never_right and one.answered > 1:
-      missed.setdefault(tuple(one.never_right), []).append(name)
+    if one.never_correct and one.predicted > 1:
+      missed.setdefault(tuple(one.never_correct), []).append(name)
   return found + [
-    f"{listed(names)} {'is' if len(names) == 1 else 'are'} right about no "
-    f"image of {_some([class_names[label] for label in labels])}."
+    f"{listed(names)} {'classifies' if len(names) == 1 else 'classify'} no "
+    f"image of {_some([class_names[label] for label in labels])} correctly."
     for labels, names in missed.items()
   ]
 
 
 def _guessing(name, risk, one, class_names):
-  if one.answered <= 1:
+  if one.predicted <= 1:
     return [
-      f"{name} gives all {risk.images:,} images as they are the same answer: "
-      "it loses nothing because it knows nothing, and its risk says nothing."
+      f"{name} predicts the same class for all {risk.images:,} clean images: "
+      "it has nothing to lose, and its risk is meaningless."
     ]
   if one.balanced_accuracy is None:
     return []
   always = (
-    f"{name} answers {risk.clean_accuracy:.1f} % of clean images right, where "
-    f"always answering {class_names[one.largest_class]} would be right about "
-    f"{one.largest_fraction:.1f} %"
+    f"{name} classifies {risk.clean_accuracy:.1f} % of clean images "
+    f"correctly, where always predicting {class_names[one.largest_class]} "
+    f"would reach {one.largest_fraction:.1f} %"
   )
   chance = 100 / one.num_classes
   known = (one.balanced_accuracy - chance) / max(100 - chance, 1e-9)
   if one.guesses or known < _BARELY:
-    told = (
-      "that is not told from guessing, and"
+    why = (
+      "that is no better than guessing"
       if one.guesses
-      else ("what it does not know it cannot lose, and")
+      else "a model that knows little has little to lose"
     )
-    return [f"{always}: {told} its risk says little."]
+    return [f"{always}: {why}, and its risk says little."]
   if risk.clean_accuracy < one.largest_fraction:
     return [
       f"{always}; the mean over classes is {one.balanced_accuracy:.1f} %, "
-      f"where that would have {chance:.1f} %."
+      f"where that would reach {chance:.1f} %."
     ]
   return []
 
 
 def classes_that_lose(
-  pair: Comparison, name: str, class_names: Sequence[str], *, untold: bool
+  pair: Comparison, name: str, class_names: Sequence[str], *, uncertain: bool
 ) -> list[str]:
-  """Classes that one model of a pair is right about less often.
+  """Returns sentences on classes in which a model is the less accurate one.
 
-  All that are told beyond chance, and of the others the worst one if it is
-  worse by five points or more.
+  They name all significant differences, and of the others the largest one if it
+  is at least five points.
 
   Args:
-    pair: of two models.
-    name: of the one that is recommended.
-    class_names: of the data.
-    untold: whether one that is not told beyond chance is worth a sentence.
+    pair: comparison of two models.
+    name: name of the recommended model.
+    class_names: names of the classes.
+    uncertain: whether to report a difference that is not significant.
   """
   own, other = (0, 1) if pair.a == name else (1, 0)
-  rival = (pair.a, pair.b)[other]
+  other_name = (pair.a, pair.b)[other]
   alpha = 1 - pair.level
-  lost, seen = [], []
+  lost: list[tuple[float, str]] = []
+  seen: list[tuple[float, str]] = []
   for one in pair.classes:
     for where, values, p in (
-      ("as they are", one.clean, one.p_clean),
+      ("clean", one.clean, one.p_clean),
       ("changed", one.changed, one.p_changed),
     ):
       points = values[other] - values[own]
@@ -97,19 +98,21 @@ def classes_that_lose(
   texts = []
   if worst:
     texts.append(
-      f"{name} is right less often than {rival} about "
+      f"{name} is less accurate than {other_name} on "
       f"{_some([text for _, text in worst])}."
     )
   points, text = max(seen, default=(0.0, ""))
-  if untold and points >= _WORTH and points > (worst[0][0] if worst else 0.0):
+  if (
+    uncertain and points >= _LARGE and points > (worst[0][0] if worst else 0.0)
+  ):
     texts.append(
-      f"{name} was right less often than {rival} about {text}; of so few "
+      f"{name} was less accurate than {other_name} on {text}; with so few "
       "images, that may be chance."
     )
   return texts
 
 
 def _some(texts):
-  """A, B, C and 12 more."""
+  """Joins the first items, as in "A, B, C and 12 more"."""
   rest = len(texts) - _SHOWN
   return listed([*texts[:_SHOWN], f"{rest} more"] if rest > 0 else texts)

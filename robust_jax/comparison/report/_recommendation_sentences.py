@@ -1,4 +1,4 @@
-"""Sentences of which recommendations are made."""
+"""Sentences of recommendations."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -6,35 +6,35 @@ from robust_jax.statistics.compare_risks import Comparison
 from robust_jax.statistics.risk import Risk
 from robust_jax.statistics.verdict import Difference
 
-# Images from which on the bootstrap's intervals are about as wide as they say.
+# Number of images from which bootstrap intervals about keep their level.
 _FEW = 100
 _UNLESS = {
   "horizontal_flip": " unless left and right mean something in your images"
 }
 
 
-def loses(name: str, risk: Risk) -> str:
-  """How much of what it can do a model loses."""
+def loss(name: str, risk: Risk) -> str:
+  """Returns a sentence with the overall risk of a model."""
   row, most = risk.overall.risk, risk.worst_family
   interval = f"({row.low:.1f} to {row.high:.1f} %), most under {most}."
   if not risk.labeled:
     return (
-      f"Changes of the image change {row.value:.1f} % of {name}'s answers on "
-      f"average {interval}"
+      f"Changes of the image change {row.value:.1f} % of {name}'s predictions "
+      f"on average {interval}"
     )
   return (
-    f"Of the {risk.clean_correct:,} images that {name} answers right clean, "
-    f"changes make it lose {row.value:.1f} % on average {interval}"
+    f"Of the {risk.clean_correct:,} clean images that {name} classifies "
+    f"correctly, changes make it lose {row.value:.1f} % on average {interval}"
   )
 
 
 def bugs(risks: Mapping[str, Risk]) -> list[str]:
-  """A sentence for each change that should not matter and does.
+  """Returns a sentence for each failed invariance test.
 
-  The same image must have the same answer; for the others there is a tolerance.
+  Identity must not change any prediction; the others have a tolerance.
   """
   first = next(iter(risks.values()))
-  happens = "go wrong" if first.labeled else "change"
+  happens = "become wrong" if first.labeled else "change"
   sentences = []
   for basic in first.invariance_tests:
     found = []
@@ -45,33 +45,33 @@ def bugs(risks: Mapping[str, Risk]) -> list[str]:
     if found:
       sentences.append(
         f"Under {basic}, which should not matter{_UNLESS.get(basic, '')}, "
-        f"answers {happens} for {listed(found)} of images."
+        f"predictions {happens} for {listed(found)} of images."
       )
   return sentences
 
 
 def few_images(risks: Mapping[str, Risk]) -> list[str]:
-  """That there are few, if there are."""
+  """Returns a warning if there are few images."""
   images = next(iter(risks.values())).images
   if images >= _FEW:
     return []
-  return [f"{images} images are few: intervals of so few are too narrow."]
+  return [f"With only {images} images, intervals are too narrow."]
 
 
 def identical(names: Sequence[str]) -> str:
-  """Of models with the same answers."""
+  """Returns a sentence on models with equal predictions."""
   return (
-    f"{listed(names)} are identical here: they give the same answer to every "
-    "image, as it is and changed."
+    f"{listed(names)} are identical here: they predict the same class for "
+    "every image, clean and changed."
   )
 
 
-def told(
+def split(
   pair: Comparison, name: str
 ) -> tuple[list[Difference], list[Difference]]:
-  """Measures by which a model of the pair is told better, and worse.
+  """Returns the measures on which a model of the pair is better, and worse.
 
-  Risks under single families, too, are among those by which it is worse.
+  Risks of single families count among those on which it is worse.
   """
   own, other = "A better", "B better"
   if pair.b == name:
@@ -79,17 +79,21 @@ def told(
   found = pair.measures
   families = pair.families.values()
   return (
-    plain({key: d for key, d in found.items() if d.verdict == own}),
-    plain({key: d for key, d in found.items() if d.verdict == other})
+    without_duplicates(
+      {key: d for key, d in found.items() if d.verdict == own}
+    ),
+    without_duplicates(
+      {key: d for key, d in found.items() if d.verdict == other}
+    )
     + [d for d in families if d.verdict == other],
   )
 
 
-def plain(found: Mapping[str, Difference]) -> list[Difference]:
-  """Without balanced accuracies where the plain one is there and says the same.
+def without_duplicates(found: Mapping[str, Difference]) -> list[Difference]:
+  """Omits balanced accuracies where the unbalanced one is present.
 
   Args:
-    found: of the `measures` of a `Comparison`.
+    found: some of the `measures` of a `Comparison`.
   """
   return [
     difference
@@ -100,71 +104,74 @@ def plain(found: Mapping[str, Difference]) -> list[Difference]:
 
 
 def deploy(best: str, better: Mapping[str, Sequence[Difference]]) -> str:
-  """Which model to deploy, and by which measures it is told better.
+  """Returns a sentence with the model to deploy and the reasons.
 
   Args:
-    best: the model.
-    better: rival -> measures by which it is told better than that; none where
-      the rival guesses.
+    best: name of the model.
+    better: other model -> measures on which `best` is better; none where the
+      other one guesses.
   """
-  told_by = {r: [d.what for d in found] for r, found in better.items() if found}
-  guessing = [rival for rival in better if rival not in told_by]
+  measures = {
+    other: [d.what for d in found] for other, found in better.items() if found
+  }
+  guessing = [other for other in better if other not in measures]
   reasons = []
-  if told_by:
-    first, *others = told_by.values()
-    common = [what for what in first if all(what in of for of in others)]
-    than = f" than {listed([*told_by])}" if guessing else ""
+  if measures:
+    first, *rest = measures.values()
+    common = [what for what in first if all(what in of for of in rest)]
+    than = f" than {listed([*measures])}" if guessing else ""
     by = listed(common) if common else "one measure or another"
     reasons.append(f"it is better{than} in {by}")
   if guessing:
-    reasons.append(
-      f"the answers of {listed(guessing)} are not told from guessing"
-    )
+    verb = "is" if len(guessing) == 1 else "are"
+    reasons.append(f"{listed(guessing)} {verb} no better than guessing")
   return f"Deploy {best} rather than {listed([*better])}: {listed(reasons)}."
 
 
-def in_whole(pair: Comparison, better: Sequence[Difference]) -> list[str]:
-  """Measures that are told and that are not, a sentence for each."""
-  asked = [d for d in (pair.clean, pair.changed, pair.overall) if d]
-  untold = [d for d in asked if d.verdict == "not told apart"]
-  return [d.sentence for d in [*better, *untold]]
+def in_full(pair: Comparison, better: Sequence[Difference]) -> list[str]:
+  """Returns the sentences of significant and of other differences of a pair."""
+  main = [d for d in (pair.clean, pair.changed, pair.overall) if d]
+  others = [d for d in main if not d.is_significant]
+  return [d.sentence for d in [*better, *others]]
 
 
 def in_short(
   name: str,
   found: Mapping[str, Sequence[Difference]],
   word: str,
-  rivals: int = 0,
+  num_others: int = 0,
 ) -> list[str]:
-  """By which measures a model is better, or worse, than which others.
+  """Summarizes the measures on which a model is better, or worse.
 
   Args:
-    name: of the model.
-    found: rival -> differences that are told.
+    name: name of the model.
+    found: other model -> significant differences.
     word: "better" or "worse".
-    rivals: how many other models there are; so many are not named one by one.
+    num_others: number of other models; if it is all of them, they are not
+      listed.
   """
   by_measure: dict[str, list[str]] = {}
-  for rival, differences in found.items():
+  for other, differences in found.items():
     for difference in differences:
-      by_measure.setdefault(difference.what, []).append(rival)
+      by_measure.setdefault(difference.what, []).append(other)
+  everyone = lambda others: 1 < len(others) == num_others
   alike: dict[tuple[str, ...], list[str]] = {}
   for what, others in by_measure.items():
     alike.setdefault(tuple(others), []).append(what)
   return [
     f"{name} is {word} than "
-    f"{'every other model' if 1 < len(others) == rivals else listed(others)} "
+    f"{'every other model' if everyone(others) else listed(others)} "
     f"in {listed(whats)}."
     for others, whats in alike.items()
   ]
 
 
-def chance(better: Iterable[Sequence[Difference]]) -> list[str]:
-  """How rare the least sure difference would be if there were none.
+def significance(better: Iterable[Sequence[Difference]]) -> list[str]:
+  """Returns a sentence on the p-value of the least certain difference.
 
   Args:
-    better: of each rival, measures by which a model is told better; the first
-      one counts.
+    better: for each other model, measures on which a model is better, of which
+      the first counts.
   """
   first = [found[0] for found in better if found]
   if not first:
@@ -175,11 +182,11 @@ def chance(better: Iterable[Sequence[Difference]]) -> list[str]:
     often = "fewer than 1 in 1,000"
   return [
     f"If two models were equal in {least.what}, a difference this large would "
-    f"come up in {often} comparisons."
+    f"occur in {often} comparisons."
   ]
 
 
 def listed(names: Sequence[str], last: str = "and") -> str:
-  """A, B and C."""
+  """Joins names, as in "A, B and C"."""
   *first, end = names
   return f"{', '.join(first)} {last} {end}" if first else end

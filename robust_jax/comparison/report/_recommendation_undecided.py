@@ -1,61 +1,73 @@
-"""Sentences where no model is preferred to all others."""
+"""Sentences of recommendations where no model is preferred to all others."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from robust_jax.comparison.report._recommendation_sentences import (
   in_short,
   listed,
-  plain,
+  without_duplicates,
 )
 from robust_jax.statistics.compare_risks import Comparison
 from robust_jax.statistics.risk import Risk
 
-# Pairs of which each is told by itself.
+Confidence = Literal[
+  "high",
+  "high on average, not for every class",
+  "high by overall risk alone",
+  "depends on your images",
+  "no significant difference in accuracy",
+  "no significant difference in accuracy or overall risk",
+  "no significant difference in overall risk",
+  "no better than guessing",
+  "only one model",
+]
+# Up to so many pairs get sentences of their own.
+
 _FEW_PAIRS = 3
 
 
 def it_depends(pairs: Sequence[Comparison], names: Sequence[str]) -> str:
-  """By which accuracies models differ, none of them being better throughout.
+  """Returns a headline on accuracies that favor different models.
 
   Args:
-    pairs: those in which it depends.
-    names: of the models to choose from.
+    pairs: pairs whose preference depends on the images.
+    names: names of the models to choose from.
   """
-  differ = {key: d for pair in pairs for key, d in _told(pair).items()}
+  differ = {key: d for pair in pairs for key, d in _significant(pair).items()}
+  measures = [d.what for d in without_duplicates(differ)]
   return (
-    f"It depends on your images: {listed(names)} differ in "
-    f"{listed([d.what for d in plain(differ)])}, and none of them is better "
-    "throughout."
+    f"It depends on your images: {listed(names)} differ in {listed(measures)}, "
+    "and none of them is better throughout."
   )
 
 
 def trade_offs(
   pairs: Sequence[Comparison], left: Sequence[str], risks: Mapping[str, Risk]
 ) -> list[str]:
-  """Which model is right most often, by how many images are degraded.
+  """Returns which model is most accurate, by the fraction of degraded images.
 
   Args:
-    pairs: those in which it depends.
-    left: the models to choose from.
-    risks: of all, by name.
+    pairs: pairs whose preference depends on the images.
+    left: names of the models to choose from.
+    risks: risks of all models, by name.
   """
   reasons = []
   if all(risks[name].labeled for name in left):
     reasons = _by_fraction(left, risks)
   if len(pairs) <= _FEW_PAIRS:
     for pair in pairs:
-      reasons += [d.sentence for d in plain(_told(pair))]
+      reasons += [d.sentence for d in without_duplicates(_significant(pair))]
   return reasons
 
 
-def _told(pair):
-  """Accuracies that tell a pair apart."""
-  found = pair.accuracies.items()
-  return {key: d for key, d in found if d.verdict != "not told apart"}
+def _significant(pair):
+  """Returns the accuracies of a pair that differ significantly."""
+  return {key: d for key, d in pair.accuracies.items() if d.is_significant}
 
 
 def _by_fraction(left, risks) -> list[str]:
-  """The model that is right most often, from no to all images degraded."""
+  """Returns the most accurate model for each fraction of degraded images."""
   lines = {
     n: (risks[n].clean_accuracy, risks[n].overall.accuracy) for n in left
   }
@@ -65,7 +77,7 @@ def _by_fraction(left, risks) -> list[str]:
     clean, degraded = lines[name]
     crossings = []
     for other, (c, d) in lines.items():
-      # Where p is degraded, (1 - p) clean + p degraded is right.
+      # With a fraction p degraded, the accuracy is (1 - p) clean + p degraded.
       if d > degraded:
         crossings.append(((clean - c) / (clean - c + d - degraded), -d, other))
     if not crossings:
@@ -75,8 +87,8 @@ def _by_fraction(left, risks) -> list[str]:
   if len(steps) == 1:
     clean, degraded = lines[name]
     return [
-      f"{name} was right most often, clean ({clean:.1f} %) and changed "
-      f"({degraded:.1f} %), and yet something speaks against it."
+      f"{name} was most accurate on clean ({clean:.1f} %) and changed images "
+      f"({degraded:.1f} %), but another result speaks against it."
     ]
   shown = []
   for i, (start, name) in enumerate(steps):
@@ -90,52 +102,59 @@ def _by_fraction(left, risks) -> list[str]:
       "changed ones)"
     )
   return [
-    "By how many of your images are degraded like those here, these were right "
-    f"most often: {'; '.join(shown)}."
+    "Depending on the fraction of your images that are degraded like these, "
+    f"the most accurate model was: {'; '.join(shown)}."
   ]
 
 
-def sureness(pairs: Sequence[Comparison]) -> str:
-  """The measures that tell no pair apart, in short.
+def confidence(pairs: Sequence[Comparison]) -> Confidence:
+  """Names the kinds of measures on which no pair differs.
 
   Args:
-    pairs: of models that no accuracy tells apart.
+    pairs: pairs without significant differences in accuracy.
   """
-  kinds = ["accuracy"] if pairs[0].accuracies else []
-  if not _of_less_risk(pairs):
-    kinds.append("overall risk")
-  return f"not told apart by {listed(kinds, 'or')}"
+  if _of_less_risk(pairs):
+    return "no significant difference in accuracy"
+  if pairs[0].accuracies:
+    return "no significant difference in accuracy or overall risk"
+  return "no significant difference in overall risk"
 
 
-def not_told_apart(pairs: Sequence[Comparison], left: Sequence[str]) -> str:
-  """The measures that tell no pair apart, and whether overall risk tells some.
+def no_difference(pairs: Sequence[Comparison], left: Sequence[str]) -> str:
+  """Returns a headline with the measures on which no pair differs.
+
+  It says as well whether some pairs differ in overall risk.
 
   Args:
-    pairs: as in `sureness`, all of two of `left`, or all of the one and others.
+    pairs: as in `confidence`: all pairs of `left`, or of its one model and
+      others.
     left: models that no other one is preferred to.
   """
   measures = [d.what for d in pairs[0].accuracies.values()]
   less = _of_less_risk(pairs)
   if not less:
     measures.append(pairs[0].overall.what)
-  subject = f"{listed(left)} are not told apart"
+  subject = f"{listed(left)} do not differ significantly"
   if len(left) == 1:
     others = [p.b if p.a == left[0] else p.a for p in pairs]
-    subject = f"{left[0]} is not told apart from {listed(others)}"
-  text = f"{subject} by {listed(measures, 'or')}"
+    subject = f"{left[0]} does not differ significantly from {listed(others)}"
+  text = f"{subject} in {listed(measures, 'or')}"
   if not less:
     return f"{text}."
   if len(pairs) == 1:
     return f"{text}; {next(iter(less))} has less overall risk."
-  return f"{text}; some of them are by overall risk."
+  return f"{text}; some of them do in overall risk."
 
 
 def unresolved(pairs: Sequence[Comparison], names: Sequence[str]) -> list[str]:
-  """Accuracies and risk of one pair; of more, risk, and how far they differ.
+  """Returns details of the pairs without a difference in accuracy.
+
+  For one pair these are its accuracies and its risk; for several, differences
+  in risk and the largest one that is not significant.
 
   Args:
-    pairs: as in `sureness`.
-    names: of the models in them.
+    pairs: as in `confidence`.
+    names: names of the models in them.
   """
   if len(pairs) == 1:
     (pair,) = pairs
@@ -146,50 +165,51 @@ def unresolved(pairs: Sequence[Comparison], names: Sequence[str]) -> list[str]:
     for name, found in _of_less_risk(pairs).items()
     for sentence in in_short(name, found, "better")
   ]
-  untold = [p for p in pairs if p.overall.verdict == "not told apart"]
-  if not untold:
+  alike = [pair for pair in pairs if not pair.overall.is_significant]
+  if not alike:
     return reasons
-  far = max(untold, key=lambda pair: abs(pair.overall.difference.value))
-  if len(untold) == 1:
+  far = max(alike, key=lambda pair: abs(pair.overall.difference.value))
+  if len(alike) == 1:
     return [*reasons, _how_many(far)]
-  among = [n for n in names if any(n in (p.a, p.b) for p in untold)]
+  among = [n for n in names if any(n in (p.a, p.b) for p in alike)]
   return [
     *reasons,
-    f"{len(untold)} pairs of {listed(among)} are not told apart by overall "
-    f"risk. The two that lie furthest apart: {_how_many(far)}",
+    f"{len(alike)} pairs of {listed(among)} do not differ significantly in "
+    f"overall risk. The largest difference: {_how_many(far)}",
   ]
 
 
 def _of_less_risk(pairs):
-  """Model -> rival -> the difference, where overall risk is told."""
+  """Returns model -> other model -> [difference], for significant risks."""
   found: dict[str, dict] = {}
   for pair in pairs:
-    if pair.overall.verdict != "not told apart":
+    if pair.overall.is_significant:
       a_is = pair.overall.verdict == "A better"
-      winner, rival = (pair.a, pair.b) if a_is else (pair.b, pair.a)
-      found.setdefault(winner, {})[rival] = [pair.overall]
+      winner, other = (pair.a, pair.b) if a_is else (pair.b, pair.a)
+      found.setdefault(winner, {})[other] = [pair.overall]
   return found
 
 
 def _how_many(pair: Comparison) -> str:
+  """Returns the difference in risk and how many images would resolve it."""
   difference, sentence = pair.overall.difference, pair.overall.sentence
   width = max(
     difference.value - difference.low, difference.high - difference.value
   )
-  if difference.value == 0 or pair.overall.verdict != "not told apart":
+  if difference.value == 0 or pair.overall.is_significant:
     return sentence
-  # Intervals narrow with the root of the number of images.
+  # Widths of intervals are inverse to the root of the number of images.
   factor = (width / difference.value) ** 2
   if factor > 100:
     return f"{sentence} If there is a difference, it is small."
-  expected = _rounded(max(factor, 1.1) * pair.images)
+  needed = _rounded(max(factor, 1.1) * pair.images)
   return (
-    f"{sentence} If the difference is as large as it was seen, about "
-    f"{expected} images would tell."
+    f"{sentence} If the true difference is as large as observed, about "
+    f"{needed} images would show it."
   )
 
 
 def _rounded(number):
-  """To two digits."""
+  """Rounds to two significant digits."""
   digits = max(0, len(str(int(number))) - 2)
   return f"{round(number / 10**digits) * 10**digits:,}"

@@ -1,4 +1,4 @@
-"""The images and conditions on which two models agree and differ."""
+"""Agreement of two models: where both, one or neither is correct."""
 
 import dataclasses
 
@@ -13,9 +13,9 @@ _MOST = 8
 
 @dataclasses.dataclass(frozen=True)
 class Fractions:
-  """Of all images, in percent; they sum to 100."""
+  """Fractions of all images, in percent, which sum to 100."""
 
-  both_right: float
+  both_correct: float
   only_a: float
   only_b: float
   neither: float
@@ -23,25 +23,26 @@ class Fractions:
 
 @dataclasses.dataclass(frozen=True)
 class Agreement:
-  """Of models a and b; `dataclasses.asdict` is JSON.
+  """Agreement of models a and b; `dataclasses.asdict` is JSON.
 
   Attributes:
-    a: name of the first.
-    b: name of the second.
-    clean: who is right about the images as they are; without labels both are.
-    transformed: about transformed ones, mean over families.
-    same_answer_clean: percent of images with the same class, right or wrong.
-    same_answer_transformed: likewise, mean over families.
-    differ_most: conditions under which one of them alone loses images, beyond
-      chance, the largest differences first.
+    a: name of the first model.
+    b: name of the second model.
+    clean: fractions on clean images; without labels both are correct.
+    transformed: fractions on transformed images, averaged over families.
+    same_prediction_clean: percentage of images with the same predicted class,
+      correct or not.
+    same_prediction_transformed: the same, averaged over families.
+    differ_most: conditions under which one of them loses significantly more
+      images, largest differences first.
   """
 
   a: str
   b: str
   clean: Fractions
   transformed: Fractions
-  same_answer_clean: float
-  same_answer_transformed: float
+  same_prediction_clean: float
+  same_prediction_transformed: float
   differ_most: list[Discordance]
 
 
@@ -51,16 +52,20 @@ def agreement(
   classes: tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]],
   comparison: Comparison,
 ) -> Agreement:
-  """Fractions of images on which both are right, one is, none is.
+  """Computes the agreement of two models.
 
   Args:
-    a: of the first model.
-    b: of the second, as `compare_risks` takes both.
-    classes: of each, (clean int `[N]`, transformed int `[N, T]`) predictions.
-    comparison: of the two.
+    a: outcomes of the first model.
+    b: outcomes of the second, comparable as for `compare_risks`.
+    classes: of each model, predictions (clean int `[N]`, transformed int
+      `[N, T]`).
+    comparison: comparison of the two.
+
+  Returns:
+    An `Agreement`.
   """
-  mixed = weighted_averages(a)
-  weights = mixed.matrix[:, mixed.index[OVERALL]]
+  averages = weighted_averages(a)
+  weights = averages.matrix[:, averages.columns[OVERALL]]
   (clean_a, transformed_a), (clean_b, transformed_b) = classes
   found = sorted(
     (d for d in comparison.conditions if d.p_adjusted < 1 - comparison.level),
@@ -71,15 +76,17 @@ def agreement(
     b=comparison.b,
     clean=_fractions(a.clean[:, None], b.clean[:, None], np.ones(1)),
     transformed=_fractions(a.transformed, b.transformed, weights),
-    same_answer_clean=100 * float((clean_a == clean_b).mean()),
-    same_answer_transformed=_percent(transformed_a == transformed_b, weights),
+    same_prediction_clean=100 * float((clean_a == clean_b).mean()),
+    same_prediction_transformed=_percent(
+      transformed_a == transformed_b, weights
+    ),
     differ_most=found[:_MOST],
   )
 
 
 def _fractions(a, b, weights):
   return Fractions(
-    both_right=_percent(a & b, weights),
+    both_correct=_percent(a & b, weights),
     only_a=_percent(a & ~b, weights),
     only_b=_percent(b & ~a, weights),
     neither=_percent(~a & ~b, weights),

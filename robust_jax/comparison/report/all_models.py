@@ -1,10 +1,11 @@
-"""What is asked of all models and pairs, so that all of it holds together."""
+"""Comparisons of all models and pairs, corrected to hold jointly."""
 
 import itertools
 from collections.abc import Mapping
 
 import numpy as np
 
+from robust_jax.statistics.bootstrap import BootstrapOptions
 from robust_jax.statistics.class_coverage import ClassCoverage, class_coverage
 from robust_jax.statistics.compare_risks import (
   ACCURACIES,
@@ -18,15 +19,15 @@ from robust_jax.statistics.outcomes import Outcomes
 def all_pairs(
   outcomes: Mapping[str, Outcomes], level: float, seed: int
 ) -> list[Comparison]:
-  """Differences of every pair.
+  """Compares every pair of models.
 
   Args:
-    outcomes: of each model, by name.
-    level: at which all that is asked of all models holds together.
-    seed: of the draws.
+    outcomes: outcomes of each model, by name.
+    level: level at which all comparisons of all models hold jointly.
+    seed: seed of the draws.
   """
   each, draws = _each(outcomes, level)
-  options = {"level": each, "draws": draws, "seed": seed}
+  options = BootstrapOptions(level=each, draws=draws, seed=seed)
   return [
     compare_risks(outcomes[a], outcomes[b], (a, b), **options)
     for a, b in itertools.combinations(outcomes, 2)
@@ -39,13 +40,13 @@ def all_coverage(
   level: float,
   seed: int,
 ) -> dict[str, ClassCoverage]:
-  """Of each model, whether it guesses and which classes it misses.
+  """Returns the class coverage of each model.
 
   Args:
-    outcomes: by name.
-    clean: int `[N]` of each, its answers to images as they are.
-    level: as `all_pairs`; seed too.
-    seed: of the draws.
+    outcomes: outcomes by name.
+    clean: int `[N]` of each model, its predictions for clean images.
+    level: see `all_pairs`.
+    seed: seed of the draws.
   """
   each, draws = _each(outcomes, level)
   return {
@@ -57,22 +58,25 @@ def all_coverage(
 def identical_models(
   classes: Mapping[str, Mapping[str, np.ndarray]],
 ) -> list[list[str]]:
-  """Groups of models that answer every image alike in every case.
+  """Returns groups of models with equal predictions for every image and case.
 
   Args:
     classes: model -> name of the case -> int `[N]`.
   """
   groups: dict[tuple[bytes, ...], list[str]] = {}
-  for name, answers in classes.items():
-    key = tuple(answers[case].tobytes() for case in sorted(answers))
+  for name, predictions in classes.items():
+    key = tuple(predictions[case].tobytes() for case in sorted(predictions))
     groups.setdefault(key, []).append(name)
   return [names for names in groups.values() if len(names) > 1]
 
 
-def _each(outcomes, level) -> tuple[float, int]:
-  """By Bonferroni: four accuracies and overall risk of each pair, or the risk
-  alone without labels, and of each model whether it guesses."""
+def _each(outcomes: Mapping[str, Outcomes], level: float) -> tuple[float, int]:
+  """Returns the level of each comparison by Bonferroni's correction.
+
+  There are four accuracies and the overall risk for each pair, or the risk
+  alone without labels, and the test for guessing of each model.
+  """
   labeled = next(iter(outcomes.values())).labeled
   pairs = len(outcomes) * (len(outcomes) - 1) // 2
-  questions = (len(ACCURACIES) + 1) * pairs + len(outcomes)
-  return bonferroni(level, questions if labeled else pairs)
+  comparisons = (len(ACCURACIES) + 1) * pairs + len(outcomes)
+  return bonferroni(level, comparisons if labeled else pairs)

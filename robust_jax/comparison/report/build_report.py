@@ -1,4 +1,4 @@
-"""All that is known of models that were compared, as plain values."""
+"""The report of a comparison as plain values."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -31,17 +31,18 @@ from robust_jax.statistics.outcomes import Outcomes, from_predictions
 from robust_jax.statistics.risk import Risk, risk
 from robust_jax.statistics.risk_by_slice import risk_by_slice
 
-SCHEMA = "robust_jax.compare/1"
+SCHEMA = "robust_jax.compare/2"
 
 
 class Compared(NamedTuple):
-  """What the answers of all models amount to.
+  """Results of a comparison.
 
   Attributes:
-    outcomes: of each model, by name.
-    risks: likewise.
-    comparisons: of all pairs, at a level at which they hold together.
-    report: all of it for `report.json`; `docs/compare.md` describes it.
+    outcomes: outcomes of each model, by name.
+    risks: risks of each model, by name.
+    comparisons: comparisons of all pairs, at a level at which they hold
+      jointly.
+    report: content of `report.json`; see `docs/compare.md`.
   """
 
   outcomes: dict[str, Outcomes]
@@ -52,42 +53,47 @@ class Compared(NamedTuple):
 
 def comparison_report(
   models: Mapping[str, ComparedModel],
-  reads: Mapping[str, Mapping[str, CasePredictions]],
+  predictions: Mapping[str, Mapping[str, CasePredictions]],
   images: LoadedImages,
-  catalogue: Cases,
+  cases: Cases,
   *,
   baseline: str,
   milliseconds: Mapping[str, float],
   seed: int = 0,
   level: float = 0.95,
 ) -> Compared:
-  """Risks, differences, a recommendation, classes, agreement, calibration.
+  """Computes risks, comparisons, a recommendation, agreement and calibration.
 
   Args:
-    models: the models, by name.
-    reads: model -> name of the case -> its answers.
-    images: what they answered.
-    catalogue: under which cases.
-    baseline: the model that corruption errors are divided by.
-    milliseconds: per image, of models of which they are known.
-    seed: of the bootstrap.
-    level: of intervals of risks; all differences hold together with it.
+    models: models by name.
+    predictions: model -> name of the case -> predictions.
+    images: the images.
+    cases: the cases.
+    baseline: model relative to which corruption errors are reported.
+    milliseconds: time per image, where it is known.
+    seed: seed of the bootstrap.
+    level: level of the intervals of risks; all differences hold jointly at it.
+
+  Returns:
+    A `Compared`.
 
   Raises:
-    ValueError: a model is right about no image as it is.
+    ValueError: a model classifies no clean image correctly.
   """
-  outcomes = {name: _outcomes(reads[name], images, catalogue) for name in reads}
+  outcomes = {
+    name: _outcomes(of, images, cases) for name, of in predictions.items()
+  }
   risks = {
     name: risk(one, level=level, seed=seed) for name, one in outcomes.items()
   }
   comparisons = all_pairs(outcomes, level, seed)
   classes = {
-    name: {case: read.classes for case, read in of.items()}
-    for name, of in reads.items()
+    name: {case: given.classes for case, given in of.items()}
+    for name, of in predictions.items()
   }
   coverage = all_coverage(
     outcomes,
-    {name: answers[CLEAN] for name, answers in classes.items()},
+    {name: of[CLEAN] for name, of in classes.items()},
     level,
     seed,
   )
@@ -95,12 +101,12 @@ def comparison_report(
   errors = _corruption_errors(outcomes, baseline)
   described = {
     name: {
-      **_asked(model, reads[name], images),
+      **_describe(model, predictions[name], images),
       "milliseconds": milliseconds.get(name),
       "risk": dataclasses.asdict(risks[name]),
       "coverage": dataclasses.asdict(coverage[name]),
       "classes": _slices(outcomes[name], images, level, seed),
-      "calibration": _calibration(reads[name][CLEAN], images),
+      "calibration": _calibration(predictions[name][CLEAN], images),
       "corruption_error": errors.get(name),
     }
     for name, model in models.items()
@@ -114,86 +120,84 @@ def comparison_report(
     "level": level,
     "data": data_report(images),
     "models": described,
-    "families": catalogue.about,
+    "families": cases.about,
     "conditions": [
       dataclasses.asdict(case.condition)
       | {"label": case.label, "name": case.name}
-      for case in catalogue.cases
+      for case in cases.cases
     ],
-    "transformations_version": catalogue.version,
+    "transformations_version": cases.version,
     "recommendation": dataclasses.asdict(advice),
     "identical": identical,
     "comparisons": [dataclasses.asdict(c) for c in comparisons],
-    "agreement": [
-      _agreement(c, outcomes, classes, catalogue) for c in comparisons
-    ],
+    "agreement": [_agreement(c, outcomes, classes, cases) for c in comparisons],
     "shift_maps": [m for m in [pixel_shift_map(classes)] if m is not None],
   }
   return Compared(outcomes, risks, comparisons, report)
 
 
-def _asked(model, reads, images):
-  """The model and the kind of its answers."""
+def _describe(model, predictions, images):
+  """Returns the model and the kind of its outputs."""
   return {
     "source": model.source,
     "kind": model.kind,
     "identity": model.identity,
-    "answers": reads[CLEAN].kind,
-    "answers_meaning": _meaning(model, reads[CLEAN].kind),
-    "warnings": _warnings(reads, images),
-    "missing": _missing(reads),
+    "output_kind": predictions[CLEAN].kind,
+    "output_meaning": _meaning(model, predictions[CLEAN].kind),
+    "warnings": _warnings(predictions, images),
+    "missing": _missing(predictions),
     "parameters": model.parameters,
     "computed_in": model.computed_in,
   }
 
 
-def _agreement(pair, outcomes, classes, catalogue):
+def _agreement(pair, outcomes, classes, cases):
   names = pair.a, pair.b
-  answers = tuple(_arrays(classes[name], catalogue) for name in names)
-  found = agreement(*(outcomes[name] for name in names), answers, pair)
+  arrays = tuple(_arrays(classes[name], cases) for name in names)
+  found = agreement(*(outcomes[name] for name in names), arrays, pair)
   return dataclasses.asdict(found)
 
 
-def _outcomes(reads, images, catalogue):
+def _outcomes(predictions, images, cases):
   clean, transformed = _arrays(
-    {case: read.classes for case, read in reads.items()}, catalogue
+    {case: given.classes for case, given in predictions.items()}, cases
   )
-  conditions = [case.condition for case in catalogue.cases]
+  conditions = [case.condition for case in cases.cases]
   return from_predictions(
     images.ids, clean, transformed, conditions, images.labels
   )
 
 
-def _arrays(classes, catalogue):
-  transformed = [classes[case.name] for case in catalogue.cases]
+def _arrays(classes, cases):
+  transformed = [classes[case.name] for case in cases.cases]
   return classes[CLEAN], np.stack(transformed, axis=1)
 
 
 def _meaning(model, kind):
-  """What the answers are taken for, and on whose word."""
+  """Returns the interpretation of the outputs, and where it comes from."""
   if model.kind == "run":
     return MEANING[kind]
-  known = "as it was recognized" if model.declared is None else "as you say"
+  known = "detected" if model.output_kind is None else "as declared"
   return f"{MEANING[kind]} ({known})"
 
 
-def _warnings(reads, images) -> list[str]:
-  """What is wrong with a model's answers, in sentences."""
-  unknown = sorted({n for read in reads.values() for n in read.unknown})
+def _warnings(predictions, images) -> list[str]:
+  """Returns warnings on a model's outputs."""
+  unknown = sorted({n for given in predictions.values() for n in given.unknown})
   if not unknown:
     return []
   more = ", ..." if len(unknown) > 8 else ""
   return [
-    f"It answers classes ({', '.join(map(str, unknown[:8]))}{more}) that the "
+    f"It predicts classes ({', '.join(map(str, unknown[:8]))}{more}) that the "
     f"data, with classes 0 to {len(images.class_names) - 1}, lack: these "
-    "answers count as wrong. If the data lack some of its classes, name all of "
-    "them in its order (--class_names)."
+    "predictions count as wrong. If the data lack some of its classes, name "
+    "all of them in its order (--class_names)."
   ]
 
 
-def _missing(reads):
-  """Images without an answer, by case; cases without such left out."""
-  counts = {case: read.missing for case, read in reads.items()}
+def _missing(predictions):
+  """Returns the number of images without a prediction, by case."""
+  counts = {case: given.missing for case, given in predictions.items()}
   return {case: count for case, count in counts.items() if count}
 
 
@@ -207,18 +211,18 @@ def _slices(outcomes, images, level, seed):
 
 
 def _calibration(clean, images):
-  """Of images with an answer; None of models that give classes alone."""
+  """Returns the calibration on images with a prediction; None for classes."""
   if images.labels is None or not len(clean.probabilities):
     return None
-  answered = clean.classes >= 0
+  valid = clean.classes >= 0
   found = calibration(
-    clean.probabilities[answered], images.labels[answered], distribution=False
+    clean.probabilities[valid], images.labels[valid], distribution=False
   )
   return dataclasses.asdict(found)
 
 
 def _corruption_errors(outcomes, baseline):
-  """Of each model, where ImageNet-C's fifteen were all asked about."""
+  """Returns the errors of each model, if all corruptions were evaluated."""
   if not outcomes[baseline].labeled:
     return {}
   errors = {name: _errors(one) for name, one in outcomes.items()}
@@ -235,11 +239,11 @@ def _corruption_errors(outcomes, baseline):
 
 
 def _errors(outcomes):
-  """Corruption -> error at each of its severities, in [0, 1]."""
+  """Returns corruption -> error at each of its severities, in [0, 1]."""
   error = 1 - outcomes.transformed.mean(axis=0)
   found: dict[str, list[float]] = {}
   for c, value in zip(outcomes.conditions, error, strict=True):
-    # MNIST-C has some of the same names, at one strength.
+    # MNIST-C has corruptions of the same names, at one severity.
     if c.transformation in IMAGENET_C and c.family != "mnist_c":
       found.setdefault(c.transformation, []).append(float(value))
   return found

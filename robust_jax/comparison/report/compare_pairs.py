@@ -1,4 +1,4 @@
-"""Differences of all pairs of models, for `report.json`."""
+"""Comparisons of all pairs of models in one measure."""
 
 import dataclasses
 import itertools
@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from robust_jax.comparison.report._recommendation_sentences import listed
+from robust_jax.statistics.bootstrap import BootstrapOptions
 from robust_jax.statistics.hypothesis_tests import bonferroni
 from robust_jax.statistics.proportions import compare_proportions
 
-# Pairs of which each has a sentence of its own.
+# Up to so many pairs get sentences of their own.
 _FEW_PAIRS = 3
 
 
@@ -24,19 +25,22 @@ def compare_pairs(
   seed: int,
   tables: int = 1,
 ) -> list[dict[str, Any]]:
-  """`a`, `b` and the fields of a `Difference` for each pair.
+  """Compares every pair of models in one measure.
 
   Args:
-    values: model -> `[N]` of the same images, bool or from 0 to 1.
-    what: the subject of the sentence.
-    less_is_better: of flips, say.
-    level: at which all differences hold together.
-    seed: of the bootstrap.
-    tables: how many such sets of values these are one of.
+    values: model -> `[N]` for the same images, bool or in [0, 1].
+    what: name of the measure, the subject of the sentences.
+    less_is_better: whether smaller values are better.
+    level: level at which all differences hold jointly.
+    seed: seed of the bootstrap.
+    tables: number of such measures that are tested jointly.
+
+  Returns:
+    `a`, `b` and the fields of a `Difference` for each pair.
   """
   pairs = list(itertools.combinations(values, 2))
   each, draws = bonferroni(level, tables * len(pairs))
-  options = {"level": each, "draws": draws, "seed": seed}
+  options = BootstrapOptions(level=each, draws=draws, seed=seed)
   found = []
   for a, b in pairs:
     difference = compare_proportions(
@@ -51,37 +55,40 @@ def compare_pairs(
   return found
 
 
-def told_apart(pairs: Sequence[Mapping[str, Any]]) -> list[str]:
-  """Which models are better than which others, and whether any two are left.
+def summarize_pairs(pairs: Sequence[Mapping[str, Any]]) -> list[str]:
+  """Summarizes the significant differences of all pairs in sentences.
 
   Args:
-    pairs: of `compare_pairs`, at least one.
+    pairs: result of `compare_pairs`, at least one pair.
   """
   if len(pairs) == 1:
     return [pairs[0]["sentence"]]
-  told = [pair for pair in pairs if pair["verdict"] != "not told apart"]
-  found = [pair["sentence"] for pair in told]
+  significant = [
+    pair for pair in pairs if pair["verdict"] != "no significant difference"
+  ]
+  found = [pair["sentence"] for pair in significant]
   if len(pairs) > _FEW_PAIRS:
-    found = _by_winner(told)
-  if len(told) < len(pairs):
-    no = "No other two" if told else "No two"
-    found.append(f"{no} models are told apart by {pairs[0]['what']}.")
+    found = _by_winner(significant)
+  if len(significant) < len(pairs):
+    no = "No other two" if significant else "No two"
+    what = pairs[0]["what"]
+    found.append(f"{no} models differ significantly in {what}.")
   return found
 
 
-def _by_winner(told):
-  rivals: dict[str, list[str]] = {}
+def _by_winner(significant):
+  worse: dict[str, list[str]] = {}
   points: dict[str, list[float]] = {}
-  for pair in told:
-    winner, rival = pair["a"], pair["b"]
+  for pair in significant:
+    winner, loser = pair["a"], pair["b"]
     if pair["verdict"] == "B better":
-      winner, rival = rival, winner
-    rivals.setdefault(winner, []).append(rival)
+      winner, loser = loser, winner
+    worse.setdefault(winner, []).append(loser)
     points.setdefault(winner, []).append(abs(pair["difference"]["value"]))
   return [
-    f"{winner} is better than {listed(others)} in {told[0]['what']}, by "
+    f"{winner} is better than {listed(others)} in {significant[0]['what']}, by "
     f"{_range(points[winner])} points."
-    for winner, others in rivals.items()
+    for winner, others in worse.items()
   ]
 
 

@@ -1,12 +1,13 @@
-"""All that is known of the images that models are compared on."""
+"""The images of a comparison as plain values."""
 
+import dataclasses
 from typing import Any
 
 from robust_jax.comparison.load_images import LoadedImages, counts
 
 
 def data_report(images: LoadedImages) -> dict[str, Any]:
-  """Plain values for `report.json`; `docs/compare.md` describes them."""
+  """Returns plain values for `report.json`; see `docs/compare.md`."""
   return {
     "images": len(images.ids),
     "drawn": len(images.ids) + len(images.problems),
@@ -20,7 +21,7 @@ def data_report(images: LoadedImages) -> dict[str, Any]:
     ],
     "digest": images.digest,
     "problem_counts": images.problem_counts,
-    "problems": [p._asdict() for p in images.problems],
+    "problems": [dataclasses.asdict(p) for p in images.problems],
     "left_out_counts": counts(p.kind for p in images.left_out),
     "left_out": [
       {"id": p.id, "kind": p.kind, "message": p.message}
@@ -32,7 +33,7 @@ def data_report(images: LoadedImages) -> dict[str, Any]:
 
 
 def _without_images(images):
-  """Classes that no image is of; none is known of data without labels."""
+  """Returns classes without images; none for data without labels."""
   if images.labels is None:
     return []
   seen = set(images.labels.tolist())

@@ -1,4 +1,4 @@
-"""Images on which a model fails worst."""
+"""Selection of the worst failures of a model."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -9,15 +9,15 @@ from robust_jax.comparison.cases import Case
 from robust_jax.comparison.prediction_store import CasePredictions
 from robust_jax.statistics.outcomes import Outcomes
 
-# Of models that give no confidences: as sure as not.
-_UNKNOWN = 0.5
+# Confidence of models that return only classes.
+_UNKNOWN_CONFIDENCE = 0.5
 
 
 class Failure(NamedTuple):
-  """An image that a model answers right clean and wrong transformed.
+  """An image that is misclassified only when transformed.
 
   Attributes:
-    row: which image.
+    row: row of the image.
     case: index of the case.
   """
 
@@ -27,27 +27,29 @@ class Failure(NamedTuple):
 
 def failure_gallery(
   outcomes: Outcomes,
-  reads: Mapping[str, CasePredictions],
+  predictions: Mapping[str, CasePredictions],
   cases: Sequence[Case],
-  most: int = 8,
+  max_failures: int = 8,
 ) -> list[Failure]:
-  """The surest wrong answers first, each image and transformation once.
+  """Selects the most confident failures, each image and transformation once.
 
-  Among answers equally sure, the least level is the worst.
+  Among failures of equal confidence the smallest level is first.
 
   Args:
-    outcomes: of one model.
-    reads: its answers by the name of the case.
-    cases: T, as `outcomes.conditions`.
-    most: failures to be shown.
+    outcomes: outcomes of one model.
+    predictions: its predictions by the name of the case.
+    cases: T cases, in the order of `outcomes.conditions`.
+    max_failures: largest number of failures.
   """
   lost = outcomes.clean[:, None] & ~outcomes.transformed
-  sure = np.stack([reads[case.name].confidences for case in cases], axis=1)
-  sure = np.where(np.isnan(sure), _UNKNOWN, sure)
+  confidence = np.stack(
+    [predictions[case.name].confidences for case in cases], axis=1
+  )
+  confidence = np.where(np.isnan(confidence), _UNKNOWN_CONFIDENCE, confidence)
   levels = np.array([case.level for case in cases])
-  # lexsort's last key is the first to sort by.
+  # The last key of lexsort is the primary one.
   rows, columns = np.nonzero(lost)
-  order = np.lexsort((rows, levels[columns], -sure[rows, columns]))
+  order = np.lexsort((rows, levels[columns], -confidence[rows, columns]))
   found: list[Failure] = []
   seen_rows: set[int] = set()
   seen_kinds: set[str] = set()
@@ -59,11 +61,11 @@ def failure_gallery(
     seen_rows.add(row)
     seen_kinds.add(kind)
     found.append(Failure(row, column))
-    if len(found) == most:
+    if len(found) == max_failures:
       break
   return found
 
 
 def _kind(case):
-  """Shifts by one pixel and by another are one kind."""
+  """Returns the kind of a transformation; all pixel shifts are one kind."""
   return case.transformation.name.partition("(")[0]

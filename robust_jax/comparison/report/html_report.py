@@ -1,4 +1,4 @@
-"""A comparison of models as one page that needs nothing else."""
+"""The report of a comparison as one self-contained HTML page."""
 
 import math
 import pathlib
@@ -8,20 +8,20 @@ from typing import Any
 
 from robust_jax import lookup
 from robust_jax.comparison.cases import Case
-from robust_jax.comparison.extra_tests.base import SECTIONS
+from robust_jax.comparison.extra_tests.base import EXTRA_TESTS
 from robust_jax.comparison.families.pixel_shift import LARGEST_FRACTION
 from robust_jax.comparison.load_images import LoadedImages
 from robust_jax.comparison.model import ComparedModel
 from robust_jax.comparison.prediction_store import CasePredictions
-from robust_jax.comparison.report._tiles import tiles
-from robust_jax.comparison.report.compare_pairs import told_apart
+from robust_jax.comparison.report._render_failures import render_failures
+from robust_jax.comparison.report.compare_pairs import summarize_pairs
 from robust_jax.comparison.report.failure_gallery import Failure
 from robust_jax.statistics.outcomes import INVARIANCE_TESTS
 
 _TEMPLATES = pathlib.Path(__file__).parent / "templates"
 _CLASSES_SHOWN = 30
-# Chosen so that any two are far apart, also without one kind of cone, and each
-# stands out from white. Marks, as many, and dashes say the same without color.
+# Chosen so that any two are far apart, also under color blindness, and contrast
+# with white. Marks, as many, and dashes distinguish models without color.
 COLORS = (
   "#0072B2",
   "#D55E00",
@@ -32,7 +32,7 @@ COLORS = (
   "#9090A8",
   "#600060",
 )
-# No divisor of colors and marks, so that forty models differ.
+# Coprime to the number of colors and marks, so that forty models differ.
 _DASHES = ("", "6 3", "2 3", "8 3 2 3", "12 4")
 _CONTENTS = "<!--contents-->"
 _HEADING = re.compile(r'<h2 id="([^"]+)">(.*?)</h2>')
@@ -43,19 +43,20 @@ def html_report(
   models: Mapping[str, ComparedModel],
   images: LoadedImages,
   cases: Sequence[Case],
-  reads: Mapping[str, Mapping[str, CasePredictions]],
+  predictions: Mapping[str, Mapping[str, CasePredictions]],
   failures: Mapping[str, Sequence[Failure]],
 ) -> str:
-  """The page; it holds its style, charts and pictures, and no script.
+  """Renders the page; it contains its style, charts and images, and no script.
 
   Args:
-    report: of `comparison_report`, with "name" in its data, "gate", "seconds",
-      "devices", "matmul_precision", "versions" and the sections by their names.
-    models: the models, for the gallery.
-    images: likewise.
-    cases: likewise.
-    reads: model -> name of the case -> its answers.
-    failures: model -> what is shown of its failures.
+    report: report of `comparison_report`, with "name" in its data, "gate",
+      "seconds", "devices", "matmul_precision", "versions" and the extra tests
+      by name.
+    models: models by name.
+    images: the images.
+    cases: the cases.
+    predictions: model -> name of the case -> predictions.
+    failures: model -> failures to show.
   """
   import jinja2
 
@@ -70,7 +71,7 @@ def html_report(
   environment.filters["words"] = lambda text: str(text).replace("_", " ")
   environment.filters["fractions"] = lambda value: f"{value:z.1f}"
   environment.filters["axis_end"] = axis_end
-  environment.filters["told_apart"] = told_apart
+  environment.filters["summarize_pairs"] = summarize_pairs
   environment.filters["milliseconds"] = _milliseconds
   seed = report["seed"]
   page = environment.get_template("compare.html").render(
@@ -84,7 +85,7 @@ def html_report(
       }
       for i, name in enumerate(report["models"])
     },
-    sections=[name for name in lookup.members(SECTIONS) if report[name]],
+    extra_tests=[name for name in lookup.members(EXTRA_TESTS) if report[name]],
     labels=_labels(report["conditions"]),
     basic=INVARIANCE_TESTS,
     top=_top(report),
@@ -92,7 +93,9 @@ def html_report(
     largest_pixel=LARGEST_FRACTION,
     classes=_classes(report),
     gallery={
-      name: tiles(found, models[name], images, cases, reads, seed)
+      name: render_failures(
+        found, models[name], images, cases, predictions, seed
+      )
       for name, found in failures.items()
     },
   )
@@ -100,13 +103,13 @@ def html_report(
 
 
 def axis_end(largest: float) -> float:
-  """Where the axis of values in percent ends: just beyond the largest."""
+  """Returns the end of an axis in percent, just beyond the largest value."""
   step = next(s for s in (0.1, 1, 2, 5, 10) if largest <= 10 * s)
   return max(step, math.ceil(round(largest / step, 6)) * step)
 
 
 def _contents(page) -> str:
-  """Links to all parts of the page."""
+  """Returns links to all parts of the page."""
   links = "".join(
     f'<li><a href="#{name}">{title}</a></li>'
     for name, title in _HEADING.findall(page)
@@ -119,12 +122,12 @@ def _milliseconds(value) -> str:
 
 
 def _unbroken(value):
-  """No line ends between a number and its percent sign."""
+  """Puts a non-breaking space between a number and its percent sign."""
   return value.replace(" %", "\u00a0%") if type(value) is str else value
 
 
 def _labels(conditions):
-  """Family -> transformation -> level -> what it is, in words."""
+  """Returns family -> transformation -> level -> label."""
   found: dict[str, dict[str, dict[float, str]]] = {}
   for c in conditions:
     of_family = found.setdefault(c["family"], {})
@@ -133,8 +136,10 @@ def _labels(conditions):
 
 
 def _top(report) -> dict[str, Any]:
-  """Where axes of risk end, in percent: of `families`, and by family of its
-  `changes`."""
+  """Returns the ends of the axes of risk in percent.
+
+  They are those of `families`, and by family those of its `changes`.
+  """
   families: list[float] = []
   changes: dict[str, list[float]] = {}
   for model in report["models"].values():
@@ -152,7 +157,7 @@ def _top(report) -> dict[str, Any]:
 
 
 def _classes(report):
-  """Rows of the table of classes, those at most risk first."""
+  """Returns the rows of the table of classes, largest risk first."""
   slices = {name: m["classes"] for name, m in report["models"].items()}
   if None in slices.values():
     return {"rows": [], "left_out": 0}

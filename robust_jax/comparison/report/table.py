@@ -1,4 +1,4 @@
-"""Models side by side, for the terminal."""
+"""Table of a comparison for the terminal."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,16 +9,16 @@ import rich.table
 from robust_jax.comparison.extra_tests.table import WITH_INTERVALS
 
 _WHAT = {
-  True: "the images answered right clean that are lost",
-  False: "images whose answer changes",
+  True: "correctly classified clean images that are lost",
+  False: "images whose prediction changes",
 }
 
 
 def comparison_table(report: Mapping[str, Any]) -> rich.table.Table:
-  """Risks per family, a column for each model.
+  """Returns a table of risks per family with a column for each model.
 
   Args:
-    report: of `comparison_report`, with the data's name.
+    report: report of `comparison_report`, with the name of the data.
   """
   data, models = report["data"], report["models"]
   spacious = len(models) <= WITH_INTERVALS
@@ -33,15 +33,15 @@ def comparison_table(report: Mapping[str, Any]) -> rich.table.Table:
   )
   table.add_column("", no_wrap=True)
   for name in models:
-    # Folded where there is no room: cut off, it could not be read at all.
+    # Folded rather than truncated where there is no room.
     table.add_column(name, justify="right", overflow="fold")
   risks = [model["risk"] for model in models.values()]
   if data["labeled"]:
     table.add_row(
-      "right, clean", *(f"{r['clean_accuracy']:.1f} %" for r in risks)
+      "accuracy, clean", *(f"{r['clean_accuracy']:.1f} %" for r in risks)
     )
     table.add_row(
-      "right, transformed",
+      "accuracy, transformed",
       *(f"{r['overall']['accuracy']:.1f} %" for r in risks),
     )
   table.add_row("risk, overall", *(interval(r["overall"]) for r in risks))
@@ -57,7 +57,7 @@ def comparison_table(report: Mapping[str, Any]) -> rich.table.Table:
     table.add_row(f"  {basic}", *cells)
   missing = [sum(model["missing"].values()) for model in models.values()]
   if any(missing):
-    table.add_row("answers missing", *map(str, missing))
+    table.add_row("predictions missing", *map(str, missing))
   return table
 
 

@@ -1,1 +1,1 @@
-"""TFDS builders for datasets that are embedded or read from raw files."""
+"""TFDS builders of datasets that are embedded or made from raw files."""

@@ -1,4 +1,4 @@
-"""Helpers of the project's own TFDS builders: raw files, examples in memory."""
+"""Shared parts of the TFDS builders: raw files and examples in memory."""
 
 import abc
 import os
@@ -11,10 +11,10 @@ import tensorflow_datasets as tfds
 
 
 class Examples(NamedTuple):
-  """One split.
+  """Examples of one split.
 
   Attributes:
-    keys: int `[N]`, unlike each other; TFDS orders the split by their hashes.
+    keys: int `[N]`, distinct; TFDS orders the split by their hashes.
     images: uint8 `[N, H, W, C]`.
     labels: int `[N]`.
   """
@@ -24,17 +24,19 @@ class Examples(NamedTuple):
   labels: np.ndarray
 
 
-class InMemory(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-  """Ten classes of 8-bit images of one shape, written without tensorflow.
+class InMemory(  # type: ignore[call-arg]
+  tfds.core.GeneratorBasedBuilder, skip_registration=True
+):
+  """Builder of 8-bit images of one shape in ten classes, without tensorflow.
 
-  No feature needs tensorflow to be written: `Image` would, `Tensor` and
-  `ClassLabel` do not.
+  Only features that need no tensorflow to be written are used: `Tensor` and
+  `ClassLabel`, but not `Image`.
 
   Attributes:
     IMAGE_SHAPE: `(H, W, C)`.
     DESCRIPTION: one sentence.
-    HOMEPAGE: where the originals are to be had.
-    CLASS_NAMES: of the ten, in the order of their labels.
+    HOMEPAGE: address of the original data.
+    CLASS_NAMES: names of the ten classes, in the order of their labels.
   """
 
   IMAGE_SHAPE: tuple[int, int, int]
@@ -42,13 +44,13 @@ class InMemory(tfds.core.GeneratorBasedBuilder, skip_registration=True):
   HOMEPAGE: str
   CLASS_NAMES: Sequence[str] = "0123456789"
   VERSION = tfds.core.Version("1.0.0")
-  # TFDS looks beside the code for checksums of downloads, of which there are
-  # none, by a package that it does not list among its dependencies.
+  # Without a path TFDS does not look for checksums of downloads, which takes a
+  # package that is not among its dependencies.
   code_path = None
 
   @abc.abstractmethod
   def make_splits(self) -> dict[str, Examples]:
-    """All examples of each split by its name."""
+    """Returns the examples of each split by name."""
 
   def _info(self) -> tfds.core.DatasetInfo:
     return tfds.core.DatasetInfo(
@@ -77,15 +79,15 @@ class InMemory(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
 
 def raw_file(name: str, patterns: tuple[str, ...], where: str) -> pathlib.Path:
-  """The file below `$ROBUST_JAX_DATA/raw/<name>` that matches a pattern.
+  """Returns the file in `$ROBUST_JAX_DATA/raw/<name>` that matches a pattern.
 
   Args:
     name: folder of the collection.
-    patterns: names that it may have, with wildcards, best first.
-    where: where it is to be had.
+    patterns: possible file names with wildcards, in order of preference.
+    where: instructions on how to obtain the file, for the error message.
 
   Raises:
-    ValueError: there is none, or ROBUST_JAX_DATA is not set.
+    ValueError: no file matches, or ROBUST_JAX_DATA is not set.
   """
   expected = " or ".join(patterns)
   root = os.environ.get("ROBUST_JAX_DATA")

@@ -1,4 +1,4 @@
-"""Photographs of CIFAR-10, a part of them, read from raw files."""
+"""CIFAR-10 with 15,000 training images, from raw files."""
 
 import io
 import pathlib
@@ -21,24 +21,24 @@ _WHERE = (
 _SHAPE = (32, 32, 3)
 
 
-class Cifar10_15k(InMemory, skip_registration=True):
-  """The first 15,000 of 50,000 training images, and all 10,000 test images.
+class Cifar10_15k(InMemory, skip_registration=True):  # type: ignore[call-arg]
+  """The first 15,000 of CIFAR-10's training images and all 10,000 test images.
 
-  Enough to train a small network in minutes on a CPU; its accuracy is not to be
-  compared with figures of the whole set. `image` uint8 `[32, 32, 3]`, `label`
-  0..9 in the official order, airplane first.
+  They suffice to train a small network in minutes on a CPU; accuracies are not
+  comparable with those of the whole dataset. `image` is uint8 `[32, 32, 3]`,
+  `label` is 0..9 in the official order, airplane first.
 
-  Raw files, in `$ROBUST_JAX_DATA/raw/cifar10`: the official binary files
+  Raw files, in `$ROBUST_JAX_DATA/raw/cifar10`: either the official binary files
   data_batch_1.bin to data_batch_3.bin and test_batch.bin; or
   train_first15000.npz and test.npz with the arrays `blob` uint8 (image i as PNG
-  or another format of Pillow's is `blob[offsets[i] : offsets[i + 1]]`),
-  `offsets` int and `y`, in the same order.
+  or another format of Pillow is `blob[offsets[i] : offsets[i + 1]]`), `offsets`
+  int and `y`, in the same order.
 
   Raises:
-    ValueError: in preparing: a raw file is missing or not what it should be.
+    ValueError: while preparing, a raw file is missing or has other content.
 
   Source: A. Krizhevsky, "Learning Multiple Layers of Features from Tiny
-  Images", 2009.
+    Images", 2009.
   """
 
   IMAGE_SHAPE = _SHAPE
@@ -58,7 +58,7 @@ class Cifar10_15k(InMemory, skip_registration=True):
   )
 
   def make_splits(self) -> dict[str, Examples]:
-    """Both splits; the keys are positions in the official order."""
+    """Returns both splits; keys are positions in the official order."""
     return {split: _examples(split) for split in _SIZES}
 
 
@@ -80,15 +80,21 @@ def _examples(split: str) -> Examples:
 def from_binary(
   path: pathlib.Path, split: str
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Images uint8 `[N, 32, 32, 3]` and labels `[N]` of the official files.
+  """Reads images uint8 `[N, 32, 32, 3]` and labels `[N]` of the binary files.
 
-  Records of a label and 32 x 32 values of red, of green and of blue; `path` is
-  the first file of the split.
+  A record is a label and the 32 x 32 values of red, green and blue.
+
+  Args:
+    path: the first file of the split.
+    split: "train" or "test".
+
+  Raises:
+    ValueError: a file of the split is missing.
   """
   files = [path.parent / name for name in _BINARY[split]]
   missing = [file.name for file in files if not file.exists()]
   if missing:
-    raise ValueError(f"{path.parent} lacks {', '.join(missing)}. {_WHERE}")
+    raise ValueError(f"{path.parent} has no {', '.join(missing)}. {_WHERE}")
   raw = np.concatenate([np.fromfile(file, np.uint8) for file in files])
   records = raw.reshape(-1, 1 + np.prod(_SHAPE))
   planes = records[:, 1:].reshape(-1, 3, 32, 32)
@@ -98,7 +104,7 @@ def from_binary(
 def from_arrays(
   path: pathlib.Path, split: str
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Images and labels of an `.npz` of encoded images."""
+  """Reads images and labels from an `.npz` of encoded images."""
   import PIL.Image
 
   del split

@@ -1,4 +1,4 @@
-"""The embedded target domain: digits over photographs, without a download."""
+"""The embedded target domain: digits blended with photographs."""
 
 import numpy as np
 
@@ -6,18 +6,18 @@ from robust_jax.data.builders._blend import blend
 from robust_jax.data.builders._common import Examples, InMemory
 from robust_jax.data.builders.digits import Digits
 
-# A piece as wide as a digit then shows a sixteenth of the photograph, about as
-# much as MNIST-M's do, instead of a patch of one color.
+# A crop of the size of a digit then shows a sixteenth of the photograph, about
+# as much as in MNIST-M, instead of a patch of one color.
 _SHRINK = 5
 
 
-class DigitsM(InMemory, skip_registration=True):
-  """`digits` blended with the two photographs inside scikit-learn.
+class DigitsM(InMemory, skip_registration=True):  # type: ignore[call-arg]
+  """The dataset `digits`, blended with two photographs of scikit-learn.
 
-  MNIST-M-like, not MNIST-M: no published number is about it. `image` uint8
-  `[8, 8, 3]`, `label` 0..9; the splits are those of `digits`. Training digits
-  lie over the photograph of a temple, test digits over that of a flower, each
-  averaged over blocks of 5x5 pixels.
+  It resembles MNIST-M but is not comparable with published results. `image` is
+  uint8 `[8, 8, 3]`, `label` is 0..9; the splits are those of `digits`. Training
+  digits are blended with a photograph of a temple, test digits with one of a
+  flower, each averaged over blocks of 5x5 pixels.
   """
 
   IMAGE_SHAPE = (8, 8, 3)
@@ -25,7 +25,7 @@ class DigitsM(InMemory, skip_registration=True):
   HOMEPAGE = Digits.HOMEPAGE
 
   def make_splits(self) -> dict[str, Examples]:
-    """Both splits; the keys are positions in the archive of digits."""
+    """Returns both splits; keys are positions in the archive of digits."""
     from sklearn.datasets import load_sample_image
 
     originals = Digits.make_splits(self)

@@ -1,9 +1,10 @@
-"""MNIST-M: MNIST's digits over photographs, made from raw files."""
+"""MNIST-M: MNIST digits blended with photographs, made from raw files."""
 
 import hashlib
 import io
 import pathlib
 import tarfile
+from typing import IO, cast
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -20,41 +21,40 @@ _WHERE = (
   "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/"
   "resources.html there."
 )
-# Folders of the archive: test digits lie over photographs never trained on.
+# Folders of the archive; test digits use photographs that training does not.
 _PHOTOGRAPHS = {"train": ("train", "val"), "test": ("test",)}
 _NUM_PHOTOGRAPHS = {"train": 300, "test": 200}
 
 
-class MnistM(InMemory, skip_registration=True):
-  """MNIST blended with pieces of BSDS500's photographs.
+class MnistM(InMemory, skip_registration=True):  # type: ignore[call-arg]
+  """MNIST blended with random crops of the photographs of BSDS500.
 
-  `image` uint8 `[28, 28, 3]`: in each channel the distance of the digit, made
-  black and white (whatever is not 0 is 255), to a piece of a photograph;
-  `label` 0..9. Training digits (60,000) lie over the 300
-  photographs for training and validation, test digits (10,000) over the 200
-  for testing. Photograph and place are drawn from the digit's position in TFDS'
-  MNIST 3.0.1 alone (`blend`).
-
-  Deviations: the authors' own files (59,001 and 9,001 images) are no longer to
-  be had and were drawn without a known seed, so these are other pieces. The
-  paper does not say that digits are black and white; the mean of the authors'
-  files does (0.464, 0.468, 0.420 as is often quoted; here 0.461, 0.465, 0.420,
-  and 0.433, 0.437, 0.384 with gray digits).
+  `image` is uint8 `[28, 28, 3]`: in each channel, the absolute difference
+  between the binarized digit (values other than 0 become 255) and a crop of a
+  photograph; `label` is 0..9. Training digits (60,000) use the 300 photographs
+  for training and validation, test digits (10,000) the 200 for testing.
+  Photograph and crop are drawn from the position of the digit in MNIST 3.0.1 of
+  TFDS (`blend`).
 
   Raw file, in `$ROBUST_JAX_DATA/raw/bsds500`: a tar archive, compressed or not,
   with JPEG files in `.../images/{train,val,test}/`. MNIST must be prepared.
 
   Attributes:
-    SHA256: of the images and then the labels (bytes) of train and then of test,
-      in the order of MNIST. Preparing refuses to make anything else.
+    SHA256: hash of the images and then the labels (bytes) of train and then of
+      test, in the order of MNIST. Preparing refuses any other result.
 
   Raises:
-    ValueError: in preparing: MNIST is not prepared, the archive is missing, or
-      the result is not the known one.
+    ValueError: while preparing, MNIST is not prepared, the archive is missing,
+      or the result differs from the known one.
 
   Source: Ganin et al., "Domain-Adversarial Training of Neural Networks", 2016,
-  section 5.2.4; P. Arbelaez et al., "Contour Detection and Hierarchical Image
-  Segmentation", 2011.
+    section 5.2.4; P. Arbelaez et al., "Contour Detection and Hierarchical Image
+    Segmentation", 2011.
+  Deviation: the authors' files (59,001 and 9,001 images) are no longer
+    available and were drawn without a known seed, so crops differ. The paper
+    does not say that digits are binarized, but the mean of the authors' files
+    does (0.464, 0.468, 0.420 as is often quoted; here 0.461, 0.465, 0.420, and
+    0.433, 0.437, 0.384 with gray digits).
   """
 
   IMAGE_SHAPE = (28, 28, 3)
@@ -64,7 +64,7 @@ class MnistM(InMemory, skip_registration=True):
   SHA256 = "316837a0e3f6e7675a2f3fffc499eb34e7d301f9f9a211e8036209ed8c5ccf44"
 
   def make_splits(self) -> dict[str, Examples]:
-    """Both splits; the keys are positions in MNIST."""
+    """Returns both splits; keys are positions in MNIST."""
     archive = raw_file("bsds500", ("*.tgz", "*.tar.gz", "*.tar"), _WHERE)
     digits = {split: self._mnist(split) for split in _PHOTOGRAPHS}
     splits = {}
@@ -84,18 +84,19 @@ class MnistM(InMemory, skip_registration=True):
 
 
 def _photographs(archive: pathlib.Path, split: str) -> list[np.ndarray]:
-  """Of uint8 `[height, width, 3]`, in the order of their files' names."""
-  # Only preparing needs to decode.
+  """Returns photographs uint8 `[height, width, 3]`, ordered by file name."""
+  # Imported here, as only preparing decodes images.
   from PIL import Image
 
-  encoded = {}
+  encoded: dict[tuple[str, ...], bytes] = {}
   with tarfile.open(archive) as members:
     for member in members:
       path = pathlib.PurePosixPath(member.name)
       folder, kind = path.parts[-3:-1] if len(path.parts) > 2 else ("", "")
       expected = folder == "images" and kind in _PHOTOGRAPHS[split]
       if expected and path.suffix == ".jpg" and member.isfile():
-        encoded[path.parts[-2:]] = members.extractfile(member).read()
+        content = cast(IO[bytes], members.extractfile(member))
+        encoded[path.parts[-2:]] = content.read()
   if len(encoded) != _NUM_PHOTOGRAPHS[split]:
     raise ValueError(
       f"{archive} has {len(encoded)} photographs in images/"

@@ -1,4 +1,4 @@
-"""USPS: digits from envelopes, read from raw files."""
+"""USPS digits, from raw files."""
 
 import numpy as np
 
@@ -13,11 +13,11 @@ _ARRAYS = "usps_16x16_milli.npz"
 _SIZES = {"train": 7291, "test": 2007}
 
 
-class Usps(InMemory, skip_registration=True):
-  """The 9298 digits that the US Postal Service scanned, 7291 to train.
+class Usps(InMemory, skip_registration=True):  # type: ignore[call-arg]
+  """The 9298 digits scanned by the US Postal Service, 7291 for training.
 
-  `image` uint8 `[16, 16, 1]`, ink 255 on paper 0 as in MNIST: the raw values in
-  [-1, 1] are scaled to 0..255 and rounded, halves to even. `label` 0..9.
+  `image` is uint8 `[16, 16, 1]`, ink 255 on paper 0 as in MNIST: the raw values
+  in [-1, 1] are scaled to 0..255 and rounded, halves to even. `label` is 0..9.
 
   Raw files, in `$ROBUST_JAX_DATA/raw/usps`: either zip.train.gz and
   zip.test.gz, where each line has the label and 256 values; or
@@ -25,11 +25,11 @@ class Usps(InMemory, skip_registration=True):
   (the values in thousandths), `y_train`, `x_test_milli` and `y_test`.
 
   Raises:
-    ValueError: in preparing: a raw file is missing or not what it should be.
+    ValueError: while preparing, a raw file is missing or has other content.
 
   Source: Y. LeCun et al., "Handwritten Digit Recognition with a
-  Back-Propagation Network", 1990; T. Hastie, R. Tibshirani and J. Friedman,
-  "The Elements of Statistical Learning", section 11.7.
+    Back-Propagation Network", 1990; T. Hastie, R. Tibshirani and J. Friedman,
+    "The Elements of Statistical Learning", section 11.7.
   """
 
   IMAGE_SHAPE = (16, 16, 1)
@@ -37,15 +37,15 @@ class Usps(InMemory, skip_registration=True):
   HOMEPAGE = "https://hastie.su.domains/ElemStatLearn/data.html"
 
   def make_splits(self) -> dict[str, Examples]:
-    """Both splits; the keys are positions in the raw files."""
+    """Returns both splits; keys are positions in the raw files."""
     return {
-      split: _examples(split, *_read(split), size)
+      split: _examples(split, _read(split), size)
       for split, size in _SIZES.items()
     }
 
 
 def _read(split):
-  """Values in [-1, 1] `[N, 16, 16]` and labels."""
+  """Returns values in [-1, 1], `[N, 16, 16]`, and labels."""
   path = raw_file("usps", (f"zip.{split}.gz", _ARRAYS), _WHERE)
   if path.name == _ARRAYS:
     arrays = np.load(path, allow_pickle=False)
@@ -54,7 +54,8 @@ def _read(split):
   return lines[:, 1:].reshape(-1, 16, 16), lines[:, 0].astype(int)
 
 
-def _examples(split, values, labels, size):
+def _examples(split, raw, size):
+  values, labels = raw
   low, high = values.min(), values.max()
   if len(values) != size or (low, high) != (-1, 1):
     raise ValueError(

@@ -1,4 +1,4 @@
-"""Arrays of images and labels, as a dataset."""
+"""Arrays of images and labels as an image reader."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,17 @@ from robust_jax.data.readers.image_reader import Sample
 
 
 class ArrayImages:
-  """`images` uint8 `[N, H, W, C]` or `[N, H, W]`, in memory or mapped to it.
+  """Images in an array, uint8 `[N, H, W, C]` or `[N, H, W]`.
 
   Attributes:
     class_names: K names.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.data.readers.array_images import ArrayImages
+    >>> reader = ArrayImages(np.zeros((2, 4, 4), np.uint8), np.array([0, 1]))
+    >>> len(reader), reader.get(1).label, reader.get(1).image.shape
+    (2, 1, (4, 4, 1))
   """
 
   def __init__(
@@ -23,18 +30,19 @@ class ArrayImages:
     class_names: Sequence[str] | None = None,
     name: str = "the dataset",
   ):
-    """Looks at shapes; nothing is copied.
+    """Checks shapes and dtypes; a memory-mapped array is not read.
 
     Args:
-      images: the images.
-      labels: int `[N]`, where there are any.
-      ids: N names; their places by default.
-      class_names: K names, in the order of the model's outputs. None numbers
-        the classes up to the largest label.
-      name: what error messages call it.
+      images: images, uint8.
+      labels: int `[N]`, or None.
+      ids: N names; by default the indices.
+      class_names: K names, in the order of the model's outputs; by default the
+        numbers up to the largest label.
+      name: name in error messages.
 
     Raises:
-      ValueError: other shapes or dtypes, or neither labels nor class names.
+      ValueError: shapes or dtypes are wrong, or there are neither labels nor
+        class names.
     """
     if images.dtype != np.uint8 or images.ndim not in (3, 4):
       raise ValueError(
@@ -56,17 +64,17 @@ class ArrayImages:
       raise ValueError(
         f"labels of {name} are {labels.dtype}: expected integers."
       )
-    if class_names is None and labels is None:
-      raise ValueError(f"{name} has no labels: expected class_names.")
     if class_names is None:
+      if labels is None:
+        raise ValueError(f"{name} has no labels: expected class_names.")
       class_names = [str(i) for i in range(labels.max(initial=-1) + 1)]
-    self.class_names = tuple(class_names)
+    self.class_names: Sequence[str] = tuple(class_names)
 
   def __len__(self) -> int:
     return len(self._images)
 
   def get(self, index: int) -> Sample:
-    """The index-th image."""
+    """Returns the image at the index."""
     label = None if self._labels is None else int(self._labels[index])
     image = np.asarray(self._images[index])
     return Sample(str(self._ids[index]), image, label)

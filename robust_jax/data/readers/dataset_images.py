@@ -1,4 +1,4 @@
-"""A dataset by name, through TFDS."""
+"""A dataset of images as an image reader."""
 
 import numpy as np
 
@@ -8,20 +8,20 @@ from robust_jax.data.readers.image_reader import Sample
 
 
 class DatasetImages:
-  """What `robust_jax.data.load` reads; ids are name and place.
+  """Image reader of a `Dataset`; ids are its name and the index.
 
   Attributes:
     class_names: K names.
   """
 
   def __init__(self, dataset: Dataset):
-    """Reads nothing yet.
+    """Wraps a dataset.
 
     Args:
-      dataset: of images with a class.
+      dataset: dataset of images with classes.
 
     Raises:
-      ValueError: its examples are no images or have no class.
+      ValueError: the examples are not images or have no classes.
     """
     image_shape(dataset)
     dataset.field("y")
@@ -32,7 +32,7 @@ class DatasetImages:
     return len(self._dataset)
 
   def get(self, index: int) -> Sample:
-    """The index-th image."""
+    """Returns the image at the index."""
     stored = self._dataset.read(np.array([index]))
     name = f"{self._dataset.name}/{index}"
     return Sample(name, stored["x"][0], int(stored["y"][0]))

@@ -1,4 +1,4 @@
-"""Encoded images as three libraries see them."""
+"""Decoding of image files by three libraries."""
 
 import importlib
 import io
@@ -17,21 +17,29 @@ _PACKAGES = {
 
 
 def decode(data: bytes, decoder: str = "pillow") -> np.ndarray:
-  """uint8 `[H, W, 3]` in RGB of a JPEG, PNG or another file's content.
+  """Decodes an image file to uint8 `[H, W, 3]` in RGB.
 
-  JPEG leaves rounding and the enlarging of colors to the library, and so the
-  same file is not the same image everywhere. No decoder turns it as its EXIF
-  data say: that is no matter of gray levels. Pillow's pixels are those of
-  `read_picture`, which lays what is transparent on white; the others show the
-  colors under it.
+  The JPEG standard leaves rounding and chroma upsampling to the decoder, so the
+  same file differs between libraries. No decoder applies the EXIF orientation
+  here. Pillow's pixels are those of `read_picture`, with transparent
+  pixels on white; the others show the colors under transparency.
 
   Args:
-    data: the content of a file.
+    data: content of a JPEG, PNG or other image file.
     decoder: "pillow", "opencv" or "ffmpeg" (through PyAV).
 
   Raises:
-    ValueError: there is no such decoder, its package is not installed, or it
+    ValueError: the decoder is unknown, its package is not installed, or it
       cannot read the data.
+
+  Example:
+    >>> import io
+    >>> import PIL.Image
+    >>> from robust_jax.data.readers.decode import decode
+    >>> file = io.BytesIO()
+    >>> PIL.Image.new("L", (4, 2), 7).save(file, "PNG")
+    >>> decode(file.getvalue()).shape
+    (2, 4, 3)
   """
   if decoder not in DECODERS:
     raise ValueError(
@@ -41,16 +49,16 @@ def decode(data: bytes, decoder: str = "pillow") -> np.ndarray:
   image = make(data)
   if image is None:
     raise ValueError(
-      f"{len(data)} bytes that {decoder} cannot read as an image."
+      f"{decoder} cannot read these {len(data)} bytes as an image."
     )
   return np.ascontiguousarray(image)
 
 
-def library(module: str) -> ModuleType:
-  """A package that only some users have.
+def import_library(module: str) -> ModuleType:
+  """Imports an optional package.
 
   Raises:
-    ValueError: it is not installed; how to do that is said.
+    ValueError: it is not installed; the message says how to install it.
   """
   try:
     return importlib.import_module(module)
@@ -64,12 +72,12 @@ def library(module: str) -> ModuleType:
 def _pillow(data):
   try:
     return read_picture(io.BytesIO(data), upright=False).image
-  except OSError:  # Pillow's for what it does not know or what is cut off
+  except OSError:  # unknown format or truncated file
     return None
 
 
 def _opencv(data):
-  cv2 = library("cv2")
+  cv2 = import_library("cv2")
   if not data:
     return None
   flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
@@ -78,7 +86,7 @@ def _opencv(data):
 
 
 def _ffmpeg(data):
-  av = library("av")
+  av = import_library("av")
   try:
     with av.open(io.BytesIO(data)) as container:
       frame = next(container.decode(video=0))

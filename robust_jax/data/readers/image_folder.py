@@ -1,5 +1,6 @@
-"""Pictures in one folder per class, as a dataset."""
+"""Pictures in one folder per class as an image reader."""
 
+import dataclasses
 import pathlib
 from collections.abc import Sequence
 
@@ -16,17 +17,15 @@ NO_CLASS = "no class"
 
 
 class ImageFolder:
-  """`<path>/<class>/.../<picture>`, read when asked for by `read_picture`.
+  """Pictures `<path>/<class>/.../<picture>`, read on access by `read_picture`.
 
-  The ids of pictures are their paths below `path`. A folder without pictures is
-  no class.
-
-  Folders whose names are all whole numbers are in the order of numbers: in that
-  of letters 10 comes before 2, which is how labels of ImageNetV2 go wrong.
+  The id of a picture is its path below `path`. A folder without pictures is not
+  a class. Folders whose names are all whole numbers are sorted as numbers:
+  sorted as strings 10 precedes 2, a known mistake with ImageNetV2.
 
   Attributes:
     class_names: K names.
-    files: the pictures, in the order of their paths.
+    files: the pictures, sorted by path.
     left_out: files and folders that are neither pictures nor classes.
   """
 
@@ -36,19 +35,19 @@ class ImageFolder:
     class_names: Sequence[str] | None = None,
     mode: Mode | None = "RGB",
   ):
-    """Lists the pictures, and reads all headers where `mode` is None.
+    """Lists the pictures, and reads all headers if `mode` is None.
 
     Args:
       path: the folder.
-      class_names: of the model, in the order of its outputs; a picture in a
-        folder of another name has a label that is unknown. None is the names of
-        the folders.
-      mode: what pictures are converted to: color, or "L", gray. None is gray
-        if all of them are stored so.
+      class_names: names of the model's classes, in the order of its outputs. A
+        picture in a folder of another name has an unknown label. None for the
+        names of the folders.
+      mode: color mode of all images: "RGB", or "L" for gray. None is gray if
+        all pictures are stored in gray.
 
     Raises:
-      ValueError: no folder, no folders in it, no pictures in those, a name
-        given twice or another mode.
+      ValueError: there is no folder, no folder in it or no picture in those, a
+        name is repeated, or the mode is unknown.
     """
     self._path = pathlib.Path(path)
     if mode not in ("RGB", "L", None):
@@ -56,24 +55,27 @@ class ImageFolder:
     folders = class_folders(self._path)
     if not folders:
       raise ValueError(f"{path} has no folders in it: expected one per class.")
-    self.files, others = [], []
+    self.files: list[pathlib.Path] = []
+    others: list[Problem] = []
     for folder in sorted(self._path.iterdir()):
       if folder.name not in folders:
-        hidden = "hidden" if is_hidden(folder) else "not in a folder of a class"
+        hidden = "hidden" if is_hidden(folder) else "not in a class folder"
         others.append(_no_class(folder, f"it is {hidden}."))
         continue
       files, inside = list_pictures(folder)
       if not files:
         others.append(_no_class(folder, "there are no pictures in it."))
       self.files += files
-      others += [p._replace(id=f"{folder.name}/{p.id}") for p in inside]
+      others += [
+        dataclasses.replace(p, id=f"{folder.name}/{p.id}") for p in inside
+      ]
     self.left_out: tuple[Problem, ...] = tuple(others)
     if not self.files:
       raise ValueError(
         f"the {len(folders)} folders in {path} have no pictures in them."
       )
     used = {self._place(file).parts[0] for file in self.files}
-    self.class_names = tuple(
+    self.class_names: Sequence[str] = tuple(
       class_names or [name for name in folders if name in used]
     )
     self._labels = {name: i for i, name in enumerate(self.class_names)}
@@ -85,15 +87,15 @@ class ImageFolder:
     return len(self.files)
 
   def get(self, index: int) -> Sample:
-    """The index-th picture; label -1 where its folder is not a class.
+    """Returns the picture at the index; its label is -1 in an unknown folder.
 
     Raises:
-      ValueError: it cannot be read; its place is given.
+      ValueError: it cannot be read; the message contains its path.
     """
     place = self._place(self.files[index])
     try:
       image, changed = read_picture(self.files[index], self._mode)
-    except Exception as error:  # whatever Pillow may raise on broken files
+    except Exception as error:  # Pillow raises many types for broken files
       raise ValueError(f"{place.as_posix()}: {error}{_hint(place)}") from error
     label = self._labels.get(place.parts[0], -1)
     return Sample(place.as_posix(), image, label, changed)
@@ -103,7 +105,7 @@ class ImageFolder:
 
 
 def class_folders(path: pathlib.Path) -> list[str]:
-  """Names of the folders in a folder, in their order; none that is hidden.
+  """Returns the names of the folders in a folder, sorted, without hidden ones.
 
   Raises:
     ValueError: there is no such folder.
@@ -119,13 +121,13 @@ def _no_class(path, message) -> Problem:
 
 
 def _are_gray(files) -> bool:
-  """Whether all are, of those that can be read."""
+  """Whether all readable pictures are stored in gray."""
   found = set()
   for file in files:
     try:
       with open_picture(file) as picture:
         found.add(is_gray(picture))
-    except Exception:  # named when it is read
+    except Exception:  # reported when the picture is read
       continue
   return found == {True}
 

@@ -1,5 +1,6 @@
-"""Images of any sizes, read one by one: what a comparison takes as data."""
+"""Image readers: images of any sizes, read one by one."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -10,11 +11,11 @@ class Sample(NamedTuple):
   """One example.
 
   Attributes:
-    id: its name, unlike all others; randomness is keyed by it.
-    image: uint8 `[H, W, C]`, with one channel or three.
-    label: index into the class names; None where it is not known.
-    changed: what was done to the image as it is stored, each a phrase such as
-      "transparent, laid on white"; what loses nothing is not told.
+    id: distinct name, to which its random numbers are keyed.
+    image: uint8 `[H, W, C]`, with one or three channels.
+    label: index into the class names, or None if unknown.
+    changed: lossy conversions of the stored image, each a phrase such as
+      "transparent, laid on white".
   """
 
   id: str
@@ -23,14 +24,15 @@ class Sample(NamedTuple):
   changed: tuple[str, ...] = ()
 
 
-class Problem(NamedTuple):
-  """An example, or a file, that is left out, and why.
+@dataclasses.dataclass(frozen=True)
+class Problem:
+  """An example or file that is left out, with the reason.
 
   Attributes:
-    index: its place in the dataset; None of a file that is no example.
-    id: its name, None where it could not be read.
+    index: position in the dataset; None for a file that is no example.
+    id: its name, or None if it could not be read.
     kind: such as "unreadable image".
-    message: what exactly.
+    message: details.
   """
 
   index: int | None
@@ -52,14 +54,14 @@ class Change(NamedTuple):
 
 
 class ImageReader(Protocol):
-  """Images of any sizes; write one of your own, or see the modules beside.
+  """Protocol of images of any sizes.
 
   Unlike examples of a `data.dataset.Dataset`, which become batches of a
-  compiled step, images have names, need not have one shape or a label, and may
-  fail to be read, one by one.
+  compiled step, these images have names, may differ in shape, may lack a label,
+  and may fail to be read one by one.
 
-  It may have `left_out` too, a sequence of `Problem`: what lies beside the
-  examples and is none.
+  A reader may also have an attribute `left_out`, a sequence of `Problem`: files
+  beside the examples that are not used.
 
   Attributes:
     class_names: K names, in the order of the model's outputs.
@@ -68,7 +70,7 @@ class ImageReader(Protocol):
   class_names: Sequence[str]
 
   def __len__(self) -> int:
-    """How many examples there are."""
+    """Returns the number of examples."""
 
   def get(self, index: int) -> Sample:
-    """The index-th one; an exception says that it cannot be read."""
+    """Returns the example at the index, or raises if it cannot be read."""

@@ -1,7 +1,7 @@
-"""Which of ImageNet's 1000 classes its natural shifts have.
+"""Class subsets of ImageNet's natural shift datasets.
 
-Indices from 0 to 999, in ascending order, which is that of the classes'
-WordNet ids too.
+They are indices from 0 to 999 in ascending order, which is also the order of
+the WordNet ids of the classes.
 
 Source: the lists in the authors' evaluation code of ImageNet-A and -O
 (Hendrycks et al. 2021, "Natural Adversarial Examples") and of ImageNet-R

@@ -1,4 +1,4 @@
-"""A dataset whose classes get the order of a model's outputs."""
+"""Reordering of a reader's classes to the order of a model's outputs."""
 
 import difflib
 from collections.abc import Sequence
@@ -7,26 +7,35 @@ from robust_jax.data.readers.image_reader import ImageReader, Sample
 
 
 class InOrder:
-  """The same images, labeled by the place of their class among other names.
+  """The same images, labeled by the position of their class among other names.
 
-  Where the dataset only numbers its classes, its numbers are those places.
+  Where the dataset only numbers its classes, its numbers are these positions.
 
   Attributes:
-    class_names: K names; the dataset may lack some.
-    left_out: as before.
+    class_names: K names, of which the dataset may lack some.
+    left_out: that of the dataset.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.data.readers.array_images import ArrayImages
+    >>> from robust_jax.data.readers.in_order import InOrder
+    >>> images, labels = np.zeros((1, 2, 2), np.uint8), np.array([0])
+    >>> reader = ArrayImages(images, labels, class_names=["dog"])
+    >>> InOrder(reader, ["cat", "dog"]).get(0).label
+    1
   """
 
   def __init__(self, dataset: ImageReader, class_names: Sequence[str]):
-    """Finds each class of the dataset.
+    """Maps each class of the dataset to a position.
 
     Args:
-      dataset: with names of its own.
+      dataset: dataset with class names of its own.
       class_names: K names, in the order of the model's outputs.
 
     Raises:
-      ValueError: a class of the dataset is not among them.
+      ValueError: a class of the dataset is not among the names.
     """
-    self.class_names = tuple(class_names)
+    self.class_names: Sequence[str] = tuple(class_names)
     self.left_out = getattr(dataset, "left_out", ())
     self._dataset = dataset
     places = {name: place for place, name in enumerate(self.class_names)}
@@ -38,7 +47,7 @@ class InOrder:
       near = difflib.get_close_matches(missing[0], places, n=1)
       hint = f" Is '{missing[0]}' their '{near[0]}'?" if near else ""
       raise ValueError(
-        f"the {len(places)} class names that are given lack {len(missing)} of "
+        f"the {len(places)} class names given lack {len(missing)} of "
         f"the {len(own)} classes of the data ({', '.join(missing[:5])}"
         f"{', ...' if len(missing) > 5 else ''}): expected all of them.{hint}"
       )
@@ -48,11 +57,8 @@ class InOrder:
     return len(self._dataset)
 
   def get(self, index: int) -> Sample:
-    """The index-th one; a label that was unknown stays as it is."""
+    """Returns the example at the index; unknown labels are unchanged."""
     sample = Sample(*self._dataset.get(index))
-    known = sample.label is not None and sample.label in range(
-      len(self._labels)
-    )
-    return (
-      sample._replace(label=self._labels[sample.label]) if known else sample
-    )
+    if sample.label is None or sample.label not in range(len(self._labels)):
+      return sample
+    return sample._replace(label=self._labels[sample.label])

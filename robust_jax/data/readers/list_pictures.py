@@ -1,4 +1,4 @@
-"""Which files below a folder are pictures, and what else lies there."""
+"""Listing of the pictures below a folder, and of the files left out."""
 
 import os
 import pathlib
@@ -12,7 +12,7 @@ NO_PICTURE = "no picture"
 LINK = "link to a folder"
 CLOSED = "folder that cannot be opened"
 
-# What ends so is meant to be a picture, also where it cannot be read.
+# Files with these endings count as pictures even if they cannot be read.
 _ENDINGS = {
   ".avif",
   ".bmp",
@@ -38,10 +38,10 @@ _ENDINGS = {
 def list_pictures(
   path: pathlib.Path,
 ) -> tuple[list[pathlib.Path], list[Problem]]:
-  """Pictures below a folder in the order of their paths, and what is left out.
+  """Lists the pictures below a folder, sorted by path, and what is left out.
 
-  A file is a picture if its name ends like one, or if its content is one.
-  Hidden files and folders, whose names begin with a dot, are left out.
+  A file is a picture if its name or its content is that of one. Hidden files
+  and folders, whose names begin with a dot, are left out.
   """
   files, others = [], []
   for found in _walk(path):
@@ -49,12 +49,12 @@ def list_pictures(
       others.append(found)
     else:
       files.append(found)
-  others.sort(key=lambda problem: problem.id)
+  others.sort(key=lambda problem: problem.id or "")
   return sorted(files), others
 
 
 def is_hidden(path: pathlib.Path) -> bool:
-  """Whether tools put it there for themselves, as `.ipynb_checkpoints`."""
+  """Whether the name begins with a dot, as in `.ipynb_checkpoints`."""
   return path.name.startswith(".")
 
 
@@ -87,5 +87,5 @@ def _is_picture(file) -> bool:
   try:
     with open_picture(file):
       return True
-  except Exception:  # whatever Pillow may raise on what is none
+  except Exception:  # Pillow raises many types for other files
     return False

@@ -1,4 +1,4 @@
-"""Arrays of a file that somebody else has written."""
+"""Safe reading of `.npz` files."""
 
 import pathlib
 import zipfile
@@ -8,24 +8,25 @@ import numpy as np
 
 
 def load_npz(path: str | pathlib.Path) -> dict[str, np.ndarray]:
-  """All arrays of an `.npz`; nothing pickled is read.
+  """Loads all arrays of an `.npz` without unpickling anything.
 
   Raises:
-    ValueError: it is not there, cut off, something else, or holds objects.
+    ValueError: the file is missing, truncated or of another kind, or contains
+      objects.
   """
   try:
-    # numpy leaves a file open that it opened itself and cannot read.
+    # NumPy does not close a file that it opened itself and cannot read.
     with (
       open(path, "rb") as file,
       np.load(file, allow_pickle=False) as arrays,
     ):
       return dict(arrays)
-  # TypeError: a single array, which is no context manager.
+  # TypeError: a single array, which is not a context manager.
   except (
     OSError,
     EOFError,
     OverflowError,
-    MemoryError,  # of a header that claims more than there can be
+    MemoryError,  # a header that claims an impossible size
     ValueError,
     TypeError,
     zipfile.BadZipFile,

@@ -1,4 +1,4 @@
-"""Test sets that other people collected, by name."""
+"""Natural shift datasets by name."""
 
 import pathlib
 from collections.abc import Callable
@@ -15,16 +15,16 @@ from robust_jax.data.readers.tfds_images import TfdsImages
 
 
 class NaturalShift(NamedTuple):
-  """A test set, and how its answers are to be read.
+  """A natural shift dataset and how predictions on it are evaluated.
 
   Attributes:
-    dataset: labels are the model's classes, 0 to 999 of ImageNet.
-    classes: which of the classes compete, as `statistics.subset_accuracy` takes
-      them; None is all. On ImageNet-O none is right: it is told apart from
-      ImageNet's images of these classes, by `statistics.outlier_detection`.
-    label_sets: for each image the classes of which any is right, as
-      `statistics.multilabel_accuracy` takes them, where there may be several.
-    frames: images that are one sequence, one after the other; 1 if none are.
+    dataset: image reader; labels are the model's classes, 0 to 999 of ImageNet.
+    classes: classes among which to predict, as for `subset_accuracy`; None for
+      all. On ImageNet-O no class is correct: its images are outliers, to be
+      detected among ImageNet's images of these classes (`outlier_detection`).
+    label_sets: for each image the set of correct classes, as for
+      `multilabel_accuracy`; None where there is one label.
+    frames: number of consecutive images that form a sequence; 1 if none do.
   """
 
   dataset: ImageReader
@@ -34,14 +34,14 @@ class NaturalShift(NamedTuple):
 
 
 class _Kind(NamedTuple):
-  """Where a test set is to be had.
+  """Sources of a natural shift dataset.
 
-  `builder` is the name for TFDS, `{}` in it the part, None where TFDS has none.
+  `builder` is its name in TFDS with `{}` for the part, or None.
   """
 
   folder: Callable
   builder: str | None
-  part: str | None = ""  # "" has no parts, None must be named
+  part: str | None = ""  # "": has no parts; None: must be given
   classes: tuple[int, ...] | None = None
   split: str = "test"
 
@@ -90,19 +90,22 @@ def natural_shift(
   part: str | None = None,
   data_dir: str | None = None,
 ) -> NaturalShift:
-  """A natural shift set, from its authors' folder or through TFDS.
+  """Opens a natural shift dataset from its authors' folder or through TFDS.
 
   Args:
     name: one of `NAMES`.
-    path: the folder, unpacked; None reads what TFDS has prepared.
-    part: "fog_3" of cifar10_c (corruption and severity), a perturbation of
-      cifar10_p, a corruption of mnist_c, which must be named; "v4" instead of
-      "v6" of cifar10_1, and a variant of imagenet_v2 through TFDS.
-    data_dir: TFDS directory, as `data.load` takes it.
+    path: the unpacked folder; None for the dataset prepared by TFDS.
+    part: required for cifar10_c ("fog_3", corruption and severity), cifar10_p
+      (a perturbation) and mnist_c (a corruption); optional for cifar10_1 ("v4"
+      instead of "v6") and, through TFDS, for the variants of imagenet_v2.
+    data_dir: TFDS directory; see `data.load`.
+
+  Returns:
+    A `NaturalShift`.
 
   Raises:
-    ValueError: an unknown name, a part that is missing or not expected, no such
-      folder, no builder in TFDS, or files that are not what they should be.
+    ValueError: the name is unknown, a part is missing or not expected, there is
+      no folder or no TFDS builder, or files have unexpected content.
   """
   if name not in _KINDS:
     raise ValueError(

@@ -1,4 +1,4 @@
-"""The folders that the authors of natural shift sets publish, as datasets."""
+"""Image readers of the published folders of natural shift datasets."""
 
 import json
 import pathlib
@@ -15,7 +15,7 @@ from robust_jax.data.readers.list_pictures import list_pictures
 from robust_jax.data.readers.read_picture import read_picture
 
 NUMBERS = tuple(str(i) for i in range(1000))
-"""Names of ImageNet's classes."""
+"""Class names of ImageNet: the numbers 0 to 999."""
 
 _DIGITS = NUMBERS[:10]
 _VALIDATION = re.compile(r"ILSVRC2012_val_(\d+)")
@@ -24,30 +24,30 @@ _VALIDATION = re.compile(r"ILSVRC2012_val_(\d+)")
 def wordnet_folders(
   path: pathlib.Path, classes: Sequence[int] | None
 ) -> ImageReader:
-  """One folder per class, named by its WordNet id; labels are ImageNet's.
+  """One folder per class, named by WordNet id, with ImageNet's labels.
 
-  Classes of ImageNet are in the order of these ids, so that of the folders of a
-  subset is that of its indices.
+  ImageNet's classes are sorted by these ids, so the folders of a subset are in
+  the order of its indices.
 
   Args:
     path: the folder.
-    classes: indices of the subset; None is all 1000.
+    classes: indices of the subset; None for all 1000.
 
   Raises:
-    ValueError: another number of folders than of classes.
+    ValueError: the numbers of folders and classes differ.
   """
   names = class_folders(path)
   indices = range(len(NUMBERS)) if classes is None else classes
   if len(names) != len(indices):
     raise ValueError(
-      f"{path} has {len(names)} folders: expected {len(indices)}, one for each "
-      "class, or it is not known which is which."
+      f"{path} has {len(names)} folders: expected {len(indices)}, one for "
+      "each class, in the order of their WordNet ids."
     )
   return _Relabeled(ImageFolder(path, names), dict(enumerate(indices)))
 
 
 def unlabeled_folders(path: pathlib.Path) -> ImageReader:
-  """Folders of pictures of which no class of the model's is right."""
+  """Folders of pictures for which no class of the model is correct."""
   return _Relabeled(ImageFolder(path), {})
 
 
@@ -57,23 +57,23 @@ def numbered_folders(path: pathlib.Path) -> ImageReader:
 
 
 class RealImages:
-  """ImageNet's validation images, and the classes of which any is right.
+  """ImageNet-ReaL: validation images with sets of correct classes.
 
-  Images that the annotators found no class for are left out, as the paper does.
+  Images without a class are left out, as in the paper.
 
   Attributes:
-    class_names: of 1000 classes.
-    label_sets: for each image, which is not empty; `Sample.label` is None.
+    class_names: names of the 1000 classes.
+    label_sets: nonempty set of classes for each image; `Sample.label` is None.
   """
 
   def __init__(self, path: pathlib.Path):
-    """Lists the images below `path` and reads `real.json` in it.
+    """Lists the images below `path` and reads its `real.json`.
 
     Raises:
-      ValueError: no such file, or no images named ILSVRC2012_val_... that it
-        has labels for.
+      ValueError: there is no such file, or no image ILSVRC2012_val_... with
+        labels.
     """
-    self.class_names = NUMBERS
+    self.class_names: Sequence[str] = NUMBERS
     try:
       sets = json.loads((path / "real.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -87,34 +87,34 @@ class RealImages:
       if (match := _VALIDATION.match(file.stem))
     }
     # The first image is number 1.
-    kept = [n for n in sorted(numbered) if n <= len(sets) and sets[n - 1]]
-    if not kept:
+    labeled = [n for n in sorted(numbered) if n <= len(sets) and sets[n - 1]]
+    if not labeled:
       raise ValueError(
         f"{path} has no pictures named ILSVRC2012_val_00000001.JPEG and so on "
         f"among the {len(sets)} that real.json has labels for."
       )
-    self._files = [numbered[n] for n in kept]
-    self.label_sets = tuple(frozenset(sets[n - 1]) for n in kept)
+    self._files = [numbered[n] for n in labeled]
+    self.label_sets = tuple(frozenset(sets[n - 1]) for n in labeled)
 
   def __len__(self) -> int:
     return len(self._files)
 
   def get(self, index: int) -> Sample:
-    """The index-th image."""
+    """Returns the image at the index."""
     file = self._files[index]
     image, changed = read_picture(file)
     return Sample(file.name, image, None, changed)
 
 
 def cifar10_c(path: pathlib.Path, part: str) -> ImageReader:
-  """`<corruption>.npy` and `labels.npy`, five severities one after the other.
+  """CIFAR-10-C: `<corruption>.npy` with five severities, and `labels.npy`.
 
   Args:
     path: the folder.
     part: corruption and severity, such as "fog_3".
 
   Raises:
-    ValueError: another part, or files of other shapes.
+    ValueError: the part is invalid, or files have other shapes.
   """
   corruption, _, severity = part.rpartition("_")
   if severity not in ("1", "2", "3", "4", "5"):
@@ -125,8 +125,8 @@ def cifar10_c(path: pathlib.Path, part: str) -> ImageReader:
   count, left = divmod(len(images), 5)
   if left:
     raise ValueError(
-      f"{path / corruption}.npy has {len(images)} images: expected five times "
-      "as many as there are of each severity."
+      f"{path / corruption}.npy has {len(images)} images: expected a multiple "
+      "of five, with equally many for each severity."
     )
   rows = slice((int(severity) - 1) * count, int(severity) * count)
   return ArrayImages(
@@ -138,13 +138,16 @@ def cifar10_c(path: pathlib.Path, part: str) -> ImageReader:
 
 
 def cifar10_p(path: pathlib.Path, part: str) -> tuple[ImageReader, int]:
-  """`<perturbation>.npy` `[N, T, 32, 32, 3]` as N T images, and T.
+  """CIFAR-10-P: sequences `<perturbation>.npy` `[N, T, 32, 32, 3]`, unlabeled.
 
-  Frames follow each other, so that answers `[N T, ...]`, reshaped to
-  `[N, T, ...]`, are what `statistics.flip_probability` takes. No labels.
+  Frames are consecutive, so predictions `[N T]`, reshaped to `[N, T]`, are the
+  input of `flip_probability`.
+
+  Returns:
+    A reader of N T images, and T.
 
   Raises:
-    ValueError: no such file, or one of another shape.
+    ValueError: the file is missing or has another shape.
   """
   frames = _npy(path, f"{part}.npy")
   if frames.ndim != 5:
@@ -167,7 +170,7 @@ def cifar10_p(path: pathlib.Path, part: str) -> tuple[ImageReader, int]:
 
 
 def cifar10_1(path: pathlib.Path, part: str) -> ImageReader:
-  """`cifar10.1_<part>_data.npy` and its labels; part is "v4" or "v6"."""
+  """CIFAR-10.1: `cifar10.1_<part>_data.npy` and its labels; "v4" or "v6"."""
   return ArrayImages(
     _npy(path, f"cifar10.1_{part}_data.npy"),
     _npy(path, f"cifar10.1_{part}_labels.npy"),
@@ -177,7 +180,7 @@ def cifar10_1(path: pathlib.Path, part: str) -> ImageReader:
 
 
 def mnist_c(path: pathlib.Path, part: str) -> ImageReader:
-  """`<part>/test_images.npy` and `<part>/test_labels.npy`."""
+  """MNIST-C: `<part>/test_images.npy` and `<part>/test_labels.npy`."""
   return ArrayImages(
     _npy(path / part, "test_images.npy"),
     _npy(path / part, "test_labels.npy"),
@@ -187,10 +190,10 @@ def mnist_c(path: pathlib.Path, part: str) -> ImageReader:
 
 
 class _Relabeled:
-  """A dataset of ImageNet's classes with other labels than its own."""
+  """A reader of ImageNet's classes with other labels."""
 
   def __init__(self, dataset: ImageReader, labels: dict[int, int]):
-    self.class_names = NUMBERS
+    self.class_names: Sequence[str] = NUMBERS
     self.left_out = getattr(dataset, "left_out", ())
     self._dataset, self._labels = dataset, labels
 
@@ -199,11 +202,13 @@ class _Relabeled:
 
   def get(self, index: int) -> Sample:
     sample = self._dataset.get(index)
-    return sample._replace(label=self._labels.get(sample.label))
+    label = sample.label
+    label = None if label is None else self._labels.get(label)
+    return sample._replace(label=label)
 
 
 def _npy(folder: pathlib.Path, name: str) -> np.ndarray:
-  """An array that stays on disk until it is read."""
+  """Opens an array that stays on disk until it is read."""
   try:
     return np.load(folder / name, mmap_mode="r", allow_pickle=False)
   except (OSError, EOFError, ValueError) as error:

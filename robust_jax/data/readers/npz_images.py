@@ -1,17 +1,21 @@
-"""Arrays of images and labels in one file, as a dataset."""
+"""An `.npz` of images and labels as an image reader."""
 
 import pathlib
 from collections.abc import Sequence
+from typing import cast
 
 from robust_jax.data.readers.array_images import ArrayImages
 from robust_jax.data.readers.load_npz import load_npz
 
 
 class NpzImages(ArrayImages):
-  """`images` uint8 `[N, H, W, C]` or `[N, H, W]`, `labels` int `[N]`, `ids`.
+  """Images, labels and ids in an `.npz`.
 
-  Labels and ids may be missing; ids are then the places in the file. It may
-  hold `class_names` `[K]` too.
+  It contains `images` uint8 `[N, H, W, C]` or `[N, H, W]`, `labels` int `[N]`
+  and `ids` `[N]`.
+
+  Labels and ids are optional; ids are then the indices. The file may also
+  contain `class_names` `[K]`.
 
   Attributes:
     class_names: K names.
@@ -25,13 +29,13 @@ class NpzImages(ArrayImages):
     """Reads the file.
 
     Args:
-      path: of the `.npz`; nothing pickled in it is read.
-      class_names: K names, in the order of the model's outputs. None is
-        those in the file, or else numbers up to the largest label.
+      path: path of the `.npz`; pickled content is not read.
+      class_names: K names, in the order of the model's outputs. None for those
+        in the file, or else the numbers up to the largest label.
 
     Raises:
-      ValueError: no such file or one that cannot be read, no `images`, other
-        shapes or dtypes, or neither labels nor class names.
+      ValueError: the file cannot be read, has no `images` or other shapes or
+        dtypes, or there are neither labels nor class names.
     """
     arrays = load_npz(path)
     if "images" not in arrays:
@@ -41,7 +45,7 @@ class NpzImages(ArrayImages):
     super().__init__(
       arrays["images"],
       arrays.get("labels"),
-      ids=arrays.get("ids"),
+      ids=cast(Sequence[str] | None, arrays.get("ids")),
       class_names=class_names,
       name=str(path),
     )

@@ -1,4 +1,4 @@
-"""Pictures in files of any kind, as arrays of 8 bits."""
+"""Reading of picture files of any kind as 8-bit arrays."""
 
 import pathlib
 from typing import IO, Literal, NamedTuple
@@ -10,7 +10,7 @@ import PIL.ImageOps
 
 Mode = Literal["RGB", "L"]
 
-# Others have no mark to be known by, or start a program to be read.
+# Other formats have no signature, or start a program to be read.
 _FORMATS = (
   "AVIF",
   "BMP",
@@ -28,11 +28,12 @@ _PLAIN = ("1", "L", "P", "RGB", "RGBX")
 
 
 class Picture(NamedTuple):
-  """What was read, and what was not taken as it is stored.
+  """An image, and how it differs from the stored one.
 
   Attributes:
-    image: uint8 `[H, W, C]`, C = 1 of gray, 3 of color.
-    changed: each a phrase such as "16 bits per channel, scaled to 8".
+    image: uint8 `[H, W, C]`, with C = 1 for gray and 3 for color.
+    changed: lossy conversions, each a phrase such as "16 bits per channel,
+      scaled to 8".
   """
 
   image: np.ndarray
@@ -40,19 +41,19 @@ class Picture(NamedTuple):
 
 
 def open_picture(file: pathlib.Path | IO[bytes]) -> PIL.Image.Image:
-  """Reads the header alone; to be used in a `with` statement.
+  """Opens a picture, reading only its header; use it in a `with` statement.
 
   Raises:
-    OSError: it is no picture, or cannot be opened.
+    OSError: it is not a picture, or cannot be opened.
   """
   return PIL.Image.open(file, formats=_FORMATS)
 
 
 def is_gray(picture: PIL.Image.Image) -> bool:
-  """Whether a picture is stored without colors, by its header."""
+  """Whether a picture is stored without colors, according to its header."""
   if picture.format == "PPM" and picture.mode == "I":
     return True
-  # Pillow opens 16 bits of gray and transparency as RGBA.
+  # Pillow opens 16-bit gray with transparency as RGBA.
   stored = {word.partition(";")[0] for word in _stored(picture)}
   return picture.mode in _GRAY or "LA" in stored
 
@@ -60,23 +61,23 @@ def is_gray(picture: PIL.Image.Image) -> bool:
 def read_picture(
   file: pathlib.Path | IO[bytes], mode: Mode = "RGB", *, upright: bool = True
 ) -> Picture:
-  """A picture in 8 bits per channel, on white where it is transparent.
+  """Reads a picture in 8 bits per channel, on white where it is transparent.
 
-  Of 16 bits v, v / 257 is taken, rounded: 65535 is white. Of several pictures
-  in one file, it is the first. Color profiles are not applied.
+  16-bit values v become v / 257, rounded, so that 65535 is white. Of several
+  pictures in a file the first is used. Color profiles are not applied.
 
   Args:
-    file: its path, or its content.
+    file: path or content of the file.
     mode: "RGB", or "L" for gray.
-    upright: whether it is turned as its EXIF data say.
+    upright: whether the EXIF orientation is applied.
 
   Raises:
-    OSError: no picture, or one that is cut off.
-    ValueError: numbers of 32 bits, which have no largest value, or another kind
-      of colors that Pillow does not convert.
+    OSError: the file is not a picture, or truncated.
+    ValueError: it has 32-bit numbers, which have no largest value, or a color
+      mode that Pillow does not convert.
   """
   with open_picture(file) as stored:
-    changed = []
+    changed: list[str] = []
     if getattr(stored, "is_animated", False):
       changed.append("first of several pictures in a file")
     deep = _is_deep(stored)
@@ -114,7 +115,7 @@ def _is_turned(picture) -> bool:
 
 
 def _stored(picture) -> list[str]:
-  """How the channels lie in the file, in Pillow's words."""
+  """Returns how the channels are stored in the file, in Pillow's words."""
   words = []
   for tile in picture.tile:
     args = tile[3] if isinstance(tile[3], tuple) else (tile[3],)
@@ -143,7 +144,7 @@ def _of_numbers(picture, deep) -> PIL.Image.Image:
 
 
 def _on_white(picture) -> tuple[PIL.Image.Image, bool]:
-  """The picture, and whether anything in it was transparent."""
+  """Returns the picture on white, and whether any pixel was transparent."""
   layer = picture.convert("RGBA")
   if layer.getchannel("A").getextrema()[0] == 255:
     return layer.convert("RGB"), False

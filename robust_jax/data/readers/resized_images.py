@@ -1,4 +1,4 @@
-"""A dataset whose images all get one size."""
+"""Resizing and cropping of a reader's images to one size."""
 
 import numpy as np
 
@@ -8,14 +8,26 @@ from robust_jax.data.readers.resize_image import resize
 
 
 class Resized:
-  """The middle square of each image, `size` x `size` pixels.
+  """The central square of each image, `size` x `size` pixels.
 
-  The shorter side is resized to `size` (Pillow, bilinear, which averages where
-  it shrinks) and the longer one cut off at both ends.
+  The shorter side is resized to `size` (Pillow, bilinear with antialiasing),
+  and the longer side is cropped at both ends.
+
+  Args:
+    dataset: an image reader.
+    size: side in pixels.
 
   Attributes:
-    class_names: as before.
-    left_out: likewise.
+    class_names: those of the dataset.
+    left_out: that of the dataset.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.data.readers.array_images import ArrayImages
+    >>> from robust_jax.data.readers.resized_images import Resized
+    >>> reader = ArrayImages(np.zeros((1, 4, 6), np.uint8), np.array([0]))
+    >>> Resized(reader, 2).get(0).image.shape
+    (2, 2, 1)
   """
 
   def __init__(self, dataset: ImageReader, size: int):
@@ -28,7 +40,7 @@ class Resized:
     return len(self._dataset)
 
   def get(self, index: int) -> Sample:
-    """The index-th one, resized."""
+    """Returns the example at the index, resized."""
     sample = Sample(*self._dataset.get(index))
     return sample._replace(image=middle_square(sample.image, self._size))
 
@@ -36,7 +48,16 @@ class Resized:
 def middle_square(
   image: np.ndarray, size: int, resizer: str = "pillow_bilinear"
 ) -> np.ndarray:
-  """uint8 `[size, size, C]` of an image `[H, W, C]`, as `Resized` makes it."""
+  """Returns the central square of an image, resized as by `Resized`.
+
+  Args:
+    image: uint8 `[H, W, C]`.
+    size: side in pixels.
+    resizer: one of `RESIZERS`.
+
+  Returns:
+    uint8 `[size, size, C]`.
+  """
   scale = size / min(image.shape[:2])
   height, width = (max(size, round(scale * n)) for n in image.shape[:2])
   image = resize(image, (height, width), resizer)

@@ -1,26 +1,26 @@
-"""A dataset of TFDS whose images have any sizes."""
+"""TFDS datasets with images of any sizes as an image reader."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import tensorflow_datasets as tfds
 
-from robust_jax.data.load import prepared
+from robust_jax.data.load import prepared_builder
 from robust_jax.data.readers.image_reader import Sample
 from robust_jax.data.tfds import find_builder
 
 
 class TfdsImages:
-  """One split; what trains wants images of one size, see `data.load`.
+  """One split of a TFDS dataset with images of any sizes.
 
-  Ids are file names where the dataset has them, else name and place. Where an
-  image may have several labels (`real_label`), those that have none are left
-  out.
+  Ids are file names where the dataset has them, else its name and the index.
+  Where images have sets of labels (`real_label`), those without a label are
+  left out.
 
   Attributes:
     class_names: K names.
-    label_sets: for each image the classes of which any is right, where there
-      may be several: `Sample.label` is None there, and this anywhere else.
+    label_sets: for each image the set of correct classes, or None. Where it is
+      present, `Sample.label` is None.
   """
 
   def __init__(
@@ -31,19 +31,20 @@ class TfdsImages:
     data_dir: str | None = None,
     class_names: Sequence[str] | None = None,
   ):
-    """Opens the dataset; its labels are read at once where they are sets.
+    """Opens the dataset; label sets are read at once.
 
     Args:
-      name: as `data.load` takes it.
-      split: as TFDS writes it.
-      data_dir: as `data.load` takes it.
-      class_names: in the order of its labels. None numbers them.
+      name: name of a dataset; see `data.load`.
+      split: a TFDS split.
+      data_dir: TFDS directory; see `data.load`.
+      class_names: K names, in the order of its labels; by default their
+        numbers.
 
     Raises:
-      ValueError: no such dataset or split, it is not prepared, has no image or
-        no label, or another number of classes than of names.
+      ValueError: the dataset or split is unknown or not prepared, it has no
+        image or no label, or the number of names is not the number of classes.
     """
-    builder = prepared(find_builder(name, data_dir), name, data_dir)
+    builder = prepared_builder(find_builder(name, data_dir), name, data_dir)
     features = builder.info.features
     self._name = name
     self._label = next(
@@ -61,17 +62,18 @@ class TfdsImages:
       )
     self._records = builder.as_data_source(split)
     label = features[self._label]
-    # Of a sequence of labels, the classes are those of its members.
+    # A sequence of labels has the classes of its members.
     num_classes = getattr(label, "feature", label).num_classes
     numbers = [str(i) for i in range(num_classes)]
-    self.class_names = tuple(numbers if class_names is None else class_names)
+    names = numbers if class_names is None else class_names
+    self.class_names: Sequence[str] = tuple(names)
     if len(self.class_names) != num_classes:
       raise ValueError(
         f"{len(self.class_names)} class names for {num_classes} classes of "
         f"'{name}': expected one each."
       )
-    self._rows = range(len(self._records))
-    self.label_sets = None
+    self._rows: Sequence[int] = range(len(self._records))
+    self.label_sets: tuple[frozenset[int], ...] | None = None
     if self._label == "real_label":
       skip = {"image": tfds.decode.SkipDecoding()}
       records = builder.as_data_source(split, decoders=skip)
@@ -83,7 +85,7 @@ class TfdsImages:
     return len(self._rows)
 
   def get(self, index: int) -> Sample:
-    """The index-th image."""
+    """Returns the image at the index."""
     row = self._rows[index]
     record = self._records[row]
     file = record.get("file_name")

@@ -1,8 +1,8 @@
-"""A look at every example of a dataset, before anything is computed."""
+"""Validation of every example of a dataset before anything is computed."""
 
 import collections
 import dataclasses
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -20,16 +20,16 @@ UNKNOWN_LABEL = "unknown label"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Survey:
-  """The N examples that can be used, and those that cannot.
+class ValidDataset:
+  """The N usable examples, and a report on the others.
 
   Attributes:
-    indices: int `[N]`, their places in the dataset.
+    indices: int `[N]`, positions in the dataset.
     ids: N names.
     labels: int `[N]`; None if no example has one.
     shapes: N tuples (H, W, C).
-    problems: what is left out; to be reported.
-    changes: what is not used as it is stored; to be reported.
+    problems: examples that are left out.
+    changes: images that are not used as they are stored.
   """
 
   indices: np.ndarray
@@ -41,23 +41,25 @@ class Survey:
 
   @property
   def counts(self) -> dict[str, int]:
-    """Kind of problem -> how many."""
+    """Number of problems by kind."""
     return dict(collections.Counter(p.kind for p in self.problems))
 
 
-def validate_dataset(dataset: ImageReader) -> Survey:
-  """Reads every example once, and keeps all but its image.
+def validate_dataset(dataset: ImageReader) -> ValidDataset:
+  """Reads every example once and keeps everything except its image.
 
-  What cannot be used is left out by name: an image that `get` fails on, one
-  that is not uint8 `[H, W, C]` of one channel or three, an id that an earlier
-  example has, a label outside the classes. An example without a label is a
-  problem only if others have one.
+  Left out, and reported, are images that `get` fails on or that are not uint8
+  `[H, W, C]` with one or three channels, repeated ids, and labels outside the
+  classes. An example without a label is a problem only if others have one.
 
   Args:
-    dataset: may be any object with `class_names`, `__len__` and `get`.
+    dataset: any object with `class_names`, `__len__` and `get`.
+
+  Returns:
+    A `ValidDataset`.
 
   Raises:
-    ValueError: nothing is left; the first problem is given.
+    ValueError: no example is usable; the message contains the first problem.
   """
   rows: list[_Row] = []
   problems: list[Problem] = []
@@ -72,15 +74,15 @@ def validate_dataset(dataset: ImageReader) -> Survey:
   if any(row.label is not None for row in rows):
     problems += [_without_label(row) for row in rows if row.label is None]
     rows = [row for row in rows if row.label is not None]
-  problems.sort(key=lambda problem: problem.index)
+  problems.sort(key=lambda problem: cast(int, problem.index))
   if not rows:
     first = f": {problems[0].kind}, {problems[0].message}" if problems else "."
     raise ValueError(
       f"none of the {len(dataset)} examples of the dataset can be used{first}"
     )
   labels = [row.label for row in rows]
-  return Survey(
-    indices=np.array([row.index for row in rows]),
+  return ValidDataset(
+    indices=np.array([row.position for row in rows]),
     ids=tuple(row.id for row in rows),
     labels=None if None in labels else np.array(labels, np.int64),
     shapes=tuple(row.shape for row in rows),
@@ -90,9 +92,9 @@ def validate_dataset(dataset: ImageReader) -> Survey:
 
 
 class _Row(NamedTuple):
-  """A sample whose image has been looked at and let go."""
+  """A sample without its image."""
 
-  index: int
+  position: int
   id: str
   label: int | None
   shape: tuple[int, int, int]
@@ -104,11 +106,11 @@ def _read(
 ) -> _Row | Problem:
   try:
     name, image, label, changed = Sample(*dataset.get(index))
-  except Exception as error:  # whatever the user's code may raise
+  except Exception as error:  # a reader may raise anything
     message = f"{type(error).__name__}: {error}"
     return Problem(index, None, UNREADABLE, message)
   if name in seen:
-    message = f"example {seen[name]} has this id too; each counts once."
+    message = f"example {seen[name]} has the same id; only that one is used."
     return Problem(index, name, DUPLICATE, message)
   shape, dtype = np.shape(image), getattr(image, "dtype", type(image).__name__)
   if dtype != np.uint8 or len(shape) != 3 or shape[2] not in (1, 3):
@@ -126,4 +128,4 @@ def _read(
 
 def _without_label(row: _Row) -> Problem:
   message = "no label, where other examples have one."
-  return Problem(row.index, row.id, UNKNOWN_LABEL, message)
+  return Problem(row.position, row.id, UNKNOWN_LABEL, message)

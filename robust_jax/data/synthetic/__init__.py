@@ -1,4 +1,4 @@
-"""Datasets that are drawn, not read: `(num_examples, seed, ...) -> Dataset`."""
+"""Synthetic datasets: functions `(num_examples, seed, ...) -> Dataset`."""
 
 from robust_jax.data.synthetic.gaussian_ring import gaussian_ring
 from robust_jax.data.synthetic.two_moons import two_moons

@@ -1,4 +1,4 @@
-"""What is kept answers the question it was asked, and no other one."""
+"""Predictions are stored for one model, one dataset and one environment."""
 
 import dataclasses
 import pathlib
@@ -24,7 +24,7 @@ from robust_jax.comparison.load_images import load_images
 from robust_jax.comparison.model import CLEAN, ComparedModel
 from robust_jax.comparison.predict_with_model import ModelFailed
 from robust_jax.comparison.prediction_store import PredictionStore
-from robust_jax.comparison.run_predictions import changed, run_predictions
+from robust_jax.comparison.run_predictions import has_changed, run_predictions
 from robust_jax.data.images import image_dataset
 from robust_jax.data.readers.array_images import ArrayImages
 
@@ -39,22 +39,24 @@ def _images(pixels=PIXELS, labels=LABELS, names=NAMES, ids=None):
 
 
 def _compared_model(**other):
-  given = {"kind": "function", "identity": "0", "declared": None} | other
-  answer = lambda case, ids, images: np.zeros(len(images), int)
-  return ComparedModel("a", "here", answer=answer, **given)
+  given = {"kind": "function", "identity": "0", "output_kind": None} | other
+  predict = lambda case, ids, images: np.zeros(len(images), int)
+  return ComparedModel("a", "here", predict=predict, **given)
 
 
-def _kept(path, model=None, images=None, seed=0, version="0", like=None):
+def _store(path, model=None, images=None, seed=0, version="0", reference=None):
   images = images or _images()
   return PredictionStore(
-    path, model or _compared_model(), images, seed, version, like
+    path, model or _compared_model(), images, seed, version, reference
   )
 
 
 OTHER = {
   "the kind of model": lambda: {"model": _compared_model(kind="run")},
   "the model": lambda: {"model": _compared_model(identity="1")},
-  "what it answers": lambda: {"model": _compared_model(declared="classes")},
+  "the kind of outputs": lambda: {
+    "model": _compared_model(output_kind="classes")
+  },
   "a pixel": lambda: {"images": _images(PIXELS ^ np.uint8(1))},
   "the size": lambda: {"images": _images(PIXELS[:, 1:])},
   "a label": lambda: {"images": _images(labels=LABELS[::-1])},
@@ -69,10 +71,10 @@ OTHER = {
 
 
 @pytest.mark.parametrize("what", OTHER)
-def test_nothing_is_read_where_another_thing_is_asked(tmp_path, what):
-  _kept(tmp_path).write(CLEAN, np.zeros(12, int))
-  assert _kept(tmp_path).read(CLEAN) is not None
-  assert _kept(tmp_path, **OTHER[what]()).read(CLEAN) is None
+def test_nothing_is_found_under_other_circumstances(tmp_path, what):
+  _store(tmp_path).save(CLEAN, np.zeros(12, int))
+  assert _store(tmp_path).find(CLEAN) is not None
+  assert _store(tmp_path, **OTHER[what]()).find(CLEAN) is None
 
 
 @pytest.mark.parametrize(
@@ -83,30 +85,28 @@ def test_nothing_is_read_where_another_thing_is_asked(tmp_path, what):
     ("jax_threefry_partitionable", False),
   ],
 )
-def test_precision_and_random_numbers_are_part_of_the_question(
-  tmp_path, setting, value
-):
-  _kept(tmp_path).write(CLEAN, np.zeros(12, int))
+def test_precision_and_random_numbers_count(tmp_path, setting, value):
+  _store(tmp_path).save(CLEAN, np.zeros(12, int))
   before = getattr(jax.config, setting)
   jax.config.update(setting, value)
   try:
-    assert _kept(tmp_path).read(CLEAN) is None
+    assert _store(tmp_path).find(CLEAN) is None
   finally:
     jax.config.update(setting, before)
-  assert _kept(tmp_path).read(CLEAN) is not None
+  assert _store(tmp_path).find(CLEAN) is not None
 
 
-def test_answers_are_read_as_those_to_clean_images_are(tmp_path):
+def test_outputs_are_read_like_those_for_clean_images(tmp_path):
   """Scores of one set were taken for logits, and are probabilities now."""
   scores = np.full((12, 3), 1 / 3)
-  main = _kept(tmp_path / "main")
-  main.write(CLEAN, scores - 2)
-  of_set = _kept(tmp_path / "set", like=main)
-  of_set.write(CLEAN, scores)
-  assert of_set.read(CLEAN).kind == "logits"
-  main = _kept(tmp_path / "other")
-  main.write(CLEAN, scores)
-  assert _kept(tmp_path / "set", like=main).read(CLEAN) is None
+  main = _store(tmp_path / "main")
+  main.save(CLEAN, scores - 2)
+  of_set = _store(tmp_path / "set", reference=main)
+  of_set.save(CLEAN, scores)
+  assert of_set.get(CLEAN).kind == "logits"
+  main = _store(tmp_path / "other")
+  main.save(CLEAN, scores)
+  assert _store(tmp_path / "set", reference=main).find(CLEAN) is None
 
 
 def _run(monkeypatch, logits_fn):
@@ -178,7 +178,7 @@ def test_changes_are_known_by_the_modules_that_they_import(beside):
     catalogue.build_cases([(9, 9, 1)], families).version
   )
   ours, own = version("noise"), version("my_models.family:darker")
-  assert version("blur") == ours  # what was answered serves other families
+  assert version("blur") == ours  # predictions serve other families
   assert own != ours
   (beside / "my_scale.py").write_text("SCALE = 2\n")
   assert version("noise") == ours
@@ -207,7 +207,7 @@ def darkest(images):
 
 
 def test_other_weights_show_where_changes_hurt(tmp_path):
-  """They answer alike on clean images, and not when these are darker."""
+  """They agree on clean images, and not when these are darker."""
   pixels = np.full((80, 9, 9, 1), 200, np.uint8)
   images = _images(pixels, np.zeros(80, int))
   cases = catalogue.build_cases(
@@ -216,18 +216,18 @@ def test_other_weights_show_where_changes_hurt(tmp_path):
   levels = [case for case in cases if case.condition.family == "darker"]
 
   def model(threshold):
-    answer = lambda x: np.array([int(i.mean() < threshold) for i in x])
+    predict = lambda x: np.array([int(i.mean() < threshold) for i in x])
     model = _compared_model()
-    return dataclasses.replace(model, answer=lambda _, __, x: answer(x))
+    return dataclasses.replace(model, predict=lambda _, __, x: predict(x))
 
-  kept = _kept(tmp_path, model(180), images)
+  store = _store(tmp_path, model(180), images)
   assert run_predictions(
-    [kept], images, levels, 0, lambda _: None, lambda: False
+    [store], images, levels, 0, lambda _: None, lambda: False
   )
-  assert not changed(kept, images, levels)
-  other = _kept(tmp_path, model(150), images)
-  assert not changed(other, images)
-  assert changed(other, images, levels)
+  assert not has_changed(store, images, levels)
+  other = _store(tmp_path, model(150), images)
+  assert not has_changed(other, images)
+  assert has_changed(other, images, levels)
 
 
 def test_other_weights_show_in_clean_images_that_were_interrupted(tmp_path):
@@ -235,51 +235,53 @@ def test_other_weights_show_in_clean_images_that_were_interrupted(tmp_path):
   scores = lambda x: np.stack([i.mean(axis=(0, 1)) for i in x]) @ [[1, 2, 3]]
 
   def model(shift, fails=False):
-    def answer(case, ids, images):
+    def predict(case, ids, images):
       if fails and len(images) < 128:  # the second batch
         raise RuntimeError
       return scores(images) + shift
 
-    return dataclasses.replace(_compared_model(), answer=answer)
+    return dataclasses.replace(_compared_model(), predict=predict)
 
   with pytest.raises(ModelFailed):
     run_predictions(
-      [_kept(tmp_path, model(0, fails=True), images)],
+      [_store(tmp_path, model(0, fails=True), images)],
       images,
       (),
       0,
       lambda _: None,
       lambda: False,
     )
-  assert not changed(_kept(tmp_path, model(0), images), images)
-  assert changed(_kept(tmp_path, model(1), images), images)
+  assert not has_changed(_store(tmp_path, model(0), images), images)
+  assert has_changed(_store(tmp_path, model(1), images), images)
 
 
-def test_answers_that_are_none_are_not_kept(tmp_path, monkeypatch):
-  """A service that was broken for a while is asked anew."""
+def test_unusable_outputs_are_not_stored(tmp_path, monkeypatch):
+  """A service that was broken for a while is evaluated again."""
   monkeypatch.setattr(partial, "_EVERY", 0)
   images = _images()
 
-  def ask(answer):
+  def run(predict):
     one = dataclasses.replace(
-      _compared_model(), answer=lambda _, __, x: answer(x)
+      _compared_model(), predict=lambda _, __, x: predict(x)
     )
-    kept = _kept(tmp_path, one, images)
-    return run_predictions([kept], images, (), 0, lambda _: None, lambda: False)
+    store = _store(tmp_path, one, images)
+    return run_predictions(
+      [store], images, (), 0, lambda _: None, lambda: False
+    )
 
-  with pytest.raises(ModelFailed, match="none of 12 answers"):
-    ask(lambda x: np.full((len(x), 3), np.nan))
-  assert ask(lambda x: np.ones((len(x), 3)))
+  with pytest.raises(ModelFailed, match="none of 12 outputs"):
+    run(lambda x: np.full((len(x), 3), np.nan))
+  assert run(lambda x: np.ones((len(x), 3)))
 
 
 class Counted:
-  """Notes how many images it is asked about."""
+  """Notes how many images it is evaluated on."""
 
   def __init__(self):
-    self.asked = 0
+    self.evaluated = 0
 
   def __call__(self, case, ids, images):
-    self.asked += len(images)
+    self.evaluated += len(images)
     return darkest(images)
 
 
@@ -298,32 +300,32 @@ def test_a_finished_comparison_is_none_of_something_else(
   folder, tmp_path, monkeypatch
 ):
   """Asked again: a look at two cases; after a change: what it concerns."""
-  section = lambda: SystemNoise(folder / "files", 9)
+  extra_test = lambda: SystemNoise(folder / "files", 9)
 
-  def asked(size=9, seed=0, sections=()):
+  def evaluated(size=9, seed=0, extra_tests=()):
     model = Counted()
     compare(
       {"A": ComparedModel("A", "here", "function", "A", model)},
       open_images(str(folder / "files"), size=size),
       tmp_path / "out",
       families=["tests.unit.darker:darker"],
-      sections=sections,
+      extra_tests=extra_tests,
       seed=seed,
     )
-    return model.asked
+    return model.evaluated
 
-  cases = asked() // 12
-  assert asked() == 2 * 12
-  assert asked(seed=1) == cases * 12
-  ways = (asked(sections=[section()]) - 2 * 12) // 12
+  cases = evaluated() // 12
+  assert evaluated() == 2 * 12
+  assert evaluated(seed=1) == cases * 12
+  ways = (evaluated(extra_tests=[extra_test()]) - 2 * 12) // 12
   assert ways > 1
-  assert asked(sections=[section()]) == 2 * 12
+  assert evaluated(extra_tests=[extra_test()]) == 2 * 12
   # The same pixels in another file: who reads it otherwise may see others.
   file = folder / "files" / "left" / "0.png"
   PIL.Image.open(file).save(file, compress_level=0)
-  assert asked(sections=[section()]) == (2 + ways) * 12
+  assert evaluated(extra_tests=[extra_test()]) == (2 + ways) * 12
   monkeypatch.setattr(system_noise, "version", lambda name: "another")
-  assert asked(sections=[section()]) == (2 + ways) * 12
+  assert evaluated(extra_tests=[extra_test()]) == (2 + ways) * 12
 
 
 def test_a_natural_shift_is_asked_anew_where_its_images_are_others(tmp_path):
@@ -333,7 +335,7 @@ def test_a_natural_shift_is_asked_anew_where_its_images_are_others(tmp_path):
   np.save(tmp_path / "fog" / "test_images.npy", pixels)
   np.save(tmp_path / "fog" / "test_labels.npy", labels)
 
-  def asked():
+  def evaluated():
     model = Counted()
     digits = tuple(map(str, range(10)))
     compare(
@@ -341,11 +343,11 @@ def test_a_natural_shift_is_asked_anew_where_its_images_are_others(tmp_path):
       ArrayImages(PIXELS, LABELS, class_names=digits),
       tmp_path / "out",
       families=["tests.unit.darker:darker"],
-      sections=[NaturalShifts([f"mnist_c/fog={tmp_path}"])],
+      extra_tests=[NaturalShifts([f"mnist_c/fog={tmp_path}"])],
     )
-    return model.asked
+    return model.evaluated
 
-  asked()
-  assert asked() == 2 * 12 + 64  # a look at what is kept
+  evaluated()
+  assert evaluated() == 2 * 12 + 64  # a check of what is stored
   np.save(tmp_path / "fog" / "test_labels.npy", labels[::-1])
-  assert asked() == 2 * 12 + 100
+  assert evaluated() == 2 * 12 + 100

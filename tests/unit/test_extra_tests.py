@@ -16,11 +16,14 @@ from experiments.compare.run import compare
 from robust_jax.comparison.extra_tests.natural_shifts import NaturalShifts
 from robust_jax.comparison.extra_tests.sequences import Sequences
 from robust_jax.comparison.extra_tests.system_noise import SystemNoise
-from robust_jax.comparison.extra_tests.table import section_table
+from robust_jax.comparison.extra_tests.table import results_table
 from robust_jax.comparison.load_images import load_images
 from robust_jax.comparison.model import CLEAN, ComparedModel
 from robust_jax.comparison.predictors.stored_outputs import write_outputs
-from robust_jax.comparison.report.compare_pairs import compare_pairs, told_apart
+from robust_jax.comparison.report.compare_pairs import (
+  compare_pairs,
+  summarize_pairs,
+)
 from robust_jax.comparison.sequence_predictions import (
   sequence_predictions,
 )
@@ -75,14 +78,14 @@ def compared_model(name, predict):
   )
 
 
-def ask(path, models, data, *sections, **options):
-  """Compares under next to nothing but the sections."""
+def compare_with(path, models, data, *extra_tests, **options):
+  """Compares under next to nothing but the extra_tests."""
   return compare(
     {name: compared_model(name, model) for name, model in models.items()},
     data,
     path / "out",
     families=["pixel_shift"],
-    sections=sections,
+    extra_tests=extra_tests,
     **options,
   )
 
@@ -102,7 +105,7 @@ class TestNaturalShifts:
   def test_accuracy_and_differences(self, cifar):
     shifts = NaturalShifts([f"cifar10_1/v4={cifar}"])
     models = {"A": by_level, "B": but_red}
-    report = ask(cifar, models, Levels(), shifts)
+    report = compare_with(cifar, models, Levels(), shifts)
     (found,) = report["natural_shifts"]
     assert (found["name"], found["images"]) == ("cifar10_1/v4", 40)
     a, b = found["models"]["A"], found["models"]["B"]
@@ -114,8 +117,8 @@ class TestNaturalShifts:
     # McNemar: ten images, all for A.
     assert pair["p_value"] == pytest.approx(2 / 2**10)
     assert pair["verdict"] == "A better"
-    # Other images: what is said of the compared ones stays as it is.
-    alone = ask(cifar, models, Levels())
+    # Other images: the report on the compared ones stays as it is.
+    alone = compare_with(cifar, models, Levels())
     for key in ("models", "comparisons", "recommendation"):
       assert alone[key] == report[key]
     assert alone["natural_shifts"] == []
@@ -130,7 +133,7 @@ class TestNaturalShifts:
       shapes.update(image.shape for image in images)
       return by_level(images)
 
-    report = ask(cifar, {"A": model}, Levels(), shifts, num_examples=7)
+    report = compare_with(cifar, {"A": model}, Levels(), shifts, num_examples=7)
     (found,) = report["natural_shifts"]
     assert (found["images"], found["available"]) == (7, 40)
     assert shapes == {(32, 32, 3), (8, 8, 3)}
@@ -140,30 +143,32 @@ class TestNaturalShifts:
     fog = np.stack([flat(i) for i in range(20)])
     np.save(cifar / "fog.npy", fog)
     np.save(cifar / "labels.npy", np.zeros(20, int))
-    asked = []
+    evaluated = []
 
     def model(images, stop=True):
-      asked.append(len(images))
+      evaluated.append(len(images))
       if stop and len(images) == 40:
         os.kill(os.getpid(), signal.SIGINT)
       return by_level(images)
 
-    assert ask(cifar, {"A": model}, Levels(), NaturalShifts(sets)) is None
-    assert asked[-1] == 40  # nothing after it
-    before = len(asked)
+    assert (
+      compare_with(cifar, {"A": model}, Levels(), NaturalShifts(sets)) is None
+    )
+    assert evaluated[-1] == 40  # nothing after it
+    before = len(evaluated)
     again = lambda images: model(images, stop=False)
-    report = ask(cifar, {"A": again}, Levels(), NaturalShifts(sets))
+    report = compare_with(cifar, {"A": again}, Levels(), NaturalShifts(sets))
     assert [found["images"] for found in report["natural_shifts"]] == [40, 4]
     # Clean images are looked at again; the batch that was interrupted is lost.
-    assert asked[before:] == [10, 10, 40, 4]
-    assert ask(cifar, {"A": again}, Levels(), NaturalShifts(sets)) == report | {
-      "seconds": pytest.approx(0, abs=60)
-    }
-    assert asked[before + 4 :] == [10, 10, 40, 4]
-    # With other weights, all of it is asked anew.
+    assert evaluated[before:] == [10, 10, 40, 4]
+    assert compare_with(
+      cifar, {"A": again}, Levels(), NaturalShifts(sets)
+    ) == report | {"seconds": pytest.approx(0, abs=60)}
+    assert evaluated[before + 4 :] == [10, 10, 40, 4]
+    # With other weights, all of it is evaluated again.
     other = lambda images: 2 * model(images, stop=False)
-    ask(cifar, {"A": other}, Levels(), NaturalShifts(sets))
-    assert asked[before + 8 :].count(40) == 2
+    compare_with(cifar, {"A": other}, Levels(), NaturalShifts(sets))
+    assert evaluated[before + 8 :].count(40) == 2
 
   def test_classes_of_a_subset_compete_alone(self, tmp_path):
     for place in range(200):
@@ -193,7 +198,7 @@ class TestNaturalShifts:
       "silent": silent,
     }
     shifts = NaturalShifts([f"imagenet_a={tmp_path}"])
-    report = ask(tmp_path, models, data, shifts)
+    report = compare_with(tmp_path, models, data, shifts)
     (found,) = report["natural_shifts"]
     scores, classes, silenced = found["models"].values()
     assert found["classes"] == 200
@@ -204,7 +209,7 @@ class TestNaturalShifts:
     # Of the compared images eight are right, and the two of its classes wrong.
     assert report["models"]["scores"]["risk"]["clean_accuracy"] == 80
     assert scores["clean"] == 0
-    # No answer is wrong, though the first class is right there.
+    # No prediction is wrong, though the first class is right there.
     assert silenced["missing"] == 1
     assert silenced["accuracy"]["value"] == pytest.approx(200 / 3)
 
@@ -215,17 +220,17 @@ class TestNaturalShifts:
       file = tmp_path / f"ILSVRC2012_val_{number:08}.png"
       PIL.Image.fromarray(flat(number, 8)).save(file)
     right = {1: 3, 3: 7, 4: 9}
-    answer = lambda x: np.array([right.get(int(i.mean()), 8) for i in x])
-    models = {"A": answer, "eight": lambda x: np.full(len(x), 8)}
+    predict = lambda x: np.array([right.get(int(i.mean()), 8) for i in x])
+    models = {"A": predict, "eight": lambda x: np.full(len(x), 8)}
     data = Levels(map(str, range(1000)), [8] * 4)
     shifts = NaturalShifts([f"imagenet_real={tmp_path}"])
     fraction = lambda found, name: found["models"][name]["accuracy"]["value"]
-    (found,) = ask(tmp_path, models, data, shifts)["natural_shifts"]
+    (found,) = compare_with(tmp_path, models, data, shifts)["natural_shifts"]
     assert found["images"] == 3
     assert fraction(found, "A") == 100
     assert fraction(found, "eight") == pytest.approx(100 / 3)
     # Whichever are drawn, labels are those of the images.
-    report = ask(tmp_path, models, data, shifts, num_examples=2)
+    report = compare_with(tmp_path, models, data, shifts, num_examples=2)
     (found,) = report["natural_shifts"]
     assert (found["images"], found["available"]) == (2, 3)
     assert fraction(found, "A") == 100
@@ -239,7 +244,7 @@ class TestNaturalShifts:
     sets = [f"cifar10_p/{n}={tmp_path}" for n in ("tilt", "gaussian_noise_2")]
     models = {"A": by_level, "constant": lambda x: np.zeros(len(x), int)}
     data = Levels(labels=[0] * 4)
-    report = ask(tmp_path, models, data, NaturalShifts(sets))
+    report = compare_with(tmp_path, models, data, NaturalShifts(sets))
     tilt, noise = report["natural_shifts"]
     flips = lambda found: found["models"]["A"]["flip_probability"]["value"]
     assert flips(tilt) == pytest.approx(100 / 4 / 6)
@@ -249,7 +254,7 @@ class TestNaturalShifts:
     assert constant["value"] == constant["low"] == 0 < constant["high"]
     # Sequences are drawn whole.
     some = NaturalShifts(sets[:1])
-    report = ask(tmp_path, models, data, some, num_examples=4)
+    report = compare_with(tmp_path, models, data, some, num_examples=4)
     (found,) = report["natural_shifts"]
     assert (found["images"], found["available"]) == (20, 6)
 
@@ -268,13 +273,13 @@ class TestNaturalShifts:
     data = Levels(map(str, range(1000)), [known] * 5)
     models = {"A": model, "classes": lambda x: model(x).argmax(axis=1)}
     shifts = NaturalShifts([f"imagenet_o={tmp_path / 'set'}"])
-    (found,) = ask(tmp_path, models, data, shifts)["natural_shifts"]
+    (found,) = compare_with(tmp_path, models, data, shifts)["natural_shifts"]
     assert found["models"]["A"]["outliers"]["auroc"] == 100
     assert found["models"]["A"]["outliers"]["base_rate"] == 100 * 4 / 9
     assert found["models"]["classes"]["outliers"] is None
     strange = Levels(map(str, range(1000)), [IMAGENET_O[-1] + 1] * 5)
     with pytest.raises(ValueError, match="the data have none that are lab"):
-      ask(tmp_path, models, strange, shifts)
+      compare_with(tmp_path, models, strange, shifts)
 
   @pytest.mark.parametrize(
     ("class_names", "message"),
@@ -287,15 +292,15 @@ class TestNaturalShifts:
     data = Levels(class_names, range(9))
     shifts = NaturalShifts([f"cifar10_1/v4={cifar}"])
     with pytest.raises(ValueError, match=message):
-      ask(cifar, {"A": lambda x: 1 / 0}, data, shifts)
+      compare_with(cifar, {"A": lambda x: 1 / 0}, data, shifts)
 
   def test_who_is_not_here_cannot_be_asked(self, cifar):
     path = cifar / "stored.npz"
     write_outputs(path, ["clean 0"], {CLEAN: np.zeros(1, int)})
-    stored = ComparedModel("S", "file", "stored answers", "S", lambda *_: 1 / 0)
+    stored = ComparedModel("S", "file", "stored outputs", "S", lambda *_: 1 / 0)
     shifts = NaturalShifts([f"cifar10_1/v4={cifar}"])
-    with pytest.raises(ValueError, match="'S' is stored answers"):
-      compare({"S": stored}, Levels(), cifar / "out", sections=[shifts])
+    with pytest.raises(ValueError, match="'S' has stored outputs"):
+      compare({"S": stored}, Levels(), cifar / "out", extra_tests=[shifts])
 
 
 class Noisy:
@@ -333,17 +338,17 @@ class TestSequences:
 
   def test_flips_are_those_of_the_function(self, tmp_path):
     models = {"A": middle, "B": near, "constant": lambda x: 0 * near(x)}
-    report = ask(tmp_path, models, Noisy(), Sequences(self.NAMES))
+    report = compare_with(tmp_path, models, Noisy(), Sequences(self.NAMES))
     found = report["sequences"]
     assert found["baseline"] == "B"
     for name in self.NAMES:
       expected = []
       for images in load_images(Noisy()).groups:
-        answers = sequence_predictions(
+        outputs = sequence_predictions(
           near, images.pixels, name, 2, ids=images.numbers
         )
         noise = name in NOISE
-        expected += flip_probability(answers, noise=noise).tolist()
+        expected += flip_probability(outputs, noise=noise).tolist()
       value = found["models"]["B"]["sequences"][name]["value"]
       assert value == pytest.approx(100 * np.mean(expected))
       assert value > 0
@@ -358,7 +363,9 @@ class TestSequences:
 
   def test_the_order_of_images_does_not_matter(self, tmp_path):
     reports = [
-      ask(tmp_path / f"{i}", {"A": near}, Noisy(order), Sequences(self.NAMES))
+      compare_with(
+        tmp_path / f"{i}", {"A": near}, Noisy(order), Sequences(self.NAMES)
+      )
       for i, order in enumerate((range(40), range(39, -1, -1)))
     ]
     first, second = (r["sequences"]["models"]["A"] for r in reports)
@@ -367,33 +374,35 @@ class TestSequences:
       assert next(values) == pytest.approx(next(values))
 
   def test_interrupted_and_asked_again(self, tmp_path):
-    asked = []
+    evaluated = []
 
     def model(images, stop=True):
-      asked.append(len(images))
+      evaluated.append(len(images))
       # 16 images of 16 frames each are two batches; the third and the fourth
       # one are of the second shape.
-      if stop and sum(n == 128 for n in asked) == 4:
+      if stop and sum(n == 128 for n in evaluated) == 4:
         os.kill(os.getpid(), signal.SIGINT)
       return near(images)
 
-    sections = Sequences(["translate"])
-    assert ask(tmp_path, {"A": model}, Noisy(), sections) is None
+    extra_tests = Sequences(["translate"])
+    assert compare_with(tmp_path, {"A": model}, Noisy(), extra_tests) is None
     again = lambda images: model(images, stop=False)
-    asked.clear()
-    report = ask(tmp_path, {"A": again}, Noisy(), sections)
-    # Images to know it by, and the frames that are not answered.
-    assert asked == [20, 20, 128, 64]
-    fresh = ask(tmp_path / "fresh", {"A": again}, Noisy(), sections)
+    evaluated.clear()
+    report = compare_with(tmp_path, {"A": again}, Noisy(), extra_tests)
+    # Images to know it by, and the frames that are not evaluated.
+    assert evaluated == [20, 20, 128, 64]
+    fresh = compare_with(tmp_path / "fresh", {"A": again}, Noisy(), extra_tests)
     assert fresh["sequences"] == report["sequences"]
 
-  def test_missing_answers_are_counted(self, tmp_path):
+  def test_missing_predictions_are_counted(self, tmp_path):
     def model(images):
       scores = middle(images)
       dark = scores[:, 1] < 0.02
       return np.where(dark[:, None], np.nan, scores)
 
-    report = ask(tmp_path, {"A": model}, Noisy(), Sequences(["translate"]))
+    report = compare_with(
+      tmp_path, {"A": model}, Noisy(), Sequences(["translate"])
+    )
     assert report["sequences"]["models"]["A"]["missing"] > 0
 
   def test_the_ten_of_the_benchmark(self):
@@ -429,10 +438,10 @@ def is_dark(images):
 
 
 class TestSystemNoise:
-  def test_libraries_change_answers(self, tmp_path, files):
+  def test_libraries_change_predictions(self, tmp_path, files):
     data = open_images(str(files), size=8)
     models = {"A": is_dark, "dark": lambda x: np.ones(len(x), int)}
-    report = ask(tmp_path, models, data, SystemNoise(files, 8))
+    report = compare_with(tmp_path, models, data, SystemNoise(files, 8))
     found = report["system_noise"]
     a, dark = found["models"].values()
     assert found["reference"] == ["pillow", "pillow_bilinear"]
@@ -459,29 +468,31 @@ class TestSystemNoise:
       return is_dark(images)
 
     data = open_images(str(files), size=8)
-    ask(tmp_path, {"A": model}, data, SystemNoise(files, 8))
+    compare_with(tmp_path, {"A": model}, data, SystemNoise(files, 8))
     # Clean and 28 changes of it come before.
     np.testing.assert_array_equal(seen[0], seen[29])
     assert len(seen) > 29 + 5
 
   def test_interrupted_and_asked_again(self, tmp_path, files):
-    asked = []
+    evaluated = []
 
     def model(images, stop=True):
-      asked.append(len(images))
-      if stop and len(asked) == 31:
+      evaluated.append(len(images))
+      if stop and len(evaluated) == 31:
         os.kill(os.getpid(), signal.SIGINT)
       return is_dark(images)
 
     data = open_images(str(files), size=8)
-    assert ask(tmp_path, {"A": model}, data, SystemNoise(files, 8)) is None
-    asked.clear()
+    assert (
+      compare_with(tmp_path, {"A": model}, data, SystemNoise(files, 8)) is None
+    )
+    evaluated.clear()
     again = lambda images: model(images, stop=False)
-    report = ask(tmp_path, {"A": again}, data, SystemNoise(files, 8))
+    report = compare_with(tmp_path, {"A": again}, data, SystemNoise(files, 8))
     found = report["system_noise"]
     ways = len(found["decoders"]) * len(found["resizers"])
-    # A look at images of two cases, and what was not answered before.
-    assert len(asked) == 2 + ways - 1
+    # A look at images of two cases, and what was not evaluated before.
+    assert len(evaluated) == 2 + ways - 1
 
   def test_a_size_is_needed(self, files):
     with pytest.raises(ValueError, match="expected --image_size"):
@@ -490,20 +501,22 @@ class TestSystemNoise:
   def test_images_without_files_are_refused(self, tmp_path, files):
     data = open_images(str(files), size=8)
     with pytest.raises(ValueError, match="there is no file 'bright"):
-      ask(tmp_path, {"A": lambda x: 1 / 0}, data, SystemNoise(tmp_path, 8))
+      compare_with(
+        tmp_path, {"A": lambda x: 1 / 0}, data, SystemNoise(tmp_path, 8)
+      )
 
 
 MODULE = """
 import numpy as np
 
 def model(images):
-  raise AssertionError("asked")
+  raise AssertionError("evaluated")
 """
 
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-  """A folder with a model that must not be asked, and data."""
+  """A folder with a model that must not be evaluated, and data."""
   (tmp_path / "one_model.py").write_text(MODULE)
   samples = [Levels().get(i) for i in range(10)]
   np.savez(
@@ -554,19 +567,21 @@ def test_sentences_tell_each_difference_once(num_models):
   pairs = compare_pairs(
     values, "flip rate", less_is_better=True, level=0.95, seed=0
   )
-  said = told_apart(pairs) if pairs else []
+  said = summarize_pairs(pairs) if pairs else []
   assert len(said) <= max(4, num_models)
-  told = set()
+  significant = set()
   for said_of in said:
     if found := re.match(r"(\w) is better than (.+) in flip rate", said_of):
-      told |= {(found[1], name) for name in re.split(", | and ", found[2])}
+      significant |= {
+        (found[1], name) for name in re.split(", | and ", found[2])
+      }
     elif found := re.match(r"The .+ of (\w) is less than .+ of (\w),", said_of):
-      told |= {(found[1], found[2])}
+      significant |= {(found[1], found[2])}
     else:
-      assert "told apart by flip rate" in said_of or len(pairs) == 1
+      assert "differ significantly in flip rate" in said_of or len(pairs) == 1
   won = [p for p in pairs if p["verdict"] == "A better"]
   lost = [p for p in pairs if p["verdict"] == "B better"]
-  assert told == {(p["a"], p["b"]) for p in won} | {
+  assert significant == {(p["a"], p["b"]) for p in won} | {
     (p["b"], p["a"]) for p in lost
   }
 
@@ -574,7 +589,7 @@ def test_sentences_tell_each_difference_once(num_models):
 def test_a_table_of_many_models_is_folded_and_not_cut():
   names = [f"a model called {i}" for i in range(7)]
   cells = [{"value": 10.0 + i, "low": 0.0, "high": 99.0} for i in range(7)]
-  table = section_table("title", "caption", names, [("mean flip rate", cells)])
+  table = results_table("title", "caption", names, [("mean flip rate", cells)])
   with io.StringIO() as text:
     rich.console.Console(file=text, width=80).print(table)
     shown = text.getvalue()

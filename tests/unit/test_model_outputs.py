@@ -1,4 +1,4 @@
-"""What models answer is recognized, said, and in the order of their classes."""
+"""The kind of outputs is detected and reported; classes have an order."""
 
 import json
 import typing
@@ -73,8 +73,8 @@ def test_each_kind_can_be_said_and_has_a_meaning():
   assert set(MEANING) == set(typing.get_args(Kind))
   _, p = _distribution(3)
   for kind in MEANING:
-    answers = p.argmax(axis=1) if kind == "classes" else p
-    assert read_outputs(answers, 3, kind).kind == kind
+    outputs = p.argmax(axis=1) if kind == "classes" else p
+    assert read_outputs(outputs, 3, kind).kind == kind
   as_logits = read_outputs(p, 3, "logits").probabilities
   np.testing.assert_allclose(as_logits, scipy.special.softmax(p, axis=1))
 
@@ -84,11 +84,11 @@ def test_each_kind_can_be_said_and_has_a_meaning():
   [
     ("probabilities", [[-3.0, 2.0]], "from -3 to 2, not from 0 to 1: say what"),
     ("percentages", [[50.0, 250.0]], "not from 0 to 100"),
-    ("sigmoids", [[0.5, 1.5]], "taken to answer sigmoids"),
-    ("classes", [[0.5, 0.5]], "taken to answer classes"),
+    ("sigmoids", [[0.5, 1.5]], "should return sigmoids"),
+    ("classes", [[0.5, 0.5]], "should return classes"),
   ],
 )
-def test_answers_of_another_kind_are_refused(kind, scores, message):
+def test_outputs_of_another_kind_are_refused(kind, scores, message):
   with pytest.raises(ValueError, match=message):
     read_outputs(np.array(scores), 2, kind)
 
@@ -137,8 +137,10 @@ def test_the_page_says_what_was_assumed(tmp_path):
   )
   for name, model in report["models"].items():
     known = "as you say" if name == "said" else "as it was recognized"
-    assert model["answers_meaning"] == f"{MEANING[model['answers']]} ({known})"
-    assert model["answers_meaning"] in page
+    assert (
+      model["output_meaning"] == f"{MEANING[model['output_kind']]} ({known})"
+    )
+    assert model["output_meaning"] in page
   sigmoids, said = (
     report["models"][n]["calibration"]["confidence"]
     for n in ("sigmoids", "said")
@@ -147,7 +149,7 @@ def test_the_page_says_what_was_assumed(tmp_path):
   assert said == pytest.approx(np.exp(0.4) / (np.exp(0.4) + 2 * np.exp(0.05)))
 
 
-def test_a_model_that_answers_classes_the_data_lack_is_warned_of(
+def test_a_model_that_predicts_classes_the_data_lack_is_warned_of(
   tmp_path, capsys
 ):
   moved = lambda images: first_pixel(images) + (first_pixel(images) == 2)
@@ -255,10 +257,10 @@ def test_names_that_cannot_be_meant(tmp_path, text, message):
 
 def test_a_value_for_each_model():
   names = ("A", "B")
-  assert per_model("answers", [], names) == {}
-  assert per_model("answers", ["x"], names) == {"A": "x", "B": "x"}
-  assert per_model("answers", ["B=y,x"], names) == {"A": "x", "B": "y"}
-  assert per_model("answers", ["B=y"], names) == {"B": "y"}
+  assert per_model("output_kind", [], names) == {}
+  assert per_model("output_kind", ["x"], names) == {"A": "x", "B": "x"}
+  assert per_model("output_kind", ["B=y,x"], names) == {"A": "x", "B": "y"}
+  assert per_model("output_kind", ["B=y"], names) == {"B": "y"}
   for texts in (["C=x"], ["x", "y"], ["A="], ["A=x,A=y"]):
-    with pytest.raises(ValueError, match="--answers"):
-      per_model("answers", texts, names)
+    with pytest.raises(ValueError, match="--output_kind"):
+      per_model("output_kind", texts, names)

@@ -1,4 +1,4 @@
-"""Failures as a page shows them: two pictures, and what all models answered."""
+"""Rendering of the failure gallery: images and predictions of all models."""
 
 import base64
 import io
@@ -14,48 +14,51 @@ from robust_jax.comparison.prediction_store import CasePredictions
 from robust_jax.comparison.report.failure_gallery import Failure
 from robust_jax.comparison.run_predictions import view
 
-# Pixels of the longer side.
+# Pixels of the longer side: up to which images are PNG, and the largest.
 _SMALL, _LARGEST = 96, 224
 
 
-def tiles(
+def render_failures(
   failures: Sequence[Failure],
   model: ComparedModel,
   images: LoadedImages,
   cases: Sequence[Case],
-  reads: Mapping[str, Mapping[str, CasePredictions]],
+  predictions: Mapping[str, Mapping[str, CasePredictions]],
   seed: int,
 ) -> list[dict[str, Any]]:
-  """One dictionary for each failure, for the template.
+  """Returns a dictionary for each failure, as input of the template.
 
   Args:
-    failures: of `gallery`.
+    failures: failures from `failure_gallery`.
     model: the model that fails.
-    images: of which.
-    cases: of which.
-    reads: model -> name of the case -> its answers.
-    seed: of the transformations.
+    images: the images.
+    cases: the cases.
+    predictions: model -> name of the case -> predictions.
+    seed: seed of the transformations.
   """
-  return [_tile(f, model, images, cases[f.case], reads, seed) for f in failures]
+  return [
+    _render(failure, model, images, cases[failure.case], predictions, seed)
+    for failure in failures
+  ]
 
 
-def _tile(failure, model, images, case, reads, seed):
+def _render(failure, model, images, case, predictions, seed) -> dict[str, Any]:
   row = failure.row
   group, place = images.find(row)
   part = slice(place, place + 1)
   truth = None if images.labels is None else int(images.labels[row])
-  answers = []
-  for name, of_model in reads.items():
+  rows: list[dict[str, Any]] = []
+  for name, of_model in predictions.items():
     clean, after = of_model[CLEAN], of_model[case.name]
     expected = clean.classes[row] if truth is None else truth
-    answers.append(
+    rows.append(
       {
         "model": name,
-        "clean": _answer(clean, row, expected, images.class_names),
-        "after": _answer(after, row, expected, images.class_names),
+        "clean": _prediction(clean, row, expected, images.class_names),
+        "changed": _prediction(after, row, expected, images.class_names),
       }
     )
-  failing = [a["model"] for a in answers if not a["after"]["right"]]
+  failing = [r["model"] for r in rows if not r["changed"]["correct"]]
   return {
     "id": images.ids[row],
     "truth": None if truth is None else images.class_names[truth],
@@ -64,27 +67,27 @@ def _tile(failure, model, images, case, reads, seed):
     "label": case.label,
     "of_model": case.transformation.of_model,
     "clean": data_url(group.pixels[place]),
-    "after": data_url(view(images, group, part, case, seed, model)[0]),
+    "changed": data_url(view(images, group, part, case, seed, model)[0]),
     "small": max(group.pixels.shape[1:3]) <= _SMALL,
-    "answers": answers,
+    "predictions": rows,
     "failing": failing,
   }
 
 
-def _answer(read, row, expected, class_names):
-  found, sure = int(read.classes[row]), float(read.confidences[row])
+def _prediction(given, row, expected, class_names) -> dict[str, Any]:
+  found, confidence = int(given.classes[row]), float(given.confidences[row])
   return {
-    "name": class_names[found] if found >= 0 else "no answer",
-    "confidence": None if np.isnan(sure) else 100 * sure,
-    "right": found >= 0 and found == expected,
+    "name": class_names[found] if found >= 0 else "no prediction",
+    "confidence": None if np.isnan(confidence) else 100 * confidence,
+    "correct": found >= 0 and found == expected,
   }
 
 
 def data_url(image: np.ndarray) -> str:
-  """A picture inside a page, of an image uint8 `[H, W, C]`.
+  """Encodes an image uint8 `[H, W, C]` as a data URL.
 
-  Small ones are PNG, exactly as they were asked about; of large ones that would
-  take megabytes, and differences hardly show: they are shrunk, and JPEG.
+  Small images are PNG, exactly as evaluated. Large ones would take megabytes,
+  so they are reduced and JPEG.
   """
   import PIL.Image
 
