@@ -3,6 +3,7 @@
 import functools
 import time
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import numpy as np
 
@@ -83,6 +84,10 @@ def view(
   pixels = group.pixels[part]
   if case is None:
     return pixels
+  of_model = case.transformation.of_model
+  labels = (
+    cast(np.ndarray, images.labels)[group.rows[part]] if of_model else None
+  )
   return transformed(
     case.transformation,
     pixels,
@@ -90,7 +95,7 @@ def view(
     case.level,
     seed,
     group.batch_size,
-    images.labels[group.rows[part]] if case.transformation.of_model else None,
+    labels,
     model.logits_fn,
   )
 

@@ -228,12 +228,13 @@ def ordered_loader(
     index, mask = order(step)
     return _stages.read(dataset, index[rows]) | {"mask": mask[rows]}
 
+  device_data: PyTree = ()
+  iterate: Callable[[range], Iterator[PyTree]]
   if num_examples * _stages.bytes_per_example(dataset.spec) <= resident_limit:
     device_data = _stages.read(dataset, np.arange(num_examples))
     iterate = functools.partial(map, index_of)
     decode = _stages.decode_indexed(dataset.decode)
   else:
-    device_data = ()
     iterate = functools.partial(_stages.read_ahead, examples_of)
     decode = _stages.decode_streamed(dataset.decode)
 

@@ -12,8 +12,6 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Packages whose members have no Example yet.
 PENDING = {
-  "comparison.extra_tests",
-  "comparison.families",
   "defenses",
 }
 # Packages and modules whose `__all__` is a registry of public members.

@@ -123,8 +123,8 @@ class _Run:
       }
       for title, found in self._sets.items()
     }
-    self.steps = list(self._sets)
-    self.dependencies = [
+    self.steps: Sequence[str] = list(self._sets)
+    self.dependencies: Sequence[Dependency] = [
       Dependency(store, self._sets[title].images)
       for title in self.steps
       for store in self._stores[title].values()

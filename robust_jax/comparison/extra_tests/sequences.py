@@ -93,7 +93,7 @@ class _Run:
       for name in names
       for group in context.images.groups
     }
-    self.steps = list(self._groups)
+    self.steps: Sequence[str] = list(self._groups)
 
   def is_done(self, step: str) -> bool:
     return not self._context.missing(step)

@@ -119,7 +119,7 @@ class _Run:
       for decoder in self._libraries.decoders
       for resizer in self._libraries.resizers
     }
-    self.steps = list(self._pairs)
+    self.steps: Sequence[str] = list(self._pairs)
 
   def is_done(self, step: str) -> bool:
     return not self._context.missing(step)

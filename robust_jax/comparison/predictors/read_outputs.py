@@ -113,7 +113,8 @@ def read_outputs(
       f"none of {missing} outputs can be used: all are NaN, infinite or of "
       f"classes outside 0..{num_classes - 1}."
     )
-  return Outputs(*found, missing=missing, unknown=unknown)
+  classes, probabilities, kind = found
+  return Outputs(classes, probabilities, kind, missing, unknown)
 
 
 def _of_scores(

@@ -93,7 +93,8 @@ def data_url(image: np.ndarray) -> str:
 
   gray = image.shape[-1] == 1
   picture = PIL.Image.fromarray(image[..., 0] if gray else image)
-  kind, options = "png", {"optimize": True}
+  kind = "png"
+  options: dict[str, Any] = {"optimize": True}
   if max(picture.size) > _SMALL:
     picture.thumbnail((_LARGEST, _LARGEST))
     kind, options = "jpeg", {"quality": 92}
