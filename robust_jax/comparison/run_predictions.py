@@ -106,7 +106,7 @@ def has_changed(
   cases: Sequence[Case] = (),
   seed: int = 0,
 ) -> bool:
-  """Whether a model no longer agrees with its stored predictions.
+  """Returns whether a model no longer agrees with its stored predictions.
 
   The hash of the source code does not cover weights loaded from disk. So some
   clean predictions are recomputed, and some of the case that changes most
@@ -127,7 +127,7 @@ def has_changed(
 
 
 def _partial_differs(store, images) -> bool:
-  """Whether outputs for clean images that were interrupted have changed."""
+  """Returns whether outputs of an interrupted clean case have changed."""
   partial, group = store.partial(CLEAN), images.groups[0]
   part = slice(0, min(partial.count, _NUM_CHECKED, group.batch_size))
   rows, pixels = group.rows[part], group.pixels[part]

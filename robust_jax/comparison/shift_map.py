@@ -73,7 +73,7 @@ def shift_map(
     >>> corner = lambda images: np.array([int(x[0, 0, 0] > 0) for x in images])
     >>> images = np.full((1, 4, 4, 1), 255, np.uint8)
     >>> shift_map(corner, images, 2, reach=1, border="zero").changed.tolist()
-    [[0.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 1.0, 1.0]]
+    [[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [1.0, 1.0, 1.0]]
   """
   images = np.asarray(images)
   checks.non_negative("reach", reach)

@@ -54,7 +54,7 @@ def own_builder(name: str) -> type[tfds.core.DatasetBuilder] | None:
 
 
 def is_prepared(builder: tfds.core.DatasetBuilder) -> bool:
-  """Whether the dataset is complete; its description is written last."""
+  """Returns whether the dataset is complete; its info is written last."""
   return (builder.data_path / "dataset_info.json").exists()
 
 

@@ -137,6 +137,6 @@ def _by_risk(
 
 
 def _misses_a_class(side, a, b) -> bool:
-  """Whether one never classifies a class correctly that the other does."""
+  """Returns whether one misses a class entirely that the other does not."""
   own, other = (a, b) if side == "a" else (b, a)
   return bool(set(own.never_correct) - set(other.never_correct))

@@ -34,7 +34,7 @@ class Difference:
 
   @property
   def is_significant(self) -> bool:
-    """Whether one of the models is better."""
+    """Returns whether one of the models is better."""
     return self.verdict != "no significant difference"
 
 

@@ -112,7 +112,7 @@ def _stores(path, models, images, version="0"):
   ]
 
 
-class TestAsking:
+class TestRunPredictions:
   def test_each_case_is_asked_once_however_often_it_is_interrupted(
     self, tmp_path
   ):
@@ -164,9 +164,7 @@ class TestAsking:
     run(fresh)
     for one, other in zip(stores, fresh, strict=True):
       for case in cases:
-        for x, y in zip(
-          one.read(case.name), other.read(case.name), strict=True
-        ):
+        for x, y in zip(one.get(case.name), other.get(case.name), strict=True):
           np.testing.assert_array_equal(x, y)
 
   def test_a_model_has_one_kind_of_outputs_in_a_case(self, tmp_path):

@@ -126,7 +126,7 @@ def _correct(found, given, rows, labels) -> np.ndarray:
 
 
 def _is_restricted(found, given) -> bool:
-  """Whether to predict among the dataset's classes, which takes scores."""
+  """Returns whether to predict among the dataset's classes; needs scores."""
   return found.classes is not None and len(given.probabilities) > 0
 
 

@@ -125,7 +125,7 @@ class TestRun(Protocol):
   dependencies: Sequence[Dependency]
 
   def is_done(self, step: str) -> bool:
-    """Whether the predictions of all models are stored."""
+    """Returns whether the predictions of all models are stored."""
 
   def run(self, step: str, interrupted: Callable[[], bool]) -> bool:
     """Evaluates the models whose predictions are missing.

@@ -47,7 +47,7 @@ def pixel_shift(shapes: Shapes) -> Family:
 
 
 def a_pixel_matters(shapes: Shapes) -> bool:
-  """Whether one pixel is more than a twentieth of the shorter side of an image.
+  """Returns whether one pixel exceeds a twentieth of an image's shorter side.
 
   On images of fewer than 20 pixels, a shift by one moves the content by nearly
   as much as the third of the five levels of `geometry`, so it may matter.

@@ -162,12 +162,12 @@ def _reply(request, timeout) -> bytes:
       return b"".join(pieces)
   except urllib.error.HTTPError as error:
     with error:
-      said = f"{error.code} {error.reason}: {_shown(error.read(_SHOWN))}"
+      status = f"{error.code} {error.reason}: {_shown(error.read(_SHOWN))}"
     if error.code < 500 and error.code not in _TEMPORARY:
-      raise ValueError(f"{request.full_url} refused with {said}") from error
+      raise ValueError(f"{request.full_url} refused with {status}") from error
     after = error.headers.get("Retry-After", "")
     wait = float(after) if after.isdecimal() else None
-    raise NoResponse(f"{request.full_url} responded {said}", wait) from error
+    raise NoResponse(f"{request.full_url} responded {status}", wait) from error
   except TimeoutError as error:
     raise NoResponse(
       f"{request.full_url} did not respond within {timeout:g} s."

@@ -155,7 +155,7 @@ def _within(rows, whole) -> bool:
 
 
 def _sum_to_one(rows) -> bool:
-  """Whether rows sum to 1, up to half of the last decimal of each class."""
+  """Returns whether rows sum to 1, up to the rounding of each class."""
   off = np.abs(rows.sum(axis=1) - 1).max(initial=0)
   if off <= _SUM:
     return True

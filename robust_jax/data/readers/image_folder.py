@@ -121,7 +121,7 @@ def _no_class(path, message) -> Problem:
 
 
 def _are_gray(files) -> bool:
-  """Whether all readable pictures are stored in gray."""
+  """Returns whether all readable pictures are stored in gray."""
   found = set()
   for file in files:
     try:

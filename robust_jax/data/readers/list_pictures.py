@@ -54,7 +54,7 @@ def list_pictures(
 
 
 def is_hidden(path: pathlib.Path) -> bool:
-  """Whether the name begins with a dot, as in `.ipynb_checkpoints`."""
+  """Returns whether the name begins with a dot, as in `.ipynb_checkpoints`."""
   return path.name.startswith(".")
 
 

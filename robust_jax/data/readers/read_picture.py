@@ -50,7 +50,7 @@ def open_picture(file: pathlib.Path | IO[bytes]) -> PIL.Image.Image:
 
 
 def is_gray(picture: PIL.Image.Image) -> bool:
-  """Whether a picture is stored without colors, according to its header."""
+  """Returns whether the header says that a picture has no colors."""
   if picture.format == "PPM" and picture.mode == "I":
     return True
   # Pillow opens 16-bit gray with transparency as RGBA.
