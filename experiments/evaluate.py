@@ -209,5 +209,5 @@ def _draw(models, config, workdir, result, batch, key):
     result["radii"],
     result["curve"],
     config.evaluation.curve.set.eps,
-    f"{search.name.upper()}-{search.num_steps}",
+    f"accuracy under {search.name.upper()}-{search.num_steps}",
   )

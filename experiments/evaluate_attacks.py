@@ -156,7 +156,7 @@ def _evaluate(model, config, attacks, path, num_examples, save_images):
       config.evaluation.radii,
       curves,
       config.evaluation.curve.set.eps,
-      config.evaluation.curve.search.name.upper(),
+      f"accuracy under {config.evaluation.curve.search.name.upper()}",
     )
   if save_images:
     _save_images(path / "adversarial.npz", x, labels, outcome)

@@ -12,6 +12,7 @@
       --num_examples=1000
   ./launch.sh attack --workdir=runs/mnist_pgd20 --attack=pgd \\
       --out=runs/adversarial.npz       write adversarial examples
+  ./launch.sh evaluate --checkpoint=runs/mnist_smoothing --certify
   ./launch.sh --processes 2 train --config=...    two processes on this machine
   ./launch.sh compare --models A=runs/a B=runs/b C=my.module:predict \\
       --data=mnist --out=runs/compared   which of them would you deploy?
@@ -83,6 +84,12 @@ _ATTACK = flags.DEFINE_list(
   "package.module:function, in sequence, each on the images that withstood the "
   "previous ones, with checks for masked gradients; attack: one of these.",
 )
+_CERTIFY = flags.DEFINE_bool(
+  "certify",
+  False,
+  "evaluate: the certified accuracy against the radius, by the config's "
+  "section evaluation.certificate, instead of attacks.",
+)
 _SAVE_IMAGES = flags.DEFINE_bool(
   "save_images", False, "evaluate --attack: keep adversarial.npz."
 )
@@ -136,6 +143,8 @@ def _train(arguments: Sequence[str]) -> int:
 
 def _evaluate(arguments: Sequence[str]) -> int:
   _no_more(arguments)
+  if _CERTIFY.value and _ATTACK.value is not None:
+    raise ValueError("--certify and --attack: expected one of them at a time.")
   checkpoint = _checkpoint()
   if _WEIGHTS.value is None and _ATTACK.value is None:
     config = _config_of(checkpoint)
@@ -145,15 +154,16 @@ def _evaluate(arguments: Sequence[str]) -> int:
   model, config, records = _model(checkpoint)
   if _WEIGHTS.value is not None:
     workdir.open_run(checkpoint, config)
+  if _CERTIFY.value:
+    path = _beside(checkpoint, "certificate")
+    runs.certify(model, config, path, _NUM_EXAMPLES.value)
+    return 0
   if _ATTACK.value is not None:
-    path = checkpoint / "attacks"
-    if _CHECKPOINT.value is not None and _WORKDIR.value is not None:
-      path = _workdir()
-    evaluate_attacks(
+    runs.evaluate_attacks(
       model,
       config,
       _ATTACK.value,
-      path,
+      _beside(checkpoint, "audit"),
       _NUM_EXAMPLES.value,
       _SAVE_IMAGES.value,
     )
@@ -307,6 +317,13 @@ def _checkpoint() -> pathlib.Path:
       "--workdir."
     )
   return _workdir()
+
+
+def _beside(checkpoint: pathlib.Path, folder: str) -> pathlib.Path:
+  """Where the report goes: --workdir, if the run is named by --checkpoint."""
+  if _CHECKPOINT.value is not None and _WORKDIR.value is not None:
+    return _workdir()
+  return checkpoint / folder
 
 
 def _no_more(arguments: Sequence[str]) -> None:

@@ -43,6 +43,21 @@ Attack = Callable[[Key, Model, PyTree, PyTree], PyTree]
 """`(key, model, x, targets) -> x_adv`, with the structure, shapes and dtypes of
 x."""
 
+
+class Certificate(NamedTuple):
+  """A proof that no perturbation within a radius changes an answer.
+
+  Attributes:
+    norm: of the ball, "l2" or "linf".
+    radii: `(key, model, x [B, ...] in [0, 1], labels [B]) -> ` float64 `[B]` on
+      the host, a radius in input units within which the answer is shown to be
+      the label; -1 where it is not shown even of x itself.
+  """
+
+  norm: str
+  radii: Callable[[Key, Model, Array, Array], np.ndarray]
+
+
 Augmentation = Callable[[Key, Array], Array]
 """`(key, x [B, H, W, C] in [0, 1]) -> x'`, like x. Labels are unchanged."""
 

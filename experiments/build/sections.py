@@ -29,6 +29,7 @@ KINDS = {
   "augment": "augmentation",
   "augmentation": "augmentation",
   "average": "training.weight_averages",
+  "certificate": "certificates",
   "curve": "attacks",
   "evaluator": "evaluators",
   "expectation": "perturbations",

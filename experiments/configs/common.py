@@ -11,6 +11,7 @@ _THIRTY_DEGREES = {"name": "affine", "rotation": 30.0, "translation": 3.0}
 PARTS = {"train": "train[:90%]", "validation": "train[90%:]", "test": "test"}
 # Upper bounds of options in the smoke test.
 _SHORT = {
+  "n": 20,
   "num_steps": 2,
   "restarts": 2,
   "num_samples": 2,
@@ -159,10 +160,11 @@ def finish(config: ConfigDict, arg: str) -> ConfigDict:
     smoke_data(config)
     config.evaluation.radii = config.evaluation.radii[:2]
     for section in (
-      *config.evaluator.validation_attacks.values(),
+      *config.evaluator.get("validation_attacks", {}).values(),
       *config.evaluation.attacks.values(),
       config.evaluation.curve,
       config.loss.get("attack", {}),
+      config.evaluation.get("certificate", {}),
     ):
       _shorten(section)
   return config

@@ -56,7 +56,7 @@ def draw_curve(
   radii: Sequence[float],
   curves: Mapping[str, Sequence[float]],
   eps: float | None,
-  attack: str,
+  measured: str,
 ) -> None:
   """Draws robust accuracy against the radius.
 
@@ -65,7 +65,7 @@ def draw_curve(
     radii: radius of each point.
     curves: model -> accuracy at each radius.
     eps: the radius of the threat model, which is marked; None for no mark.
-    attack: name of the attack, for the axis label.
+    measured: label of the axis, such as "accuracy under PGD".
   """
   figure = new_figure(5.6, 3.8)
   axis = figure.subplots()
@@ -79,7 +79,7 @@ def draw_curve(
     )
   axis.set(
     xlabel="eps, radius of the perturbation (1 = black to white)",
-    ylabel=f"accuracy under {attack}",
+    ylabel=measured,
     ylim=(-0.02, 1.02),
   )
   finish_axis(axis)

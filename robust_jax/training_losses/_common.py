@@ -1,5 +1,6 @@
 """Adversarial examples of a training step, and the loss of soft labels."""
 
+import jax
 import jax.numpy as jnp
 import optax
 
@@ -26,3 +27,36 @@ def cross_entropy(logits: Array, labels: Array) -> Array:
   if labels.ndim == 1:
     return losses.cross_entropy(logits, labels)
   return optax.softmax_cross_entropy(logits.astype(jnp.float32), labels)
+
+
+def warmed_up(x_adv: Array, x: Array, step: Array, warmup_steps: int) -> Array:
+  """x_adv, its change scaled up from nothing over the first steps of a run."""
+  if not warmup_steps:
+    return x_adv
+  fraction = jnp.minimum(1.0, (step + 1) / warmup_steps)
+  return fraction * x_adv + (1 - fraction) * x
+
+
+def gaussian_noise(key: Key, x: Array, sigma: float, num_noise: int) -> Array:
+  """`[V, B, ...]`: V draws for each example of x, float32, unclipped."""
+  return sigma * jax.random.normal(key, (num_noise, *x.shape))
+
+
+def train_on_copies(
+  forward: Forward, key: Key, copies: Array
+) -> tuple[Array, PyTree]:
+  """One training pass over `[V, B, ...]`: logits `[V, B, K]`, model state."""
+  flat = copies.reshape(-1, *copies.shape[2:])
+  logits, model_state = forward.train(key, flat)
+  return logits.reshape(*copies.shape[:2], -1), model_state
+
+
+def mean_cross_entropy(logits: Array, labels: Array) -> Array:
+  """Logits `[V, B, K]` -> `[B]`, the mean over copies."""
+  return jax.vmap(cross_entropy, in_axes=(0, None))(logits, labels).mean(axis=0)
+
+
+def log_mean_probability(logits: Array) -> Array:
+  """Logits `[V, B, K]` -> `[B, K]`: log of the mean of probabilities."""
+  log_p = jax.nn.log_softmax(logits.astype(jnp.float32))
+  return jax.nn.logsumexp(log_p, axis=0) - jnp.log(len(logits))

@@ -1,12 +1,12 @@
 """PGD adversarial training (PGD-AT): the loss on adversarial examples."""
 
 import jax
-import jax.numpy as jnp
 
 from robust_jax import checks
 from robust_jax.training_losses._common import (
   adversarial_examples,
   cross_entropy,
+  warmed_up,
 )
 from robust_jax.training_losses.erm import erm
 from robust_jax.types import (
@@ -71,9 +71,7 @@ def pgd_at(
     x = batch["x"]
     targets = batch["y"]
     x_adv, cost = adversarial_examples(attack, key_attack, forward, x, targets)
-    if warmup_steps:
-      fraction = jnp.minimum(1.0, (forward.step + 1) / warmup_steps)
-      x_adv = fraction * x_adv + (1 - fraction) * x
+    x_adv = warmed_up(x_adv, x, forward.step, warmup_steps)
     out = adversarial_loss(forward, {**batch, "x": x_adv}, key_train)
     return out._replace(metrics=out.metrics | cost)
 

@@ -38,7 +38,8 @@ def darker(key, model, x, targets):
 
 
 SAMPLES = {
-  "validation_attacks": {"dark": darker, "inverted": lambda *a: 1 - a[2]}
+  "sigma": 0.1,
+  "validation_attacks": {"dark": darker, "inverted": lambda *a: 1 - a[2]},
 }
 MEASURED = (
   (classifier(0), example_batch()),

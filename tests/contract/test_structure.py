@@ -30,7 +30,7 @@ LAYERS = [
   ["corruptions", "games", "models", "perturbations"],
   ["search"],
   ["attacks", "black_box"],
-  ["adaptation", "augmentation", "defenses"],
+  ["adaptation", "augmentation", "certificates", "defenses"],
   ["data", "evaluators", "gradients", "training_losses"],
   ["tasks"],
   ["training"],
@@ -45,7 +45,6 @@ SMALL = {
   "corruptions/sequences/suites",
   "corruptions/sliding_windows",
   "gradients/identity",
-  "training_losses/_common",
   "xla_cpu/materialize",
 }
 FILES = sorted((ROOT / "robust_jax").rglob("*.py"))

@@ -48,13 +48,14 @@ def climb(key, model, x, targets):
   return jnp.clip(x + 0.1 * jnp.sign(jax.grad(first)(x)), 0, 1)
 
 
-def make(name, eps=0.1):
+def make(name, size=0.1):
+  """With `size` for what is drawn: the radius or standard deviation of it."""
   factory = lookup.find("training_losses", name)
   offered = {
     "attack": climb,
-    "attacks": {"climb": climb, "invert": lambda key, model, x, y: 1 - x},
     "augmentation": lambda key, x: 1 - x,
-    "eps": eps,
+    "eps": size,
+    "sigma": size,
   }
   taken = inspect.signature(factory).parameters
   return factory(**{k: part for k, part in offered.items() if k in taken})
@@ -76,12 +77,12 @@ def compiled(name):
 
 
 @functools.cache
-def stepped(name, gradient=identity, num_devices=1, eps=0.1):
+def stepped(name, gradient=identity, num_devices=1, size=0.1):
   """The state before a step, and the step."""
   task = supervised(
     Linear(),
     optax.sgd(0.1),
-    loss=make(name, eps),
+    loss=make(name, size),
     evaluator=robustness(),
     gradient=gradient(),
   )
@@ -144,7 +145,7 @@ def test_masked_rows_have_no_influence_on_a_step(name):
 def test_every_real_example_counts_alike_on_any_number_of_devices(name):
   rows = batch() | {"mask": jnp.float32([1, 1, 1, 0, 1, 1, 1, 1])}
   # Without noise, which each device draws for itself.
-  after = [stepped(name, num_devices=n, eps=0.0)(rows) for n in (1, 2)]
+  after = [stepped(name, num_devices=n, size=0.0)(rows) for n in (1, 2)]
   chex.assert_trees_all_close(*after, rtol=1e-5, atol=1e-6)
 
 
