@@ -1,5 +1,6 @@
 """Certificates: proofs that no perturbation in a ball changes an answer."""
 
+from robust_jax.certificates.interval_bounds import interval_bounds
 from robust_jax.certificates.smoothing import smoothing
 
-__all__ = ["smoothing"]
+__all__ = ["interval_bounds", "smoothing"]

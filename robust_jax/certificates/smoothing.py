@@ -72,10 +72,11 @@ def smoothing(
   """
   smallest = _votes_to_certify(alpha)
   _check(sigma, alpha, smallest, n0=n0, n=n, chunk=chunk)
-  options = {"sigma": sigma, "n0": n0, "n": n, "alpha": alpha, "chunk": chunk}
 
   def radii(key: Key, model: Model, x: Array, labels: Array) -> np.ndarray:
-    found = certify(model, key, x, **options)
+    found = certify(
+      model, key, x, sigma=sigma, n0=n0, n=n, alpha=alpha, chunk=chunk
+    )
     return np.where(found.classes == labels, found.radii, -1.0)
 
   return Certificate("l2", radii)

@@ -11,6 +11,7 @@ from robust_jax.training_losses.erm import erm
 from robust_jax.training_losses.gat import gat
 from robust_jax.training_losses.grad_align import grad_align
 from robust_jax.training_losses.gaussian import gaussian
+from robust_jax.training_losses.ibp import ibp
 from robust_jax.training_losses.macer import macer
 from robust_jax.training_losses.mart import mart
 from robust_jax.training_losses.n_fgsm import n_fgsm
@@ -24,6 +25,7 @@ __all__ = [
   "erm",
   "gat",
   "gaussian",
+  "ibp",
   "macer",
   "mart",
   "pgd_at",

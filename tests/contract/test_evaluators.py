@@ -38,6 +38,7 @@ def darker(key, model, x, targets):
 
 
 SAMPLES = {
+  "eps": 0.01,
   "sigma": 0.1,
   "validation_attacks": {"dark": darker, "inverted": lambda *a: 1 - a[2]},
 }

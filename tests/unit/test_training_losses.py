@@ -8,6 +8,7 @@ import numpy as np
 import optax
 import pytest
 from scipy.special import log_softmax
+from scipy.stats import norm
 
 from robust_jax import attacks, losses, metrics, parallel, search
 from robust_jax import perturbations as sets
@@ -22,12 +23,19 @@ from robust_jax.training_losses.erm import erm
 from robust_jax.training_losses.forward import model_forward
 from robust_jax.training_losses.gat import gat
 from robust_jax.training_losses.grad_align import grad_align
+from robust_jax.training_losses.consistency import consistency
+from robust_jax.training_losses.erm import erm
+from robust_jax.training_losses.forward import model_forward
+from robust_jax.training_losses.gat import gat
+from robust_jax.training_losses.gaussian import gaussian
+from robust_jax.training_losses.macer import macer
 from robust_jax.training_losses.mart import mart
 from robust_jax.training_losses.n_fgsm import n_fgsm
 from robust_jax.training_losses.pgd_at import pgd_at
 from robust_jax.training_losses.several_attacks import several_attacks
+from robust_jax.training_losses.smooth_adv import smooth_adv
 from robust_jax.training_losses.trades import trades
-from robust_jax.types import State
+from robust_jax.types import Forward, State
 
 KEY = jax.random.key(0)
 LABELS = jnp.array([0, 2, 1, 1, 0, 2])
@@ -321,6 +329,112 @@ def test_sam_keeps_what_the_first_pass_finds():
   rows = BATCH | {"x": climb(None, frozen, BATCH["x"], BATCH["y"])}
   fixed = step_of(erm(), Normalized(), rows, gradient=sam(0.5))
   chex.assert_trees_all_close(sharp[1], fixed[1], rtol=1e-4, atol=1e-6)
+
+
+def probabilities_of_copies(loss, scale=1.0):
+  """What the loss makes of a batch; softmax of its logits, `[V, B, K]`.
+
+  The logits are those of the copies that the loss trained on, in float64.
+  """
+  seen = []
+  start, _, _ = step_of(erm())
+  dense = start.params["Dense_0"]
+
+  def inference(x):
+    return scale * (x.reshape(len(x), -1) @ dense["kernel"] + dense["bias"])
+
+  def train(key, x):
+    del key
+    seen.append(inference(x))
+    return seen[0], {}
+
+  out = loss(Forward(train, inference, jnp.int32(0)), BATCH, KEY)
+  (logits,) = seen
+  logits = np.float64(logits).reshape(-1, 6, 3)
+  return out, np.exp(log_softmax(logits, axis=-1))
+
+
+def of_label(p):
+  return p[..., np.arange(6), np.asarray(LABELS)]
+
+
+def test_gaussian_noise_has_the_standard_deviation_and_is_not_clipped():
+  seen = []
+  train = lambda key, x: (seen.append(x), (jnp.zeros((len(x), 3)), {}))[1]
+  rows = {"x": jnp.zeros((2000, 2)), "y": jnp.zeros(2000, int)}
+  gaussian(0.5)(Forward(train, None, 0), rows, KEY)
+  assert abs(seen[0].std() - 0.5) < 0.02
+  assert (seen[0] < 0).mean() > 0.45
+
+
+def test_consistency_is_the_divergence_from_the_mean_and_its_entropy():
+  loss = consistency(0.5, num_noise=3, weight=5.0, entropy_weight=0.5)
+  out, p = probabilities_of_copies(loss)
+  q = p.mean(axis=0)
+  kl = (q * np.log(q / p)).sum(axis=-1).mean(axis=0)
+  expected = -np.log(of_label(p)).mean(axis=0) + 5 * kl
+  expected += -0.5 * (q * np.log(q)).sum(axis=-1)
+  np.testing.assert_allclose(out.per_example, expected, rtol=1e-5)
+  np.testing.assert_allclose(out.outputs, np.log(q), rtol=1e-4, atol=1e-5)
+
+
+def test_macer_is_the_mean_probability_and_the_missing_radius():
+  options = {"weight": 12.0, "beta": 2.0, "gamma": 1.0}
+  loss = macer(0.5, num_noise=4, **options)
+  out, p = probabilities_of_copies(loss, scale=0.5)
+  _, sharp = probabilities_of_copies(loss, scale=1.0)  # beta x scale
+  q = np.sort(sharp.mean(axis=0), axis=-1)
+  xi = norm.ppf(q[:, -1]) - norm.ppf(q[:, -2])
+  right = sharp.mean(axis=0).argmax(axis=-1) == LABELS
+  hinge = np.where(right, np.maximum(1.0 - xi, 0), 0)
+  assert 0 < np.count_nonzero(hinge) < 6
+  expected = -np.log(of_label(p.mean(axis=0))) + 12 * 0.25 * hinge
+  np.testing.assert_allclose(out.per_example, expected, rtol=1e-4)
+
+
+def test_macer_has_a_gradient_where_all_copies_agree_entirely():
+  """There the quantile of a probability of 1 is infinite."""
+  certain = lambda w: (
+    lambda key, x: (
+      1e4 * w * jax.nn.one_hot(jnp.tile(LABELS, len(x) // 6), 3),
+      {},
+    )
+  )
+  value = lambda w: macer(0.5)(
+    Forward(certain(w), None, 0), BATCH, KEY
+  ).per_example.sum()
+  chex.assert_tree_all_finite(jax.value_and_grad(value)(1.0))
+
+
+def test_smooth_adv_attacks_the_mean_of_what_it_trains_on():
+  """One noise for the attack, all its steps, and the training pass."""
+  attacked = []
+
+  def look(key, model, x, targets):
+    del key
+    attacked.append(-losses.cross_entropy(model(x), targets))
+    return x
+
+  out, p = probabilities_of_copies(smooth_adv(look, 0.5, num_noise=4))
+  log_mean = np.log(of_label(p.mean(axis=0)))
+  np.testing.assert_allclose(attacked[0], log_mean, rtol=1e-5)
+  expected = -np.log(of_label(p)).mean(axis=0)
+  np.testing.assert_allclose(out.per_example, expected, rtol=1e-5)
+
+
+def test_smooth_adv_counts_a_pass_for_each_copy():
+  attack = attacks.compose(
+    search.pgd,
+    sets.l2(0.5),
+    losses.cross_entropy,
+    num_steps=2,
+    random_start=False,
+    keep="last",
+  )
+  _, _, report = step_of(smooth_adv(attack, 0.5, num_noise=3))
+  assert report["attack_passes"] == 3 * (2 + 2)
+  _, _, clean = step_of(smooth_adv(unmoved, 0.5, num_noise=3))
+  assert report["loss"] > clean["loss"]
 
 
 DIGITS_PGD = {"num_steps": 2, "step_size": 0.5, "keep": "last"}

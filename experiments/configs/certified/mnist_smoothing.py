@@ -3,7 +3,7 @@
 Paper: Cohen, Rosenfeld and Kolter 2019, "Certified adversarial robustness via
 randomized smoothing", L2. A LeNet trained so with sigma 0.5 by Jeong and Shin
 2020 is certified for 99.2 / 96.8 / 89.7 % of the test images at radius 0 / 0.5
-/ 1.0, of 100,000 votes. What the small CNN reaches: docs/results/certificates.md.
+/ 1.0, of 100,000 votes; for the small CNN see docs/results/certificates.md.
 
 Command:
   ./launch.sh train --config=experiments/configs/certified/mnist_smoothing.py
