@@ -17,7 +17,9 @@ from experiments.cli import output
 from experiments.cli.provenance import provenance
 from robust_jax import precision
 from robust_jax.data.loader import Loader, evaluation_loader
-from robust_jax.plotting import evaluation
+from robust_jax.files import write_json
+from robust_jax.plotting.evaluation import draw_curve
+from robust_jax.plotting.tables import print_table
 from robust_jax.training.progress import Progress
 from robust_jax.types import Certificate, Model
 
@@ -66,8 +68,8 @@ def certify(
     "seconds": round(time.monotonic() - started, 1),
     **provenance(config),
   }
-  evaluation.write_json(path / "certified.json", result)
-  evaluation.draw_curve(
+  write_json(path / "certified.json", result)
+  draw_curve(
     path / "certified_accuracy.png",
     grid,
     {config.evaluation.certificate.name: accuracies},
@@ -75,7 +77,7 @@ def certify(
     "certified accuracy",
   )
   title = f"{dataset.name}, {len(radii)} images, {certificate.norm} radius"
-  evaluation.print_table(_table(grid, accuracies, title))
+  print_table(_table(grid, accuracies, title))
   return result
 
 

@@ -288,13 +288,15 @@ def _load_run(path: pathlib.Path) -> Run:
 
 
 def _refuse_another_model(run: Run, config: ConfigDict) -> None:
-  """Refuses a config that changes the model of the run."""
-  here, there = (one.get("model") for one in (config, run.config))
+  """The model is the run's, whatever else the config changes."""
+  # As dicts: a ConfigDict that is locked differs from one that is not.
+  here, there = (
+    one.get("model", ConfigDict()).to_dict() for one in (config, run.config)
+  )
   if here != there:
     raise ValueError(
-      f"--config has the model {here and dict(here)}, but the run in "
-      f"{run.path} has {there and dict(there)}: give a config of that model, "
-      "or none."
+      f"--config has the model {here}, but the run in {run.path} has {there}: "
+      "give a config of that model, or none."
     )
 
 

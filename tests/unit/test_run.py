@@ -82,7 +82,8 @@ def test_data_of_no_kind_are_refused(path):
 
 def test_a_config_to_evaluate_by_is_of_the_same_model(path):
   run = load_run(path)
-  main._refuse_another_model(run, run.config)
+  # As the command line has it: locked.
+  main._refuse_another_model(run, with_overrides(run.config, {}).lock())
   other = with_overrides(run.config, {"model": {"name": "mlp"}})
   with pytest.raises(ValueError, match=r"model .*'mlp'.* has .*'dann_mnist'"):
     main._refuse_another_model(run, other)
