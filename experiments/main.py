@@ -40,6 +40,7 @@ from ml_collections import ConfigDict, config_flags
 from experiments import workdir
 from experiments.attack import attack
 from experiments.build import imports
+from experiments.certify import certify
 from experiments.cli import processes
 from experiments.cli.parse_flags import parse_flags
 from experiments.cli.prepare_data import prepare_data
@@ -156,10 +157,10 @@ def _evaluate(arguments: Sequence[str]) -> int:
     workdir.open_run(checkpoint, config)
   if _CERTIFY.value:
     path = _beside(checkpoint, "certificate")
-    runs.certify(model, config, path, _NUM_EXAMPLES.value)
+    certify(model, config, path, _NUM_EXAMPLES.value)
     return 0
   if _ATTACK.value is not None:
-    runs.evaluate_attacks(
+    evaluate_attacks(
       model,
       config,
       _ATTACK.value,

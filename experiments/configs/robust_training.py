@@ -5,7 +5,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from experiments.build.variant import with_overrides
+from experiments.build.with_overrides import with_overrides
 from experiments.configs import common
 
 _NUM_REPLAYS = 8

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from robust_jax.black_box.queries import Predict, labels_of
+from robust_jax.black_box.queries import Predict, predicted_labels
 
 
 class Transfer(NamedTuple):
@@ -71,11 +71,18 @@ def transfer(
         f"images of '{name}' have shape {images.shape}: expected {x.shape}."
       )
   labels = np.asarray(labels)
-  source_correct = [labels_of(sources[name], x) == labels for name in crafted]
-  correct = [labels_of(predict, x) == labels for predict in victims.values()]
+  source_correct = [
+    predicted_labels(sources[name], x) == labels for name in crafted
+  ]
+  correct = [
+    predicted_labels(predict, x) == labels for predict in victims.values()
+  ]
   wrong = np.stack(
     [
-      [labels_of(predict, images) != labels for predict in victims.values()]
+      [
+        predicted_labels(predict, images) != labels
+        for predict in victims.values()
+      ]
       for images in crafted.values()
     ]
   )  # [R, C, N]

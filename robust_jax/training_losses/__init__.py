@@ -9,26 +9,31 @@ from robust_jax.training_losses.augmix import augmix
 from robust_jax.training_losses.consistency import consistency
 from robust_jax.training_losses.erm import erm
 from robust_jax.training_losses.gat import gat
-from robust_jax.training_losses.grad_align import grad_align
 from robust_jax.training_losses.gaussian import gaussian
+from robust_jax.training_losses.grad_align import grad_align
 from robust_jax.training_losses.ibp import ibp
 from robust_jax.training_losses.macer import macer
 from robust_jax.training_losses.mart import mart
 from robust_jax.training_losses.n_fgsm import n_fgsm
 from robust_jax.training_losses.pgd_at import pgd_at
+from robust_jax.training_losses.several_attacks import several_attacks
 from robust_jax.training_losses.smooth_adv import smooth_adv
 from robust_jax.training_losses.trades import trades
 
 __all__ = [
+  "alp",
   "augmix",
   "consistency",
   "erm",
   "gat",
   "gaussian",
+  "grad_align",
   "ibp",
   "macer",
   "mart",
+  "n_fgsm",
   "pgd_at",
+  "several_attacks",
   "smooth_adv",
   "trades",
 ]

@@ -53,6 +53,7 @@ def make(name, size=0.1):
   factory = lookup.find("training_losses", name)
   offered = {
     "attack": climb,
+    "attacks": {"climb": climb, "invert": lambda key, model, x, y: 1 - x},
     "augmentation": lambda key, x: 1 - x,
     "eps": size,
     "sigma": size,

@@ -19,15 +19,12 @@ from robust_jax.models.classifiers.mlp import MLP
 from robust_jax.models.layers import batch_norm
 from robust_jax.tasks.supervised import supervised
 from robust_jax.training_losses.alp import alp
-from robust_jax.training_losses.erm import erm
-from robust_jax.training_losses.forward import model_forward
-from robust_jax.training_losses.gat import gat
-from robust_jax.training_losses.grad_align import grad_align
 from robust_jax.training_losses.consistency import consistency
 from robust_jax.training_losses.erm import erm
 from robust_jax.training_losses.forward import model_forward
 from robust_jax.training_losses.gat import gat
 from robust_jax.training_losses.gaussian import gaussian
+from robust_jax.training_losses.grad_align import grad_align
 from robust_jax.training_losses.macer import macer
 from robust_jax.training_losses.mart import mart
 from robust_jax.training_losses.n_fgsm import n_fgsm
