@@ -75,8 +75,8 @@ def main(weights: str, name: str, num: str = "1000"):
   (pair,) = report["agreement"]
   print(
     f"{len(report['conditions'])} cases of {report['data']['images']} images: "
-    f"the same answer to {pair['same_answer_clean']:.2f} % as they are and "
-    f"{pair['same_answer_transformed']:.2f} % changed. "
+    f"the same answer to {pair['same_prediction_clean']:.2f} % as they are and "
+    f"{pair['same_prediction_transformed']:.2f} % changed. "
     f"jax alone {seconds['jax']:.1f} s, torch alone {seconds['torch']:.1f} s, "
     f"both {both:.1f} s."
   )

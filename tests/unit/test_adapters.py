@@ -263,7 +263,7 @@ def test_answers_of_another_shape_are_refused(answer, message):
 
 def test_a_model_answers_in_one_way():
   answers = iter([np.zeros((1, 3)), np.zeros(1, int)])
-  with pytest.raises(ValueError, match="classes to some"):
+  with pytest.raises(ValueError, match="classes for some"):
     predict_batches(lambda images: next(answers), [GRAY, GRAY], 3, batch_size=1)
   with pytest.raises(ValueError, match="no images"):
     predict_batches(lambda images: None, [], 3)
@@ -331,7 +331,7 @@ def test_stored_answers_are_found_by_id(tmp_path):
   assert stored.get("fog@3", ["b", "nobody"]).tolist() == [1, -1]
   found = read_outputs(stored.get("clean", ["nobody", "b"]), 3)
   assert (found.classes.tolist(), found.missing) == ([-1, 0], 1)
-  with pytest.raises(ValueError, match="no answers under 'fog@4'"):
+  with pytest.raises(ValueError, match="no outputs under 'fog@4'"):
     stored.get("fog@4", ["a"])
 
 

@@ -171,7 +171,7 @@ class TestRunPredictions:
     images = load_images(Bars(300))
     wavers = lambda x: thirds(x) if len(x) > 100 else thirds(x).argmax(axis=1)
     stores = _stores(tmp_path, {"a": wavers}, images)
-    with pytest.raises(ModelFailed, match=r"'a': .*classes to some"):
+    with pytest.raises(ModelFailed, match=r"'a': .*classes for some"):
       run_predictions(stores, images, (), 0, lambda _: None, lambda: False)
 
   def test_killed_within_a_case(self, tmp_path):
@@ -705,7 +705,7 @@ class TestCommand:
     [
       (["--families=nose"], "did you mean 'noise'"),
       (["B=my_models:thirds"], "two models are called 'B'"),
-      (["--data=/no/where"], "/no/where is no file or folder"),
+      (["--data=/no/where"], "/no/where is not a file or folder"),
       (["--max_risk=20"], "expected NAME=PERCENT"),
       (["--max_risk=noise=20"], "there is no family 'noise'"),
       (["--max_risk=noise=120"], "expected NAME=PERCENT"),

@@ -278,7 +278,7 @@ class TestNaturalShifts:
     assert found["models"]["A"]["outliers"]["base_rate"] == 100 * 4 / 9
     assert found["models"]["classes"]["outliers"] is None
     strange = Levels(map(str, range(1000)), [IMAGENET_O[-1] + 1] * 5)
-    with pytest.raises(ValueError, match="the data have none that are lab"):
+    with pytest.raises(ValueError, match="the data have none"):
       compare_with(tmp_path, models, strange, shifts)
 
   @pytest.mark.parametrize(
@@ -546,7 +546,7 @@ def run(here, *more):
     (["--natural_shifts=cifar10_1/="], "expected NAME[/PART][=FOLDER]"),
     (["--system_noise"], "is no folder"),
     (["--sequences=tilt,tlit"], "did you mean 'tilt'"),
-    (["--natural_shifts=cifar10_1"] * 2, "'cifar10_1' is given twice"),
+    (["--natural_shifts=cifar10_1"] * 2, "'cifar10_1' is repeated"),
   ],
 )
 def test_one_clear_error_before_anything_is_asked(here, capsys, more, message):

@@ -8,7 +8,7 @@ import pytest
 import scipy.special
 
 from experiments.compare.class_names import class_names
-from experiments.compare.models import declared
+from experiments.compare.models import with_output_kinds
 from experiments.compare.open_images import open_images
 from experiments.compare.per_model import per_model
 from experiments.compare.run import compare
@@ -115,7 +115,10 @@ def _compared(path, data, *texts, **models):
     for name, f in models.items()
   }
   report = compare(
-    declared(models, texts), data, path / "out", families=["pixel_shift"]
+    with_output_kinds(models, texts),
+    data,
+    path / "out",
+    families=["pixel_shift"],
   )
   return report, (path / "out" / "report.html").read_text(encoding="utf-8")
 
@@ -136,7 +139,7 @@ def test_the_page_says_what_was_assumed(tmp_path):
     tmp_path, _data(np.arange(30) % 3), "said=logits", **models
   )
   for name, model in report["models"].items():
-    known = "as you say" if name == "said" else "as it was recognized"
+    known = "as declared" if name == "said" else "detected"
     assert (
       model["output_meaning"] == f"{MEANING[model['output_kind']]} ({known})"
     )
@@ -240,11 +243,11 @@ def test_names_of_a_file_and_of_a_list(tmp_path):
 @pytest.mark.parametrize(
   ("text", "message"),
   [
-    ("a,b,a", "'a' is given twice"),
-    ("a,,b", "no letters"),
+    ("a,b,a", "'a' is repeated"),
+    ("a,,b", "is empty"),
     ("[1, 2]", "a list of names"),
     ("[1, 2", "is no JSON"),
-    ("", "no letters"),
+    ("", "is empty"),
   ],
 )
 def test_names_that_cannot_be_meant(tmp_path, text, message):

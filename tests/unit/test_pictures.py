@@ -284,4 +284,4 @@ def test_the_page_names_every_file(crowded, tmp_path):
   page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
   for name in (*LEFT_OUT, "light/phone.HEIC", "dark/clear.png"):
     assert name in page
-  assert "None was left out" not in page
+  assert "Nothing was left out" not in page

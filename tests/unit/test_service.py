@@ -212,7 +212,7 @@ def test_a_refusal_is_not_asked_again(images, status):
     ("http://", {}, "expected an address"),
     ("http://host:port/", {}, "expected an address"),
     ("https://me:secret@host/", {}, "of host holds a password"),
-    ("http://host/", {"api_key": "secret"}, "could be read on the way"),
+    ("http://host/", {"api_key": "secret"}, "would be sent unencrypted"),
     ("http://host/", {"concurrency": 0}, "concurrency"),
     ("http://host/", {"retries": -1}, "retries = -1"),
     ("http://host/", {"timeout": 0}, "timeout = 0"),
