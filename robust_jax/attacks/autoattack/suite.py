@@ -162,7 +162,10 @@ def run(
   return SuiteResult(
     state.x_adv.astype(x.dtype),
     state.misclassified_by,
-    _report(state, stages, costs),
+    [
+      {"name": stage.name, **state.totals(number, cost)}
+      for number, (stage, cost) in enumerate(zip(stages, costs, strict=True))
+    ],
   )
 
 
@@ -270,23 +273,6 @@ def _cost(stage: Stage, logits_fn, x, labels) -> ModelCalls:
 def _attack_marked(attack, logits_fn, x, labels, per_example):
   key, model = jax.random.key(0), mark_model(logits_fn)
   return _attack_once(attack, key, model, 0, x, labels, x, per_example)
-
-
-def _report(state: SuiteState, stages, costs) -> list[dict[str, Any]]:
-  records = []
-  for number, (stage, cost) in enumerate(zip(stages, costs, strict=True)):
-    attacked = int(state.attacked[number])
-    records.append(
-      {
-        "name": stage.name,
-        "accuracy": state.accuracy(number),
-        "attacked": attacked,
-        "forward": round(cost.forward * attacked),
-        "backward": round(cost.backward * attacked),
-        "seconds": round(float(state.seconds[number]), 3),
-      }
-    )
-  return records
 
 
 def _refuse_infinite(finite: np.ndarray, rows: np.ndarray, name: str) -> None:

@@ -8,6 +8,7 @@ import zlib
 
 import numpy as np
 
+from robust_jax.attacks.cost import ModelCalls
 from robust_jax.files import atomic_write
 from robust_jax.fingerprint import refuse_other
 
@@ -78,6 +79,17 @@ class SuiteState:
       self.misclassified_by <= stage
     )
     return float(1 - is_misclassified.mean())
+
+  def totals(self, stage: int, cost: ModelCalls) -> dict[str, int | float]:
+    """Totals of a stage for reports, given its passes per attacked image."""
+    attacked = int(self.attacked[stage])
+    return {
+      "accuracy": self.accuracy(stage),
+      "attacked": attacked,
+      "forward": round(cost.forward * attacked),
+      "backward": round(cost.backward * attacked),
+      "seconds": round(float(self.seconds[stage]), 3),
+    }
 
   def save(self, path: pathlib.Path, now: bool = False) -> None:
     """Writes the state atomically, now or within 3 % of the run time.
