@@ -99,7 +99,7 @@ def attack_test_set(
     dataset, config.evaluation.batch_size, num_examples=num_examples
   )
   x, labels = _images(loader)
-  check = suite.accept_any
+  check: suite.Check = suite.accept_any
   if list(attacks) == ["autoattack"]:
     check = in_ball(_threat(config).norm, _threat(config).eps)
   with StageProgress() as bars:

@@ -21,6 +21,7 @@ from jax.typing import DTypeLike
 
 from robust_jax.types import PyTree
 
+_OPTION = "jax_default_matmul_precision"
 _DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 _PRODUCTS = ("conv_general_dilated", "dot_general")
 
@@ -55,14 +56,14 @@ def evaluation() -> Iterator[None]:
   A context, or a decorator as `@precision.evaluation()`. Programs that were
   compiled at another precision are compiled anew.
   """
-  told = jax.config.jax_default_matmul_precision
+  told = getattr(jax.config, _OPTION)
   with jax.default_matmul_precision(told or "highest"):
     yield
 
 
 def matmul_precision() -> str:
   """How exactly float32 numbers are multiplied here: "highest", "default"..."""
-  return jax.config.jax_default_matmul_precision or "default"
+  return getattr(jax.config, _OPTION) or "default"
 
 
 def products(fn: Callable[..., PyTree], *args: PyTree) -> list[str]:

@@ -50,7 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
   options = parse_options(_flags(), arguments, __doc__)
   out = pathlib.Path(options.out or f"runs/{options.experiment}_methods")
   writable(out, "--out")
-  found = {method: [] for method in options.methods}
+  found: dict[str, list[dict[str, Any]]] = {
+    method: [] for method in options.methods
+  }
   loaders: Loaders = {}
   for seed in options.seeds:
     for method in options.methods:

@@ -67,11 +67,9 @@ def label_shift(
     target: images `[M, H, W, C]`, of unknown labels.
     soft: as `evaluation.label_shift` takes it.
   """
-  answers = (
-    softmax(as_numpy_fn(part)(x), axis=-1)
-    for part, x in ((network.source, source.x), (network.target, target))
-  )
-  return estimate(source.y, *answers, soft=soft)
+  of_source = softmax(as_numpy_fn(network.source)(source.x), axis=-1)
+  of_target = softmax(as_numpy_fn(network.target)(target), axis=-1)
+  return estimate(source.y, of_source, of_target, soft=soft)
 
 
 def _print(shift):

@@ -112,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         summary.append(row)
         print(*row.values(), sep="\t", flush=True)
   write_json(path / "minimal_norms.json", {"rows": summary} | machine())
-  np.savez(path / "minimal_norms.npz", **distances)
+  np.savez(path / "minimal_norms.npz", **distances)  # type: ignore[arg-type]
   for norm in options.norms:
     for model in models:
       curves = {

@@ -12,10 +12,11 @@ Prints a table, and writes `universal_attacks.json` and a picture.
 
 import pathlib
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from absl import flags
 
 from experiments.build import imports
@@ -73,8 +74,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     x_train, y_train = first_examples(train, options.num_train)
     x, labels = first_examples(test, options.num_examples)
     # On the device, where loops pick rows of them.
-    seen = map(jnp.asarray, (x_train, y_train, x))
-    found[name] = attacked(run.classifier(), *seen, options)
+    found[name] = attacked(
+      run.classifier(),
+      jnp.asarray(x_train),
+      jnp.asarray(y_train),
+      jnp.asarray(x),
+      options,
+    )
     rows[name] = _fractions(found[name].answers, labels, options.target)
   print_table(accuracy_table(rows, f"{len(labels)} test images"))
   _draw(out / "universal_attacks.png", found)
@@ -132,7 +138,7 @@ def attacked(
 
 
 def _fractions(
-  answers: dict[str, Array], labels: Array, target: int
+  answers: dict[str, Array], labels: np.ndarray, target: int
 ) -> dict[str, float]:
   """Accuracies, and how many of the other classes answer the target."""
   fractions = {name: float((a == labels).mean()) for name, a in answers.items()}
@@ -162,7 +168,8 @@ def _draw(path: pathlib.Path, found: dict[str, Found]) -> None:
 
 def _flags() -> flags.FlagValues:
   values = flags.FlagValues()
-  own, some = {"flag_values": values}, {"lower_bound": 1}
+  own: dict[str, Any] = {"flag_values": values}
+  some: dict[str, Any] = {"lower_bound": 1}
   define_models(values)
   flags.DEFINE_float("eps", 0.3, "radius of the Linf ball.", **own)
   flags.DEFINE_float("diameter", 0.4, "of the patch, of the side.", **own)

@@ -22,8 +22,9 @@ from robust_jax.models.classifiers.madry_cnn import MadryCNN
 from robust_jax.models.classifiers.mlp import MLP
 from robust_jax.models.classifiers.preact_resnet import PreActResNet
 from robust_jax.models.classifiers.small_cnn import SmallCNN
-from robust_jax.models.from_torch import from_torch, load_tensors
+from robust_jax.models.from_torch import from_torch
 from robust_jax.models.inference import inference_fn
+from robust_jax.models.load_tensors import load_tensors
 from robust_jax.training_losses.ibp import ibp
 from robust_jax.types import Forward
 from robust_jax.xla_cpu.canonicalize import canonicalize
