@@ -143,7 +143,7 @@ def _ball(x: Array, eps: Array | float) -> Interval:
 def _margins_of_product(product: Product, labels: Array) -> Array:
   """Upper bounds of the differences to the label's column, `[B, K]`."""
   center, radius = center_and_radius(product.h)
-  kernel, size = product.kernel, jnp.abs(product.kernel)
+  kernel = jnp.asarray(product.kernel)
   of_label = lambda values: jnp.take_along_axis(
     values, labels[:, None], axis=-1
   )
@@ -151,7 +151,7 @@ def _margins_of_product(product: Product, labels: Array) -> Array:
   logits = center @ kernel
   reach = jnp.einsum("bd,bdk->bk", radius, jnp.abs(difference))
   # Each logit rounds by itself, in the model and here.
-  summed = (jnp.abs(center) + radius) @ size
+  summed = (jnp.abs(center) + radius) @ jnp.abs(kernel)
   if product.bias is not None:
     logits = logits + product.bias
     summed = summed + jnp.abs(product.bias)
