@@ -1,4 +1,4 @@
-"""Many devices and many machines; with `joining`, the only file that knows how.
+"""Collectives over the devices of all processes, and compiled steps.
 
 A task is written for one shard of the global batch and says, with `mean` and
 `total`, where shards must agree. `pmap_step` runs it on all devices of all

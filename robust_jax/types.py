@@ -174,9 +174,9 @@ class Task(NamedTuple):
     step: `(State, batch, key) -> (State, Metrics)`.
     evaluate: `(State, batch, key) -> Metrics`.
     deployed: `(State) -> model`, the frozen model that would be deployed: a
-      `Model` if it is a classifier (a `models.adapted.Adapted` in domain
-      adaptation), otherwise a record of functions, such as
-      `models.autoencoder.Autoencoder`, which cannot be called itself.
+      `Model` if it is a classifier (in domain adaptation a
+      `models.inference.DomainAdaptedModel`), otherwise a record of functions,
+      such as `models.inference.Autoencoder`, which cannot be called itself.
     variables: `(State) -> variables`, the variables of the deployed model as
       its `init` returns them: "params" and the other collections.
     summarize: maps the averages over a whole evaluation to the values that are

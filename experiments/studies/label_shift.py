@@ -65,7 +65,7 @@ def label_shift(
     network: what a run between domains deploys.
     source: held out of training, with labels.
     target: images `[M, H, W, C]`, of unknown labels.
-    soft: as `evaluation.label_shift` takes it.
+    soft: see `probes.label_shift`.
   """
   of_source = softmax(as_numpy_fn(network.source)(source.x), axis=-1)
   of_target = softmax(as_numpy_fn(network.target)(target), axis=-1)

@@ -312,7 +312,7 @@ def test_fifty_lines_become_one(line):
 def test_errors_of_connections_are_told_among_others_alone(monkeypatch):
   gloo = "UNKNOWN: Gloo all-reduce failed: Connection reset by peer"
   for among in (False, True):
-    monkeypatch.setattr(join, "_among_others", lambda a=among: a)
+    monkeypatch.setattr(join, "_has_others", lambda a=among: a)
     for message in (gloo, "eps = -1"):
       told = shorten_messages.SENTENCE if among and message == gloo else message
       with (
