@@ -13,6 +13,7 @@ import pathlib
 import re
 from typing import Any
 
+from experiments.cli.run_command import run_command
 from robust_jax import lookup
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -81,4 +82,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-  main()
+  raise SystemExit(run_command(main))
