@@ -11,6 +11,11 @@ def test_the_digits_when_there_is_no_mnist(tmp_path, monkeypatch, capsys):
   assert transfer_matrix.main([*arguments, f"--out={out}"]) == 0
   printed = capsys.readouterr().out
   assert "Taking the UCI digits instead." in printed
-  for heading in ("unattacked", "of all images", "both answer right", "labels"):
+  for heading in (
+    "unattacked",
+    "of all images",
+    "both classify correctly",
+    "labels",
+  ):
     assert heading in printed
   assert (out / "transfer_matrix.png").exists()
