@@ -1,10 +1,10 @@
-"""Compiled functions whose arguments may be functions, kept in bounded number.
+"""Jitted functions with functions as arguments, in a bounded cache.
 
-`jax.jit` keeps every program for as long as the jitted function lives. Where an
-argument is a function, such as a model, each new closure is one more program,
-of tens of megabytes, for good. Here every function, together with the functions
-among its arguments, is jitted by itself, and those that were not used for
-longest are dropped, with all that was compiled for them.
+`jax.jit` keeps every program as long as the jitted function exists. If an
+argument is a function, such as a model, each new closure adds a program of tens
+of megabytes permanently. Here each function is jitted together with the
+functions among its arguments, and the least recently used ones are dropped with
+all their compiled programs.
 """
 
 import functools
@@ -17,41 +17,48 @@ from jax.extend import core
 
 from robust_jax.types import PyTree
 
-# AutoAttack on one model makes twelve of them, five not to be compiled.
+# AutoAttack on one model makes twelve of them, five of which are not compiled.
 KEPT = 48
 _TRACED = (jax.Array, np.ndarray, np.generic, int, float, complex)
 
 
 def call(fn: Callable[..., PyTree], *args: PyTree) -> PyTree:
-  """`fn(*args)`, compiled.
+  """Calls `fn(*args)`, compiled.
 
   Arrays and numbers among the leaves of the arguments are traced. All other
-  leaves, functions above all, are part of the program: another one compiles
-  anew. A `jax.tree_util.Partial` is a pytree of the arrays that it is applied
-  to, so that other arrays of the same shapes do not.
+  leaves, in particular functions, are part of the program, and a new one is
+  compiled anew. A `jax.tree_util.Partial` is a pytree of its arrays, so that
+  other arrays of the same shapes do not recompile.
 
   Args:
     fn: a pure function, the same object at every call.
     *args: its arguments.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import bounded_jit
+    >>> apply = lambda fn, x: fn(x)
+    >>> bounded_jit.call(apply, jnp.sum, jnp.ones(3))
+    Array(3., dtype=float32)
   """
   program, arrays = _split(fn, args)
   return program(arrays)
 
 
 def eval_shape(fn: Callable[..., PyTree], *args: PyTree) -> PyTree:
-  """Shapes and dtypes of what `fn(*args)` returns; traced once, not run."""
+  """Shapes and dtypes of `fn(*args)`, which is traced once and not run."""
   program, arrays = _split(fn, args)
   return program.eval_shape(arrays)
 
 
 def jaxpr(fn: Callable[..., PyTree], *args: PyTree) -> core.ClosedJaxpr:
-  """The jaxpr of `fn(*args)`; traced once, not compiled."""
+  """The jaxpr of `fn(*args)`, which is traced once and not compiled."""
   program, arrays = _split(fn, args)
   return program.trace(arrays).jaxpr
 
 
 class _Part(NamedTuple):
-  """A leaf that is part of the program, known by its key."""
+  """A leaf that is part of the program, identified by its key."""
 
   key: Hashable
   value: Any
@@ -73,7 +80,7 @@ def _split(fn, args):
 def _part(value: Any) -> _Part:
   try:
     hash(value)
-  except TypeError:  # as of flax modules that are bound to their variables
+  except TypeError:  # such as bound flax modules
     return _Part(id(value), value)
   return _Part(value, value)
 

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whenever the process dies."""
+"""Atomic writes: files exist completely or not at all, also after a crash."""
 
 import contextlib
 import json
@@ -10,15 +10,27 @@ from typing import Any
 
 @contextlib.contextmanager
 def atomic_write(path: pathlib.Path) -> Iterator[pathlib.Path]:
-  """A path beside `path` to write to; it takes the place of `path` at the end.
+  """Yields a temporary path, which replaces `path` at the end.
 
-  If the body raises, what was written aside is removed and `path` is as before.
+  If the body raises, the temporary file is removed and `path` is unchanged.
+
+  Args:
+    path: path of the file.
 
   Raises:
-    OSError: it cannot be written.
+    OSError: the file cannot be written.
+
+  Example:
+    >>> import pathlib, tempfile
+    >>> from robust_jax.files import atomic_write
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "log.txt"
+    >>> with atomic_write(path) as new:
+    ...   size = new.write_text("whole")
+    >>> path.read_text()
+    'whole'
   """
   aside = path.with_name(f"{path.stem}.partial{path.suffix}")
-  # Whatever a killed process left there, or a link to write through.
+  # Left there by a killed process, or a link that would be followed.
   aside.unlink(missing_ok=True)
   try:
     with naming(path):
@@ -30,10 +42,13 @@ def atomic_write(path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 @contextlib.contextmanager
 def naming(path: pathlib.Path) -> Iterator[None]:
-  """What is raised by writing, as to a full disk, does not say to what file.
+  """Adds the file's name to errors of writing, such as that of a full disk.
+
+  Args:
+    path: path of the file.
 
   Raises:
-    OSError: as it was raised, with `path` for its filename where it had none.
+    OSError: as raised by the body, with `path` as its filename if it had none.
   """
   try:
     yield
@@ -61,16 +76,16 @@ def write_json(path: pathlib.Path, value: Mapping[str, Any]) -> None:
 def read_json(
   path: pathlib.Path, remedy: str, fields: Sequence[str] = ()
 ) -> dict[str, Any]:
-  """The JSON object in a file.
+  """Reads a JSON object from a file.
 
   Args:
-    path: of the file.
-    remedy: what to do about a damaged one, as a sentence.
+    path: path of the file.
+    remedy: what to do about a damaged file, as a sentence.
     fields: names that the object must have.
 
   Raises:
-    ValueError: the file cannot be read, is no JSON, or no object with these
-      fields; the message names the file.
+    ValueError: the file cannot be read, is not JSON, or is not an object with
+      these fields. The message names the file.
   """
   try:
     found = json.loads(path.read_text(encoding="utf-8"))
@@ -82,7 +97,7 @@ def read_json(
   if missing or not isinstance(found, dict):
     expected = ", ".join(fields) or "any"
     raise ValueError(
-      f"{path} holds another thing than expected: expected an object with the "
-      f"fields {expected}. {remedy}"
+      f"{path} does not hold what is expected, an object with the fields "
+      f"{expected}. {remedy}"
     )
   return found

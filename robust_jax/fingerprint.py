@@ -1,8 +1,8 @@
-"""Digests that say whether a saved result answers the question asked now.
+"""Digests that identify the question a saved result answers.
 
-A result may be taken up again only where everything that determines it is the
-same. Arrays are told apart by their contents, functions by what they compute:
-the traced program, together with every array that the function closes over.
+A saved result may only be used if everything that determines it is the same.
+Arrays are identified by their contents, and functions by what they compute: the
+traced program with all arrays that the function closes over.
 """
 
 import dataclasses
@@ -19,8 +19,7 @@ from jax.extend import core
 from robust_jax.types import PyTree
 
 _DIGITS = 16
-# What a program is called, where it was written and on which devices it runs is
-# not what it computes.
+# Names, source positions and devices of a program do not change its result.
 _NAMES = (
   "name",
   "debug_info",
@@ -33,13 +32,20 @@ _PLAIN = (str, int, float, bool, bytes, type(None), np.generic)
 
 
 def of_arrays(tree: PyTree) -> str:
-  """Digest of a pytree: its structure, and each leaf's dtype, shape and values.
+  """Digest of a pytree: structure, and dtype, shape and values of leaves.
 
   Args:
     tree: arrays, typed keys, numbers and strings.
 
   Returns:
     16 hexadecimal digits.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import fingerprint
+    >>> a, b = jnp.arange(3), jnp.arange(3.0)  # integers, floats
+    >>> fingerprint.of_arrays(a) == fingerprint.of_arrays(b)
+    False
   """
   leaves, structure = jax.tree.flatten(tree)
   digest = hashlib.sha256(_without_addresses(str(structure)).encode())
@@ -51,21 +57,28 @@ def of_arrays(tree: PyTree) -> str:
 def of_function(fn: Callable[..., PyTree], *args: PyTree) -> str:
   """Digest of what `fn` computes on arguments of these shapes and dtypes.
 
-  `fn` is traced and not run. Closures made anew over equal arrays have the same
-  digest; another constant, operation, precision or derivative rule gives
-  another one.
+  `fn` is traced, not run. New closures over equal arrays have the same digest;
+  another constant, operation, precision or derivative rule changes it.
 
   Args:
-    fn: a function that jax can trace.
+    fn: a function that JAX can trace.
     *args: pytrees of arrays or of `jax.ShapeDtypeStruct`.
 
   Returns:
-    16 hexadecimal digits. A function that leaves jax by a host callback is
-    known by the callback's code and the values it closes over.
+    16 hexadecimal digits. A host callback is identified by its code and the
+    values it closes over.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import fingerprint
+    >>> scale = lambda c: lambda x: c * x
+    >>> of = lambda fn: fingerprint.of_function(fn, jnp.ones(3))
+    >>> of(scale(2.0)) == of(scale(2.0)), of(scale(2.0)) == of(scale(3.0))
+    (True, False)
   """
   digest = hashlib.sha256()
   _add_closed(digest, jax.make_jaxpr(fn)(*args))
-  # A custom derivative is a function of its own: it shows in the gradient.
+  # A custom derivative is a separate function and shows in the gradient.
   try:
     _add_closed(digest, jax.make_jaxpr(_pullback_of_ones(fn))(*args))
   except (NotImplementedError, TypeError, ValueError):
@@ -76,19 +89,19 @@ def of_function(fn: Callable[..., PyTree], *args: PyTree) -> str:
 def refuse_other(
   there: Mapping[str, str], here: Mapping[str, str], what: str, remedy: str
 ) -> None:
-  """Refuses to go on from a result that belongs to another question.
+  """Refuses to continue from a result that belongs to another question.
 
   Args:
-    there: name -> digest or text of each part that determined what is saved.
-    here: the same of what is asked now.
-    what: what is saved, for the message: "attack_state.npz".
-    remedy: what to do about it: "give another directory".
+    there: name -> digest or text of each part that determined the saved result.
+    here: name -> digest or text of each part now.
+    what: name of the saved result, for the message, such as "audit_state.npz".
+    remedy: what to do about it, such as "Give another directory."
 
   Raises:
-    ValueError: they differ; the message names every part that does.
+    ValueError: they differ; the message names each part that does.
   """
   differing = [
-    name for name in here | there if there.get(name) != here.get(name)
+    name for name in {**here, **there} if there.get(name) != here.get(name)
   ]
   if differing:
     raise ValueError(
@@ -122,7 +135,7 @@ def _add_array(digest, leaf) -> None:
     leaf = jax.random.key_data(leaf)
   array = np.asarray(leaf)
   digest.update(f"{array.dtype}{array.shape}".encode())
-  if array.dtype == object:  # else its bytes would be addresses
+  if array.dtype == object:  # its bytes would be addresses
     digest.update(_without_addresses(repr(array.tolist())).encode())
   else:
     digest.update(np.ascontiguousarray(array).tobytes())
@@ -144,22 +157,22 @@ def _add_jaxpr(digest, jaxpr: core.Jaxpr) -> None:
     number = numbers.setdefault(variable, len(numbers))
     digest.update(f"v{number}:{variable.aval.str_short()};".encode())
 
-  for variable in (*jaxpr.constvars, *jaxpr.invars):
-    add(variable)
+  for var in (*jaxpr.constvars, *jaxpr.invars):
+    add(var)
   for equation in jaxpr.eqns:
     digest.update(equation.primitive.name.encode())
-    for variable in (*equation.invars, *equation.outvars):
-      add(variable)
+    for atom in (*equation.invars, *equation.outvars):
+      add(atom)
     for name, value in sorted(equation.params.items()):
       if name not in _NAMES:
         digest.update(name.encode())
         _add_parameter(digest, value)
-  for variable in jaxpr.outvars:
-    add(variable)
+  for atom in jaxpr.outvars:
+    add(atom)
 
 
 def _add_parameter(digest, value: Any) -> None:
-  """A parameter of an equation, or a value that a callback closes over."""
+  """Adds a parameter of an equation, or a value that a callback closes over."""
   if isinstance(value, core.ClosedJaxpr):
     _add_closed(digest, value)
   elif isinstance(value, core.Jaxpr):
@@ -181,7 +194,7 @@ def _add_parameter(digest, value: Any) -> None:
 
 
 def _add_callable(digest, fn: Callable) -> None:
-  """The code of a host function, and the plain values and arrays it holds."""
+  """Adds the code of a host function, and the values and arrays it holds."""
   if isinstance(fn, functools.partial):
     _add_parameter(digest, (fn.args, fn.keywords))
     _add_callable(digest, fn.func)
@@ -189,7 +202,7 @@ def _add_callable(digest, fn: Callable) -> None:
   digest.update(getattr(fn, "__qualname__", type(fn).__qualname__).encode())
   code = getattr(fn, "__code__", None)
   if code is None:
-    # An object with fields, such as the one that jax puts around a callback.
+    # An object with fields, such as JAX's wrapper of a callback.
     for name, held in sorted(_fields(fn).items()):
       digest.update(name.encode())
       _add_held(digest, held)

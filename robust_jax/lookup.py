@@ -1,4 +1,4 @@
-"""From a name in a config to the function it means."""
+"""Finds the members of packages by the names that configs use."""
 
 import difflib
 import importlib
@@ -9,19 +9,25 @@ from typing import Any
 
 
 def find(kind: str | types.ModuleType, name: str) -> Any:
-  """The member of a package that a config names.
+  """Finds the member of a package that a config names.
 
-  The members of a package, or of a module of functions, are what its `__all__`
-  lists: that is the one registry.
+  The members of a package, or of a module of functions, are those listed in its
+  `__all__`, which is the only registry.
 
   Args:
-    kind: a package of robust_jax: "search", "perturbations", "models", ...;
-      or a module of functions such as "losses"; or a package or module itself.
-    name: a member's name, up to case and underscores ("small_cnn" is
+    kind: a package of robust_jax, such as "search", "perturbations" or
+      "models"; a module of functions, such as "scores"; or a package or module
+      itself.
+    name: name of a member, up to case and underscores ("small_cnn" is
       SmallCNN), or `"package.module:function"` for anything importable.
 
   Raises:
-    ValueError: there is no such member; the nearest names are given.
+    ValueError: there is no such member; the message gives similar names.
+
+  Example:
+    >>> from robust_jax import lookup
+    >>> lookup.find("models", "small_cnn").__name__
+    'SmallCNN'
   """
   if imported_module(name):
     return import_function(name)
@@ -33,17 +39,22 @@ def find(kind: str | types.ModuleType, name: str) -> Any:
 
 
 def imported_module(name: str) -> str | None:
-  """The module of a `"package.module:function"`; None for any other text."""
+  """The module in `"package.module:function"`; None for any other text."""
   module, _, function = name.partition(":")
   parts = [*module.split("."), function]
   return module if all(part.isidentifier() for part in parts) else None
 
 
 def members(kind: str | types.ModuleType) -> list[str]:
-  """Every name that `find(kind, ...)` knows, sorted.
+  """All names that `find(kind, ...)` knows, sorted.
 
-  A function goes by its own name, a class by its name in snake case, or by the
-  name of its module where the two differ in underscores alone.
+  A function has its own name. A class has its name in snake case, or the name
+  of its module if the two differ only in underscores.
+
+  Example:
+    >>> from robust_jax import lookup
+    >>> lookup.members("scores")
+    ['accuracy', 'mean_iou']
   """
   return sorted(map(_config_name, _registered(_home(kind))))
 
@@ -70,7 +81,7 @@ def _config_name(value: Any) -> str:
 
 
 def import_function(path: str) -> Any:
-  """The function that `"package.module:function"` names.
+  """Imports the function that `"package.module:function"` names.
 
   Raises:
     ValueError: there is no such module, or no such function in it.
@@ -80,7 +91,7 @@ def import_function(path: str) -> Any:
     module = importlib.import_module(module_name)
   except ModuleNotFoundError as error:
     if error.name and not module_name.startswith(error.name):
-      raise  # the module is there; something that it imports is not
+      raise  # the module exists; something that it imports does not
     raise ValueError(
       f"'{path}': no module named '{module_name}' can be imported. Give "
       "'package.module:function', with the package's folder on PYTHONPATH."

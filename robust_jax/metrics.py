@@ -1,7 +1,6 @@
-"""Metrics are masked sums: {name: (sum, count)}, divided once at the end.
+"""Metrics as masked sums, {name: (sum, count)}, divided once at the end.
 
-Sums add up over batches, devices and processes whatever their sizes; averages
-of averages would not.
+Sums add up over batches, devices and processes of any size, unlike averages.
 """
 
 import jax
@@ -12,9 +11,16 @@ from robust_jax.types import Array, Metrics
 
 
 def average(values: Array, mask: Array) -> tuple[Array, Array]:
-  """(sum `[...]`, count) of `values [B, ...]` where `mask [B]` is 1.
+  """Sum `[...]` and count of `values [B, ...]` where `mask [B]` is 1.
 
-  A masked value has no influence, not even as NaN.
+  A masked value has no influence, even if it is NaN.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import metrics
+    >>> values, mask = jnp.array([1.0, 3.0, jnp.nan]), jnp.array([1, 1, 0])
+    >>> metrics.result({"loss": metrics.average(values, mask)})
+    {'loss': 2.0}
   """
   weights = mask.reshape(mask.shape + (1,) * (values.ndim - 1))
   kept = jnp.where(weights > 0, values.astype(jnp.float32), 0.0)
@@ -22,19 +28,20 @@ def average(values: Array, mask: Array) -> tuple[Array, Array]:
 
 
 def accuracy(logits: Array, labels: Array, mask: Array) -> tuple[Array, Array]:
-  """(correct, count) of logits `[B, K]` against labels `[B]`."""
+  """Number of correct predictions and count, for logits `[B, K]`."""
   return average(jnp.argmax(logits, axis=-1) == labels, mask)
 
 
 def merge(a: Metrics, b: Metrics) -> Metrics:
-  """The metrics of both."""
+  """Adds the sums and the counts of two batches."""
   return jax.tree.map(jnp.add, a, b)
 
 
 def result(metrics: Metrics) -> dict[str, float | np.ndarray]:
-  """Sums divided by their counts; NaN for a count of 0.
+  """Divides sums by counts; NaN for a count of 0.
 
-  A Python float for each scalar, a float64 array for a sum that has a shape.
+  Returns:
+    a Python float for each scalar, a float64 array for a sum with a shape.
   """
   return {
     name: _divided(total, float(count))
@@ -42,7 +49,7 @@ def result(metrics: Metrics) -> dict[str, float | np.ndarray]:
   }
 
 
-def _divided(total, count):
+def _divided(total, count: float) -> float | np.ndarray:
   total = np.asarray(total, np.float64)
   mean = total / count if count else np.full(total.shape, np.nan)
   return mean if mean.ndim else mean.item()

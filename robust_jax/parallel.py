@@ -1,13 +1,14 @@
-"""Collectives over the devices of all processes, and compiled steps.
+"""Data parallelism over devices and processes.
 
-A task is written for one shard of the global batch and says, with `mean` and
-`total`, where shards must agree. `pmap_step` runs it on all devices of all
-processes; `simulate_step` runs the very same body under `vmap` on one device,
-for debugging and as the oracle of the tests. State has no device axis: it goes
-in and comes out whole, so a checkpoint does not know how many devices wrote it.
+With `distributed`, this is the only module that knows about devices. A task is
+written for one device's part of the global batch and marks, with `mean` and
+`total`, what is reduced over devices. `pmap_step` runs it on all devices of all
+processes. `simulate_step` runs the same body under `vmap` on one device, for
+debugging and as the reference of the tests. The state has no device axis, so a
+checkpoint does not depend on the number of devices.
 
-What the host sends of one batch (`data.loader`), and the data that stay on the
-device, are made a batch by `decode` inside the compiled program.
+The data that the host sends for a batch (`data.loader`) and the data that stay
+on the device are turned into a batch by `decode`, inside the compiled program.
 """
 
 import functools
@@ -25,13 +26,13 @@ Decode = Callable[[PyTree, PyTree], Batch]
 
 
 def decode_batch(device_data: PyTree, batch: Batch) -> Batch:
-  """The `decode` of what is a batch already."""
+  """A `decode` for data that is a batch already."""
   del device_data
   return batch
 
 
 def mean(tree: PyTree) -> PyTree:
-  """The average over all devices of all processes; inside a step only."""
+  """The mean over all devices of all processes; inside a step only."""
   return jax.lax.pmean(tree, AXIS)
 
 
@@ -41,10 +42,11 @@ def total(tree: PyTree) -> PyTree:
 
 
 def gather(tree: PyTree) -> PyTree:
-  """Every device's rows, in each device; inside a step only.
+  """Concatenates the rows of all devices, on each device; inside a step only.
 
-  For what is no average over examples, such as a covariance. The gradient of a
-  function of gathered rows, averaged by `mean`, is that of the whole batch.
+  It is for quantities that are not averages over examples, such as a
+  covariance. The gradient of a function of gathered rows, averaged by `mean`,
+  is that of the whole batch.
   """
   return jax.tree.map(
     lambda rows: jax.lax.all_gather(rows, AXIS, tiled=True), tree
@@ -58,22 +60,22 @@ def pmap_step(
 ) -> Callable[[State, PyTree, PyTree, Key], tuple[State, Metrics]]:
   """Compiles a training step for all devices.
 
-  The first call traces the step once more, under `vmap`, because `pmap` would
-  quietly return the first device's answer where a `mean` was forgotten.
+  The first call also traces the step under `vmap`, since `pmap` would silently
+  return the first device's output where a `mean` is missing.
 
   Args:
     step: `(State, Batch, Key) -> (State, Metrics)`, as in `types.Task`.
     decode: `(device_data, indices) -> Batch`, as in `data.loader`.
-    devices: of this process, to be used; all by default.
+    devices: devices of this process to use; all by default.
 
   Returns:
-    `(state, device_data, indices, key) -> (state, metrics)`. `indices` lead
-    with this process's rows; `key` is folded with step and device; `state` is
-    donated.
+    `(state, device_data, indices, key) -> (state, metrics)`. The leaves of
+    `indices` have this process's rows as their leading axis; `key` is folded
+    with the step and the device; `state` is donated.
 
   Raises:
-    ValueError: the rows do not divide by the devices, or an output differs
-      between devices.
+    ValueError: the number of rows is not divisible by the number of devices, or
+      an output differs between devices.
   """
 
   def body(state, inputs):
@@ -87,11 +89,15 @@ def pmap_evaluate(
   evaluate: Callable[[PyTree, Batch, Key], Metrics],
   decode: Decode = decode_batch,
 ) -> Callable[[PyTree, PyTree, PyTree, Key, int], Metrics]:
-  """Compiles an evaluation for all devices; the metrics are summed over them.
+  """Compiles an evaluation for all devices, with metrics summed over them.
+
+  Args:
+    evaluate: `(state, Batch, Key) -> Metrics`, as in `types.Task`.
+    decode: `(device_data, indices) -> Batch`, as in `data.loader`.
 
   Returns:
     `(state, device_data, indices, key, index) -> metrics`, where `index` is the
-    number of the batch, which the key is folded with.
+    number of the batch, with which the key is folded.
   """
 
   def body(state, inputs):
@@ -107,7 +113,16 @@ def simulate_step(
   num_devices: int,
   decode: Decode = decode_batch,
 ) -> Callable[[State, PyTree, PyTree, Key], tuple[State, Metrics]]:
-  """`pmap_step` on `num_devices` imagined devices of this one."""
+  """`pmap_step` on `num_devices` simulated devices, on one real device.
+
+  Args:
+    step: `(State, Batch, Key) -> (State, Metrics)`, as in `types.Task`.
+    num_devices: number of simulated devices.
+    decode: `(device_data, indices) -> Batch`, as in `data.loader`.
+
+  Returns:
+    `(state, device_data, indices, key) -> (state, metrics)`.
+  """
 
   def body(state, inputs):
     device_data, indices, key = inputs
@@ -134,9 +149,9 @@ def _vmapped(body, in_axes):
 def _on_devices(body, in_axes, devices=None, donate_argnums=()):
   """`body(state, inputs)` on each device; `in_axes` are those of the inputs.
 
-  The inputs are one tuple because pmap takes a flat `in_axes` leaf by leaf,
-  instead of argument by argument, where the two happen to be equally many
-  (jax 0.10.2 and 0.11.2): a batch could silently be handed whole to everyone.
+  The inputs are one tuple because pmap matches a flat `in_axes` with leaves
+  instead of arguments if their numbers happen to be equal (jax 0.10.2 and
+  0.11.2), and a batch could silently be passed whole to every device.
   """
   devices = devices or jax.local_devices()
   compiled = jax.pmap(
@@ -188,20 +203,20 @@ def _split(indices: PyTree, num_devices: int) -> PyTree:
 
 
 def replicate(tree: PyTree) -> PyTree:
-  """Places a tree, whole, on every device of this process, once."""
+  """Places a whole tree on every device of this process, once."""
   mesh = Mesh(np.asarray(jax.local_devices()), (AXIS,))
   return jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
 
 
 def spread(tree: PyTree) -> PyTree:
-  """Places rows, an equal fraction on every device of this process.
+  """Distributes rows evenly over the devices of this process.
 
-  What is jitted of them is computed there, with the results of one device: for
-  what is no training step and reduces over nothing. Where the number of rows
-  does not divide by that of devices they stay where they are.
+  A jitted function of them runs on all devices, with the same results as on
+  one. It is for computations other than training steps, without reductions. If
+  the number of rows is not divisible by that of devices, they are not moved.
 
   Args:
-    tree: leaves lead with the rows.
+    tree: leaves with the rows as their leading axis.
   """
   devices = jax.local_devices()
   rows = len(jax.tree.leaves(tree)[0])
@@ -212,10 +227,13 @@ def spread(tree: PyTree) -> PyTree:
 
 
 def local_rows(batch_size: int) -> slice:
-  """Which rows of a global batch this process gives to its devices.
+  """The rows of a global batch that belong to this process.
+
+  Args:
+    batch_size: size of the global batch.
 
   Raises:
-    ValueError: the batch size does not divide by the number of devices.
+    ValueError: the batch size is not divisible by the number of devices.
   """
   if batch_size < 1 or batch_size % jax.device_count():
     raise ValueError(
@@ -227,17 +245,20 @@ def local_rows(batch_size: int) -> slice:
 
 
 def is_lead() -> bool:
-  """Whether this is the process that talks, logs and draws."""
+  """Whether this is the process that prints, logs and plots."""
   return jax.process_index() == 0
 
 
 def num_processes() -> int:
-  """How many processes run this program together."""
+  """Number of processes that run this program together."""
   return jax.process_count()
 
 
 def any_process(flag: bool) -> bool:
-  """Whether the flag is set in any process; all must ask at the same step."""
+  """Whether the flag is set in any process.
+
+  All processes must call it at the same step.
+  """
   if jax.process_count() == 1:
     return flag
   return bool(_any_device(np.full(jax.local_device_count(), flag, np.int32)))

@@ -1,14 +1,13 @@
-"""Precision: what models compute in, and how exactly they multiply.
+"""Precision: the dtype that models compute in, and that of matrix products.
 
-`config.precision` names the first, for all models of a run. Parameters,
+`config.precision` sets the first, for all models of a run. Parameters,
 BatchNorm statistics and their arithmetic, the last layer of a model, softmax,
-losses, the optimizer, inputs and perturbations are float32 in any case: in
-bfloat16 a step of 0.5/255 would be 0 or 1/256, and logits of 10 would be 1/16
-apart.
+losses, the optimizer, inputs and perturbations are always float32: in bfloat16
+a step of 0.5/255 would be 0 or 1/256, and logits of 10 would be 1/16 apart.
 
-The second is JAX's `default_matmul_precision`, which says how float32 numbers
-are multiplied. By default GPUs round them to TF32, with relative errors of
-3e-4: good enough to train, not to measure robustness by.
+The second is JAX's `default_matmul_precision`, the precision of products of
+float32 numbers. By default GPUs round them to TF32, with relative errors of
+3e-4, which is sufficient for training but not for measuring robustness.
 """
 
 import contextlib
@@ -49,32 +48,43 @@ def compute_dtype(name: str) -> DTypeLike:
 
 @contextlib.contextmanager
 def evaluation() -> Iterator[None]:
-  """Multiplies at the highest precision inside, unless JAX is told otherwise.
+  """Multiplies at the highest precision inside, unless JAX is configured.
 
-  It is told by `jax.default_matmul_precision`, by the environment variable
-  JAX_DEFAULT_MATMUL_PRECISION, or on the command line by --matmul_precision.
-  A context, or a decorator as `@precision.evaluation()`. Programs that were
-  compiled at another precision are compiled anew.
+  JAX is configured by `jax.default_matmul_precision`, by the environment
+  variable JAX_DEFAULT_MATMUL_PRECISION, or on the command line by
+  --matmul_precision. The result is a context manager, and a decorator as
+  `@precision.evaluation()`. Programs compiled at another precision are compiled
+  anew.
+
+  Example:
+    >>> from robust_jax import precision
+    >>> with precision.evaluation():
+    ...   precision.matmul_precision()
+    'highest'
   """
-  told = getattr(jax.config, _OPTION)
-  with jax.default_matmul_precision(told or "highest"):
+  with jax.default_matmul_precision(_configured() or "highest"):
     yield
 
 
 def matmul_precision() -> str:
-  """How exactly float32 numbers are multiplied here: "highest", "default"..."""
-  return getattr(jax.config, _OPTION) or "default"
+  """The precision of float32 products here: "highest", "default", ..."""
+  return _configured() or "default"
+
+
+def _configured() -> str | None:
+  return jax.config.jax_default_matmul_precision  # type: ignore[attr-defined]
 
 
 def products(fn: Callable[..., PyTree], *args: PyTree) -> list[str]:
-  """The dtypes that a function multiplies, read off its program.
+  """The dtypes of the products in a function, read from its traced program.
 
   Args:
     fn: a function that JAX can trace; it is not run.
     *args: pytrees of arrays or of `jax.ShapeDtypeStruct`.
 
   Returns:
-    The dtype of each convolution and matrix product, in the program's order.
+    The dtype of each convolution and matrix product, in the order of the
+    program.
 
   Example:
     >>> import jax.numpy as jnp
@@ -92,9 +102,10 @@ def computed_in(fn: Callable[..., PyTree], *args: PyTree) -> str:
 
 
 def _products(jaxpr: core.Jaxpr) -> Iterator[str]:
-  """The dtype of each product of a program and of those within it."""
+  """Yields the dtype of each product of a program and of its subprograms."""
   for eqn in jaxpr.eqns:
     if eqn.primitive.name.endswith(_PRODUCTS):
-      yield jnp.result_type(*(v.aval.dtype for v in eqn.invars)).name
+      dtypes = [v.aval.dtype for v in eqn.invars]  # type: ignore[attr-defined]
+      yield jnp.result_type(*dtypes).name
     for inner in core.jaxprs_in_params(eqn.params):
       yield from _products(inner)

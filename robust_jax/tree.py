@@ -1,6 +1,6 @@
-"""Arithmetic on pytrees whose leaves lead with the batch axis.
+"""Arithmetic on pytrees whose leaves have a leading batch axis.
 
-Everything here is per example: an operation never mixes two rows.
+All operations are per example: none combines two rows.
 """
 
 import math
@@ -21,25 +21,25 @@ DUALS: Mapping[Norm, Norm] = {"linf": "l1", "l2": "l2", "l1": "linf"}
 
 
 def expand(values: Array | float, like: Array) -> Array:
-  """`[B]` (or a scalar) -> `[B, 1, ...]`, to broadcast against `like`."""
+  """Reshapes `[B]` (or a scalar) to `[B, 1, ...]`, to broadcast with `like`."""
   values = jnp.asarray(values)
   return values.reshape(values.shape + (1,) * (like.ndim - values.ndim))
 
 
 def batch_size(tree: PyTree) -> int:
-  """The length of the axis that all leaves lead with."""
+  """Length of the leading axis of all leaves."""
   return jax.tree.leaves(tree)[0].shape[0]
 
 
 def where(mask: Array, a: PyTree, b: PyTree) -> PyTree:
-  """Example i from `a` where `mask[i]`, from `b` elsewhere; `mask [B]`."""
+  """Selects example i from `a` where `mask[i]`, else from `b`; `mask [B]`."""
   return jax.tree.map(
     lambda u, v: jnp.where(expand(mask, jnp.asarray(u)), u, v), a, b
   )
 
 
 def add(delta: PyTree, scale: Array | float, direction: PyTree) -> PyTree:
-  """`delta + scale * direction`; `scale` is a scalar or `[B]`."""
+  """`delta + scale * direction`, where `scale` is a scalar or `[B]`."""
   return jax.tree.map(lambda t, d: t + expand(scale, d) * d, delta, direction)
 
 
@@ -56,7 +56,13 @@ def norm(tree: PyTree, p: Norm) -> Array:
     p: "linf", "l2" or "l1".
 
   Raises:
-    ValueError: another norm.
+    ValueError: the norm is unknown.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import tree
+    >>> tree.norm({"a": jnp.array([[3.0]]), "b": jnp.array([[-4.0]])}, "l2")
+    Array([5.], dtype=float32)
   """
   checks.norm(p, ORDERS)
   size = jax.tree.map(lambda t: jnp.abs(t.astype(jnp.float32)), tree)
@@ -72,22 +78,22 @@ def norm(tree: PyTree, p: Norm) -> Array:
 
 
 def normalize(tree: PyTree, p: Norm) -> PyTree:
-  """Each example divided by its norm; an all-zero example stays zero."""
+  """Divides each example by its norm; an all-zero example stays zero."""
   length = norm(tree, p)
   length = jnp.where(length > 0, length, 1.0)
   return jax.tree.map(lambda t: t / expand(length, t), tree)
 
 
 def finite(tree: PyTree) -> PyTree:
-  """The tree, 0 where it is NaN or infinite, as gradients may be."""
+  """Replaces NaN and infinite entries by 0, for gradients."""
   return jax.tree.map(lambda t: jnp.where(jnp.isfinite(t), t, 0.0), tree)
 
 
 def rounded_towards(x: Array, y: Array) -> Array:
-  """y in the dtype of x; where it must be rounded, towards x.
+  """Converts y to the dtype of x, rounding towards x.
 
-  So no coordinate is farther from x than it was, and a change that is within a
-  radius stays there. The derivative is that of y.
+  No coordinate moves away from x, so a change within a radius stays within it.
+  The derivative is that of y.
   """
   return y if y.dtype == x.dtype else _narrowed(x, y)
 
@@ -108,10 +114,10 @@ _narrowed.defjvp(
 
 
 def better(old: SearchResult, new: SearchResult) -> SearchResult:
-  """Of two results the one of larger value, per example; NaN never wins.
+  """The result with the larger value, per example; NaN never wins.
 
-  Of equal values the new one: searches begin at the clean point, and what is
-  the same in float32 is no reason to stay there.
+  Among equal values the new one is returned: searches begin at the clean point,
+  and equality in float32 is no reason to stay there.
   """
   old_value = jnp.where(jnp.isnan(old.value), -jnp.inf, old.value)
   return where(new.value >= old_value, new, old)

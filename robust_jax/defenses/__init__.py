@@ -1,4 +1,4 @@
-"""What makes a trained model more robust without training it again."""
+"""Defenses of trained models, without further training."""
 
 from robust_jax.defenses.test_time_augmentation import test_time_augmentation
 

@@ -1,4 +1,4 @@
-"""A model asked about several views of each image."""
+"""Test-time augmentation: mean prediction over several views of each image."""
 
 import dataclasses
 from collections.abc import Callable
@@ -13,14 +13,11 @@ from robust_jax.types import Array, Model
 def test_time_augmentation(
   logits_fn: Model, views: Callable[[Array], Array]
 ) -> Model:
-  """The model that answers the mean of its probabilities for all views.
+  """Test-time augmentation: the mean of a model's probabilities over views.
 
-  It is a `Model` like any other, to be evaluated, compared and attacked as
-  one; and a pytree of the model's, so that new parameters do not recompile as
-  long as `views` is equal. It costs as many passes as there are views.
-
-      flips = views.Every(perturbations.shift(0, flip="horizontal"), 1)
-      model = test_time_augmentation(frozen(net, variables), flips)
+  The result is a `Model`, to be evaluated, compared and attacked as any other,
+  and a pytree of the model's parameters, so that new ones do not recompile if
+  `views` is equal. It costs as many passes as there are views.
 
   Args:
     logits_fn: the model. If it is a `jax.tree_util.Partial`, its parameters are
@@ -33,23 +30,34 @@ def test_time_augmentation(
 
   Source: Krizhevsky et al. 2012, "ImageNet Classification with Deep
   Convolutional Neural Networks", section 4.1: ten crops and flips.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax import perturbations
+    >>> from robust_jax.defenses import test_time_augmentation
+    >>> from robust_jax.defenses.views import GridViews
+    >>> flips = GridViews(perturbations.shift(0, flip="horizontal"), 1)
+    >>> model = test_time_augmentation(lambda x: x[:, 0, :, 0], flips)
+    >>> logits = model(jnp.array([[1.0, 0.0]]).reshape(1, 1, 2, 1))
+    >>> jax.nn.softmax(logits)
+    Array([[0.5, 0.5]], dtype=float32)
   """
   return jax.tree_util.Partial(_Average(views), as_pytree(logits_fn))
 
 
-# A name that begins like this is no test of pytest's.
-test_time_augmentation.__test__ = False
+# pytest would take the name for that of a test.
+vars(test_time_augmentation)["__test__"] = False
 
 
 @dataclasses.dataclass(frozen=True)
 class _Average:
-  """Equal where the views are."""
+  """The mean over views; equal if the views are."""
 
   views: Callable[[Array], Array]
 
   def __call__(self, logits_fn: Model, x: Array) -> Array:
     views = self.views(x)
-    # As one batch: a loop over views would be compiled for each of them.
+    # As one batch: a loop over views would be compiled for each view.
     logits = logits_fn(views.reshape(-1, *x.shape[1:]))
     log_p = jax.nn.log_softmax(logits.astype(jnp.float32))
     log_p = log_p.reshape(len(views), len(x), -1)

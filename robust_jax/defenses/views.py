@@ -1,4 +1,4 @@
-"""Several views of each image, the same ones for every image."""
+"""Views of images, the same for all images of a batch."""
 
 import dataclasses
 
@@ -11,13 +11,21 @@ from robust_jax.types import Array, Augmentation, PerturbationSet
 
 @dataclasses.dataclass(frozen=True)
 class GridViews:
-  """Every point of a perturbation set's grid, such as flips and shifts.
+  """All points of a perturbation set's grid, such as flips and shifts.
 
-  x `[B, H, W, C]` -> `[V, B, H, W, C]`.
+  Maps x `[B, H, W, C]` to `[V, B, H, W, C]`.
 
   Attributes:
     pset: a set with a grid.
-    n: values of each parameter, as the set's `grid` takes them.
+    n: number of values of each parameter, as for the set's `grid`.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import perturbations
+    >>> from robust_jax.defenses.views import GridViews
+    >>> flips = GridViews(perturbations.shift(0, flip="horizontal"), 1)
+    >>> flips(jnp.zeros((2, 4, 4, 1))).shape
+    (2, 2, 4, 4, 1)
   """
 
   pset: PerturbationSet
@@ -26,10 +34,11 @@ class GridViews:
   def __post_init__(self):
     if self.pset.grid is None:
       raise ValueError(
-        "a set without a grid: draw views of it by `RandomViews`."
+        "GridViews of a set without a grid: use RandomViews instead."
       )
 
   def __call__(self, x: Array) -> Array:
+    assert self.pset.grid is not None  # see __post_init__
     grid = self.pset.grid(x, self.n)
     view = lambda index: self.pset.apply(x, grid.at(index))
     return jax.vmap(view)(jnp.arange(grid.size))
@@ -37,15 +46,22 @@ class GridViews:
 
 @dataclasses.dataclass(frozen=True)
 class RandomViews:
-  """The image itself, and draws of an augmentation that all images fraction.
+  """The image itself and random augmentations, drawn once for all images.
 
-  x `[B, H, W, C]` -> `[V, B, H, W, C]`. So the views of an image do not depend
-  on the others of its batch, nor on when it is asked about.
+  Maps x `[B, H, W, C]` to `[V, B, H, W, C]`. The views of an image depend
+  neither on the other images of its batch nor on previous calls.
 
   Attributes:
-    augmentation: what makes a view.
-    count: V, the image itself among them.
-    seed: of the draws.
+    augmentation: augmentation that makes a view.
+    count: V, including the image itself.
+    seed: seed of the draws.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax.defenses.views import RandomViews
+    >>> noise = lambda key, x: x + jax.random.normal(key, x.shape)
+    >>> RandomViews(noise, count=3)(jnp.zeros((2, 4, 4, 1))).shape
+    (3, 2, 4, 4, 1)
   """
 
   augmentation: Augmentation

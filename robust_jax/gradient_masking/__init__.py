@@ -1,1 +1,1 @@
-"""Tests of whether the gradients of a model can be trusted."""
+"""Checks for gradient masking: can the gradients of a model be trusted?"""

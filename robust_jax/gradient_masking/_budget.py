@@ -1,4 +1,4 @@
-"""Whether the steps of an attack can reach the far side of its set."""
+"""Check of the step budget: can an attack reach the far side of its set?"""
 
 import inspect
 from collections.abc import Mapping
@@ -12,19 +12,19 @@ from robust_jax.search.steps import default_step_size
 
 
 def budget(searches: Mapping[str, Mapping[str, Any]]) -> Finding:
-  """Whether every search steps far enough to cross the set.
+  """Checks that the steps of every search are long enough to cross the set.
 
-  From a random start that is two radii in all, from the clean image one.
+  This takes two radii in all from a random start, and one from the clean image.
 
   Args:
-    searches: title of an attack -> its search as in a config: `name`, and
-      options that are not the defaults. One without steps of a set length goes
-      as far as it wants.
+    searches: title of an attack -> its search as in a config: `name`, and the
+      options that differ from the defaults. A search without a fixed step size
+      passes.
   """
   radii = {title: _radii(dict(search)) for title, search in searches.items()}
   measured = {f"radii of {title}": gone for title, (gone, _) in radii.items()}
   short = [
-    f"{title} goes {gone:g} radii in all and may need {needed}"
+    f"{title} moves {gone:g} radii in all and may need {needed}"
     for title, (gone, needed) in radii.items()
     if gone < needed
   ]
@@ -42,7 +42,7 @@ def budget(searches: Mapping[str, Mapping[str, Any]]) -> Finding:
 
 
 def _radii(search: dict[str, Any]) -> tuple[float, int]:
-  """How many radii a search can go, and how many there may be to go."""
+  """Number of radii that a search can move, and that it may need to move."""
   find = lookup.find("search", search.pop("name"))
   parameters = inspect.signature(find).parameters.values()
   options = {p.name: p.default for p in parameters} | search

@@ -1,7 +1,7 @@
-"""A short search that asks for values only, to hold gradients against.
+"""A short search without gradients, as a baseline for gradient searches.
 
-A search in the sense of `types.Search`, kept small on purpose: where it beats a
-gradient search many times as costly, the gradient is at fault.
+It is a `types.Search`, and small on purpose: if it beats a gradient search many
+times as costly, the gradient is at fault.
 """
 
 from collections.abc import Callable
@@ -22,25 +22,27 @@ def random_windows(
   *,
   num_queries: int = 100,
 ) -> SearchResult:
-  """Pushes random boxes of delta to one end, and keeps what helps.
+  """Random search over boxes of delta, keeping improvements.
 
-  Each query adds, in a box of its own for each example, twice the set's
-  linear_maximizer answer to one random sign per channel; in an Linf ball, the
-  corner that these signs name. The boxes shrink from 80 % to 5 % of the area.
+  Each query adds, in a random box of each example, twice the linear maximizer
+  of one random sign per channel; in an Linf ball, the corner of these signs.
+  The boxes shrink from 80 % to 5 % of the area.
 
   Args:
-    key: consumed by the boxes and signs.
+    key: random key, consumed by the boxes and the signs.
     objective: x' `[B, ...]` -> `[B]`.
     pset: the perturbation set.
     x: clean inputs `[B, ...]`.
-    num_queries: forward passes, after the one on the clean point.
+    num_queries: number of forward passes after that of the clean point.
 
   Raises:
-    ValueError: no queries.
+    ValueError: num_queries is not a whole number, 1 or more.
 
-  Source: Andriushchenko et al. 2020, "Square Attack", algorithm 1, reduced: it
-  starts from the clean point instead of stripes, the area falls geometrically,
-  and other sets than the Linf ball are searched in the same way.
+  Source: Andriushchenko et al. 2020, "Square Attack", algorithm 1.
+
+  Deviation: a reduced form: it starts from the clean point instead of stripes,
+  the area decreases geometrically, and other sets than the Linf ball are
+  searched in the same way.
   """
   checks.at_least_one("num_queries", num_queries)
   keys = jax.random.split(key, num_queries)
@@ -59,14 +61,14 @@ def random_windows(
 
 
 def _on_leaves(make, key, delta):
-  """`make(key, leaf)` for each leaf of delta, each with a key of its own."""
+  """`make(key, leaf)` for each leaf of delta, with separate keys."""
   leaves, treedef = jax.tree.flatten(delta)
   keys = jax.random.split(key, len(leaves))
   return treedef.unflatten(map(make, keys, leaves))
 
 
 def _spatial(leaf):
-  """The axes a box is drawn in: not the batch, nor the channels of an image."""
+  """The axes of a box: all but the batch, and the channels of an image."""
   return range(1, leaf.ndim - 1) if leaf.ndim > 2 else range(1, leaf.ndim)
 
 

@@ -1,20 +1,21 @@
-"""Two attacks on the same images, of which one must not do worse.
+"""Paired comparisons of attacks, of which one should not be weaker.
 
-Every comparison is paired: of the images that only one of the two fools, the
-attack that ought to be stronger has at least an even chance on each. So if it
-gets few of many, that is no accident of the random starts.
+All comparisons are on the same images. On each image on which exactly one of
+the two attacks succeeds, the stronger attack should succeed with a probability
+of at least one half. If it succeeds on few of many such images, this is not
+explained by the random starts.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 import scipy.special
 
 from robust_jax.gradient_masking._probes import Probes
-from robust_jax.gradient_masking._verdicts import Finding
+from robust_jax.gradient_masking._verdicts import Finding, Verdict
+from robust_jax.types import AnyArray
 
-# Chance that the stronger of two attacks looks this bad by accident.
+# Probability that the stronger of two attacks does this badly by chance.
 _SIGNIFICANT = 1e-3
 # Fractions of the images.
 _FEW = 0.01
@@ -23,47 +24,49 @@ _UNCONVERGED = 0.05
 _OVERSTATED = "PGD alone over-states robustness here; count both attacks."
 
 
-class _Rival(NamedTuple):
-  """An attack that PGD is held against."""
+class _Baseline(NamedTuple):
+  """An attack that PGD is compared with."""
 
   name: str
   title: str
   meaning: str
-  least: float = _FEW  # fraction of the images up to which it may do better
+  allowed: float = _FEW  # fraction of images on which it may do better
 
 
-_RIVALS = (
-  _Rival(
+_BASELINES = (
+  _Baseline(
     "one_step",
     "one gradient step",
-    "Many small steps lose what a large one finds: a sign of masking, or of "
-    "training on single steps (catastrophic overfitting).",
+    "Many small steps fail where a large one succeeds: a sign of masking, or "
+    "of training on single steps (catastrophic overfitting).",
   ),
-  _Rival("random_draws", "random sampling", "Gradients are masked."),
-  _Rival("black_box", "a search without gradients", "Gradients are masked."),
-  _Rival("transfer", "an attack on the surrogate", "Gradients are masked."),
-  # Somewhat better it is on honest models too: it knows what it is after.
-  _Rival("margin", "PGD on the margin", "The loss saturates.", 0.2),
+  _Baseline("random_draws", "random sampling", "Gradients are masked."),
+  _Baseline("black_box", "a search without gradients", "Gradients are masked."),
+  _Baseline("transfer", "an attack on the surrogate", "Gradients are masked."),
+  # It is somewhat better on models without masking, too.
+  _Baseline("margin", "PGD on the margin", "The loss saturates.", 0.2),
 )
 
 
-def rivals(probes: Probes, radii: Sequence[float]) -> list[Finding]:
-  """PGD against attacks that it should beat, each at its worst radius."""
+def compare_with_baselines(
+  probes: Probes, radii: Sequence[float]
+) -> list[Finding]:
+  """Compares PGD with attacks that it should beat, each at its worst radius."""
   return [
-    _against_pgd(rival, probes, radii)
-    for rival in _RIVALS
-    if rival.name in probes.fooled
+    _against_pgd(baseline, probes, radii)
+    for baseline in _BASELINES
+    if baseline.name in probes.misclassified
   ]
 
 
 def larger_radius(probes: Probes, radii: Sequence[float]) -> Finding:
-  """Whether accuracy never rises with eps: sets of larger radius hold more."""
-  fooled = probes.fooled["pgd"]
-  at, verdict, counts = _worst(fooled[:-1], fooled[1:])
+  """Checks that accuracy does not rise with eps: larger sets contain more."""
+  misclassified = probes.misclassified["pgd"]
+  at, verdict, counts = _worst(misclassified[:-1], misclassified[1:])
   measured = {"eps": float(radii[at]), "larger_eps": float(radii[at + 1])}
   measured |= counts | {
     f"accuracy at {eps:g}": float(1 - row.mean())
-    for eps, row in zip(radii, fooled, strict=True)
+    for eps, row in zip(radii, misclassified, strict=True)
   }
   if verdict == "ok":
     sentence = "Accuracy under PGD falls as eps grows."
@@ -72,57 +75,63 @@ def larger_radius(probes: Probes, radii: Sequence[float]) -> Finding:
     "larger_radius",
     verdict,
     measured,
-    f"PGD at eps = {radii[at]:g} fools {counts['only_weaker']} of "
-    f"{counts['images']} images that it does not fool at {radii[at + 1]:g}, "
-    f"{counts['only_stronger']} the other way round, though the larger set "
-    "holds the smaller: the search fails, not the images. Robust accuracy at "
-    "the larger radius is over-stated.",
+    f"PGD succeeds on {counts['only_weaker']} of {counts['images']} images at "
+    f"eps = {radii[at]:g} but not at {radii[at + 1]:g}, and on "
+    f"{counts['only_stronger']} the other way round, although the larger set "
+    "contains the smaller: the search fails. Robust accuracy at the larger "
+    "radius is over-stated.",
   )
 
 
 def more_steps(probes: Probes, radii: Sequence[float]) -> Finding:
-  """Whether twice the steps, from the same start, find as much and no more."""
-  fewer, more = probes.fooled["half_steps"], probes.fooled["first_run"]
+  """Checks that twice the steps, from the same start, find little more."""
+  fewer, more = (
+    probes.misclassified["half_steps"],
+    probes.misclassified["first_run"],
+  )
   at, verdict, counts = _worst(fewer, more)
   if verdict != "ok":
     return Finding(
       "more_steps",
       verdict,
       {"eps": float(radii[at])} | counts,
-      f"At eps = {radii[at]:g} half the steps, from the same start, fool "
-      f"{counts['only_weaker']} of {counts['images']} images that all of them "
-      "do not, which cannot be unless the model's answers are random.",
+      f"At eps = {radii[at]:g} half the steps, from the same start, succeed on "
+      f"{counts['only_weaker']} of {counts['images']} images on which all of "
+      "them fail, which is impossible unless the model's outputs are random.",
     )
   what = "the second half of the steps"
   return _converged("more_steps", "num_steps", what, fewer, more, radii)
 
 
 def more_restarts(probes: Probes, radii: Sequence[float]) -> Finding:
-  """Whether runs after the first still find much."""
-  first, every = probes.fooled["first_run"], probes.fooled["pgd"]
+  """Checks that the runs after the first find little more."""
+  first, every = probes.misclassified["first_run"], probes.misclassified["pgd"]
   what = "every run after the first"
   return _converged("more_restarts", "restarts", what, first, every, radii)
 
 
-def _against_pgd(rival, probes, radii):
+def _against_pgd(baseline, probes, radii):
   at, verdict, counts = _worst(
-    probes.fooled[rival.name], probes.fooled["pgd"], rival.least
+    probes.misclassified[baseline.name],
+    probes.misclassified["pgd"],
+    baseline.allowed,
   )
   measured = {"eps": float(radii[at])} | counts
   if verdict == "ok":
     sentence = (
-      f"Of {counts['images']} images {rival.title} fools at most "
-      f"{counts['only_weaker']} that PGD does not, at any eps."
+      f"Of {counts['images']} images {baseline.title} succeeds on at most "
+      f"{counts['only_weaker']} on which PGD fails, at any eps."
     )
-    return Finding(rival.name, verdict, measured, sentence)
-  meaning = rival.meaning + " " if verdict == "fail" else ""
+    return Finding(baseline.name, verdict, measured, sentence)
+  meaning = baseline.meaning + " " if verdict == "fail" else ""
   return Finding(
-    rival.name,
+    baseline.name,
     verdict,
     measured,
-    f"At eps = {radii[at]:g} {rival.title} fools {counts['only_weaker']} of "
-    f"{counts['images']} images that PGD does not, PGD "
-    f"{counts['only_stronger']} that it does not. {meaning}{_OVERSTATED}",
+    f"At eps = {radii[at]:g} {baseline.title} succeeds on "
+    f"{counts['only_weaker']} of {counts['images']} images on which PGD fails, "
+    f"and PGD on {counts['only_stronger']} on which it fails. "
+    f"{meaning}{_OVERSTATED}",
   )
 
 
@@ -131,34 +140,34 @@ def _converged(name, setting, what, less, more, radii):
   at = int(gains.argmax())
   measured = {"eps": float(radii[at]), "gain": float(gains[at])}
   if gains[at] <= _UNCONVERGED:
-    sentence = f"PGD has converged: {what} fools few images more."
+    sentence = f"PGD has converged: {what} adds few successes."
     return Finding(name, "ok", measured, sentence)
   return Finding(
     name,
     "warning",
     measured,
-    f"PGD has not converged: at eps = {radii[at]:g} {what} fools another "
+    f"PGD has not converged: at eps = {radii[at]:g} {what} adds "
     f"{gains[at]:.1%} of the images. Raise {setting}.",
   )
 
 
 def _worst(
-  weaker: np.ndarray, stronger: np.ndarray, least: float = _FEW
-) -> tuple[int, str, dict[str, float]]:
-  """(index of the radius, verdict, counts) where `stronger` does worst.
+  weaker: AnyArray, stronger: AnyArray, allowed: float = _FEW
+) -> tuple[int, Verdict, dict[str, float]]:
+  """Index of the radius, verdict and counts where `stronger` does worst.
 
   Args:
-    weaker: `[E, N]`, which images are fooled.
-    stronger: `[E, N]`, by the attack that should do no worse.
-    least: fraction of the images that `weaker` alone may fool; one image it
-      may.
+    weaker: `[E, N]`, the images on which the weaker attack succeeds.
+    stronger: `[E, N]`, those of the attack that should not do worse.
+    allowed: fraction of the images on which only `weaker` may succeed; a single
+      image is always allowed.
   """
   images = weaker.shape[1]
   found = []
   for at, (weak, strong) in enumerate(zip(weaker, stronger, strict=True)):
     only_weaker = int((weak & ~strong).sum())
     only_stronger = int((strong & ~weak).sum())
-    # P(as many or more of the discordant images) at an even chance.
+    # P(as many or more of the discordant images) with probability 1/2 each.
     chance = float(
       scipy.special.bdtrc(only_weaker - 1, only_weaker + only_stronger, 0.5)
     )
@@ -168,8 +177,9 @@ def _worst(
       "only_stronger": only_stronger,
       "chance": chance,
     }
-    many = only_weaker > max(1, least * images)
+    many = only_weaker > max(1, allowed * images)
     failed = many and chance < _SIGNIFICANT
     found.append((failed, many, only_weaker, -at, counts))
   failed, many, _, minus_at, counts = max(found, key=lambda f: f[:4])
-  return -minus_at, ("fail" if failed else "warning" if many else "ok"), counts
+  verdict: Verdict = "fail" if failed else "warning" if many else "ok"
+  return -minus_at, verdict, counts

@@ -1,4 +1,4 @@
-"""What the checks for masked gradients measure; pure functions, no verdicts."""
+"""Measurements for the masking checks: pure functions, without verdicts."""
 
 import dataclasses
 import functools
@@ -25,22 +25,22 @@ from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 _PROBE_STEP = 0.01
 _NUM_DIRECTIONS = 8
 _NUM_DRAWS = 50
-# Relative; values that differ by less are one value, rounded.
+# Relative; values that differ by less are equal up to rounding.
 _ROUNDING = 4 * float(jnp.finfo(jnp.float32).eps)
 
 
 @jax.tree_util.register_static
 @dataclasses.dataclass(frozen=True)
 class Plan:
-  """What is fixed before anything is compiled.
+  """Static parameters of the checks.
 
   Attributes:
     make_set: radius -> perturbation set.
-    objective: the loss that PGD climbs.
-    black_box: a search that asks for values only.
-    num_steps: of a run of PGD.
+    objective: loss that PGD maximizes.
+    black_box: a search without gradients.
+    num_steps: number of steps of a run of PGD.
     step_size: fraction of the radius.
-    restarts: runs of PGD.
+    restarts: number of runs of PGD.
   """
 
   make_set: Callable[[Array], PerturbationSet]
@@ -51,14 +51,15 @@ class Plan:
   restarts: int
 
 
-class Answers(NamedTuple):
-  """A model's answers to the same images, asked in several ways.
+class RepeatedOutputs(NamedTuple):
+  """The model's outputs for the same images, computed in several ways.
 
   Attributes:
     first: logits `[N, K]`.
-    again: the same question.
-    reversed_order: the batch back to front, the rows put back in order.
-    half_batch: `[max(1, N // 2), K]`, the first images without the others.
+    again: logits of a second evaluation.
+    reversed_order: logits of the batch in reverse order, in the original order.
+    half_batch: `[max(1, N // 2), K]`, logits of the first images without the
+      others.
   """
 
   first: Array
@@ -68,35 +69,35 @@ class Answers(NamedTuple):
 
 
 class Probes(NamedTuple):
-  """How N images fare; E radii.
+  """Measurements on N images, at E radii.
 
   Attributes:
-    correct: `[N]` bool, the clean image is answered right.
-    gradients: loss -> `[N]`, the largest entry of the input gradient by size;
-      not finite where one entry is not. "surrogate_loss" is what PGD maximizes.
-    misled: `[N]` bool, where small random steps change the margin otherwise
-      than its gradient says.
-    fooled: way of searching -> `[E, N]` bool, the answer is wrong on what the
-      search returned, asked once more.
-    unseen: `[E, N]` bool, some search made a right answer wrong, and the
-      objective has the same value there as at the clean image.
+    correct: `[N]` bool, whether the clean image is classified correctly.
+    gradients: loss -> `[N]`, the largest absolute entry of the input gradient;
+      not finite if one entry is not. "surrogate_loss" is what PGD maximizes.
+    misled: `[N]` bool, whether small random steps change the margin differently
+      than its gradient predicts.
+    misclassified: search -> `[E, N]` bool, whether the result of the search is
+      misclassified, by one more evaluation.
+    unseen: `[E, N]` bool, whether some search changed a correct prediction
+      while the objective has the same value as at the clean image.
   """
 
   correct: Array
   gradients: dict[str, Array]
   misled: Array
-  fooled: dict[str, Array]
+  misclassified: dict[str, Array]
   unseen: Array | None = None
 
 
-def ask(logits_fn: Model, x: Array) -> Answers:
-  """Asks in several ways.
+def evaluate_repeatedly(logits_fn: Model, x: Array) -> RepeatedOutputs:
+  """Evaluates the model in several ways.
 
   Compiled once and called twice, it shows what is drawn while tracing and what
   is drawn while running.
   """
   half = max(1, x.shape[0] // 2)
-  return Answers(
+  return RepeatedOutputs(
     first=logits_fn(x),
     again=logits_fn(x),
     reversed_order=logits_fn(x[::-1])[::-1],
@@ -107,15 +108,15 @@ def ask(logits_fn: Model, x: Array) -> Answers:
 def gradients(
   model: Model, objective: Objective, x: Array, labels: Array
 ) -> dict[str, Array]:
-  """Loss -> the size of its input gradients, see `Probes.gradients`."""
-  climbs = {
+  """The sizes of input gradients per loss, see `Probes.gradients`."""
+  differentiated = {
     "cross_entropy": losses.cross_entropy,
     "margin": losses.margin,
     "surrogate_loss": surrogate_of(objective),
   }
   return {
     name: _largest_entry(_input_gradient(model, loss, x, labels))
-    for name, loss in climbs.items()
+    for name, loss in differentiated.items()
   }
 
 
@@ -128,37 +129,39 @@ def probe(
   surrogate: Model | None,
   plan: Plan,
 ) -> Probes:
-  """Gradients, and every search at every radius, in one program.
+  """Measures gradients, and all searches at all radii, in one program.
 
-  The radii are the values of a loop whose body is compiled once. Every radius
-  gets the same keys, so that random starts differ by nothing but the radius.
+  The radii are the values of a loop whose body is compiled once. All radii use
+  the same keys, so that random starts differ only by the radius.
   """
   model = canonicalize_on_cpu(logits_fn)
   helper = None if surrogate is None else canonicalize_on_cpu(surrogate)
-  key_misled, key_fooled = jax.random.split(key)
+  key_misled, key_searches = jax.random.split(key)
   logits = model(x)
   clean = plan.objective(logits, labels)
-  fooled, unseen = jax.lax.map(
-    lambda eps: _fooled(key_fooled, model, x, labels, helper, eps, plan, clean),
+  misclassified, unseen = jax.lax.map(
+    lambda eps: _search_results(
+      key_searches, model, x, labels, helper, eps, plan, clean
+    ),
     radii,
   )
   return Probes(
     correct=logits.argmax(axis=-1) == labels,
     gradients=gradients(model, plan.objective, x, labels),
     misled=_misled(key_misled, model, x, labels),
-    fooled=fooled,
+    misclassified=misclassified,
     unseen=unseen & (logits.argmax(axis=-1) == labels),
   )
 
 
-def _fooled(key, model, x, labels, surrogate, eps, plan, clean):
-  """`(way of searching -> [N], [N])`; see `Probes.fooled` and `unseen`.
+def _search_results(key, model, x, labels, surrogate, eps, plan, clean):
+  """`(search -> [N], [N])`; see `Probes.misclassified` and `unseen`.
 
-  Each is followed as `[2, N]`: the answer is wrong, and it is wrong where the
-  objective has its clean value.
+  The result of a search is `[2, N]`: whether the image is misclassified, and
+  whether it is so while the objective has its clean value.
   """
   pset = plan.make_set(eps)
-  # A margin tells right answers apart where the cross-entropy of all is 0.
+  # The margin distinguishes images whose cross-entropy rounds to 0.
   margin = losses.prioritize_misclassified(losses.margin)
 
   def run(search, key, *, loss=margin, source=model, **hyper):
@@ -179,12 +182,12 @@ def _fooled(key, model, x, labels, surrogate, eps, plan, clean):
   def either(on_margin):
     return lambda *args: jax.lax.cond(on_margin, margin, loss, *args)
 
-  # One search in the program, and not two: it is long to compile.
+  # One search in the program instead of two: it takes long to compile.
   *runs, on_margin = jax.lax.map(
     lambda job: climb(job[0], loss=either(job[1])),
     (jnp.append(keys, keys[:1]), jnp.arange(plan.restarts + 1) == len(keys)),
   )
-  fooled = {
+  misclassified = {
     "pgd": jnp.stack(runs).any(axis=0),
     "first_run": runs[0],
     "half_steps": climb(keys[0], loss=loss, num_steps=plan.num_steps // 2),
@@ -194,9 +197,9 @@ def _fooled(key, model, x, labels, surrogate, eps, plan, clean):
     "black_box": run(plan.black_box, key_box),
   }
   if surrogate is not None:
-    fooled["transfer"] = climb(keys[0], source=surrogate)
-  unseen = jnp.stack([both[1] for both in fooled.values()]).any(axis=0)
-  return {name: both[0] for name, both in fooled.items()}, unseen
+    misclassified["transfer"] = climb(keys[0], source=surrogate)
+  unseen = jnp.stack([both[1] for both in misclassified.values()]).any(axis=0)
+  return {name: both[0] for name, both in misclassified.items()}, unseen
 
 
 def _input_gradient(model, loss, x, labels):
@@ -204,16 +207,15 @@ def _input_gradient(model, loss, x, labels):
 
 
 def _largest_entry(gradient):
-  """`[N]`; NaN and infinities win, as they should here."""
+  """`[N]`; NaN and infinities propagate, as they should here."""
   return tree.norm(gradient, "linf")
 
 
 def _misled(key, model, x, labels):
-  """Where less than half of the margin's changes is what its gradient says.
+  """Whether the gradient explains less than half of the margin's changes.
 
-  Central differences along random signs, around a point a little off the image:
-  at the image itself, flat areas of exactly black pixels put many a relu on its
-  kink.
+  Central differences along random signs, around a point close to the image: at
+  the image itself, areas of exactly black pixels put many a relu on its kink.
   """
   bits = jax.random.bits(key, x.shape, jnp.uint32)  # a direction in each
 

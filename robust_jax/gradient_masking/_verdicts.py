@@ -1,95 +1,98 @@
-"""From measurements to verdicts in words; nothing here asks a model."""
+"""Verdicts on the measurements, in words, without evaluating the model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 
-from robust_jax.gradient_masking._probes import Answers, Probes
+from robust_jax.gradient_masking._probes import Probes, RepeatedOutputs
 
-# Differences of logits, as fractions of the range that the logits take.
-_SAME_QUESTION = 1e-4
-_OTHER_BATCH = 1e-2  # other batch sizes round otherwise, bfloat16 most of all
-# Gradients smaller than this have lost their small entries to underflow.
+# Differences of logits, as fractions of the range of the logits.
+_SAME_BATCH = 1e-4
+_OTHER_BATCH = 1e-2  # other batch sizes round differently, above all bfloat16
+# The small entries of gradients below this have underflowed.
 _TINY = 1e-30
 # Fractions of the images.
 _MANY = 0.1
 _FEW = 0.01
 
+Verdict = Literal["ok", "warning", "fail"]
+
 
 class Finding(NamedTuple):
-  """One check's result.
+  """Result of one check.
 
   Attributes:
-    name: of the check.
-    verdict: "ok"; "warning", read the sentence before quoting a number;
-      "fail", the accuracy under PGD is not to be quoted as robustness.
-    measured: what the verdict is made of; finite numbers.
-    sentence: what was seen, what it means, what to do.
+    name: name of the check.
+    verdict: "ok"; "warning", if the sentence should be read before quoting a
+      number; "fail", if the accuracy under PGD must not be quoted as
+      robustness.
+    measured: the numbers behind the verdict, all finite.
+    sentence: the observation, its meaning, and the remedy.
   """
 
   name: str
-  verdict: Literal["ok", "warning", "fail"]
-  measured: dict[str, float]
+  verdict: Verdict
+  measured: Mapping[str, float]
   sentence: str
 
 
-def repeatable(asked: Answers, asked_again: Answers) -> Finding:
-  """Whether the same question gets the same answer."""
-  others = (asked.again, asked_again.first)
-  gap, changed = _differences(asked.first, others)
-  measured = {"largest_difference": gap, "answers_changed": changed}
-  verdict = _of_difference(gap, changed, _SAME_QUESTION)
+def repeatable(outputs: RepeatedOutputs, again: RepeatedOutputs) -> Finding:
+  """Checks that the same input gives the same output."""
+  others = (outputs.again, again.first)
+  gap, changed = _differences(outputs.first, others)
+  measured = {"largest_difference": gap, "predictions_changed": changed}
+  verdict = _of_difference(gap, changed, _SAME_BATCH)
   if verdict == "ok":
-    return Finding("repeatable", verdict, measured, "Answers repeat.")
+    return Finding("repeatable", verdict, measured, "Outputs are reproducible.")
   return Finding(
     "repeatable",
     verdict,
     measured,
-    f"The model is randomized: asked the same again, its logits differ by "
-    f"{gap:.1%} of their range and {changed} answers change. PGD follows the "
-    "gradient of one draw and is judged by another. Average the gradient over "
-    "several calls (EOT), and the accuracy too.",
+    f"The model is randomized: for the same input its logits differ by "
+    f"{gap:.1%} of their range and {changed} predictions change. PGD follows "
+    "the gradient of one draw and is evaluated on another. Average the "
+    "gradient over several calls (EOT), and the accuracy as well.",
   )
 
 
-def batch(asked: Answers, asked_again: Answers) -> Finding:
-  """Whether an answer depends on its own image only."""
-  noise, _ = _differences(asked.first, (asked.again, asked_again.first))
-  half = len(asked.half_batch)
+def batch(outputs: RepeatedOutputs, again: RepeatedOutputs) -> Finding:
+  """Checks that an output depends on its own image only."""
+  noise, _ = _differences(outputs.first, (outputs.again, again.first))
+  half = len(outputs.half_batch)
   pairs = (
-    _differences(asked.first, (asked.reversed_order,)),
-    _differences(asked.first[:half], (asked.half_batch,)),
+    _differences(outputs.first, (outputs.reversed_order,)),
+    _differences(outputs.first[:half], (outputs.half_batch,)),
   )
   gap, changed = max(pairs)
-  measured = {"largest_difference": gap, "answers_changed": changed}
-  if noise > _SAME_QUESTION:
+  measured = {"largest_difference": gap, "predictions_changed": changed}
+  if noise > _SAME_BATCH:
     return Finding(
       "batch",
       "warning",
       measured,
-      "The answers are random, so it cannot be told whether they depend on the "
-      "rest of the batch.",
+      "The outputs are random, so it cannot be determined whether they depend "
+      "on the rest of the batch.",
     )
   verdict = _of_difference(gap, changed, _OTHER_BATCH)
   if verdict == "ok":
-    sentence = "An answer does not depend on the rest of its batch."
+    sentence = "An output does not depend on the rest of its batch."
     return Finding("batch", verdict, measured, sentence)
   return Finding(
     "batch",
     verdict,
     measured,
-    f"Answers depend on the batch: in another order or another size of batch, "
-    f"logits differ by {gap:.1%} of their range and {changed} answers change. "
-    "Success found in one batch need not hold in another. Use the running "
-    "statistics of BatchNorm, and no noise that is drawn per row.",
+    f"Outputs depend on the batch: in another order or another batch size, "
+    f"logits differ by {gap:.1%} of their range and {changed} predictions "
+    "change. A success in one batch need not hold in another. Use the running "
+    "statistics of BatchNorm, and no noise drawn per row.",
   )
 
 
 def outputs(logits: np.ndarray) -> Finding:
-  """Whether the model returns finite numbers, and logits."""
+  """Checks that the outputs are finite numbers, and logits."""
   logits = np.asarray(logits, np.float64)
-  # -inf may exclude a class; NaN and +inf are the largest of a row.
+  # -inf excludes a class; NaN and +inf are the largest of a row.
   broken = int((~np.isfinite(logits.max(axis=1))).sum())
   sums_off = float(np.abs(np.nan_to_num(logits.sum(axis=1)) - 1).max())
   in_unit = bool(((logits >= 0) & (logits <= 1)).all())
@@ -101,7 +104,7 @@ def outputs(logits: np.ndarray) -> Finding:
       "fail",
       measured,
       f"The model returns NaN or infinity for {broken} of {len(logits)} clean "
-      "images; no attack can be judged by such answers.",
+      "images; no attack can be evaluated with such outputs.",
     )
   if probabilities:
     return Finding(
@@ -116,10 +119,10 @@ def outputs(logits: np.ndarray) -> Finding:
 
 
 def gradient(probes: Probes) -> Finding:
-  """Whether the clean images have gradients to climb."""
+  """Checks that the clean images have usable gradients."""
   correct = probes.correct
   size = {k: np.asarray(v)[correct] for k, v in probes.gradients.items()}
-  # NaN is not larger than anything.
+  # NaN compares as False.
   useless = {k: ~(np.isfinite(v) & (v > _TINY)) for k, v in size.items()}
   images = int(correct.sum())
   counts = {k: int(v.sum()) for k, v in useless.items()}
@@ -142,45 +145,45 @@ def gradient(probes: Probes) -> Finding:
   if stuck > worst_of_ours:
     subject, count = "objective", stuck
     cause = (
-      "Other losses have one, so it is the objective's arithmetic that loses "
-      "it: in bfloat16 the probability of the label is 1 from a margin of 8 "
-      "on. Compute it in float32."
+      "Other losses have one, so the objective's arithmetic loses it: in "
+      "bfloat16 the probability of the label is 1 from a margin of 8 on. "
+      "Compute it in float32."
     )
   elif 2 * without_loss >= loss:
     cause = (
-      "The margin's is no better, so a layer passes none on (rounding, argmax, "
-      "stop_gradient, an overflow; in bfloat16 a softmax that is saturated, or "
-      "a sigmoid or tanh). Put a differentiable stand-in in its "
-      "place (BPDA), and attack without gradients."
+      "The margin's is no better, so a layer blocks it (rounding, argmax, "
+      "stop_gradient, an overflow; in bfloat16 a saturated softmax, sigmoid or "
+      "tanh). Replace it by a differentiable approximation (BPDA), and attack "
+      "without gradients."
     )
   else:
     cause = (
-      "The margin's is there, so the softmax saturates in float32. PGD here "
-      "climbs the soft margin in its place; elsewhere climb the margin or the "
-      "DLR loss."
+      "The margin's is usable, so the softmax saturates in float32. PGD here "
+      "maximizes the soft margin instead; elsewhere maximize the margin or "
+      "the DLR loss."
     )
   return Finding(
     "gradient",
     "fail" if max(without_loss, stuck) > _MANY * images else "warning",
     measured,
     f"The input gradient of the {subject} is zero, below {_TINY:g} or not "
-    f"finite on {count} of {images} images answered right: a search that "
-    "climbs it is blind there. " + cause,
+    f"finite on {count} of {images} correctly classified images: a search "
+    "that follows it is blind there. " + cause,
   )
 
 
 def objective(probes: Probes, has_surrogate_loss: bool) -> Finding:
-  """Whether the objective's value, in float32, tells success from failure.
+  """Checks that the objective in float32 distinguishes success from failure.
 
   Args:
-    probes: what was measured.
+    probes: the measurements.
     has_surrogate_loss: whether searches maximize a surrogate of the objective.
   """
   unseen = int(np.asarray(probes.unseen).any(axis=0).sum())
   images = int(probes.correct.sum())
   measured = {"images": images, "unseen": unseen}
   if unseen <= _FEW * images:
-    sentence = "Where an answer changes, so does the objective."
+    sentence = "Where a prediction changes, so does the objective."
     return Finding("objective", "ok", measured, sentence)
   remedy = (
     "PGD here maximizes a surrogate of it and is not affected."
@@ -191,15 +194,15 @@ def objective(probes: Probes, has_surrogate_loss: bool) -> Finding:
     "objective",
     "warning" if has_surrogate_loss else "fail",
     measured,
-    f"The objective is flat: on {unseen} of {images} images answered right the "
-    "answer can be changed while the objective has the same value in float32. "
-    "The logits are too small or too much alike for it, and a search that "
-    f"keeps the largest value keeps the clean image. {remedy}",
+    f"The objective is flat: on {unseen} of {images} correctly classified "
+    "images the prediction can be changed while the objective has the same "
+    "value in float32. The logits are too small or too similar for it, and a "
+    f"search that keeps the largest value keeps the clean image. {remedy}",
   )
 
 
 def derivative(probes: Probes) -> Finding:
-  """Whether the gradient says how the answers change."""
+  """Checks that the gradient predicts the changes of the outputs."""
   images = len(probes.misled)
   misled = int(probes.misled.sum())
   measured = {"images": images, "misled": misled}
@@ -210,33 +213,34 @@ def derivative(probes: Probes) -> Finding:
     "derivative",
     "warning",
     measured,
-    f"On {misled} of {images} images most of what small random steps do to the "
-    "margin is not what its gradient says: part of the model is hidden from "
-    "differentiation (stop_gradient, a custom derivative), random, or rough "
-    "at the scale of 0.01. PGD climbs another function than the model's.",
+    f"On {misled} of {images} images the gradient of the margin explains less "
+    "than half of its changes by small random steps: part of the model is "
+    "hidden from differentiation (stop_gradient, a custom derivative), random, "
+    "or rough at the scale of 0.01. PGD maximizes another function than the "
+    "model's.",
   )
 
 
 def unbounded(probes: Probes, radii: Sequence[float]) -> Finding:
-  """Whether an attack that may do anything always succeeds."""
-  fooled = np.asarray(probes.fooled["pgd"][-1])
-  left, images = int((~fooled).sum()), len(fooled)
-  measured = {"eps": float(radii[-1]), "images": images, "left": left}
-  if left == 0:
-    sentence = "Without a bound PGD fools every image."
+  """Checks that an unbounded attack always succeeds."""
+  misclassified = np.asarray(probes.misclassified["pgd"][-1])
+  remaining, images = int((~misclassified).sum()), len(misclassified)
+  measured = {"eps": float(radii[-1]), "images": images, "remaining": remaining}
+  if remaining == 0:
+    sentence = "Without a bound PGD succeeds on every image."
     return Finding("unbounded", "ok", measured, sentence)
   return Finding(
     "unbounded",
-    "fail" if left > _FEW * images else "warning",
+    "fail" if remaining > _FEW * images else "warning",
     measured,
-    f"PGD leaves {left} of {images} images standing at eps = {radii[-1]:g}, "
-    "where every image is allowed: the attack does not work on this model, at "
-    "smaller radii neither.",
+    f"PGD fails on {remaining} of {images} images at eps = {radii[-1]:g}, "
+    "where any image is allowed: the attack does not work on this model, nor "
+    "at smaller radii.",
   )
 
 
 def _differences(first, others):
-  """Largest difference, as a fraction of the logits' range; answers changed."""
+  """Largest difference relative to the logits' range; changed predictions."""
   values = np.asarray(first, np.float64)
   finite = values[np.isfinite(values)]
   spread = np.ptp(finite) if finite.size else 0.0

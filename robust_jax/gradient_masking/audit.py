@@ -1,8 +1,8 @@
-"""Whether PGD can be believed on a model: masked gradients, found and named.
+"""Audit of gradient masking: is PGD reliable on a model?
 
-A defence may stand against gradients because the answers hardly change, or
-because the gradients are useless. In the second case the accuracy under PGD is
-an over-statement, and another attack shows it.
+Accuracy under PGD can be high because the predictions hardly change, or because
+the gradients are useless. In the second case it over-states robustness, and
+another attack shows it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,11 +15,11 @@ import numpy as np
 
 from robust_jax import bounded_jit, checks, losses
 from robust_jax.attacks.standalone import check_call
-from robust_jax.gradient_masking import _paired_attacks as rivals
+from robust_jax.gradient_masking import _paired_attacks as paired
 from robust_jax.gradient_masking import _verdicts as verdicts
 from robust_jax.gradient_masking._budget import budget
 from robust_jax.gradient_masking._gradient_free import random_windows
-from robust_jax.gradient_masking._probes import Plan, ask, probe
+from robust_jax.gradient_masking._probes import Plan, evaluate_repeatedly, probe
 from robust_jax.gradient_masking._verdicts import Finding
 from robust_jax.objective import WithSurrogate
 from robust_jax.types import (
@@ -48,49 +48,65 @@ def masking_checks(
   restarts: int = 2,
   searches: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> list[Finding]:
-  """Runs every check, and says what was found.
+  """Runs all checks for gradient masking and reports their findings.
 
-  A few hundred images are enough. Per image and radius: `num_steps *
-  (restarts + 3/2) + 2` gradients (72) and, with the default black box, some
-  160 forward passes; `num_steps` gradients of the surrogate's, if any. Two
-  programs are compiled whatever the number of radii, and none for another
-  model of the same structure (`models.frozen`) or other radii.
+  A few hundred images suffice. Per image and radius it computes `num_steps *
+  (restarts + 3/2) + 2` gradients (72) and, with the default black box, about
+  160 forward passes, and `num_steps` gradients of the surrogate, if there is
+  one. Two programs are compiled, whatever the number of radii, and none for
+  another model of the same structure (`models.inference.inference_fn`) or other
+  radii.
 
-  What these checks cannot see: that an attack made for the defence would do
-  better still. All "ok" is no proof of robustness.
+  The checks cannot tell whether an attack designed for the defense would do
+  better still: "ok" in all of them is no proof of robustness.
 
   Args:
-    key: consumed by the searches.
+    key: random key, consumed by the searches.
     logits_fn: the model.
-    x: clean images `[N, ...]`; they go through the model as one batch.
-    labels: their classes `[N]`.
+    x: clean images `[N, ...]`, evaluated as one batch.
+    labels: labels `[N]`.
     make_set: radius -> perturbation set of the threat model, such as
-      `perturbations.linf`; it is meant for sets of changes that add to x.
-    radii: increasing. The last is to allow everything (1 for Linf, the square
-      root of the number of pixels for L2): there no model withstands.
-    surrogate: a model like it, attacked in its place, for the transfer check.
-    objective: the loss that PGD climbs.
-    black_box: a search that asks for values only, with its hyperparameters
-      (`functools.partial`).
-    num_steps: of a run of PGD.
-    step_size: of PGD, a fraction of the radius.
-    restarts: runs of PGD, from random starts.
-    searches: of other attacks whose figures are to be believed, title -> `name`
-      and options as in a config; only their budget of steps is looked at.
+      `perturbations.linf`, for changes that are added to x.
+    radii: increasing radii. The last should allow any image (1 for Linf, the
+      square root of the number of pixels for L2), so that no model is robust.
+    surrogate: a similar model, attacked in place of the model, for the transfer
+      check.
+    objective: loss that PGD maximizes.
+    black_box: a search without gradients, with its hyperparameters bound by
+      `functools.partial`.
+    num_steps: number of steps of a run of PGD.
+    step_size: step size of PGD, as a fraction of the radius.
+    restarts: number of runs of PGD, from random starts.
+    searches: searches of other attacks whose results are reported, title ->
+      `name` and options as in a config; only their step budget is checked.
 
   Returns:
-    Findings, in an order that does not depend on what is found;
-    `[finding._asdict() for finding in ...]` goes into a JSON report as it is.
+    Findings, in a fixed order; `[finding._asdict() for finding in ...]` can be
+    written to a JSON report.
 
   Raises:
-    ValueError: images, labels or radii that cannot be meant, fewer than two
-      steps or restarts, or no image that the model answers right.
+    ValueError: images, labels or radii are invalid, there are fewer than two
+      steps or restarts, or all images are misclassified.
 
   Source: Athalye, Carlini and Wagner 2018, "Obfuscated Gradients Give a False
   Sense of Security", section 3.1; Carlini et al. 2019, "On Evaluating
   Adversarial Robustness", sections 4 and 5; for randomness, probabilities and
   zero gradients, the warnings of the AutoAttack code (Croce and Hein 2020).
-  Thresholds are ours, except the tolerance on repeated answers, AutoAttack's.
+  Thresholds are ours, except the tolerance of repeated outputs, which is
+  AutoAttack's.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax import perturbations
+    >>> from robust_jax.gradient_masking.audit import masking_checks
+    >>> x = jax.random.uniform(jax.random.key(0), (20, 4))
+    >>> model, labels = lambda x: x @ jnp.eye(4)[:, :2], (x[:, 1] > x[:, 0])
+    >>> findings = masking_checks(
+    ...   jax.random.key(1), model, x, labels.astype(int), perturbations.linf,
+    ...   (0.1, 1.0), num_steps=10
+    ... )
+    >>> {finding.name for finding in findings if finding.verdict == "fail"}
+    set()
   """
   x, labels = jnp.asarray(x), jnp.asarray(labels)
   for model in (logits_fn, surrogate or logits_fn):
@@ -100,33 +116,35 @@ def masking_checks(
     checks.at_least_one(name, value)
     if value < 2:
       raise ValueError(
-        f"{name} = {value}: expected 2 or more, to compare with."
+        f"{name} = {value}: expected 2 or more, for comparisons."
       )
   plan = Plan(make_set, objective, black_box, num_steps, step_size, restarts)
-  asked = [bounded_jit.call(ask, logits_fn, x) for _ in range(2)]
-  asked = jax.device_get(asked)
+  outputs = [
+    bounded_jit.call(evaluate_repeatedly, logits_fn, x) for _ in range(2)
+  ]
+  outputs = jax.device_get(outputs)
   eps = jnp.asarray(radii, jnp.float32)
   probes = jax.device_get(
     bounded_jit.call(probe, key, logits_fn, x, labels, eps, surrogate, plan)
   )
   if not probes.correct.any():
     raise ValueError(
-      f"the model answers none of the {len(x)} images right, so there is "
-      "nothing to attack: check its weights, and the range of the images."
+      f"the model classifies none of the {len(x)} images correctly, so there "
+      "is nothing to attack: check its weights, and the range of the images."
     )
   return [
-    verdicts.repeatable(*asked),
-    verdicts.batch(*asked),
-    verdicts.outputs(asked[0].first),
+    verdicts.repeatable(*outputs),
+    verdicts.batch(*outputs),
+    verdicts.outputs(outputs[0].first),
     verdicts.gradient(probes),
     verdicts.objective(probes, isinstance(objective, WithSurrogate)),
     verdicts.derivative(probes),
     budget({"PGD here": _pgd(plan), **searches}),
     verdicts.unbounded(probes, radii),
-    rivals.larger_radius(probes, radii),
-    rivals.more_steps(probes, radii),
-    rivals.more_restarts(probes, radii),
-    *rivals.rivals(probes, radii),
+    paired.larger_radius(probes, radii),
+    paired.more_steps(probes, radii),
+    paired.more_restarts(probes, radii),
+    *paired.compare_with_baselines(probes, radii),
   ]
 
 

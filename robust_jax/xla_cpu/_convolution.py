@@ -1,4 +1,4 @@
-"""The forms of a convolution that XLA's CPU compiler is fast at in a loop."""
+"""Convolutions in the forms that XLA's CPU compiler makes fast in loops."""
 
 import math
 import string
@@ -20,15 +20,15 @@ def convolution(
   batch_group_count: int,
   **params,
 ) -> Array:
-  """What `lax.conv_general_dilated_p` computes, whatever its parameters.
+  """Computes `lax.conv_general_dilated_p`, for any of its parameters.
 
-  Both operands are brought to `[B, *space, C]` and `[*space, I, O]`. Most
-  convolutions are then one of XLA's, those with groups after a change of
-  layout. In float32 some become one product of matrices: those with few
-  outputs, as in the gradient to an image; strided ones of a gray image; those
-  of a kernel larger than its image; some of a dilated input, as in the
-  gradient of a strided one. Others of those become one whose outputs are
-  blocks of pixels.
+  Both operands are transposed to `[B, *space, C]` and `[*space, I, O]`. Most
+  convolutions then remain one of XLA's, those with groups after a change of
+  layout. In float32 some become one matrix product: those with few outputs, as
+  in the gradient with respect to an image; strided ones of a gray image; those
+  with a kernel larger than the image; and some with a dilated input, as in the
+  gradient of a strided one. Other convolutions with a dilated input become one
+  whose outputs are blocks of pixels.
   """
   of_lhs, of_rhs, of_out = dimension_numbers
   lhs = lax.transpose(lhs, (of_lhs[0], *of_lhs[2:], of_lhs[1]))
@@ -45,13 +45,13 @@ def convolution(
   return lax.transpose(out, np.argsort((of_out[0], *of_out[2:], of_out[1])))
 
 
-# Measured on two cores, jaxlib 0.10.2: with up to so many outputs XLA's
+# Measured on two cores, jaxlib 0.10.2: with at most this many outputs XLA's
 # convolutions are slower than ours. In blocks only those of one channel are
-# always faster: what makes the image is computed anew for each window.
+# always faster, since XLA recomputes the image for each window.
 _FEW_OUTPUTS = 8
-# Blocks of pixels need kernels of whole dilations, filled up with zeros: those
-# of 4x4 and 5x5 taps at a dilation of 2 are 1.5 and 1.4 times as fast as what
-# is added up, those of 3x3 (a waste of 1.8) take 1.4 times as long.
+# Blocks of pixels need kernels of whole dilations, padded with zeros. With 4x4
+# and 5x5 taps at a dilation of 2 they are 1.5 and 1.4 times as fast as
+# `_overlap_add`, with 3x3 (a waste of 1.8) they take 1.4 times as long.
 _MOST_WASTE = 1.5
 
 
@@ -68,7 +68,7 @@ def _form(
     return _in_blocks  # XLA takes up to 15 times as long
   if max(rhs_dilation) > 1:
     return _plain
-  # A gradient to a kernel has a large kernel and a small result.
+  # The gradient of a kernel has a large kernel and a small result.
   if math.prod(taps) > math.prod(size):
     apart = max(lhs_dilation) > 1 and max(window_strides) == 1
     return _one_by_one if apart else _plain
@@ -86,9 +86,9 @@ def _form(
 
 
 def _plain(lhs, rhs, *, padding, groups: int = 1, **params) -> Array:
-  """As XLA has it."""
+  """The convolution of XLA."""
   if max(params["lhs_dilation"], default=1) == 1:
-    # With a negative padding XLA may read beside the image.
+    # With a negative padding XLA may read outside the image.
     lhs = _pad(lhs, np.minimum(padding, 0).reshape(-1, 2))
     padding = np.maximum(padding, 0).reshape(-1, 2).tolist()
   space = string.digits[: lhs.ndim - 2]
@@ -106,17 +106,17 @@ def _plain(lhs, rhs, *, padding, groups: int = 1, **params) -> Array:
   )
 
 
-# The fast kernel takes groups one by one. With so few channels in each (inputs
-# times outputs), the plain loops that XLA has for any other order of dimensions
-# within a loop body are 1.4 to 30 times faster.
+# The fast kernel computes groups one by one. With few channels in each (inputs
+# times outputs), XLA's plain loops for any other order of dimensions in a loop
+# body are 1.4 to 30 times faster.
 _FEW_CHANNELS = 16
 
 
 def _batch_groups_as_feature_groups(x: Array, groups: int) -> Array:
-  """`[G B, *space, C]` -> `[B, *space, G C]`: the same sums, with a kernel.
+  """`[G B, *space, C]` -> `[B, *space, G C]`, with a fast kernel.
 
-  The gradient to the kernel of a convolution with groups has groups of the
-  batch. XLA has only its plain loops for those: 3 to 200 times slower.
+  The gradient with respect to the kernel of a grouped convolution has groups of
+  the batch, for which XLA only has plain loops: 3 to 200 times slower.
   """
   batch, *space, channels = x.shape
   x = x.reshape(groups, batch // groups, *space, channels)
@@ -124,9 +124,9 @@ def _batch_groups_as_feature_groups(x: Array, groups: int) -> Array:
 
 
 def _in_blocks(lhs, rhs, *, window_strides, padding, **params) -> Array:
-  """Blocks of pixels, a stride wide, become the channels of one pixel.
+  """Turns blocks of pixels, a stride wide, into the channels of one pixel.
 
-  What an output sees is then a few of those side by side.
+  An output then depends on a few adjacent blocks.
   """
   *taps, inputs, outputs = rhs.shape
   space = np.asarray(lhs.shape[1:-1])
@@ -148,14 +148,14 @@ def _in_blocks(lhs, rhs, *, window_strides, padding, **params) -> Array:
 
 
 def _overlap_add(lhs, rhs, *, lhs_dilation, padding, **params) -> Array:
-  """Each input times the kernel, laid over the output where it reaches.
+  """Adds each input times the kernel to the outputs that it reaches.
 
-  Outputs that are a dilation apart are reached through the same taps: each
-  such phase is added up by itself, and then they are interleaved.
+  Outputs that are a dilation apart are reached through the same taps. Each such
+  phase is summed separately, and then the phases are interleaved.
   """
   batch, *space, inputs = lhs.shape
   *taps, _, outputs = rhs.shape
-  rhs = jnp.flip(rhs, range(len(taps)))
+  rhs = jnp.flip(rhs, tuple(range(len(taps))))
   kernel = jnp.moveaxis(rhs, -2, 0).reshape(inputs, -1)
   reached = _times(lhs, kernel, params).reshape(batch, *space, *taps, outputs)
   reach = -(-np.asarray(taps) // lhs_dilation)
@@ -176,10 +176,10 @@ def _overlap_add(lhs, rhs, *, lhs_dilation, padding, **params) -> Array:
 
 
 def _sub_pixel(lhs, rhs, *, lhs_dilation, padding, **params) -> Array:
-  """Each window of the input makes a block of the output, a dilation wide.
+  """Computes blocks of the output, a dilation wide, from input windows.
 
-  Pixel `dilation q - p` of the output, not counting the padding, sees input
-  `q + s` through tap `dilation s + p`: of all taps those of its phase p.
+  Pixel `dilation q - p` of the output, not counting the padding, depends on
+  input `q + s` through tap `dilation s + p`, which are all taps of phase p.
   """
   *taps, inputs, outputs = rhs.shape
   space, step = np.asarray(lhs.shape[1:-1]), np.asarray(lhs_dilation)
@@ -192,7 +192,8 @@ def _sub_pixel(lhs, rhs, *, lhs_dilation, padding, **params) -> Array:
   split = np.stack([reach, step], axis=1)
   kernel = kernel.reshape(*split.flat, inputs, outputs)
   axes = np.arange(2 * len(taps))
-  kernel = jnp.flip(kernel, axes[1::2])  # upwards along a block, p falls
+  # Along a block p decreases.
+  kernel = jnp.flip(kernel, tuple(axes[1::2].tolist()))
   kernel = kernel.transpose(*axes[::2], -2, *axes[1::2], -1)
   params |= {
     "padding": np.stack([-first, last + reach - space], axis=1).tolist(),
@@ -205,11 +206,12 @@ def _sub_pixel(lhs, rhs, *, lhs_dilation, padding, **params) -> Array:
 
 
 def _one_by_one(lhs, rhs, *, lhs_dilation, padding, **params) -> Array:
-  """Each place of a small result is all of the input times a part of `rhs`.
+  """Computes each position of a small result from all of the input.
 
-  That part is every so many of its taps, the dilation apart, from where the
-  place puts the first input: the gradient to the kernel of a transposed
-  convolution, without a product with the zeros between inputs.
+  The position is a product with every `dilation`-th tap of `rhs`, starting
+  where the position aligns the first input. This is the gradient with respect
+  to the kernel of a transposed convolution, without products with the zeros
+  between inputs.
   """
   batch, *space, _ = lhs.shape
   *taps, _, outputs = rhs.shape
@@ -231,7 +233,7 @@ def _one_by_one(lhs, rhs, *, lhs_dilation, padding, **params) -> Array:
   return out.reshape(batch, *size, outputs)
 
 
-def _blocks(x: Array, steps: Sequence[int]) -> Array:
+def _blocks(x: Array, steps: Sequence[int] | np.ndarray) -> Array:
   """`[B, *space, C]` -> `[B, *(space / steps), prod(steps) C]`."""
   batch, *space, channels = x.shape
   length = np.floor_divide(space, steps)
@@ -241,7 +243,7 @@ def _blocks(x: Array, steps: Sequence[int]) -> Array:
   return x.reshape(batch, *length, -1)
 
 
-def _unblocked(x: Array, steps: Sequence[int]) -> Array:
+def _unblocked(x: Array, steps: Sequence[int] | np.ndarray) -> Array:
   """`[B, *space, prod(steps) C]` -> `[B, *(space * steps), C]`."""
   batch, *length, _ = x.shape
   rank = len(steps)
@@ -262,7 +264,7 @@ def _times(x: Array, matrix: Array, params: dict) -> Array:
   )
 
 
-def _pad(x: Array, space: Sequence[tuple[int, int]]) -> Array:
-  """With zeros, along the dimensions of space alone; negative ones crop."""
+def _pad(x: Array, space: np.ndarray) -> Array:
+  """Pads with zeros along the spatial dimensions; negative numbers crop."""
   edges = [(int(low), int(high), 0) for low, high in space]
   return lax.pad(x, x.dtype.type(0), [(0, 0, 0), *edges, (0, 0, 0)])

@@ -1,4 +1,4 @@
-"""Keeps XLA's CPU compiler from working the same thing out again and again."""
+"""Materialization: prevents recomputation by XLA's CPU compiler."""
 
 import jax
 import jax.numpy as jnp
@@ -7,12 +7,14 @@ from robust_jax.types import Array
 
 
 def materialize(x: Array) -> Array:
-  """x, every bit but of subnormal numbers; on a CPU it is written to memory.
+  """Writes x to memory, so that XLA's CPU compiler does not recompute it.
 
-  XLA fuses what it takes for cheap, such as the change of layout that ends the
-  gradient to an image, into each of its uses: it is computed as often as it
-  is used, and keeps those loops from being vectorized. A division it never
-  repeats. (Optimization barriers are gone before it fuses.)
+  Values are unchanged except subnormal numbers; on other backends it does
+  nothing. XLA fuses what it considers cheap, such as the change of layout at
+  the end of the gradient with respect to an image, into each of its uses: it is
+  computed as often as it is used, and prevents vectorization of those loops.
+  XLA never duplicates a division. (Optimization barriers are removed before
+  fusion.)
   """
   if jax.default_backend() != "cpu":
     return x

@@ -12,7 +12,6 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Packages whose members have no Example yet.
 PENDING = {
-  "defenses",
 }
 # Packages and modules whose `__all__` is a registry of public members.
 REGISTRIES = sorted(

@@ -14,7 +14,7 @@ from sklearn.datasets import load_digits
 
 from robust_jax import losses, perturbations
 from robust_jax.attacks.cost import count_model_calls
-from robust_jax.gradient_masking import _paired_attacks as rivals
+from robust_jax.gradient_masking import _paired_attacks as paired
 from robust_jax.gradient_masking import _verdicts as verdicts
 from robust_jax.gradient_masking._budget import budget
 from robust_jax.gradient_masking._gradient_free import (
@@ -23,7 +23,7 @@ from robust_jax.gradient_masking._gradient_free import (
 from robust_jax.gradient_masking._probes import (
   Plan,
   Probes,
-  ask,
+  evaluate_repeatedly,
   gradients,
   probe,
 )
@@ -221,7 +221,9 @@ def test_the_cost_is_the_one_stated():
   )
 
   def at_every_radius(key, logits_fn, x, labels):
-    return probe(key, logits_fn, x, labels, jnp.ones(3), None, plan).fooled
+    return probe(
+      key, logits_fn, x, labels, jnp.ones(3), None, plan
+    ).misclassified
 
   cost = count_model_calls(at_every_radius, _victim(), x, labels)
   assert cost.backward == 3 * 72
@@ -229,7 +231,10 @@ def test_the_cost_is_the_one_stated():
 
 
 def _asked(logits_fn):
-  compiled, x = jax.jit(lambda x: ask(logits_fn, x)), _test_images()[0]
+  compiled, x = (
+    jax.jit(lambda x: evaluate_repeatedly(logits_fn, x)),
+    _test_images()[0],
+  )
   return jax.device_get((compiled(x), compiled(x)))
 
 
@@ -261,7 +266,7 @@ def test_statistics_of_the_batch_are_seen():
   assert verdicts.repeatable(*asked).verdict == "ok"
   finding = verdicts.batch(*asked)
   assert finding.verdict == "fail"
-  assert finding.measured["answers_changed"] > 0
+  assert finding.measured["predictions_changed"] > 0
 
 
 def test_rounding_is_no_difference():
@@ -321,7 +326,9 @@ def test_two_attacks_are_compared_in_pairs(only_draws, only_pgd, verdict):
     "random_draws": np.stack([nothing, draws]),
     "pgd": np.stack([nothing, pgd]),
   }
-  (finding,) = rivals.rivals(Probes(None, {}, None, fooled), (0.1, 1.0))
+  (finding,) = paired.compare_with_baselines(
+    Probes(None, {}, None, fooled), (0.1, 1.0)
+  )
   assert finding.verdict == verdict
   assert finding.measured["only_weaker"] == only_draws
 
@@ -329,7 +336,7 @@ def test_two_attacks_are_compared_in_pairs(only_draws, only_pgd, verdict):
 def test_accuracy_that_rises_with_eps_is_a_failure():
   some, others = _rows(30, 5)
   fooled = {"pgd": np.stack([some, others, some | others])}
-  finding = rivals.larger_radius(
+  finding = paired.larger_radius(
     Probes(None, {}, None, fooled), (0.1, 0.2, 1.0)
   )
   assert finding.verdict == "fail"
@@ -346,11 +353,11 @@ def test_a_run_that_still_finds_much_has_not_converged():
     "pgd": (early | late)[None],
   }
   probes = Probes(None, {}, None, fooled)
-  assert rivals.more_steps(probes, (0.1,)).verdict == "warning"
-  assert rivals.more_restarts(probes, (0.1,)).verdict == "ok"
+  assert paired.more_steps(probes, (0.1,)).verdict == "warning"
+  assert paired.more_restarts(probes, (0.1,)).verdict == "ok"
   # Found in half the steps and not in all, from the same start.
   fooled["first_run"] = late[None]
-  assert rivals.more_steps(probes, (0.1,)).verdict == "fail"
+  assert paired.more_steps(probes, (0.1,)).verdict == "fail"
 
 
 @pytest.mark.parametrize(
@@ -377,7 +384,7 @@ def test_a_run_that_still_finds_much_has_not_converged():
 def test_steps_that_cannot_cross_the_set_are_found(search, verdict):
   finding = budget({"mine": search})
   assert finding.verdict == verdict
-  assert ("mine goes" in finding.sentence) == (verdict == "fail")
+  assert ("mine moves" in finding.sentence) == (verdict == "fail")
   json.dumps(finding._asdict(), allow_nan=False)
 
 
@@ -399,7 +406,7 @@ def test_the_checks_look_at_budgets():
     "radii of PGD here": 1.0,
     "radii of mine": pytest.approx(0.04),
   }
-  assert "PGD here goes 1 radii in all and may need 2" in finding.sentence
+  assert "PGD here moves 1 radii in all and may need 2" in finding.sentence
 
 
 @pytest.mark.parametrize(
@@ -527,7 +534,7 @@ def test_gradients_that_vanish_in_bfloat16_are_noticed(
       correct=model(x).argmax(axis=-1) == labels,
       gradients=jax.jit(lambda x: gradients(model, objective, x, labels))(x),
       misled=(),
-      fooled={},
+      misclassified={},
     )
   )
   assert gradient.measured["images"] == len(x)
