@@ -22,6 +22,7 @@ case "${1-}" in
     shift
     .venv/bin/ruff check .
     .venv/bin/ruff format --check .
+    .venv/bin/python -m mypy
     exec .venv/bin/python -m pytest -n 2 --dist loadfile "$@"
     ;;
   *)

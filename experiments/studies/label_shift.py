@@ -67,8 +67,8 @@ def label_shift(
     target: images `[M, H, W, C]`, of unknown labels.
     soft: see `probes.label_shift`.
   """
-  of_source = softmax(as_numpy_fn(network.source)(source.x), axis=-1)
-  of_target = softmax(as_numpy_fn(network.target)(target), axis=-1)
+  of_source = np.asarray(softmax(as_numpy_fn(network.source)(source.x)))
+  of_target = np.asarray(softmax(as_numpy_fn(network.target)(target)))
   return estimate(source.y, of_source, of_target, soft=soft)
 
 
