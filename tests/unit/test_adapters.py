@@ -249,7 +249,7 @@ def test_a_jax_model_answers_images_of_several_sizes_in_their_order():
 @pytest.mark.parametrize(
   ("answer", "message"),
   [
-    (np.zeros((2, 3)), r"float64 of shape \(2, 3\) to 1 images"),
+    (np.zeros((2, 3)), r"float64 of shape \(2, 3\) for 1 images"),
     (np.zeros((1, 2)), r"expected floats \[1, 3\]"),
     (np.zeros((1, 3), int), "int64"),
     (np.zeros(1), "float64"),
@@ -311,8 +311,8 @@ def test_classes_alone():
   [
     (np.zeros((2, 4)), r"shape \(2, 4\)"),
     (np.zeros(3), "float64"),
-    (np.full((2, 3), np.nan), "none of 2 answers"),
-    (np.array([3, 4]), "none of 2 answers"),
+    (np.full((2, 3), np.nan), "none of 2 outputs"),
+    (np.array([3, 4]), "none of 2 outputs"),
   ],
 )
 def test_answers_that_say_nothing_are_refused(answers, message):
@@ -339,7 +339,7 @@ def test_stored_answers_are_found_by_id(tmp_path):
   ("arrays", "message"),
   [
     ({"clean": LOGITS}, "expected 'ids' too"),
-    ({"ids": ["a", "b", "a"], "clean": LOGITS}, "1 ids of .* twice"),
+    ({"ids": ["a", "b", "a"], "clean": LOGITS}, "1 ids of .* are repeated"),
     ({"ids": ["a", "b"], "clean": LOGITS}, r"expected \[2, K\]"),
   ],
 )

@@ -173,10 +173,10 @@ def test_nan_warns_stays_with_its_row_and_never_wins():
 @pytest.mark.parametrize(
   ("predict", "message"),
   [
-    (lambda x: scores(x)[:-1], r"answered float64 \(4, 2\) to 5 images"),
+    (lambda x: scores(x)[:-1], r"returned float64 \(4, 2\) for 5 images"),
     (lambda x: scores(x)[:, :1], r"\(5, 1\) .* of two classes or more"),
-    (lambda x: (scores(x), {}), "answered a tuple: expected integer labels"),
-    (lambda x: {"logits": scores(x)}, "answered a dict: expected"),
+    (lambda x: (scores(x), {}), "returned a tuple: expected integer labels"),
+    (lambda x: {"logits": scores(x)}, "returned a dict: expected"),
     (lambda x: answer(x).astype(float), "expected integer labels"),
     (lambda x: scores(x)[None], "expected integer labels"),
   ],

@@ -11,8 +11,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # Packages whose members have no Example yet.
-PENDING = {
-}
+PENDING = {}
 # Packages and modules whose `__all__` is a registry of public members.
 REGISTRIES = sorted(
   ".".join(

@@ -544,7 +544,7 @@ def run(here, *more):
     (["--natural_shifts=cifar10_c"], "has many parts"),
     (["--natural_shifts=imagenet_o"], "TFDS has no 'imagenet_o'"),
     (["--natural_shifts=cifar10_1/="], "expected NAME[/PART][=FOLDER]"),
-    (["--system_noise"], "is no folder"),
+    (["--system_noise"], "is not a folder"),
     (["--sequences=tilt,tlit"], "did you mean 'tilt'"),
     (["--natural_shifts=cifar10_1"] * 2, "'cifar10_1' is repeated"),
   ],

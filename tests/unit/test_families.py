@@ -79,8 +79,8 @@ def test_invariance_tests_comes_always_and_first():
   ("families", "message"),
   [
     (["nose"], "did you mean 'noise'"),
-    (["noise", "blur", "noise"], "expected each once"),
-    (["noise", "my.families:noise"], "expected each once"),
+    (["noise", "blur", "noise"], "expected distinct names"),
+    (["noise", "my.families:noise"], "expected distinct names"),
     (["mnist_c"], "does not apply to images"),
     (["invariance_tests"], "no families"),
   ],

@@ -246,7 +246,7 @@ def test_names_of_a_file_and_of_a_list(tmp_path):
     ("a,b,a", "'a' is repeated"),
     ("a,,b", "is empty"),
     ("[1, 2]", "a list of names"),
-    ("[1, 2", "is no JSON"),
+    ("[1, 2", "is not JSON"),
     ("", "is empty"),
   ],
 )

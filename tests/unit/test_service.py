@@ -184,7 +184,7 @@ def test_what_may_pass_is_asked_again_and_else_named(images, failure, message):
 
 def test_nobody_listens():
   predict = http_predictor("http://127.0.0.1:9/", retries=1)
-  with pytest.raises(NoResponse, match=r"after 2 tries.*refused"):
+  with pytest.raises(NoResponse, match=r"after 2 attempts.*refused"):
     predict([np.zeros((4, 4, 1), np.uint8)])
 
 
@@ -211,7 +211,7 @@ def test_a_refusal_is_not_asked_again(images, status):
     ("ftp://host/", {}, "expected an address such as https://HOST/PATH"),
     ("http://", {}, "expected an address"),
     ("http://host:port/", {}, "expected an address"),
-    ("https://me:secret@host/", {}, "of host holds a password"),
+    ("https://me:secret@host/", {}, "of host contains a password"),
     ("http://host/", {"api_key": "secret"}, "would be sent unencrypted"),
     ("http://host/", {"concurrency": 0}, "concurrency"),
     ("http://host/", {"retries": -1}, "retries = -1"),
@@ -230,10 +230,10 @@ def test_waits_double_and_a_bug_is_not_tried_again():
   def fails(error):
     raise error
 
-  with pytest.raises(NoResponse, match="the last one: ConnectionError: gone"):
+  with pytest.raises(NoResponse, match="the last: ConnectionError: gone"):
     retry(lambda: fails(ConnectionError("gone")), 3, waits.append)
   assert waits == [0.01, 0.02, 0.04]
-  with pytest.raises(NoResponse, match="the last one: busy"):
+  with pytest.raises(NoResponse, match="the last: busy"):
     retry(lambda: fails(NoResponse("busy", wait=7.0)), 1, waits.append)
   assert waits[3:] == [7.0]
   for error in (ZeroDivisionError, FileNotFoundError, KeyboardInterrupt):
