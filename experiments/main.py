@@ -29,7 +29,7 @@ inconclusive, 130 interrupted.
 import difflib
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -41,12 +41,13 @@ from experiments import workdir
 from experiments.attack import attack
 from experiments.build import imports
 from experiments.certify import certify
-from experiments.cli import processes
+from experiments.cli import named_options, processes
 from experiments.cli.parse_flags import parse_flags
 from experiments.cli.prepare_data import prepare_data
 from experiments.cli.run_command import ERROR, INTERRUPTED, run_command
 from experiments.compare import command as compare_command
 from experiments.configs.adversarial import digits_pgd
+from experiments.defended import defended
 from experiments.demo import demo
 from experiments.evaluate import evaluate
 from experiments.evaluate_attacks import evaluate_attacks
@@ -90,6 +91,19 @@ _CERTIFY = flags.DEFINE_bool(
   False,
   "evaluate: the certified accuracy against the radius, by the config's "
   "section evaluation.certificate, instead of attacks.",
+)
+_WHICH = flags.DEFINE_list(
+  "which",
+  ["best"],
+  "evaluate, attack: the checkpoint, best, last or the step of one; several, "
+  "as in best,last, are evaluated side by side.",
+)
+_DEFENSE = flags.DEFINE_list(
+  "defense",
+  None,
+  "evaluate, attack: a defense of the model and its options, as in "
+  "bit_depth,bits=3, instead of the config's section evaluation.defense. It is "
+  "evaluated beside the model itself; attacks attack the defended one.",
 )
 _SAVE_IMAGES = flags.DEFINE_bool(
   "save_images", False, "evaluate --attack: keep adversarial.npz."
@@ -152,16 +166,16 @@ def _evaluate(arguments: Sequence[str]) -> int:
     if "report" in config:
       make_report(checkpoint, config, _NUM_EXAMPLES.value)
       return 0
-  model, config, records = _model(checkpoint)
+  models, config, records = _models(checkpoint)
   if _WEIGHTS.value is not None:
     workdir.open_run(checkpoint, config)
   if _CERTIFY.value:
     path = _beside(checkpoint, "certificate")
-    certify(model, config, path, _NUM_EXAMPLES.value)
+    certify(_the_model(models), config, path, _NUM_EXAMPLES.value)
     return 0
   if _ATTACK.value is not None:
     evaluate_attacks(
-      model,
+      _the_model(models),
       config,
       _ATTACK.value,
       _beside(checkpoint, "audit"),
@@ -169,17 +183,12 @@ def _evaluate(arguments: Sequence[str]) -> int:
       _SAVE_IMAGES.value,
     )
     return 0
-  found = {_workdir().name: (model, records)}
   if _BASELINE.value is not None:
     run = _load_run(pathlib.Path(_BASELINE.value))
-    found = {run.path.name: (run.classifier(), run.records)} | found
-  evaluate(
-    {name: model for name, (model, _) in found.items()},
-    config,
-    _workdir(),
-    _NUM_EXAMPLES.value,
-    {name: records for name, (_, records) in found.items() if records},
-  )
+    models = {run.path.name: run.classifier()} | models
+    records = {run.path.name: run.records} | records
+  records = {name: record for name, record in records.items() if record}
+  evaluate(models, config, _workdir(), _NUM_EXAMPLES.value, records)
   return 0
 
 
@@ -190,9 +199,9 @@ def _attack(arguments: Sequence[str]) -> int:
     raise ValueError("attack needs one --attack, as in --attack=pgd.")
   if _OUT.value is None:
     raise ValueError("attack needs --out, as in --out=adversarial.npz.")
-  model, config, _ = _model(_checkpoint())
+  models, config, _ = _models(_checkpoint())
   path = pathlib.Path(_OUT.value)
-  attack(model, config, names[0], path, _NUM_EXAMPLES.value)
+  attack(_the_model(models), config, names[0], path, _NUM_EXAMPLES.value)
   return 0
 
 
@@ -265,12 +274,15 @@ def _config_of(checkpoint: pathlib.Path) -> ConfigDict:
   return _CONFIG.value or workdir.read_config(checkpoint, _ALLOW_IMPORTS.value)
 
 
-def _model(
+def _models(
   checkpoint: pathlib.Path,
-) -> tuple[Model, ConfigDict, list[dict[str, Any]]]:
-  """Returns a classifier, the config of its attacks, and training records."""
+) -> tuple[dict[str, Model], ConfigDict, dict[str, list[dict[str, Any]]]]:
+  """Returns classifiers by name, the config of their attacks, and records."""
+  name = _workdir().name
   if _WEIGHTS.value is not None:
-    return from_weights(_config(), _WEIGHTS.value), _config(), []
+    config = _config()
+    models = {name: from_weights(config, _WEIGHTS.value)}
+    return _with_defense(models, config), config, {}
   config = _config_of(checkpoint)
   if "report" in config:
     raise ValueError(
@@ -279,13 +291,64 @@ def _model(
     )
   run = _load_run(checkpoint)
   _refuse_another_model(run, config)
-  return run.classifier(), config, run.records
+  models = _at_checkpoints(run, name)
+  records = {next(iter(models)): run.records}
+  return _with_defense(models, config), config, records
+
+
+def _the_model(models: dict[str, Model]) -> Model:
+  """Returns the one to attack or certify: behind the defense, if there is one.
+
+  Raises:
+    ValueError: several checkpoints are named.
+  """
+  if len(_WHICH.value) > 1:
+    raise ValueError(
+      f"--which={','.join(_WHICH.value)}: expected one checkpoint to attack or "
+      "certify."
+    )
+  return list(models.values())[-1]
+
+
+def _at_checkpoints(run: Run, name: str) -> dict[str, Model]:
+  """Returns the classifier at each checkpoint of --which, by its name."""
+  if len(_WHICH.value) == 1:
+    return {name: run.classifier()}
+  found = {}
+  for which in _WHICH.value:
+    run = run.at(_checkpoint_name(which))
+    found[f"{name}, {which} (step {run.step})"] = run.classifier()
+  return found
+
+
+def _with_defense(
+  models: dict[str, Model], config: ConfigDict
+) -> dict[str, Model]:
+  """Returns the models, and each of them behind the defense, if any."""
+  section = config.evaluation.get("defense")
+  if _DEFENSE.value is not None:
+    section = named_options.section(_DEFENSE.value)
+  if section is None:
+    return models
+  allowed = _allowed_imports()
+  return models | {
+    f"{name} behind {section['name']}": defended(model, section, allowed)
+    for name, model in models.items()
+  }
 
 
 def _load_run(path: pathlib.Path) -> Run:
-  """Opens a run; modules that the user's own config names are allowed too."""
-  allowed = imports.named_modules(_CONFIG.value or {})
-  return load_run(path, "best", allowed.union(_ALLOW_IMPORTS.value))
+  return load_run(path, _checkpoint_name(_WHICH.value[0]), _allowed_imports())
+
+
+def _checkpoint_name(which: str) -> str | int:
+  return int(which) if which.isdigit() else which
+
+
+def _allowed_imports() -> Collection[str]:
+  """Returns --allow_imports and the modules that the user's config names."""
+  named = imports.named_modules(_CONFIG.value or {})
+  return named.union(_ALLOW_IMPORTS.value)
 
 
 def _refuse_another_model(run: Run, config: ConfigDict) -> None:

@@ -10,6 +10,9 @@ from experiments.load_run import load_run
 from robust_jax import fingerprint
 from robust_jax.data.loader import Loader
 
+# Section of a config that names another run -> what that is to this one.
+_OTHER_RUNS = {"warm_start": "the warm start from", "teacher": "the teacher"}
+
 
 def origin(
   config: ConfigDict, training: Loader, validation: Loader
@@ -31,10 +34,10 @@ def origin(
     "the training data": _digest(training),
     "the validation data": _digest(validation),
   }
-  if run := config.get("warm_start", {}).get("run"):
-    start = load_run(pathlib.Path(run), "best", named_modules(config))
-    digest = fingerprint.of_arrays(start.variables)
-    parts[f"the warm start from {run}"] = digest
+  for section, what in _OTHER_RUNS.items():
+    if run := config.get(section, {}).get("run"):
+      other = load_run(pathlib.Path(run), "best", named_modules(config))
+      parts[f"{what} {run}"] = fingerprint.of_arrays(other.variables)
   return parts
 
 

@@ -11,6 +11,7 @@ from experiments.build.imports import named_modules
 from experiments.build.with_overrides import with_overrides
 from experiments.cli import output
 from experiments.origin import origin
+from experiments.teacher import teacher_of
 from experiments.warm_start import warm_start_of
 from robust_jax import lookup, parallel, precision
 from robust_jax.training import loop
@@ -102,7 +103,12 @@ def _check_report(config):
 def _train(
   config: ConfigDict, path: pathlib.Path, title: str
 ) -> loop.TrainResult:
-  experiment = build.experiment(config, warm_start_of(config))
+  teacher = teacher_of(config)
+  experiment = build.experiment(
+    config,
+    warm_start_of(config),
+    None if teacher is None else teacher.classifier(),
+  )
   loop.dry_run(*experiment)
   with output.locked(path, "--workdir"):
     made_from = origin(config, experiment.training, experiment.validation)
@@ -119,6 +125,23 @@ def _train(
   else:
     print(
       f"{title.strip()}: {result.status} at step {result.step}; best "
-      f"checkpoint: step {result.best_step}, in {path}"
+      f"checkpoint: step {result.best_step}{_best_and_last(config, path)}, in "
+      f"{path}"
     )
   return result
+
+
+def _best_and_last(config: ConfigDict, path: pathlib.Path) -> str:
+  """Says the monitored metric at the best checkpoint and at the last one.
+
+  The two differ by more than most methods do where training overfits.
+  """
+  metric = config.training.monitor
+  with workdir.open_checkpoints(path) as checkpoints:
+    values = checkpoints.metrics()
+    best_step = checkpoints.best_step()
+  best = values.get(best_step or 0, {}).get(metric)
+  last = values.get(max(values, default=0), {}).get(metric)
+  if best is None or last is None:
+    return ""
+  return f", {metric} {best:.4g} there and {last:.4g} at the last"

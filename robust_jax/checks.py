@@ -122,6 +122,22 @@ def same_classes(outputs: Any, reference: Any) -> None:
     )
 
 
+def soft_labels(outputs: Any, probabilities: Any) -> None:
+  """Checks that outputs are logits and probabilities soft labels, `[B, K]`."""
+  shape = probabilities.shape if _is_array(probabilities) else ()
+  logits(outputs, *shape[:1] or [0])
+  if shape != outputs.shape or not _is_floating(probabilities):
+    raise ValueError(
+      f"soft labels {_described(probabilities)}: expected floats "
+      f"{list(outputs.shape)}, a probability for each class that the model "
+      "returns. Class indices [B] are for cross_entropy."
+    )
+  if _concrete(probabilities):
+    values = np.asarray(probabilities, np.float32)
+    if not (np.all(values >= 0) and np.allclose(values.sum(-1), 1, atol=1e-3)):
+      raise ValueError("soft labels: expected 0 or more, with a sum of 1 each.")
+
+
 def objective(fn: Objective, outputs: PyTree, targets: PyTree) -> None:
   """Checks that an objective takes these arguments, and returns `[B]`.
 

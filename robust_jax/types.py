@@ -152,8 +152,9 @@ class State(NamedTuple):
     model_state: the model's other collections, such as the running statistics
       of BatchNorm.
     opt_state: the state of the optax optimizer.
-    average: an average of `params` over the steps, or None if none is kept; see
-      `training.weight_averages`.
+    average: averages over the steps, by the field that they replace:
+      {"params": ...}, and "model_state" where that is averaged too; or None.
+      See `training.weight_averages`.
   """
 
   step: Array

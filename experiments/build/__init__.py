@@ -26,7 +26,7 @@ from experiments.build.loop_config import loop_config
 from robust_jax import lookup, precision
 from robust_jax.data.loader import Loader
 from robust_jax.training.loop import LoopConfig
-from robust_jax.types import PyTree, Task
+from robust_jax.types import Model, PyTree, Task
 
 __all__ = [
   "Experiment",
@@ -57,13 +57,16 @@ class Experiment(NamedTuple):
 
 
 def experiment(
-  config: ConfigDict, warm_start: WarmStart | None = None
+  config: ConfigDict,
+  warm_start: WarmStart | None = None,
+  teacher: Model | None = None,
 ) -> Experiment:
   """Builds everything that training needs, and refuses errors before it starts.
 
   Args:
     config: config of the run.
     warm_start: see `warm_start.warm_start_of`.
+    teacher: classifier that the loss learns from, see `teacher.teacher_of`.
 
   Raises:
     ValueError: a name or an option is unknown, or does not fit the others.
@@ -71,7 +74,11 @@ def experiment(
   check_config(config)
   for section in config.evaluation.get("attacks", {}).values():
     sections.attack(section)  # to refuse errors now, not after the training
+  if "defense" in config.evaluation:
+    sections.defense(config.evaluation.defense)
   training, validation, facts = loaders(config)
+  if teacher is not None:
+    facts = {**facts, "teacher": teacher}
   loop = loop_config(config.training, training.num_steps)
   return Experiment(
     task=task(config, facts, loop.num_steps, warm_start),
@@ -164,3 +171,10 @@ def _refuse_unused(config, arguments):
         f"task '{config.task.name}' has no use for the section `{name}` of "
         "the config: leave it out, or choose a task that takes it."
       )
+  loss = config.get("loss", {})
+  if "teacher" in config and "teacher" not in sections.options_of("loss", loss):
+    raise ValueError(
+      f"loss '{loss.get('name')}' has no use for the section `teacher` of the "
+      "config: leave it out, or choose a loss that learns from one, such as "
+      "distillation."
+    )

@@ -13,10 +13,12 @@ from robust_jax.data.dataset import Dataset, spec_of_batch
 from robust_jax.data.load import load
 from robust_jax.data.loader import Loader, evaluation_loader, training_loader
 from robust_jax.data.match_shapes import match_shapes
+from robust_jax.data.mixed_loader import mixed_loader
 from robust_jax.data.paired_loader import (
   paired_evaluation_loader,
   paired_loader,
 )
+from robust_jax.data.readers.npz_dataset import npz_dataset
 from robust_jax.types import Batch
 
 Facts = Mapping[str, Any]
@@ -132,7 +134,7 @@ def _of_one(dataset: Callable[[ConfigDict, str], Dataset]) -> _Kind:
   def loaders(config):
     train, validation = (dataset(config, s) for s in ("train", "validation"))
     return (
-      training_loader(train, config.training.batch_size, seed=config.seed),
+      _training_loader(config, train),
       evaluation_loader(validation, config.evaluation.batch_size),
       train.info,
     )
@@ -142,6 +144,40 @@ def _of_one(dataset: Callable[[ConfigDict, str], Dataset]) -> _Kind:
     return spec_of_batch(test), test.info
 
   return _Kind(loaders, dataset, describe)
+
+
+def _training_loader(config: ConfigDict, real: Dataset) -> Loader:
+  """Of the dataset, or mixed with another one that `data.extra` describes.
+
+  The section has the options of `extra` below: an `.npz` (`file`), or a part
+  (`train`) of a dataset (`dataset`).
+  """
+  batch_size = config.training.batch_size
+
+  def extra(
+    fraction, label_smoothing=0.0, file=None, dataset=None, train="train"
+  ):
+    if (file is None) == (dataset is None):
+      raise ValueError(
+        "data.extra has the fields "
+        f"{', '.join(config.data.extra)}: expected either a file or a dataset."
+      )
+    if file is None:
+      other = load(dataset, train, config.data.get("data_dir"))
+    else:
+      other = npz_dataset(file, real.fact("num_classes"))
+    return mixed_loader(
+      real,
+      other,
+      batch_size,
+      extra_fraction=fraction,
+      label_smoothing=label_smoothing,
+      seed=config.seed,
+    )
+
+  if "extra" in config.data:
+    return sections.call(extra, **config.data.extra)
+  return training_loader(real, batch_size, seed=config.seed)
 
 
 _KINDS = {

@@ -21,7 +21,7 @@ from robust_jax.search.expectation_over_transformation import (
   expectation_over_transformation,
 )
 from robust_jax.training.optimizer import optimizer
-from robust_jax.types import Attack
+from robust_jax.types import Attack, Model
 
 KINDS = {
   "alignment": "adaptation",
@@ -31,6 +31,7 @@ KINDS = {
   "average": "training.weight_averages",
   "certificate": "certificates",
   "curve": "attacks",
+  "defense": "defenses",
   "evaluator": "evaluators",
   "expectation": "perturbations",
   "gradient": "gradients",
@@ -43,6 +44,7 @@ KINDS = {
   "search": "search",
   "set": "perturbations",
   "task": "tasks",
+  "views": "defenses.views",
 }
 """Field -> package in which its name is looked up, of robust_jax or optax."""
 
@@ -139,15 +141,40 @@ def attack(section: Mapping[str, Any], **override: Any) -> Attack:
   return build("attack", section)
 
 
+def defense(section: Mapping[str, Any]) -> Callable[[Any], Model]:
+  """The defense that a config section describes: a function of what it wraps.
+
+  That is a model, or a sequence of models for a defense whose first parameter
+  is `logits_fns`; the section then lists, in `runs`, the work directories of
+  those beside the model that is evaluated.
+
+  Raises:
+    ValueError: there is no such defense, or it has no such options.
+  """
+  options = {k: v for k, v in section.items() if k != "runs"}
+  if "runs" in section and not _takes_several(section["name"]):
+    raise ValueError(
+      f"defense.runs = {section['runs']}: expected none, because "
+      f"'{section['name']}' wraps one model. Leave it out, or name 'ensemble'."
+    )
+  return build("defense", options)
+
+
+def _takes_several(name: str) -> bool:
+  parameters = inspect.signature(lookup.find("defenses", name)).parameters
+  return next(iter(parameters)) == "logits_fns"
+
+
 def called_with(kind: str, name: str) -> int:
   """Returns the number of arguments of a member that precede its options.
 
   Searches and the user's own attacks are functions whose options are keywords;
-  an average takes the task. All other members are factories.
+  an average takes the task, a defense the model. All other members are
+  factories.
   """
   if kind == "search" or (kind == "attacks" and lookup.imported_module(name)):
     return 4
-  return 1 if kind == "training.weight_averages" else 0
+  return 1 if kind in ("training.weight_averages", "defenses") else 0
 
 
 def options_of(field: str, section: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,6 +196,8 @@ def options_of(field: str, section: Mapping[str, Any]) -> dict[str, Any]:
     known |= dict.fromkeys(_OF_OPTIMIZERS, _REQUIRED)
   if name == "compose":
     known["expectation"] = _REQUIRED
+  if kind == "defenses" and _takes_several(name):
+    known["runs"] = _REQUIRED
   if field == "expectation":
     known["num_samples"] = _REQUIRED
   return known

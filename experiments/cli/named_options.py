@@ -6,7 +6,7 @@ defaults, and cannot have those of other members.
 """
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -61,6 +61,31 @@ def options_of(
     ValueError: there is no such member.
   """
   return sections.options_of(_field(path), section)
+
+
+def section(parts: Sequence[str]) -> dict[str, Any]:
+  """The section that a flag such as `bit_depth,bits=3` describes.
+
+  Args:
+    parts: a name, then `option=value` each.
+
+  Raises:
+    ValueError: a part has another form.
+
+  Example:
+    >>> section(["bit_depth", "bits=3"])
+    {'name': 'bit_depth', 'bits': 3}
+  """
+  name, *options = parts
+  found = {"name": name}
+  for option in options:
+    key, equals, text = option.partition("=")
+    if not equals:
+      raise ValueError(
+        f"'{option}' in '{','.join(parts)}': expected option=value."
+      )
+    found[key] = _stand_in(None, text)
+  return found
 
 
 def _field(path) -> str:

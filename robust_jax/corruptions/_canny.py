@@ -6,7 +6,7 @@ import itertools
 import jax.numpy as jnp
 from jax import lax
 
-from robust_jax.corruptions._matrices import Border
+from robust_jax.corruptions.matrices import Border
 from robust_jax.corruptions.sliding_windows import neighbors
 from robust_jax.types import Array
 

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from robust_jax.corruptions import _matrices, _motion, _zooms, constants, random
+from robust_jax.corruptions import _motion, _zooms, constants, matrices, random
 from robust_jax.corruptions.base import corruption
 from robust_jax.types import Array, Key
 
@@ -243,4 +243,4 @@ def gaussian_blur(
   del keys
   sigmas = constants.rows(_SIGMA, x, size)
   sigma = constants.pick(sigmas, severity)
-  return _matrices.gaussian_blur(x, sigma, sigmas.max())
+  return matrices.gaussian_blur(x, sigma, sigmas.max())

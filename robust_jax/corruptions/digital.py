@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.ndimage import map_coordinates
 
-from robust_jax.corruptions import _matrices, constants, random
+from robust_jax.corruptions import constants, matrices, random
 from robust_jax.corruptions.base import corruption, levels
 from robust_jax.types import Array, Key
 
@@ -177,7 +177,7 @@ def elastic_transform(
   strength, sigma, jitter = constants.pick(table, severity)
   moved, noise = draw_elastic_transform(keys, x)
   x = _read(x, *_affine_places(x, jitter * moved), "mirror")
-  field = strength * _matrices.gaussian_blur(
+  field = strength * matrices.gaussian_blur(
     noise, sigma, table[:, 1].max(), truncate=3.0, border="symmetric"
   )
   rows, columns = np.indices(x.shape[1:3])

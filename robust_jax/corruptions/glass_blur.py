@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from robust_jax.corruptions import _matrices, constants, random
+from robust_jax.corruptions import constants, matrices, random
 from robust_jax.corruptions.base import corruption, eight_bits
 from robust_jax.types import Array, Key
 
@@ -61,7 +61,7 @@ def glass_blur(
   reach, passes = reach.astype(jnp.int32), passes.astype(jnp.int32)
   offsets = draw(keys, x, int(table[:, 2].max()), reach)
   blur = functools.partial(
-    _matrices.gaussian_blur, sigma=sigma, max_sigma=table[:, 0].max()
+    matrices.gaussian_blur, sigma=sigma, max_sigma=table[:, 0].max()
   )
   blurred = eight_bits(blur(x))
   if swap:

@@ -82,6 +82,21 @@ def jpeg_compression(
     constants.pick(np.stack([_steps(t, q) for q in quality]), severity)
     for t in (_LUMA, _CHROMA)
   )
+  return _compressed(x, luma, chroma)
+
+
+def compress(x: Array, quality: int) -> Array:
+  """x `[B, H, W, C]` in [0, 1], C 1 or 3, as JPEG of a quality from 1 to 100.
+
+  The same as `jpeg_compression`, which chooses the quality by a severity.
+  """
+  luma, chroma = (
+    jnp.asarray(_steps(table, quality)) for table in (_LUMA, _CHROMA)
+  )
+  return jnp.clip(_compressed(x, luma, chroma), 0, 1)
+
+
+def _compressed(x: Array, luma: Array, chroma: Array) -> Array:
   y = levels(x)
   if x.shape[-1] == 1:
     return _coded(y[..., 0], luma)[..., None] / 255

@@ -8,7 +8,7 @@ import numpy as np
 from robust_jax.corruptions import (
   _canny,
   _lines,
-  _matrices,
+  matrices,
   random,
 )
 from robust_jax.corruptions.base import corruption
@@ -183,7 +183,7 @@ def canny_edges(
   """
   del keys, severity, size
   gray = x[..., 0] if x.shape[-1] == 1 else (x * _LUMA).sum(-1)
-  gray = _matrices.both_sides(
+  gray = matrices.both_sides(
     gray[..., None], _smoothing(x.shape[1]), _smoothing(x.shape[2])
   )[..., 0]
   down, right = _canny.sobel(gray, "symmetric")

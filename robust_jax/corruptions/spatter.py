@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from robust_jax.corruptions import _canny, _matrices, constants, random
+from robust_jax.corruptions import _canny, constants, matrices, random
 from robust_jax.corruptions.base import corruption, levels
 from robust_jax.corruptions.sliding_windows import neighbors
 from robust_jax.types import Array, Key
@@ -78,7 +78,7 @@ def spatter(
   table = constants.rows(_LIQUID, x, size)
   mean, deviation, sigma, threshold, last = constants.pick(table, severity)
   layer = (mean + deviation * draw(keys, x))[..., None]
-  layer = _matrices.gaussian_blur(layer, sigma, table[:, 2].max())
+  layer = matrices.gaussian_blur(layer, sigma, table[:, 2].max())
   layer = jnp.where(layer < threshold, 0.0, layer)
   max_sigma = table[3:, 4].max()
   return lax.cond(
@@ -100,7 +100,7 @@ def add_water(x: Array, layer: Array, strength: Array | float) -> Array:
 
 
 def _add_mud(x: Array, drops: Array, sigma: Array, max_sigma: float) -> Array:
-  mud = _matrices.gaussian_blur(drops.astype(jnp.float32), sigma, max_sigma)
+  mud = matrices.gaussian_blur(drops.astype(jnp.float32), sigma, max_sigma)
   mud = jnp.where(mud < 0.8, 0.0, mud)
   return x * (1 - mud) + mud * _color(_MUD, x)
 

@@ -8,7 +8,6 @@ a batch would contain every digit in both domains.
 import dataclasses
 import functools
 import itertools
-import math
 from collections.abc import Sequence
 
 import jax
@@ -18,11 +17,11 @@ import numpy as np
 from robust_jax import checks
 from robust_jax.data.concatenate import concatenate
 from robust_jax.data.dataset import Dataset, describe
+from robust_jax.data.endless_loader import endless_loader
 from robust_jax.data.loader import (
   RESIDENT_LIMIT_BYTES,
   Loader,
   evaluation_loader,
-  ordered_loader,
 )
 from robust_jax.types import Batch, PyTree
 
@@ -78,12 +77,14 @@ def paired_loader(
   checks.non_negative("seed", seed)
   checks.at_least_one("batch_size", batch_size)
   _check_domains(sources, target, batch_size)
-  stream = functools.partial(
-    _stream, seed=seed, resident_limit=resident_limit_bytes
+  load = functools.partial(
+    endless_loader, seed=seed, resident_limit=resident_limit_bytes
   )
   rows = batch_size // len(sources)
-  labeled = [stream(s, number, rows) for number, s in enumerate(sources, 1)]
-  unlabeled = stream(_without_labels(target), 0, batch_size)
+  labeled = [
+    load(s, rows, stream=number) for number, s in enumerate(sources, 1)
+  ]
+  unlabeled = load(_without_labels(target), batch_size, stream=0)
 
   def indices(start):
     streams = zip(*(loader.indices(start) for loader in labeled), strict=True)
@@ -92,7 +93,7 @@ def paired_loader(
 
   def decode(device_data: PyTree, indices: PyTree) -> Batch:
     parts = [
-      loader.decode(data, rows) | {"domain": _filled(number, rows)}
+      {**loader.decode(data, rows), "domain": _filled(number, rows)}
       for number, (loader, data, rows) in enumerate(
         zip(labeled, device_data["source"], indices["source"], strict=True)
       )
@@ -101,7 +102,7 @@ def paired_loader(
     domain = _filled(len(labeled), indices["target"])
     return {
       "source": jax.tree.map(lambda *rows: jnp.concatenate(rows), *parts),
-      "target": target | {"domain": domain},
+      "target": {**target, "domain": domain},
     }
 
   device_data = {
@@ -182,30 +183,6 @@ def _check_domains(sources, target, batch_size):
       )
   for source in sources:
     source.field("y")
-
-
-def _stream(dataset, number, batch_size, *, seed, resident_limit):
-  num_examples = len(dataset)
-
-  # A batch may span two epochs, or more for a small dataset.
-  @functools.lru_cache(maxsize=2 + batch_size // num_examples)
-  def permutation(epoch):
-    draw = np.random.default_rng((seed, number, epoch))
-    return draw.permutation(num_examples).astype(np.int32)
-
-  def order(step):
-    places = range(step * batch_size, (step + 1) * batch_size)
-    index = [permutation(p // num_examples)[p % num_examples] for p in places]
-    return np.array(index, np.int32), np.ones(batch_size, np.float32)
-
-  return ordered_loader(
-    dataset,
-    order,
-    num_examples=num_examples,
-    batch_size=batch_size,
-    num_steps=math.ceil(num_examples / batch_size),
-    resident_limit=resident_limit,
-  )
 
 
 def _without_labels(dataset: Dataset) -> Dataset:

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 from robust_jax import checks
 from robust_jax.types import Array, Augmentation, PerturbationSet
 
+__all__ = ["GridViews", "RandomViews"]
+
 
 @dataclasses.dataclass(frozen=True)
 class GridViews:

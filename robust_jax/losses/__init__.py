@@ -10,7 +10,7 @@ float32. Losses and gradients are then the same as without that class.
 """
 
 from robust_jax.losses.divergences import jensen_shannon as jensen_shannon
-from robust_jax.losses.divergences import kl
+from robust_jax.losses.divergences import kl, soft_cross_entropy
 from robust_jax.losses.margins import cross_entropy, dlr, margin, soft_margin
 from robust_jax.losses.margins import logit_difference as logit_difference
 from robust_jax.losses.margins import targeted_dlr as targeted_dlr
@@ -19,4 +19,11 @@ from robust_jax.losses.transforms import (
 )
 from robust_jax.losses.transforms import targeted as targeted
 
-__all__ = ["cross_entropy", "dlr", "kl", "margin", "soft_margin"]
+__all__ = [
+  "cross_entropy",
+  "dlr",
+  "kl",
+  "margin",
+  "soft_cross_entropy",
+  "soft_margin",
+]

@@ -31,6 +31,30 @@ def kl(logits: Array, reference: Array) -> Array:
   return _relative_entropy(log_p, log_q)
 
 
+@checked_by(checks.soft_labels)
+def soft_cross_entropy(logits: Array, probabilities: Array) -> Array:
+  """Cross-entropy of labels that are probabilities, `-sum p log softmax(z)`.
+
+  The targets are label probabilities `[B, K]`, such as those of CutMix, mixup
+  or label smoothing. An attack that maximizes it moves the prediction away from
+  the mixed label, as adversarial training with CutMix does (Rebuffi et al.
+  2021).
+
+  Raises:
+    ValueError: the arguments are not logits and probabilities of one shape.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import losses
+    >>> half = jnp.array([[0.5, 0.5, 0.0]])
+    >>> losses.soft_cross_entropy(jnp.zeros((1, 3)), half).round(4)
+    Array([1.0986], dtype=float32)
+  """
+  checks.soft_labels(logits, probabilities)
+  log_q = jax.nn.log_softmax(logits.astype(jnp.float32))
+  return -jnp.sum(jnp.where(probabilities > 0, probabilities * log_q, 0.0), -1)
+
+
 def jensen_shannon(views: Array) -> Array:
   """Jensen-Shannon divergence of the predictions for V views of each image.
 

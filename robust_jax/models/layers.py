@@ -1,5 +1,6 @@
 """Layers that several networks share: normalization, convolution, pooling."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import jax.numpy as jnp
@@ -141,6 +142,93 @@ def he_conv(
     dtype=dtype,
     name=name,
   )
+
+
+def normalization(
+  kind: str, batch_statistics: str, *, train: bool, name: str
+) -> Callable[[Array], Array]:
+  """A normalization layer of a residual network, named in a config.
+
+  "group" and "layer" normalize each example by itself, in training too: over
+  height, width and the channels of one group. Nothing depends on the batch, and
+  there are no running statistics. Statistics and result are float32.
+
+  Args:
+    kind: "batch" (`batch_norm`), "group" (groups of 16 channels, or more where
+      16 does not divide their number) or "layer" (one group).
+    batch_statistics: `statistics` of `batch_norm`.
+    train: of `batch_norm`.
+    name: the name of the layer.
+
+  Returns:
+    The layer, `[B, ..., C]` -> `[B, ..., C]`.
+
+  Raises:
+    ValueError: the kind is none of these, or is not "batch" although statistics
+      are to be synchronized.
+
+  Source: Wu and He, "Group Normalization", 2018, with its 16 channels per
+  group; section 3.1 for layer normalization as one group.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax.models import layers
+    >>> layer = layers.normalization("batch", "none", train=True, name="bn")
+    >>> layer(jnp.ones((1, 2, 2, 3))).shape
+    (1, 2, 2, 3)
+  """
+  if kind == "batch":
+    return batch_norm(batch_statistics, train=train, name=name)
+  if kind not in ("group", "layer"):
+    raise ValueError(f"norm = {kind!r}: expected 'batch', 'group' or 'layer'.")
+  if batch_statistics == "synchronized":
+    raise ValueError(
+      f"batch_norm = 'synchronized' with norm = {kind!r}, which has no "
+      "statistics of the batch: leave batch_norm out, or choose norm = 'batch'."
+    )
+
+  def apply(x: Array) -> Array:
+    channels = x.shape[-1]
+    groups = max(1, channels // 16) if kind == "group" else 1
+    groups = math.gcd(channels, groups)
+    return nn.GroupNorm(groups, epsilon=1e-5, dtype=jnp.float32, name=name)(x)
+
+  return apply
+
+
+def activation(name: str) -> Callable[[Array], Array]:
+  """An activation function by the name that configs give it.
+
+      relu      max(x, 0)
+      silu      x sigmoid(x)
+      softplus  log(1 + exp(10 x)) / 10
+
+  The last two are smooth, which improves the gradients that an attack in
+  training finds.
+
+  Raises:
+    ValueError: there is none of that name.
+
+  Source: Xie et al. 2020, "Smooth Adversarial Training", section 4, where the
+  softplus has this parameter.
+
+  Example:
+    >>> from robust_jax.models import layers
+    >>> layers.activation("silu")(0.0).item()
+    0.0
+  """
+  if name not in _ACTIVATIONS:
+    raise ValueError(
+      f"activation = {name!r}: expected one of {', '.join(_ACTIVATIONS)}."
+    )
+  return _ACTIVATIONS[name]
+
+
+_ACTIVATIONS = {
+  "relu": nn.relu,
+  "silu": nn.silu,
+  "softplus": lambda x: nn.softplus(10 * x) / 10,
+}
 
 
 def blur_pool(x: Array) -> Array:

@@ -141,8 +141,10 @@ def supervised(
       batch = {**batch, "x": augment(key_augment, batch["x"])}
     if mix is not None:
       key, key_mix = jax.random.split(key)
-      one_hot = jax.nn.one_hot(batch["y"], model.num_classes)
-      x, labels = mix(key_mix, batch["x"], one_hot)
+      labels = batch["y"]
+      if labels.ndim == 1:
+        labels = jax.nn.one_hot(labels, model.num_classes)
+      x, labels = mix(key_mix, batch["x"], labels)
       batch = {**batch, "x": x, "y": labels}
     return batch, key
 

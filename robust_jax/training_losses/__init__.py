@@ -7,6 +7,7 @@ minimized. `tasks.supervised` takes any of them as its argument `loss`.
 from robust_jax.training_losses.alp import alp
 from robust_jax.training_losses.augmix import augmix
 from robust_jax.training_losses.consistency import consistency
+from robust_jax.training_losses.distillation import distillation
 from robust_jax.training_losses.erm import erm
 from robust_jax.training_losses.gat import gat
 from robust_jax.training_losses.gaussian import gaussian
@@ -24,6 +25,7 @@ __all__ = [
   "alp",
   "augmix",
   "consistency",
+  "distillation",
   "erm",
   "gat",
   "gaussian",

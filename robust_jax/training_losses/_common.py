@@ -2,7 +2,6 @@
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from robust_jax import losses
 from robust_jax.attacks.cost import count_model_calls
@@ -26,7 +25,7 @@ def cross_entropy(logits: Array, labels: Array) -> Array:
   """Cross-entropy `[B]` of classes `[B]` or class probabilities `[B, K]`."""
   if labels.ndim == 1:
     return losses.cross_entropy(logits, labels)
-  return optax.softmax_cross_entropy(logits.astype(jnp.float32), labels)
+  return losses.soft_cross_entropy(logits, labels)
 
 
 def warmed_up(x_adv: Array, x: Array, step: Array, warmup_steps: int) -> Array:

@@ -35,7 +35,8 @@ def pgd_at(
 
   Args:
     attack: the inner maximization. PGD gives Madry et al. 2018, `rs_fgsm` Wong,
-      Rice and Kolter 2020.
+      Rice and Kolter 2020. Under CutMix or mixup, whose labels are
+      probabilities, its objective is `losses.soft_cross_entropy`.
     objective: the loss that is minimized on x_adv, as for `erm`.
     warmup_steps: number of steps over which the perturbation is scaled up from
       0 linearly. Without it a model may stay at chance for a large radius.

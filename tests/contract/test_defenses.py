@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from robust_jax import lookup, losses, perturbations
+from robust_jax import augmentation, lookup, losses, perturbations
 from robust_jax.defenses.views import GridViews
 from tests.contract.samples import called
 
@@ -24,7 +24,10 @@ def model(seed=0, scale=1.0):
   return jax.tree_util.Partial(affine, scale * weights)
 
 
-SAMPLES = {"views": GridViews(perturbations.shift(0, flip="horizontal"), 1)}
+SAMPLES = {
+  "augmentation": augmentation.pad_crop(1),
+  "views": GridViews(perturbations.shift(0, flip="horizontal"), 1),
+}
 X = jax.random.uniform(jax.random.key(1), (B, 4, 4, 1))
 
 each_defense = pytest.mark.parametrize("name", lookup.members(PACKAGE))
@@ -32,7 +35,8 @@ each_defense = pytest.mark.parametrize("name", lookup.members(PACKAGE))
 
 def defended(name, logits_fn):
   factory = lookup.find(PACKAGE, name)
-  return called(factory, {"logits_fn": logits_fn, **SAMPLES})
+  models = {"logits_fn": logits_fn, "logits_fns": [logits_fn, logits_fn]}
+  return called(factory, models | SAMPLES)
 
 
 @jax.jit

@@ -19,6 +19,8 @@ RNG = np.random.default_rng(0)
 LOGITS = RNG.permuted(np.tile(np.arange(-2.0, K - 2), (B, 1)), axis=1)
 LOGITS = LOGITS.astype(np.float32)
 LABELS = np.arange(B) % K
+PROBABILITIES = np.exp(LOGITS[::-1])
+PROBABILITIES /= PROBABILITIES.sum(axis=1, keepdims=True)
 MIXED = np.array([3, 1, 5, 0, 4, 2])
 
 each_loss = pytest.mark.parametrize("name", LOSSES)
@@ -27,10 +29,14 @@ each_score = pytest.mark.parametrize("name", SCORES)
 
 @functools.cache
 def targets_of(name):
-  """Labels `[B]`, or the logits `[B, K]` that the answer should keep."""
+  """Labels `[B]`, or logits or probabilities `[B, K]` to keep."""
   takes = lookup.find("losses", name)
-  samples = LABELS, LOGITS[::-1]
+  samples = LABELS, LOGITS[::-1], PROBABILITIES
   return first_accepted(name, functools.partial(takes, LOGITS), samples)
+
+
+def accepts_probabilities_only(name):
+  return targets_of(name) is PROBABILITIES
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -81,7 +87,7 @@ def test_neighbors_change_nothing(name, other):
 @pytest.mark.parametrize("scale", [0.0, 1e-18, 1e-8, 1.0, 1e4, 1e30])
 def test_it_is_finite_at_extreme_logits_and_so_is_its_gradient(name, scale):
   targets = targets_of(name)
-  if targets.ndim == 2:
+  if targets.ndim == 2 and not accepts_probabilities_only(name):
     targets = np.float32(scale) * targets
   value, grad = compiled(name)(np.float32(scale) * LOGITS, targets)
   assert np.isfinite(value).all()
@@ -117,6 +123,8 @@ def test_names_of_classes_do_not_matter(name):
 def test_it_grows_as_the_answer_moves_away_from_the_targets(name):
   run, targets = compiled(name), targets_of(name)
   right = targets if targets.ndim == 2 else 4.0 * np.eye(K)[targets]
+  if accepts_probabilities_only(name):
+    right = np.log(targets)
   fractions = np.linspace(0, 1, 6)
   values = [
     run(np.float32(right + f * (LOGITS - right)), targets)[0] for f in fractions

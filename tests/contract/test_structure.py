@@ -44,6 +44,8 @@ SMALL = {
   "comparison/predictors/by_shape",
   "corruptions/sequences/suites",
   "corruptions/sliding_windows",
+  "data/builders/cifar10_15k",
+  "data/builders/cifar10_raw",
   "gradients/identity",
   "xla_cpu/materialize",
 }

@@ -118,14 +118,16 @@ def test_an_average_of_the_weights_changes_nothing_but_what_is_measured(name):
   task, _, (start, first, second), _ = trained(name)
   rows, averaged = example(name).batch, weight_averages.ema(task, 0.25)
   began, step = started(averaged, rows)
-  chex.assert_trees_all_equal(began.average, start.params)
+  chex.assert_trees_all_equal(began.average, {"params": start.params})
   after, _ = step(began, (), rows, KEY)
   after, _ = step(after, (), rows, KEY)
   average = jax.tree.map(
     lambda a, b, c: 0.0625 * a + 0.1875 * b + 0.75 * c,
     *(state.params for state in (start, first, second)),
   )
-  chex.assert_trees_all_close(after.average, average, rtol=1e-5, atol=1e-6)
+  chex.assert_trees_all_close(
+    after.average, {"params": average}, rtol=1e-5, atol=1e-6
+  )
   close = functools.partial(chex.assert_trees_all_close, rtol=1e-5, atol=1e-6)
   close(after._replace(average=None), second)
   # Measured and deployed is the average, with the statistics of the last step.

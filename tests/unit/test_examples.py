@@ -35,7 +35,6 @@ def _members(registry: str) -> list[tuple[str, object]]:
 MEMBERS = {
   f"{registry}.{name}": value
   for registry in REGISTRIES
-  if registry not in PENDING
   for name, value in _members(registry)
   if not isinstance(value, types.ModuleType)
 }

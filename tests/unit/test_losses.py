@@ -134,6 +134,13 @@ def _objectives():
             jnp.where(z > -1e30, reference[:, : z.shape[1]], -jnp.inf),
           ),
         )
+      case ["logits", "probabilities"]:
+
+        def soft(z, f=loss):
+          there = jnp.where(z > -1e30, reference[:, : z.shape[1]], -jnp.inf)
+          return f(z, jax.nn.softmax(jax.lax.stop_gradient(there)))
+
+        yield name, soft
       case ["views"]:
         yield name, lambda z, f=loss: f(jnp.stack([z, 2 * z, 0.5 * z]))
       case ["target"]:
@@ -223,3 +230,39 @@ def test_prioritize_misclassified_keeps_the_gradient():
     for f in (losses.dlr, losses.prioritize_misclassified(losses.dlr))
   )
   np.testing.assert_array_equal(plain, lifted)
+
+
+def test_soft_labels_are_an_average_of_labels():
+  logits, (first, second) = LOGITS_SOFT, (jnp.array([0, 3]), jnp.array([2, 1]))
+  mixed = 0.7 * jax.nn.one_hot(first, 4) + 0.3 * jax.nn.one_hot(second, 4)
+  expected = 0.7 * losses.cross_entropy(logits, first)
+  expected += 0.3 * losses.cross_entropy(logits, second)
+  found = losses.soft_cross_entropy(logits, mixed)
+  np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_a_class_that_is_excluded_and_not_meant_costs_nothing():
+  logits = jnp.array([[1.0, 2.0, -jnp.inf]])
+  soft = jnp.array([[0.5, 0.5, 0.0]])
+  found, grad = jax.value_and_grad(
+    lambda z: losses.soft_cross_entropy(z, soft).sum()
+  )(logits)
+  expected = losses.soft_cross_entropy(logits[:, :2], soft[:, :2]).sum()
+  np.testing.assert_allclose(found, expected, rtol=1e-6)
+  assert jnp.isfinite(grad).all()
+
+
+@pytest.mark.parametrize(
+  ("soft", "message"),
+  [
+    (jnp.array([0, 1]), "Class indices .B. are for cross_entropy"),
+    (jnp.full((2, 3), 1 / 3), r"expected floats \[2, 4\], a probability"),
+    (jnp.full((2, 4), 0.5), "expected 0 or more, with a sum of 1"),
+  ],
+)
+def test_what_are_no_soft_labels_is_refused(soft, message):
+  with pytest.raises(ValueError, match=message):
+    losses.soft_cross_entropy(LOGITS_SOFT, soft)
+
+
+LOGITS_SOFT = jnp.array([[1.0, -2.0, 0.5, 0.0], [0.0, 3.0, 1.0, -1.0]])

@@ -50,7 +50,7 @@ def held(tmp_path):
 
 def test_two_at_once_are_refused_and_a_killed_one_leaves_nothing(held):
   folder, process = held
-  with pytest.raises(ValueError, match=r"at work in .*/run:"):
+  with pytest.raises(ValueError, match=r"is using .*/run:"):
     train(digits_pgd.get_config("smoke"), folder)
   assert list(folder.iterdir()) == []
   process.send_signal(signal.SIGKILL)

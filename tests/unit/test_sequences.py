@@ -199,14 +199,14 @@ def test_the_shift_map_is_where_answers_change():
   expected = np.broadcast_to([1, 5 / 6, 0, 1 / 6, 1], (5, 5))
   np.testing.assert_allclose(found.changed, expected)
   np.testing.assert_array_equal(
-    found.answers[:, :, 4].T, [(np.arange(6) + 1) % 6] * 5
+    found.predictions[:, :, 4].T, [(np.arange(6) + 1) % 6] * 5
   )
   mirrored = shift_map(Brightest(2), images, 6, reach=0, flip="horizontal")
-  np.testing.assert_array_equal(mirrored.answers[:, 0, 0], 5 - np.arange(6))
+  np.testing.assert_array_equal(mirrored.predictions[:, 0, 0], 5 - np.arange(6))
   assert mirrored.changed == 1
   upside_down = shift_map(Brightest(2), images, 6, reach=0, flip="vertical")
   assert upside_down.changed == 0
-  consistent = shift_consistency(found.answers.reshape(6, -1))
+  consistent = shift_consistency(found.predictions.reshape(6, -1))
   assert (consistent < 1).all()
 
 

@@ -142,7 +142,9 @@ def test_the_transformation_is_what_the_model_sees():
 
 
 def test_fewer_images_than_a_batch_are_refused():
-  with pytest.raises(ValueError, match="40 images and batch_size = 64: give"):
+  with pytest.raises(
+    ValueError, match="40 images and batch_size = 64: expected"
+  ):
     attacks.universal(sets.linf(0.1), batch_size=64)(KEY, linear, X, Y)
 
 

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from robust_jax.corruptions import _matrices, _motion, _zooms, constants
+from robust_jax.corruptions import _motion, _zooms, constants, matrices
 from robust_jax.corruptions.sequences.base import frame_by_frame, sequence
 from robust_jax.types import Array, Key
 
@@ -35,7 +35,7 @@ def gaussian_blur(keys: Key, x: Array, *, size: int | None = None) -> Array:
   first, more = constants.rows(_SIGMA, x, size)
   largest = first + more * (_COUNT - 1)
   return frame_by_frame(
-    lambda i: _matrices.gaussian_blur(x, first + more * i, largest), _COUNT
+    lambda i: matrices.gaussian_blur(x, first + more * i, largest), _COUNT
   )
 
 

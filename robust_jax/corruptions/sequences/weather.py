@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from robust_jax.corruptions import _matrices, constants, weather
+from robust_jax.corruptions import constants, matrices, weather
 from robust_jax.corruptions.sequences.base import frame_by_frame, sequence
 from robust_jax.corruptions.spatter import add_water
 from robust_jax.corruptions.spatter import draw as draw_spatter
@@ -101,7 +101,7 @@ def spatter(keys: Key, x: Array, *, size: int | None = None) -> Array:
   """
   mean, deviation, sigma, strength = constants.rows(_LIQUID, x, size)
   layer = (mean + deviation * draw_spatter(keys, x))[..., None]
-  layer = _matrices.gaussian_blur(layer, jnp.float32(sigma), sigma)
+  layer = matrices.gaussian_blur(layer, jnp.float32(sigma), sigma)
   layer = jnp.where(layer < _THRESHOLD, 0.0, layer)
 
   def flow(layer, _):

@@ -1,10 +1,19 @@
 """Pre-activation ResNet for 32x32 images; 18 layers by default."""
 
+import functools
+from collections.abc import Callable
+
 import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
 
-from robust_jax.models.layers import batch_norm, blur_pool, he_conv, normalize
+from robust_jax.models.layers import (
+  activation,
+  blur_pool,
+  he_conv,
+  normalization,
+  normalize,
+)
 from robust_jax.types import Array
 
 
@@ -27,6 +36,9 @@ class PreActResNet(nn.Module):
     num_blocks: number of blocks of each stage.
     width: number of channels of the first stage.
     batch_norm: "per_device" or "synchronized", see `layers.batch_norm`.
+    activation: "relu", "silu" or "softplus", see `layers.activation`.
+    norm: "batch", "group" or "layer", see `layers.normalization`. Layers keep
+      their names.
     final_norm: whether normalization and relu precede the global pooling.
     preactivated_shortcut: whether a projecting shortcut starts after the
       block's first normalization and relu, or before.
@@ -56,6 +68,8 @@ class PreActResNet(nn.Module):
   num_blocks: tuple[int, ...] = (2, 2, 2, 2)
   width: int = 64
   batch_norm: str = "per_device"
+  activation: str = "relu"
+  norm: str = "batch"
   final_norm: bool = True
   preactivated_shortcut: bool = True
   blur_pool: bool = False
@@ -82,6 +96,10 @@ class PreActResNet(nn.Module):
   @nn.compact
   def features(self, x: Array, *, train: bool = False) -> Array:
     """Maps x `[B, H, W, C]` in [0, 1] to pooled channels `[B, D]`."""
+    norm = functools.partial(
+      normalization, self.norm, self.batch_norm, train=train
+    )
+    act = activation(self.activation)
     x = normalize(x, self.mean, self.std)
     x = he_conv(self.width, 3, 1, self.dtype, name="conv1")(x)
     for stage, blocks in enumerate(self.num_blocks):
@@ -89,37 +107,38 @@ class PreActResNet(nn.Module):
         x = _Block(
           features=self.width * 2**stage,
           stride=2 if stage > 0 and block == 0 else 1,
-          batch_norm=self.batch_norm,
+          norm=norm,
+          act=act,
           dtype=self.dtype,
           preactivated_shortcut=self.preactivated_shortcut,
           blur_pool=self.blur_pool,
           name=f"layer{stage + 1}_{block}",
-        )(x, train)
+        )(x)
     if self.final_norm:
-      x = nn.relu(batch_norm(self.batch_norm, train=train, name="bn")(x))
+      x = act(norm(name="bn")(x))
     return x.mean((1, 2), dtype=jnp.float32)
 
 
 class _Block(nn.Module):
   features: int
   stride: int
-  batch_norm: str
+  norm: Callable[..., Callable[[Array], Array]]
+  act: Callable[[Array], Array]
   preactivated_shortcut: bool
   blur_pool: bool
   dtype: DTypeLike
 
   @nn.compact
-  def __call__(self, x: Array, train: bool) -> Array:
-    bn1 = batch_norm(self.batch_norm, train=train, name="bn1")
-    bn2 = batch_norm(self.batch_norm, train=train, name="bn2")
+  def __call__(self, x: Array) -> Array:
+    bn1, bn2 = self.norm(name="bn1"), self.norm(name="bn2")
     pooled = self.blur_pool and self.stride == 2
     pool, stride = (blur_pool, 1) if pooled else (lambda x: x, self.stride)
-    out = nn.relu(bn1(x))
+    out = self.act(bn1(x))
     shortcut = x
     if self.stride != 1 or x.shape[-1] != self.features:
       project = he_conv(self.features, 1, stride, self.dtype, name="shortcut_0")
       shortcut = project(pool(out if self.preactivated_shortcut else x))
     out = he_conv(self.features, 3, stride, self.dtype, name="conv1")(out)
-    out = pool(nn.relu(bn2(out)))
+    out = pool(self.act(bn2(out)))
     out = he_conv(self.features, 3, 1, self.dtype, name="conv2")(out)
     return out + shortcut

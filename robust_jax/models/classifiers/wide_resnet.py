@@ -1,10 +1,18 @@
 """Wide residual network for 32x32 images; WRN-28-10 by default."""
 
+import functools
+from collections.abc import Callable
+
 import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
 
-from robust_jax.models.layers import batch_norm, he_conv, normalize
+from robust_jax.models.layers import (
+  activation,
+  he_conv,
+  normalization,
+  normalize,
+)
 from robust_jax.types import Array
 
 
@@ -20,6 +28,9 @@ class WideResNet(nn.Module):
     depth: number of layers, 6 n + 4 for n blocks per group.
     widen: factor of the 16, 32 and 64 channels of the groups.
     batch_norm: "per_device" or "synchronized", see `layers.batch_norm`.
+    activation: "relu", "silu" or "softplus", see `layers.activation`.
+    norm: "batch", "group" or "layer", see `layers.normalization`. Layers keep
+      their names.
     mean: mean of the pixels, per channel, in [0, 1].
     std: standard deviation of the pixels, likewise.
     dtype: dtype of the computation, see `robust_jax.precision`.
@@ -43,6 +54,8 @@ class WideResNet(nn.Module):
   depth: int = 28
   widen: int = 10
   batch_norm: str = "per_device"
+  activation: str = "relu"
+  norm: str = "batch"
   mean: tuple[float, ...] = (0.0,)
   std: tuple[float, ...] = (1.0,)
   dtype: DTypeLike = jnp.float32
@@ -68,13 +81,17 @@ class WideResNet(nn.Module):
 
   @nn.compact
   def features(self, x: Array, *, train: bool = False) -> Array:
-    """Maps x `[B, H, W, C]` in [0, 1] to pooled channels `[B, D]`, >= 0."""
+    """Maps x `[B, H, W, C]` in [0, 1] to pooled channels `[B, D]`."""
     blocks, remainder = divmod(self.depth - 4, 6)
     if blocks < 1 or remainder:
       raise ValueError(
         f"depth = {self.depth}: expected 6 n + 4 for n blocks per group, such "
         "as 10, 16, 28, 34 or 70."
       )
+    norm = functools.partial(
+      normalization, self.norm, self.batch_norm, train=train
+    )
+    act = activation(self.activation)
     x = normalize(x, self.mean, self.std)
     x = he_conv(16, 3, 1, self.dtype, name="conv1")(x)
     for group in range(3):
@@ -82,25 +99,26 @@ class WideResNet(nn.Module):
         x = _Block(
           features=16 * self.widen * 2**group,
           stride=2 if group > 0 and block == 0 else 1,
-          batch_norm=self.batch_norm,
+          norm=norm,
+          act=act,
           dtype=self.dtype,
           name=f"block{group + 1}_layer_{block}",
-        )(x, train)
-    x = nn.relu(batch_norm(self.batch_norm, train=train, name="bn1")(x))
+        )(x)
+    x = act(norm(name="bn1")(x))
     return x.mean((1, 2))
 
 
 class _Block(nn.Module):
   features: int
   stride: int
-  batch_norm: str
+  norm: Callable[..., Callable[[Array], Array]]
+  act: Callable[[Array], Array]
   dtype: DTypeLike
 
   @nn.compact
-  def __call__(self, x: Array, train: bool) -> Array:
-    bn1 = batch_norm(self.batch_norm, train=train, name="bn1")
-    bn2 = batch_norm(self.batch_norm, train=train, name="bn2")
-    out = nn.relu(bn1(x))
+  def __call__(self, x: Array) -> Array:
+    bn1, bn2 = self.norm(name="bn1"), self.norm(name="bn2")
+    out = self.act(bn1(x))
     shortcut = x
     if x.shape[-1] != self.features:
       project = he_conv(
@@ -108,6 +126,6 @@ class _Block(nn.Module):
       )
       shortcut = project(out)
     out = he_conv(self.features, 3, self.stride, self.dtype, name="conv1")(out)
-    out = nn.relu(bn2(out))
+    out = self.act(bn2(out))
     out = he_conv(self.features, 3, 1, self.dtype, name="conv2")(out)
     return out + shortcut

@@ -1,4 +1,4 @@
-"""The part of CIFAR-10 that is read from raw files."""
+"""CIFAR-10 and the part of it that are read from raw files."""
 
 import io
 import os
@@ -8,7 +8,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from robust_jax.data.builders import cifar10_15k
+from robust_jax.data.builders import _cifar10, cifar10_raw
 from robust_jax.data.tfds import find_builder
 
 DATA = Path(os.environ.get("ROBUST_JAX_DATA") or "-")
@@ -29,9 +29,9 @@ def raw(tmp_path, monkeypatch):
   return folder
 
 
-def write_arrays(path):
+def write_arrays(path, rows=slice(None)):
   pieces = []
-  for image in IMAGES:
+  for image in IMAGES[rows]:
     file = io.BytesIO()
     PIL.Image.fromarray(image).save(file, "png")
     pieces.append(np.frombuffer(file.getvalue(), np.uint8))
@@ -39,7 +39,7 @@ def write_arrays(path):
     path,
     blob=np.concatenate(pieces),
     offsets=np.cumsum([0, *map(len, pieces)]),
-    y=LABELS.astype(np.uint8),
+    y=LABELS[rows].astype(np.uint8),
   )
 
 
@@ -54,14 +54,40 @@ def test_both_formats_are_read_alike(raw):
   write_binary(raw / "test_batch.bin", slice(None))
   for number, rows in ((1, slice(0, 2)), (2, slice(2, 6)), (3, slice(6, 7))):
     write_binary(raw / f"data_batch_{number}.bin", rows)
-  for read, name, split in (
-    (cifar10_15k.from_arrays, "test.npz", "test"),
-    (cifar10_15k.from_binary, "test_batch.bin", "test"),
-    (cifar10_15k.from_binary, "data_batch_1.bin", "train"),
+  write_arrays(raw / "one.npz", slice(0, 4))
+  write_arrays(raw / "two.npz", slice(4, 7))
+  batches = [f"data_batch_{number}.bin" for number in (1, 2, 3)]
+  for read, names in (
+    (_cifar10.from_arrays, ["test.npz"]),
+    (_cifar10.from_arrays, ["one.npz", "two.npz"]),
+    (_cifar10.from_binary, ["test_batch.bin"]),
+    (_cifar10.from_binary, batches),
   ):
-    images, labels = read(raw / name, split)
+    images, labels = read(raw, names)
     np.testing.assert_array_equal(images, IMAGES)
     np.testing.assert_array_equal(labels, LABELS)
+
+
+def test_the_whole_is_of_all_files_in_their_order(raw, monkeypatch):
+  """Of a smaller size, and of either form."""
+  split = cifar10_raw.Cifar10Raw.PARTS["train"]
+  assert split.size == 50_000
+  parts = {"train": split._replace(size=7)}
+  monkeypatch.setattr(cifar10_raw.Cifar10Raw, "PARTS", parts)
+  builder = find_builder("cifar10_raw", str(raw))
+  assert builder.name == "cifar10_raw"
+  for number in range(5):
+    rows = slice(2 * number, 2 * number + 2)
+    write_binary(raw / f"data_batch_{number + 1}.bin", rows)
+  for _ in range(2):
+    examples = builder.make_splits()["train"]
+    np.testing.assert_array_equal(examples.images, IMAGES)
+    np.testing.assert_array_equal(examples.labels, LABELS)
+    write_arrays(raw / "train_first15000.npz", slice(0, 3))
+    write_arrays(raw / "train_last35000.npz", slice(3, 7))
+  (raw / "train_last35000.npz").unlink()
+  with pytest.raises(ValueError, match=r"lacks train_last35000\.npz"):
+    builder.make_splits()
 
 
 def test_a_part_that_is_missing_or_too_small_is_refused(raw):
@@ -71,7 +97,7 @@ def test_a_part_that_is_missing_or_too_small_is_refused(raw):
   ):
     builder.make_splits()
   write_binary(raw / "data_batch_1.bin", slice(None))
-  with pytest.raises(ValueError, match=r"has no data_batch_2.bin, data_b"):
+  with pytest.raises(ValueError, match=r"lacks data_batch_2.bin, data_b"):
     builder.make_splits()
   write_arrays(raw / "train_first15000.npz")
   with pytest.raises(
@@ -82,13 +108,16 @@ def test_a_part_that_is_missing_or_too_small_is_refused(raw):
 
 @needs_cifar
 def test_it_is_the_official_one():
-  images, labels = cifar10_15k.from_arrays(
-    DATA / "raw/cifar10/test.npz", "test"
-  )
+  images, labels = _cifar10.from_arrays(DATA / "raw/cifar10", ["test.npz"])
   assert np.bincount(labels).tolist() == [1000] * 10
   # The means of the whole dataset; a part of it is within a hundredth.
   means = images.mean((0, 1, 2)) / 255
   np.testing.assert_allclose(means, [0.4914, 0.4822, 0.4465], atol=0.01)
-  with np.load(DATA / "raw/cifar10/train_first15000.npz") as arrays:
-    assert arrays["y"][:5].tolist() == [6, 9, 9, 4, 1]
-    assert len(arrays["offsets"]) == 15_001
+  labels = []
+  for name in cifar10_raw.Cifar10Raw.PARTS["train"].arrays:
+    with np.load(DATA / "raw/cifar10" / name) as arrays:
+      labels.append(arrays["y"])
+      assert len(arrays["offsets"]) == len(arrays["y"]) + 1
+  assert labels[0][:5].tolist() == [6, 9, 9, 4, 1]
+  assert list(map(len, labels)) == [15_000, 35_000]
+  assert np.bincount(np.concatenate(labels)).tolist() == [5000] * 10
