@@ -278,7 +278,7 @@ def _models(
   checkpoint: pathlib.Path,
 ) -> tuple[dict[str, Model], ConfigDict, dict[str, list[dict[str, Any]]]]:
   """Returns classifiers by name, the config of their attacks, and records."""
-  name = _workdir().name
+  name = pathlib.Path(_WORKDIR.value or checkpoint).name
   if _WEIGHTS.value is not None:
     config = _config()
     models = {name: from_weights(config, _WEIGHTS.value)}

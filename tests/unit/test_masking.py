@@ -517,7 +517,7 @@ def _bfloat16_loss(logits, labels):
       functools.partial(_probabilities, jnp.bfloat16),
       losses.cross_entropy,
       1,
-      "of the cross-entropy .*a softmax that is saturated",
+      "of the cross-entropy .*a saturated softmax",
     ),
     (_score, _bfloat16_loss, 1, "of the objective .*Compute it in float32"),
   ],

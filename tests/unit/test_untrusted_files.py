@@ -15,7 +15,7 @@ from experiments.build import imports
 from experiments.configs.adversarial import digits_pgd
 from experiments.load_run import load_run
 from robust_jax.attacks.autoattack import suite_state
-from robust_jax.data.builders import cifar10_15k, mnist_m, usps
+from robust_jax.data.builders import _cifar10, mnist_m, usps
 from robust_jax.data.readers import natural_shift_folders as folders
 from robust_jax.data.readers.load_npz import load_npz
 from robust_jax.data.tfds import find_builder
@@ -132,7 +132,7 @@ READERS = {
   "state.npz": lambda p: suite_state.SuiteState(
     np.zeros((1, 2)), 1, ""
   ).restore(p),
-  "test.npz": lambda p: cifar10_15k.from_arrays(p, "test"),
+  "test.npz": lambda p: _cifar10.from_arrays(p.parent, [p.name]),
   "cifar10.1_v6_data.npy": lambda p: folders.cifar10_1(p.parent, "v6"),
   usps._ARRAYS: lambda p: usps._read("test"),
 }
