@@ -4,8 +4,6 @@ Minutes on two CPU cores, without a download: to try methods out.
 
 Command:
   ./launch.sh train --config=experiments/configs/robust/digits.py:mart
-All methods, and their table:
-  python -m experiments.studies.robust_training --experiment=digits
 """
 
 from experiments.configs import common, robust_training

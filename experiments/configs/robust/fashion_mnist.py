@@ -4,8 +4,6 @@ As mnist.py, at the radius usual for this dataset.
 
 Command:
   ./launch.sh train --config=experiments/configs/robust/fashion_mnist.py:trades
-All methods, and their table:
-  python -m experiments.studies.robust_training --experiment=fashion_mnist
 """
 
 from experiments.configs import common, robust_training

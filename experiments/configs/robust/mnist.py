@@ -5,8 +5,6 @@ the name of one (experiments/configs/robust_training.py).
 
 Command:
   ./launch.sh train --config=experiments/configs/robust/mnist.py:trades
-All methods, and their table:
-  python -m experiments.studies.robust_training --experiment=mnist
 """
 
 from experiments.configs import common, robust_training
