@@ -115,6 +115,8 @@ def _train(
     workdir.open_run(path, config, made_from)
     key = jax.random.key(config.seed)
     result = loop.train(*experiment, key, path, title)
+  # All processes open the checkpoints: Orbax waits for each of them.
+  best_and_last = _best_and_last(config, path)
   if not parallel.is_lead():
     return result
   if result.status == "interrupted":
@@ -125,7 +127,7 @@ def _train(
   else:
     print(
       f"{title.strip()}: {result.status} at step {result.step}; best "
-      f"checkpoint: step {result.best_step}{_best_and_last(config, path)}, in "
+      f"checkpoint: step {result.best_step}{best_and_last}, in "
       f"{path}"
     )
   return result
