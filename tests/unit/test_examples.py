@@ -10,8 +10,6 @@ import types
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-# Packages whose members have no Example yet.
-PENDING = {}
 # Packages and modules whose `__all__` is a registry of public members.
 REGISTRIES = sorted(
   ".".join(
