@@ -45,13 +45,13 @@ x."""
 
 
 class Certificate(NamedTuple):
-  """A proof that no perturbation within a radius changes an answer.
+  """A proof that no perturbation within a radius changes a prediction.
 
   Attributes:
-    norm: of the ball, "l2" or "linf".
-    radii: `(key, model, x [B, ...] in [0, 1], labels [B]) -> ` float64 `[B]` on
-      the host, a radius in input units within which the answer is shown to be
-      the label; -1 where it is not shown even of x itself.
+    norm: norm of the ball, "l2" or "linf".
+    radii: `(key, model, x [B, ...] in [0, 1], labels [B]) -> radii`, float64
+      `[B]` on the host: a radius in input units within which the prediction is
+      proven to be the label, and -1 where it is not even proven for x itself.
   """
 
   norm: str

@@ -172,7 +172,7 @@ def _search_results(key, model, x, labels, surrogate, eps, plan, clean):
     change = jnp.abs(plan.objective(logits, labels) - clean)
     return jnp.stack([wrong, wrong & (change <= _ROUNDING * jnp.abs(clean))])
 
-  climb = functools.partial(
+  run_pgd = functools.partial(
     run, pgd, num_steps=plan.num_steps, step_size=plan.step_size
   )
   loss = surrogate_of(losses.prioritize_misclassified(plan.objective))
@@ -184,20 +184,20 @@ def _search_results(key, model, x, labels, surrogate, eps, plan, clean):
 
   # One search in the program instead of two: it takes long to compile.
   *runs, on_margin = jax.lax.map(
-    lambda job: climb(job[0], loss=either(job[1])),
+    lambda job: run_pgd(job[0], loss=either(job[1])),
     (jnp.append(keys, keys[:1]), jnp.arange(plan.restarts + 1) == len(keys)),
   )
   misclassified = {
     "pgd": jnp.stack(runs).any(axis=0),
     "first_run": runs[0],
-    "half_steps": climb(keys[0], loss=loss, num_steps=plan.num_steps // 2),
+    "half_steps": run_pgd(keys[0], loss=loss, num_steps=plan.num_steps // 2),
     "one_step": run(fgsm, keys[0], loss=loss),
     "margin": on_margin,
     "random_draws": run(random_search, key_draws, num_samples=_NUM_DRAWS),
     "black_box": run(plan.black_box, key_box),
   }
   if surrogate is not None:
-    misclassified["transfer"] = climb(keys[0], source=surrogate)
+    misclassified["transfer"] = run_pgd(keys[0], source=surrogate)
   unseen = jnp.stack([both[1] for both in misclassified.values()]).any(axis=0)
   return {name: both[0] for name, both in misclassified.items()}, unseen
 

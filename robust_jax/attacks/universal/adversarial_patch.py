@@ -94,7 +94,7 @@ def adversarial_patch(
   @standalone
   def find(key: Key, logits_fn: Model, x: Array, labels: Array) -> Array:
     model = canonicalize_on_cpu(logits_fn)
-    adam, climb = optax.scale_by_adam(), surrogate_of(objective)
+    adam, maximized = optax.scale_by_adam(), surrogate_of(objective)
 
     def gradient(patch, key):
       key_rows, key_draw = jax.random.split(key)
@@ -103,7 +103,7 @@ def adversarial_patch(
 
       def loss(each):
         x_adv = jax.vmap(_place_one)(each, x[rows], placement)
-        return climb(model(x_adv), labels[rows])
+        return maximized(model(x_adv), labels[rows])
 
       return mean_gradient(loss, patch, batch_size)
 

@@ -95,7 +95,7 @@ def universal(
         f"{len(x)} images and batch_size = {batch_size}: expected at least one "
         "batch of images."
       )
-    climb = surrogate_of(objective)
+    maximized = surrogate_of(objective)
     gray = jnp.full_like(x[:1], 0.5)
     if step_size is None:
       size: Array | float = max(
@@ -111,7 +111,7 @@ def universal(
           x_adv = transform(key, x_adv)
         logits = model(x_adv)
         counts = objective(logits, labels) < clip
-        return jnp.where(counts, climb(logits, labels), 0.0)
+        return jnp.where(counts, maximized(logits, labels), 0.0)
 
       return mean_gradient(loss, delta, len(x))
 
