@@ -92,17 +92,14 @@ def paired_loader(
     return ({"source": s, "target": t} for s, t in pairs)
 
   def decode(device_data: PyTree, indices: PyTree) -> Batch:
-    parts = [
-      {**loader.decode(data, rows), "domain": _filled(number, rows)}
-      for number, (loader, data, rows) in enumerate(
-        zip(labeled, device_data["source"], indices["source"], strict=True)
-      )
-    ]
-    target = unlabeled.decode(device_data["target"], indices["target"])
-    domain = _filled(len(labeled), indices["target"])
+    sources = zip(
+      labeled, device_data["source"], indices["source"], strict=True
+    )
+    parts = [_decode(number, *source) for number, source in enumerate(sources)]
+    target = unlabeled, device_data["target"], indices["target"]
     return {
       "source": jax.tree.map(lambda *rows: jnp.concatenate(rows), *parts),
-      "target": {**target, "domain": domain},
+      "target": _decode(len(labeled), *target),
     }
 
   device_data = {
@@ -196,5 +193,7 @@ def _without_labels(dataset: Dataset) -> Dataset:
   )
 
 
-def _filled(number, rows):
-  return jnp.full(rows["mask"].shape, number, jnp.int32)
+def _decode(domain, loader, device_data, indices):
+  """Decodes the rows of one stream and adds the number of their domain."""
+  numbers = jnp.full(indices["mask"].shape, domain, jnp.int32)
+  return {**loader.decode(device_data, indices), "domain": numbers}

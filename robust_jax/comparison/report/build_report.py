@@ -91,12 +91,8 @@ def comparison_report(
     name: {case: given.classes for case, given in of.items()}
     for name, of in predictions.items()
   }
-  coverage = all_coverage(
-    outcomes,
-    {name: of[CLEAN] for name, of in classes.items()},
-    level,
-    seed,
-  )
+  clean = {name: of[CLEAN] for name, of in classes.items()}
+  coverage = all_coverage(outcomes, clean, level, seed)
   identical = identical_models(classes)
   errors = _corruption_errors(outcomes, baseline)
   described = {
