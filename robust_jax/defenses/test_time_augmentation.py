@@ -4,8 +4,8 @@ import dataclasses
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
 
+from robust_jax.losses import log_mean_probability
 from robust_jax.models.inference import as_pytree
 from robust_jax.types import Array, Model
 
@@ -59,6 +59,4 @@ class _Average:
     views = self.views(x)
     # As one batch: a loop over views would be compiled for each view.
     logits = logits_fn(views.reshape(-1, *x.shape[1:]))
-    log_p = jax.nn.log_softmax(logits.astype(jnp.float32))
-    log_p = log_p.reshape(len(views), len(x), -1)
-    return jax.nn.logsumexp(log_p, axis=0) - jnp.log(len(views))
+    return log_mean_probability(logits.reshape(len(views), len(x), -1))

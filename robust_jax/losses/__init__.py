@@ -11,6 +11,9 @@ float32. Losses and gradients are then the same as without that class.
 
 from robust_jax.losses.divergences import jensen_shannon as jensen_shannon
 from robust_jax.losses.divergences import kl, soft_cross_entropy
+from robust_jax.losses.divergences import (
+  log_mean_probability as log_mean_probability,
+)
 from robust_jax.losses.margins import cross_entropy, dlr, margin, soft_margin
 from robust_jax.losses.margins import logit_difference as logit_difference
 from robust_jax.losses.margins import targeted_dlr as targeted_dlr

@@ -55,6 +55,30 @@ def soft_cross_entropy(logits: Array, probabilities: Array) -> Array:
   return -jnp.sum(jnp.where(probabilities > 0, probabilities * log_q, 0.0), -1)
 
 
+def log_mean_probability(logits: Array) -> Array:
+  """Logarithm of the mean of the class probabilities of V predictions.
+
+      log mean_v softmax(logits_v)
+
+  The result is logits: its softmax is that mean.
+
+  Args:
+    logits: `[V, B, K]`.
+
+  Returns:
+    `[B, K]` float32.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax import losses
+    >>> opposed = jnp.array([[[9.0, 0.0]], [[0.0, 9.0]]])
+    >>> jax.nn.softmax(losses.log_mean_probability(opposed)).round(4)
+    Array([[0.5, 0.5]], dtype=float32)
+  """
+  log_p = jax.nn.log_softmax(logits.astype(jnp.float32))
+  return jax.nn.logsumexp(log_p, axis=0) - jnp.log(len(logits))
+
+
 def jensen_shannon(views: Array) -> Array:
   """Jensen-Shannon divergence of the predictions for V views of each image.
 

@@ -6,6 +6,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
+from robust_jax import losses
 from robust_jax.models.inference import as_pytree
 from robust_jax.types import Array, Model, Objective
 
@@ -113,8 +114,7 @@ def _mean_logits(logits_fns, x):
 
 
 def _mean_probabilities(logits_fns, x):
-  log_p = jax.nn.log_softmax(_stacked_logits(logits_fns, x))
-  return jax.nn.logsumexp(log_p, axis=0) - jnp.log(len(logits_fns))
+  return losses.log_mean_probability(_stacked_logits(logits_fns, x))
 
 
 def _concatenate_logits(logits_fns, x):

@@ -53,9 +53,3 @@ def train_on_copies(
 def mean_cross_entropy(logits: Array, labels: Array) -> Array:
   """Logits `[V, B, K]` -> `[B]`, the mean over copies."""
   return jax.vmap(cross_entropy, in_axes=(0, None))(logits, labels).mean(axis=0)
-
-
-def log_mean_probability(logits: Array) -> Array:
-  """Logits `[V, B, K]` -> `[B, K]`: log of the mean of probabilities."""
-  log_p = jax.nn.log_softmax(logits.astype(jnp.float32))
-  return jax.nn.logsumexp(log_p, axis=0) - jnp.log(len(logits))

@@ -6,7 +6,6 @@ import jax.numpy as jnp
 from robust_jax import checks, losses, metrics
 from robust_jax.training_losses._common import (
   gaussian_noise,
-  log_mean_probability,
   mean_cross_entropy,
   train_on_copies,
 )
@@ -67,7 +66,7 @@ def consistency(
     x, y = batch["x"], batch["y"]
     copies = x + gaussian_noise(key_noise, x, sigma, num_noise)
     logits, model_state = train_on_copies(forward, key_train, copies)
-    log_q = log_mean_probability(logits)
+    log_q = losses.log_mean_probability(logits)
     kl = jax.vmap(losses.kl, in_axes=(0, None))(logits, log_q).mean(axis=0)
     entropy = -jnp.sum(jnp.exp(log_q) * log_q, axis=-1)
     per_example = mean_cross_entropy(logits, y)

@@ -6,7 +6,6 @@ import jax.numpy as jnp
 from robust_jax import checks, losses, metrics
 from robust_jax.training_losses._common import (
   gaussian_noise,
-  log_mean_probability,
   train_on_copies,
 )
 from robust_jax.types import (
@@ -74,8 +73,8 @@ def macer(
     x, y = batch["x"], batch["y"]
     copies = x + gaussian_noise(key_noise, x, sigma, num_noise)
     logits, model_state = train_on_copies(forward, key_train, copies)
-    log_p = log_mean_probability(logits)
-    xi, counts = _gap(log_mean_probability(beta * logits), y)
+    log_p = losses.log_mean_probability(logits)
+    xi, counts = _gap(losses.log_mean_probability(beta * logits), y)
     counts &= xi <= gamma
     too_small = jnp.where(counts, gamma - xi, 0.0)
     natural = -jnp.log(jnp.exp(-losses.cross_entropy(log_p, y)) + _LEAST)

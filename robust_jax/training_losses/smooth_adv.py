@@ -2,11 +2,10 @@
 
 import jax
 
-from robust_jax import checks
+from robust_jax import checks, losses
 from robust_jax.training_losses._common import (
   adversarial_examples,
   gaussian_noise,
-  log_mean_probability,
   mean_cross_entropy,
   train_on_copies,
   warmed_up,
@@ -72,7 +71,7 @@ def smooth_adv(
     def smoothed(x: Array) -> Array:
       copies = (x + noise).reshape(-1, *x.shape[1:])
       logits = forward.inference(copies).reshape(num_noise, len(x), -1)
-      return log_mean_probability(logits)
+      return losses.log_mean_probability(logits)
 
     smooth = forward._replace(inference=smoothed)
     x_adv, report = adversarial_examples(attack, key_attack, smooth, x, y)
@@ -81,7 +80,7 @@ def smooth_adv(
     total, count = report["attack_passes"]
     return LossOutput(
       mean_cross_entropy(logits, y),
-      log_mean_probability(logits),
+      losses.log_mean_probability(logits),
       {"attack_passes": (num_noise * total, count)},
       model_state,
     )
