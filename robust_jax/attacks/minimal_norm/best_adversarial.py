@@ -215,6 +215,19 @@ def bisect_to_boundary(
   return jax.lax.fori_loop(0, _NUM_HALVINGS, halve, (*ends, best))[-1]
 
 
+def nearest_at_boundary(
+  run: Callable[[Target, Array, BestAdversarial], BestAdversarial],
+  key: Key,
+  target: Target,
+  norm: Norm,
+  restarts: int,
+  noise: Array | float,
+) -> Array:
+  """The result of `from_several_starts`, bisected back to the boundary."""
+  best = from_several_starts(run, key, target, norm, restarts, noise)
+  return result(target, bisect_to_boundary(target, best, norm))
+
+
 def result(target: Target, best: BestAdversarial) -> Array:
   """The nearest success, in x's dtype; x itself where there is none."""
   return jax.lax.stop_gradient(target.to_image(best.x_adv))

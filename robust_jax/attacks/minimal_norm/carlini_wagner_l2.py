@@ -110,11 +110,8 @@ def carlini_wagner_l2(
       attempt = functools.partial(run, target, start)
       return smallest_weight(attempt, initial_weight, num_rounds, best)
 
-    best = minimal.from_several_starts(
+    return minimal.nearest_at_boundary(
       search, key, target, "l2", restarts, noise
-    )
-    return minimal.result(
-      target, minimal.bisect_to_boundary(target, best, "l2")
     )
 
   return attack

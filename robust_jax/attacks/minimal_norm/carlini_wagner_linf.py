@@ -143,11 +143,8 @@ def carlini_wagner_linf(
       carry = (jnp.full(len(x), 0.5), best)
       return jax.lax.fori_loop(0, num_rounds, unless_done, carry)[-1]
 
-    best = minimal.from_several_starts(
+    return minimal.nearest_at_boundary(
       search, key, target, "linf", restarts, noise
-    )
-    return minimal.result(
-      target, minimal.bisect_to_boundary(target, best, "linf")
     )
 
   return attack

@@ -105,11 +105,8 @@ def ead(
       attempt = functools.partial(run, target, start)
       return smallest_weight(attempt, initial_weight, num_rounds, best)
 
-    best = minimal.from_several_starts(
+    return minimal.nearest_at_boundary(
       search, key, target, "l1", restarts, noise
-    )
-    return minimal.result(
-      target, minimal.bisect_to_boundary(target, best, "l1")
     )
 
   return attack

@@ -115,11 +115,8 @@ def lbfgs(
 
       return jax.lax.fori_loop(0, expected.shape[1], attempt, best)
 
-    best = minimal.from_several_starts(
+    return minimal.nearest_at_boundary(
       search, key, target, "l2", restarts, noise
-    )
-    return minimal.result(
-      target, minimal.bisect_to_boundary(target, best, "l2")
     )
 
   return attack
