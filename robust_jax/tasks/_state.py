@@ -1,14 +1,23 @@
-"""Steps that several tasks have in common: State of a game, evaluation."""
+"""Parts of steps that several tasks have in common: State, update, mean."""
 
 from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
+import optax
 
-from robust_jax import parallel
+from robust_jax import metrics, parallel
 from robust_jax.games.players import GameState
 from robust_jax.games.set_schedule_step import set_schedule_step
-from robust_jax.types import Batch, Evaluator, Key, Metrics, PyTree, State
+from robust_jax.types import (
+  Array,
+  Batch,
+  Evaluator,
+  Key,
+  Metrics,
+  PyTree,
+  State,
+)
 
 
 def initial_state(game: GameState, model_state: PyTree) -> State:
@@ -31,6 +40,31 @@ def next_state(state: State, game: GameState, model_state: PyTree) -> State:
     params=game.params,
     model_state=parallel.mean(model_state),
     opt_state=(game.opt_state, game.memory),
+  )
+
+
+def mean_over_devices(per_example: Array, mask: Array) -> Array:
+  """Mean over the real examples of all devices, which may have unequally many.
+
+  It is this device's part of the mean, whose gradients are averaged.
+  """
+  total, count = metrics.average(per_example, mask)
+  return total / parallel.mean(count)
+
+
+def apply_gradients(
+  state: State,
+  optimizer: optax.GradientTransformation,
+  grads: PyTree,
+  model_state: PyTree,
+) -> State:
+  """State after an update with what devices found, averaged; same step."""
+  grads, model_state = parallel.mean((grads, model_state))
+  updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+  return state._replace(
+    params=optax.apply_updates(state.params, updates),
+    model_state=model_state,
+    opt_state=opt_state,
   )
 
 

@@ -9,6 +9,7 @@ from robust_jax import checks, losses, metrics, parallel, scores
 from robust_jax.evaluators.robustness import robustness
 from robust_jax.games.set_schedule_step import set_schedule_step
 from robust_jax.tasks._example import Example, TinyNet, example_batch
+from robust_jax.tasks._state import apply_gradients, mean_over_devices
 from robust_jax.tasks.supervised import supervised
 from robust_jax.training_losses.erm import erm
 from robust_jax.training_losses.forward import model_forward
@@ -86,21 +87,14 @@ def free(
       forward = model_forward(model, params, state)
       logits, model_state = forward.train(key, x + delta)
       per_example = losses.cross_entropy(logits, y)
-      total, count = metrics.average(per_example, mask)
-      # Devices may have unequally many real examples.
-      return total / parallel.mean(count), (per_example, logits, model_state)
+      mean = mean_over_devices(per_example, mask)
+      return mean, (per_example, logits, model_state)
 
     (_, found), (grads, slope) = jax.value_and_grad(
       mean_loss, argnums=(0, 1), has_aux=True
     )(state.params, delta)
     per_example, logits, model_state = found
-    grads, model_state = parallel.mean((grads, model_state))
-    updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
-    state = state._replace(
-      params=optax.apply_updates(state.params, updates),
-      model_state=model_state,
-      opt_state=opt_state,
-    )
+    state = apply_gradients(state, optimizer, grads, model_state)
     delta = jnp.clip(delta + eps * jnp.sign(slope), -eps, eps)
     report = {
       "loss": metrics.average(per_example, mask),

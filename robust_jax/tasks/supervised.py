@@ -12,7 +12,11 @@ from robust_jax.evaluators.robustness import robustness
 from robust_jax.gradients.identity import identity
 from robust_jax.models.inference import inference_fn
 from robust_jax.tasks._example import Example, TinyNet, example_batch
-from robust_jax.tasks._state import evaluate_deployed
+from robust_jax.tasks._state import (
+  apply_gradients,
+  evaluate_deployed,
+  mean_over_devices,
+)
 from robust_jax.training_losses.erm import erm
 from robust_jax.training_losses.forward import model_forward
 from robust_jax.types import (
@@ -113,26 +117,18 @@ def supervised(
     def mean_loss(params: PyTree) -> tuple[jax.Array, LossOutput]:
       out = loss(model_forward(model, params, state), batch, key)
       _check_per_example(out, batch)
-      total, count = metrics.average(out.per_example, batch["mask"])
-      # Devices may have different numbers of real examples.
-      return total / parallel.mean(count), out
+      return mean_over_devices(out.per_example, batch["mask"]), out
 
     value_and_grad = jax.value_and_grad(mean_loss, has_aux=True)
     (_, out), grads = gradient(value_and_grad)(state.params)
-    grads, model_state = parallel.mean((grads, out.model_state))
-    updates, opt_state = optimizer.update(grads, state.opt_state, state.params)
+    after = apply_gradients(state, optimizer, grads, out.model_state)
     scored = score(out.outputs, batch["y"])
     report = {
       "loss": metrics.average(out.per_example, batch["mask"]),
       score.__name__: metrics.average(scored, batch["mask"]),
       **out.metrics,
     }
-    return State(
-      step=state.step + 1,
-      params=optax.apply_updates(state.params, updates),
-      model_state=model_state,
-      opt_state=opt_state,
-    ), parallel.total(report)
+    return after._replace(step=state.step + 1), parallel.total(report)
 
   def augmented(batch: Batch, key: Key) -> tuple[Batch, Key]:
     """Augments and mixes the batch; also returns the key for what follows."""
