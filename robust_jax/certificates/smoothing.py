@@ -15,7 +15,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.stats
+import scipy.special
 
 from robust_jax import bounded_jit, checks, precision
 from robust_jax.types import Array, Certificate, Key, Model
@@ -140,9 +140,9 @@ def certify(
   count = functools.partial(votes, model, x=x, sigma=sigma, chunk=chunk)
   classes = count(key_class, n=n0).argmax(axis=1)
   k = np.take_along_axis(count(key_probability, n=n), classes[:, None], 1)[:, 0]
-  p_lower = np.where(k > 0, scipy.stats.beta.ppf(alpha, k, n - k + 1), 0.0)
+  p_lower = np.where(k > 0, scipy.special.betaincinv(k, n - k + 1, alpha), 0.0)
   sure = p_lower > 0.5
-  radii = sigma * scipy.stats.norm.ppf(np.where(sure, p_lower, 0.5))
+  radii = sigma * scipy.special.ndtri(np.where(sure, p_lower, 0.5))
   return Certified(np.where(sure, classes, ABSTAIN), radii, p_lower)
 
 
@@ -181,7 +181,8 @@ def predict(
   _check(sigma, alpha, _votes_to_tell(alpha), n=n, chunk=chunk)
   counts = votes(model, key, x=x, sigma=sigma, n=n, chunk=chunk)
   second, first = np.sort(counts, axis=1)[:, -2:].T
-  p_value = 2 * scipy.stats.binom.sf(first - 1, first + second, 0.5)
+  # The probability of `first` votes or more for either of two equal classes.
+  p_value = 2 * scipy.special.betainc(first, second + 1, 0.5)
   return np.where(p_value <= alpha, counts.argmax(axis=1), ABSTAIN)
 
 
