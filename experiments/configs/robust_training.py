@@ -11,18 +11,20 @@ from experiments.configs import common
 _NUM_REPLAYS = 8
 
 
-def methods(eps: float) -> dict[str, dict[str, Any]]:
+def methods(eps: float, warmup_steps: int = 0) -> dict[str, dict[str, Any]]:
   """Method -> what it changes in a config of `common.classifier`.
 
   Args:
     eps: radius of the Linf ball, in input units.
+    warmup_steps: steps over which PGD-AT scales its perturbations up; without
+      them a network may stay at chance for a large radius.
   """
   pgd = _pgd(eps, "cross_entropy")
   divergence = _pgd(eps, "kl")
   rotation = common.worst_of_k(10)
   trades = _loss("trades", attack=divergence)
   mart = _loss("mart", attack=pgd)
-  pgd_at = _loss("pgd_at", attack=pgd)
+  pgd_at = _loss("pgd_at", attack=pgd, warmup_steps=warmup_steps)
   both = {"linf": pgd, "rotation": rotation}
   return {
     "standard": {"training": {"monitor": "accuracy"}},
@@ -50,18 +52,21 @@ def methods(eps: float) -> dict[str, dict[str, Any]]:
   }
 
 
-def finish(config: ConfigDict, arg: str, eps: float) -> ConfigDict:
+def finish(
+  config: ConfigDict, arg: str, eps: float, warmup_steps: int = 0
+) -> ConfigDict:
   """Applies the config's argument: the name of a method, none, or "smoke".
 
   Args:
     config: as `common.classifier` makes it, with its recipe.
     arg: the argument; no argument is "pgd_at".
     eps: radius of the Linf ball, in input units.
+    warmup_steps: see `methods`.
 
   Raises:
     ValueError: another argument.
   """
-  known = methods(eps)
+  known = methods(eps, warmup_steps)
   if arg and arg != "smoke" and arg not in known:
     raise ValueError(
       f"config argument '{arg}': expected none or 'smoke' or one of "

@@ -13,4 +13,4 @@ from experiments.configs import common, robust_training
 def get_config(arg=""):
   config = common.classifier("mnist", "small_cnn", eps=0.3)
   common.wong_recipe(config)
-  return robust_training.finish(config, arg, eps=0.3)
+  return robust_training.finish(config, arg, eps=0.3, warmup_steps=1160)
