@@ -1,7 +1,7 @@
 """What is compiled once is not compiled again, in this run or the next.
 
 Most of the time goes into compiling, and many tests compile the same: every
-process of a run, and those that tests start, fraction a cache on disk. Nothing
+process of a run, and those that tests start, share a cache on disk. Nothing
 here runs for long, so that programs are compiled without optimization.
 """
 
