@@ -1,5 +1,6 @@
 """Training of a config's run, and of the runs it is compared with."""
 
+import math
 import pathlib
 from typing import Any
 
@@ -18,7 +19,10 @@ from robust_jax.training import loop
 
 
 def train(
-  config: ConfigDict, path: pathlib.Path, title: str = "training"
+  config: ConfigDict,
+  path: pathlib.Path,
+  title: str = "training",
+  deadline: float = math.inf,
 ) -> loop.TrainResult:
   """Trains the run in `path`, or resumes it.
 
@@ -35,6 +39,7 @@ def train(
     config: config of the run.
     path: work directory of the run.
     title: title of the progress bar.
+    deadline: see `training.loop.train`.
 
   Returns:
     The result of the run, or of the first one that was interrupted.
@@ -42,10 +47,10 @@ def train(
   if "report" in config:
     _check_report(config)
   for name, other in _other_runs(config).items():
-    result = _train(other, path / name, f"{name:8}")
+    result = _train(other, path / name, f"{name:8}", deadline)
     if result.status == "interrupted":
       return result
-  result = _train(config, path, title)
+  result = _train(config, path, title, deadline)
   if result.status == "finished" and "report" in config:
     make_report(path, config)
   return result
@@ -101,7 +106,7 @@ def _check_report(config):
 
 
 def _train(
-  config: ConfigDict, path: pathlib.Path, title: str
+  config: ConfigDict, path: pathlib.Path, title: str, deadline: float
 ) -> loop.TrainResult:
   teacher = teacher_of(config)
   experiment = build.experiment(
@@ -114,7 +119,7 @@ def _train(
     made_from = origin(config, experiment.training, experiment.validation)
     workdir.open_run(path, config, made_from)
     key = jax.random.key(config.seed)
-    result = loop.train(*experiment, key, path, title)
+    result = loop.train(*experiment, key, path, title, deadline)
   # All processes open the checkpoints: Orbax waits for each of them.
   best_and_last = _best_and_last(config, path)
   if not parallel.is_lead():

@@ -78,7 +78,7 @@ def parse_flags(
   values.set_gnu_getopt(True)
   given = _config_given(argv) if "config" in values else None
   if given is not None:
-    config, typed = _load(given), _typed(argv)
+    config, typed = load_config(given), _typed(argv)
     with config.unlocked():
       lost = complete(config, typed)
     for path in typed:
@@ -134,8 +134,15 @@ class _Loaded(flags.ArgumentParser):
     return self._config
 
 
-def _load(given: str) -> ConfigDict:
-  """Loads the config of a file; errors name the file."""
+def load_config(given: str) -> ConfigDict:
+  """Loads the config of a file.
+
+  Args:
+    given: value of `--config`: a file, and after a colon its argument.
+
+  Raises:
+    ValueError: there is no such file, or it makes no config.
+  """
   name, colon, argument = given.partition(":")
   file = next(
     (path for path in (pathlib.Path(name), _ROOT / name) if path.is_file()),

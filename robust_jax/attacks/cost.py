@@ -6,8 +6,10 @@ times the lengths of the loops around them.
 """
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
+import flax.linen as nn
 import jax
 import numpy as np
 from jax.extend import core
@@ -55,6 +57,42 @@ def count_model_calls(
   model = mark_model(logits_fn)
   program = jax.make_jaxpr(lambda key, x, y: attack(key, model, x, y))
   return count_passes(program(key, x, labels), tree.batch_size(x))
+
+
+def count_step_calls(
+  step: Callable[..., Any], num_examples: int, *args: PyTree
+) -> ModelCalls:
+  """Counts the passes through linen modules in a training step, per example.
+
+  Every call of an outermost module counts, whichever it is. The step is traced
+  and not run.
+
+  Args:
+    step: a training step, such as `parallel.simulate_step` makes.
+    num_examples: number of examples of its batch.
+    *args: arguments of the step; `jax.ShapeDtypeStruct` will do.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax.attacks.cost import count_step_calls
+    >>> from robust_jax.models import MLP
+    >>> model, x = MLP(features=(), num_classes=3), jnp.ones((2, 4))
+    >>> variables = model.init(jax.random.key(0), x)
+    >>> step = jax.grad(lambda v: model.apply(v, x).sum())
+    >>> count_step_calls(step, 2, variables)
+    ModelCalls(forward=1.0, backward=1.0)
+  """
+
+  def mark(call, args, kwargs, context):
+    outputs = call(*args, **kwargs)
+    outermost = not isinstance(context.module.parent, nn.Module)
+    if outermost and context.method_name == "__call__":
+      return _mark(outputs)
+    return outputs
+
+  with nn.intercept_methods(mark):
+    program = jax.make_jaxpr(step)(*args)
+  return count_passes(program, num_examples)
 
 
 def mark_model(logits_fn: Model) -> Model:

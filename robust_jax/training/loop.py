@@ -62,6 +62,7 @@ def train(
   key: Key,
   workdir: pathlib.Path,
   title: str = "training",
+  deadline: float = math.inf,
 ) -> TrainResult:
   """Trains a task, resuming from the newest checkpoint in `workdir`.
 
@@ -78,10 +79,11 @@ def train(
     key: key of the whole run.
     workdir: an existing folder, shared by all processes.
     title: title of the progress bar.
+    deadline: the reading of `time.monotonic` at which training is interrupted.
 
   Returns:
-    The result. Its status is "interrupted" after SIGINT or SIGTERM, when a
-    checkpoint has been written.
+    The result. Its status is "interrupted" after SIGINT, SIGTERM or the
+    deadline, when a checkpoint has been written.
 
   Raises:
     FloatingPointError: a metric is not finite; earlier checkpoints stay.
@@ -98,7 +100,9 @@ def train(
     state = _start(task, training, checkpoints, key)
     log = Log(workdir, int(state.step))
     opened.callback(log.close)
-    run = _Run(task, training, validation, config, key, checkpoints, log)
+    run = _Run(
+      task, training, validation, config, key, checkpoints, log, deadline
+    )
     with Progress(title, config.num_steps, int(state.step)) as bar:
       status, step = run(state, bar)
     checkpoints.wait()
@@ -160,8 +164,11 @@ def _start(
 class _Run:
   """The loop, with everything that is constant in it."""
 
-  def __init__(self, task, training, validation, config, key, checkpoints, log):
+  def __init__(
+    self, task, training, validation, config, key, checkpoints, log, deadline
+  ):
     self._training, self._validation = training, validation
+    self._deadline = deadline
     self._config, self._checkpoints, self._log = config, checkpoints, log
     self._key, self._key_evaluate = jax.random.split(key)
     self._step = parallel.pmap_step(task.step, training.decode)
@@ -189,7 +196,8 @@ class _Run:
         record = step % config.log_every == 0 or due
         # Several processes must agree, which costs a synchronization.
         ask = record or parallel.num_processes() == 1
-        stop = ask and parallel.any_process(interrupted())
+        late = time.monotonic() >= self._deadline
+        stop = ask and parallel.any_process(interrupted() or late)
         if record or stop:
           self._record(window, step, bar)
         if due and not self._evaluate_and_save(state, step, bar):

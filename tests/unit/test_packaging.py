@@ -51,7 +51,7 @@ def test_the_installed_command_is_that_of_launch_sh():
 def test_own_configs_are_found_from_every_directory(tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
   path = "experiments/configs/adversarial/digits_pgd.py"
-  assert parse_flags._load(path) == digits_pgd.get_config()
+  assert parse_flags.load_config(path) == digits_pgd.get_config()
   (tmp_path / path).parent.mkdir(parents=True)
   (tmp_path / path).write_text("get_config = lambda: 'of this directory'")
-  assert parse_flags._load(path) == "of this directory"
+  assert parse_flags.load_config(path) == "of this directory"

@@ -1,0 +1,320 @@
+"""Methods of robust training side by side: accuracy, robustness and cost.
+
+  python -m experiments.studies.robust_training \\
+      --config=experiments/configs/robust/mnist.py --methods=standard,pgd_at
+
+Trains a config of `experiments/configs/robust` by every method and from every
+seed, one after another, each in `OUT/METHOD/SEED`, and measures the checkpoint
+that was best on held-out data: its accuracy on the clean test set and, on the
+first test images, under PGD, AutoAttack and the worst of ten rotations, and its
+risk under common corruptions (experiments/measured_robustness.py). Beside these
+stand the held-out accuracies at the best and at the last checkpoint, which
+differ where training overfits, the seconds that the steps took, and the forward
+and backward passes of a step per example.
+
+Runs and measurements that exist are not repeated and interrupted ones continue,
+so the same command with more methods or seeds adds to the table. It is written
+to OUT after every measurement: `robust_training.md`, `.json` and `.csv` with a
+line per run, and `trade_off.png`, clean against robust accuracy. Fields of the
+config are set as in training: `--config.training.num_epochs=5`.
+"""
+
+import csv
+import functools
+import math
+import pathlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from absl import flags
+from ml_collections import ConfigDict, config_flags
+
+from experiments import build
+from experiments.build.imports import named_modules
+from experiments.build.with_overrides import with_overrides
+from experiments.cli.output import writable
+from experiments.cli.parse_flags import load_config, parse_options
+from experiments.cli.provenance import machine
+from experiments.cli.run_command import INTERRUPTED, run_command
+from experiments.cli.run_flags import define_several
+from experiments.examples import first_examples
+from experiments.load_run import Run, load_run
+from experiments.measured_robustness import clean_accuracy, measures
+from experiments.train import train
+from robust_jax import parallel, precision
+from robust_jax.attacks.cost import count_step_calls
+from robust_jax.files import atomic_write, read_json, write_json
+from robust_jax.plotting.trade_off import draw_trade_off
+from robust_jax.training.result import read_result
+
+_MEASURES = ("pgd", "autoattack", "rotation", "corruption")
+_METHODS = ("standard", "pgd_at", "rs_fgsm", "trades", "mart", "trades_awp")
+# Column -> heading, digits.
+_COLUMNS = {
+  "clean": ("clean", 2),
+  "pgd": ("PGD", 1),
+  "autoattack": ("AutoAttack", 1),
+  "rotation": ("worst of 10 rotations", 1),
+  "corruption": ("corruption risk", 1),
+  "held_out_best": ("held-out, best", 1),
+  "held_out_last": ("held-out, last", 1),
+  "seconds": ("seconds", 0),
+  "forward": ("forward", 0),
+  "backward": ("backward", 0),
+}
+
+Row = dict[str, Any]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+  """Trains and measures what is missing, and writes the tables."""
+  options = parse_options(_flags(arguments), arguments, __doc__)
+  deadline = time.monotonic() + 60 * options.max_minutes
+  configs = {method: _config(options, method) for method in options.methods}
+  name = pathlib.Path(_file(options)).stem
+  out = pathlib.Path(options.out or f"runs/robust_training_{name}")
+  writable(out, "--out")
+  rows: list[Row] = []
+  for seed in options.seeds:
+    for method, config in configs.items():
+      config.seed = seed
+      row = {"method": method, "seed": seed}
+      rows.append(row)
+      path = out / method / str(seed)
+      for measured in _measured(config, path, options, deadline):
+        row.update(measured)
+        _write(out, name, rows, options.num_examples)
+      if time.monotonic() < deadline and row["status"] == "interrupted":
+        return INTERRUPTED
+  print((out / "robust_training.md").read_text(encoding="utf-8"))
+  print(f"In {out}: robust_training.md, .json, .csv and trade_off.png.")
+  return 0
+
+
+def _measured(
+  config: ConfigDict, path: pathlib.Path, options, deadline: float
+) -> Iterator[dict[str, Any]]:
+  """Trains a run and yields each of its results, as soon as it is known."""
+  title = f"{path.parent.name} {path.name} "
+  if time.monotonic() >= deadline and read_result(path) is None:
+    yield {"status": "not started"}
+    return
+  result = train(config, path, title, deadline)
+  yield {"status": result.status, "step": result.step}
+  if result.status == "interrupted":
+    return
+  run = load_run(path, "best", named_modules(config))
+  yield _of_training(run) | _passes(config)
+  file = path / "measured.json"
+  known = read_json(file, "Remove it.") if file.exists() else {}
+  with precision.evaluation():
+    for name, measure in _all_measures(run, options).items():
+      key = f"{name} of {options.num_examples} at {run.step}"
+      if key not in known and time.monotonic() < deadline:
+        print(f"{title}: {name}")
+        known[key] = measure()
+        write_json(file, known)
+      yield {name: known.get(key)}
+
+
+def _all_measures(run: Run, options) -> Mapping[str, Callable[[], float]]:
+  dataset, model = run.dataset("test"), run.classifier()
+  batch_size = run.config.evaluation.batch_size
+  whole = first_examples(dataset, len(dataset))
+  found = {"clean": functools.partial(clean_accuracy, model, whole, batch_size)}
+  examples = first_examples(dataset, options.num_examples)
+  known = measures(run.config, dataset.fact("num_classes"))
+  for name in options.measures:
+    state = run.path / f"{name}_{options.num_examples}_{run.step}.npz"
+    found[name] = functools.partial(known[name], model, examples, state)
+  return found
+
+
+def _of_training(run: Run) -> dict[str, float]:
+  """Held-out accuracies of the best and the last checkpoint, and the time."""
+  metric = run.config.training.monitor
+  return {
+    "held_out_best": 100 * run.checkpoints[run.step].get(metric, math.nan),
+    "held_out_last": 100
+    * run.checkpoints[max(run.checkpoints)].get(metric, math.nan),
+    "seconds": _seconds(run),
+  }
+
+
+def _seconds(run: Run) -> float:
+  """Seconds of all steps, without compilation and evaluations."""
+  total, before = 0.0, 0
+  for record in run.records:
+    if record["split"] == "train":
+      rows = (record["step"] - before) * run.config.training.batch_size
+      total += rows / record.get("examples_per_second", math.inf)
+      before = record["step"]
+  return total
+
+
+def _passes(config: ConfigDict) -> dict[str, float]:
+  """Passes through the model of a training step, per example."""
+  task, training, _, _ = build.experiment(config)
+  rows = next(iter(training.indices(0)))
+  key = jax.eval_shape(lambda: jax.random.key(0))
+  batch = jax.eval_shape(training.decode, training.device_data, rows)
+  state = jax.eval_shape(task.init, key, batch)
+  step = parallel.simulate_step(task.step, 1, training.decode)
+  calls = count_step_calls(
+    step, config.training.batch_size, state, training.device_data, rows, key
+  )
+  return calls._asdict()
+
+
+def _config(options, method: str) -> ConfigDict:
+  """Returns the config of a method, changed as the flags change the default.
+
+  An epoch of free adversarial training has many steps per example: a length in
+  epochs is changed in proportion.
+  """
+  file = _file(options)
+  default, config = load_config(file), load_config(f"{file}:{method}")
+  changes = _changes(default, options.config)
+  epochs = changes.get("training", {}).get("num_epochs")
+  if epochs is not None:
+    ratio = config.training.num_epochs / default.training.num_epochs
+    changes["training"]["num_epochs"] = epochs * ratio
+  return with_overrides(config, changes)
+
+
+def _file(options) -> str:
+  return config_flags.get_config_filename(options["config"])
+
+
+def _changes(before: ConfigDict, after: ConfigDict) -> dict[str, Any]:
+  """Returns the fields of `after` that are not those of `before`."""
+  found = {}
+  for name, value in after.items():
+    old = before.get(name)
+    if isinstance(value, ConfigDict) and isinstance(old, ConfigDict):
+      if inner := _changes(old, value):
+        found[name] = inner
+    elif value != old:
+      found[name] = value
+  return found
+
+
+def _write(
+  out: pathlib.Path, name: str, rows: Sequence[Row], num_examples: int
+) -> None:
+  result = {"config": name, "num_examples": num_examples, "rows": list(rows)}
+  write_json(out / "robust_training.json", result | machine())
+  fields = ["method", "seed", "status", "step", *_COLUMNS]
+  with (
+    atomic_write(out / "robust_training.csv") as new,
+    new.open("w", encoding="utf-8", newline="") as file,
+  ):
+    writer = csv.DictWriter(file, fields, restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+  means = _over_seeds(rows)
+  with atomic_write(out / "robust_training.md") as new:
+    new.write_text(_markdown(rows, means), encoding="utf-8")
+  points = {
+    method: (columns["clean"], columns["autoattack"], columns["seconds"])
+    for method, columns in means.items()
+    if not np.isnan(columns["clean"] + columns["autoattack"])
+  }
+  if points:
+    draw_trade_off(out / "trade_off.png", points, "AutoAttack")
+
+
+def _over_seeds(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
+  """Method -> mean of each column, NaN where nothing was measured."""
+  found: dict[str, dict[str, float]] = {}
+  for method in dict.fromkeys(row["method"] for row in rows):
+    found[method] = {
+      column: float(np.mean(values)) if values else math.nan
+      for column, values in _columns(rows, method).items()
+    }
+  return found
+
+
+def _columns(rows: Sequence[Row], method: str) -> dict[str, list[float]]:
+  mine = [row for row in rows if row["method"] == method]
+  return {
+    column: [row[column] for row in mine if row.get(column) is not None]
+    for column in _COLUMNS
+  }
+
+
+def _markdown(
+  rows: Sequence[Row], means: Mapping[str, Mapping[str, float]]
+) -> str:
+  headings = [heading for heading, _ in _COLUMNS.values()]
+  lines = [
+    f"| method | seeds | {' | '.join(headings)} |",
+    f"|---|---|{'---:|' * len(headings)}",
+  ]
+  for method in means:
+    columns = _columns(rows, method)
+    cells = [_cell(columns[name], d) for name, (_, d) in _COLUMNS.items()]
+    mine = [row for row in rows if row["method"] == method]
+    seeds = ", ".join(
+      str(row["seed"])
+      + ("" if row["status"] == "finished" else f" ({_ended(row)})")
+      for row in mine
+    )
+    lines.append(f"| {method} | {seeds} | {' | '.join(cells)} |")
+  return "\n".join(lines) + "\n"
+
+
+def _ended(row: Row) -> str:
+  status = row["status"].replace("_", " ")
+  return f"{status} at step {row['step']}" if "step" in row else status
+
+
+def _cell(values: Sequence[float], digits: int) -> str:
+  """Formats the mean and, of several values, the standard deviation."""
+  if not values:
+    return ""
+  text = f"{np.mean(values):.{digits}f}"
+  if len(values) > 1:
+    text += f" ± {np.std(values, ddof=1):.{digits}f}"
+  return text
+
+
+def _flags(arguments):
+  values = flags.FlagValues()
+  own = {"flag_values": values}
+  config_flags.DEFINE_config_file(
+    "config",
+    None,
+    "of robust training.",
+    sys_argv=None if arguments is None else list(arguments),
+    **own,
+  )
+  flags.mark_flag_as_required("config", **own)
+  one = flags.ArgumentParser()
+  define_several(values, "methods", _METHODS, one, "in this order.")
+  seeds = flags.IntegerParser()
+  define_several(values, "seeds", [0], seeds, "all methods from each of them.")
+  measure = flags.EnumParser(_MEASURES)
+  define_several(values, "measures", _MEASURES, measure, "taken, beside clean.")
+  flags.DEFINE_integer(
+    "num_examples", 1000, "test images attacked.", lower_bound=1, **own
+  )
+  flags.DEFINE_float(
+    "max_minutes",
+    math.inf,
+    "time for everything: then training is interrupted, no measurement is "
+    "begun, and the tables are written; the same command continues.",
+    lower_bound=0.0,
+    **own,
+  )
+  flags.DEFINE_string(
+    "out", None, "runs/robust_training_CONFIG if absent.", **own
+  )
+  return values
+
+
+if __name__ == "__main__":
+  raise SystemExit(run_command(main))
