@@ -23,10 +23,12 @@ def corrupt(
   error no longer measures robustness to unseen corruptions.
 
   Args:
-    corruption: name of a member of `robust_jax.corruptions`.
+    corruption: name of a member of `robust_jax.corruptions`, or
+      `"package.module:function"`.
     severities: whole numbers from 1 to 5, equally likely; repeating one makes
       it more likely.
-    size: image size whose constants are used; see `corruptions.constants`.
+    size: image size whose constants are used, of a corruption that has them by
+      size; see `corruptions.constants`.
 
   Returns:
     An `Augmentation`.
@@ -49,10 +51,12 @@ def corrupt(
       f"severities = {severities}: expected at least one, each from 1 to 5."
     )
 
+  options = {} if size is None else {"size": size}
+
   def augment(key: Key, x: Array) -> Array:
     key_severity, key_images = jax.random.split(key)
     severity = jax.random.choice(key_severity, jnp.asarray(severities))
     keys = jax.random.split(key_images, len(x))
-    return change(keys, x, severity, size=size)
+    return change(keys, x, severity, **options)
 
   return grouped(augment)

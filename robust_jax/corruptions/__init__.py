@@ -1,10 +1,10 @@
 """Common corruptions: random changes of images that no adversary chose.
 
 A corruption is a function `(keys, x, severity) -> x'` made by
-`base.corruption` and compiled once for all severities. To add one, write it
-into the file of its theme and add its name to `__all__` below.
-`random.image_keys` makes the keys, `suites` lists the corruptions of ImageNet-C
-and MNIST-C, and `sequences` holds images that change gradually over frames.
+`base.corruption` and compiled once for all severities; to add one, see
+docs/adding_a_corruption.md. `random.image_keys` makes the keys, `suites` lists
+the corruptions of ImageNet-C and MNIST-C, and `sequences` holds images that
+change gradually over frames.
 """
 
 from robust_jax.corruptions.blur import (

@@ -23,9 +23,8 @@ _ROUNDING = 1e-3
 def corruption(change: Callable[..., Array]) -> Corruption:
   """Decorator that turns a change of float32 images into a corruption.
 
-  A corruption takes `(keys, x, severity, *, size=None)` and raises ValueError
-  where an argument is not as described below. Values are not checked while
-  tracing.
+  A corruption raises ValueError where an argument is not as described below.
+  Values are not checked while tracing.
 
   Args:
     change: function `(keys, x, severity, **options) -> x'`. It receives x as
@@ -38,8 +37,9 @@ def corruption(change: Callable[..., Array]) -> Corruption:
     - x: images `[B, H, W, C]` in [0, 1], gray (C = 1) or RGB (C = 3);
     - severity: whole number from 1 to 5. It may be traced, so that one compiled
       program serves all severities;
-    - size: image size whose published constants are used, such as 224 for
-      ImageNet-C; by default the size nearest to that of x (`constants.rows`).
+    - size: of changes that have it, the image size whose published constants
+      are used, such as 224 for ImageNet-C; by default the size nearest to that
+      of x (`constants.rows`).
 
     Its result has the shape and dtype of x, is clipped to [0, 1] and truncated
     to multiples of 1/255, as in the stored benchmarks: `floor(255 x) / 255`.

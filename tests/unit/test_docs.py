@@ -104,6 +104,17 @@ def test_the_search_of_the_page_keeps_the_laws(run):
     law(pair)
 
 
+def test_the_corruption_of_the_page_darkens_the_corners(run):
+  page = run("docs/adding_a_corruption.md")
+  for images in (page["corrupted"], page["augmented"]):
+    assert jnp.all(images[:, 16, 16] > images[:, 0, 0])
+  # c r^2 at a corner, where the axis moves r by up to a quarter.
+  falloff = 1 - page["corrupted"][:, 0, 0] / 0.5
+  assert jnp.all((falloff > 0.5 * 0.75**2) & (falloff < 0.5 * 1.25**2 + 0.01))
+  (change,) = page["lenses"]([(32, 32, 3)]).transformations
+  assert change.change is page["vignette"]
+
+
 def test_the_training_loss_of_the_page_is_a_mixture(run):
   page = run("docs/adding_a_training_loss.md")
   assert page["report"].keys() == {"loss", "accuracy", "adversarial_loss"}
