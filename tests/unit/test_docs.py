@@ -104,6 +104,16 @@ def test_the_search_of_the_page_keeps_the_laws(run):
     law(pair)
 
 
+def test_the_climb_of_the_page_keeps_the_laws(run):
+  run("docs/adding_a_search.md")
+  pair = test_searches.Pair("my_climbs:climb", "linf")
+  test_searches.test_value_is_the_objective_at_delta_and_no_less_than_clean(
+    pair
+  )
+  test_searches.test_delta_is_feasible(pair)
+  test_searches.test_other_scales_compile_nothing_and_something_is_found(pair)
+
+
 def test_the_corruption_of_the_page_darkens_the_corners(run):
   page = run("docs/adding_a_corruption.md")
   for images in (page["corrupted"], page["augmented"]):
