@@ -22,13 +22,18 @@ def find(kind: str | types.ModuleType, name: str) -> Any:
       SmallCNN), or `"package.module:function"` for anything importable.
 
   Raises:
-    ValueError: there is no such member; the message gives similar names.
+    ValueError: the name is no text, or there is no such member; the message
+      gives similar names.
 
   Example:
     >>> from robust_jax import lookup
     >>> lookup.find("models", "small_cnn").__name__
     'SmallCNN'
   """
+  if not isinstance(name, str):
+    raise ValueError(
+      f"{name!r}: expected a name, or 'package.module:function', as text."
+    )
   if imported_module(name):
     return import_function(name)
   home = _home(kind)

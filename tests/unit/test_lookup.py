@@ -32,6 +32,11 @@ def test_an_unknown_name_is_answered_with_the_nearest(kind, name, message):
     lookup.find(kind, name)
 
 
+def test_a_function_is_no_name():
+  with pytest.raises(ValueError, match="expected a name, or"):
+    lookup.find("search", pgd)
+
+
 PACKAGES = [
   "adaptation",
   "attacks",
