@@ -29,189 +29,89 @@ inconclusive, 130 interrupted.
 import difflib
 import pathlib
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import Any
 
 import jax
 from absl import flags
-from ml_collections import ConfigDict, config_flags
 
 from experiments import workdir
 from experiments.attack import attack
-from experiments.build import imports
 from experiments.certify import certify
-from experiments.cli import named_options, processes
+from experiments.cli import main_flags as given
+from experiments.cli import named_models, named_runs, processes
 from experiments.cli.parse_flags import parse_flags
 from experiments.cli.prepare_data import prepare_data
 from experiments.cli.run_command import ERROR, INTERRUPTED, run_command
 from experiments.compare import command as compare_command
 from experiments.configs.adversarial import digits_pgd
-from experiments.defended import defended
 from experiments.demo import demo
 from experiments.evaluate import evaluate
 from experiments.evaluate_attacks import evaluate_attacks
-from experiments.from_weights import from_weights
-from experiments.load_run import Run, load_run
 from experiments.train import make_report, train
 from robust_jax.distributed import join
-from robust_jax.types import Model
-
-_CONFIG = config_flags.DEFINE_config_file(
-  "config", None, "experiment: a config file, and after a colon its argument."
-)
-_WORKDIR = flags.DEFINE_string(
-  "workdir", None, "folder of the run; runs/<config name> by default."
-)
-_BASELINE = flags.DEFINE_string(
-  "baseline",
-  None,
-  "evaluate: the work directory of a model to compare with; compare: the name "
-  "of the model that regressions are counted from.",
-)
-_WEIGHTS = flags.DEFINE_string(
-  "weights",
-  None,
-  "evaluate, attack: PyTorch-layout tensors, .npz or .safetensors.",
-)
-_CHECKPOINT = flags.DEFINE_string(
-  "checkpoint",
-  None,
-  "evaluate, attack: the run to evaluate; --workdir by default.",
-)
-_ATTACK = flags.DEFINE_list(
-  "attack",
-  None,
-  "evaluate: autoattack, pgd or other attacks of the config, or your own as "
-  "package.module:function, in sequence, each on the images that withstood the "
-  "previous ones, with checks for masked gradients; attack: one of these.",
-)
-_CERTIFY = flags.DEFINE_bool(
-  "certify",
-  False,
-  "evaluate: the certified accuracy against the radius, by the config's "
-  "section evaluation.certificate, instead of attacks.",
-)
-_WHICH = flags.DEFINE_list(
-  "which",
-  ["best"],
-  "evaluate, attack: the checkpoint, best, last or the step of one; several, "
-  "as in best,last, are evaluated side by side.",
-)
-_DEFENSE = flags.DEFINE_list(
-  "defense",
-  None,
-  "evaluate, attack: a defense of the model and its options, as in "
-  "bit_depth,bits=3, instead of the config's section evaluation.defense. It is "
-  "evaluated beside the model itself; attacks attack the defended one.",
-)
-_SAVE_IMAGES = flags.DEFINE_bool(
-  "save_images", False, "evaluate --attack: keep adversarial.npz."
-)
-_NUM_EXAMPLES = flags.DEFINE_integer(
-  "num_examples",
-  None,
-  "evaluate, attack, compare: number of test images; all if absent.",
-  lower_bound=1,
-)
-_OUT = flags.DEFINE_string(
-  "out",
-  None,
-  "compare: the folder of the report; attack: the .npz file of x, x_adv, "
-  "labels, predictions and misclassified.",
-)
-_PROCESSES = flags.DEFINE_integer(
-  "processes", None, "number of processes to start on this machine."
-)
-_COORDINATOR = flags.DEFINE_string(
-  "coordinator", None, "host:port of process 0, to join several machines."
-)
-_NUM_PROCESSES = flags.DEFINE_integer(
-  "num_processes", None, "number of processes of the program."
-)
-_PROCESS_ID = flags.DEFINE_integer(
-  "process_id", None, "id of this process, from 0."
-)
-_COORDINATOR_TIMEOUT = flags.DEFINE_float(
-  "coordinator_timeout", 300.0, "how many seconds to wait for the others."
-)
-_MATMUL_PRECISION = flags.DEFINE_enum(
-  "matmul_precision",
-  None,
-  ["default", "high", "highest"],
-  "precision of products of float32 numbers; default is TF32 on GPUs. If "
-  "absent, training has the default and every evaluation the highest.",
-)
-_ALLOW_IMPORTS = flags.DEFINE_list(
-  imports.FLAG, [], f"evaluate, attack, compare: {imports.HELP}"
-)
-_TRACEBACK = flags.DEFINE_bool(
-  "traceback", False, "print the traceback of an error."
-)
 
 
 def _train(arguments: Sequence[str]) -> int:
   _no_more(arguments)
-  outcome = train(_config(), _workdir())
+  outcome = train(named_runs.config(), named_runs.to_train())
   return INTERRUPTED if outcome.status == "interrupted" else 0
 
 
 def _evaluate(arguments: Sequence[str]) -> int:
   _no_more(arguments)
-  if _CERTIFY.value and _ATTACK.value is not None:
+  attacks, num_examples = given.ATTACK.value, given.NUM_EXAMPLES.value
+  if given.CERTIFY.value and attacks is not None:
     raise ValueError("--certify and --attack: expected one of them at a time.")
-  checkpoint = _checkpoint()
-  if _WEIGHTS.value is None and _ATTACK.value is None:
-    config = _config_of(checkpoint)
+  path = named_runs.to_evaluate()
+  if given.WEIGHTS.value is None and attacks is None:
+    config = named_runs.config_of(path)
     if "report" in config:
-      make_report(checkpoint, config, _NUM_EXAMPLES.value)
+      make_report(path, config, num_examples)
       return 0
-  models, config, records = _models(checkpoint)
-  if _WEIGHTS.value is not None:
-    workdir.open_run(checkpoint, config)
-  if _CERTIFY.value:
-    path = _beside(checkpoint, "certificate")
-    certify(_the_model(models), config, path, _NUM_EXAMPLES.value)
-    return 0
-  if _ATTACK.value is not None:
+  found = named_models.load(path)
+  if given.WEIGHTS.value is not None:
+    workdir.open_run(path, found.config)
+  if given.CERTIFY.value:
+    out = named_runs.report_folder(path, "certificate")
+    certify(found.only(), found.config, out, num_examples)
+  elif attacks is not None:
+    out = named_runs.report_folder(path, "audit")
     evaluate_attacks(
-      _the_model(models),
-      config,
-      _ATTACK.value,
-      _beside(checkpoint, "audit"),
-      _NUM_EXAMPLES.value,
-      _SAVE_IMAGES.value,
+      found.only(),
+      found.config,
+      attacks,
+      out,
+      num_examples,
+      given.SAVE_IMAGES.value,
     )
-    return 0
-  if _BASELINE.value is not None:
-    run = _load_run(pathlib.Path(_BASELINE.value))
-    models = {run.path.name: run.classifier()} | models
-    records = {run.path.name: run.records} | records
-  records = {name: record for name, record in records.items() if record}
-  evaluate(models, config, _workdir(), _NUM_EXAMPLES.value, records)
+  else:
+    models, config, records = found.with_baseline()
+    records = {name: record for name, record in records.items() if record}
+    evaluate(models, config, named_runs.to_train(), num_examples, records)
   return 0
 
 
 def _attack(arguments: Sequence[str]) -> int:
   _no_more(arguments)
-  names = _ATTACK.value or []
+  names = given.ATTACK.value or []
   if len(names) != 1:
     raise ValueError("attack needs one --attack, as in --attack=pgd.")
-  if _OUT.value is None:
+  if given.OUT.value is None:
     raise ValueError("attack needs --out, as in --out=adversarial.npz.")
-  models, config, _ = _models(_checkpoint())
-  path = pathlib.Path(_OUT.value)
-  attack(_the_model(models), config, names[0], path, _NUM_EXAMPLES.value)
+  found = named_models.load(named_runs.to_evaluate())
+  out = pathlib.Path(given.OUT.value)
+  attack(found.only(), found.config, names[0], out, given.NUM_EXAMPLES.value)
   return 0
 
 
 def _compare(arguments: Sequence[str]) -> int:
   return compare_command.compare_command(
     arguments,
-    _OUT.value,
-    _BASELINE.value,
-    _NUM_EXAMPLES.value,
-    _ALLOW_IMPORTS.value,
+    given.OUT.value,
+    given.BASELINE.value,
+    given.NUM_EXAMPLES.value,
+    given.ALLOW_IMPORTS.value,
   )
 
 
@@ -225,8 +125,8 @@ def _data(arguments: Sequence[str]) -> int:
 
 def _demo(arguments: Sequence[str]) -> int:
   _no_more(arguments)
-  config = _CONFIG.value or digits_pgd.get_config()
-  return demo(config, pathlib.Path(_WORKDIR.value or "runs/demo"))
+  config = given.CONFIG.value or digits_pgd.get_config()
+  return demo(config, pathlib.Path(given.WORKDIR.value or "runs/demo"))
 
 
 _COMMANDS = {
@@ -246,150 +146,20 @@ def main(argv: Sequence[str]) -> int:
     near = difflib.get_close_matches(command, _COMMANDS, n=1)
     hint = f"did you mean '{near[0]}'?" if near else "see --help."
     raise ValueError(f"there is no command '{command}'; {hint}")
-  if _PROCESSES.value is not None:
-    return processes.spawn(_PROCESSES.value, sys.argv[1:])
+  if given.PROCESSES.value is not None:
+    return processes.spawn(given.PROCESSES.value, sys.argv[1:])
   join.join(
-    _COORDINATOR.value,
-    _NUM_PROCESSES.value,
-    _PROCESS_ID.value,
-    _COORDINATOR_TIMEOUT.value,
+    given.COORDINATOR.value,
+    given.NUM_PROCESSES.value,
+    given.PROCESS_ID.value,
+    given.COORDINATOR_TIMEOUT.value,
   )
-  given = _MATMUL_PRECISION.value
-  matmul = jax.default_matmul_precision(given) if given else nullcontext()
+  precision = given.MATMUL_PRECISION.value
+  matmul = (
+    jax.default_matmul_precision(precision) if precision else nullcontext()
+  )
   with matmul, join.explain_lost_processes():
     return _COMMANDS[command](arguments)
-
-
-def _config():
-  if _CONFIG.value is None:
-    raise ValueError(
-      "a --config is needed, as in --config=experiments/configs/adversarial/"
-      "mnist_pgd.py"
-    )
-  return _CONFIG.value
-
-
-def _config_of(checkpoint: pathlib.Path) -> ConfigDict:
-  """Returns the config of the command line, or that of the run."""
-  return _CONFIG.value or workdir.read_config(checkpoint, _ALLOW_IMPORTS.value)
-
-
-def _models(
-  checkpoint: pathlib.Path,
-) -> tuple[dict[str, Model], ConfigDict, dict[str, list[dict[str, Any]]]]:
-  """Returns classifiers by name, the config of their attacks, and records."""
-  name = pathlib.Path(_WORKDIR.value or checkpoint).name
-  if _WEIGHTS.value is not None:
-    config = _config()
-    models = {name: from_weights(config, _WEIGHTS.value)}
-    return _with_defense(models, config), config, {}
-  config = _config_of(checkpoint)
-  if "report" in config:
-    raise ValueError(
-      f"--attack: runs like this one are evaluated by '{config.report}', "
-      "which runs no attacks: leave --attack out."
-    )
-  run = _load_run(checkpoint)
-  _refuse_another_model(run, config)
-  models = _at_checkpoints(run, name)
-  records = {next(iter(models)): run.records}
-  return _with_defense(models, config), config, records
-
-
-def _the_model(models: dict[str, Model]) -> Model:
-  """Returns the one to attack or certify: behind the defense, if there is one.
-
-  Raises:
-    ValueError: several checkpoints are named.
-  """
-  if len(_WHICH.value) > 1:
-    raise ValueError(
-      f"--which={','.join(_WHICH.value)}: expected one checkpoint to attack or "
-      "certify."
-    )
-  return list(models.values())[-1]
-
-
-def _at_checkpoints(run: Run, name: str) -> dict[str, Model]:
-  """Returns the classifier at each checkpoint of --which, by its name."""
-  if len(_WHICH.value) == 1:
-    return {name: run.classifier()}
-  found = {}
-  for which in _WHICH.value:
-    run = run.at(_checkpoint_name(which))
-    found[f"{name}, {which} (step {run.step})"] = run.classifier()
-  return found
-
-
-def _with_defense(
-  models: dict[str, Model], config: ConfigDict
-) -> dict[str, Model]:
-  """Returns the models, and each of them behind the defense, if any."""
-  section = config.evaluation.get("defense")
-  if _DEFENSE.value is not None:
-    section = named_options.section(_DEFENSE.value)
-  if section is None:
-    return models
-  allowed = _allowed_imports()
-  return models | {
-    f"{name} behind {section['name']}": defended(model, section, allowed)
-    for name, model in models.items()
-  }
-
-
-def _load_run(path: pathlib.Path) -> Run:
-  return load_run(path, _checkpoint_name(_WHICH.value[0]), _allowed_imports())
-
-
-def _checkpoint_name(which: str) -> str | int:
-  return int(which) if which.isdigit() else which
-
-
-def _allowed_imports() -> Collection[str]:
-  """Returns --allow_imports and the modules that the user's config names."""
-  named = imports.named_modules(_CONFIG.value or {})
-  return named.union(_ALLOW_IMPORTS.value)
-
-
-def _refuse_another_model(run: Run, config: ConfigDict) -> None:
-  """The model is the run's, whatever else the config changes."""
-  # As dicts: a ConfigDict that is locked differs from one that is not.
-  here, there = (
-    one.get("model", ConfigDict()).to_dict() for one in (config, run.config)
-  )
-  if here != there:
-    raise ValueError(
-      f"--config has the model {here}, but the run in {run.path} has {there}: "
-      "give a config of that model, or none."
-    )
-
-
-def _workdir() -> pathlib.Path:
-  if _WORKDIR.value is not None:
-    return pathlib.Path(_WORKDIR.value)
-  path = config_flags.get_config_filename(flags.FLAGS["config"])
-  name, _, argument = path.partition(":")
-  stem = pathlib.Path(name).stem
-  return pathlib.Path("runs") / (f"{stem}_{argument}" if argument else stem)
-
-
-def _checkpoint() -> pathlib.Path:
-  """Returns the folder of the run that is evaluated."""
-  if _CHECKPOINT.value is not None:
-    return pathlib.Path(_CHECKPOINT.value)
-  if _WORKDIR.value is None and _CONFIG.value is None:
-    raise ValueError(
-      "a finished run is needed: give its directory as --checkpoint or as "
-      "--workdir."
-    )
-  return _workdir()
-
-
-def _beside(checkpoint: pathlib.Path, folder: str) -> pathlib.Path:
-  """Where the report goes: --workdir, if the run is named by --checkpoint."""
-  if _CHECKPOINT.value is not None and _WORKDIR.value is not None:
-    return _workdir()
-  return checkpoint / folder
 
 
 def _no_more(arguments: Sequence[str]) -> None:

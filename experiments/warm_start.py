@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 
 from experiments.build import WarmStart
 from experiments.build.imports import named_modules
-from experiments.build.sections import call
+from experiments.build.options import call
 from experiments.load_run import load_run
 from robust_jax.types import PyTree
 

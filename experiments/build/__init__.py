@@ -23,6 +23,7 @@ from experiments.build.data import (
   loaders,
 )
 from experiments.build.loop_config import loop_config
+from experiments.build.options import call
 from robust_jax import lookup, precision
 from robust_jax.data.loader import Loader
 from robust_jax.training.loop import LoopConfig
@@ -141,7 +142,7 @@ def task(
         f"task '{config.task.name}' needs a section `{name}` in the config, as "
         "other configs of its family have: see experiments/configs."
       )
-  made = sections.call(make, **options)
+  made = call(make, **options)
   if "average" in config:
     return sections.build("average", config.average)(made)
   return made

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from experiments.build import sections
+from experiments.build.options import call
 from robust_jax import lookup
 from robust_jax.data.dataset import Dataset, spec_of_batch
 from robust_jax.data.load import load
@@ -83,9 +83,7 @@ def _synthetic(config, split):
   make = lookup.find("data.synthetic", options.pop("name"))
   parts = {k: v for k, v in options.items() if isinstance(v, dict)}
   shared = {k: v for k, v in options.items() if k not in ("kind", *parts)}
-  return sections.call(
-    make, **shared, **_part_of(parts, config.data.name, split)
-  )
+  return call(make, **shared, **_part_of(parts, config.data.name, split))
 
 
 def _target(config, split):
@@ -176,7 +174,7 @@ def _training_loader(config: ConfigDict, real: Dataset) -> Loader:
     )
 
   if "extra" in config.data:
-    return sections.call(extra, **config.data.extra)
+    return call(extra, **config.data.extra)
   return training_loader(real, batch_size, seed=config.seed)
 
 

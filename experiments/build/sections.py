@@ -5,7 +5,6 @@ belongs to the section's field, and options of that member, which may be
 sections themselves. `build` resolves all of them by one rule.
 """
 
-import difflib
 import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +13,12 @@ from typing import Any
 import optax
 from ml_collections import ConfigDict
 
+from experiments.build.options import (
+  REQUIRED,
+  call,
+  check_options,
+  own_options,
+)
 from robust_jax import lookup
 from robust_jax.attacks.standalone import standalone
 from robust_jax.augmentation import chain, perturb
@@ -59,8 +64,6 @@ GROUPS = {
 
 _FUNCTIONS = ("losses", "scores")  # functions without options
 _OF_OPTIMIZERS = ("schedule", "clip_norm", "weight_decay")
-_REST = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-_REQUIRED = inspect.Parameter.empty
 
 
 def is_known(field: str) -> bool:
@@ -193,76 +196,14 @@ def options_of(field: str, section: Mapping[str, Any]) -> dict[str, Any]:
   name = section["name"]
   known = own_options(_find(kind, name), called_with(kind, name))
   if kind == "optax":
-    known |= dict.fromkeys(_OF_OPTIMIZERS, _REQUIRED)
+    known |= dict.fromkeys(_OF_OPTIMIZERS, REQUIRED)
   if name == "compose":
-    known["expectation"] = _REQUIRED
+    known["expectation"] = REQUIRED
   if kind == "defenses" and _takes_several(name):
-    known["runs"] = _REQUIRED
+    known["runs"] = REQUIRED
   if field == "expectation":
-    known["num_samples"] = _REQUIRED
+    known["num_samples"] = REQUIRED
   return known
-
-
-def own_options(
-  make: Callable[..., Any], called_with: int = 0
-) -> dict[str, Any]:
-  """Returns the options of a member, with defaults if they have one.
-
-  The option of a perturbation set, `pset`, is the section `set`.
-
-  Args:
-    make: the member.
-    called_with: number of arguments that precede the options.
-  """
-  parameters = list(inspect.signature(make).parameters.values())
-  return {
-    "set" if one.name == "pset" else one.name: one.default
-    for one in parameters[called_with:]
-    # Every linen module has the fields parent and name.
-    if one.name not in ("parent", "name") and one.kind not in _REST
-  }
-
-
-def call(make: Callable[..., Any], *args: Any, **options: Any) -> Any:
-  """Calls `make(*args, **options)`, with clear errors for invalid options.
-
-  Raises:
-    ValueError: an option is unknown, missing or of the wrong type.
-  """
-  check_options(make, options, len(args))
-  try:
-    return make(*args, **options)
-  except TypeError as error:
-    given = ", ".join(f"{name}={value!r}" for name, value in options.items())
-    raise ValueError(f"{make.__name__}({given}): {error}") from error
-
-
-def check_options(
-  make: Callable[..., Any], options: Mapping[str, Any], called_with: int = 0
-) -> None:
-  """Checks that `make` has the options, and that none is missing.
-
-  Args:
-    make: the member that a section names.
-    options: options of the section.
-    called_with: number of arguments that precede the options.
-
-  Raises:
-    ValueError: an option is unknown (the nearest name is given) or missing.
-  """
-  known = own_options(make, called_with)
-  takes = f"takes {', '.join(known) or 'none'}."
-  given = ["set" if name == "pset" else name for name in options]
-  for name in given:
-    if name not in known:
-      near = difflib.get_close_matches(name, known, n=1)
-      hint = f"did you mean '{near[0]}'? It" if near else "it"
-      raise ValueError(
-        f"{make.__name__} has no option '{name}'; {hint} {takes}"
-      )
-  for name, default in known.items():
-    if default is _REQUIRED and name not in given:
-      raise ValueError(f"{make.__name__} needs the option '{name}'; it {takes}")
 
 
 def _build_each(field, value, *facts):

@@ -140,10 +140,17 @@ def test_helpers_with_an_underscore_stay_in_their_package():
         assert f"{package}.".startswith(f"{home}."), f"{path} imports {name}"
 
 
+def _length(path: pathlib.Path) -> int:
+  return len(path.read_text(encoding="utf-8").splitlines())
+
+
+def test_modules_have_300_lines_at_most():
+  assert [p for p in [*FILES, *COMMANDS] if _length(p) > 300] == []
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda p: "/".join(_parts(p)))
-def test_modules_are_short_but_not_crumbs(path):
-  length = len(path.read_text(encoding="utf-8").splitlines())
-  assert length <= 300
+def test_modules_are_not_crumbs(path):
+  length = _length(path)
   if path.name != "__init__.py":
     small = "/".join(_parts(path)) in SMALL
     assert small == (length < 30), f"{length} lines"

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from experiments import evaluate_attacks, main
+from experiments import evaluate_attacks
 from experiments.attack import attack
+from experiments.cli import named_models
 from experiments.configs import common
 from experiments.load_run import load_run
 from experiments.train import train
@@ -130,7 +131,7 @@ def test_weights_of_a_file_are_attacked_by_a_config(tmp_path, monkeypatch):
     given.append(weights)
     return lambda x: x.reshape(len(x), -1)[:, :10]
 
-  monkeypatch.setattr(main, "from_weights", model)
+  monkeypatch.setattr(named_models, "from_weights", model)
   (tmp_path / "own.py").write_text(
     "from experiments.configs import common\n"
     "def get_config():\n"

@@ -9,7 +9,8 @@ from absl.testing import flagsaver
 
 from experiments import evaluate_attacks, main
 from experiments.build import sections
-from experiments.build.sections import check_options, own_options
+from experiments.build.options import check_options, own_options
+from experiments.cli import main_flags
 from experiments.configs.adversarial import digits_pgd
 from robust_jax import lookup
 from tests.contract.members import SEARCHES, SETS
@@ -39,7 +40,7 @@ def config(monkeypatch, *overrides):
   monkeypatch.setattr(sys, "argv", argv)
   with flagsaver.flagsaver():
     main.parse_flags(argv, main.flags.FLAGS, "")
-    return main._CONFIG.value
+    return main_flags.CONFIG.value
 
 
 def test_an_attack_of_ones_own_gets_its_options(monkeypatch, capsys):

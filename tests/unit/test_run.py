@@ -5,8 +5,9 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import build, main
+from experiments import build
 from experiments.build.with_overrides import with_overrides
+from experiments.cli.named_models import refuse_another_model
 from experiments.configs.domain import digits_dann
 from experiments.load_run import load_run
 from experiments.train import train
@@ -83,7 +84,7 @@ def test_data_of_no_kind_are_refused(path):
 def test_a_config_to_evaluate_by_is_of_the_same_model(path):
   run = load_run(path)
   # As the command line has it: locked.
-  main._refuse_another_model(run, with_overrides(run.config, {}).lock())
+  refuse_another_model(run, with_overrides(run.config, {}).lock())
   other = with_overrides(run.config, {"model": {"name": "mlp"}})
   with pytest.raises(ValueError, match=r"model .*'mlp'.* has .*'dann_mnist'"):
-    main._refuse_another_model(run, other)
+    refuse_another_model(run, other)

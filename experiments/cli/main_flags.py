@@ -1,0 +1,98 @@
+"""Flags of the commands; those of `compare` are in its package."""
+
+from absl import flags
+from ml_collections import config_flags
+
+from experiments.build import imports
+
+CONFIG = config_flags.DEFINE_config_file(
+  "config", None, "experiment: a config file, and after a colon its argument."
+)
+WORKDIR = flags.DEFINE_string(
+  "workdir", None, "folder of the run; runs/<config name> by default."
+)
+BASELINE = flags.DEFINE_string(
+  "baseline",
+  None,
+  "evaluate: the work directory of a model to compare with; compare: the name "
+  "of the model that regressions are counted from.",
+)
+WEIGHTS = flags.DEFINE_string(
+  "weights",
+  None,
+  "evaluate, attack: PyTorch-layout tensors, .npz or .safetensors.",
+)
+CHECKPOINT = flags.DEFINE_string(
+  "checkpoint",
+  None,
+  "evaluate, attack: the run to evaluate; --workdir by default.",
+)
+ATTACK = flags.DEFINE_list(
+  "attack",
+  None,
+  "evaluate: autoattack, pgd or other attacks of the config, or your own as "
+  "package.module:function, in sequence, each on the images that withstood the "
+  "previous ones, with checks for masked gradients; attack: one of these.",
+)
+CERTIFY = flags.DEFINE_bool(
+  "certify",
+  False,
+  "evaluate: the certified accuracy against the radius, by the config's "
+  "section evaluation.certificate, instead of attacks.",
+)
+WHICH = flags.DEFINE_list(
+  "which",
+  ["best"],
+  "evaluate, attack: the checkpoint, best, last or the step of one; several, "
+  "as in best,last, are evaluated side by side.",
+)
+DEFENSE = flags.DEFINE_list(
+  "defense",
+  None,
+  "evaluate, attack: a defense of the model and its options, as in "
+  "bit_depth,bits=3, instead of the config's section evaluation.defense. It is "
+  "evaluated beside the model itself; attacks attack the defended one.",
+)
+SAVE_IMAGES = flags.DEFINE_bool(
+  "save_images", False, "evaluate --attack: keep adversarial.npz."
+)
+NUM_EXAMPLES = flags.DEFINE_integer(
+  "num_examples",
+  None,
+  "evaluate, attack, compare: number of test images; all if absent.",
+  lower_bound=1,
+)
+OUT = flags.DEFINE_string(
+  "out",
+  None,
+  "compare: the folder of the report; attack: the .npz file of x, x_adv, "
+  "labels, predictions and misclassified.",
+)
+PROCESSES = flags.DEFINE_integer(
+  "processes", None, "number of processes to start on this machine."
+)
+COORDINATOR = flags.DEFINE_string(
+  "coordinator", None, "host:port of process 0, to join several machines."
+)
+NUM_PROCESSES = flags.DEFINE_integer(
+  "num_processes", None, "number of processes of the program."
+)
+PROCESS_ID = flags.DEFINE_integer(
+  "process_id", None, "id of this process, from 0."
+)
+COORDINATOR_TIMEOUT = flags.DEFINE_float(
+  "coordinator_timeout", 300.0, "how many seconds to wait for the others."
+)
+MATMUL_PRECISION = flags.DEFINE_enum(
+  "matmul_precision",
+  None,
+  ["default", "high", "highest"],
+  "precision of products of float32 numbers; default is TF32 on GPUs. If "
+  "absent, training has the default and every evaluation the highest.",
+)
+ALLOW_IMPORTS = flags.DEFINE_list(
+  imports.FLAG, [], f"evaluate, attack, compare: {imports.HELP}"
+)
+TRACEBACK = flags.DEFINE_bool(
+  "traceback", False, "print the traceback of an error."
+)

@@ -1,0 +1,137 @@
+"""Models to evaluate or attack, as flags name them."""
+
+import pathlib
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+from ml_collections import ConfigDict
+
+from experiments.build import imports
+from experiments.cli import main_flags as given
+from experiments.cli import named_options, named_runs
+from experiments.defended import defended
+from experiments.from_weights import from_weights
+from experiments.load_run import Run, load_run
+from robust_jax.types import Model
+
+
+class NamedModels(NamedTuple):
+  """Classifiers, and what an evaluation needs to know of them.
+
+  Attributes:
+    models: name -> classifier; of a defended one, the one behind it as well.
+    config: config of their data and attacks.
+    records: name -> log of its training, if there is one.
+  """
+
+  models: dict[str, Model]
+  config: ConfigDict
+  records: dict[str, list[dict[str, Any]]]
+
+  def only(self) -> Model:
+    """Returns the one to attack or certify, behind its defense if it has one.
+
+    Raises:
+      ValueError: several checkpoints are named.
+    """
+    if len(given.WHICH.value) > 1:
+      raise ValueError(
+        f"--which={','.join(given.WHICH.value)}: expected one checkpoint to "
+        "attack or certify."
+      )
+    return list(self.models.values())[-1]
+
+  def with_baseline(self) -> "NamedModels":
+    """Adds the model of --baseline, before the others."""
+    if given.BASELINE.value is None:
+      return self
+    run = _load_run(pathlib.Path(given.BASELINE.value))
+    name = run.path.name
+    return self._replace(
+      models={name: run.classifier()} | self.models,
+      records={name: run.records} | self.records,
+    )
+
+
+def load(path: pathlib.Path) -> NamedModels:
+  """Opens the run in a folder, or the tensors of --weights.
+
+  Raises:
+    ValueError: the run is not one of a classifier, or of another model than
+      that of --config.
+  """
+  name = pathlib.Path(given.WORKDIR.value or path).name
+  if given.WEIGHTS.value is not None:
+    config = named_runs.config()
+    models = {name: from_weights(config, given.WEIGHTS.value)}
+    return NamedModels(_with_defense(models, config), config, {})
+  config = named_runs.config_of(path)
+  if "report" in config:
+    raise ValueError(
+      f"--attack: runs like this one are evaluated by '{config.report}', "
+      "which runs no attacks: leave --attack out."
+    )
+  run = _load_run(path)
+  refuse_another_model(run, config)
+  models = _at_checkpoints(run, name)
+  records = {next(iter(models)): run.records}
+  return NamedModels(_with_defense(models, config), config, records)
+
+
+def refuse_another_model(run: Run, config: ConfigDict) -> None:
+  """Checks that the model of a config is that of the run.
+
+  Raises:
+    ValueError: it is another one.
+  """
+  # As dicts: a ConfigDict that is locked differs from one that is not.
+  here, there = (
+    one.get("model", ConfigDict()).to_dict() for one in (config, run.config)
+  )
+  if here != there:
+    raise ValueError(
+      f"--config has the model {here}, but the run in {run.path} has {there}: "
+      "give a config of that model, or none."
+    )
+
+
+def _at_checkpoints(run: Run, name: str) -> dict[str, Model]:
+  """Returns the classifier at each checkpoint of --which, by its name."""
+  if len(given.WHICH.value) == 1:
+    return {name: run.classifier()}
+  found = {}
+  for which in given.WHICH.value:
+    run = run.at(_checkpoint_name(which))
+    found[f"{name}, {which} (step {run.step})"] = run.classifier()
+  return found
+
+
+def _with_defense(
+  models: dict[str, Model], config: ConfigDict
+) -> dict[str, Model]:
+  """Returns the models, and each of them behind the defense, if any."""
+  section = config.evaluation.get("defense")
+  if given.DEFENSE.value is not None:
+    section = named_options.section(given.DEFENSE.value)
+  if section is None:
+    return models
+  allowed = _allowed_imports()
+  return models | {
+    f"{name} behind {section['name']}": defended(model, section, allowed)
+    for name, model in models.items()
+  }
+
+
+def _load_run(path: pathlib.Path) -> Run:
+  which = _checkpoint_name(given.WHICH.value[0])
+  return load_run(path, which, _allowed_imports())
+
+
+def _checkpoint_name(which: str) -> str | int:
+  return int(which) if which.isdigit() else which
+
+
+def _allowed_imports() -> Collection[str]:
+  """Returns --allow_imports and the modules that the user's config names."""
+  named = imports.named_modules(given.CONFIG.value or {})
+  return named.union(given.ALLOW_IMPORTS.value)
