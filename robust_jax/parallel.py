@@ -245,7 +245,7 @@ def local_rows(batch_size: int) -> slice:
 
 
 def is_lead() -> bool:
-  """Whether this is the process that prints, logs and plots."""
+  """Returns whether this is the process that prints, logs and plots."""
   return jax.process_index() == 0
 
 
@@ -255,7 +255,7 @@ def num_processes() -> int:
 
 
 def any_process(flag: bool) -> bool:
-  """Whether the flag is set in any process.
+  """Returns whether the flag is set in any process.
 
   All processes must call it at the same step.
   """

@@ -1,4 +1,4 @@
-"""What is compiled once is not compiled again, in this run or the next.
+"""A cache of compiled programs on disk, for this run of the tests and the next.
 
 Most of the time goes into compiling, and many tests compile the same: every
 process of a run, and those that tests start, share a cache on disk. Nothing
@@ -60,7 +60,7 @@ def pytest_collection_finish():
 
 
 def pytest_terminal_summary(terminalreporter):
-  """How many tests are skipped, by file and reason: none goes unseen."""
+  """Counts the skipped tests by file and reason, so that none goes unseen."""
   counts = collections.Counter(
     _reason(report) for report in terminalreporter.stats.get("skipped", ())
   )

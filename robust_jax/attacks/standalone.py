@@ -118,6 +118,6 @@ def _in_32_bits(values: Array) -> Array:
 
 
 def _is_traced(args) -> bool:
-  """Whether these arguments, or a program around them, are being traced."""
+  """Returns whether the arguments, or a program around them, are traced."""
   leaves = [jnp.empty(()), *jax.tree.leaves(args)]
   return any(isinstance(leaf, jax.core.Tracer) for leaf in leaves)

@@ -120,7 +120,7 @@ class Victim:
     return self._budget - 1 - self.spent
 
   def is_adversarial(self, images: np.ndarray, owner: np.ndarray) -> np.ndarray:
-    """Whether each image is adversarial, bool `[M]`.
+    """Returns whether each image is adversarial, bool `[M]`.
 
     Args:
       images: `[M, ...]`.

@@ -108,7 +108,7 @@ def _apply(eqn: core.JaxprEqn, operands: list[Value]) -> list[Any]:
 
 
 def _varies(value: Value) -> bool:
-  """Whether it depends on x."""
+  """Returns whether a bound depends on x."""
   return isinstance(value, Interval | Product)
 
 

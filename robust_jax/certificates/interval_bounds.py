@@ -60,7 +60,7 @@ def interval_bounds(*, resolution: int = 1000) -> Certificate:
 def certified(
   model: Model, x: Array, labels: Array, eps: Array | float
 ) -> Array:
-  """Whether no image within eps of x in Linf and [0, 1] is misclassified.
+  """Tests that no image within eps of x in Linf and [0, 1] is misclassified.
 
   Args:
     model: see `logit_bounds`.

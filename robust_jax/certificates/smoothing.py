@@ -27,7 +27,7 @@ _MOST = 2**30  # votes that are counted in int32
 
 
 class Certified(NamedTuple):
-  """What randomized smoothing certifies of each example.
+  """The class and radius that randomized smoothing certifies.
 
   Attributes:
     classes: int `[B]`, the answer of the smoothed classifier, or `ABSTAIN`.
@@ -195,7 +195,7 @@ def votes(
   n: int,
   chunk: int = _CHUNK,
 ) -> np.ndarray:
-  """How many of n noisy copies of each image are given each class, `[B, K]`.
+  """Counts predictions of n noisy copies of each image, by class `[B, K]`.
 
   The arguments are those of `certify`.
   """

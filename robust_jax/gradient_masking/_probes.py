@@ -212,7 +212,7 @@ def _largest_entry(gradient):
 
 
 def _misled(key, model, x, labels):
-  """Whether the gradient explains less than half of the margin's changes.
+  """Tests if the gradient explains less than half of the margin's changes.
 
   Central differences along random signs, around a point close to the image: at
   the image itself, areas of exactly black pixels put many a relu on its kink.

@@ -209,7 +209,7 @@ def is_additive(name: str) -> bool:
 
 @functools.cache
 def is_convex(name: str) -> bool:
-  """What lies in the middle of two feasible deltas is feasible."""
+  """The middle of two feasible deltas is feasible."""
 
   @jax.jit
   def middle(x):

@@ -12,7 +12,7 @@ from robust_jax.types import PyTree
 
 
 def called(factory: Callable, samples: Mapping[str, Any]) -> Any:
-  """What the factory makes of the samples and, beside them, its defaults.
+  """Calls the factory with the samples and, beside them, its defaults.
 
   Args:
     factory: a function or class.

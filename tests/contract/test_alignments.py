@@ -1,4 +1,4 @@
-"""What every alignment of two domains is: a plain function of two batches."""
+"""Laws of every alignment of two domains: a plain function of two batches."""
 
 import functools
 import inspect

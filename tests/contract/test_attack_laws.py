@@ -1,4 +1,4 @@
-"""What every attack finds, whatever the logits' offset, scale and gaps.
+"""Laws of every attack, whatever the logits' offset, scale and gaps.
 
 An attack that makes a model wrong on some images makes it so on the same images
 when all logits are shifted or scaled, when a class is excluded by -inf, and

@@ -1,4 +1,4 @@
-"""What every attack must refuse, accept and return.
+"""Laws of every attack: what it must refuse, accept and return.
 
 Each is called as a user calls it, with arrays and without `jax.jit`. The model
 answers more classes than eight bits count.

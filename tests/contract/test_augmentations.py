@@ -1,4 +1,4 @@
-"""What every augmentation and mixing keeps; they are discovered, not listed."""
+"""Laws of every augmentation and mixing; they are discovered, not listed."""
 
 import functools
 

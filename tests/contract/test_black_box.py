@@ -1,4 +1,4 @@
-"""What every black-box attack keeps; they are discovered, not listed.
+"""Laws of every black-box attack; they are discovered, not listed.
 
 The victim is a function from numpy to numpy, without a gradient.
 """

@@ -1,4 +1,4 @@
-"""What every certificate keeps; they are discovered, not listed."""
+"""Laws of every certificate; they are discovered, not listed."""
 
 import functools
 

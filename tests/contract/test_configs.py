@@ -26,7 +26,7 @@ CONFIGS = sorted(
 
 
 def _family(name):
-  """What is measured of a config, and on what: the same for many."""
+  """The report of a config, or its folder; those of one are evaluated alike."""
   config = importlib.import_module(name).get_config("smoke")
   return config.get("report", name.split(".")[-2])
 

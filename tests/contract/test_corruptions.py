@@ -1,4 +1,4 @@
-"""What every corruption keeps; corruptions are discovered, not listed."""
+"""Laws of every corruption; they are discovered, not listed."""
 
 import functools
 

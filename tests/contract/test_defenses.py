@@ -1,4 +1,4 @@
-"""What every defense keeps: a model in, a model like any other out."""
+"""Laws of every defense: a model in, a model like any other out."""
 
 import jax
 import jax.numpy as jnp

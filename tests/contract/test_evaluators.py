@@ -1,4 +1,4 @@
-"""What every evaluator keeps; they are discovered, not listed."""
+"""Laws of every evaluator; they are discovered, not listed."""
 
 import functools
 

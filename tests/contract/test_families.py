@@ -1,4 +1,4 @@
-"""What every family of a comparison keeps; they are discovered, not listed.
+"""Laws of every family of a comparison; they are discovered, not listed.
 
 Changes that are corruptions are held to the same laws by the contract of
 corruptions; here they are traced only.

@@ -1,4 +1,4 @@
-"""What every solver of games keeps; solvers are discovered, not listed."""
+"""Laws of every solver of games; they are discovered, not listed."""
 
 import functools
 import inspect

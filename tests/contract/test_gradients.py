@@ -1,4 +1,4 @@
-"""What every way of taking a gradient keeps; they are discovered."""
+"""Laws of every gradient transform; they are discovered, not listed."""
 
 import chex
 import jax

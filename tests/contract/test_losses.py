@@ -1,4 +1,4 @@
-"""What every loss and score keeps; they are discovered, not listed."""
+"""Laws of every loss and score; they are discovered, not listed."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""What every model keeps; they are discovered, not listed."""
+"""Laws of every model; they are discovered, not listed."""
 
 import functools
 import inspect

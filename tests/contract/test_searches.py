@@ -1,4 +1,4 @@
-"""What every search must satisfy on every perturbation set.
+"""Laws of every search on every perturbation set.
 
 A pair of both is compiled once, into a function of all that the laws vary: the
 objective, the scale of the set, the key, the inputs; what its delta does, once
@@ -86,7 +86,7 @@ def has_moved(x_adv, x):
 
 @functools.lru_cache(maxsize=1)
 def effect_in(pset):
-  """What a delta of the set does, compiled once for all searches."""
+  """The effect of a delta of the set, compiled once for all searches."""
 
   def effect(delta, x, w, scale, bumps):
     threat = make_set(pset, scale)
@@ -129,7 +129,7 @@ class Pair:
   def __call__(
     self, *, seed=0, scale=1.0, linear=False, sick=False, mixed=False
   ):
-    """What it returns on bumps around random inputs.
+    """Runs the search on bumps around random inputs.
 
     Args:
       seed: of the key.

@@ -1,4 +1,4 @@
-"""What every sequence keeps; sequences are discovered, not listed."""
+"""Laws of every sequence; they are discovered, not listed."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""What every perturbation set must satisfy."""
+"""Laws of every perturbation set."""
 
 import functools
 

@@ -59,7 +59,7 @@ def _parts(path: pathlib.Path) -> tuple[str, ...]:
 
 @functools.cache
 def _imports(path: pathlib.Path) -> frozenset[str]:
-  """What a file imports, `lookup` by a string included: a.b.c, or more."""
+  """The imports of a file, `lookup` by a string included: a.b.c, or more."""
   found = set()
   for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
     if isinstance(node, ast.Import):

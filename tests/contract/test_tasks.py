@@ -1,4 +1,4 @@
-"""What every task must satisfy."""
+"""Laws of every task."""
 
 import functools
 import importlib

@@ -1,4 +1,4 @@
-"""What every training loss keeps; they are discovered, not listed."""
+"""Laws of every training loss; they are discovered, not listed."""
 
 import functools
 import inspect

@@ -73,7 +73,7 @@ def browse(page: pathlib.Path, *options: str) -> tuple[str, str]:
 
 
 def ask(page: str, folder: pathlib.Path, widths, question: str):
-  """What a script finds in a page, by the width of the window.
+  """Runs a script in a page, at each width of the window.
 
   The page lies in frames of these widths, since windows may not be narrow, and
   is asked from outside, so that what it forbids itself stays forbidden.

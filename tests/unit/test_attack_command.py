@@ -28,7 +28,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def written(run):
-  """What the command writes and prints of it."""
+  """The arrays that the command writes of it."""
   file = run.parent / "new" / "pgd.npz"
   status = command_line(
     "attack",

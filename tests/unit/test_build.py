@@ -1,4 +1,4 @@
-"""What a config may not say."""
+"""Configs that are refused."""
 
 import pytest
 

@@ -149,7 +149,7 @@ def value_and_gradients(fn):
 
 
 def compare(check, transform, fn, *args):
-  """Whether `fn` may be canonicalized, before `transform` and after."""
+  """Canonicalizes `fn` before `transform` and after it: the results agree."""
   want = optimized(transform(fn))(*args)
   before, after = transform(canonicalize(fn)), canonicalize(transform(fn))
   for got in optimized(lambda *args: (before(*args), after(*args)))(*args):
@@ -431,7 +431,7 @@ def gradients_in_a_loop(fn):
 
 
 def kernels_in(text):
-  """How lowered convolutions order their kernel's dimensions."""
+  """The order of the kernel's dimensions in each lowered convolution."""
   forms = re.findall(r"dim_numbers = \[(.*?)\]x\[(.*?)\]->\[(.*?)\]", text)
   assert {(lhs, out) for lhs, _, out in forms} == {("b, 0, 1, f",) * 2}
   return {rhs for _, rhs, _ in forms}

@@ -175,7 +175,7 @@ class TestRunPredictions:
       run_predictions(stores, images, (), 0, lambda _: None, lambda: False)
 
   def test_killed_within_a_case(self, tmp_path):
-    """What the last ten seconds brought is lost, and no file is left over."""
+    """Outputs of the last ten seconds are lost, and no file is left over."""
     died = subprocess.run(
       [sys.executable, "-c", KILLED, tmp_path / "out"],
       env=os.environ | {"PYTHONPATH": str(ROOT)},

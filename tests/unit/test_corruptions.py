@@ -41,7 +41,7 @@ def _module(name):
 
 
 def _draw_function(name):
-  """What draws a corruption's random numbers; None where nothing is random."""
+  """The function that draws a corruption's random numbers, or None."""
   module = _module(name)
   return getattr(module, f"draw_{name}", getattr(module, "draw", None))
 

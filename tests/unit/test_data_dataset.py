@@ -150,7 +150,7 @@ def test_unlike_facts_are_forgotten():
 
 
 def test_what_is_read_must_be_as_the_spec_says():
-  """Where it is not, the loader says so, before anything is compiled."""
+  """Otherwise the loader says so, before anything is compiled."""
   wrong = dataclasses.replace(
     UNLABELED, read=lambda indices: {"x": np.zeros((len(indices), 8, 8))}
   )

@@ -1,4 +1,4 @@
-"""What the documents say is done, as they say it."""
+"""The documents: their commands, links and examples work as printed."""
 
 import io
 import pathlib

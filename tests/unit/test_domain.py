@@ -220,7 +220,7 @@ def test_separate_statistics_undo_what_joint_ones_keep_apart():
 
 @pytest.mark.parametrize("mode", ["joint", "separate"])
 def test_source_only_has_the_statistics_of_a_method_without_weight(mode):
-  """What they do by themselves is the control's too, not the method's."""
+  """The effect of statistics alone is the control's too, not the method's."""
   alone, beside = (
     after(make(alignment, NORMALIZED, batch_norm=mode, weight=0.0), 2)[0]
     for alignment in (adaptation.source_only(), DANN)

@@ -36,7 +36,7 @@ def attack(
 
 @pytest.fixture(scope="module")
 def state(tmp_path_factory):
-  """What a finished one leaves."""
+  """The state that a finished evaluation leaves."""
   path = tmp_path_factory.mktemp("attacks")
   attack(path)
   return (path / "attack_state.npz").read_bytes()

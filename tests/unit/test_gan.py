@@ -42,7 +42,7 @@ def started():
 
 
 def test_at_the_optimum_the_discriminator_is_a_half(started):
-  """Where it answers 0 its loss is 2 log 2 and the generator's is log 2."""
+  """With logits of 0 its loss is 2 log 2 and the generator's is log 2."""
   task, state, _ = started
   blind = jax.tree.map(jnp.zeros_like, state.params["discriminator"])
   state = state._replace(params={**state.params, "discriminator": blind})

@@ -202,7 +202,7 @@ def test_no_attack_breaks_what_is_certified():
 
 
 def trained(loss, step):
-  """What the loss makes of a frozen model after so many steps."""
+  """The loss's output for a frozen model after so many steps."""
   model = frozen("small_cnn")
   forward = Forward(lambda key, x: (model(x), {}), model, step)
   labels = model(X).argmax(axis=1)

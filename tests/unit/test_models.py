@@ -1,4 +1,4 @@
-"""What sets each model apart."""
+"""Models, each by the property that sets it apart."""
 
 import itertools
 

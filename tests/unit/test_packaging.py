@@ -1,4 +1,4 @@
-"""What `pip install .` installs: all data files, dependencies, the command."""
+"""Installation by `pip install .`: data files, dependencies, the command."""
 
 import importlib
 import pathlib

@@ -1,4 +1,4 @@
-"""What is read of pictures of every kind, and what is said of the rest."""
+"""Reading of pictures of every kind, and messages about the rest."""
 
 import io
 import struct

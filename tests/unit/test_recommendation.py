@@ -1,4 +1,4 @@
-"""What a comparison recommends: by hand, and laws over random answers."""
+"""Recommendations of a comparison: by hand, and laws on random predictions."""
 
 import itertools
 import re

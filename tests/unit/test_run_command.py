@@ -1,4 +1,4 @@
-"""What commands have in common: exit statuses, and errors of one line."""
+"""Exit statuses of commands, and their errors of one line."""
 
 import importlib
 import os
@@ -158,7 +158,7 @@ def test_studies_live_in_one_process_and_speak_alike(name, capsys):
 
 
 def test_statuses_of_a_process(tmp_path):
-  """Where standard output fails, and where there is no such machine."""
+  """Also if standard output fails, or there is no such machine."""
   config = "experiments/configs/adversarial/digits_pgd.py:smoke"
   program = [sys.executable, "-m", "experiments.main"]
 

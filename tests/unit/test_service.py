@@ -281,7 +281,7 @@ def command(data, out, url, *more):
 
 
 def predictions(path):
-  """What is kept in a folder, by name: the bytes of every array."""
+  """The stored predictions of a folder: the bytes of every array, by name."""
   found = {}
   for file in sorted((path / "predictions").rglob("*")):
     if file.is_file():
@@ -292,7 +292,7 @@ def predictions(path):
 
 @pytest.fixture(scope="module")
 def undisturbed(data, tmp_path_factory):
-  """What a service that never fails answers."""
+  """The predictions of a service that never fails."""
   out = tmp_path_factory.mktemp("undisturbed")
   with Service() as service:
     assert command_line(*command(data, out, service.url)) == 0

@@ -47,7 +47,7 @@ def test_the_ends_of_a_large_spectrum_come_first():
 
 
 def test_equal_eigenvalues_are_one_and_nothing_is_made_up():
-  """Where the vectors met span all that H reaches, there are no others."""
+  """If the vectors met span the range of H, there are no others."""
   found = hessian_eigenvalues(KEY, *quadratic(np.full(9, 3.0)))
   np.testing.assert_allclose(found, [3.0], rtol=1e-5)
   flat = hessian_eigenvalues(KEY, lambda w: jnp.sum(w), jnp.ones(4))

@@ -12,13 +12,8 @@ CODE = [
   for folder in ("robust_jax", "experiments", "tests")
   for path in sorted((ROOT / folder).rglob("*.py"))
 ]
-TEXT = [*CODE, ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-# What still has docstrings to be written anew.
-PENDING = {
-  "tests/conftest.py",
-  "tests/contract",
-  "tests/unit",
-}
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+TEXT = [*CODE, *PAGES]
 RIDDLE = re.compile(r"(What|Who|Whose|How|Whether|By what|Where)\b")
 # American spelling, and the words of this project for one thing each.
 OTHER_WORDS = re.compile(
@@ -39,12 +34,21 @@ def _part(path):
   return "/".join(path.relative_to(ROOT).parts[:2])
 
 
-@pytest.mark.parametrize("part", sorted({*map(_part, CODE)} - PENDING))
-def test_docstrings_of_modules_open_plainly(part):
+@pytest.mark.parametrize("part", sorted({*map(_part, CODE)}))
+def test_docstrings_open_plainly(part):
+  kinds = ast.Module | ast.ClassDef | ast.FunctionDef
   for path in CODE:
     if _part(path) == part:
-      text = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
-      assert not RIDDLE.match(text), f"{path}: {text[:60]}"
+      for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        text = isinstance(node, kinds) and ast.get_docstring(node)
+        assert not RIDDLE.match(text or ""), f"{path}: {text[:60]}"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda p: p.stem)
+def test_paragraphs_and_cells_of_pages_open_plainly(path):
+  text = re.sub("^```.*?^```", "", path.read_text("utf-8"), flags=re.M | re.S)
+  for opening in re.split(r"\n\n|^[#*|-]+ | \| |^\*\*", text, flags=re.M):
+    assert not RIDDLE.match(opening), opening[:60]
 
 
 @pytest.mark.parametrize("part", sorted({*map(_part, TEXT)}))

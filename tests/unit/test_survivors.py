@@ -1,4 +1,4 @@
-"""How often the state of a suite of attacks is saved."""
+"""Saving of the state of a suite of attacks, and how often."""
 
 import numpy as np
 import pytest

@@ -20,7 +20,7 @@ GRAY = RNG.integers(0, 256, (40, 28, 28, 1), np.uint8)
 
 
 class _Small(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-  """What TFDS would write of the stock builder, from other images."""
+  """Writes as TFDS does with the stock builder, from other images."""
 
   VERSION = tfds.core.Version("0.0.0")  # overwritten by the stock one's
   code_path = None

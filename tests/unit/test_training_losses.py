@@ -329,7 +329,7 @@ def test_sam_keeps_what_the_first_pass_finds():
 
 
 def probabilities_of_copies(loss, scale=1.0):
-  """What the loss makes of a batch; softmax of its logits, `[V, B, K]`.
+  """The loss's output for a batch, and the softmax of its logits `[V, B, K]`.
 
   The logits are those of the copies that the loss trained on, in float64.
   """

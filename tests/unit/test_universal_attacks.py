@@ -1,4 +1,4 @@
-"""What the command learns is worth more than what costs nothing."""
+"""Learned changes misclassify more images than those that cost nothing."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""What a file could hold that is not data."""
+"""A pickle that runs code, which a file of data must never make us open."""
 
 
 class Trap:

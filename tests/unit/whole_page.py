@@ -1,4 +1,4 @@
-"""Whether a page of a comparison is whole and needs nothing else."""
+"""Checks that a page of a comparison is whole and needs nothing else."""
 
 import html.parser
 
@@ -16,7 +16,7 @@ def check_page(text: str) -> None:
 
 
 class _Page(html.parser.HTMLParser):
-  """What is open, named and linked to."""
+  """Collects open tags, names and links."""
 
   VOID = frozenset({"meta", "link", "img", "br"})
 
