@@ -203,13 +203,7 @@ def _environment() -> str:
 @functools.cache
 def _version() -> str:
   """Hashes the code that evaluates models and reads their outputs."""
-  modules = (
-    "read_outputs",
-    "predict",
-    "by_shape",
-    "http_predictor",
-    "jax_predictor",
-  )
+  modules = ("read_outputs", "predict", "http_predictor", "jax_predictor")
   return code_hash(
     *(f"robust_jax.comparison.predictors.{name}" for name in modules)
   )

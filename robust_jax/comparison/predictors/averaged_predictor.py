@@ -6,8 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from robust_jax.comparison.predictors.by_shape import by_shape
-from robust_jax.comparison.predictors.predict import Predict, predict_batches
+from robust_jax.comparison.predictors.predict import (
+  Predict,
+  by_shape,
+  predict_batches,
+)
 from robust_jax.comparison.predictors.read_outputs import read_outputs
 from robust_jax.types import Array
 

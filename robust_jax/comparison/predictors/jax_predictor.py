@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from robust_jax.as_numpy_fn import as_numpy_fn
-from robust_jax.comparison.predictors.by_shape import by_shape
-from robust_jax.comparison.predictors.predict import Predict
+from robust_jax.comparison.predictors.predict import Predict, by_shape
 from robust_jax.types import Model
 
 
