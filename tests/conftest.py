@@ -91,11 +91,11 @@ def _compiled():
   return events
 
 
-@pytest.fixture(autouse=True, scope="module")
+@pytest.fixture(autouse=True)
 def _programs_are_dropped_now_and_then(_compiled):
   """JAX keeps all that it compiled: 1.5 MB for each, gigabytes in a run.
 
-  Not after each file: what every file needs anew takes a second to compile.
+  Not after each test: what every file needs anew takes a second to compile.
   """
   yield
   if len(_compiled) > 300:

@@ -1,15 +1,15 @@
-"""Methods of domain adaptation side by side, each from several seeds.
+"""Methods of domain adaptation side by side, over several seeds.
 
   python -m experiments.studies.adaptation_methods --experiment=usps_to_mnist
 
-Trains an experiment of `experiments/configs/domain` by every method and from
-every seed, one after another, each in `OUT/METHOD/SEED`; `fine_tuned` begins
-with `source_only` of its seed. A run that has its report is not trained again,
-and one that was interrupted goes on. Prints the table of the mean and the
-standard deviation over seeds of the accuracy on the target's test images, by
-who chose the checkpoint (`adaptation_report`), and writes it to
-`OUT/methods.json`. Of `fine_tuned` and `on_target` reverse validation knows
-labels of the target, as these methods do.
+Trains an experiment of `experiments/configs/domain` by every method from every
+seed, each run in `OUT/METHOD/SEED`. `fine_tuned` starts from the `source_only`
+run of its seed. A run that has a report is not trained again, and an
+interrupted run is resumed. Prints a table of the mean and the standard
+deviation over seeds of the accuracy on the target's test images, for each rule
+of model selection (see `adaptation_report`), and writes it to
+`OUT/methods.json`. For `fine_tuned` and `on_target`, reverse validation uses
+target labels, as these methods do.
 """
 
 import importlib
@@ -40,8 +40,8 @@ from robust_jax.plotting.tables import print_table
 # Of a config's data: for training, and for validation.
 Loaders = dict[str, tuple[Loader, Loader]]
 
-_NUM_STEPS = "of each training but fine-tuning, instead of the config's"
-# What is tabulated of a report beside the target's accuracies, as it does.
+_NUM_STEPS = "steps of each method but fine_tuned, instead of the config's."
+# Columns of the table after the accuracies on the target.
 _OTHERS = ("source_accuracy", "a_distance")
 
 
@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _report(
   config: ConfigDict, path: pathlib.Path, loaders: Loaders
 ) -> dict[str, Any] | None:
-  """Of the run in `path`, trained first if need be; None if interrupted."""
+  """Returns the report of a run, trained if need be; None if interrupted."""
   file = path / "report.json"
   if file.exists():
     workdir.refuse_another(path, config, _origin(config, loaders))
@@ -86,7 +86,7 @@ def _report(
 
 
 def _origin(config: ConfigDict, loaders: Loaders) -> dict[str, str]:
-  """As `origin`; the same data are read once for all runs."""
+  """Returns the origin of a run; runs on the same data read them once."""
   data = config.data.to_json()
   if data not in loaders:
     loaders[data] = build.loaders(config)[:2]
@@ -111,7 +111,7 @@ def _config(options, method, seed, out):
 
 
 def _scores(reports: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
-  """Column -> the value from each seed."""
+  """Returns column -> the value from each seed."""
   by_rule = {
     rule: [report["target_accuracy"][rule] for report in reports]
     for rule in RULES
@@ -123,8 +123,8 @@ def _scores(reports: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
 
 def _table(scores: Mapping[str, Mapping[str, list[float]]], options):
   table = rich.table.Table(
-    title=f"{options.experiment}: % right on the target, mean and standard "
-    f"deviation over {len(options.seeds)} seeds",
+    title=f"{options.experiment}: accuracy on the target in %, mean and "
+    f"standard deviation over {len(options.seeds)} seeds",
     box=rich.box.SIMPLE_HEAD,
     collapse_padding=True,  # or it is too wide for 80 columns
     pad_edge=False,
@@ -154,13 +154,19 @@ def _flags():
   own = {"flag_values": values}
   names = [m.name for m in pkgutil.iter_modules(domain.__path__)]
   flags.DEFINE_enum(
-    "experiment", None, names, "to train.", required=True, **own
+    "experiment", None, names, "the experiment.", required=True, **own
   )
   methods = flags.EnumParser(list(adaptation.METHODS))
-  define_several(values, "methods", adaptation.METHODS, methods, "which.")
-  define_several(values, "seeds", [0, 1, 2], flags.IntegerParser(), "which.")
+  define_several(
+    values, "methods", adaptation.METHODS, methods, "methods to train."
+  )
+  define_several(
+    values, "seeds", [0, 1, 2], flags.IntegerParser(), "seeds of each method."
+  )
   flags.DEFINE_integer("num_steps", None, _NUM_STEPS, **own)
-  flags.DEFINE_string("out", None, "runs/EXPERIMENT_methods if absent.", **own)
+  flags.DEFINE_string(
+    "out", None, "output folder; runs/EXPERIMENT_methods by default.", **own
+  )
   return values
 
 

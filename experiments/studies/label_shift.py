@@ -1,14 +1,14 @@
-"""In what proportions the classes occur in a target without labels.
+"""Class proportions of an unlabeled target domain.
 
   python -m experiments.studies.label_shift \\
       --workdir=runs/mnist_to_mnist_m_source_only
 
-Black-box shift estimation (`robust_jax.probes.label_shift`) by a finished
-run as it stood at its last step: its errors are counted on held-out source
-examples, its answers on the target's training part. Prints the proportions, and
-the flag that has another training weigh the source's examples by them. It holds
-where domains differ in their proportions alone; where images differ as well,
-adapt first and ask the adapted network.
+Black-box shift estimation (`robust_jax.probes.label_shift`) with a finished run
+at its last step: its confusion matrix is counted on held-out source examples,
+its predictions on the target's training part. Prints the proportions, and the
+flag with which another training weights source examples by class. The estimate
+is valid if domains differ in their proportions only. If the images differ as
+well, adapt first and estimate with the adapted network.
 """
 
 import pathlib
@@ -35,7 +35,7 @@ from robust_jax.probes.label_shift import label_shift as estimate
 
 @precision.evaluation()
 def main(arguments: list[str] | None = None) -> int:
-  """Prints the table and the flag."""
+  """Prints the proportions and the flag; returns the exit status."""
   options = parse_options(_flags(), arguments, __doc__)
   allowed = options.allow_imports
   run = load_run(pathlib.Path(options.workdir), "last", allowed)
@@ -59,13 +59,13 @@ def label_shift(
   *,
   soft: bool = False,
 ) -> LabelShift:
-  """Class weights and proportions by what a network answers.
+  """Estimates class weights and proportions from predictions of a network.
 
   Args:
-    network: what a run between domains deploys.
-    source: held out of training, with labels.
-    target: images `[M, H, W, C]`, of unknown labels.
-    soft: see `probes.label_shift`.
+    network: the deployed network of a run between domains.
+    source: labeled examples that were held out of training.
+    target: images `[M, H, W, C]` of unknown labels.
+    soft: whether to average probabilities; see `probes.label_shift`.
   """
   of_source = np.asarray(softmax(as_numpy_fn(network.source)(source.x)))
   of_target = np.asarray(softmax(as_numpy_fn(network.target)(target)))
@@ -74,7 +74,7 @@ def label_shift(
 
 def _print(shift):
   table = rich.table.Table(box=rich.box.SIMPLE_HEAD)
-  for name in ("class", "in the target", "weight of the source's"):
+  for name in ("class", "fraction of the target", "weight in the source"):
     table.add_column(name, justify="right")
   for i, (fraction, weight) in enumerate(
     zip(shift.target, shift.weights, strict=True)
@@ -90,9 +90,15 @@ def _flags():
   own = {"flag_values": values}
   flags.DEFINE_string("workdir", None, "a finished run.", required=True, **own)
   flags.DEFINE_integer(
-    "num_examples", 10_000, "of each domain at most.", lower_bound=1, **own
+    "num_examples",
+    10_000,
+    "largest number of examples per domain.",
+    lower_bound=1,
+    **own,
   )
-  flags.DEFINE_bool("soft", False, "average probabilities, not answers.", **own)
+  flags.DEFINE_bool(
+    "soft", False, "average probabilities, not predictions.", **own
+  )
   define_flag(values)
   return values
 

@@ -3,8 +3,8 @@
   python -m experiments.studies.minimal_norms --workdir=runs/mnist_standard \\
     --weights=mnist_convex_eps0.1.npz --num_examples=200 --out=runs/minimal
 
-Prints a table and writes `minimal_norms.json`, the distances as
-`minimal_norms.npz` and a picture of accuracy against the radius per norm.
+Prints a table, and writes `minimal_norms.json`, the distances of all images in
+`minimal_norms.npz`, and for each norm a picture of accuracy against the radius.
 """
 
 import pathlib
@@ -43,7 +43,7 @@ def _bisected(set_, norm: Norm, largest: float) -> Attack:
 
 
 def _attacks() -> dict[Norm, dict[str, Attack]]:
-  """norm -> name -> attack; where there are rounds, of some 1,000 steps."""
+  """Returns norm -> name -> attack, of about 1,000 steps if it has rounds."""
   return {
     "l2": {
       "deepfool": attacks.deepfool("l2"),
@@ -81,7 +81,7 @@ def _unit(norm: Norm, x: np.ndarray) -> str:
 
 @precision.evaluation()
 def main(arguments: Sequence[str] | None = None) -> int:
-  """Prints the table, writes report, distances and pictures."""
+  """Runs the command; returns the exit status."""
   options = parse_options(_flags(), arguments, __doc__)
   path = pathlib.Path(options.out)
   output.writable(path, "--out")
@@ -129,14 +129,17 @@ def _flags():
   own = {"flag_values": values}
   flags.DEFINE_string("workdir", None, "a trained run.", required=True, **own)
   flags.DEFINE_string(
-    "weights", None, "PyTorch-layout tensors for the same model, too.", **own
+    "weights",
+    None,
+    "PyTorch-layout tensors of another model of the same architecture.",
+    **own,
   )
   flags.DEFINE_integer(
-    "num_examples", 200, "of the test images.", lower_bound=1, **own
+    "num_examples", 200, "number of test images.", lower_bound=1, **own
   )
   norms = get_args(Norm)
-  define_several(values, "norms", norms, flags.EnumParser(norms), "which.")
-  flags.DEFINE_string("out", "runs/minimal", "where results go.", **own)
+  define_several(values, "norms", norms, flags.EnumParser(norms), "norms.")
+  flags.DEFINE_string("out", "runs/minimal", "output folder.", **own)
   imports.define_flag(values)
   return values
 

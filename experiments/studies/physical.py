@@ -1,8 +1,9 @@
-"""Do adversarial examples survive being looked at from elsewhere?
+"""Adversarial examples under changes of view: PGD beside PGD with EOT.
 
-Targeted PGD against PGD on the expectation over random views (a rotation, a
-scale, a blur, a change of light, 8 bits per pixel), with the same radius, steps
-and start, judged on views that neither has seen.
+Compares targeted PGD with targeted PGD on the expectation over random views (a
+rotation, a scale, a blur, a change of light, 8 bits per pixel), at the same
+radius and number of steps and from the same start. Both are evaluated on new
+random views.
 
 Command, after training a model as experiments/configs/standard/mnist.py says:
   python -m experiments.studies.physical --workdir=runs/mnist_2epochs \\
@@ -56,12 +57,12 @@ def views(
   blur: float = 1.5,
   light: float = 0.3,
 ) -> Array:
-  """One random view of each image `[B, H, W, C]`, differentiable in x.
+  """Draws a random view of each image `[B, H, W, C]`, differentiable in x.
 
   Args:
     key: consumed.
     x: images in [0, 1].
-    degrees: the largest rotation, to either side.
+    degrees: the largest rotation, in either direction.
     zoom: the scale is 1 - zoom to 1 + zoom.
     blur: the largest standard deviation of the Gaussian blur, in pixels.
     light: contrast is 1 - light to 1 + light, brightness -light/2 to light/2.
@@ -80,7 +81,7 @@ def views(
 
 
 def _blurred(x, sigma, reach=3):
-  """A Gaussian of `2 reach + 1` taps along rows, then along columns."""
+  """Blurs by a Gaussian of `2 reach + 1` taps, along rows and columns."""
   offsets = range(-reach, reach + 1)
   taps = [jnp.exp(-0.5 * (i / jnp.maximum(sigma, 1e-3)) ** 2) for i in offsets]
   total = sum(taps)
@@ -96,14 +97,14 @@ def _blurred(x, sigma, reach=3):
 
 
 def _quantized(x):
-  """Rounded to 8 bits; the gradient passes as if it were not."""
+  """Rounds to 8 bits; the gradient is that of the identity."""
   return x + jax.lax.stop_gradient(jnp.round(255 * x) / 255 - x)
 
 
 def make_attacks(
   eps: float, num_steps: int, num_samples: int
 ) -> dict[str, Attack]:
-  """The same targeted PGD on the image, and on the expectation over views."""
+  """Makes targeted PGD on the image, and on the expectation over views."""
   expected = losses.targeted(losses.cross_entropy)
   searches = {
     "PGD": search.pgd,
@@ -124,8 +125,10 @@ def make_attacks(
   }
 
 
-def answers(key: Key, logits_fn: Model, x: Array, num_draws: int) -> Array:
-  """What the model says of views of each image, `[num_draws, B]`."""
+def predictions_on_views(
+  key: Key, logits_fn: Model, x: Array, num_draws: int
+) -> Array:
+  """Returns predictions on random views of each image, `[num_draws, B]`."""
 
   def of_draw(key):
     return logits_fn(views(key, x)).argmax(axis=-1)
@@ -135,18 +138,18 @@ def answers(key: Key, logits_fn: Model, x: Array, num_draws: int) -> Array:
 
 @precision.evaluation()
 def main(arguments: Sequence[str] | None = None) -> int:
-  """Runs the comparison; prints a table, writes report and picture."""
+  """Runs the command; returns the exit status."""
   options = parse_options(_flags(), arguments, __doc__)
   out = pathlib.Path(options.out)
   output.writable(out, "--out")
-  key_target, key_attack, key_judge = jax.random.split(
+  key_target, key_attack, key_views = jax.random.split(
     jax.random.key(options.seed), 3
   )
   logits_fn, x, labels = _images(options)
   shift = jax.random.randint(key_target, labels.shape, 1, 10)
   target = (labels + shift) % 10
 
-  judge = jax.jit(answers, static_argnums=3)
+  predict = jax.jit(predictions_on_views, static_argnums=3)
   images, rows = {"original": x}, {}
   seconds = {}
   made = make_attacks(options.eps, options.num_steps, options.num_samples)
@@ -156,12 +159,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     images[name] = x_adv.block_until_ready()
     seconds[name] = round(time.monotonic() - started, 1)
   for name, shown in images.items():
-    said = judge(key_judge, logits_fn, shown, options.num_draws)
-    hits = (said == target).mean(axis=0)
+    predicted = predict(key_views, logits_fn, shown, options.num_draws)
+    hits = (predicted == target).mean(axis=0)
     rows[name] = {
-      "as it is: target": _fraction(logits_fn(shown).argmax(axis=-1) == target),
+      "unchanged: target": _fraction(
+        logits_fn(shown).argmax(axis=-1) == target
+      ),
       "views: target": _fraction(hits),
-      "views: wrong": _fraction(said != labels),
+      "views: misclassified": _fraction(predicted != labels),
       "images with the target in 90 % of views": _fraction(hits >= 0.9),
     }
   table = rich.table.Table("", *rows, title=f"{len(x)} images")
@@ -172,7 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
   result = {"rows": rows, "seconds": seconds, "options": given} | machine()
   write_json(out / "physical.json", result)
   drawn = {name: images[name] for name in ("original", "PGD", "EOT")}
-  _draw(out / "physical.png", logits_fn, drawn, labels, target, key_judge)
+  _draw(out / "physical.png", logits_fn, drawn, labels, target, key_views)
   return 0
 
 
@@ -181,19 +186,19 @@ def _fraction(mask) -> float:
 
 
 def _images(options):
-  """The model, and test images that it answers right, from the first on."""
+  """Returns the model, and the first test images that it classifies right."""
   run = load_run(pathlib.Path(options.workdir), "best", options.allow_imports)
   model, dataset = run.classifier(), run.dataset("test")
   first, num_examples = options.first_example, options.num_examples
   indices = np.arange(first, min(first + 2 * num_examples, len(dataset)))
   x, labels = map(jnp.asarray, read_examples(dataset, indices))
-  right = model(x).argmax(axis=-1) == labels
-  rows = jnp.flatnonzero(right)[:num_examples]
+  correct = model(x).argmax(axis=-1) == labels
+  rows = jnp.flatnonzero(correct)[:num_examples]
   return model, x[rows], labels[rows]
 
 
 def _draw(path, logits_fn, images, labels, target, key):
-  """Of the first images: as they are, and in the same views, with answers."""
+  """Draws the first images, unchanged and in views, with predictions."""
   num_rows = _NUM_SHOWN * len(images)
   figure = new_figure(1.05 * (1 + _NUM_VIEWS_SHOWN) + 2, 1.25 * num_rows)
   axes = figure.subplots(num_rows, 1 + _NUM_VIEWS_SHOWN)
@@ -201,11 +206,11 @@ def _draw(path, logits_fn, images, labels, target, key):
     seen = [shown[:_NUM_SHOWN]]
     seen += [views(k, seen[0]) for k in jax.random.split(key, _NUM_VIEWS_SHOWN)]
     for column, x in enumerate(seen):
-      said = logits_fn(x).argmax(axis=-1)
+      predicted = logits_fn(x).argmax(axis=-1)
       for i in range(_NUM_SHOWN):
         axis = axes[i * len(images) + j, column]
         show_image(axis, x[i])
-        _caption(axis, int(said[i]), int(labels[i]), int(target[i]))
+        _caption(axis, int(predicted[i]), int(labels[i]), int(target[i]))
         if column == 0:
           axis.set_ylabel(
             f"{name}\n(a {labels[i]}, expected {target[i]})" if j else name,
@@ -214,17 +219,17 @@ def _draw(path, logits_fn, images, labels, target, key):
             va="center",
             fontsize=8,
           )
-  figure.suptitle("left: as it is; then random views, the same in each row")
+  figure.suptitle("left: unchanged; then random views, the same in each row")
   save_figure(figure, path)
 
 
-def _caption(axis, said, label, target):
+def _caption(axis, predicted, label, target):
   mark, color = "other", PALETTE[4]
-  if said == label:
-    mark, color = "right", CORRECT
-  elif said == target:
+  if predicted == label:
+    mark, color = "correct", CORRECT
+  elif predicted == target:
     mark, color = "target", HIGHLIGHT
-  axis.set_title(f"{said} {mark}", fontsize=7, color=color, pad=2)
+  axis.set_title(f"{predicted} {mark}", fontsize=7, color=color, pad=2)
 
 
 def _flags():
@@ -232,15 +237,17 @@ def _flags():
   own, some = {"flag_values": values}, {"lower_bound": 1}
   flags.DEFINE_string("workdir", None, "a trained run.", required=True, **own)
   flags.DEFINE_float("eps", 0.4, "radius of the Linf ball.", **own)
-  flags.DEFINE_integer("num_steps", 100, "of PGD.", **some, **own)
+  flags.DEFINE_integer("num_steps", 100, "steps of PGD.", **some, **own)
   flags.DEFINE_integer("num_samples", 8, "views in each step.", **some, **own)
-  flags.DEFINE_integer("num_draws", 100, "views to judge by.", **some, **own)
-  flags.DEFINE_integer("num_examples", 200, "test images.", **some, **own)
+  flags.DEFINE_integer("num_draws", 100, "views to evaluate on.", **some, **own)
   flags.DEFINE_integer(
-    "first_example", 0, "of the test images.", lower_bound=0, **own
+    "num_examples", 200, "number of test images.", **some, **own
   )
-  flags.DEFINE_integer("seed", 0, "of all that is random.", **own)
-  flags.DEFINE_string("out", "runs/physical", "where results go.", **own)
+  flags.DEFINE_integer(
+    "first_example", 0, "index of the first test image.", lower_bound=0, **own
+  )
+  flags.DEFINE_integer("seed", 0, "seed of all randomness.", **own)
+  flags.DEFINE_string("out", "runs/physical", "output folder.", **own)
   imports.define_flag(values)
   return values
 

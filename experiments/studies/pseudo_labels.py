@@ -1,14 +1,15 @@
-"""Labels images without labels by a trained model, for robust self-training.
+"""Pseudo-labels of unlabeled images, for robust self-training.
 
   python -m experiments.studies.pseudo_labels --workdir=runs/cifar10_standard \\
       --images=tinyimages.npz --out=pseudo_labeled.npz
   ./launch.sh train --config=experiments/configs/adversarial/cifar10_pgd.py \\
       --config.data.extra="{'file': 'pseudo_labeled.npz', 'fraction': 0.5}"
 
-The first writes the images, what the model answers to each, and how sure it is,
-as `images`, `labels` and `confidence`; the second trains on batches of which
-half are those (Carmon et al. 2019, "Unlabeled Data Improves Adversarial
-Robustness"). The model is one trained without an adversary: it labels best.
+The first command writes `images`, the `labels` that a trained model predicts
+for them, and the `confidence` of each prediction. The second one trains on
+batches of which half are such images (Carmon et al. 2019, "Unlabeled Data
+Improves Adversarial Robustness"). The labeling model should be trained without
+attacks, because its labels are more accurate.
 """
 
 import pathlib
@@ -30,7 +31,7 @@ from robust_jax.types import Model
 
 @precision.evaluation()
 def main(arguments: list[str] | None = None) -> int:
-  """Writes the file and says how many images it has."""
+  """Runs the command; returns the exit status."""
   options = parse_options(_flags(), arguments, __doc__)
   model = load_run(
     pathlib.Path(options.workdir), "best", options.allow_imports
@@ -55,13 +56,13 @@ def main(arguments: list[str] | None = None) -> int:
 def pseudo_labels(
   model: Model, images: np.ndarray, min_confidence: float = 0.0
 ) -> dict[str, np.ndarray]:
-  """What a classifier answers to images, where it is sure enough.
+  """Predicts labels of images, and drops those of low confidence.
 
   Args:
     model: a frozen classifier.
     images: uint8 `[N, H, W, C]`.
-    min_confidence: the least probability of the answer; images below are left
-      out.
+    min_confidence: the smallest probability of the predicted class; images
+      below it are dropped.
 
   Returns:
     "images" uint8 `[M, H, W, C]`, "labels" int32 `[M]`, "confidence" `[M]`.
@@ -71,33 +72,33 @@ def pseudo_labels(
   """
   if images.dtype != np.uint8:
     raise ValueError(f"images of dtype {images.dtype}: expected uint8.")
-  answer = as_numpy_fn(model)
+  logits_fn = as_numpy_fn(model)
   logits = np.concatenate(
     [
-      answer(np.float32(images[start : start + 1000]) / 255)
+      logits_fn(np.float32(images[start : start + 1000]) / 255)
       for start in range(0, len(images), 1000)
     ]
   )
   confidence = np.asarray(softmax(logits, axis=-1)).max(axis=-1)
-  sure = confidence >= min_confidence
+  kept = confidence >= min_confidence
   return {
-    "images": images[sure],
-    "labels": logits.argmax(axis=-1).astype(np.int32)[sure],
-    "confidence": confidence[sure],
+    "images": images[kept],
+    "labels": logits.argmax(axis=-1).astype(np.int32)[kept],
+    "confidence": confidence[kept],
   }
 
 
 def _flags():
   values = flags.FlagValues()
   own = {"flag_values": values}
-  for name, what in (
+  for name, meaning in (
     ("workdir", "a finished run."),
     ("images", ".npz with `images` uint8 [N, H, W, C]."),
     ("out", "the .npz to write."),
   ):
-    flags.DEFINE_string(name, None, what, required=True, **own)
+    flags.DEFINE_string(name, None, meaning, required=True, **own)
   flags.DEFINE_float(
-    "min_confidence", 0.0, "of the images that are kept.", **own
+    "min_confidence", 0.0, "smallest confidence of an image to keep.", **own
   )
   define_flag(values)
   return values

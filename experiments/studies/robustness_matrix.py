@@ -1,13 +1,12 @@
-"""Robustness to one set of perturbations is not robustness to another.
+"""Accuracy of models trained on one perturbation set under attacks in others.
 
   python -m experiments.studies.robustness_matrix --out=runs/matrix \\
     --models standard=runs/mnist Linf=runs/mnist_pgd L2=runs/mnist_l2 \\
       spatial=runs/mnist_worst_of_10
 
-Attacks each model in every set: AutoAttack in the Linf and the L2 ball, and the
-grid of 775 rotations and translations. Prints the accuracies as a table, with
-those against all three at once, and writes `robustness_matrix.json` and a
-picture of it.
+Attacks each model by AutoAttack in the Linf and the L2 ball, and by the grid of
+775 rotations and translations. Prints the accuracy under each of them and under
+all three at once, and writes `robustness_matrix.json` and a picture.
 """
 
 import pathlib
@@ -37,13 +36,13 @@ from robust_jax.plotting.tables import matrix_table
 from robust_jax.training.progress import StageProgress
 from robust_jax.types import Model
 
-# (title, key, model, x, labels) -> for each image whether it stands.
+# (title, model, x, labels) -> whether each image is classified correctly.
 Measure = Callable[..., np.ndarray]
 
 
 @precision.evaluation()
 def main(arguments: Sequence[str] | None = None) -> int:
-  """Prints the table, writes report and picture."""
+  """Runs the command; returns the exit status."""
   options = parse_options(_flags(), arguments, __doc__)
   workdirs = named_sources(options.models)
   path = pathlib.Path(options.out)
@@ -54,12 +53,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     model = run.classifier()
     x, labels = first_examples(run.dataset("test"), options.num_examples)
     started = time.monotonic()
-    stands = {
+    correct = {
       column: measure(f"{name}, {column}", model, x, labels)
       for column, measure in measures.items()
     }
-    stands["all of them"] = np.all(list(stands.values()), axis=0)
-    rows[name] = {column: float(s.mean()) for column, s in stands.items()}
+    correct["all of them"] = np.all(list(correct.values()), axis=0)
+    rows[name] = {column: float(c.mean()) for column, c in correct.items()}
     seconds[name] = round(time.monotonic() - started, 1)
   fractions = np.array([list(row.values()) for row in rows.values()])
   title = f"accuracy on {len(labels)} images under attack"
@@ -85,18 +84,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _measures(options) -> dict[str, Measure]:
   linf, l2 = options.linf, options.l2
   return {
-    "clean": _standing([]),
-    f"Linf {linf:g}": _standing(
+    "clean": _correct_after([]),
+    f"Linf {linf:g}": _correct_after(
       stages("linf", linf, "standard", 10), in_ball("linf", linf)
     ),
-    f"L2 {l2:g}": _standing(
+    f"L2 {l2:g}": _correct_after(
       stages("l2", l2, "standard", 10), in_ball("l2", l2)
     ),
-    f"{options.degrees:g}°, {options.pixels:g} px": _standing([_grid(options)]),
+    f"{options.degrees:g}°, {options.pixels:g} px": _correct_after(
+      [_grid(options)]
+    ),
   }
 
 
-def _standing(
+def _correct_after(
   stages: list[suite.Stage], check: suite.Check = suite.accept_any
 ) -> Measure:
   def measure(title: str, logits_fn: Model, x, labels) -> np.ndarray:
@@ -116,7 +117,7 @@ def _standing(
 
 
 def _grid(options) -> suite.Stage:
-  """The worst of 31 rotations and 5 x 5 translations."""
+  """Makes the attack by 31 rotations and 5 x 5 translations."""
   pset = perturbations.affine(options.degrees, options.pixels)
   attack = attacks.compose(
     search.grid_search, pset, losses.margin, num_points=(31, 5, 5)
@@ -138,9 +139,9 @@ def _flags():
   flags.DEFINE_float("degrees", 30.0, "largest rotation.", **own)
   flags.DEFINE_float("pixels", 3.0, "largest translation.", **own)
   flags.DEFINE_integer(
-    "num_examples", 500, "of the test images.", lower_bound=1, **own
+    "num_examples", 500, "number of test images.", lower_bound=1, **own
   )
-  flags.DEFINE_string("out", "runs/matrix", "where results go.", **own)
+  flags.DEFINE_string("out", "runs/matrix", "output folder.", **own)
   imports.define_flag(values)
   return values
 

@@ -3,11 +3,11 @@
   python -m experiments.studies.sharpness \\
       --workdirs=runs/mnist_standard,runs/mnist_pgd --out=runs/sharpness
 
-Of each run, at its best checkpoint: the largest and the smallest eigenvalue of
-the Hessian of the mean cross-entropy, clean and on the adversarial examples of
-the config's `evaluation.curve` (found once, and then fixed); and that loss
-along random filter-normalized directions and along its own gradient. Prints a
-table, and writes `sharpness.json` and a picture for each run.
+For each run, at its best checkpoint, computes the largest and the smallest
+eigenvalue of the Hessian of the mean cross-entropy, on clean images and on
+adversarial examples of the config's `evaluation.curve` (found once, then held
+fixed); and the loss along random filter-normalized directions and along its own
+gradient. Prints a table, and writes `sharpness.json` and a picture per run.
 """
 
 import functools
@@ -47,7 +47,7 @@ _STEPS = np.linspace(-1, 1, 21)
 
 @precision.evaluation()
 def main(arguments: list[str] | None = None) -> int:
-  """Writes report and pictures, and prints the table."""
+  """Runs the command; returns the exit status."""
   options = parse_options(_flags(), arguments, __doc__)
   out = pathlib.Path(options.out)
   output.writable(out, "--out")
@@ -67,17 +67,17 @@ def main(arguments: list[str] | None = None) -> int:
 def measure(
   run: Run, num_examples: int, num_iterations: int, num_directions: int
 ) -> tuple[dict[str, dict[str, float]], dict[str, np.ndarray]]:
-  """The curvature at a run's weights, and its loss along lines.
+  """Measures the curvature at a run's weights, and its loss along lines.
 
   Args:
-    run: of a classifier.
-    num_examples: of the test set's first images.
-    num_iterations: of the Lanczos method.
-    num_directions: random ones.
+    run: a run of a classifier.
+    num_examples: number of test images.
+    num_iterations: iterations of the Lanczos method.
+    num_directions: number of random directions.
 
   Returns:
-    Loss and outer eigenvalues, of "clean" and "adversarial" images; and the
-    adversarial loss along "random" directions `[N, S]` and along the
+    The loss and its outer eigenvalues on "clean" and "adversarial" images; and
+    the adversarial loss along "random" directions `[N, S]` and along the
     "adversarial" one `[S]`.
   """
   key_attack, key_lanczos, key = jax.random.split(jax.random.key(0), 3)
@@ -107,7 +107,7 @@ def measure(
 
 
 def _loss(run: Run, x: Array, y: Array) -> Callable[[PyTree], Array]:
-  """Of the parameters, at fixed images and BatchNorm statistics."""
+  """Returns the loss of the parameters, at fixed BatchNorm statistics."""
   dataset = run.dataset("test")
   model = build.model(run.config, dataset.info)
 
@@ -137,10 +137,14 @@ def _flags():
   own = {"flag_values": values}
   count = {"lower_bound": 1, **own}
   flags.DEFINE_list("workdirs", None, "finished runs.", required=True, **own)
-  flags.DEFINE_string("out", None, "folder to write.", required=True, **own)
-  flags.DEFINE_integer("num_examples", 500, "test images.", **count)
-  flags.DEFINE_integer("num_iterations", 20, "of the Lanczos method.", **count)
-  flags.DEFINE_integer("num_directions", 5, "random directions.", **count)
+  flags.DEFINE_string("out", None, "output folder.", required=True, **own)
+  flags.DEFINE_integer("num_examples", 500, "number of test images.", **count)
+  flags.DEFINE_integer(
+    "num_iterations", 20, "iterations of the Lanczos method.", **count
+  )
+  flags.DEFINE_integer(
+    "num_directions", 5, "number of random directions.", **count
+  )
   define_flag(values)
   return values
 

@@ -1,4 +1,4 @@
-"""Which kind of classifier is fooled by images made to fool which other kind.
+"""Transfer of adversarial examples between kinds of classifiers.
 
   python -m experiments.studies.transfer_matrix
   python -m experiments.studies.transfer_matrix \\
@@ -6,12 +6,14 @@
   python -m experiments.studies.transfer_matrix --data=digits
 
 Trains a convolutional network in JAX and five classifiers of scikit-learn on
-the same images, crafts on five of the six (a random forest has no gradient, and
-no leaf of its own), and shows every one to every other: Papernot, McDaniel and
-Goodfellow 2016, "Transferability in Machine Learning". Then the same without
-any access: a substitute of each is learned from its labels alone.
+the same images. Crafts adversarial examples on five of the six (a random forest
+has no gradient, and no single leaf to move to) and evaluates all six on them:
+Papernot, McDaniel and Goodfellow 2016, "Transferability in Machine Learning".
+Then repeats this with substitute models, each trained on the predicted labels
+of one classifier.
 """
 
+import itertools
 import pathlib
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -34,21 +36,30 @@ from experiments.cli.output import writable
 from experiments.cli.parse_flags import parse_options
 from experiments.cli.run_command import run_command
 from experiments.examples import read_examples
-from robust_jax import attacks, losses, precision
+from robust_jax import (
+  attacks,
+  evaluators,
+  losses,
+  parallel,
+  precision,
+  tasks,
+  training_losses,
+)
 from robust_jax.as_numpy_fn import as_numpy_fn
 from robust_jax.attacks.minimal_norm.decision_trees import nearest_leaf
 from robust_jax.black_box import train_substitute
 from robust_jax.black_box.queries import Predict, predicted_labels
+from robust_jax.data.dataset import from_arrays
 from robust_jax.data.load import load
+from robust_jax.data.loader import training_loader
 from robust_jax.evaluators.transfer import Transfer, transfer
 from robust_jax.models.classifiers.mlp import MLP
 from robust_jax.models.classifiers.small_cnn import SmallCNN
 from robust_jax.models.from_sklearn import linear_classifier
-from robust_jax.models.inference import inference_fn
 from robust_jax.models.surrogates import soft_neighbors
 from robust_jax.plotting.heat_map import draw_heat_map
 from robust_jax.plotting.tables import matrix_table
-from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
+from robust_jax.types import Model
 
 _CLASSES = 10
 _AT_ONCE = 250  # images attacked
@@ -56,29 +67,27 @@ _AT_ONCE = 250  # images attacked
 
 @precision.evaluation()
 def main(arguments: Sequence[str] | None = None) -> int:
-  """Prints the tables and draws the heat map."""
+  """Runs the command; returns the exit status."""
   options = parse_options(_flags(), arguments, __doc__)
   writable(pathlib.Path(options.out), "--out")
   console = rich.console.Console()
   started = time.monotonic()
   name, train, test, fresh = _images(options, console)
-  key_train, key_attack, key_substitute = jax.random.split(
-    jax.random.key(options.seed), 3
-  )
+  key_attack, key_substitute = jax.random.split(jax.random.key(options.seed))
   with console.status("training six classifiers"):
-    logits_fn = _train_network(key_train, *train)
+    logits_fn = _train_network(options.seed, *train)
     estimators = _fit(options.seed, *train)
-  victims = {"DNN": as_numpy_fn(logits_fn)} | {
+  classifiers = {"DNN": as_numpy_fn(logits_fn)} | {
     kind: _on_flat(estimator.predict) for kind, estimator in estimators.items()
   }
   attack = _attack_in_pieces(key_attack, options)
   with console.status("crafting on five of them"):
     crafted = _craft(attack, logits_fn, estimators, train, test)
-  sources = {kind: victims[kind] for kind in crafted}
-  result = transfer(crafted, sources, victims, *test)
+  sources = {kind: classifiers[kind] for kind in crafted}
+  result = transfer(crafted, sources, classifiers, *test)
   _report(console, result, f"{name}, {len(test[1])} images", options)
-  with console.status("learning substitutes from labels alone"):
-    rows = _black_box(key_substitute, victims, attack, fresh, test)
+  with console.status("training substitutes on predicted labels"):
+    rows = _substitutes(key_substitute, classifiers, attack, fresh, test)
   console.print(rows)
   console.print(f"{time.monotonic() - started:.0f} s")
   return 0
@@ -87,21 +96,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _flags():
   values = flags.FlagValues()
   own, some = {"flag_values": values}, {"lower_bound": 1}
-  flags.DEFINE_string("data", "mnist", "the UCI digits if not there.", **own)
-  flags.DEFINE_integer("num_train", 5000, "training images.", **some, **own)
-  flags.DEFINE_integer("num_examples", 500, "test images.", **some, **own)
-  flags.DEFINE_integer(
-    "side", None, "images averaged down to so many pixels.", **some, **own
+  flags.DEFINE_string(
+    "data", "mnist", "dataset; the UCI digits if it is not there.", **own
   )
-  flags.DEFINE_float("eps", 0.3, "Linf radius of the gradients'.", **own)
-  flags.DEFINE_integer("num_steps", 10, "of MI-FGSM; 1 is FGSM.", **some, **own)
-  flags.DEFINE_integer("seed", 0, "of all that is random.", **own)
-  flags.DEFINE_string("out", "runs/transfer", "where the picture goes.", **own)
+  flags.DEFINE_integer(
+    "num_train", 5000, "number of training images.", **some, **own
+  )
+  flags.DEFINE_integer(
+    "num_examples", 500, "number of test images.", **some, **own
+  )
+  flags.DEFINE_integer(
+    "side", None, "side in pixels to which images are averaged.", **some, **own
+  )
+  flags.DEFINE_float("eps", 0.3, "Linf radius of MI-FGSM.", **own)
+  flags.DEFINE_integer(
+    "num_steps", 10, "steps of MI-FGSM; 1 is FGSM.", **some, **own
+  )
+  flags.DEFINE_integer("seed", 0, "seed of all randomness.", **own)
+  flags.DEFINE_string("out", "runs/transfer", "output folder.", **own)
   return values
 
 
 def _images(options, console):
-  """Name, training and test images, and test images kept for substitutes."""
+  """Returns the dataset's name, training, test and substitutes' images."""
   name = options.data
   try:
     datasets = [load(name, split) for split in ("train", "test")]
@@ -129,28 +146,25 @@ def _smaller(x, side):
   return blocks.mean(axis=(2, 4))
 
 
-def _train_network(key, x, labels, num_epochs=15, batch_size=64):
-  model = SmallCNN(_CLASSES)
-  key_init, key_steps = jax.random.split(key)
-  x, labels = jnp.asarray(x), jnp.asarray(labels)
-  num_steps = num_epochs * len(x) // batch_size
-  optimizer = optax.adam(optax.cosine_decay_schedule(2e-3, num_steps))
-  apply = canonicalize_on_cpu(lambda variables, x: model.apply(variables, x))
-
-  def step(i, carry):
-    variables, state = carry
-    key = jax.random.fold_in(key_steps, i)
-    rows = jax.random.randint(key, (batch_size,), 0, len(x))
-    grad = jax.grad(
-      lambda v: losses.cross_entropy(apply(v, x[rows]), labels[rows]).mean()
-    )(variables)
-    change, state = optimizer.update(grad, state)
-    return optax.apply_updates(variables, change), state
-
-  variables = model.init(key_init, x[:1])
-  start = (variables, optimizer.init(variables))
-  train = jax.jit(lambda start: jax.lax.fori_loop(0, num_steps, step, start))
-  return inference_fn(model, train(start)[0])
+def _train_network(
+  seed: int, x, labels, num_epochs: int = 15, batch_size: int = 64
+) -> Model:
+  dataset = from_arrays("training images", {"x": x, "y": labels})
+  loader = training_loader(dataset, batch_size, seed=seed)
+  num_steps = num_epochs * loader.num_steps
+  task = tasks.supervised(
+    SmallCNN(_CLASSES),
+    optax.adam(optax.cosine_decay_schedule(2e-3, num_steps)),
+    loss=training_losses.erm(),
+    evaluator=evaluators.robustness(),
+  )
+  key_init, key_steps = jax.random.split(jax.random.key(seed))
+  state = task.init(key_init, {"x": jnp.asarray(x[:1])})
+  step = parallel.pmap_step(task.step, loader.decode, jax.local_devices()[:1])
+  data = jax.device_put(loader.device_data)
+  for indices in itertools.islice(loader.indices(0), num_steps):
+    state, _ = step(state, data, indices, key_steps)
+  return task.deployed(state)
 
 
 def _fit(seed, x, labels):
@@ -170,7 +184,7 @@ def _on_flat(predict: Callable[[np.ndarray], np.ndarray]) -> Predict:
 
 
 def _craft(attack, logits_fn, estimators, train, test):
-  """Source -> adversarial images."""
+  """Returns classifier -> adversarial images crafted on it."""
   surrogates = {
     "DNN": logits_fn,
     "LR": linear_classifier(estimators["LR"]),
@@ -185,7 +199,7 @@ def _craft(attack, logits_fn, estimators, train, test):
 
 
 def _attack_in_pieces(key, options):
-  """(surrogate, x, labels) -> x_adv, one program for pieces of one size."""
+  """Returns (surrogate, x, labels) -> x_adv, in batches of one size."""
   # The margin has a gradient where a sure model's cross-entropy has none.
   attack = attacks.di_fgsm(
     options.eps,
@@ -208,16 +222,18 @@ def _attack_in_pieces(key, options):
 def _report(
   console: rich.console.Console, result: Transfer, name: str, options
 ) -> None:
-  labels = ("crafted on", "fooled")
-  clean = rich.table.Table(title="unattacked", box=rich.box.SIMPLE_HEAD)
+  labels = ("crafted on", "evaluated")
+  clean = rich.table.Table(
+    title="accuracy without attack", box=rich.box.SIMPLE_HEAD
+  )
   for kind in result.columns:
     clean.add_column(kind, justify="right")
   clean.add_row(*(f"{100 * fraction:.1f} %" for fraction in result.clean))
   console.print(clean)
   for title, fractions in (
-    ("wrong, of all images", result.of_all),
+    ("misclassified, of all images", result.of_all),
     (
-      "misclassified, of those both classify correctly unattacked",
+      "misclassified, of those both classify correctly without attack",
       result.of_both_correct,
     ),
   ):
@@ -226,7 +242,7 @@ def _report(
     )
   draw_heat_map(
     pathlib.Path(options.out) / "transfer_matrix.png",
-    f"{name}: % answered wrong, MI-FGSM in Linf {options.eps:g} (DT: nearest "
+    f"{name}: % misclassified, MI-FGSM in Linf {options.eps:g} (DT: nearest "
     "leaf)",
     labels,
     result.rows,
@@ -235,18 +251,24 @@ def _report(
   )
 
 
-def _black_box(
-  key, victims: Mapping[str, Predict], attack, fresh, test
+def _substitutes(
+  key, classifiers: Mapping[str, Predict], attack, fresh, test
 ) -> rich.table.Table:
-  """Each victim met through its labels on 100 first images and what follows."""
+  """Attacks each classifier by way of a substitute grown from 100 images."""
   rows = rich.table.Table(
-    title="through a substitute, from labels alone", box=rich.box.SIMPLE_HEAD
+    title="attacks on a substitute, trained on predicted labels",
+    box=rich.box.SIMPLE_HEAD,
   )
-  rows.add_column("victim")
-  for column in ("queries", "agreement", "wrong, of all", "wrong, of both"):
+  rows.add_column("classifier")
+  for column in (
+    "queries",
+    "agreement",
+    "misclassified, of all",
+    "of both",
+  ):
     rows.add_column(column, justify="right")
   train = train_substitute(MLP(num_classes=_CLASSES))
-  for kind, predict in victims.items():
+  for kind, predict in classifiers.items():
     substitute = train(key, predict, fresh)
     own = as_numpy_fn(substitute.logits_fn)
     crafted = {kind: attack(substitute.logits_fn, *test)}

@@ -1,12 +1,12 @@
-"""One change for all images: what it does to images it was not learned from.
+"""Universal perturbations and adversarial patches on held-out images.
 
   python -m experiments.studies.universal_attacks \\
     --models standard=runs/mnist Linf=runs/mnist_pgd
 
-For each model learns, from training images, one perturbation in the Linf ball
-and one round patch that may lie anywhere, and puts them on test images: beside
-a random perturbation of the same size and a patch of noise, which cost the
-adversary nothing. A second patch is learned to make every image one class.
+For each model, learns from training images one perturbation in the Linf ball
+and one round patch for any place, and evaluates the model on test images with
+them. For comparison it evaluates a random perturbation of the same size and a
+patch of noise. A second patch is learned to make all predictions one class.
 Prints a table, and writes `universal_attacks.json` and a picture.
 """
 
@@ -45,15 +45,15 @@ _AIMED = "aimed patch"
 
 
 class Found(NamedTuple):
-  """What was done to the test images, and what the model answers.
+  """Changed test images and the predictions on them.
 
   Attributes:
-    images: name -> `[N, H, W, C]`.
-    answers: name -> `[N]`.
+    images: name of the change -> `[N, H, W, C]`.
+    predictions: name of the change -> `[N]`.
   """
 
   images: dict[str, Array]
-  answers: dict[str, Array]
+  predictions: dict[str, Array]
 
 
 @precision.evaluation()
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
       jnp.asarray(x),
       options,
     )
-    rows[name] = _fractions(found[name].answers, labels, options.target)
+    rows[name] = _fractions(found[name].predictions, labels, options.target)
   print_table(accuracy_table(rows, f"{len(labels)} test images"))
   _draw(out / "universal_attacks.png", found)
   write_json(
@@ -98,7 +98,7 @@ def attacked(
   x: Array,
   options: flags.FlagValues,
 ) -> Found:
-  """Images x `[N, H, W, C]` in [0, 1] under changes learned from others."""
+  """Changes images x `[N, H, W, C]` in [0, 1] as learned from others."""
   num_classes = jax.eval_shape(logits_fn, x[:1]).shape[-1]
   if not 0 <= options.target < num_classes:
     raise ValueError(
@@ -133,36 +133,38 @@ def attacked(
     name: apply_universal(ball, delta, x) for name, delta in deltas.items()
   }
   images |= {name: place(one, x, where) for name, one in patches.items()}
-  answer = jax.jit(lambda x: logits_fn(x).argmax(axis=-1))
-  return Found(images, {name: answer(x) for name, x in images.items()})
+  predict = jax.jit(lambda x: logits_fn(x).argmax(axis=-1))
+  return Found(images, {name: predict(x) for name, x in images.items()})
 
 
 def _fractions(
-  answers: dict[str, Array], labels: np.ndarray, target: int
+  predictions: dict[str, Array], labels: np.ndarray, target: int
 ) -> dict[str, float]:
-  """Accuracies, and how many of the other classes answer the target."""
-  fractions = {name: float((a == labels).mean()) for name, a in answers.items()}
+  """Returns accuracies, and fractions of other classes sent to the target."""
+  fractions = {
+    name: float((p == labels).mean()) for name, p in predictions.items()
+  }
   for name in ("patch of noise", _AIMED):
-    hit = (answers[name] == target)[labels != target]
-    fractions[f"{name}, answered {target}"] = float(hit.mean())
+    hit = (predictions[name] == target)[labels != target]
+    fractions[f"{name}, predicted {target}"] = float(hit.mean())
   return fractions
 
 
 def _draw(path: pathlib.Path, found: dict[str, Found]) -> None:
-  """The first images of each model under each change, with its answers."""
+  """Draws the first images under each change, with predictions."""
   names = list(next(iter(found.values())).images)
   figure = new_figure(1.1 * _NUM_SHOWN + 2, 1.25 * len(names) * len(found))
   axes = figure.subplots(len(names) * len(found), _NUM_SHOWN)
   rows = [(model, name) for model in found for name in names]
   for row, (model, name) in zip(axes, rows, strict=True):
-    images, answers = found[model].images[name], found[model].answers[name]
-    for axis, x, said in zip(row, images, answers, strict=False):
+    images, predictions = (of[name] for of in found[model])
+    for axis, x, label in zip(row, images, predictions, strict=False):
       show_image(axis, x)
-      axis.set_title(str(said), fontsize=8, pad=2)
+      axis.set_title(str(label), fontsize=8, pad=2)
     row[0].set_ylabel(
       f"{model}\n{name}", rotation=0, ha="right", va="center", fontsize=8
     )
-  figure.suptitle("above each image, what the model answers", fontsize=9)
+  figure.suptitle("above each image, the predicted class", fontsize=9)
   save_figure(figure, path)
 
 
@@ -172,12 +174,14 @@ def _flags() -> flags.FlagValues:
   some: dict[str, Any] = {"lower_bound": 1}
   define_models(values)
   flags.DEFINE_float("eps", 0.3, "radius of the Linf ball.", **own)
-  flags.DEFINE_float("diameter", 0.4, "of the patch, of the side.", **own)
-  flags.DEFINE_integer("target", 3, "class that a patch is aimed at.", **own)
-  flags.DEFINE_integer("num_train", 5000, "to learn from.", **some, **own)
+  flags.DEFINE_float(
+    "diameter", 0.4, "diameter of the patch, as a fraction of the side.", **own
+  )
+  flags.DEFINE_integer("target", 3, "target class of the aimed patch.", **own)
+  flags.DEFINE_integer("num_train", 5000, "training images.", **some, **own)
   flags.DEFINE_integer("num_examples", 1000, "test images.", **some, **own)
-  flags.DEFINE_integer("seed", 0, "of all that is random.", **own)
-  flags.DEFINE_string("out", "runs/universal", "where results go.", **own)
+  flags.DEFINE_integer("seed", 0, "seed of all randomness.", **own)
+  flags.DEFINE_string("out", "runs/universal", "output folder.", **own)
   imports.define_flag(values)
   return values
 

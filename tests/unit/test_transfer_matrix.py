@@ -12,10 +12,10 @@ def test_the_digits_when_there_is_no_mnist(tmp_path, monkeypatch, capsys):
   printed = capsys.readouterr().out
   assert "Taking the UCI digits instead." in printed
   for heading in (
-    "unattacked",
+    "without attack",
     "of all images",
     "both classify correctly",
-    "labels",
+    "predicted labels",
   ):
     assert heading in printed
   assert (out / "transfer_matrix.png").exists()

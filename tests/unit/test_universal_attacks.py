@@ -26,13 +26,13 @@ def test_learned_changes_beat_random_ones_and_stay_in_their_sets():
   found = universal_attacks.attacked(nearest_mean, x, labels, x, options)
 
   def accuracy(name):
-    return (found.answers[name] == labels).mean()
+    return (found.predictions[name] == labels).mean()
 
   assert accuracy("universal") < accuracy("random corner") - 0.2
   assert accuracy("patch") < accuracy("patch of noise") - 0.1
-  fractions = universal_attacks._fractions(found.answers, labels, 8)
-  gain = fractions["aimed patch, answered 8"]
-  assert gain > fractions["patch of noise, answered 8"] + 0.2
+  fractions = universal_attacks._fractions(found.predictions, labels, 8)
+  gain = fractions["aimed patch, predicted 8"]
+  assert gain > fractions["patch of noise, predicted 8"] + 0.2
   for name, images in found.images.items():
     assert images.min() >= 0
     assert images.max() <= 1
