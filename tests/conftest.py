@@ -98,7 +98,7 @@ def _programs_are_dropped_now_and_then(_compiled):
   Not after each test: what every file needs anew takes a second to compile.
   """
   yield
-  if len(_compiled) > 300:
+  if len(_compiled) > 600:
     import jax
 
     jax.clear_caches()
