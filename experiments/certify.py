@@ -15,9 +15,11 @@ from experiments.build import sections
 from experiments.build.check_config import check_config
 from experiments.cli import output
 from experiments.cli.provenance import provenance
-from robust_jax import precision
-from robust_jax.data.loader import Loader, evaluation_loader
+from experiments.examples import Examples, loaded_examples
+from robust_jax import fingerprint, parallel, precision, saved_state
+from robust_jax.data.loader import evaluation_loader
 from robust_jax.files import write_json
+from robust_jax.models.inference import as_pytree
 from robust_jax.plotting.evaluation import draw_curve
 from robust_jax.plotting.tables import print_table
 from robust_jax.training.progress import Progress
@@ -35,6 +37,9 @@ def certify(
 
   Writes `certified.json`, with the radius of each image, and
   `certified_accuracy.png` to `path`, prints the table, and returns the report.
+  Each batch is spread over the devices of this process, and saved when it is
+  done: an interrupted call continues from `certificate_state.npz`, with the
+  same result.
 
   Args:
     model: a frozen classifier.
@@ -46,15 +51,24 @@ def certify(
   Raises:
     ValueError: the config has no certificate.
   """
-  started = time.monotonic()
   check_config(config)
   certificate = _certificate(config)
-  output.writable(path, "--workdir")
+  with output.locked(path, "--workdir"):
+    return _certify(certificate, model, config, path, num_examples)
+
+
+def _certify(certificate, model, config, path, num_examples):
   dataset = build.dataset(config, "test")
   loader = evaluation_loader(
     dataset, config.evaluation.batch_size, num_examples=num_examples
   )
-  radii = _radii(certificate, model, loader, config.seed)
+  radii, seconds = _radii(
+    certificate,
+    model,
+    config,
+    loaded_examples(loader),
+    path / "certificate_state.npz",
+  )
   grid = list(config.evaluation.radii)
   accuracies = [float(np.mean(radii >= radius)) for radius in grid]
   result = {
@@ -65,7 +79,7 @@ def certify(
     "not_certified": float(np.mean(radii < 0)),
     "radius_of_each": radii.tolist(),
     "num_examples": len(radii),
-    "seconds": round(time.monotonic() - started, 1),
+    "seconds": round(seconds, 1),
     **provenance(config),
   }
   write_json(path / "certified.json", result)
@@ -93,19 +107,44 @@ def _certificate(config: ConfigDict) -> Certificate:
 
 
 def _radii(
-  certificate: Certificate, model: Model, loader: Loader, seed: int
-) -> np.ndarray:
-  """Of every image, -1 where nothing is certified."""
-  decode, key = jax.jit(loader.decode), jax.random.key(seed)
-  found = []
-  with Progress("certifying", loader.num_steps) as bar:
-    for i, indices in enumerate(loader.indices(0)):
-      batch = decode(loader.device_data, indices)
-      key_batch = jax.random.fold_in(key, i)
-      radii = certificate.radii(key_batch, model, batch["x"], batch["y"])
-      found.append(radii[np.asarray(batch["mask"]) > 0])
+  certificate: Certificate,
+  model: Model,
+  config: ConfigDict,
+  examples: Examples,
+  save_to: pathlib.Path,
+) -> tuple[np.ndarray, float]:
+  """Of every image, -1 where nothing is certified; and the seconds it took."""
+  x, labels = examples
+  size = min(config.evaluation.batch_size, len(x))
+  question = {
+    "images": fingerprint.of_arrays(examples),
+    "model": fingerprint.of_function(model, x[:1]),
+    "certificate": str(config.evaluation.certificate.to_dict()),
+    "seed": str(config.seed),
+    "batch_size": str(size),
+    "precision": precision.matmul_precision(),
+  }
+  state = {"radii": np.zeros(0), "seconds": np.zeros(())}
+  state = saved_state.restore(save_to, question, state) or state
+  model, key = parallel.replicate(as_pytree(model)), jax.random.key(config.seed)
+  num_batches, done = -(-len(x) // size), -(-len(state["radii"]) // size)
+  with Progress("certifying", num_batches, done) as bar:
+    for i in range(done, num_batches):
+      began = time.monotonic()
+      rows = np.arange(i * size, min((i + 1) * size, len(x)))
+      padded = np.resize(rows, size)
+      radii = certificate.radii(
+        jax.random.fold_in(key, i),
+        model,
+        *parallel.spread((x[padded], labels[padded])),
+      )
+      state = {
+        "radii": np.append(state["radii"], radii[: len(rows)]),
+        "seconds": state["seconds"] + time.monotonic() - began,
+      }
+      saved_state.save(save_to, question, state)
       bar.update(i + 1)
-  return np.concatenate(found)
+  return state["radii"], float(state["seconds"])
 
 
 def _table(radii, accuracies, title: str) -> rich.table.Table:

@@ -16,6 +16,7 @@ from experiments.build.check_config import check_config
 from experiments.cli import output
 from experiments.cli.provenance import provenance
 from experiments.evaluate import measure_curves
+from experiments.examples import loaded_examples
 from robust_jax import lookup, precision
 from robust_jax.attacks.autoattack import suite
 from robust_jax.attacks.autoattack.autoattack import stages
@@ -98,7 +99,7 @@ def attack_test_set(
   loader = evaluation_loader(
     dataset, config.evaluation.batch_size, num_examples=num_examples
   )
-  x, labels = _images(loader)
+  x, labels = loaded_examples(loader)
   check: suite.Check = suite.accept_any
   if list(attacks) == ["autoattack"]:
     check = in_ball(_threat(config).norm, _threat(config).eps)
@@ -164,17 +165,6 @@ def _evaluate(model, config, attacks, path, num_examples, save_images):
   print_table(_stage_table(outcome, title + result["matmul_precision"]))
   print_table(_finding_table(findings))
   return result
-
-
-def _images(loader: Loader) -> tuple[np.ndarray, np.ndarray]:
-  decode = jax.jit(loader.decode)
-  batches = [
-    jax.device_get(decode(loader.device_data, indices))
-    for indices in loader.indices(0)
-  ]
-  real = np.concatenate([b["mask"] for b in batches]) > 0
-  x = np.concatenate([b["x"] for b in batches])[real]
-  return x, np.concatenate([b["y"] for b in batches])[real]
 
 
 def _threat(config: ConfigDict) -> ConfigDict:

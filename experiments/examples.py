@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
 from robust_jax import checks
 from robust_jax.data.concatenate import concatenate
 from robust_jax.data.dataset import Dataset
+from robust_jax.data.loader import Loader
 
 
 class Examples(NamedTuple):
@@ -20,6 +22,18 @@ class Examples(NamedTuple):
 
   x: np.ndarray
   y: np.ndarray
+
+
+def loaded_examples(loader: Loader) -> Examples:
+  """Reads all examples of an evaluation loader, decoded."""
+  decode = jax.jit(loader.decode)
+  batches = [
+    jax.device_get(decode(loader.device_data, indices))
+    for indices in loader.indices(0)
+  ]
+  real = np.concatenate([b["mask"] for b in batches]) > 0
+  x, y = (np.concatenate([b[name] for b in batches])[real] for name in "xy")
+  return Examples(x, y)
 
 
 def first_examples(dataset: Dataset, num_examples: int) -> Examples:

@@ -210,23 +210,24 @@ def _counter(per_pass: int) -> Callable[..., Array]:
 
   def count(model: Model, key: Key, x: Array, sigma: Array, n: Array) -> Array:
     model = canonicalize_on_cpu(model)
-    draws = jnp.arange(per_pass)
+    rows, draws = jnp.arange(len(x)), jnp.arange(per_pass)
     num_classes = jax.eval_shape(model, x).shape[-1]
 
-    def noisy(draw: Array) -> Array:
-      key_draw = jax.random.fold_in(key, draw)
-      keys = jax.vmap(lambda row: jax.random.fold_in(key_draw, row))(
-        jnp.arange(len(x))
-      )
-      noise = jax.vmap(lambda k: jax.random.normal(k, x.shape[1:]))(keys)
-      return x.astype(jnp.float32) + sigma * noise
+    def noisy(image: Array, row: Array, draw: Array) -> Array:
+      key_image = jax.random.fold_in(jax.random.fold_in(key, draw), row)
+      noise = jax.random.normal(key_image, image.shape)
+      return image.astype(jnp.float32) + sigma * noise
+
+    # Rows lead, as they may be spread over devices.
+    of_draws = jax.vmap(noisy, in_axes=(None, None, 0))
+    copies_of = jax.vmap(of_draws, in_axes=(0, 0, None))
 
     def add_votes(i: Array, counts: Array) -> Array:
       index = i * per_pass + draws
-      copies = jax.vmap(noisy)(index).reshape(-1, *x.shape[1:])
-      answers = model(copies).argmax(axis=-1).reshape(per_pass, len(x))
+      copies = copies_of(x, rows, index).reshape(-1, *x.shape[1:])
+      answers = model(copies).argmax(axis=-1).reshape(len(x), per_pass)
       ballots = jax.nn.one_hot(answers, num_classes, dtype=jnp.int32)
-      return counts + jnp.where(index[:, None, None] < n, ballots, 0).sum(0)
+      return counts + jnp.where(index[:, None] < n, ballots, 0).sum(axis=1)
 
     counts = jnp.zeros((len(x), num_classes), jnp.int32)
     return jax.lax.fori_loop(0, -(-n // per_pass), add_votes, counts)

@@ -26,7 +26,7 @@ LAYERS = [
     "statistics",
     "tree",
   ],
-  ["as_numpy_fn"],
+  ["as_numpy_fn", "saved_state"],
   ["corruptions", "games", "models", "perturbations"],
   ["search"],
   ["attacks", "black_box"],

@@ -127,7 +127,7 @@ def test_the_state_of_another_run_is_refused(tmp_path):
   with pytest.raises(ValueError, match=r"stages, attack 2 \(strong\) differ"):
     run(STAGES[:1], save_to=path)
   path.write_bytes(b"no archive")
-  with pytest.raises(ValueError, match="not the state of a suite"):
+  with pytest.raises(ValueError, match="not the state of an interrupted run"):
     run(save_to=path)
 
 

@@ -1,16 +1,12 @@
 """State of a suite of attacks, which can be saved and restored."""
 
-import json
 import pathlib
 import time
-import zipfile
-import zlib
 
 import numpy as np
 
+from robust_jax import saved_state
 from robust_jax.attacks.cost import ModelCalls
-from robust_jax.files import atomic_write
-from robust_jax.fingerprint import refuse_other
 
 NONE = -1
 _SAVING_FRACTION = 0.03
@@ -100,13 +96,9 @@ class SuiteState:
     started = time.monotonic()
     if not now and started - self._saved < self._pause:
       return
-    with atomic_write(path) as new:
-      np.savez(
-        new,
-        fingerprint=json.dumps(self.fingerprint),
-        position=[self.stage, self.round_index, self.batch],
-        **{name: getattr(self, name) for name in _ARRAYS},
-      )
+    arrays = {name: getattr(self, name) for name in _ARRAYS}
+    position = np.array([self.stage, self.round_index, self.batch])
+    saved_state.save(path, self.fingerprint, arrays | {"position": position})
     self._saved = time.monotonic()
     self._pause = (self._saved - started) / _SAVING_FRACTION
 
@@ -116,40 +108,15 @@ class SuiteState:
     Raises:
       ValueError: the file belongs to another run, or is not readable.
     """
-    if not path.exists():
+    arrays = saved_state.restore(path, self.fingerprint, (*_ARRAYS, "position"))
+    if arrays is None:
       return
-    try:
-      with path.open("rb") as file:
-        saved = dict(np.load(file, allow_pickle=False))
-      there = json.loads(str(saved["fingerprint"]))
-      stage, round_index, batch = (int(n) for n in saved["position"])
-      arrays = {name: saved[name] for name in _ARRAYS}
-    except _UNREADABLE as error:
-      raise ValueError(
-        f"{path} is not the state of a suite, or damaged ({error}). Delete it "
-        "to start anew, or give another file."
-      ) from error
-    refuse_other(
-      there,
-      self.fingerprint,
-      str(path),
-      "Delete it to start anew, or give another file.",
-    )
-    self.stage, self.round_index, self.batch = stage, round_index, batch
+    position = arrays.pop("position").tolist()
+    self.stage, self.round_index, self.batch = position
     for name, array in arrays.items():
       setattr(self, name, array)
 
 
-_UNREADABLE = (
-  OSError,
-  EOFError,
-  KeyError,
-  ValueError,
-  TypeError,
-  AttributeError,
-  zipfile.BadZipFile,
-  zlib.error,
-)
 _ARRAYS = (
   "misclassified_by",
   "x_adv",
