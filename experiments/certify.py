@@ -1,7 +1,6 @@
 """Certified accuracy of a model against the radius."""
 
 import pathlib
-import time
 from typing import Any
 
 import jax
@@ -13,16 +12,16 @@ from ml_collections import ConfigDict
 from experiments import build
 from experiments.build import sections
 from experiments.build.check_config import check_config
+from experiments.by_batches import by_batches
 from experiments.cli import output
 from experiments.cli.provenance import provenance
 from experiments.examples import Examples, loaded_examples
-from robust_jax import fingerprint, parallel, precision, saved_state
+from robust_jax import fingerprint, parallel, precision
 from robust_jax.data.loader import evaluation_loader
 from robust_jax.files import write_json
 from robust_jax.models.inference import as_pytree
 from robust_jax.plotting.evaluation import draw_curve
 from robust_jax.plotting.tables import print_table
-from robust_jax.training.progress import Progress
 from robust_jax.types import Certificate, Model
 
 
@@ -115,36 +114,25 @@ def _radii(
 ) -> tuple[np.ndarray, float]:
   """Of every image, -1 where nothing is certified; and the seconds it took."""
   x, labels = examples
-  size = min(config.evaluation.batch_size, len(x))
+  model, key = parallel.replicate(as_pytree(model)), jax.random.key(config.seed)
+
+  def compute(i: int, rows: np.ndarray) -> dict[str, np.ndarray]:
+    batch = parallel.spread((x[rows], labels[rows]))
+    key_batch = jax.random.fold_in(key, i)
+    return {"radii": certificate.radii(key_batch, model, *batch)}
+
   question = {
     "images": fingerprint.of_arrays(examples),
     "model": fingerprint.of_function(model, x[:1]),
     "certificate": str(config.evaluation.certificate.to_dict()),
     "seed": str(config.seed),
-    "batch_size": str(size),
     "precision": precision.matmul_precision(),
   }
-  state = {"radii": np.zeros(0), "seconds": np.zeros(())}
-  state = saved_state.restore(save_to, question, state) or state
-  model, key = parallel.replicate(as_pytree(model)), jax.random.key(config.seed)
-  num_batches, done = -(-len(x) // size), -(-len(state["radii"]) // size)
-  with Progress("certifying", num_batches, done) as bar:
-    for i in range(done, num_batches):
-      began = time.monotonic()
-      rows = np.arange(i * size, min((i + 1) * size, len(x)))
-      padded = np.resize(rows, size)
-      radii = certificate.radii(
-        jax.random.fold_in(key, i),
-        model,
-        *parallel.spread((x[padded], labels[padded])),
-      )
-      state = {
-        "radii": np.append(state["radii"], radii[: len(rows)]),
-        "seconds": state["seconds"] + time.monotonic() - began,
-      }
-      saved_state.save(save_to, question, state)
-      bar.update(i + 1)
-  return state["radii"], float(state["seconds"])
+  size = min(config.evaluation.batch_size, len(x))
+  found, seconds = by_batches(
+    "certifying", compute, len(x), size, save_to, question
+  )
+  return found["radii"], seconds
 
 
 def _table(radii, accuracies, title: str) -> rich.table.Table:

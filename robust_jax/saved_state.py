@@ -4,13 +4,14 @@ import json
 import pathlib
 import zipfile
 import zlib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
 from robust_jax.files import atomic_write
 from robust_jax.fingerprint import refuse_other
 
+_QUESTION = "fingerprint"  # name of the array beside those of the state
 _REMEDY = "Delete it to start anew, or give another file."
 _UNREADABLE = (
   OSError,
@@ -38,18 +39,17 @@ def save(
     arrays: the state, by name.
   """
   with atomic_write(path) as new:
-    np.savez(new, fingerprint=json.dumps(dict(question)), **arrays)  # type: ignore[arg-type]
+    np.savez(new, **{_QUESTION: json.dumps(dict(question))}, **arrays)  # type: ignore[arg-type]
 
 
 def restore(
-  path: pathlib.Path, question: Mapping[str, str], names: Collection[str]
+  path: pathlib.Path, question: Mapping[str, str]
 ) -> dict[str, np.ndarray] | None:
   """Reads the arrays that `save` wrote; None if there is no file.
 
   Args:
     path: path of the file.
     question: see `save`.
-    names: of the arrays that are expected.
 
   Raises:
     ValueError: the file is not readable, or belongs to another question.
@@ -60,16 +60,15 @@ def restore(
     >>> from robust_jax import saved_state
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "state.npz"
     >>> saved_state.save(path, {"seed": "0"}, {"found": np.arange(3)})
-    >>> saved_state.restore(path, {"seed": "0"}, ["found"])
+    >>> saved_state.restore(path, {"seed": "0"})
     {'found': array([0, 1, 2])}
   """
   if not path.exists():
     return None
   try:
     with path.open("rb") as file:
-      saved = dict(np.load(file, allow_pickle=False))
-    there = json.loads(str(saved["fingerprint"]))
-    arrays = {name: saved[name] for name in names}
+      arrays = dict(np.load(file, allow_pickle=False))
+    there = json.loads(str(arrays.pop(_QUESTION)))
   except _UNREADABLE as error:
     raise ValueError(
       f"{path} is not the state of an interrupted run, or damaged ({error}). "

@@ -108,7 +108,7 @@ class SuiteState:
     Raises:
       ValueError: the file belongs to another run, or is not readable.
     """
-    arrays = saved_state.restore(path, self.fingerprint, (*_ARRAYS, "position"))
+    arrays = saved_state.restore(path, self.fingerprint)
     if arrays is None:
       return
     position = arrays.pop("position").tolist()
