@@ -39,15 +39,39 @@ Eager = Array | Interval
 Value = Eager | Product
 
 
-def propagate(model: Model, x: Interval) -> Interval | Product:
+class Step(NamedTuple):
+  """An operation on values that depend on x.
+
+  Attributes:
+    name: of its primitive.
+    eqn: the equation in the jaxpr.
+    operands: its values.
+    out: what it gave, an interval or a product.
+  """
+
+  name: str
+  eqn: core.JaxprEqn
+  operands: list[Value]
+  out: Value
+
+
+def propagate(
+  model: Model, x: Interval, steps: list[Step] | None = None
+) -> Interval | Product:
   """Bounds of the model's answer to any x in the interval.
+
+  Args:
+    model: see `interval_bounds.logit_bounds`.
+    x: intervals of the pixels.
+    steps: a list to which the operations that depend on x are added.
 
   Raises:
     ValueError: the model is not float32, does something that there is no rule
       for, or ignores x.
   """
   jaxpr = jax.make_jaxpr(model)(x.lower)
-  (out,) = _evaluate(jaxpr.jaxpr, jaxpr.consts, [x])
+  steps = [] if steps is None else steps
+  (out,) = _evaluate(jaxpr.jaxpr, jaxpr.consts, [x], steps)
   if isinstance(out, Interval | Product):
     return out
   raise ValueError("the model's answer does not depend on x: nothing to bound.")
@@ -70,32 +94,41 @@ def _point(value: Array) -> Interval:
 
 
 def _evaluate(
-  jaxpr: core.Jaxpr, consts: list[Any], args: list[Value]
+  jaxpr: core.Jaxpr, consts: list[Any], args: list[Value], steps: list[Step]
 ) -> list[Any]:
   values = dict(zip(jaxpr.constvars, consts, strict=True))
   values |= dict(zip(jaxpr.invars, args, strict=True))
   read = lambda v: v.val if isinstance(v, core.Literal) else values[v]
   for eqn in jaxpr.eqns:
-    out = _apply(eqn, [read(v) for v in eqn.invars])
+    out = _apply(eqn, [read(v) for v in eqn.invars], steps)
     values.update(zip(eqn.outvars, out, strict=True))
   return [read(v) for v in jaxpr.outvars]
 
 
-def _apply(eqn: core.JaxprEqn, operands: list[Value]) -> list[Any]:
+def _apply(
+  eqn: core.JaxprEqn, operands: list[Value], steps: list[Step]
+) -> list[Any]:
   name = eqn.primitive.name.removeprefix("canonical_")
   if name in _CALLS:
     inner = eqn.params.get("jaxpr") or eqn.params["call_jaxpr"]
     if isinstance(inner, core.ClosedJaxpr):
-      return _evaluate(inner.jaxpr, inner.consts, operands)
-    return _evaluate(inner, [], operands)
-  if not any(map(_varies, operands)):
+      return _evaluate(inner.jaxpr, inner.consts, operands, steps)
+    return _evaluate(inner, [], operands, steps)
+  if not any(map(varies, operands)):
     out = eqn.primitive.bind(*operands, **eqn.params)
     return out if eqn.primitive.multiple_results else [out]
   _refuse_other_dtypes(eqn)
+  steps.append(Step(name, eqn, operands, _bounded(name, eqn, operands)))
+  return [steps[-1].out]
+
+
+def _bounded(
+  name: str, eqn: core.JaxprEqn, operands: list[Value]
+) -> Interval | Product:
   if name in _LAZY:
     product = _LAZY[name](eqn, *operands)
     if product is not None:
-      return [product]
+      return product
   if name not in _RULES:
     raise ValueError(
       f"interval bounds have no rule for '{eqn.primitive.name}': expected "
@@ -103,11 +136,11 @@ def _apply(eqn: core.JaxprEqn, operands: list[Value]) -> list[Any]:
       "products and quotients with constants. In training, batch "
       "normalization by the batch's own statistics is none of these."
     )
-  eager = [multiplied_out(v) if _varies(v) else v for v in operands]
-  return [_RULES[name](eqn, *eager)]
+  eager = [multiplied_out(v) if varies(v) else v for v in operands]
+  return _RULES[name](eqn, *eager)
 
 
-def _varies(value: Value) -> bool:
+def varies(value: Value) -> bool:
   """Returns whether a bound depends on x."""
   return isinstance(value, Interval | Product)
 

@@ -1,5 +1,8 @@
 """Interval bound propagation (IBP): Linf certificates of a single pass."""
 
+import functools
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,6 +22,9 @@ from robust_jax.certificates._propagate import (
 )
 from robust_jax.types import Array, Certificate, Key, Model
 from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
+
+Margins = Callable[[Model, Array, Array, Array | float], Array]
+"""`(model, x, labels, eps) -> [B, K]`, as `margin_bounds`."""
 
 
 def interval_bounds(*, resolution: int = 1000) -> Certificate:
@@ -41,6 +47,19 @@ def interval_bounds(*, resolution: int = 1000) -> Certificate:
   Source: Gowal et al. 2018, "On the effectiveness of interval bound propagation
   for training verifiably robust models", section 3.
   """
+  return certificate_of(margin_bounds, resolution)
+
+
+def certificate_of(bound: Margins, resolution: int) -> Certificate:
+  """The certificate of a bound of margins.
+
+  Args:
+    bound: as `margin_bounds`.
+    resolution: how many radii there are from 0 to 1, less one.
+
+  Raises:
+    ValueError: resolution is less than 1.
+  """
   checks.at_least_one("resolution", resolution)
 
   @precision.evaluation()
@@ -48,7 +67,7 @@ def interval_bounds(*, resolution: int = 1000) -> Certificate:
     del key
     checks.images(x)
     steps = bounded_jit.call(
-      _largest_radius, model, x, labels, np.int32(resolution)
+      _largest_radius, bound, model, x, labels, np.int32(resolution)
     )
     steps = np.asarray(steps)
     return np.where(steps < 0, -1.0, steps / resolution)
@@ -79,7 +98,11 @@ def certified(
     >>> [bool(certified(model, x, labels, eps)[0]) for eps in (0.29, 0.31)]
     [True, False]
   """
-  margins = margin_bounds(model, x, labels, eps)
+  return all_negative(margin_bounds(model, x, labels, eps), labels)
+
+
+def all_negative(margins: Array, labels: Array) -> Array:
+  """Whether all margins `[B, K]` but that of the label are, bool `[B]`."""
   is_label = jax.nn.one_hot(labels, margins.shape[-1], dtype=bool)
   return jnp.where(is_label, -jnp.inf, margins).max(axis=-1) < 0
 
@@ -96,8 +119,11 @@ def margin_bounds(
 
   Source: Gowal et al. 2018, section 3, "elision of the last layer".
   """
-  ball = _ball(x, eps)
-  answer = propagate(model, ball)
+  return interval_margins(propagate(model, ball(x, eps)), labels)
+
+
+def interval_margins(answer: Interval | Product, labels: Array) -> Array:
+  """`margin_bounds` of what `propagate` returned."""
   if isinstance(answer, Product):
     margins = _margins_of_product(answer, labels)
   else:
@@ -130,14 +156,15 @@ def logit_bounds(
   Raises:
     ValueError: the model does something else, which is named.
   """
-  lower, upper = multiplied_out(propagate(model, _ball(x, eps)))
+  lower, upper = multiplied_out(propagate(model, ball(x, eps)))
   return lower, upper
 
 
-def _ball(x: Array, eps: Array | float) -> Interval:
+def ball(x: Array, eps: Array | float) -> Interval:
+  """The pixels within eps of x and [0, 1]."""
   eps = tree.expand(jnp.asarray(eps), x)
-  ball = widened(x - eps, x + eps, x + eps)
-  return Interval(*(jnp.clip(end, 0.0, 1.0) for end in ball))
+  around = widened(x - eps, x + eps, x + eps)
+  return Interval(*(jnp.clip(end, 0.0, 1.0) for end in around))
 
 
 def _margins_of_product(product: Product, labels: Array) -> Array:
@@ -160,16 +187,17 @@ def _margins_of_product(product: Product, labels: Array) -> Array:
 
 
 def _largest_radius(
-  model: Model, x: Array, labels: Array, resolution: Array
+  bound: Margins, model: Model, x: Array, labels: Array, resolution: Array
 ) -> Array:
   """The largest certified `k / resolution` `[B]`, by bisection; -1 of none."""
-  model = canonicalize_on_cpu(model)
+  margins = canonicalize_on_cpu(functools.partial(bound, model))
 
   def halve(bracket: tuple[Array, Array]) -> tuple[Array, Array]:
     low, high = bracket
     middle = (low + high) // 2
     # Where nothing lies between, the middle is the lower end again.
-    holds = (middle == low) | certified(model, x, labels, middle / resolution)
+    found = margins(x, labels, middle / resolution)
+    holds = (middle == low) | all_negative(found, labels)
     return jnp.where(holds, middle, low), jnp.where(holds, high, middle)
 
   none = jnp.full(len(x), -1, jnp.int32)
