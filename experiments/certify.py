@@ -20,7 +20,7 @@ from robust_jax import fingerprint, parallel, precision
 from robust_jax.data.loader import evaluation_loader
 from robust_jax.files import write_json
 from robust_jax.models.inference import as_pytree
-from robust_jax.plotting.evaluation import draw_curve
+from robust_jax.plotting.accuracy_curve import draw_accuracy_curves
 from robust_jax.plotting.tables import print_table
 from robust_jax.types import Certificate, Model
 
@@ -82,11 +82,10 @@ def _certify(certificate, model, config, path, num_examples):
     **provenance(config),
   }
   write_json(path / "certified.json", result)
-  draw_curve(
+  draw_accuracy_curves(
     path / "certified_accuracy.png",
-    grid,
-    {config.evaluation.certificate.name: accuracies},
-    None,
+    {config.evaluation.certificate.name: np.maximum(radii, 0)},
+    certificate.norm,
     "certified accuracy",
   )
   title = f"{dataset.name}, {len(radii)} images, {certificate.norm} radius"

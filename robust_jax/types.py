@@ -48,13 +48,13 @@ class Certificate(NamedTuple):
   """A proof that no perturbation within a radius changes a prediction.
 
   Attributes:
-    norm: norm of the ball, "l2" or "linf".
+    norm: of the ball, "l2" or "linf".
     radii: `(key, model, x [B, ...] in [0, 1], labels [B]) -> radii`, float64
       `[B]` on the host: a radius in input units within which the prediction is
       proven to be the label, and -1 where it is not even proven for x itself.
   """
 
-  norm: str
+  norm: Norm
   radii: Callable[[Key, Model, Array, Array], np.ndarray]
 
 

@@ -53,7 +53,10 @@ def accuracy_curve(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def draw_accuracy_curves(
-  path: pathlib.Path, curves: Mapping[str, np.ndarray], norm: Norm
+  path: pathlib.Path,
+  curves: Mapping[str, np.ndarray],
+  norm: Norm,
+  measured: str = "accuracy",
 ) -> None:
   """Draws accuracy against the radius, a step function for each name.
 
@@ -61,11 +64,12 @@ def draw_accuracy_curves(
     path: path of the picture.
     curves: name -> distances, see `accuracy_curve`.
     norm: name of the norm for the axis label, such as "l2".
+    measured: label of the other axis.
   """
   figure = new_figure(5.6, 3.8)
   axis = figure.subplots()
   steps = {name: accuracy_curve(d) for name, d in curves.items()}
-  end = 1.05 * max(eps[-1] for eps, _ in steps.values())
+  end = 1.05 * max(eps[-1] for eps, _ in steps.values()) or 1.0
   for i, (name, (eps, accuracy)) in enumerate(steps.items()):
     axis.step(
       np.append(eps, end),
@@ -77,7 +81,7 @@ def draw_accuracy_curves(
     )
   axis.set(
     xlabel=f"eps, radius in {norm.title()}",
-    ylabel="accuracy",
+    ylabel=measured,
     ylim=(-0.02, 1.02),
   )
   finish_axis(axis)
