@@ -260,9 +260,9 @@ TrainingLoss = Callable[[Forward, Batch, Key], LossOutput]
 ValueAndGrad = Callable[[PyTree], tuple[tuple[Array, LossOutput], PyTree]]
 """`(params) -> ((loss, LossOutput), gradient)`, on one batch with one key."""
 
-GradientTransform = Callable[[ValueAndGrad], ValueAndGrad]
-"""`(value_and_grad) -> value_and_grad`, such as SAM's; see
+GradientTransform = Callable[[ValueAndGrad, Array], ValueAndGrad]
+"""`(value_and_grad, step) -> value_and_grad`, such as SAM's; see
 `robust_jax.gradients`.
 
 It applies to any loss, since all it can do is evaluate value and gradient at
-several parameters."""
+several parameters. `step` is the number of completed steps, for schedules."""

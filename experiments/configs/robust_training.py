@@ -16,15 +16,18 @@ def methods(eps: float, warmup_steps: int = 0) -> dict[str, dict[str, Any]]:
 
   Args:
     eps: radius of the Linf ball, in input units.
-    warmup_steps: steps over which PGD-AT scales its perturbations up; without
-      them a network may stay at chance for a large radius.
+    warmup_steps: steps over which PGD-AT, TRADES and MART scale their
+      perturbations up; without them a network may stay at chance for a large
+      radius. The weights of TRADES and MART are perturbed after them.
   """
   pgd = _pgd(eps, "cross_entropy")
   divergence = _pgd(eps, "kl")
   rotation = common.worst_of_k(10)
-  trades = _loss("trades", attack=divergence)
-  mart = _loss("mart", attack=pgd)
-  pgd_at = _loss("pgd_at", attack=pgd, warmup_steps=warmup_steps)
+  warmup = {"warmup_steps": warmup_steps}
+  trades = _loss("trades", attack=divergence, **warmup)
+  mart = _loss("mart", attack=pgd, **warmup)
+  pgd_at = _loss("pgd_at", attack=pgd, **warmup)
+  awp = {"gradient": {"name": "awp", "gamma": 0.005, **warmup}}
   both = {"linf": pgd, "rotation": rotation}
   return {
     "standard": {"training": {"monitor": "accuracy"}},
@@ -36,9 +39,9 @@ def methods(eps: float, warmup_steps: int = 0) -> dict[str, dict[str, Any]]:
     "trades": trades,
     "mart": mart,
     "alp": _loss("alp", attack=pgd),
-    "trades_awp": trades | {"gradient": {"name": "awp", "gamma": 0.005}},
+    "trades_awp": trades | awp,
     "pgd_at_awp": pgd_at | {"gradient": {"name": "awp", "gamma": 0.01}},
-    "mart_awp": mart | {"gradient": {"name": "awp", "gamma": 0.005}},
+    "mart_awp": mart | awp,
     "sam": {"gradient": {"name": "sam", "rho": 0.05}},
     "asam": {"gradient": {"name": "asam", "rho": 0.5}},
     "pgd_at_sam": pgd_at | {"gradient": {"name": "sam", "rho": 0.05}},

@@ -38,7 +38,7 @@ def asam(
     >>> loss = lambda w: (w**2, None)
     >>> value_and_grad = jax.value_and_grad(loss, has_aux=True)
     >>> transform = gradients.asam(rho=0.5, eta=0.0)
-    >>> (value, _), grad = transform(value_and_grad)(3.0)
+    >>> (value, _), grad = transform(value_and_grad, 0)(3.0)
     >>> float(value), float(grad)  # w^2, and 2 (w + 0.5 |w|)
     (9.0, 9.0)
   """

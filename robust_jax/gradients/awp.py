@@ -9,7 +9,7 @@ from robust_jax.types import Array, GradientTransform, PyTree
 
 
 def awp(
-  gamma: float = 0.01, *, synchronized: bool = False
+  gamma: float = 0.01, *, warmup_steps: int = 0, synchronized: bool = False
 ) -> GradientTransform:
   """Adversarial weight perturbation (AWP): the gradient at perturbed weights.
 
@@ -22,15 +22,16 @@ def awp(
 
   Args:
     gamma: size of the perturbation relative to the tensor's norm.
+    warmup_steps: steps at the start of a run that use the plain gradient; those
+      of ten epochs for TRADES in the authors' code. They cost as much.
     synchronized: whether devices average their gradients before the ascent, as
       for `sam`.
 
   Raises:
-    ValueError: gamma is negative.
+    ValueError: gamma or warmup_steps is negative.
 
   Source: Wu, Xia and Wang 2020, "Adversarial weight perturbation helps robust
-  generalization". Deviations: the ascent step and the optimizer's
-  are not preceded by a warm-up; weight decay acts on w, in the authors' code on
+  generalization". Deviation: weight decay acts on w, in the authors' code on
   w + v.
 
   Example:
@@ -39,11 +40,12 @@ def awp(
     >>> loss = lambda w: (jnp.sum(w**2), None)
     >>> value_and_grad = jax.value_and_grad(loss, has_aux=True)
     >>> w = jnp.array([[3.0, 4.0]])
-    >>> _, grad = gradients.awp(gamma=0.5)(value_and_grad)(w)
+    >>> _, grad = gradients.awp(gamma=0.5)(value_and_grad, 0)(w)
     >>> grad.tolist()  # 2 (w + 0.5 w)
     [[9.0, 12.0]]
   """
   checks.non_negative("gamma", gamma)
+  checks.non_negative("warmup_steps", warmup_steps)
 
   def step(weight: Array, grad: Array) -> Array:
     if weight.ndim < 2:
@@ -54,4 +56,4 @@ def awp(
   def ascent(params: PyTree, grads: PyTree) -> PyTree:
     return jax.tree.map(step, params, grads)
 
-  return at_ascent(ascent, synchronized)
+  return at_ascent(ascent, synchronized, warmup_steps)

@@ -45,7 +45,7 @@ def sam(rho: float = 0.05, *, synchronized: bool = False) -> GradientTransform:
     >>> from robust_jax import gradients
     >>> loss = lambda w: (w**2, None)
     >>> value_and_grad = jax.value_and_grad(loss, has_aux=True)
-    >>> (value, _), grad = gradients.sam(rho=0.5)(value_and_grad)(3.0)
+    >>> (value, _), grad = gradients.sam(rho=0.5)(value_and_grad, 0)(3.0)
     >>> float(value), float(grad)  # w^2, and 2 (w + 0.5)
     (9.0, 7.0)
   """
@@ -59,21 +59,28 @@ def sam(rho: float = 0.05, *, synchronized: bool = False) -> GradientTransform:
 
 
 def at_ascent(
-  ascent: Callable[[PyTree, PyTree], PyTree], synchronized: bool
+  ascent: Callable[[PyTree, PyTree], PyTree],
+  synchronized: bool,
+  warmup_steps: int = 0,
 ) -> GradientTransform:
   """The gradient at `w + ascent(w, g(w))`, with the value found at w.
 
   Args:
     ascent: (params, gradient) -> step, both like the parameters.
     synchronized: whether devices average their gradients before the ascent.
+    warmup_steps: steps at the start of a run without an ascent.
   """
 
-  def transform(value_and_grad: ValueAndGrad) -> ValueAndGrad:
+  def transform(value_and_grad: ValueAndGrad, step: Array) -> ValueAndGrad:
     def perturbed(params: PyTree):
       value, grads = value_and_grad(params)
       if synchronized:
         grads = parallel.mean(grads)
-      worst = jax.tree.map(jnp.add, params, ascent(params, grads))
+      move = ascent(params, grads)
+      if warmup_steps:
+        early = step < warmup_steps
+        move = jax.tree.map(lambda v: jnp.where(early, 0.0, v), move)
+      worst = jax.tree.map(jnp.add, params, move)
       return value, value_and_grad(worst)[1]
 
     return perturbed

@@ -120,7 +120,7 @@ def supervised(
       return mean_over_devices(out.per_example, batch["mask"]), out
 
     value_and_grad = jax.value_and_grad(mean_loss, has_aux=True)
-    (_, out), grads = gradient(value_and_grad)(state.params)
+    (_, out), grads = gradient(value_and_grad, state.step)(state.params)
     after = apply_gradients(state, optimizer, grads, out.model_state)
     scored = score(out.outputs, batch["y"])
     report = {

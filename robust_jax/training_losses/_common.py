@@ -9,14 +9,23 @@ from robust_jax.types import Array, Attack, Forward, Key, Metrics, PyTree
 
 
 def adversarial_examples(
-  attack: Attack, key: Key, forward: Forward, x: PyTree, targets: PyTree
+  attack: Attack,
+  key: Key,
+  forward: Forward,
+  x: PyTree,
+  targets: PyTree,
+  warmup_steps: int = 0,
 ) -> tuple[PyTree, Metrics]:
   """Computes x_adv and the metric "attack_passes", its passes per example.
 
   No gradient flows through the attack, as Danskin's theorem allows at the inner
-  maximum.
+  maximum. Over the first `warmup_steps` of a run the change is scaled up
+  linearly.
   """
   x_adv = attack(key, forward.inference, x, targets)
+  if warmup_steps:
+    fraction = jnp.minimum(1.0, (forward.step + 1) / warmup_steps)
+    x_adv = fraction * x_adv + (1 - fraction) * x
   cost = sum(count_model_calls(attack, forward.inference, x, targets))
   return x_adv, {"attack_passes": (jnp.float32(cost), jnp.ones(()))}
 
@@ -26,14 +35,6 @@ def cross_entropy(logits: Array, labels: Array) -> Array:
   if labels.ndim == 1:
     return losses.cross_entropy(logits, labels)
   return losses.soft_cross_entropy(logits, labels)
-
-
-def warmed_up(x_adv: Array, x: Array, step: Array, warmup_steps: int) -> Array:
-  """x_adv, its change scaled up from nothing over the first steps of a run."""
-  if not warmup_steps:
-    return x_adv
-  fraction = jnp.minimum(1.0, (step + 1) / warmup_steps)
-  return fraction * x_adv + (1 - fraction) * x
 
 
 def gaussian_noise(key: Key, x: Array, sigma: float, num_noise: int) -> Array:

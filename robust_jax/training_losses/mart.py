@@ -16,7 +16,9 @@ from robust_jax.types import (
 )
 
 
-def mart(attack: Attack, *, beta: float = 5.0) -> TrainingLoss:
+def mart(
+  attack: Attack, *, beta: float = 5.0, warmup_steps: int = 0
+) -> TrainingLoss:
   """Misclassification-aware adversarial training (MART).
 
       per_example = BCE(p', y) + beta KL(p || p') (1 - p_y)
@@ -30,13 +32,14 @@ def mart(attack: Attack, *, beta: float = 5.0) -> TrainingLoss:
     attack: the inner maximization; of the cross-entropy in the paper, as for
       `pgd_at`.
     beta: weight of the divergence; lambda in the paper, 5 or 6 in its code.
+    warmup_steps: as for `pgd_at`.
 
   Returns:
     The loss. Its outputs are the logits on x_adv; it reports the metrics "kl"
     and "attack_passes".
 
   Raises:
-    ValueError: beta is negative.
+    ValueError: beta or warmup_steps is negative.
 
   Source: Wang et al. 2020, "Improving adversarial robustness requires
   revisiting misclassified examples", eq. 9 to 11; 1.0001 is from their code.
@@ -55,11 +58,14 @@ def mart(attack: Attack, *, beta: float = 5.0) -> TrainingLoss:
     2.93
   """
   checks.non_negative("beta", beta)
+  checks.non_negative("warmup_steps", warmup_steps)
 
   def loss(forward: Forward, batch: Batch, key: Key) -> LossOutput:
     key_attack, key_clean, key_adv = jax.random.split(key, 3)
     x, y = batch["x"], batch["y"]
-    x_adv, cost = adversarial_examples(attack, key_attack, forward, x, y)
+    x_adv, cost = adversarial_examples(
+      attack, key_attack, forward, x, y, warmup_steps
+    )
     logits, model_state = forward.train(key_clean, x)
     logits_adv, model_state = forward.train(key_adv, x_adv, model_state)
     kl = losses.kl(logits_adv, logits)

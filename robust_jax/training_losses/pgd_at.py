@@ -6,7 +6,6 @@ from robust_jax import checks
 from robust_jax.training_losses._common import (
   adversarial_examples,
   cross_entropy,
-  warmed_up,
 )
 from robust_jax.training_losses.erm import erm
 from robust_jax.types import (
@@ -69,10 +68,9 @@ def pgd_at(
 
   def loss(forward: Forward, batch: Batch, key: Key) -> LossOutput:
     key_attack, key_train = jax.random.split(key)
-    x = batch["x"]
-    targets = batch["y"]
-    x_adv, cost = adversarial_examples(attack, key_attack, forward, x, targets)
-    x_adv = warmed_up(x_adv, x, forward.step, warmup_steps)
+    x_adv, cost = adversarial_examples(
+      attack, key_attack, forward, batch["x"], batch["y"], warmup_steps
+    )
     out = adversarial_loss(forward, {**batch, "x": x_adv}, key_train)
     return out._replace(metrics=out.metrics | cost)
 

@@ -8,7 +8,6 @@ from robust_jax.training_losses._common import (
   gaussian_noise,
   mean_cross_entropy,
   train_on_copies,
-  warmed_up,
 )
 from robust_jax.types import (
   Array,
@@ -37,8 +36,7 @@ def smooth_adv(
       losses.cross_entropy, num_steps=2, random_start=False)`.
     sigma: standard deviation of the noise, in input units.
     num_noise: draws for each example, m in the paper: 1 to 8.
-    warmup_steps: over so many steps the change that the attack makes is scaled
-      up from nothing.
+    warmup_steps: as for `pgd_at`.
 
   Returns:
     The loss. Its outputs are the logarithms of the mean probabilities at x_adv;
@@ -74,8 +72,9 @@ def smooth_adv(
       return losses.log_mean_probability(logits)
 
     smooth = forward._replace(inference=smoothed)
-    x_adv, report = adversarial_examples(attack, key_attack, smooth, x, y)
-    x_adv = warmed_up(x_adv, x, forward.step, warmup_steps)
+    x_adv, report = adversarial_examples(
+      attack, key_attack, smooth, x, y, warmup_steps
+    )
     logits, model_state = train_on_copies(forward, key_train, x_adv + noise)
     total, count = report["attack_passes"]
     return LossOutput(

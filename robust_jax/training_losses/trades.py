@@ -17,7 +17,9 @@ from robust_jax.types import (
 )
 
 
-def trades(attack: Attack, *, beta: float = 6.0) -> TrainingLoss:
+def trades(
+  attack: Attack, *, beta: float = 6.0, warmup_steps: int = 0
+) -> TrainingLoss:
   """TRADES: the clean loss plus a divergence between clean and adversarial.
 
       per_example = CE(f(x), y) + beta KL(f(x) || f(x_adv))
@@ -33,13 +35,14 @@ def trades(attack: Attack, *, beta: float = 6.0) -> TrainingLoss:
       It has to start at random, because the gradient of the divergence is 0 at
       x.
     beta: weight of the divergence; 1 / lambda in the paper.
+    warmup_steps: as for `pgd_at`.
 
   Returns:
     The loss. Its outputs are the clean logits; it reports the metrics "kl" and
     "attack_passes".
 
   Raises:
-    ValueError: beta is negative.
+    ValueError: beta or warmup_steps is negative.
 
   Source: Zhang et al. 2019, "Theoretically principled trade-off between
   robustness and accuracy", eq. 5.
@@ -61,12 +64,13 @@ def trades(attack: Attack, *, beta: float = 6.0) -> TrainingLoss:
     1.41
   """
   checks.non_negative("beta", beta)
+  checks.non_negative("warmup_steps", warmup_steps)
 
   def loss(forward: Forward, batch: Batch, key: Key) -> LossOutput:
     key_attack, key_clean, key_adv = jax.random.split(key, 3)
     x, reference = batch["x"], forward.inference(batch["x"])
     x_adv, cost = adversarial_examples(
-      attack, key_attack, forward, x, reference
+      attack, key_attack, forward, x, reference, warmup_steps
     )
     logits, model_state = forward.train(key_clean, x)
     logits_adv, model_state = forward.train(key_adv, x_adv, model_state)

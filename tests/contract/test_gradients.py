@@ -12,6 +12,7 @@ TRANSFORMS = lookup.members("gradients")
 each_transform = pytest.mark.parametrize("name", TRANSFORMS)
 RADII = [name for name in TRANSFORMS if name != "identity"]
 CURVATURE = jnp.float32([[3.0, 1.0], [1.0, 2.0]])
+PLAIN = lookup.find("gradients", "identity")()
 PARAMS = {"w": jnp.float32([1.0, -2.0]), "b": jnp.float32(0.5)}
 
 
@@ -21,9 +22,10 @@ def quadratic(params):
   return w @ CURVATURE @ w / 2 + 2 * b**2, {"at": params}
 
 
-def taken(transform, params=PARAMS):
+def taken(transform, params=PARAMS, step=0):
   value_and_grad = jax.value_and_grad(quadratic, has_aux=True)
-  return jax.jit(transform(value_and_grad))(params)
+  at = lambda params, step: transform(value_and_grad, step)(params)
+  return jax.jit(at)(params, step)
 
 
 @each_transform
@@ -39,7 +41,7 @@ def test_it_descends_near_the_parameters(name):
   """The gradient of a small radius is not far from that of the loss."""
   factory = lookup.find("gradients", name)
   _, grads = taken(factory(*([0.05] if name in RADII else [])))
-  _, plain = taken(lambda value_and_grad: value_and_grad)
+  _, plain = taken(PLAIN)
   chex.assert_trees_all_close(grads, plain, atol=0.5)
 
 
@@ -53,7 +55,7 @@ def test_a_gradient_of_zero_stays_finite(name):
 @pytest.mark.parametrize("name", RADII)
 def test_a_radius_of_zero_is_the_plain_gradient_bit_for_bit(name):
   found = taken(lookup.find("gradients", name)(0.0))
-  chex.assert_trees_all_equal(found, taken(lambda plain: plain))
+  chex.assert_trees_all_equal(found, taken(PLAIN))
 
 
 @pytest.mark.parametrize("name", RADII)
@@ -88,7 +90,7 @@ def test_asam_does_not_depend_on_how_layers_share_a_scale():
       loss = lambda p: ((p["a"] * p["b"] - 2) ** 2, None)
       return jax.value_and_grad(loss, has_aux=True)(params)
 
-    lookup.find("gradients", "asam")(0.3, eta=0.0)(value_and_grad)(params)
+    lookup.find("gradients", "asam")(0.3, eta=0.0)(value_and_grad, 0)(params)
     found.append(reached[1])
   np.testing.assert_allclose(found[0], found[1], rtol=1e-5)
   assert abs(found[0] + 0.9) > 0.1
@@ -107,9 +109,27 @@ def test_awp_moves_matrices_relative_to_their_norm_and_nothing_else():
     loss = lambda p: (sum(jnp.sum(w**2) for w in jax.tree.leaves(p)), None)
     return jax.value_and_grad(loss, has_aux=True)(params)
 
-  lookup.find("gradients", "awp")(0.01)(value_and_grad)(params)
+  lookup.find("gradients", "awp")(0.01)(value_and_grad, 0)(params)
   moved = jax.tree.map(jnp.subtract, seen[1], params)
   np.testing.assert_array_equal(moved["bias"], 0)
   for name in ("kernel", "far"):
     # Along the gradient, which is 2 w.
     np.testing.assert_allclose(moved[name], 0.01 * params[name], rtol=1e-3)
+
+
+def test_awp_warms_up_with_the_plain_gradient_bit_for_bit():
+  params = {"w": jnp.float32([[1.0, -2.0]])}
+
+  def value_and_grad(params):
+    loss = lambda p: (jnp.sum(p["w"] ** 4), None)
+    return jax.value_and_grad(loss, has_aux=True)(params)
+
+  def at(step, gamma=0.1, **options):
+    transform = lookup.find("gradients", "awp")(gamma, **options)
+    found = jax.jit(lambda step: transform(value_and_grad, step)(params))
+    return found(step)
+
+  for step in (0, 2):
+    chex.assert_trees_all_equal(at(step, warmup_steps=3), at(step, gamma=0.0))
+  chex.assert_trees_all_equal(at(3, warmup_steps=3), at(3))
+  assert not np.allclose(at(3)[1]["w"], at(2, warmup_steps=3)[1]["w"])

@@ -6,17 +6,15 @@ import numpy as np
 import optax
 import pytest
 
-from robust_jax import parallel
+from robust_jax import lookup, parallel
 from robust_jax.evaluators.robustness import robustness
 from robust_jax.gradients.identity import identity
-from robust_jax.gradients.sam import sam
 from robust_jax.tasks.supervised import supervised
+from tests.contract.test_gradients import RADII
 from tests.contract.test_training_losses import KEY, LOSSES, Linear, batch, make
 
-SAM = {
-  "per device": sam(0.5),
-  "synchronized": sam(0.5, synchronized=True),
-}
+# Of a radius that tells the ascent of all devices from that of each.
+ASCENTS = {name: lookup.find("gradients", name) for name in RADII}
 
 
 def after(compile_step, name, gradient):
@@ -42,21 +40,22 @@ def test_pmap_is_the_simulated_step(name):
   chex.assert_trees_all_close(*found, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("ascent", SAM)
-def test_pmap_is_the_simulated_step_of_sam(ascent):
+@pytest.mark.parametrize("name", ASCENTS)
+def test_pmap_is_the_simulated_step_of_each_ascent(name):
   found = [
-    after(compile_step, "erm", SAM[ascent])
-    for compile_step in (parallel.pmap_step, simulated)
+    after(c, "erm", ASCENTS[name](0.5)) for c in (parallel.pmap_step, simulated)
   ]
   chex.assert_trees_all_close(*found, rtol=1e-5, atol=1e-6)
 
 
-def test_synchronized_sam_does_not_depend_on_the_number_of_devices():
+@pytest.mark.parametrize("name", ASCENTS)
+def test_a_synchronized_ascent_is_that_of_one_device(name):
+  together = ASCENTS[name](0.5, synchronized=True)
   one = lambda step: parallel.simulate_step(step, 1)
-  together, alone = (
-    after(c, "erm", SAM["synchronized"])[0].params for c in (simulated, one)
+  all_devices, alone = (
+    after(c, "erm", together)[0].params for c in (parallel.pmap_step, one)
   )
-  chex.assert_trees_all_close(together, alone, rtol=1e-5, atol=1e-6)
-  apart = after(simulated, "erm", SAM["per device"])[0].params
+  chex.assert_trees_all_close(all_devices, alone, rtol=1e-5, atol=1e-6)
+  apart = after(parallel.pmap_step, "erm", ASCENTS[name](0.5))[0].params
   with pytest.raises(AssertionError):
     chex.assert_trees_all_close(apart, alone, rtol=1e-5, atol=1e-6)

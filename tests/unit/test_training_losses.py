@@ -14,6 +14,8 @@ from robust_jax import attacks, losses, metrics, parallel, search
 from robust_jax import perturbations as sets
 from robust_jax.data.load import load
 from robust_jax.evaluators.robustness import robustness
+from robust_jax.gradients.asam import asam
+from robust_jax.gradients.awp import awp
 from robust_jax.gradients.sam import sam
 from robust_jax.models.classifiers.mlp import MLP
 from robust_jax.models.layers import batch_norm
@@ -284,15 +286,21 @@ def test_an_attack_sees_running_statistics():
   assert max(seen) < 1e-6
 
 
-def test_the_change_grows_over_the_warm_up():
+@pytest.mark.parametrize("loss", [pgd_at, trades, mart, smooth_adv])
+def test_the_change_grows_over_the_warm_up(loss):
   whiten = lambda key, model, x, targets: jnp.ones_like(x)
-  loss = pgd_at(whiten, warmup_steps=4)
+  no_noise = {"sigma": 0.0, "num_noise": 1} if loss is smooth_adv else {}
+  warming = loss(whiten, warmup_steps=4, **no_noise)
   rows = BATCH | {"x": jnp.zeros((6, 2, 2, 1))}
-  seen = lambda key, x, state=None: (x.mean() * jnp.ones((6, 3)), {})
   for step, fraction in enumerate([0.25, 0.5, 0.75, 1, 1]):
-    forward = model_forward(Linear(), {}, State(jnp.int32(step), {}, {}, ()))
-    out = loss(forward._replace(train=seen, inference=_logits), rows, KEY)
-    np.testing.assert_allclose(out.outputs, fraction, rtol=1e-6)
+    seen = []
+
+    def train(key, x, state=None, seen=seen):
+      seen.append(x)
+      return _logits(x), {}
+
+    warming(Forward(train, _logits, jnp.int32(step)), rows, KEY)
+    np.testing.assert_allclose(seen[-1], fraction, rtol=1e-6)
 
 
 def _logits(x):
@@ -306,7 +314,8 @@ def test_a_loss_that_is_not_one_number_for_each_example_is_refused():
     step_of(erm(lambda logits, labels: logits))
 
 
-def test_sam_keeps_what_the_first_pass_finds():
+@pytest.mark.parametrize("ascent", [sam(0.5), asam(0.5), awp(0.5)])
+def test_an_ascent_keeps_what_the_first_pass_finds(ascent):
   """The statistics, and the adversarial examples of the parameters there."""
 
   def climb(key, model, x, targets):
@@ -315,7 +324,7 @@ def test_sam_keeps_what_the_first_pass_finds():
     return jnp.clip(x + 0.2 * jnp.sign(jax.grad(loss)(x)), 0, 1)
 
   plain = step_of(pgd_at(climb), Normalized())
-  sharp = step_of(pgd_at(climb), Normalized(), gradient=sam(0.5))
+  sharp = step_of(pgd_at(climb), Normalized(), gradient=ascent)
   chex.assert_trees_all_close(
     plain[1].model_state, sharp[1].model_state, rtol=1e-6
   )
@@ -324,7 +333,7 @@ def test_sam_keeps_what_the_first_pass_finds():
     Normalized().apply, {"params": start.params, **start.model_state}
   )
   rows = BATCH | {"x": climb(None, frozen, BATCH["x"], BATCH["y"])}
-  fixed = step_of(erm(), Normalized(), rows, gradient=sam(0.5))
+  fixed = step_of(erm(), Normalized(), rows, gradient=ascent)
   chex.assert_trees_all_close(sharp[1], fixed[1], rtol=1e-4, atol=1e-6)
 
 
