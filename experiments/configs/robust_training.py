@@ -24,13 +24,16 @@ def methods(eps: float, warmup_steps: int = 0) -> dict[str, dict[str, Any]]:
   divergence = _pgd(eps, "kl")
   rotation = common.worst_of_k(10)
   warmup = {"warmup_steps": warmup_steps}
+  soft = _loss("pgd_at", attack=_pgd(eps, "soft_cross_entropy"), **warmup)
   trades = _loss("trades", attack=divergence, **warmup)
   mart = _loss("mart", attack=pgd, **warmup)
   pgd_at = _loss("pgd_at", attack=pgd, **warmup)
   awp = {"gradient": {"name": "awp", "gamma": 0.005, **warmup}}
+  clean = {"training": {"monitor": "accuracy"}}
+  smoothing = {"task": {"label_smoothing": 0.1}}
   both = {"linf": pgd, "rotation": rotation}
   return {
-    "standard": {"training": {"monitor": "accuracy"}},
+    "standard": clean,
     "pgd_at": pgd_at,
     "rs_fgsm": _loss("pgd_at", attack={"name": "rs_fgsm", "eps": eps}),
     "n_fgsm": _loss("n_fgsm", eps=eps),
@@ -46,6 +49,9 @@ def methods(eps: float, warmup_steps: int = 0) -> dict[str, dict[str, Any]]:
     "asam": {"gradient": {"name": "asam", "rho": 0.5}},
     "pgd_at_sam": pgd_at | {"gradient": {"name": "sam", "rho": 0.05}},
     "pgd_at_ema": pgd_at | {"average": {"name": "ema", "decay": 0.999}},
+    "label_smoothing": clean | smoothing,
+    "pgd_at_label_smoothing": soft | smoothing,
+    "pgd_at_cutmix": soft | {"mix": {"name": "cutmix"}},
     "random_rotation": _loss("pgd_at", attack=common.worst_of_k(1)),
     "worst_of_10": _loss("pgd_at", attack=rotation),
     "linf_and_rotation_mean": _loss(

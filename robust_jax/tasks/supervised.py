@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from robust_jax import metrics, parallel, scores
+from robust_jax import checks, metrics, parallel, scores
 from robust_jax.evaluators.robustness import robustness
 from robust_jax.gradients.identity import identity
 from robust_jax.models.inference import inference_fn
@@ -49,6 +49,7 @@ def supervised(
   warm_start: Callable[[PyTree], PyTree] | None = None,
   augment: Augmentation | None = None,
   mix: Mixing | None = None,
+  label_smoothing: float = 0.0,
 ) -> Task:
   """Supervised learning: minimize a training loss of one model.
 
@@ -70,15 +71,18 @@ def supervised(
     augment: augmentation of the inputs in training steps; there is none in
       evaluation.
     mix: mixing of augmented images and their labels, which become class
-      probabilities. It needs a model with a field `num_classes`.
+      probabilities. It needs a model with a field `num_classes`, and a loss and
+      an attack for probabilities, such as `losses.soft_cross_entropy`.
+    label_smoothing: s in (1 - s) p + s / K, of the labels' probabilities p
+      after mixing, with the same needs.
 
   Returns:
     The task. `step` reports "loss", the score by its name ("accuracy"), and the
     metrics of the training loss.
 
   Raises:
-    ValueError: `step` raises it if the training loss is not one number per
-      example.
+    ValueError: label_smoothing is not in [0, 1]; `step` raises it if the
+      training loss is not one number per example.
 
   Example:
     >>> import jax, jax.numpy as jnp, optax
@@ -97,6 +101,8 @@ def supervised(
     >>> sorted(metrics), int(state.step)
     (['accuracy', 'loss'], 1)
   """
+  checks.non_negative("label_smoothing", label_smoothing)
+  checks.at_most("label_smoothing", label_smoothing, 1.0)
 
   def init(key: Key, batch: Batch) -> State:
     row = jax.tree.map(lambda leaf: leaf[:1], batch["x"])
@@ -132,17 +138,18 @@ def supervised(
 
   def augmented(batch: Batch, key: Key) -> tuple[Batch, Key]:
     """Augments and mixes the batch; also returns the key for what follows."""
+    x, y = batch["x"], batch["y"]
     if augment is not None:
       key, key_augment = jax.random.split(key)
-      batch = {**batch, "x": augment(key_augment, batch["x"])}
+      x = augment(key_augment, x)
+    if (mix is not None or label_smoothing) and y.ndim == 1:
+      y = jax.nn.one_hot(y, model.num_classes)
     if mix is not None:
       key, key_mix = jax.random.split(key)
-      labels = batch["y"]
-      if labels.ndim == 1:
-        labels = jax.nn.one_hot(labels, model.num_classes)
-      x, labels = mix(key_mix, batch["x"], labels)
-      batch = {**batch, "x": x, "y": labels}
-    return batch, key
+      x, y = mix(key_mix, x, y)
+    if label_smoothing:
+      y = optax.smooth_labels(y, label_smoothing)
+    return {**batch, "x": x, "y": y}, key
 
   def deployed(state: State) -> Model:
     return inference_fn(model, variables(state))

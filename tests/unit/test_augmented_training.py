@@ -116,6 +116,29 @@ def test_the_loss_of_mixed_labels_is_the_mixture_of_losses():
   assert report["accuracy"] == right
 
 
+def test_smoothed_labels_are_the_mixture_with_the_uniform_one():
+  """After mixing, and for the attack as for the loss."""
+
+  def attack(key, model, x, targets):
+    del key, model
+    return x + 0.5 - targets.sum(axis=-1)[:, None, None, None] / 2
+
+  swap = lambda key, x, y: (x, 0.25 * y + 0.75 * jnp.roll(y, 1, axis=0))
+  mixed, both = (
+    stepped(make(pgd_at(attack), mix=swap, label_smoothing=s))[1]["loss"]
+    for s in (0.0, 0.3)
+  )
+  uniform = lambda key, x, y: (x, jnp.full_like(y, 1 / 3))
+  alike = stepped(make(mix=uniform))[1]["loss"]
+  np.testing.assert_allclose(both, 0.7 * mixed + 0.3 * alike, rtol=1e-5)
+
+
+@pytest.mark.parametrize("amount", [-0.1, 1.5])
+def test_labels_are_not_smoothed_beyond_the_uniform_one(amount):
+  with pytest.raises(ValueError, match=f"label_smoothing = {amount}"):
+    make(label_smoothing=amount)
+
+
 def test_augmix_adds_the_divergence_of_three_views():
   rows = batch()
   _, report = stepped(make(augmix(invert, weight=3.0)))
