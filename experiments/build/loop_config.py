@@ -4,6 +4,7 @@ import math
 
 from ml_collections import ConfigDict
 
+from robust_jax.training.early_stopping import EarlyStopping
 from robust_jax.training.loop import LoopConfig
 from robust_jax.training.monitor import Monitor
 
@@ -37,7 +38,11 @@ def loop_config(training: ConfigDict, steps_per_epoch: int) -> LoopConfig:
     evaluate_every=steps("evaluate_every"),
     keep_last=training.keep_last,
     monitor=monitor(training),
-    max_drop=training.max_drop,
+    stopping=EarlyStopping(
+      training.max_drop,
+      training.get("floor"),
+      steps("floor_after") if "floor" in training else 0,
+    ),
   )
 
 

@@ -29,6 +29,7 @@ def methods(eps: float, warmup_steps: int = 0) -> dict[str, dict[str, Any]]:
   mart = _loss("mart", attack=pgd, **warmup)
   pgd_at = _loss("pgd_at", attack=pgd, **warmup)
   awp = {"gradient": {"name": "awp", "gamma": 0.005, **warmup}}
+  # Without an attack in the ball, accuracy under one says nothing.
   clean = {"training": {"monitor": "accuracy"}}
   smoothing = {"task": {"label_smoothing": 0.1}}
   both = {"linf": pgd, "rotation": rotation}
@@ -45,15 +46,15 @@ def methods(eps: float, warmup_steps: int = 0) -> dict[str, dict[str, Any]]:
     "trades_awp": trades | awp,
     "pgd_at_awp": pgd_at | {"gradient": {"name": "awp", "gamma": 0.01}},
     "mart_awp": mart | awp,
-    "sam": {"gradient": {"name": "sam", "rho": 0.05}},
-    "asam": {"gradient": {"name": "asam", "rho": 0.5}},
+    "sam": clean | {"gradient": {"name": "sam", "rho": 0.05}},
+    "asam": clean | {"gradient": {"name": "asam", "rho": 0.5}},
     "pgd_at_sam": pgd_at | {"gradient": {"name": "sam", "rho": 0.05}},
     "pgd_at_ema": pgd_at | {"average": {"name": "ema", "decay": 0.999}},
     "label_smoothing": clean | smoothing,
     "pgd_at_label_smoothing": soft | smoothing,
     "pgd_at_cutmix": soft | {"mix": {"name": "cutmix"}},
-    "random_rotation": _loss("pgd_at", attack=common.worst_of_k(1)),
-    "worst_of_10": _loss("pgd_at", attack=rotation),
+    "random_rotation": clean | _loss("pgd_at", attack=common.worst_of_k(1)),
+    "worst_of_10": clean | _loss("pgd_at", attack=rotation),
     "linf_and_rotation_mean": _loss(
       "several_attacks", attacks=both, over="mean"
     ),
@@ -83,11 +84,15 @@ def finish(
     )
   method = arg if arg in known else "pgd_at"
   config.training.monitor = "robust_accuracy"
+  # At chance, a tenth, after a third of training there is nothing to wait for.
+  config.training.floor = 0.15
+  config.training.floor_after_epochs = config.training.num_epochs / 3
   config = with_overrides(config, known[method])
   if method == "free":
     with config.unlocked():
       del config.loss
-    config.training.num_epochs /= _NUM_REPLAYS
+    for length in ("num_epochs", "floor_after_epochs"):
+      config.training[length] /= _NUM_REPLAYS
   return common.finish(config, "smoke" if arg == "smoke" else "")
 
 

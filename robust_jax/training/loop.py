@@ -14,6 +14,7 @@ from robust_jax import checks, parallel
 from robust_jax import metrics as masked
 from robust_jax.data.loader import Loader, num_rows
 from robust_jax.training.checkpoint import Checkpoints
+from robust_jax.training.early_stopping import EarlyStopping
 from robust_jax.training.interrupt import interrupt
 from robust_jax.training.log import Log
 from robust_jax.training.measure_dataset import measure_dataset
@@ -21,6 +22,8 @@ from robust_jax.training.monitor import Monitor
 from robust_jax.training.progress import Progress
 from robust_jax.training.result import TrainResult, read_result, write_result
 from robust_jax.types import Key, Metrics, State, Task
+
+_WHERE_IT_COLLAPSES = EarlyStopping()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,12 +36,10 @@ class LoopConfig:
     evaluate_every: steps between evaluations, each followed by a checkpoint.
     monitor: the validation metric that ranks checkpoints.
     keep_last: number of newest checkpoints to keep besides the best.
-    max_drop: early stopping: training stops if `monitor` is worse than its best
-      by more than this, as in catastrophic overfitting (Wong, Rice and Kolter
-      2020).
+    stopping: when training stops early.
 
   Raises:
-    ValueError: a length is below 1, or max_drop is negative.
+    ValueError: a length is below 1.
   """
 
   num_steps: int
@@ -46,12 +47,11 @@ class LoopConfig:
   evaluate_every: int
   monitor: Monitor
   keep_last: int = 2
-  max_drop: float = 0.2
+  stopping: EarlyStopping = _WHERE_IT_COLLAPSES
 
   def __post_init__(self):
     for name in ("num_steps", "log_every", "evaluate_every", "keep_last"):
       checks.at_least_one(f"training.{name}", getattr(self, name))
-    checks.non_negative("training.max_drop", self.max_drop)
 
 
 def train(
@@ -218,7 +218,10 @@ class _Run:
     self._log.write("train", step, step / self._training.num_steps, values)
 
   def _evaluate_and_save(self, state: State, step: int, bar: Progress) -> bool:
-    """Evaluates and saves; returns False instead if `max_drop` is exceeded."""
+    """Evaluates and saves; returns False if training is to stop early.
+
+    A checkpoint at which it stops is saved only if it is the only one.
+    """
     values = self._summarize(
       measure_dataset(
         self._evaluate,
@@ -230,18 +233,16 @@ class _Run:
     )
     self._log.write("validation", step, step / self._training.num_steps, values)
     self._shown |= {k: v for k, v in values.items() if k != "loss"}
-    monitor = self._config.monitor
-    drop = self._checkpoints.best_score - monitor.score(values)
-    if drop > self._config.max_drop:
+    config, best = self._config, self._checkpoints.best_score
+    reason = config.stopping.reason(config.monitor, step, values, best)
+    if reason is None or best == -math.inf:
+      self._checkpoints.save(state, values)
+    if reason is not None:
       bar.say(
-        f"step {step}: {monitor.metric} = {values[monitor.metric]:.4g} is "
-        f"worse than its best by {drop:.3g}, as in catastrophic overfitting; "
-        "training stops here, and the best checkpoint is that of step "
-        f"{self._checkpoints.best_step()}."
+        f"step {step}: {reason}; training stops here, and the best checkpoint "
+        f"is that of step {self._checkpoints.best_step()}."
       )
-      return False
-    self._checkpoints.save(state, values)
-    return True
+    return reason is None
 
 
 class _Window:

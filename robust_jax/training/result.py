@@ -13,8 +13,8 @@ class TrainResult(NamedTuple):
   """The result of a run.
 
   Attributes:
-    status: "finished", "stopped_early" (`LoopConfig.max_drop` was exceeded) or
-      "interrupted" (by a signal, to be resumed).
+    status: "finished", "stopped_early" (see `EarlyStopping`) or "interrupted"
+      (by a signal, to be resumed).
     step: number of completed steps.
     best_step: step of the best checkpoint, None without checkpoints.
   """

@@ -11,6 +11,7 @@ from robust_jax import parallel
 from robust_jax.data.loader import Loader
 from robust_jax.training import log
 from robust_jax.training.checkpoint import Checkpoints
+from robust_jax.training.early_stopping import EarlyStopping
 from robust_jax.training.loop import LoopConfig, dry_run, train
 from robust_jax.training.monitor import Monitor
 from robust_jax.types import State, Task
@@ -54,8 +55,12 @@ def config(**changes):
   return LoopConfig(**values | {"monitor": Monitor("score")} | changes)
 
 
-def run(task, workdir, **changes):
-  return train(task, loader(None), loader(1), config(**changes), KEY, workdir)
+SCORE = Monitor("score")
+
+
+def run(task, workdir, monitor=SCORE, **stopping):
+  course = config(monitor=monitor, stopping=EarlyStopping(**stopping))
+  return train(task, loader(None), loader(1), course, KEY, workdir)
 
 
 def restored(workdir):
@@ -137,6 +142,40 @@ def test_early_stopping_is_reported_with_the_numbers(tmp_path, capsys):
   said = capsys.readouterr().out
   assert "step 10: score = 10 is worse than its best by 5" in said
   assert "best checkpoint is that of step 5" in said
+
+
+def test_a_run_that_never_rises_above_chance_stops_after_its_warm_up(
+  tmp_path, capsys
+):
+  flat = task(score=lambda step: 0.1 + 0.001 * (step == 5))
+  result = run(flat, tmp_path, floor=0.15, floor_after=12)
+  assert (result.status, result.step) == ("stopped_early", 15)
+  assert result.best_step == 5
+  said = capsys.readouterr().out
+  assert "step 15: score = 0.1 is worse than training.floor = 0.15" in said
+  assert "the best checkpoint is that of step 5" in said
+  # And it is not begun again.
+  assert run(flat, tmp_path, floor=0.15, floor_after=12) == result
+
+
+def test_a_fall_to_chance_stops_that_is_no_large_drop(tmp_path):
+  falling = task(score=lambda step: jnp.where(step <= 10, 0.25, 0.1))
+  result = run(falling, tmp_path, max_drop=0.2, floor=0.15)
+  assert (result.status, result.step) == ("stopped_early", 15)
+  assert result.best_step in (5, 10)
+
+
+def test_a_run_that_stops_at_its_first_evaluation_keeps_it(tmp_path):
+  result = run(task(score=lambda step: 0.1), tmp_path, floor=0.15)
+  assert (result.status, result.best_step) == ("stopped_early", 5)
+  assert restored(tmp_path).step == 5
+
+
+def test_the_floor_of_a_metric_that_falls_is_above_it(tmp_path):
+  rising = task(score=lambda step: 1.0 * step)
+  monitor = Monitor("score", "min")
+  result = run(rising, tmp_path, monitor=monitor, max_drop=99.0, floor=12.0)
+  assert (result.status, result.step) == ("stopped_early", 15)
 
 
 def test_a_metric_that_is_no_number_is_never_the_best(tmp_path):
