@@ -230,11 +230,15 @@ class Forward(NamedTuple):
       of the step, even where a `GradientTransform` evaluates the loss at
       others. No gradient flows through it.
     step: int32 scalar, the number of completed steps, for schedules.
+    auxiliary: the model with the second set of the variables of its BatchNorm
+      layers; the model itself if it has no BatchNorm, and None if the task
+      keeps no second set.
   """
 
   train: Callable[..., tuple[PyTree, PyTree]]
   inference: Model
   step: Array
+  auxiliary: "Forward | None" = None
 
 
 class LossOutput(NamedTuple):

@@ -32,6 +32,12 @@ def methods(eps: float, warmup_steps: int = 0) -> dict[str, dict[str, Any]]:
   # Without an attack in the ball, accuracy under one says nothing.
   clean = {"training": {"monitor": "accuracy"}}
   smoothing = {"task": {"label_smoothing": 0.1}}
+  half = common.pgd("linf", eps / 2, num_steps=5, step_size=0.25, keep="last")
+  advprop = {
+    "loss": half | {"name": "advprop"},
+    "model": {"batch_norm": "per_device"},
+    "task": {"auxiliary_norm": True},
+  }
   both = {"linf": pgd, "rotation": rotation}
   return {
     "standard": clean,
@@ -50,6 +56,7 @@ def methods(eps: float, warmup_steps: int = 0) -> dict[str, dict[str, Any]]:
     "asam": clean | {"gradient": {"name": "asam", "rho": 0.5}},
     "pgd_at_sam": pgd_at | {"gradient": {"name": "sam", "rho": 0.05}},
     "pgd_at_ema": pgd_at | {"average": {"name": "ema", "decay": 0.999}},
+    "advprop": clean | advprop,
     "label_smoothing": clean | smoothing,
     "pgd_at_label_smoothing": soft | smoothing,
     "pgd_at_cutmix": soft | {"mix": {"name": "cutmix"}},

@@ -10,6 +10,7 @@ import optax
 from robust_jax import checks, metrics, parallel, scores
 from robust_jax.evaluators.robustness import robustness
 from robust_jax.gradients.identity import identity
+from robust_jax.models import auxiliary_norm as second_norm
 from robust_jax.models.inference import inference_fn
 from robust_jax.tasks._example import Example, TinyNet, example_batch
 from robust_jax.tasks._state import (
@@ -50,6 +51,7 @@ def supervised(
   augment: Augmentation | None = None,
   mix: Mixing | None = None,
   label_smoothing: float = 0.0,
+  auxiliary_norm: bool = False,
 ) -> Task:
   """Supervised learning: minimize a training loss of one model.
 
@@ -75,14 +77,18 @@ def supervised(
       an attack for probabilities, such as `losses.soft_cross_entropy`.
     label_smoothing: s in (1 - s) p + s / K, of the labels' probabilities p
       after mixing, with the same needs.
+    auxiliary_norm: whether to train a second set of the variables of BatchNorm
+      layers beside the first, for a loss that uses it, such as `advprop`. It is
+      not deployed.
 
   Returns:
     The task. `step` reports "loss", the score by its name ("accuracy"), and the
     metrics of the training loss.
 
   Raises:
-    ValueError: label_smoothing is not in [0, 1]; `step` raises it if the
-      training loss is not one number per example.
+    ValueError: label_smoothing is not in [0, 1]; `init` raises it for an
+      auxiliary_norm of a model without BatchNorm, and `step` if the training
+      loss is not one number per example.
 
   Example:
     >>> import jax, jax.numpy as jnp, optax
@@ -109,6 +115,8 @@ def supervised(
     variables = model.init(key, row)
     if warm_start is not None:
       variables = warm_start(variables)
+    if auxiliary_norm:
+      variables = second_norm.add(variables)
     model_state, params = _pop_params(variables)
     return State(
       step=jnp.zeros((), jnp.int32),
@@ -155,7 +163,8 @@ def supervised(
     return inference_fn(model, variables(state))
 
   def variables(state: State) -> PyTree:
-    return {"params": state.params, **state.model_state}
+    both = {"params": state.params, **state.model_state}
+    return second_norm.remove(both) if auxiliary_norm else both
 
   evaluate = evaluate_deployed(evaluator, deployed)
   return Task(init, step, evaluate, deployed, variables, evaluator.summarize)

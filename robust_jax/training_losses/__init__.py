@@ -4,6 +4,7 @@ The mean of `LossOutput.per_example` over the real examples of a batch is
 minimized. `tasks.supervised` takes any of them as its argument `loss`.
 """
 
+from robust_jax.training_losses.advprop import advprop
 from robust_jax.training_losses.alp import alp
 from robust_jax.training_losses.augmix import augmix
 from robust_jax.training_losses.consistency import consistency
@@ -22,6 +23,7 @@ from robust_jax.training_losses.smooth_adv import smooth_adv
 from robust_jax.training_losses.trades import trades
 
 __all__ = [
+  "advprop",
   "alp",
   "augmix",
   "consistency",

@@ -2,6 +2,7 @@
 
 import flax.linen as nn
 
+from robust_jax.models import auxiliary_norm
 from robust_jax.models.inference import inference_fn
 from robust_jax.types import Forward, Key, PyTree, State
 from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
@@ -14,9 +15,29 @@ def model_forward(model: nn.Module, params: PyTree, state: State) -> Forward:
     model: a linen module, called as `model(x, train=True)`.
     params: the parameters that the loss is differentiated in.
     state: the State at the beginning of the step. It provides running
-      statistics, the step, and the parameters of `inference`.
+      statistics, the step, and the parameters of `inference`. Both may have a
+      second set of the variables of BatchNorm, see `models.auxiliary_norm`.
   """
+  forward = _forward(model, params, state)
+  if "batch_stats" not in state.model_state:
+    return forward._replace(auxiliary=forward)
+  if not auxiliary_norm.is_in(state.model_state):
+    return forward
+  swap = auxiliary_norm.swap
+  swapped = state._replace(
+    params=swap(state.params), model_state=swap(state.model_state)
+  )
+  other = _forward(model, swap(params), swapped)
 
+  def train(key: Key, x: PyTree, model_state: PyTree = None):
+    before = None if model_state is None else swap(model_state)
+    outputs, after = other.train(key, x, before)
+    return outputs, swap(after)
+
+  return forward._replace(auxiliary=other._replace(train=train))
+
+
+def _forward(model: nn.Module, params: PyTree, state: State) -> Forward:
   def train(key: Key, x: PyTree, model_state: PyTree = None):
     model_state = state.model_state if model_state is None else model_state
 

@@ -11,7 +11,7 @@ import numpy as np
 import optax
 import pytest
 
-from robust_jax import lookup, metrics, parallel
+from robust_jax import lookup, metrics, parallel, perturbations, search
 from robust_jax.evaluators.robustness import robustness
 from robust_jax.gradients.identity import identity
 from robust_jax.gradients.sam import sam
@@ -56,6 +56,8 @@ def make(name, size=0.1):
     "attacks": {"climb": climb, "invert": lambda key, model, x, y: 1 - x},
     "augmentation": lambda key, x: 1 - x,
     "eps": size,
+    "search": search.fgsm,
+    "pset": perturbations.linf(size),
     "sigma": size,
   }
   taken = inspect.signature(factory).parameters

@@ -1,10 +1,12 @@
 """A small network that can be trained robustly on a CPU."""
 
+import functools
+
 import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
 
-from robust_jax.models.layers import normalize
+from robust_jax.models.layers import batch_norm, normalize
 from robust_jax.types import Array
 
 # PyTorch's default: uniform with variance 1 / (3 fan_in).
@@ -20,6 +22,8 @@ class SmallCNN(nn.Module):
     num_classes: K.
     mean: mean of the pixels, per channel, in [0, 1].
     std: standard deviation of the pixels, likewise.
+    batch_norm: normalization between each convolution and its relu: "none" as
+      in the paper, "per_device" or "synchronized", see `layers.batch_norm`.
     dtype: dtype of the computation, see `robust_jax.precision`.
 
   Source: Wong and Kolter, "Provable Defenses via the Convex Outer Adversarial
@@ -40,13 +44,18 @@ class SmallCNN(nn.Module):
   num_classes: int = 10
   mean: tuple[float, ...] = (0.0,)
   std: tuple[float, ...] = (1.0,)
+  batch_norm: str = "none"
   dtype: DTypeLike = jnp.float32
 
   def setup(self):
     self.fc2 = nn.Dense(self.num_classes, kernel_init=_KERNEL_INIT)
 
   def __call__(self, x: Array, *, train: bool = False) -> Array:
-    """Computes logits `[B, K]` of images; `train` has no effect."""
+    """Computes logits `[B, K]` of images.
+
+    With `train=True` BatchNorm, if there is any, uses the statistics of the
+    batch and updates the mutable collection "batch_stats".
+    """
     return self.head(self.features(x, train=train), train=train)
 
   def head(self, h: Array, *, train: bool = False) -> Array:
@@ -57,10 +66,10 @@ class SmallCNN(nn.Module):
   @nn.compact
   def features(self, x: Array, *, train: bool = False) -> Array:
     """Maps x `[B, H, W, C]` in [0, 1] to features `[B, 100]`, 0 or more."""
-    del train
+    norm = functools.partial(batch_norm, self.batch_norm, train=train)
     x = normalize(x, self.mean, self.std)
-    x = nn.relu(_conv(16, self.dtype, name="conv1")(x))
-    x = nn.relu(_conv(32, self.dtype, name="conv2")(x))
+    x = nn.relu(norm(name="bn1")(_conv(16, self.dtype, name="conv1")(x)))
+    x = nn.relu(norm(name="bn2")(_conv(32, self.dtype, name="conv2")(x)))
     x = x.reshape(x.shape[0], -1)
     fc1 = nn.Dense(100, dtype=self.dtype, kernel_init=_KERNEL_INIT, name="fc1")
     return nn.relu(fc1(x)).astype(jnp.float32)
