@@ -7,11 +7,16 @@ from ml_collections import ConfigDict
 
 from experiments.build.imports import named_modules
 from experiments.load_run import load_run
+from experiments.trained_models import runs_of
 from robust_jax import fingerprint
 from robust_jax.data.loader import Loader
 
 # Section of a config that names another run -> what that is to this one.
-_OTHER_RUNS = {"warm_start": "the warm start from", "teacher": "the teacher"}
+_OTHER_RUNS = {
+  "warm_start": "the warm start from",
+  "teacher": "the teacher",
+  "surrogates": "the surrogate",
+}
 
 
 def origin(
@@ -35,7 +40,7 @@ def origin(
     "the validation data": _digest(validation),
   }
   for section, what in _OTHER_RUNS.items():
-    if run := config.get(section, {}).get("run"):
+    for run in runs_of(config, section):
       other = load_run(pathlib.Path(run), "best", named_modules(config))
       parts[f"{what} {run}"] = fingerprint.of_arrays(other.variables)
   return parts

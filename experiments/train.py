@@ -12,7 +12,7 @@ from experiments.build.imports import named_modules
 from experiments.build.with_overrides import with_overrides
 from experiments.cli import output
 from experiments.origin import origin
-from experiments.teacher import teacher_of
+from experiments.trained_models import trained_models
 from experiments.warm_start import warm_start_of
 from robust_jax import lookup, parallel, precision
 from robust_jax.training import loop
@@ -108,11 +108,8 @@ def _check_report(config):
 def _train(
   config: ConfigDict, path: pathlib.Path, title: str, deadline: float
 ) -> loop.TrainResult:
-  teacher = teacher_of(config)
   experiment = build.experiment(
-    config,
-    warm_start_of(config),
-    None if teacher is None else teacher.classifier(),
+    config, warm_start_of(config), trained_models(config)
   )
   loop.dry_run(*experiment)
   with output.locked(path, "--workdir"):

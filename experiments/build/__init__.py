@@ -7,7 +7,7 @@ of its name, or is a fact of that name, which are facts of the data and, as
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -27,7 +27,7 @@ from experiments.build.options import call
 from robust_jax import lookup, precision
 from robust_jax.data.loader import Loader
 from robust_jax.training.loop import LoopConfig
-from robust_jax.types import Model, PyTree, Task
+from robust_jax.types import PyTree, Task
 
 __all__ = [
   "Experiment",
@@ -44,6 +44,8 @@ __all__ = [
 WarmStart = Callable[[PyTree], PyTree]
 """A model's initial variables -> the variables that training starts from."""
 
+# Sections of models of other runs -> a loss that takes them.
+_TRAINED_MODELS = {"teacher": "distillation", "surrogates": "ensemble_at"}
 # Sections of a config that are not arguments of its task, but wrap it.
 _AROUND_THE_TASK = ("task", "average")
 
@@ -60,14 +62,15 @@ class Experiment(NamedTuple):
 def experiment(
   config: ConfigDict,
   warm_start: WarmStart | None = None,
-  teacher: Model | None = None,
+  trained: Mapping[str, Any] | None = None,
 ) -> Experiment:
   """Builds everything that training needs, and refuses errors before it starts.
 
   Args:
     config: config of the run.
     warm_start: see `warm_start.warm_start_of`.
-    teacher: classifier that the loss learns from, see `teacher.teacher_of`.
+    trained: models of other runs that the loss takes, by the name of its
+      argument; see `trained_models.trained_models`.
 
   Raises:
     ValueError: a name or an option is unknown, or does not fit the others.
@@ -78,8 +81,7 @@ def experiment(
   if "defense" in config.evaluation:
     sections.defense(config.evaluation.defense)
   training, validation, facts = loaders(config)
-  if teacher is not None:
-    facts = {**facts, "teacher": teacher}
+  facts = {**facts, **(trained or {})}
   loop = loop_config(config.training, training.num_steps)
   return Experiment(
     task=task(config, facts, loop.num_steps, warm_start),
@@ -173,9 +175,9 @@ def _refuse_unused(config, arguments):
         "the config: leave it out, or choose a task that takes it."
       )
   loss = config.get("loss", {})
-  if "teacher" in config and "teacher" not in sections.options_of("loss", loss):
-    raise ValueError(
-      f"loss '{loss.get('name')}' has no use for the section `teacher` of the "
-      "config: leave it out, or choose a loss that learns from one, such as "
-      "distillation."
-    )
+  for name, suitable in _TRAINED_MODELS.items():
+    if name in config and name not in sections.options_of("loss", loss):
+      raise ValueError(
+        f"loss '{loss.get('name')}' has no use for the section `{name}` of the "
+        f"config: leave it out, or choose a loss that takes it, as {suitable}."
+      )

@@ -57,6 +57,11 @@ def methods(eps: float, warmup_steps: int = 0) -> dict[str, dict[str, Any]]:
     "pgd_at_sam": pgd_at | {"gradient": {"name": "sam", "rho": 0.05}},
     "pgd_at_ema": pgd_at | {"average": {"name": "ema", "decay": 0.999}},
     "advprop": clean | advprop,
+    # Set surrogates.runs to work directories of trained classifiers.
+    "ensemble_at": _loss(
+      "ensemble_at", attack={"name": "rand_fgsm", "eps": eps}
+    )
+    | {"surrogates": {"runs": ()}},
     "label_smoothing": clean | smoothing,
     "pgd_at_label_smoothing": soft | smoothing,
     "pgd_at_cutmix": soft | {"mix": {"name": "cutmix"}},

@@ -16,6 +16,7 @@ from robust_jax.attacks.minimal_norm.fab import fab
 from robust_jax.attacks.minimal_norm.fmn import fmn
 from robust_jax.attacks.minimal_norm.lbfgs import lbfgs
 from robust_jax.attacks.minimal_norm.sigma_zero import sigma_zero
+from robust_jax.attacks.rand_fgsm import rand_fgsm
 from robust_jax.attacks.rs_fgsm import rs_fgsm
 from robust_jax.attacks.standalone import standalone
 from robust_jax.attacks.universal.adversarial_patch import adversarial_patch
@@ -36,6 +37,7 @@ __all__ = [
   "fab",
   "fmn",
   "lbfgs",
+  "rand_fgsm",
   "rs_fgsm",
   "sigma_zero",
   "square",

@@ -9,6 +9,7 @@ from robust_jax.training_losses.alp import alp
 from robust_jax.training_losses.augmix import augmix
 from robust_jax.training_losses.consistency import consistency
 from robust_jax.training_losses.distillation import distillation
+from robust_jax.training_losses.ensemble_at import ensemble_at
 from robust_jax.training_losses.erm import erm
 from robust_jax.training_losses.gat import gat
 from robust_jax.training_losses.gaussian import gaussian
@@ -28,6 +29,7 @@ __all__ = [
   "augmix",
   "consistency",
   "distillation",
+  "ensemble_at",
   "erm",
   "gat",
   "gaussian",

@@ -57,6 +57,7 @@ def make(name, size=0.1):
     "augmentation": lambda key, x: 1 - x,
     "eps": size,
     "search": search.fgsm,
+    "surrogates": [lambda x: x.reshape(len(x), -1)[:, :3]],
     "pset": perturbations.linf(size),
     "sigma": size,
   }

@@ -12,10 +12,12 @@ import pytest
 from experiments import build
 from experiments.configs.adversarial import digits_distilled
 from experiments.load_run import load_run
-from experiments.teacher import teacher_of
+from experiments.origin import origin
 from experiments.train import train
+from experiments.trained_models import trained_models
 from robust_jax import attacks, losses, search
 from robust_jax import perturbations as sets
+from robust_jax.training import loop
 from robust_jax.training_losses import distillation
 from robust_jax.types import Forward
 from tests.unit.trained_digits import accuracy, digits, mlp
@@ -110,8 +112,8 @@ def test_a_config_learns_from_another_run(tmp_path):
     student.teacher = {"run": str(tmp_path / "teacher")}
   found = train(student, tmp_path / "student")
   assert found.status == "finished"
-  origin = json.loads((tmp_path / "student" / "origin.json").read_text())
-  assert any(name.startswith("the teacher") for name in origin)
+  made_from = json.loads((tmp_path / "student" / "origin.json").read_text())
+  assert any(name.startswith("the teacher") for name in made_from)
   kernels = [
     jax.tree.leaves(load_run(tmp_path / name, "last").variables)
     for name in ("teacher", "student")
@@ -120,6 +122,25 @@ def test_a_config_learns_from_another_run(tmp_path):
   student.loss = {"name": "erm"}
   with pytest.raises(ValueError, match="loss 'erm' has no use for the section"):
     build.experiment(student)
+  _attack_instead_of_learn(student)
   student.teacher.step = 3
   with pytest.raises(ValueError, match="expected one field, `run`"):
-    teacher_of(student)
+    trained_models(student)
+
+
+def _attack_instead_of_learn(config):
+  """The run named as a teacher is a surrogate of `ensemble_at` as well."""
+  config = config.copy_and_resolve_references()
+  run = config.teacher.run
+  del config.teacher
+  config.loss = {"name": "ensemble_at", "attack": {"name": "rand_fgsm"}}
+  config.loss.attack.eps = 0.1
+  config.surrogates = {"runs": (run,)}
+  trained = trained_models(config)
+  experiment = build.experiment(config, trained=trained)
+  loop.dry_run(*experiment)
+  assert f"the surrogate {run}" in origin(
+    config, experiment.training, experiment.validation
+  )
+  with pytest.raises(ValueError, match="ensemble_at without surrogates"):
+    loop.dry_run(*build.experiment(config))
