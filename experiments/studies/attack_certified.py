@@ -48,7 +48,7 @@ _REMEDY = "Run `evaluate --certify` first, and name its folder."
 
 
 class Strength(NamedTuple):
-  """How strong the attack is: steps and restarts of PGD, draws of the noise."""
+  """Strength of the attack: steps and restarts of PGD, draws of the noise."""
 
   num_steps: int
   restarts: int

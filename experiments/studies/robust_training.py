@@ -19,7 +19,6 @@ line per run, and `trade_off.png`, clean against robust accuracy. Fields of the
 config are set as in training: `--config.training.num_epochs=5`.
 """
 
-import csv
 import functools
 import math
 import pathlib
@@ -28,7 +27,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
-import numpy as np
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
@@ -37,36 +35,20 @@ from experiments.build.imports import named_modules
 from experiments.build.with_overrides import with_overrides
 from experiments.cli.output import writable
 from experiments.cli.parse_flags import load_config, parse_options
-from experiments.cli.provenance import machine
 from experiments.cli.run_command import INTERRUPTED, run_command
 from experiments.cli.run_flags import define_several
 from experiments.examples import first_examples
 from experiments.load_run import Run, load_run
 from experiments.measured_robustness import clean_accuracy, measures
 from experiments.train import train
+from experiments.training_table import Row, write_tables
 from robust_jax import parallel, precision
 from robust_jax.attacks.cost import count_step_calls
-from robust_jax.files import atomic_write, read_json, write_json
-from robust_jax.plotting.trade_off import draw_trade_off
+from robust_jax.files import read_json, write_json
 from robust_jax.training.result import read_result
 
 _MEASURES = ("pgd", "autoattack", "rotation", "corruption")
 _METHODS = ("standard", "pgd_at", "rs_fgsm", "trades", "mart", "trades_awp")
-# Column -> heading, digits.
-_COLUMNS = {
-  "clean": ("clean", 2),
-  "pgd": ("PGD", 1),
-  "autoattack": ("AutoAttack", 1),
-  "rotation": ("worst of 10 rotations", 1),
-  "corruption": ("corruption risk", 1),
-  "held_out_best": ("held-out, best", 1),
-  "held_out_last": ("held-out, last", 1),
-  "seconds": ("seconds", 0),
-  "forward": ("forward", 0),
-  "backward": ("backward", 0),
-}
-
-Row = dict[str, Any]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -86,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
       path = out / method / str(seed)
       for measured in _measured(config, path, options, deadline):
         row.update(measured)
-        _write(out, name, rows, options.num_examples)
+        write_tables(out, name, options.num_examples, rows)
       if time.monotonic() < deadline and row["status"] == "interrupted":
         return INTERRUPTED
   print((out / "robust_training.md").read_text(encoding="utf-8"))
@@ -200,86 +182,6 @@ def _changes(before: ConfigDict, after: ConfigDict) -> dict[str, Any]:
     elif value != old:
       found[name] = value
   return found
-
-
-def _write(
-  out: pathlib.Path, name: str, rows: Sequence[Row], num_examples: int
-) -> None:
-  result = {"config": name, "num_examples": num_examples, "rows": list(rows)}
-  write_json(out / "robust_training.json", result | machine())
-  fields = ["method", "seed", "status", "step", *_COLUMNS]
-  with (
-    atomic_write(out / "robust_training.csv") as new,
-    new.open("w", encoding="utf-8", newline="") as file,
-  ):
-    writer = csv.DictWriter(file, fields, restval="")
-    writer.writeheader()
-    writer.writerows(rows)
-  means = _over_seeds(rows)
-  with atomic_write(out / "robust_training.md") as new:
-    new.write_text(_markdown(rows, means), encoding="utf-8")
-  points = {
-    method: (columns["clean"], columns["autoattack"], columns["seconds"])
-    for method, columns in means.items()
-    if not np.isnan(columns["clean"] + columns["autoattack"])
-  }
-  if points:
-    draw_trade_off(out / "trade_off.png", points, "AutoAttack")
-
-
-def _over_seeds(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
-  """Method -> mean of each column, NaN where nothing was measured."""
-  found: dict[str, dict[str, float]] = {}
-  for method in dict.fromkeys(row["method"] for row in rows):
-    found[method] = {
-      column: float(np.mean(values)) if values else math.nan
-      for column, values in _columns(rows, method).items()
-    }
-  return found
-
-
-def _columns(rows: Sequence[Row], method: str) -> dict[str, list[float]]:
-  mine = [row for row in rows if row["method"] == method]
-  return {
-    column: [row[column] for row in mine if row.get(column) is not None]
-    for column in _COLUMNS
-  }
-
-
-def _markdown(
-  rows: Sequence[Row], means: Mapping[str, Mapping[str, float]]
-) -> str:
-  headings = [heading for heading, _ in _COLUMNS.values()]
-  lines = [
-    f"| method | seeds | {' | '.join(headings)} |",
-    f"|---|---|{'---:|' * len(headings)}",
-  ]
-  for method in means:
-    columns = _columns(rows, method)
-    cells = [_cell(columns[name], d) for name, (_, d) in _COLUMNS.items()]
-    mine = [row for row in rows if row["method"] == method]
-    seeds = ", ".join(
-      str(row["seed"])
-      + ("" if row["status"] == "finished" else f" ({_ended(row)})")
-      for row in mine
-    )
-    lines.append(f"| {method} | {seeds} | {' | '.join(cells)} |")
-  return "\n".join(lines) + "\n"
-
-
-def _ended(row: Row) -> str:
-  status = row["status"].replace("_", " ")
-  return f"{status} at step {row['step']}" if "step" in row else status
-
-
-def _cell(values: Sequence[float], digits: int) -> str:
-  """Formats the mean and, of several values, the standard deviation."""
-  if not values:
-    return ""
-  text = f"{np.mean(values):.{digits}f}"
-  if len(values) > 1:
-    text += f" ± {np.std(values, ddof=1):.{digits}f}"
-  return text
 
 
 def _flags(arguments):

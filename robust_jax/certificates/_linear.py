@@ -109,7 +109,7 @@ def _is_relu(step: Step) -> bool:
 
 
 def _may_add(step: Step) -> bool:
-  """Whether constants among its operands may add to the result."""
+  """Returns whether constants among its operands may add to the result."""
   return step.name not in (*_PRODUCTS, *_SCALED) and len(step.operands) > 1
 
 

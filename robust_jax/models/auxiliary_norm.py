@@ -74,7 +74,7 @@ def swap(tree: PyTree) -> PyTree:
 
 
 def is_in(variables: PyTree) -> bool:
-  """Whether there is a second set."""
+  """Returns whether there is a second set."""
   return any(_NAME in tree for tree in variables.values())
 
 
