@@ -11,8 +11,12 @@ import importlib
 import inspect
 import pathlib
 import re
+from collections.abc import Sequence
 from typing import Any
 
+from absl import flags
+
+from experiments.cli.parse_flags import parse_options
 from experiments.cli.run_command import run_command
 from robust_jax import lookup
 
@@ -75,8 +79,9 @@ def _section(kind: str) -> str:
   )
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
   """Rewrites the README where its catalogue is another."""
+  parse_options(flags.FlagValues(), arguments, __doc__)
   text = README.read_text(encoding="utf-8")
   README.write_text(with_catalogue(text), encoding="utf-8")
 
