@@ -102,7 +102,7 @@ def certified(
 
 
 def all_negative(margins: Array, labels: Array) -> Array:
-  """Returns whether all margins `[B, K]` of wrong classes are negative, `[B]`."""
+  """Returns `[B]`, whether all margins of other classes are negative."""
   is_label = jax.nn.one_hot(labels, margins.shape[-1], dtype=bool)
   return jnp.where(is_label, -jnp.inf, margins).max(axis=-1) < 0
 
