@@ -106,4 +106,4 @@ def test_two_processes_prepare_at_once_without_tensorflow(tmp_path, splits):
     answer = json.loads(finish(process).splitlines()[-1])
     assert answer["labels"] == splits["test"]["y"].tolist()
     assert "tensorflow" not in answer["modules"]
-  assert [p.name for p in (tmp_path / "digits").iterdir()] == ["1.0.0"]
+  assert [p.name for p in (tmp_path / "digits").iterdir()] == ["1.1.0"]

@@ -105,7 +105,7 @@ def test_an_empty_split_is_refused(data_dir):
 
 def test_a_form_that_only_tensorflow_reads_is_refused(data_dir, tmp_path):
   shutil.copytree(data_dir, tmp_path, dirs_exist_ok=True)
-  description = tmp_path / "digits/1.0.0/dataset_info.json"
+  description = tmp_path / "digits/1.1.0/dataset_info.json"
   info = json.loads(description.read_text()) | {"fileFormat": "tfrecord"}
   description.write_text(json.dumps(info))
   for use in (

@@ -9,7 +9,7 @@ from robust_jax.data.prepare import prepare
 
 def test_prepared_twice_the_second_time_says_so(tmp_path, capsys):
   prepare("digits", str(tmp_path))
-  place = str(tmp_path / "digits" / "1.0.0")
+  place = str(tmp_path / "digits" / "1.1.0")
   said = capsys.readouterr()
   assert said.out == f"Preparing digits in {place} ...\n"
   assert said.err == ""
@@ -33,7 +33,7 @@ def test_an_unknown_name_is_answered_with_near_ones(tmp_path):
 
 
 def test_half_a_data_set_is_not_taken_for_a_whole_one(tmp_path):
-  place = tmp_path / "digits" / "1.0.0"
+  place = tmp_path / "digits" / "1.1.0"
   place.mkdir(parents=True)
   with pytest.raises(ValueError, match="exists but is incomplete: remove it"):
     prepare("digits", str(tmp_path))

@@ -43,7 +43,7 @@ class InMemory(  # type: ignore[call-arg]
   DESCRIPTION: str
   HOMEPAGE: str
   CLASS_NAMES: Sequence[str] = "0123456789"
-  VERSION = tfds.core.Version("1.0.0")
+  VERSION = tfds.core.Version("1.1.0")  # images are bytes; 1.0.0 had integers
   # Without a path TFDS does not look for checksums of downloads, which takes a
   # package that is not among its dependencies.
   code_path = None
@@ -58,7 +58,10 @@ class InMemory(  # type: ignore[call-arg]
       description=self.DESCRIPTION,
       features=tfds.features.FeaturesDict(
         {
-          "image": tfds.features.Tensor(shape=self.IMAGE_SHAPE, dtype=np.uint8),
+          # Bytes are read three times as fast as the default, a list of int64.
+          "image": tfds.features.Tensor(
+            shape=self.IMAGE_SHAPE, dtype=np.uint8, encoding="bytes"
+          ),
           "label": tfds.features.ClassLabel(names=list(self.CLASS_NAMES)),
         }
       ),

@@ -60,7 +60,7 @@ class MnistM(InMemory, skip_registration=True):  # type: ignore[call-arg]
   IMAGE_SHAPE = (28, 28, 3)
   DESCRIPTION = "MNIST's digits blended with pieces of photographs."
   HOMEPAGE = "https://jmlr.org/papers/v17/15-239.html"
-  VERSION = tfds.core.Version("2.0.0")  # 1.0.0 had gray digits
+  VERSION = tfds.core.Version("2.1.0")  # 1.0.0 had gray digits
   SHA256 = "316837a0e3f6e7675a2f3fffc499eb34e7d301f9f9a211e8036209ed8c5ccf44"
 
   def make_splits(self) -> dict[str, Examples]:
