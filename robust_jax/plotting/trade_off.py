@@ -1,6 +1,5 @@
 """The picture of accuracy against robustness, one dot per method."""
 
-import math
 import pathlib
 from collections.abc import Mapping
 
@@ -12,6 +11,8 @@ from robust_jax.plotting.style import (
 )
 
 _AREA = 60.0  # of the dot of median time, in points squared
+_SMALLEST = 12.0
+_MARKERS = ("o", "s", "^", "D", "v")
 
 
 def draw_trade_off(
@@ -27,7 +28,7 @@ def draw_trade_off(
       seconds of training.
     attack: name of the attack, for the axis.
   """
-  figure = new_figure(7.5, 5)
+  figure = new_figure(7.5, 4.2)
   axis = figure.subplots()
   seconds = sorted(time for _, _, time in points.values())
   median = max(seconds[len(seconds) // 2], 1e-9)
@@ -35,20 +36,21 @@ def draw_trade_off(
     axis.scatter(
       clean,
       robust,
-      s=_AREA * max(time / median, 0.05),
+      s=max(_AREA * time / median, _SMALLEST),
       color=PALETTE[index % len(PALETTE)],
-      alpha=0.7,
+      marker=_MARKERS[index // len(PALETTE) % len(_MARKERS)],
+      alpha=0.8,
       linewidths=0,
-    )
-    radius = math.sqrt(_AREA * max(time / median, 0.05) / math.pi)
-    axis.annotate(
-      f"{method}, {time:.0f} s",
-      (clean, robust),
-      xytext=(radius + 3, -3),
-      textcoords="offset points",
-      fontsize=8,
+      label=f"{method}, {time:.0f} s",
     )
   axis.set(xlabel="clean accuracy, %", ylabel=f"accuracy under {attack}, %")
-  axis.margins(0.15)
+  axis.margins(0.08)
   finish_axis(axis, legend=False)
+  figure.legend(
+    loc="outside right upper",
+    frameon=False,
+    fontsize=8,
+    title="area: seconds of training",
+    title_fontsize=8,
+  )
   save_figure(figure, path)
