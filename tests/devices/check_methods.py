@@ -1,0 +1,173 @@
+"""Each method of robust training on eight devices, and after kill -9.
+
+    python -m tests.devices.check_methods WORKDIR [METHOD ...]
+
+Each method of `experiments/configs/robust_training.py` trains an MLP (AdvProp a
+network with BatchNorm) on the digits, on eight virtual devices:
+
+- for three steps, compared with the same steps computed on one device by
+  `parallel.simulate_step`;
+- for eight steps, once without interruption and once in a process that is
+  ended by SIGKILL after its first checkpoint and started again; the last states
+  are compared bit for bit.
+
+It prints a Markdown table, and ends with status 1 if a method fails. It is no
+test of the suite, because it takes half a minute for each method.
+"""
+
+import contextlib
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+if __name__ == "__main__":  # before JAX is imported
+  os.environ["XLA_FLAGS"] = (
+    "--xla_force_host_platform_device_count=8 "
+    "--xla_backend_optimization_level=0"
+  )
+
+import jax
+import numpy as np
+from absl import logging
+from ml_collections import ConfigDict
+
+from experiments import build
+from experiments.configs import robust_training
+from experiments.configs.robust import digits
+from experiments.load_run import load_run
+from experiments.train import train
+from experiments.trained_models import trained_models
+from robust_jax import parallel
+from robust_jax.types import PyTree
+
+NUM_STEPS, EVERY = 8, 4
+
+
+def main(root: str, *names: str) -> int:
+  logging.set_verbosity(logging.ERROR)
+  path, chosen = (
+    pathlib.Path(root),
+    names or tuple(robust_training.methods(0.1)),
+  )
+  train_quietly(config_of("standard", path), path / "surrogate")
+  killed = killed_and_resumed(path, chosen)
+  print("| method | eight devices and one differ by | after kill -9 |")
+  print("|---|---|---|", flush=True)
+  failed = False
+  for name in chosen:
+    train_quietly(config_of(name, path), path / "whole" / name)
+    same = same_state(path / "whole" / name, killed / name)
+    apart = difference(name, path)
+    bits = "the same bits" if same else "OTHER BITS"
+    print(f"| `{name}` | {apart:.1e} | {bits} |", flush=True)
+    failed |= not same or not apart < 1e-3
+  return int(failed)
+
+
+def config_of(name: str, path: pathlib.Path) -> ConfigDict:
+  """The config of the digits with a short course and a small network."""
+  config = digits.get_config(name)
+  with config.unlocked():
+    if "batch_norm" not in config.model:
+      config.model = {"name": "mlp", "features": (16,)}
+    del config.training.num_epochs, config.training.evaluate_every_epochs
+    del config.training.floor, config.training.floor_after_epochs
+    config.training.num_steps = NUM_STEPS
+    config.training.evaluate_every_steps = EVERY
+    config.training.max_drop = 1.0
+    if "surrogates" in config:
+      config.surrogates.runs = (str(path / "surrogate"),)
+  return config
+
+
+def train_quietly(config: ConfigDict, path: pathlib.Path) -> None:
+  path.mkdir(parents=True, exist_ok=True)
+  with (path / "said.txt").open("a") as said, contextlib.redirect_stdout(said):
+    train(config, path)
+
+
+def difference(name: str, path: pathlib.Path) -> float:
+  """Largest difference of a variable after three steps.
+
+  More steps would magnify what sums in another order begin: signs of gradients
+  next to 0.
+  """
+  config = config_of(name, path)
+  experiment = build.experiment(config, trained=trained_models(config))
+  simulate = lambda step, decode: parallel.simulate_step(step, 8, decode)
+  pairs = zip(
+    jax.tree.leaves(after_steps(experiment, parallel.pmap_step)),
+    jax.tree.leaves(after_steps(experiment, simulate)),
+    strict=True,
+  )
+  return max(float(np.abs(a - b).max()) for a, b in pairs)
+
+
+def after_steps(experiment: build.Experiment, compile_step: Callable) -> PyTree:
+  """Parameters and model state after three steps from the initial ones."""
+  task, training = experiment.task, experiment.training
+  step = compile_step(task.step, training.decode)
+  first = next(iter(training.indices(0)))
+  batch = jax.jit(training.decode)(training.device_data, first)
+  key = jax.random.key(0)
+  state = jax.jit(task.init)(key, batch)
+  stream = training.indices(0)
+  for _ in range(3):
+    state, _ = step(state, training.device_data, next(stream), key)
+  return jax.device_get((state.params, state.model_state))
+
+
+def killed_and_resumed(
+  path: pathlib.Path, names: Sequence[str]
+) -> pathlib.Path:
+  """The folder of runs, each killed once it had a checkpoint, then resumed.
+
+  Each process resumes the run that the one before it was killed in, and goes on
+  to the next.
+  """
+  folder = path / "killed"
+  for before, name in zip((None, *names), names, strict=False):
+    process = child(path, [before, name] if before else [name])
+    while not saved(folder / name) and process.poll() is None:
+      time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    if process.wait() != -signal.SIGKILL or is_done(folder / name):
+      raise RuntimeError(f"{name} had ended before it could be killed")
+  if status := child(path, names[-1:]).wait():
+    raise RuntimeError(f"the last run ended with status {status}")
+  return folder
+
+
+def child(path: pathlib.Path, names: Sequence[str]) -> subprocess.Popen:
+  """Trains or resumes runs in a process of its own."""
+  return subprocess.Popen(
+    [sys.executable, "-m", __spec__.name, "--train", str(path), *names]
+  )
+
+
+def saved(run: pathlib.Path) -> bool:
+  return any((run / "checkpoints").glob("[0-9]*"))
+
+
+def is_done(run: pathlib.Path) -> bool:
+  return (run / "train_result.json").exists()
+
+
+def same_state(*runs: pathlib.Path) -> bool:
+  one, other = (jax.tree.leaves(load_run(run, "last").state) for run in runs)
+  return all(map(np.array_equal, one, other))
+
+
+if __name__ == "__main__":
+  if sys.argv[1] == "--train":
+    root_of_runs = pathlib.Path(sys.argv[2])
+    for each in sys.argv[3:]:
+      train_quietly(
+        config_of(each, root_of_runs), root_of_runs / "killed" / each
+      )
+  else:
+    sys.exit(main(*sys.argv[1:]))
