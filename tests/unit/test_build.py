@@ -4,8 +4,9 @@ import pytest
 
 from experiments import build
 from experiments.build import sections
-from experiments.configs import common
+from experiments.configs import common, robust_training
 from experiments.configs.gan import gaussian_ring
+from experiments.configs.robust import digits
 
 
 @pytest.mark.parametrize(
@@ -61,3 +62,12 @@ def test_a_model_gets_what_it_asks_for_of_the_data():
   facts = build.dataset(config, "test").info
   generator = sections.build("models", config.models, facts)["generator"]
   assert generator.num_features == facts["num_features"] == 2
+
+
+@pytest.mark.parametrize("name", robust_training.methods(0.1))
+def test_options_of_each_method_are_those_of_what_it_names(name):
+  config = digits.get_config(name)
+  experiment = build.experiment(config)
+  stopping = experiment.loop_config.stopping
+  # A third of the run is left to rise above chance.
+  assert stopping.floor_after < experiment.loop_config.num_steps / 2
