@@ -1,5 +1,6 @@
 """IBP training: the cross-entropy of the worst logits that bounds allow."""
 
+import functools
 from typing import Literal
 
 import jax.numpy as jnp
@@ -16,6 +17,7 @@ from robust_jax.types import (
   LossOutput,
   TrainingLoss,
 )
+from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 
 _QUARTIC = 0.25  # the part of the ramp in which the radius grows as t^4
 
@@ -90,7 +92,8 @@ def ibp(
     logits, model_state = forward.train(key, x)
     model = lambda x: forward.train(key, x)[0]
     if bound == "crown_ibp":
-      by_interval, by_lines = both_margins(model, x, y, radius)
+      both = canonicalize_on_cpu(functools.partial(both_margins, model))
+      by_interval, by_lines = both(x, y, radius)
       margins = t * by_interval + (1 - t) * by_lines
     else:
       margins = margin_bounds(model, x, y, radius)
