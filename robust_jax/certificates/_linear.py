@@ -80,9 +80,7 @@ def _through(step: Step, a: Array) -> tuple[Inputs, Array]:
   more = jnp.zeros(a.shape[:2])
   if num_terms := _num_terms(step):
     more += _slack(a, _apply(_of_sizes(step), *sizes), num_terms)
-  if step.name not in (*_PRODUCTS, *_SCALED) and len(step.operands) > len(
-    inputs
-  ):
+  if _adds_constants(step):
     more += _sum(a, constant)
   return list(zip(inputs, coefficients, strict=True)), more
 
@@ -108,9 +106,10 @@ def _is_relu(step: Step) -> bool:
   return step.name == "max" and any(map(is_zero, step.eqn.invars))
 
 
-def _may_add(step: Step) -> bool:
-  """Returns whether constants among its operands may add to the result."""
-  return step.name not in (*_PRODUCTS, *_SCALED) and len(step.operands) > 1
+def _adds_constants(step: Step) -> bool:
+  """Returns whether there are constants among its terms, not factors."""
+  is_product = step.name in (*_PRODUCTS, *_SCALED)
+  return not is_product and not all(map(varies, step.operands))
 
 
 def _apply(step: Step, *inputs: Array) -> Array:
