@@ -6,16 +6,21 @@ times the lengths of the loops around them.
 """
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.extend import core
 
 from robust_jax import tree
 from robust_jax.types import Array, Attack, Model, PyTree
+
+_JIT = ("jit", "pjit")
+_ADDRESS = re.compile("0x[0-9a-f]+")  # of functions, in printed options
 
 
 class ModelCalls(NamedTuple):
@@ -64,8 +69,9 @@ def count_step_calls(
 ) -> ModelCalls:
   """Counts the passes through linen modules in a training step, per example.
 
-  Every call of an outermost module counts, whichever it is. The step is traced
-  and not run.
+  Every call of an outermost module counts, whichever it is. Equations of equal
+  inputs count once, as XLA computes them once: an attack that both gradients of
+  SAM need, for example. The step is traced and not run.
 
   Args:
     step: a training step, such as `parallel.simulate_step` makes.
@@ -92,7 +98,53 @@ def count_step_calls(
 
   with nn.intercept_methods(mark):
     program = jax.make_jaxpr(step)(*args)
-  return count_passes(program, num_examples)
+  return count_passes(_without_repeats(program), num_examples)
+
+
+def _without_repeats(program: core.ClosedJaxpr) -> core.ClosedJaxpr:
+  """Merges equations that compute the same, also in jitted functions."""
+  jaxpr = program.jaxpr
+  first: dict[Any, core.JaxprEqn] = {}
+  same = _equal_constants(program)
+  for eqn in jaxpr.eqns:
+    eqn = eqn.replace(invars=_renamed(eqn.invars, same))
+    if eqn.primitive.name in _JIT:
+      inner = _without_repeats(eqn.params["jaxpr"])
+      eqn = eqn.replace(params={**eqn.params, "jaxpr": inner})
+    known = first.setdefault(_identity(eqn), eqn)
+    same.update(zip(eqn.outvars, known.outvars, strict=True))
+  outputs = _renamed(jaxpr.outvars, same)
+  return program.replace(
+    jaxpr=jaxpr.replace(eqns=list(first.values()), outvars=outputs)
+  )
+
+
+def _equal_constants(program: core.ClosedJaxpr) -> dict[core.Var, core.Var]:
+  """Variable of a constant -> that of the first constant of the same value."""
+  first: dict[Any, core.Var] = {}
+  same = {}
+  for variable, value in zip(
+    program.jaxpr.constvars, program.consts, strict=True
+  ):
+    if isinstance(value, jax.Array | np.ndarray) and not jnp.issubdtype(
+      value.dtype, jax.dtypes.extended
+    ):
+      key = (variable.aval, np.asarray(value).tobytes())
+      same[variable] = first.setdefault(key, variable)
+  return same
+
+
+def _renamed(variables, same):
+  return [
+    v if isinstance(v, core.Literal) else same.get(v, v) for v in variables
+  ]
+
+
+def _identity(eqn: core.JaxprEqn) -> Any:
+  """Equal for equations of one operation and the same inputs."""
+  literals = [str(v) if isinstance(v, core.Literal) else v for v in eqn.invars]
+  options = _ADDRESS.sub("", str(eqn.params))
+  return eqn.primitive, options, tuple(literals)
 
 
 def mark_model(logits_fn: Model) -> Model:

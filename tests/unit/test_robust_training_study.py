@@ -94,6 +94,21 @@ def test_free_training_keeps_its_number_of_passes():
   assert free.training.num_epochs == pytest.approx(2 * expected / default)
 
 
+@pytest.mark.parametrize(
+  ("method", "passes"),
+  [
+    ("free", (8, 8)),  # of each example, in one gradient for both players
+    ("grad_align", (3, 3)),
+    ("mart", (12, 12)),
+    ("trades_awp", (15, 14)),  # both gradients are at the same examples
+    ("pgd_at_sam", (12, 12)),
+  ],
+)
+def test_passes_of_a_step(method, passes):
+  calls = robust_training._passes(load_config(f"{_CONFIG}:{method}"))
+  assert (calls["forward"], calls["backward"]) == passes
+
+
 def test_unknown_methods_are_refused_by_name(tmp_path):
   with pytest.raises(ValueError, match=r"'tradse'.*expected.*trades"):
     _run(tmp_path, "--methods=tradse")
