@@ -29,6 +29,7 @@ inconclusive, 130 interrupted.
 import difflib
 import pathlib
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 
@@ -54,7 +55,8 @@ from robust_jax.distributed import join
 
 def _train(arguments: Sequence[str]) -> int:
   _no_more(arguments)
-  outcome = train(named_runs.config(), named_runs.to_train())
+  deadline = time.monotonic() + 60 * given.MAX_MINUTES.value
+  outcome = train(named_runs.config(), named_runs.to_train(), deadline=deadline)
   return INTERRUPTED if outcome.status == "interrupted" else 0
 
 

@@ -1,5 +1,7 @@
 """Flags of the commands; those of `compare` are in its package."""
 
+import math
+
 from absl import flags
 from ml_collections import config_flags
 
@@ -52,6 +54,12 @@ DEFENSE = flags.DEFINE_list(
   "evaluate, attack: a defense of the model and its options, as in "
   "bit_depth,bits=3, instead of the config's section evaluation.defense. It is "
   "evaluated beside the model itself; attacks attack the defended one.",
+)
+MAX_MINUTES = flags.DEFINE_float(
+  "max_minutes",
+  math.inf,
+  "train: interrupts training after so long; the same command resumes.",
+  lower_bound=0.0,
 )
 SAVE_IMAGES = flags.DEFINE_bool(
   "save_images", False, "evaluate --attack: keep adversarial.npz."

@@ -141,6 +141,15 @@ def test_a_signal_leaves_a_checkpoint_and_says_how_to_resume(signum, tmp_path):
   assert parameters(tmp_path)[0] == last["step"]
 
 
+def test_time_is_limited_by_max_minutes(tmp_path, capsys):
+  train = ["train", *SHORT, f"--workdir={tmp_path}"]
+  train.append("--config.training.num_epochs=0.5")
+  assert command_line(*train, "--max_minutes=0") == 130
+  assert "checkpoint of step 1" in capsys.readouterr().out
+  assert command_line(*train) == 0
+  assert parameters(tmp_path)[0] == 4
+
+
 def test_two_processes_are_one_program(tmp_path):
   few = [*SHORT, "--config.training.num_epochs=1.0"]
   together, alone = tmp_path / "two", tmp_path / "one"
