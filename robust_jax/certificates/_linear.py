@@ -33,6 +33,7 @@ _PRODUCTS = ("conv_general_dilated", "dot_general")
 _SUMS = ("reduce_sum", "reduce_window_sum")
 _SCALED = ("div", "mul")
 _ADDED = ("add", "sub")
+_NARROW = 1e-6
 _NOT_AFFINE = ("max", "min", "reduce_max", "reduce_window_max")
 
 Inputs = list[tuple[Value, Array]]
@@ -90,7 +91,8 @@ def _through_relu(value: Value, a: Array) -> tuple[Inputs, Array]:
   lower, upper = multiplied_out(value)
   crosses = (lower < 0) & (upper > 0)
   positive = (upper > 0).astype(lower.dtype)
-  slope = upper / jnp.where(crosses, upper - lower, 1.0)
+  # Any slope is sound with its offset; this one has a finite derivative.
+  slope = upper / jnp.maximum(upper - lower, _NARROW)
   slope = jnp.where(crosses, slope, positive)
   offset = jnp.maximum(upper - slope * upper, -slope * lower)
   offset = jnp.where(crosses, offset, 0.0)

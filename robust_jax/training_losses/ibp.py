@@ -1,6 +1,5 @@
 """IBP training: the cross-entropy of the worst logits that bounds allow."""
 
-import functools
 from typing import Literal
 
 import jax.numpy as jnp
@@ -17,7 +16,6 @@ from robust_jax.types import (
   LossOutput,
   TrainingLoss,
 )
-from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 
 _QUARTIC = 0.25  # the part of the ramp in which the radius grows as t^4
 
@@ -92,8 +90,7 @@ def ibp(
     logits, model_state = forward.train(key, x)
     model = lambda x: forward.train(key, x)[0]
     if bound == "crown_ibp":
-      both = canonicalize_on_cpu(functools.partial(both_margins, model))
-      by_interval, by_lines = both(x, y, radius)
+      by_interval, by_lines = both_margins(model, x, y, radius)
       margins = t * by_interval + (1 - t) * by_lines
     else:
       margins = margin_bounds(model, x, y, radius)

@@ -145,3 +145,20 @@ def test_training_moves_from_lines_to_intervals(t):
 def test_an_unknown_bound_is_refused():
   with pytest.raises(ValueError, match="bound = 'crown': expected"):
     ibp(0.1, bound="crown")
+
+
+@pytest.mark.parametrize("bound", ["interval_bounds", "crown_ibp"])
+def test_its_gradient_is_finite_on_black_pixels_without_biases(bound):
+  """There the inputs of a relu are 0, and their intervals as good as points."""
+  net, black = MLP((5,), 4), jnp.zeros((1, 2, 2, 1))
+  variables = net.init(KEY, black)
+  loss = ibp(0.1, ramp_steps=10**6, bound=bound)
+
+  def at(variables):
+    model = inference_fn(net, variables)
+    forward = Forward(lambda key, x: (model(x), {}), model, jnp.int32(0))
+    batch = {"x": black, "y": jnp.array([0]), "mask": jnp.ones(1)}
+    return loss(forward, batch, KEY).per_example.sum()
+
+  gradients = jax.jit(jax.grad(at))(variables)
+  assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradients))
