@@ -3,32 +3,25 @@
     python -m tests.devices.check_methods WORKDIR [METHOD ...]
 
 Each method of `experiments/configs/robust_training.py` trains an MLP (AdvProp a
-network with BatchNorm) on the digits, on eight virtual devices:
+network with BatchNorm) on the digits:
 
-- for three steps, compared with the same steps computed on one device by
-  `parallel.simulate_step`;
-- for eight steps, once without interruption and once in a process that is
-  ended by SIGKILL after its first checkpoint and started again; the last states
-  are compared bit for bit.
+- for three steps on eight virtual devices, compared with the same steps
+  computed on one device by `parallel.simulate_step`;
+- for eight steps on one device, once without interruption and once in a process
+  that is ended by SIGKILL after its first checkpoint and started again; the
+  last states are compared bit for bit.
 
 It prints a Markdown table, and ends with status 1 if a method fails. It is no
 test of the suite, because it takes half a minute for each method.
 """
 
 import contextlib
-import os
 import pathlib
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-
-if __name__ == "__main__":  # before JAX is imported
-  os.environ["XLA_FLAGS"] = (
-    "--xla_force_host_platform_device_count=8 "
-    "--xla_backend_optimization_level=0"
-  )
 
 import jax
 import numpy as np
@@ -48,19 +41,20 @@ NUM_STEPS, EVERY = 8, 4
 
 
 def main(root: str, *names: str) -> int:
+  jax.config.update("jax_num_cpu_devices", 8)
   logging.set_verbosity(logging.ERROR)
   path, chosen = (
     pathlib.Path(root),
     names or tuple(robust_training.methods(0.1)),
   )
   train_quietly(config_of("standard", path), path / "surrogate")
-  killed = killed_and_resumed(path, chosen)
+  kill_and_resume(path, chosen)
+  finish(child(path / "whole", chosen))
   print("| method | eight devices and one differ by | after kill -9 |")
   print("|---|---|---|", flush=True)
   failed = False
   for name in chosen:
-    train_quietly(config_of(name, path), path / "whole" / name)
-    same = same_state(path / "whole" / name, killed / name)
+    same = same_state(path / "whole" / name, path / "killed" / name)
     apart = difference(name, path)
     bits = "the same bits" if same else "OTHER BITS"
     print(f"| `{name}` | {apart:.1e} | {bits} |", flush=True)
@@ -121,32 +115,33 @@ def after_steps(experiment: build.Experiment, compile_step: Callable) -> PyTree:
   return jax.device_get((state.params, state.model_state))
 
 
-def killed_and_resumed(
-  path: pathlib.Path, names: Sequence[str]
-) -> pathlib.Path:
-  """The folder of runs, each killed once it had a checkpoint, then resumed.
+def kill_and_resume(path: pathlib.Path, names: Sequence[str]) -> None:
+  """Trains each run until it has a checkpoint, kills it, and resumes it.
 
   Each process resumes the run that the one before it was killed in, and goes on
   to the next.
   """
-  folder = path / "killed"
+  runs = path / "killed"
   for before, name in zip((None, *names), names, strict=False):
-    process = child(path, [before, name] if before else [name])
-    while not saved(folder / name) and process.poll() is None:
-      time.sleep(0.005)
+    process = child(runs, [before, name] if before else [name])
+    while not saved(runs / name) and process.poll() is None:
+      time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
-    if process.wait() != -signal.SIGKILL or is_done(folder / name):
+    if process.wait() != -signal.SIGKILL or is_done(runs / name):
       raise RuntimeError(f"{name} had ended before it could be killed")
-  if status := child(path, names[-1:]).wait():
-    raise RuntimeError(f"the last run ended with status {status}")
-  return folder
+  finish(child(runs, names[-1:]))
 
 
-def child(path: pathlib.Path, names: Sequence[str]) -> subprocess.Popen:
-  """Trains or resumes runs in a process of its own."""
+def child(runs: pathlib.Path, names: Sequence[str]) -> subprocess.Popen:
+  """Trains or resumes runs in a process of its own, on one device."""
   return subprocess.Popen(
-    [sys.executable, "-m", __spec__.name, "--train", str(path), *names]
+    [sys.executable, "-m", __spec__.name, "--train", str(runs), *names]
   )
+
+
+def finish(process: subprocess.Popen) -> None:
+  if status := process.wait():
+    raise RuntimeError(f"a process that trains ended with status {status}")
 
 
 def saved(run: pathlib.Path) -> bool:
@@ -164,10 +159,8 @@ def same_state(*runs: pathlib.Path) -> bool:
 
 if __name__ == "__main__":
   if sys.argv[1] == "--train":
-    root_of_runs = pathlib.Path(sys.argv[2])
+    folder = pathlib.Path(sys.argv[2])
     for each in sys.argv[3:]:
-      train_quietly(
-        config_of(each, root_of_runs), root_of_runs / "killed" / each
-      )
+      train_quietly(config_of(each, folder.parent), folder / each)
   else:
     sys.exit(main(*sys.argv[1:]))
