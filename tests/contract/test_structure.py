@@ -27,7 +27,7 @@ LAYERS = [
     "tree",
   ],
   ["as_numpy_fn", "saved_state"],
-  ["corruptions", "games", "models", "perturbations"],
+  ["adversarial_losses", "corruptions", "games", "models", "perturbations"],
   ["search"],
   ["attacks", "black_box"],
   ["adaptation", "augmentation", "certificates", "defenses"],
