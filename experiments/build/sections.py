@@ -29,6 +29,7 @@ from robust_jax.training.optimizer import optimizer
 from robust_jax.types import Attack, Model
 
 KINDS = {
+  "adversarial_loss": "adversarial_losses",
   "alignment": "adaptation",
   "attack": "attacks",
   "augment": "augmentation",
@@ -45,9 +46,11 @@ KINDS = {
   "model": "models",
   "objective": "losses",
   "optimizer": "optax",
+  "penalty": "adversarial_losses.penalties",
   "score": "scores",
   "search": "search",
   "set": "perturbations",
+  "solver": "games",
   "task": "tasks",
   "views": "defenses.views",
 }
@@ -58,6 +61,7 @@ GROUPS = {
   "augmentations": "augmentation",
   "models": "model",
   "optimizers": "optimizer",
+  "penalties": "penalty",
   "validation_attacks": "attack",
 }
 """Field of several sections -> field of each of them."""
@@ -172,11 +176,13 @@ def called_with(kind: str, name: str) -> int:
   """Returns the number of arguments of a member that precede its options.
 
   Searches and the user's own attacks are functions whose options are keywords;
-  an average takes the task, a defense the model. All other members are
-  factories.
+  an average takes the task, a defense the model, a solver the losses and the
+  optimizers of the players. All other members are factories.
   """
   if kind == "search" or (kind == "attacks" and lookup.imported_module(name)):
     return 4
+  if kind == "games":
+    return 2
   return 1 if kind in ("training.weight_averages", "defenses") else 0
 
 

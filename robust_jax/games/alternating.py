@@ -74,7 +74,7 @@ def alternating(
   same_names("counts", counts, players)
   for name, count in counts.items():
     checks.at_least_one(f"counts['{name}']", count)
-  return Solver(init, _several_each(moves, counts))
+  return Solver(init, _several_each(moves, counts), sum(counts.values()))
 
 
 def _one_each(moves: Mapping[str, Callable]) -> Callable:

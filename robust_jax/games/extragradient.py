@@ -72,7 +72,8 @@ def extragradient(
     start = GameState(state.params, looked.opt_state)
     return descend(optimizers, reduce(grads), start), aux
 
-  return Solver(initializer(players, optimizers), step)
+  init = initializer(players, optimizers)
+  return Solver(init, step, num_args=2 if fresh else None)
 
 
 def _two(args):

@@ -45,10 +45,13 @@ class Solver(NamedTuple):
     init: `(params) -> GameState`; a ValueError if params lack a player.
     step: `(state, *args) -> (state, aux)`; args are passed to every loss, and
       aux holds the aux of each player's loss, by name.
+    num_args: how many args a step takes, stacked on a leading axis of every
+      leaf; None for one, not stacked.
   """
 
   init: Callable[[Params], GameState]
   step: Callable[..., tuple[GameState, dict[str, Any]]]
+  num_args: int | None = None
 
 
 def identity(grads: PyTree) -> PyTree:

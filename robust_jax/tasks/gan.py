@@ -1,7 +1,7 @@
-"""Generative adversarial network (GAN), with the non-saturating loss."""
+"""Generative adversarial network (GAN), with any adversarial loss."""
 
-from collections.abc import Mapping
-from typing import cast
+import functools
+from collections.abc import Callable, Mapping, Sequence
 
 import flax.linen as nn
 import jax
@@ -9,15 +9,33 @@ import jax.numpy as jnp
 import optax
 
 from robust_jax import checks, metrics, parallel
+from robust_jax.adversarial_losses import non_saturating
+from robust_jax.adversarial_losses.records import AdversarialLoss, Penalty
 from robust_jax.games import alternating
-from robust_jax.games.players import same_names
+from robust_jax.games.players import Solver, same_names
 from robust_jax.models.gan.vectors import VectorDiscriminator, VectorGenerator
 from robust_jax.models.inference import Generator, inference_fn
 from robust_jax.tasks._example import Example
+from robust_jax.tasks._gan_losses import (
+  LOSSES,
+  Problem,
+  keys_of,
+  make_pairs,
+  measured,
+)
 from robust_jax.tasks._state import game_state, initial_state, next_state
-from robust_jax.types import Array, Batch, Key, PyTree, State, Task
+from robust_jax.types import (
+  Array,
+  Augmentation,
+  Batch,
+  Key,
+  PyTree,
+  State,
+  Task,
+)
 
-PLAYERS = ("discriminator", "generator")
+PLAYERS = tuple(LOSSES)
+_NON_SATURATING = non_saturating()
 
 
 def gan(
@@ -25,36 +43,63 @@ def gan(
   optimizers: Mapping[str, optax.GradientTransformation],
   *,
   latent_size: int,
+  adversarial_loss: AdversarialLoss = _NON_SATURATING,
+  penalties: Sequence[Penalty] = (),
+  augment: Augmentation | None = None,
+  solver: Callable[..., Solver] = alternating,
 ) -> Task:
-  """Generative adversarial network (GAN), with the non-saturating loss.
+  """Generative adversarial network (GAN), with any adversarial loss.
 
-      discriminator: minimize  E softplus(-D(x)) + E softplus(D(G(z)))
-      generator:     minimize  E softplus(-D(G(z)))
+      discriminator: minimize  E loss_D(D(x), D(G(z))) + penalties
+      generator:     minimize  E loss_G(D(x), D(G(z)))
 
-  where z is standard normal and D returns a logit. A step is a move of the
-  discriminator, then one of the generator against the updated discriminator,
-  each on its own latents. If G generates the distribution of the data, the best
-  D is 0 everywhere and the losses are 2 log 2 and log 2.
+  where z is standard normal and x and z are drawn in pairs. By default a step
+  is a move of the discriminator, then one of the generator against the updated
+  discriminator, each on its own latents.
+
+  A solver that takes several args per step, such as `alternating` with `counts`
+  or `extragradient` with `fresh`, has the batch divided into as many equal
+  parts: with `counts` of 5 and 1, a batch of 384 is six moves of 64 examples.
+
+  Statistics of BatchNorm and spectral normalization start every move as they
+  were before the step; those of each player's own last move are kept. In a move
+  of the discriminator, real and generated examples are separate passes.
 
   Args:
     models: the "generator", z `[B, Z]` -> x, and the "discriminator",
-      x -> logits `[B]`. Both have parameters only, no BatchNorm.
+      x -> `[B]`, larger where x seems real.
     optimizers: the optimizers of both players, by the same names.
     latent_size: Z.
+    adversarial_loss: the losses of both players, see
+      `robust_jax.adversarial_losses`.
+    penalties: what is added to the discriminator's loss, see
+      `adversarial_losses.penalties`. Their gradients are with respect to
+      examples before their augmentation.
+    augment: differentiable augmentation of all that the discriminator sees in
+      training, real and generated, in the moves of both players. Both examples
+      of a pair get the same draw.
+    solver: makes the solver, `(players, optimizers, *, reduce) -> Solver`, see
+      `robust_jax.games`.
 
   Returns:
-    The task. `step` reports "loss", that of the generator, and
-    "discriminator_loss", at each move; `evaluate` reports both on held-out
-    data, and "real" and "generated", the fractions of each that D classifies as
-    real. `deployed` is a `models.inference.Generator`.
+    The task. `step` reports "loss", that of the generator,
+    "discriminator_loss", "penalty" if there are penalties, and
+    "discriminator_accuracy", the fraction of pairs whose real example has the
+    larger output: 1/2 if the two cannot be told apart. `evaluate` reports
+    these, without penalties and augmentation, on held-out data. `deployed` is a
+    `models.inference.Generator`.
 
   Raises:
     ValueError: models or optimizers are not those of the two players, or
-      latent_size is below 1. `init` raises it if a model has variables other
-      than parameters.
+      latent_size is below 1. `init` raises it if there are penalties and the
+      discriminator has BatchNorm, which mixes examples; `step` if the batch
+      cannot be divided.
 
-  Source: Goodfellow et al. 2014, "Generative adversarial networks", algorithm 1
-  with k = 1, and section 3 for the generator's loss.
+  Source: Goodfellow et al. 2014, "Generative adversarial networks", algorithm
+  1. Augmentation: Zhao et al. 2020, "Differentiable augmentation for
+  data-efficient GAN training", equations 5 and 6.
+
+  Deviation: Zhao et al. draw independently for real and generated examples.
 
   Example:
     >>> import jax, jax.numpy as jnp, optax
@@ -73,27 +118,14 @@ def gan(
   same_names("models", models, PLAYERS)
   same_names("optimizers", optimizers, PLAYERS)
   checks.at_least_one("latent_size", latent_size)
+  problem = Problem(models, latent_size, adversarial_loss, penalties, augment)
 
-  def generated(params: PyTree, key: Key, like: Array) -> Array:
-    z = jax.random.normal(key, (len(like), latent_size))
-    return _apply(models["generator"], params["generator"], z)
-
-  def logits(params: PyTree, x: Array) -> Array:
-    return _apply(models["discriminator"], params["discriminator"], x)
-
-  def discriminator_loss(params: PyTree, x: Array, keys: Array):
-    real = logits(params, x)
-    fake = logits(params, generated(params, keys[0], x))
-    each = jax.nn.softplus(-real) + jax.nn.softplus(fake)
-    return each.mean(), each
-
-  def generator_loss(params: PyTree, x: Array, keys: Array):
-    fake = logits(params, generated(params, keys[1], x))
-    each = jax.nn.softplus(-fake)
-    return each.mean(), each
-
-  losses = {"discriminator": discriminator_loss, "generator": generator_loss}
-  play = alternating(losses, optimizers, reduce=parallel.mean)
+  def game(model_state: PyTree, step: Array) -> Solver:
+    players = {
+      name: functools.partial(loss, problem, model_state, step)
+      for name, loss in LOSSES.items()
+    }
+    return solver(players, optimizers, reduce=parallel.mean)
 
   def init(key: Key, batch: Batch) -> State:
     keys = dict(zip(PLAYERS, jax.random.split(key), strict=True))
@@ -101,30 +133,50 @@ def gan(
       "discriminator": batch["x"][:1],
       "generator": jnp.zeros((1, latent_size)),
     }
-    variables = {
+    model_state = {
       name: dict(models[name].init(keys[name], inputs[name]))
       for name in PLAYERS
     }
-    _check_variables(variables)
-    game = play.init({name: variables[name]["params"] for name in PLAYERS})
-    return initial_state(game, {})
+    params = {name: model_state[name].pop("params") for name in PLAYERS}
+    if penalties and "batch_stats" in model_state["discriminator"]:
+      raise ValueError(
+        "penalties of a discriminator with BatchNorm, whose output for an "
+        "example depends on the others: expected another normalization or "
+        "none, or no penalties."
+      )
+    return initial_state(
+      game(model_state, jnp.int32(0)).init(params), model_state
+    )
 
   def step(state: State, batch: Batch, key: Key):
-    keys = jax.random.split(key)
-    game, each = play.step(game_state(state), batch["x"], keys)
-    report = parallel.total(_report(each, batch["mask"]))
-    return next_state(state, game, {}), report
+    play = game(state.model_state, state.step)
+    args = _args(play.num_args, batch["x"], key)
+    after, aux = play.step(game_state(state), *args)
+    each: dict[str, Array] = {}
+    model_state = {}
+    for name in PLAYERS:
+      own, changed = aux[name]
+      each |= own
+      model_state[name] = _of_last_move(changed, state.model_state[name])
+    # A solver of several moves has stacked them.
+    each = {name: values.ravel() for name, values in each.items()}
+    report = {k: metrics.average(v, jnp.ones_like(v)) for k, v in each.items()}
+    return next_state(state, after, model_state), parallel.total(report)
 
   def evaluate(state: State, batch: Batch, key: Key):
-    x, mask, keys = batch["x"], batch["mask"], jax.random.split(key)
-    each = {
-      name: loss(state.params, x, keys)[1] for name, loss in losses.items()
-    }
-    fake = generated(state.params, keys[1], x)
-    return _report(each, mask) | {
-      "real": metrics.average(logits(state.params, x) > 0, mask),
-      "generated": metrics.average(logits(state.params, fake) > 0, mask),
-    }
+    each: dict[str, Array] = {}
+    for name in PLAYERS:
+      key_pairs, _ = keys_of(name, key)
+      pairs = make_pairs(
+        problem,
+        state.params,
+        state.model_state,
+        batch["x"],
+        key_pairs,
+        train=False,
+      )
+      each |= measured(problem, name, pairs)
+    return {k: metrics.average(v, batch["mask"]) for k, v in each.items()}
 
   def deployed(state: State) -> Generator:
     return Generator(
@@ -132,7 +184,10 @@ def gan(
     )
 
   def variables(state: State) -> PyTree:
-    return {"params": state.params["generator"]}
+    return {
+      "params": state.params["generator"],
+      **state.model_state["generator"],
+    }
 
   return Task(init, step, evaluate, deployed, variables)
 
@@ -149,21 +204,26 @@ def example() -> Example:
   return Example(gan(models, optimizers, latent_size=2), batch)
 
 
-def _apply(model: nn.Module, params: PyTree, inputs: Array) -> Array:
-  return cast(Array, model.apply({"params": params}, inputs))
+def _args(num_args: int | None, x: Array, key: Key) -> tuple[Array, Array]:
+  """The args of a step of the solver: examples and a key, or several of each.
+
+  Raises:
+    ValueError: the examples cannot be divided into `num_args` parts.
+  """
+  if num_args is None:
+    return x, key
+  if len(x) % num_args:
+    raise ValueError(
+      f"a batch of {len(x)} examples on each device does not divide by the "
+      f"{num_args} parts that a step of the solver takes: choose a batch size "
+      "that is a multiple."
+    )
+  parts = x.reshape(num_args, -1, *x.shape[1:])
+  return parts, jax.random.split(key, num_args)
 
 
-def _report(each: Mapping[str, Array], mask: Array):
-  return {
-    "loss": metrics.average(each["generator"], mask),
-    "discriminator_loss": metrics.average(each["discriminator"], mask),
-  }
-
-
-def _check_variables(variables):
-  for name, own in variables.items():
-    if others := sorted(set(own) - {"params"}):
-      raise ValueError(
-        f"the {name} has variables of {', '.join(others)}: expected parameters "
-        "only, so a model without BatchNorm."
-      )
+def _of_last_move(changed: PyTree, before: PyTree) -> PyTree:
+  """Statistics, of which a solver may have stacked those of several moves."""
+  return jax.tree.map(
+    lambda new, old: new.reshape(-1, *old.shape)[-1], changed, before
+  )

@@ -424,6 +424,7 @@ def test_args_that_are_not_stacked_are_refused(name, options, size):
   solver = lookup.find("games", name)(
     THREE, _rates(THREE, optax.sgd(0.1)), **options
   )
+  assert solver.num_args == size
   with pytest.raises(ValueError, match=f"expected {size} of them stacked"):
     solver.step(solver.init(_ones()), {"a": jnp.ones((3, 1))})
 

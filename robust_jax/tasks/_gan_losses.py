@@ -1,0 +1,137 @@
+"""The losses of the players of a GAN, which `tasks.gan` has solved."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from robust_jax.adversarial_losses.records import (
+  AdversarialLoss,
+  Discriminator,
+  Penalty,
+)
+from robust_jax.types import Array, Augmentation, Key, PyTree
+
+
+class Problem(NamedTuple):
+  """Constants of the losses of both players; see `gan`."""
+
+  models: Mapping[str, nn.Module]
+  latent_size: int
+  adversarial_loss: AdversarialLoss
+  penalties: Sequence[Penalty]
+  augment: Augmentation | None
+
+
+class Pairs(NamedTuple):
+  """Real and generated examples, and what the discriminator makes of them.
+
+  Attributes:
+    fake: generated examples `[B, ...]`.
+    outputs: of the discriminator for real and for generated examples, `[B]`.
+    discriminator: the function that they are outputs of, with its augmentation.
+    model_state: the statistics of both players after these passes.
+  """
+
+  fake: Array
+  outputs: tuple[Array, Array]
+  discriminator: Discriminator
+  model_state: PyTree
+
+
+def keys_of(player: str, key: Key) -> tuple[Key, Key]:
+  """The keys of a player's move for its pairs and for its penalties."""
+  place = ("discriminator", "generator").index(player)
+  key_pairs, key_penalties = jax.random.split(jax.random.fold_in(key, place))
+  return key_pairs, key_penalties
+
+
+def make_pairs(
+  problem: Problem,
+  params: PyTree,
+  model_state: PyTree,
+  x: Array,
+  key: Key,
+  *,
+  train: bool,
+) -> Pairs:
+  """Pairs each real example x with a generated one, and passes both through D.
+
+  Only in training is there augmentation, and do statistics change.
+  """
+  key_latents, key_augment = jax.random.split(key)
+
+  def apply(name, inputs, own_state):
+    return problem.models[name].apply(
+      {"params": params[name], **own_state},
+      inputs,
+      train=train,
+      mutable=list(own_state),
+    )
+
+  def discriminate(x, own_state):
+    if train and problem.augment is not None:
+      x = problem.augment(key_augment, x)
+    return apply("discriminator", x, own_state)
+
+  z = jax.random.normal(key_latents, (len(x), problem.latent_size))
+  before = model_state["discriminator"]
+  fake, of_generator = apply("generator", z, model_state["generator"])
+  real_output, after_real = discriminate(x, before)
+  fake_output, after_both = discriminate(fake, after_real)
+  return Pairs(
+    fake,
+    (real_output, fake_output),
+    lambda x: discriminate(x, before)[0],
+    {"discriminator": after_both, "generator": of_generator},
+  )
+
+
+def _discriminator_loss(
+  problem: Problem, model_state, step: Array, params: PyTree, x: Array, key: Key
+):
+  key_pairs, key_penalties = keys_of("discriminator", key)
+  pairs = make_pairs(problem, params, model_state, x, key_pairs, train=True)
+  each = measured(problem, "discriminator", pairs)
+  loss = each["discriminator_loss"]
+  if problem.penalties:
+    values = [
+      penalty(
+        pairs.discriminator,
+        x,
+        pairs.fake,
+        jax.random.fold_in(key_penalties, place),
+        step,
+      )
+      for place, penalty in enumerate(problem.penalties)
+    ]
+    each["penalty"] = jnp.sum(jnp.stack(values), axis=0)
+    loss = loss + each["penalty"]
+  return loss.mean(), (each, pairs.model_state["discriminator"])
+
+
+def _generator_loss(
+  problem: Problem, model_state, step: Array, params: PyTree, x: Array, key: Key
+):
+  del step
+  key_pairs, _ = keys_of("generator", key)
+  pairs = make_pairs(problem, params, model_state, x, key_pairs, train=True)
+  each = measured(problem, "generator", pairs)
+  return each["loss"].mean(), (each, pairs.model_state["generator"])
+
+
+LOSSES = {"discriminator": _discriminator_loss, "generator": _generator_loss}
+
+
+def measured(problem: Problem, player: str, pairs: Pairs) -> dict[str, Array]:
+  """Measures a player's move, for each pair."""
+  loss, outputs = problem.adversarial_loss, pairs.outputs
+  if player == "generator":
+    return {"loss": loss.generator(*outputs)}
+  real, fake = outputs
+  return {
+    "discriminator_loss": loss.discriminator(*outputs),
+    "discriminator_accuracy": jnp.heaviside(real - fake, 0.5),
+  }
