@@ -32,6 +32,7 @@ SAMPLES = {
   "batch_norm": "per_device",
   "depth": 10,
   "dropout": 0.5,
+  "group_size": 4,
   "hidden": (6,),
   "image_shape": (8, 8, 3),
   "num_blocks": (1, 1),
@@ -39,6 +40,7 @@ SAMPLES = {
   "num_features": K,
   "vocabulary_size": V,
   "width": 4,
+  "widths": (4, 8),
   "widen": 1,
 }
 

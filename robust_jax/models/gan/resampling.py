@@ -1,0 +1,66 @@
+"""Resampling of images by two, and the grid that a generator starts from."""
+
+import jax.numpy as jnp
+
+from robust_jax.types import Array
+
+
+def grid_of(
+  image_shape: tuple[int, int, int], num_doublings: int
+) -> tuple[int, int]:
+  """Height and width of an image before it is doubled several times.
+
+  Raises:
+    ValueError: a side is no multiple of `2^num_doublings`.
+
+  Example:
+    >>> from robust_jax.models.gan.resampling import grid_of
+    >>> grid_of((28, 28, 1), 2)
+    (7, 7)
+  """
+  height, width, _ = image_shape
+  factor = 2**num_doublings
+  if height % factor or width % factor:
+    raise ValueError(
+      f"images of {height} x {width} pixels: expected multiples of {factor}, "
+      f"because {num_doublings} layers double or halve them. Give `widths` "
+      "fewer numbers, or choose images of another size."
+    )
+  return height // factor, width // factor
+
+
+def upsample(x: Array) -> Array:
+  """Repeats every pixel of `[B, H, W, C]` twice along both axes."""
+  return x.repeat(2, axis=1).repeat(2, axis=2)
+
+
+def smooth_upsample(x: Array) -> Array:
+  """Upsampling by two with the filter (1, 2, 1), the adjoint of smoothing.
+
+  New pixels are the mean of their neighbors of both sides; borders are
+  repeated.
+
+  Args:
+    x: `[B, H, W, C]`.
+
+  Returns:
+    `[B, 2 H, 2 W, C]`.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax.models.gan.resampling import smooth_upsample
+    >>> x = jnp.array([0.0, 4.0]).reshape(1, 1, 2, 1)
+    >>> smooth_upsample(x)[0, 0, :, 0].tolist()
+    [0.0, 2.0, 4.0, 4.0]
+  """
+  for axis in (1, 2):
+    x = jnp.moveaxis(x, axis, 0)
+    following = jnp.concatenate([x[1:], x[-1:]])
+    pairs = jnp.stack([x, (x + following) / 2], axis=1)
+    x = jnp.moveaxis(pairs.reshape(-1, *x.shape[1:]), 0, axis)
+  return x
+
+
+def to_unit_box(h: Array) -> Array:
+  """Maps any reals to images in [0, 1], by `(1 + tanh h) / 2` in float32."""
+  return (1 + jnp.tanh(h.astype(jnp.float32))) / 2
