@@ -13,6 +13,8 @@
   ./launch.sh attack --workdir=runs/mnist_pgd20 --attack=pgd \\
       --out=runs/adversarial.npz       write adversarial examples
   ./launch.sh evaluate --checkpoint=runs/mnist_smoothing --certify
+  ./launch.sh sample --workdir=runs/mnist_r3gan --num_examples=64 \\
+      --out=grid.png                   draw what a generator generates
   ./launch.sh --processes 2 train --config=...    two processes on this machine
   ./launch.sh compare --models A=runs/a B=runs/b C=my.module:predict \\
       --data=mnist --out=runs/compared   which of them would you deploy?
@@ -49,6 +51,7 @@ from experiments.configs.adversarial import digits_pgd
 from experiments.demo import demo
 from experiments.evaluate import evaluate
 from experiments.evaluate_attacks import evaluate_attacks
+from experiments.sample import sample
 from experiments.train import make_report, train
 from robust_jax.distributed import join
 
@@ -107,6 +110,15 @@ def _attack(arguments: Sequence[str]) -> int:
   return 0
 
 
+def _sample(arguments: Sequence[str]) -> int:
+  _no_more(arguments)
+  if given.OUT.value is None:
+    raise ValueError("sample needs --out, as in --out=grid.png.")
+  run = named_models.run_to_sample(named_runs.to_evaluate())
+  sample(run, pathlib.Path(given.OUT.value), given.NUM_EXAMPLES.value or 64)
+  return 0
+
+
 def _compare(arguments: Sequence[str]) -> int:
   return compare_command.compare_command(
     arguments,
@@ -135,6 +147,7 @@ _COMMANDS = {
   "train": _train,
   "evaluate": _evaluate,
   "attack": _attack,
+  "sample": _sample,
   "compare": _compare,
   "data": _data,
   "demo": _demo,

@@ -27,7 +27,7 @@ WEIGHTS = flags.DEFINE_string(
 CHECKPOINT = flags.DEFINE_string(
   "checkpoint",
   None,
-  "evaluate, attack: the run to evaluate; --workdir by default.",
+  "evaluate, attack, sample: the run; --workdir by default.",
 )
 ATTACK = flags.DEFINE_list(
   "attack",
@@ -45,8 +45,9 @@ CERTIFY = flags.DEFINE_bool(
 WHICH = flags.DEFINE_list(
   "which",
   ["best"],
-  "evaluate, attack: the checkpoint, best, last or the step of one; several, "
-  "as in best,last, are evaluated side by side.",
+  "evaluate, attack, sample: the checkpoint, best, last or the step of one; "
+  "several, as in best,last, are evaluated side by side; sample takes the last "
+  "by default.",
 )
 DEFENSE = flags.DEFINE_list(
   "defense",
@@ -67,14 +68,15 @@ SAVE_IMAGES = flags.DEFINE_bool(
 NUM_EXAMPLES = flags.DEFINE_integer(
   "num_examples",
   None,
-  "evaluate, attack, compare: number of test images; all if absent.",
+  "evaluate, attack, compare: number of test images; all if absent; sample: "
+  "number of samples, 64 if absent.",
   lower_bound=1,
 )
 OUT = flags.DEFINE_string(
   "out",
   None,
   "compare: the folder of the report; attack: the .npz file of x, x_adv, "
-  "labels, predictions and misclassified.",
+  "labels, predictions and misclassified; sample: the picture.",
 )
 PROCESSES = flags.DEFINE_integer(
   "processes", None, "number of processes to start on this machine."

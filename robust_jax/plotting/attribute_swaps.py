@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import matplotlib.patches
 import numpy as np
 
+from robust_jax.plotting.image_grid import tiled
 from robust_jax.plotting.style import HIGHLIGHT, new_figure, save_figure
 
 
@@ -35,7 +36,7 @@ def draw_attribute_swaps(
     0.45 * num_columns + 0.8, 0.45 * num_rows * height / width + 0.8
   )
   axis = figure.subplots()
-  axis.imshow(_tiled(images, gap), cmap="gray", vmin=0, vmax=1)
+  axis.imshow(tiled(images, gap), cmap="gray", vmin=0, vmax=1)
   step = np.array([height + gap, width + gap])
   for row, column in originals:
     # In the gap around the image, without touching the next frame.
@@ -59,14 +60,3 @@ def draw_attribute_swaps(
   axis.tick_params(length=0, labelsize=8)
   axis.spines[:].set_visible(False)
   save_figure(figure, path)
-
-
-def _tiled(images, gap):
-  """Tiles images `[R, N, H, W, C]` into one, with white gaps."""
-  edges = ((0, 0), (0, 0), (0, gap), (0, gap), (0, 0))
-  padded = np.pad(images, edges, constant_values=1.0)
-  num_rows, num_columns, height, width, channels = padded.shape
-  whole = padded.swapaxes(1, 2).reshape(
-    num_rows * height, num_columns * width, channels
-  )[:-gap, :-gap]
-  return whole[..., 0] if channels == 1 else whole
