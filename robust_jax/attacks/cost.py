@@ -84,7 +84,7 @@ def count_step_calls(
     >>> from robust_jax.models import MLP
     >>> model, x = MLP(features=(), num_classes=3), jnp.ones((2, 4))
     >>> variables = model.init(jax.random.key(0), x)
-    >>> step = jax.grad(lambda v: model.apply(v, x).sum())
+    >>> step = jax.value_and_grad(lambda v: model.apply(v, x).sum())
     >>> count_step_calls(step, 2, variables)
     ModelCalls(forward=1.0, backward=1.0)
   """
