@@ -184,7 +184,7 @@ def _changes(before: ConfigDict, after: ConfigDict) -> dict[str, Any]:
   return found
 
 
-def _flags(arguments):
+def _flags(arguments=None):
   values = flags.FlagValues()
   own = {"flag_values": values}
   config_flags.DEFINE_config_file(
