@@ -1,19 +1,18 @@
 """Measurements of a classifier's robustness that studies put into tables."""
 
-import functools
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
 from experiments.build import sections
 from experiments.configs import common
 from experiments.examples import Examples
-from robust_jax import bounded_jit, corruptions
+from robust_jax import corruptions
+from robust_jax.as_numpy_fn import as_numpy_fn
 from robust_jax.attacks.autoattack import suite
 from robust_jax.attacks.autoattack.autoattack import stages
 from robust_jax.attacks.lp_ball import in_ball
@@ -21,7 +20,7 @@ from robust_jax.corruptions.base import SEVERITIES
 from robust_jax.corruptions.random import image_keys
 from robust_jax.corruptions.suites import IMAGENET_C, MNIST_C
 from robust_jax.training.progress import StageProgress
-from robust_jax.types import Model
+from robust_jax.types import Array, Model
 
 Measure = Callable[[Model, Examples, pathlib.Path], float]
 """(model, examples, path of a state to resume from) -> percent."""
@@ -45,55 +44,109 @@ def measures(config: ConfigDict, num_classes: int) -> dict[str, Measure]:
   whole_suite = stages(threat.norm, threat.eps, threat.version, num_classes)
   pgd = sections.attack(config.evaluation.attacks.pgd)
   rotation = sections.attack(common.worst_of_k(10))
+
+  def accuracy(attacks, check=suite.accept_any) -> Measure:
+    return lambda model, examples, path: (
+      100
+      * float(
+        np.mean(
+          correct_after(
+            attacks,
+            model,
+            examples,
+            check=check,
+            batch_size=batch_size,
+            save_to=path,
+          )
+        )
+      )
+    )
+
   return {
-    "pgd": _accuracy([suite.single_round_stage("pgd", pgd)], batch_size),
-    "autoattack": _accuracy(
-      whole_suite, batch_size, in_ball(threat.norm, threat.eps)
-    ),
-    "rotation": _accuracy(
-      [suite.single_round_stage("rotation", rotation)], batch_size
-    ),
+    "pgd": accuracy([suite.single_round_stage("pgd", pgd)]),
+    "autoattack": accuracy(whole_suite, in_ball(threat.norm, threat.eps)),
+    "rotation": accuracy([suite.single_round_stage("rotation", rotation)]),
     "corruption": lambda model, examples, path: corruption_risk(
-      model, examples, batch_size
+      model, examples
     ),
   }
 
 
-def clean_accuracy(model: Model, examples: Examples, batch_size: int) -> float:
+def correct_after(
+  attacks: Sequence[suite.Stage],
+  model: Model,
+  examples: Examples,
+  *,
+  check: suite.Check = suite.accept_any,
+  batch_size: int = 128,
+  save_to: pathlib.Path | None = None,
+  title: str = "",
+) -> np.ndarray:
+  """Runs attacks in sequence, with progress bars.
+
+  Args:
+    attacks: stages in order.
+    model: a classifier.
+    examples: images and labels.
+    check: see `suite.run`, as `batch_size` and `save_to`.
+    batch_size: batch size of the compiled programs.
+    save_to: `.npz` file from which an interrupted call continues.
+    title: stands before the name of each stage.
+
+  Returns:
+    bool `[N]`, the images that are classified correctly after all of them.
+  """
+  with StageProgress(title) as bars:
+    outcome = suite.run(
+      attacks,
+      jax.random.key(0),
+      model,
+      *examples,
+      check=check,
+      batch_size=batch_size,
+      save_to=save_to,
+      progress=bars.update,
+    )
+  return outcome.misclassified_by == -1
+
+
+def clean_accuracy(model: Model, examples: Examples) -> float:
   """Measures the accuracy on clean examples, in percent."""
-  predictions = _predictions(model, examples.x, batch_size)
-  return 100 * float(np.mean(predictions == examples.y))
+  return 100 * float(np.mean(_is_correct(model, *examples)))
 
 
-def corruption_risk(
-  model: Model, examples: Examples, batch_size: int, seed: int = 0
-) -> float:
+def corruption_risk(model: Model, examples: Examples, seed: int = 0) -> float:
   """Measures the mean risk under common corruptions, see `measures`.
 
   Args:
     model: a classifier.
     examples: images, gray or RGB.
-    batch_size: number of images at a time.
     seed: seed of the corruptions.
   """
-  correct = _predictions(model, examples.x, batch_size) == examples.y
-  rows = jnp.arange(len(examples.y))
+  x, labels = examples
+  correct = _is_correct(model, x, labels)
   risks = []
-  for name, (severities, options) in _conditions(examples.x.shape[-1]).items():
-    corrupt = functools.partial(getattr(corruptions, name), **options)
+  for name, (severities, options) in _conditions(x.shape[-1]).items():
+    corrupt = _corruption(name, seed, options)
     for severity in severities:
-      keys = image_keys(seed, rows, name, severity)
-      corrupted = _in_batches(
-        lambda keys, x, corrupt=corrupt, severity=severity: bounded_jit.call(
-          corrupt, keys, x, severity
-        ),
-        batch_size,
-        keys,
-        examples.x,
-      )
-      survived = _predictions(model, corrupted, batch_size) == examples.y
+      corrupted = corrupt(np.arange(len(x)), np.full(len(x), severity), x)
+      survived = _is_correct(model, corrupted, labels)
       risks.append(100 * np.mean(~survived[correct]))
   return float(np.mean(risks))
+
+
+def _corruption(
+  name: str, seed: int, options: Mapping[str, Any]
+) -> Callable[..., np.ndarray]:
+  """(ids `[N]`, one severity `[N]`, x) -> x', one program for them all."""
+  corruption = getattr(corruptions, name)
+
+  def corrupt(ids: Array, severities: Array, x: Array) -> Array:
+    severity = severities[0]
+    keys = image_keys(seed, ids, name, severity)
+    return corruption(keys, x, severity, **options)
+
+  return as_numpy_fn(corrupt)
 
 
 def _conditions(
@@ -109,42 +162,5 @@ def _conditions(
   }
 
 
-def _accuracy(
-  attacks: Sequence[suite.Stage],
-  batch_size: int,
-  check: suite.Check = suite.accept_any,
-) -> Measure:
-  def measure(model: Model, examples: Examples, path: pathlib.Path) -> float:
-    with StageProgress() as bars:
-      outcome = suite.run(
-        attacks,
-        jax.random.key(0),
-        model,
-        *examples,
-        check=check,
-        batch_size=batch_size,
-        save_to=path,
-        progress=bars.update,
-      )
-    return 100 * outcome.stages[-1]["accuracy"]
-
-  return measure
-
-
-def _predictions(model: Model, x: np.ndarray, batch_size: int) -> np.ndarray:
-  return _in_batches(
-    lambda x: bounded_jit.call(_predict, model, x), batch_size, x
-  )
-
-
-def _predict(model: Model, x: jax.Array) -> jax.Array:
-  return model(x).argmax(axis=-1)
-
-
-def _in_batches(fn, batch_size: int, *arrays) -> np.ndarray:
-  """Applies fn to batches of one size; the last one is filled up."""
-  found = []
-  for start in range(0, len(arrays[0]), batch_size):
-    rows = np.arange(start, start + batch_size) % len(arrays[0])
-    found.append(np.asarray(fn(*(array[rows] for array in arrays))))
-  return np.concatenate(found)[: len(arrays[0])]
+def _is_correct(model: Model, x: np.ndarray, labels: np.ndarray) -> np.ndarray:
+  return as_numpy_fn(model)(x).argmax(axis=-1) == labels

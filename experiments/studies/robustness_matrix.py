@@ -9,11 +9,11 @@ Attacks each model by AutoAttack in the Linf and the L2 ball, and by the grid of
 all three at once, and writes `robustness_matrix.json` and a picture.
 """
 
+import functools
 import pathlib
 import time
 from collections.abc import Callable, Sequence
 
-import jax
 import numpy as np
 import rich.console
 from absl import flags
@@ -26,6 +26,7 @@ from experiments.cli.run_command import run_command
 from experiments.cli.run_flags import define_models, named_sources
 from experiments.examples import first_examples
 from experiments.load_run import load_run
+from experiments.measured_robustness import correct_after
 from robust_jax import attacks, losses, perturbations, precision, search
 from robust_jax.attacks.autoattack import suite
 from robust_jax.attacks.autoattack.autoattack import stages
@@ -33,10 +34,8 @@ from robust_jax.attacks.lp_ball import in_ball
 from robust_jax.files import write_json
 from robust_jax.plotting.heat_map import draw_heat_map
 from robust_jax.plotting.tables import matrix_table
-from robust_jax.training.progress import StageProgress
-from robust_jax.types import Model
 
-# (title, model, x, labels) -> whether each image is classified correctly.
+# (model, examples, title=...) -> whether each image is classified correctly.
 Measure = Callable[..., np.ndarray]
 
 
@@ -51,17 +50,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
   for name, workdir in workdirs.items():
     run = load_run(pathlib.Path(workdir), "best", options.allow_imports)
     model = run.classifier()
-    x, labels = first_examples(run.dataset("test"), options.num_examples)
+    examples = first_examples(run.dataset("test"), options.num_examples)
     started = time.monotonic()
     correct = {
-      column: measure(f"{name}, {column}", model, x, labels)
+      column: measure(model, examples, title=f"{name}, {column}: ")
       for column, measure in measures.items()
     }
     correct["all of them"] = np.all(list(correct.values()), axis=0)
     rows[name] = {column: float(c.mean()) for column, c in correct.items()}
     seconds[name] = round(time.monotonic() - started, 1)
   fractions = np.array([list(row.values()) for row in rows.values()])
-  title = f"accuracy on {len(labels)} images under attack"
+  title = f"accuracy on {len(examples.y)} images under attack"
   names = list(rows), [*measures, "all of them"]
   rich.console.Console().print(
     matrix_table(title, "trained", *names, fractions)
@@ -84,36 +83,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _measures(options) -> dict[str, Measure]:
   linf, l2 = options.linf, options.l2
   return {
-    "clean": _correct_after([]),
-    f"Linf {linf:g}": _correct_after(
-      stages("linf", linf, "standard", 10), in_ball("linf", linf)
+    "clean": functools.partial(correct_after, []),
+    f"Linf {linf:g}": functools.partial(
+      correct_after,
+      stages("linf", linf, "standard", 10),
+      check=in_ball("linf", linf),
     ),
-    f"L2 {l2:g}": _correct_after(
-      stages("l2", l2, "standard", 10), in_ball("l2", l2)
+    f"L2 {l2:g}": functools.partial(
+      correct_after, stages("l2", l2, "standard", 10), check=in_ball("l2", l2)
     ),
-    f"{options.degrees:g}°, {options.pixels:g} px": _correct_after(
-      [_grid(options)]
+    f"{options.degrees:g}°, {options.pixels:g} px": functools.partial(
+      correct_after, [_grid(options)]
     ),
   }
-
-
-def _correct_after(
-  stages: list[suite.Stage], check: suite.Check = suite.accept_any
-) -> Measure:
-  def measure(title: str, logits_fn: Model, x, labels) -> np.ndarray:
-    with StageProgress(f"{title}: ") as bars:
-      outcome = suite.run(
-        stages,
-        jax.random.key(0),
-        logits_fn,
-        x,
-        labels,
-        check=check,
-        progress=bars.update,
-      )
-    return outcome.misclassified_by == -1
-
-  return measure
 
 
 def _grid(options) -> suite.Stage:

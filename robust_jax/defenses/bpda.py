@@ -1,8 +1,8 @@
 """Backward pass differentiable approximation (BPDA) of input transformations.
 
 Rounding and compression have a derivative of 0 nearly everywhere, so that a
-gradient attack finds nothing to climb although the model behind them is as
-easily fooled as before. The wrappers of this package therefore evaluate such a
+gradient attack makes no progress, although the model behind them is no more
+robust than before. The wrappers of this package therefore evaluate such a
 transformation exactly and differentiate a smooth surrogate in its place: every
 attack on a wrapper is an adaptive one.
 """

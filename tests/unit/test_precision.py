@@ -40,10 +40,11 @@ def products_of_a_step(config):
   return precision.products(step, *args)
 
 
-# How many products of a step are of the last layer of one of its models: one,
-# and those for its two gradients where both are taken. The discriminator of a
-# GAN has 3 and 3 for real and generated examples in its own move, 1 and 2 in
-# the generator's; the generator has 1 and 3. All have hidden layers too.
+# Number of matrix products in a step that belong to the last layer of a model:
+# one in the forward pass, and one for each of its two gradients, if taken. The
+# discriminator of a GAN has 3 and 3 for real and generated examples in its own
+# move, 1 and 2 in the generator's; the generator has 1 and 3. All have hidden
+# layers too.
 @pytest.mark.parametrize(
   ("name", "last_products"),
   [("gan.gaussian_ring", 13), ("fader.digits", 12), ("domain.digits_dann", 6)],

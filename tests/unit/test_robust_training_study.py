@@ -123,4 +123,4 @@ def test_corruption_risk_is_of_the_images_classified_correctly(monkeypatch):
   light = lambda x: x.mean((1, 2, 3))[:, None] - 0.5
   model = lambda x: light(x) * np.asarray([-1.0, 1.0])
   examples = Examples(x, np.asarray([0, 0, 1]))
-  assert corruption_risk(model, examples, batch_size=2) == pytest.approx(60)
+  assert corruption_risk(model, examples) == pytest.approx(60)
