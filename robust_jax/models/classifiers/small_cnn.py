@@ -24,6 +24,7 @@ class SmallCNN(nn.Module):
     std: standard deviation of the pixels, likewise.
     batch_norm: normalization between each convolution and its relu: "none" as
       in the paper, "per_device" or "synchronized", see `layers.batch_norm`.
+      With BatchNorm, which takes the mean away, convolutions have no bias.
     dtype: dtype of the computation, see `robust_jax.precision`.
 
   Source: Wong and Kolter, "Provable Defenses via the Convex Outer Adversarial
@@ -67,20 +68,26 @@ class SmallCNN(nn.Module):
   def features(self, x: Array, *, train: bool = False) -> Array:
     """Maps x `[B, H, W, C]` in [0, 1] to features `[B, 100]`, 0 or more."""
     norm = functools.partial(batch_norm, self.batch_norm, train=train)
+    conv = functools.partial(
+      _conv, dtype=self.dtype, use_bias=self.batch_norm == "none"
+    )
     x = normalize(x, self.mean, self.std)
-    x = nn.relu(norm(name="bn1")(_conv(16, self.dtype, name="conv1")(x)))
-    x = nn.relu(norm(name="bn2")(_conv(32, self.dtype, name="conv2")(x)))
+    x = nn.relu(norm(name="bn1")(conv(16, name="conv1")(x)))
+    x = nn.relu(norm(name="bn2")(conv(32, name="conv2")(x)))
     x = x.reshape(x.shape[0], -1)
     fc1 = nn.Dense(100, dtype=self.dtype, kernel_init=_KERNEL_INIT, name="fc1")
     return nn.relu(fc1(x)).astype(jnp.float32)
 
 
-def _conv(features: int, dtype: DTypeLike, name: str) -> nn.Conv:
+def _conv(
+  features: int, *, dtype: DTypeLike, use_bias: bool, name: str
+) -> nn.Conv:
   return nn.Conv(
     features,
     (4, 4),
     strides=(2, 2),
     padding=((1, 1), (1, 1)),
+    use_bias=use_bias,
     dtype=dtype,
     kernel_init=_KERNEL_INIT,
     name=name,
