@@ -15,6 +15,8 @@
   ./launch.sh evaluate --checkpoint=runs/mnist_smoothing --certify
   ./launch.sh sample --workdir=runs/mnist_r3gan --num_examples=64 \\
       --out=grid.png                   draw what a generator generates
+  ./launch.sh sample --workdir=runs/mnist_conditional --classes=0..4 \\
+      --truncation=0.7 --out=grid.png
   ./launch.sh --processes 2 train --config=...    two processes on this machine
   ./launch.sh compare --models A=runs/a B=runs/b C=my.module:predict \\
       --data=mnist --out=runs/compared   which of them would you deploy?
@@ -30,6 +32,7 @@ inconclusive, 130 interrupted.
 
 import difflib
 import pathlib
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -115,8 +118,30 @@ def _sample(arguments: Sequence[str]) -> int:
   if given.OUT.value is None:
     raise ValueError("sample needs --out, as in --out=grid.png.")
   run = named_models.run_to_sample(named_runs.to_evaluate())
-  sample(run, pathlib.Path(given.OUT.value), given.NUM_EXAMPLES.value or 64)
+  sample(
+    run,
+    pathlib.Path(given.OUT.value),
+    given.NUM_EXAMPLES.value or 64,
+    classes=_numbers("--classes", given.CLASSES.value),
+    truncation=given.TRUNCATION.value,
+    walk=given.WALK.value,
+  )
   return 0
+
+
+def _numbers(name: str, texts: Sequence[str] | None) -> list[int] | None:
+  """Whole numbers, of which 0..4 names several."""
+  if texts is None:
+    return None
+  found: list[int] = []
+  for text in texts:
+    match = re.fullmatch(r"(\d+)(?:\.\.(\d+))?", text)
+    first, last = (match[1], match[2] or match[1]) if match else (1, 0)
+    numbers = range(int(first), int(last) + 1)
+    if not numbers:
+      raise ValueError(f"{name}={text}: expected numbers, as in 3 or 0..4,9.")
+    found += numbers
+  return found
 
 
 def _compare(arguments: Sequence[str]) -> int:

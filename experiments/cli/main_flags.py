@@ -69,8 +69,27 @@ NUM_EXAMPLES = flags.DEFINE_integer(
   "num_examples",
   None,
   "evaluate, attack, compare: number of test images; all if absent; sample: "
-  "number of samples, 64 if absent.",
+  "number of samples, 64 if absent; of several classes, as many as complete "
+  "the rows.",
   lower_bound=1,
+)
+CLASSES = flags.DEFINE_list(
+  "classes",
+  None,
+  "sample: classes of a class-conditional generator, as in 3 or 0..4,9, each "
+  "of which has a row; all if absent.",
+)
+TRUNCATION = flags.DEFINE_float(
+  "truncation",
+  None,
+  "sample: the largest absolute value of an entry of the latent, as in 0.7; "
+  "larger ones are drawn again, which makes samples more typical and less "
+  "diverse.",
+)
+WALK = flags.DEFINE_bool(
+  "walk",
+  False,
+  "sample: the latents of a row go from one random latent to another.",
 )
 OUT = flags.DEFINE_string(
   "out",

@@ -17,6 +17,7 @@ from robust_jax.models.classifiers.wide_resnet import WideResNet
 from robust_jax.models.dann.dann_mnist import DannMnist
 from robust_jax.models.dann.dann_svhn import DannSvhn
 from robust_jax.models.dann.domain_classifier import DomainClassifier
+from robust_jax.models.gan.biggan import BigganDiscriminator, BigganGenerator
 from robust_jax.models.gan.dcgan import DcganDiscriminator, DcganGenerator
 from robust_jax.models.gan.r3gan import R3ganDiscriminator, R3ganGenerator
 from robust_jax.models.gan.vectors import VectorDiscriminator, VectorGenerator
@@ -25,6 +26,8 @@ from robust_jax.models.text.bag_of_words import BagOfWords
 __all__ = [
   "MLP",
   "BagOfWords",
+  "BigganDiscriminator",
+  "BigganGenerator",
   "DannMnist",
   "DannSvhn",
   "DcganDiscriminator",

@@ -171,8 +171,10 @@ class Generator:
   """A trained generator with a standard normal latent.
 
   Attributes:
-    generate: latents z `[B, Z]` -> x `[B, ...]`.
+    generate: latents z `[B, Z]` -> x `[B, ...]`; if it is class-conditional,
+      (z, label vectors `[B, K]`) -> x.
     latent_size: Z.
+    num_classes: K, or 0 if it takes no labels.
 
   Example:
     >>> import jax
@@ -181,11 +183,54 @@ class Generator:
     (5, 3)
   """
 
-  generate: Callable[[Array], Array]
+  generate: Callable[..., Array]
   latent_size: int = dataclasses.field(metadata={"static": True})
+  num_classes: int = dataclasses.field(default=0, metadata={"static": True})
 
-  def sample(self, key: Key, num_samples: int) -> Array:
-    """Generates `num_samples` x from as many latents."""
-    return self.generate(
-      jax.random.normal(key, (num_samples, self.latent_size))
-    )
+  def sample(
+    self, key: Key, num_samples: int, truncation: float | None = None
+  ) -> Array:
+    """Generates x of random latents, and of random classes if it takes labels.
+
+    Args:
+      key: a random key.
+      num_samples: number of samples.
+      truncation: see `latents`.
+
+    Returns:
+      `[num_samples, ...]`; all classes are equally likely.
+    """
+    key_latents, key_classes = jax.random.split(key)
+    z = self.latents(key_latents, num_samples, truncation)
+    num_classes = max(1, self.num_classes)
+    classes = jax.random.randint(key_classes, (num_samples,), 0, num_classes)
+    return self.of_classes(z, classes)
+
+  def latents(
+    self, key: Key, num_samples: int, truncation: float | None = None
+  ) -> Array:
+    """Draws latents `[num_samples, Z]`.
+
+    Args:
+      key: a random key.
+      num_samples: number of latents.
+      truncation: largest absolute value of an entry; larger ones are drawn
+        again, so that samples are closer to the typical one and vary less.
+        None for no limit.
+
+    Source: Brock et al. 2019, "Large scale GAN training for high fidelity
+    natural image synthesis", section 3.1.
+    """
+    shape = (num_samples, self.latent_size)
+    if truncation is None:
+      return jax.random.normal(key, shape)
+    return jax.random.truncated_normal(key, -truncation, truncation, shape)
+
+  def of_classes(self, z: Array, classes: Array) -> Array:
+    """Generates x of latents z `[B, Z]` and classes `[B]`.
+
+    Without labels, classes have no effect.
+    """
+    if not self.num_classes:
+      return self.generate(z)
+    return self.generate(z, jax.nn.one_hot(classes, self.num_classes))

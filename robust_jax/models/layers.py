@@ -63,7 +63,7 @@ def normalize(
 
 
 def batch_norm(
-  statistics: str, *, train: bool, name: str
+  statistics: str, *, train: bool, name: str, affine: bool = True
 ) -> Callable[[Array], Array]:
   """Batch normalization over all axes but the channels.
 
@@ -81,6 +81,7 @@ def batch_norm(
       With "none" the layer is the identity.
     train: True to normalize by batch statistics, False by running averages.
     name: the name of the layer.
+    affine: whether a gain and a bias of each channel are learned.
 
   Returns:
     The layer, `[B, ..., C]` -> `[B, ..., C]`.
@@ -108,6 +109,9 @@ def batch_norm(
     axis_name=_AXIS_NAMES[statistics],
     momentum=0.9,
     epsilon=1e-5,
+    dtype=jnp.float32,
+    use_scale=affine,
+    use_bias=affine,
     name=name,
   )
 

@@ -35,18 +35,23 @@ def tiled(images: np.ndarray, gap: int) -> np.ndarray:
 
 
 def save_image_grid(
-  path: pathlib.Path, images: np.ndarray, gap: int = 2
+  path: pathlib.Path,
+  images: np.ndarray,
+  gap: int = 2,
+  *,
+  columns: int | None = None,
 ) -> None:
-  """Writes images as a picture of about as many rows as columns.
+  """Writes images as a picture of rows and columns.
 
   Args:
     path: path of the picture; its suffix gives the format.
     images: `[N, H, W, C]` in [0, 1], C of 1 or 3, in reading order. What is
       left of the last row is white.
     gap: number of pixels between two images.
+    columns: number of columns; None for about as many as rows.
   """
   images = np.asarray(images)
-  columns = math.ceil(math.sqrt(len(images)))
+  columns = columns or math.ceil(math.sqrt(len(images)))
   missing = -len(images) % columns
   filled = np.pad(
     images, ((0, missing), (0, 0), (0, 0), (0, 0)), constant_values=1.0

@@ -14,6 +14,10 @@ from robust_jax.adversarial_losses.records import (
 )
 from robust_jax.types import Array, Augmentation, Key, PyTree
 
+Real = tuple[Array, ...]
+"""Real examples x `[B, ...]`, and for networks that take labels the label
+vectors `[B, K]` of x, which their generated examples have as well."""
+
 
 class Problem(NamedTuple):
   """Constants of the losses of both players; see `gan`."""
@@ -52,23 +56,27 @@ def make_pairs(
   problem: Problem,
   params: PyTree,
   model_state: PyTree,
-  x: Array,
+  real: Real,
   key: Key,
   *,
   train: bool,
 ) -> Pairs:
-  """Pairs each real example x with a generated one, and passes both through D.
+  """Pairs each real example with a generated one, and passes both through D.
 
-  Only in training is there augmentation, and do statistics change.
+  Only in training is there augmentation, are networks random, and do statistics
+  change.
   """
-  key_latents, key_augment = jax.random.split(key)
+  key_latents, key_augment, key_networks = jax.random.split(key, 3)
+  x, *labels = real
 
   def apply(name, inputs, own_state):
     return problem.models[name].apply(
       {"params": params[name], **own_state},
       inputs,
+      *labels,
       train=train,
       mutable=list(own_state),
+      rngs={"dropout": key_networks} if train else {},
     )
 
   def discriminate(x, own_state):
@@ -90,17 +98,22 @@ def make_pairs(
 
 
 def _discriminator_loss(
-  problem: Problem, model_state, step: Array, params: PyTree, x: Array, key: Key
+  problem: Problem,
+  model_state,
+  step: Array,
+  params: PyTree,
+  real: Real,
+  key: Key,
 ):
   key_pairs, key_penalties = keys_of("discriminator", key)
-  pairs = make_pairs(problem, params, model_state, x, key_pairs, train=True)
+  pairs = make_pairs(problem, params, model_state, real, key_pairs, train=True)
   each = measured(problem, "discriminator", pairs)
   loss = each["discriminator_loss"]
   if problem.penalties:
     values = [
       penalty(
         pairs.discriminator,
-        x,
+        real[0],
         pairs.fake,
         jax.random.fold_in(key_penalties, place),
         step,
@@ -113,11 +126,16 @@ def _discriminator_loss(
 
 
 def _generator_loss(
-  problem: Problem, model_state, step: Array, params: PyTree, x: Array, key: Key
+  problem: Problem,
+  model_state,
+  step: Array,
+  params: PyTree,
+  real: Real,
+  key: Key,
 ):
   del step
   key_pairs, _ = keys_of("generator", key)
-  pairs = make_pairs(problem, params, model_state, x, key_pairs, train=True)
+  pairs = make_pairs(problem, params, model_state, real, key_pairs, train=True)
   each = measured(problem, "generator", pairs)
   return each["loss"].mean(), (each, pairs.model_state["generator"])
 

@@ -19,6 +19,7 @@ from robust_jax.tasks._example import Example
 from robust_jax.tasks._gan_losses import (
   LOSSES,
   Problem,
+  Real,
   keys_of,
   make_pairs,
   measured,
@@ -61,13 +62,17 @@ def gan(
   or `extragradient` with `fresh`, has the batch divided into as many equal
   parts: with `counts` of 5 and 1, a batch of 384 is six moves of 64 examples.
 
+  Models that take labels (`conditional`) make it class-conditional: D(x, y) and
+  G(z, y), where y is the class of the real example of the pair.
+
   Statistics of BatchNorm and spectral normalization start every move as they
   were before the step; those of each player's own last move are kept. In a move
   of the discriminator, real and generated examples are separate passes.
 
   Args:
     models: the "generator", z `[B, Z]` -> x, and the "discriminator",
-      x -> `[B]`, larger where x seems real.
+      x -> `[B]`, larger where x seems real. If their field `conditional` is
+      True, both take label vectors `[B, K]` as well.
     optimizers: the optimizers of both players, by the same names.
     latent_size: Z.
     adversarial_loss: the losses of both players, see
@@ -90,13 +95,15 @@ def gan(
     `models.inference.Generator`.
 
   Raises:
-    ValueError: models or optimizers are not those of the two players, or
-      latent_size is below 1. `init` raises it if there are penalties and the
-      discriminator has BatchNorm, which mixes examples; `step` if the batch
+    ValueError: models or optimizers are not those of the two players, only one
+      model takes labels, or latent_size is below 1. `init` raises it if there
+      are penalties and the discriminator has BatchNorm, which mixes examples,
+      or if there are no labels although models take them; `step` if the batch
       cannot be divided.
 
   Source: Goodfellow et al. 2014, "Generative adversarial networks", algorithm
-  1. Augmentation: Zhao et al. 2020, "Differentiable augmentation for
+  1. Labels: Mirza and Osindero 2014, "Conditional generative adversarial nets",
+  equation 2. Augmentation: Zhao et al. 2020, "Differentiable augmentation for
   data-efficient GAN training", equations 5 and 6.
 
   Deviation: Zhao et al. draw independently for real and generated examples.
@@ -118,6 +125,7 @@ def gan(
   same_names("models", models, PLAYERS)
   same_names("optimizers", optimizers, PLAYERS)
   checks.at_least_one("latent_size", latent_size)
+  num_classes = _num_classes(models)
   problem = Problem(models, latent_size, adversarial_loss, penalties, augment)
 
   def game(model_state: PyTree, step: Array) -> Solver:
@@ -129,12 +137,10 @@ def gan(
 
   def init(key: Key, batch: Batch) -> State:
     keys = dict(zip(PLAYERS, jax.random.split(key), strict=True))
-    inputs = {
-      "discriminator": batch["x"][:1],
-      "generator": jnp.zeros((1, latent_size)),
-    }
+    x, *labels = (part[:1] for part in _real(batch, num_classes))
+    inputs = {"discriminator": x, "generator": jnp.zeros((1, latent_size))}
     model_state = {
-      name: dict(models[name].init(keys[name], inputs[name]))
+      name: dict(models[name].init(keys[name], inputs[name], *labels))
       for name in PLAYERS
     }
     params = {name: model_state[name].pop("params") for name in PLAYERS}
@@ -150,7 +156,7 @@ def gan(
 
   def step(state: State, batch: Batch, key: Key):
     play = game(state.model_state, state.step)
-    args = _args(play.num_args, batch["x"], key)
+    args = _args(play.num_args, _real(batch, num_classes), key)
     after, aux = play.step(game_state(state), *args)
     each: dict[str, Array] = {}
     model_state = {}
@@ -171,7 +177,7 @@ def gan(
         problem,
         state.params,
         state.model_state,
-        batch["x"],
+        _real(batch, num_classes),
         key_pairs,
         train=False,
       )
@@ -180,7 +186,9 @@ def gan(
 
   def deployed(state: State) -> Generator:
     return Generator(
-      inference_fn(models["generator"], variables(state)), latent_size
+      inference_fn(models["generator"], variables(state)),
+      latent_size,
+      num_classes,
     )
 
   def variables(state: State) -> PyTree:
@@ -204,21 +212,58 @@ def example() -> Example:
   return Example(gan(models, optimizers, latent_size=2), batch)
 
 
-def _args(num_args: int | None, x: Array, key: Key) -> tuple[Array, Array]:
+def _num_classes(models: Mapping[str, nn.Module]) -> int:
+  """The number of classes of models that take labels, and 0 of others.
+
+  Raises:
+    ValueError: it is not the same for both.
+  """
+  counts = {
+    name: models[name].num_classes
+    if getattr(models[name], "conditional", False)
+    else 0
+    for name in PLAYERS
+  }
+  if len(set(counts.values())) > 1:
+    raise ValueError(
+      f"numbers of classes of the labels that models take = {counts}, 0 for "
+      "one that takes none: expected the same for both. Set `conditional` of "
+      "both to True or False, or choose models that both have it."
+    )
+  return counts["generator"]
+
+
+def _real(batch: Batch, num_classes: int) -> Real:
+  """The real examples of a batch, with their label vectors if there are any.
+
+  Raises:
+    ValueError: there are classes, and the batch has none.
+  """
+  if not num_classes:
+    return (batch["x"],)
+  if "y" not in batch:
+    raise ValueError(
+      "models that take labels, and data without: expected a class of each "
+      "example. Choose other data, or set `conditional` of the models to False."
+    )
+  return batch["x"], jax.nn.one_hot(batch["y"], num_classes)
+
+
+def _args(num_args: int | None, real: Real, key: Key) -> tuple[Real, Array]:
   """The args of a step of the solver: examples and a key, or several of each.
 
   Raises:
     ValueError: the examples cannot be divided into `num_args` parts.
   """
   if num_args is None:
-    return x, key
-  if len(x) % num_args:
+    return real, key
+  if len(real[0]) % num_args:
     raise ValueError(
-      f"a batch of {len(x)} examples on each device does not divide by the "
-      f"{num_args} parts that a step of the solver takes: choose a batch size "
-      "that is a multiple."
+      f"a batch of {len(real[0])} examples on each device does not divide by "
+      f"the {num_args} parts that a step of the solver takes: choose a batch "
+      "size that is a multiple."
     )
-  parts = x.reshape(num_args, -1, *x.shape[1:])
+  parts = jax.tree.map(lambda a: a.reshape(num_args, -1, *a.shape[1:]), real)
   return parts, jax.random.split(key, num_args)
 
 

@@ -12,13 +12,23 @@ import pytest
 from robust_jax import metrics, parallel
 from robust_jax.adversarial_losses import penalties, relativistic
 from robust_jax.models import (
+  BigganDiscriminator,
+  BigganGenerator,
   DcganDiscriminator,
   DcganGenerator,
   R3ganDiscriminator,
   R3ganGenerator,
 )
-from robust_jax.models.gan.resampling import smooth_upsample
-from robust_jax.models.layers import blur_pool
+from robust_jax.models.gan.class_layers import (
+  ModulatedBatchNorm,
+  SelfAttention,
+)
+from robust_jax.models.gan.resampling import (
+  downsample,
+  smooth_upsample,
+  upsample,
+)
+from robust_jax.models.layers import batch_norm, blur_pool
 from robust_jax.models.spectral_norm import COLLECTION, spectral_norm
 from robust_jax.tasks.gan import PLAYERS, gan
 
@@ -57,6 +67,14 @@ def test_images_of_28_32_and_64_pixels(pixels, doublings):
     (
       R3ganGenerator((28, 28, 1), group_size=24),
       "group_size = 24: expected a divisor of 128",
+    ),
+    (
+      BigganGenerator((28, 28, 1), 3),
+      r"label vectors of shape None: expected \[B, 3\]",
+    ),
+    (
+      BigganGenerator((8, 8, 1), 3, (4, 4), False, attention_at=2),
+      "attention_at = 2: expected None, or a place in widths, from 0 to 1",
     ),
   ],
 )
@@ -164,3 +182,108 @@ def test_the_recommended_recipe_trains_in_bfloat16_with_finite_penalties():
     reports.append(metrics.result(report))
   assert all(np.isfinite(v) for r in reports for v in r.values())
   assert [r["penalty"] > 0 for r in reports] == [True, False]
+
+
+def test_downsampling_is_the_adjoint_of_repetition_and_undoes_it():
+  x, y = (RNG.random((2, 4, 6, 3), np.float32) for _ in range(2))
+  np.testing.assert_allclose(downsample(upsample(x)), x, rtol=1e-6)
+  fine = RNG.random((2, 8, 12, 3), np.float32)
+  np.testing.assert_allclose(
+    4 * np.vdot(downsample(fine), y), np.vdot(fine, upsample(y)), rtol=1e-5
+  )
+
+
+def test_attention_begins_as_the_identity_and_knows_no_order():
+  """It looks at features and not at places, so these may be exchanged."""
+  model, h = SelfAttention(), RNG.normal(size=(2, 4, 4, 8)).astype(np.float32)
+  y, variables = model.init_with_output(KEY, h)
+  np.testing.assert_array_equal(y, h)
+  variables["params"]["gamma"] = jnp.float32(1.0)
+  y = model.apply(variables, h)
+  assert np.abs(y - h).max() > 0.01
+  # A permutation of the 2x2 blocks that keys and values are pooled over.
+  turned = model.apply(variables, np.roll(h, 2, axis=1))
+  np.testing.assert_allclose(turned, np.roll(y, 2, axis=1), atol=1e-5)
+  # Of an image of one color all pixels see the same.
+  flat = model.apply(variables, np.tile(h[:, :1, :1], (1, 4, 4, 1)))
+  np.testing.assert_allclose(
+    flat, np.tile(flat[:, :1, :1], (1, 4, 4, 1)), rtol=1e-5
+  )
+
+
+class _Plain(nn.Module):
+  @nn.compact
+  def __call__(self, h):
+    return batch_norm("per_device", train=True, name="norm")(h)
+
+
+def test_modulated_batch_norm_of_zero_is_batch_norm_and_is_linear_in_v():
+  h, v = RNG.normal(size=(2, 6, 3, 3, 4)).astype(np.float32)
+  v = v[:, 0, 0]
+  layer = ModulatedBatchNorm()
+  variables = layer.init(KEY, h, v)
+  apply = lambda v: layer.apply(variables, h, v, train=True, mutable=True)[0]
+  plain = _Plain().init_with_output(KEY, h)[0]
+  np.testing.assert_allclose(apply(0 * v), plain, atol=1e-6)
+  np.testing.assert_allclose(
+    apply(2 * v) - plain, 2 * (apply(v) - plain), atol=1e-5
+  )
+
+
+BIGGAN = {
+  "generator": BigganGenerator(
+    (8, 8, 1), 3, (4, 4), embedding_size=2, spectral_norm=False
+  ),
+  "discriminator": BigganDiscriminator(3, (4, 4)),
+}
+LABELS = np.eye(3, dtype=np.float32)[np.arange(8) % 3]
+
+
+def test_the_projection_is_an_inner_product_of_embedding_and_features():
+  """It is linear in the label; without it what is told is left."""
+  model, x = BIGGAN["discriminator"], ROWS["x"]
+  variables = model.init(KEY, x, LABELS)
+  apply = jax.jit(lambda labels: model.apply(variables, x, labels))
+  unlabeled, labeled = apply(0 * LABELS), apply(LABELS)
+  assert np.abs(labeled - unlabeled).max() > 1e-3
+  mixed = apply(0.3 * LABELS + 0.7 * LABELS[::-1])
+  expected = 0.3 * labeled + 0.7 * apply(LABELS[::-1])
+  np.testing.assert_allclose(mixed, expected, rtol=1e-4, atol=1e-5)
+  params = dict(variables["params"])
+  del params["embedding"]
+  plain = BigganDiscriminator(3, (4, 4), conditional=False).apply(
+    {**variables, "params": params}, x
+  )
+  np.testing.assert_allclose(plain, unlabeled, rtol=1e-5, atol=1e-6)
+
+
+def test_a_class_conditional_pair_trains_all_its_parameters():
+  optimizers = dict.fromkeys(PLAYERS, optax.adam(1e-3))
+  task = gan(BIGGAN, optimizers, latent_size=4)
+  rows = {**ROWS, "y": jnp.arange(8) % 3}
+  start = state = jax.jit(task.init)(KEY, rows)
+  step = parallel.simulate_step(task.step, 1)
+  for _ in range(2):  # attention begins with its gamma alone
+    state, _ = step(state, (), rows, KEY)
+  still = [
+    jax.tree_util.keystr(path)
+    for path, same in jax.tree_util.tree_leaves_with_path(
+      jax.tree.map(np.array_equal, start.params, state.params)
+    )
+    if same
+  ]
+  assert not still
+  generator = task.deployed(state)
+  z = generator.latents(KEY, 1)
+  images = generator.of_classes(jnp.repeat(z, 3, axis=0), jnp.arange(3))
+  assert len(np.unique(images, axis=0)) == 3
+  assert (images >= 0).all()
+  assert (images <= 1).all()
+  with pytest.raises(ValueError, match="models that take labels, and data wit"):
+    jax.eval_shape(task.init, KEY, ROWS)
+  with pytest.raises(ValueError, match=r"'generator': 3.*the same for both"):
+    gan(
+      {**BIGGAN, "discriminator": DcganDiscriminator((4,))},
+      optimizers,
+      latent_size=4,
+    )

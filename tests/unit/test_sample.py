@@ -1,13 +1,17 @@
 """`sample` draws what a run's generator generates."""
 
+import jax
+import jax.numpy as jnp
 import matplotlib.image
 import numpy as np
 import pytest
+from scipy.stats import truncnorm
 
 from experiments.configs.gan import gaussian_ring, mnist_dcgan
 from experiments.load_run import load_run
-from experiments.sample import sample
+from experiments.sample import draw_samples, sample
 from experiments.train import train
+from robust_jax.models.inference import Generator
 from tests.unit.command_line import command_line
 
 
@@ -56,3 +60,62 @@ def test_what_cannot_be_drawn_is_refused(run, tmp_path, capsys):
   train(gaussian_ring.get_config("smoke"), tmp_path / "ring")
   with pytest.raises(ValueError, match=r"arrays of shape \(2,\): expected ima"):
     sample(load_run(tmp_path / "ring", "last"), tmp_path / "grid.png", 3)
+
+
+def gray(z, labels):
+  """Images of two pixels: the first entry of the latent, and the class."""
+  number = labels @ jnp.arange(labels.shape[1], dtype=jnp.float32)
+  return jnp.stack([z[:, 0], number], axis=1)[:, None, :, None]
+
+
+CONDITIONAL = Generator(jax.tree_util.Partial(gray), 3, 4)
+
+
+def rows_of(samples):
+  """`[R, N, 2]`: the pixels of the samples of each row."""
+  return samples.images.reshape(-1, samples.columns, 2)
+
+
+def test_each_class_has_a_row_of_the_same_latents():
+  rows = rows_of(draw_samples(CONDITIONAL, 10))
+  assert rows.shape == (4, 3, 2)  # 10 samples of 4 classes: 3 of each
+  np.testing.assert_array_equal(rows[..., 0], np.tile(rows[:1, :, 0], (4, 1)))
+  np.testing.assert_array_equal(rows[..., 1], np.tile(range(4), (3, 1)).T)
+  chosen = rows_of(draw_samples(CONDITIONAL, 6, classes=[2, 0]))
+  np.testing.assert_array_equal(chosen, rows[[2, 0]])
+  (images, columns) = draw_samples(CONDITIONAL, 5, classes=[3])
+  assert columns is None
+  assert (images[:, 0, 1, 0] == 3).all()
+
+
+def test_truncated_latents_are_drawn_again_not_scaled_or_clipped():
+  z = np.asarray(CONDITIONAL.latents(jax.random.key(0), 4000, 0.5))
+  assert np.abs(z).max() <= 0.5
+  assert len(np.unique(z)) > 0.9 * z.size
+  assert z.std() == pytest.approx(truncnorm.std(-0.5, 0.5), rel=0.02)
+  seen = draw_samples(CONDITIONAL, 80, truncation=0.5).images[..., 0, 0]
+  assert np.abs(seen).max() <= 0.5
+
+
+def test_a_walk_goes_from_latent_to_latent_and_stays_normal():
+  """A quarter of a circle, which each row of one class goes on with."""
+  start, end = np.asarray(CONDITIONAL.latents(jax.random.key(0), 2))[:, 0]
+  rows = rows_of(draw_samples(CONDITIONAL, 40, walk=True))
+  angle = np.pi / 2 * np.arange(10) / 10
+  path = np.cos(angle) * start + np.sin(angle) * end
+  np.testing.assert_allclose(rows[..., 0], np.tile(path, (4, 1)), atol=1e-6)
+  rows = rows_of(draw_samples(CONDITIONAL, 900, classes=[1], walk=True))
+  steps = np.abs(np.diff(rows[..., 0].ravel()))
+  assert steps.max() < 0.3
+  # The length of z along a walk varies, its mean square is that of a normal.
+  assert np.square(rows[..., 0]).mean() == pytest.approx(1, abs=0.4)
+
+
+def test_classes_that_there_are_not_are_refused(run, tmp_path, capsys):
+  with pytest.raises(ValueError, match="class 4: expected one of 0 to 3"):
+    draw_samples(CONDITIONAL, 3, classes=[4])
+  out = ["sample", f"--workdir={run}", f"--out={tmp_path / 'grid.png'}"]
+  assert command_line(*out, "--classes=0..4") == 2
+  assert "a generator that takes no labels" in capsys.readouterr().err
+  assert command_line(*out, "--classes=4..0") == 2
+  assert "--classes=4..0: expected numbers" in capsys.readouterr().err

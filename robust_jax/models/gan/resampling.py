@@ -34,6 +34,12 @@ def upsample(x: Array) -> Array:
   return x.repeat(2, axis=1).repeat(2, axis=2)
 
 
+def downsample(x: Array) -> Array:
+  """The mean of each 2x2 block of pixels of `[B, H, W, C]`, H and W even."""
+  rows = x[:, ::2] + x[:, 1::2]
+  return (rows[:, :, ::2] + rows[:, :, 1::2]) / 4
+
+
 def smooth_upsample(x: Array) -> Array:
   """Upsampling by two with the filter (1, 2, 1), the adjoint of smoothing.
 
