@@ -7,7 +7,7 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from experiments import build, reports, workdir
+from experiments import build, draw_pictures, reports, workdir
 from experiments.build.imports import named_modules
 from experiments.build.with_overrides import with_overrides
 from experiments.cli import output
@@ -33,7 +33,9 @@ def train(
   - `independent_classifier`, if the config has a section of that name, which is
     a whole config, unless `evaluation.independent_classifier` names a run.
 
-  At the end the report is made that the config names, if any.
+  A section `pictures` has pictures drawn at each evaluation, see
+  `draw_pictures`, and animated at the end. Then the report is made that the
+  config names, if any.
 
   Args:
     config: config of the run.
@@ -112,11 +114,14 @@ def _train(
     config, warm_start_of(config), trained_models(config)
   )
   loop.dry_run(*experiment)
+  observe = draw_pictures.observer(config, experiment.task, path)
   with output.locked(path, "--workdir"):
     made_from = origin(config, experiment.training, experiment.validation)
     workdir.open_run(path, config, made_from)
     key = jax.random.key(config.seed)
-    result = loop.train(*experiment, key, path, title, deadline)
+    result = loop.train(*experiment, key, path, title, deadline, observe)
+    if result.status != "interrupted" and parallel.is_lead():
+      draw_pictures.animate(path)
   # All processes open the checkpoints: Orbax waits for each of them.
   best_and_last = _best_and_last(config, path)
   if not parallel.is_lead():

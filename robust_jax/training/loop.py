@@ -5,13 +5,12 @@ import dataclasses
 import math
 import pathlib
 import time
-from typing import cast
+from collections.abc import Callable
 
 import jax
 import numpy as np
 
 from robust_jax import checks, parallel
-from robust_jax import metrics as masked
 from robust_jax.data.loader import Loader, num_rows
 from robust_jax.training.checkpoint import Checkpoints
 from robust_jax.training.early_stopping import EarlyStopping
@@ -21,7 +20,8 @@ from robust_jax.training.measure_dataset import measure_dataset
 from robust_jax.training.monitor import Monitor
 from robust_jax.training.progress import Progress
 from robust_jax.training.result import TrainResult, read_result, write_result
-from robust_jax.types import Key, Metrics, State, Task
+from robust_jax.training.window import Window
+from robust_jax.types import Key, State, Task
 
 _WHERE_IT_COLLAPSES = EarlyStopping()
 
@@ -63,6 +63,7 @@ def train(
   workdir: pathlib.Path,
   title: str = "training",
   deadline: float = math.inf,
+  observe: Callable[[State], None] | None = None,
 ) -> TrainResult:
   """Trains a task, resuming from the newest checkpoint in `workdir`.
 
@@ -80,6 +81,9 @@ def train(
     workdir: an existing folder, shared by all processes.
     title: title of the progress bar.
     deadline: the reading of `time.monotonic` at which training is interrupted.
+    observe: called in the lead process with the initial State and with the
+      State of each evaluation, before its checkpoint is saved. What it writes
+      for a step exists when the checkpoint does, however a process ends.
 
   Returns:
     The result. Its status is "interrupted" after SIGINT, SIGTERM or the
@@ -100,8 +104,20 @@ def train(
     state = _start(task, training, checkpoints, key)
     log = Log(workdir, int(state.step))
     opened.callback(log.close)
+    if observe is None or not parallel.is_lead():
+      observe = lambda state: None
+    if state.step == 0:
+      observe(state)
     run = _Run(
-      task, training, validation, config, key, checkpoints, log, deadline
+      task,
+      training,
+      validation,
+      config,
+      key,
+      checkpoints,
+      log,
+      deadline,
+      observe,
     )
     with Progress(title, config.num_steps, int(state.step)) as bar:
       status, step = run(state, bar)
@@ -165,10 +181,19 @@ class _Run:
   """The loop, with everything that is constant in it."""
 
   def __init__(
-    self, task, training, validation, config, key, checkpoints, log, deadline
+    self,
+    task,
+    training,
+    validation,
+    config,
+    key,
+    checkpoints,
+    log,
+    deadline,
+    observe,
   ):
     self._training, self._validation = training, validation
-    self._deadline = deadline
+    self._deadline, self._observe = deadline, observe
     self._config, self._checkpoints, self._log = config, checkpoints, log
     self._key, self._key_evaluate = jax.random.split(key)
     self._step = parallel.pmap_step(task.step, training.decode)
@@ -181,7 +206,7 @@ class _Run:
   def __call__(self, state: State, bar: Progress) -> tuple[str, int]:
     config, step = self._config, int(state.step)
     stream = self._training.indices(step)
-    window = _Window()
+    window = Window()
     with interrupt() as interrupted:
       while step < config.num_steps:
         indices = next(stream)
@@ -210,7 +235,7 @@ class _Run:
           return "interrupted", step
     return "finished", step
 
-  def _record(self, window: "_Window", step: int, bar: Progress) -> None:
+  def _record(self, window: Window, step: int, bar: Progress) -> None:
     values = window.close()
     if "compile_seconds" in values:
       bar.say(f"step compiled in {values['compile_seconds']:.1f} s")
@@ -235,6 +260,7 @@ class _Run:
     self._shown |= {k: v for k, v in values.items() if k != "loss"}
     config, best = self._config, self._checkpoints.best_score
     reason = config.stopping.reason(config.monitor, step, values, best)
+    self._observe(state)
     if reason is None or best == -math.inf:
       self._checkpoints.save(state, values)
     if reason is not None:
@@ -243,52 +269,3 @@ class _Run:
         f"is that of step {self._checkpoints.best_step()}."
       )
     return reason is None
-
-
-class _Window:
-  """Metrics since the last record, kept on the device until they are read."""
-
-  def __init__(self):
-    self._metrics: list[tuple[int, Metrics]] = []
-    self._compile_seconds: float | None = None
-    self.restart_clock()
-
-  def restart_clock(self) -> None:
-    self._clock, self._timed_rows = time.monotonic(), 0
-
-  def add(self, step: int, metrics: Metrics, rows: int) -> None:
-    self._metrics.append((step, metrics))
-    self._timed_rows += rows
-    if self._compile_seconds is None:  # the first step of this process
-      jax.block_until_ready(metrics)
-      self._compile_seconds = time.monotonic() - self._clock
-      self.restart_clock()
-
-  def close(self) -> dict[str, float]:
-    """Computes averages and the speed, and empties the window.
-
-    Raises:
-      FloatingPointError: a metric of some step is not finite.
-    """
-    records = jax.device_get(self._metrics)
-    total: Metrics = {}
-    for step, metrics in records:
-      for name, value in masked.result(metrics).items():
-        if not math.isfinite(value):
-          raise FloatingPointError(
-            f"{name} is {value} at step {step}: training stops, and the "
-            "checkpoints before it stay. Lower the learning rate, clip "
-            "gradients (optimizer.clip_norm) or look at the data of that step."
-          )
-      total = masked.merge(total, metrics) if total else metrics
-    # Metrics of a step are scalars.
-    values = cast(dict[str, float], masked.result(total))
-    elapsed = time.monotonic() - self._clock
-    if self._timed_rows:
-      values["examples_per_second"] = self._timed_rows / elapsed
-    if self._compile_seconds:
-      values["compile_seconds"] = self._compile_seconds
-      self._compile_seconds = 0.0
-    self._metrics = []
-    self.restart_clock()
-    return values

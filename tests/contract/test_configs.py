@@ -6,6 +6,7 @@ import pathlib
 
 import jax
 import jax.numpy as jnp
+import PIL.Image
 import pytest
 
 from experiments import build
@@ -70,8 +71,21 @@ def test_smoke_trains_two_steps_and_evaluates(name, tmp_path):
   assert steps == [1, 2]
   for file in tmp_path.rglob("config.json"):  # what is beside it as well
     assert load_run(file.parent, "last").step == 2
+  if "pictures" in config:
+    _pictures(tmp_path)
   if "report" in config or "attacks" in config.evaluation:
     _CHECKS[config.get("report", "attacks")](config, tmp_path)
+
+
+def _pictures(path):
+  """They are drawn at the beginning and at each evaluation, and animated."""
+  folders = list(path.glob("pictures/*"))
+  assert folders
+  for folder in folders:
+    frames = sorted(file.stem for file in folder.iterdir())
+    assert frames == ["00000000", "00000002"]
+    with PIL.Image.open(path / f"{folder.name}.webp") as animation:
+      assert animation.n_frames == 2
 
 
 def _attacks(config, path):

@@ -19,6 +19,7 @@ def get_config(arg=""):
   config = autoencoder.autoencoder("digits")
   config.model.code_size = 4
   config.task.beta = 0.01
+  config.pictures = {"name": "other_labels"}
   config.training.update(
     num_epochs=80.0, batch_size=64, evaluate_every_epochs=10.0
   )

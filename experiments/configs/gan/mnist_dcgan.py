@@ -34,6 +34,7 @@ def get_config(arg=""):
       "adversarial_loss": {"name": "non_saturating"},
       "optimizers": {"generator": dict(_ADAM), "discriminator": dict(_ADAM)},
       "average": {"name": "ema", "decay": 0.999, "statistics_every": 10},
+      "pictures": {"name": "generated_samples", "num_examples": 64},
       "training": {
         "num_epochs": 10.0,
         "batch_size": 64,
