@@ -20,6 +20,10 @@ from robust_jax.models.dann.domain_classifier import DomainClassifier
 from robust_jax.models.gan.biggan import BigganDiscriminator, BigganGenerator
 from robust_jax.models.gan.dcgan import DcganDiscriminator, DcganGenerator
 from robust_jax.models.gan.r3gan import R3ganDiscriminator, R3ganGenerator
+from robust_jax.models.gan.stylegan2 import (
+  Stylegan2Discriminator,
+  Stylegan2Generator,
+)
 from robust_jax.models.gan.vectors import VectorDiscriminator, VectorGenerator
 from robust_jax.models.text.bag_of_words import BagOfWords
 
@@ -39,6 +43,8 @@ __all__ = [
   "R3ganDiscriminator",
   "R3ganGenerator",
   "SmallCNN",
+  "Stylegan2Discriminator",
+  "Stylegan2Generator",
   "VectorDiscriminator",
   "VectorGenerator",
   "WideResNet",

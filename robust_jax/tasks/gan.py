@@ -97,9 +97,9 @@ def gan(
   Raises:
     ValueError: models or optimizers are not those of the two players, only one
       model takes labels, or latent_size is below 1. `init` raises it if there
-      are penalties and the discriminator has BatchNorm, which mixes examples,
-      or if there are no labels although models take them; `step` if the batch
-      cannot be divided.
+      are penalties and the discriminator mixes examples, by BatchNorm or the
+      deviation of a minibatch, or if there are no labels although models take
+      them; `step` if the batch cannot be divided.
 
   Source: Goodfellow et al. 2014, "Generative adversarial networks", algorithm
   1. Labels: Mirza and Osindero 2014, "Conditional generative adversarial nets",
@@ -144,11 +144,11 @@ def gan(
       for name in PLAYERS
     }
     params = {name: model_state[name].pop("params") for name in PLAYERS}
-    if penalties and "batch_stats" in model_state["discriminator"]:
+    if penalties and _mixes(models["discriminator"], model_state):
       raise ValueError(
-        "penalties of a discriminator with BatchNorm, whose output for an "
-        "example depends on the others: expected another normalization or "
-        "none, or no penalties."
+        "penalties of a discriminator with BatchNorm or minibatch_std, whose "
+        "output for an example depends on the others: expected another "
+        "normalization or none, or no penalties."
       )
     return initial_state(
       game(model_state, jnp.int32(0)).init(params), model_state
@@ -210,6 +210,13 @@ def example() -> Example:
   points = jax.random.normal(jax.random.key(0), (8, 2))
   batch = {"x": points, "mask": jnp.ones(8)}
   return Example(gan(models, optimizers, latent_size=2), batch)
+
+
+def _mixes(discriminator: nn.Module, model_state: PyTree) -> bool:
+  """Returns whether an output depends on other examples in training."""
+  return "batch_stats" in model_state["discriminator"] or bool(
+    getattr(discriminator, "minibatch_std", 0)
+  )
 
 
 def _num_classes(models: Mapping[str, nn.Module]) -> int:

@@ -67,10 +67,11 @@ def random_variables(model: nn.Module, *inputs: PyTree) -> PyTree:
   """Of trained models: no two channels alike, activations of order one."""
   rng = np.random.default_rng(2)
   center = {"scale": 1.0, "var": 1.0}
+  reaches = {"kernel": 0.1, "equalized": 1.7}  # the latter is divided again
 
   def draw(path, leaf):
     name = path[-1].key
-    reach = 0.1 if name == "kernel" else 0.3
+    reach = reaches.get(name, 0.3)
     values = rng.uniform(-reach, reach, leaf.shape)
     return np.float32(values + center.get(name, 0.0))
 

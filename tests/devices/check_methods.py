@@ -1,15 +1,15 @@
-"""Each method of robust training on eight devices, and after kill -9.
+"""Each method of training on eight devices, and after kill -9.
 
     python -m tests.devices.check_methods WORKDIR [METHOD ...]
 
 Each method of `experiments/configs/robust_training.py` trains an MLP (AdvProp a
-network with BatchNorm) on the digits:
+network with BatchNorm) on the digits, and each GAN of `GANS` a tiny pair:
 
 - for three steps on eight virtual devices, compared with the same steps
   computed on one device by `parallel.simulate_step`;
 - for eight steps on one device, once without interruption and once in a process
   that is ended by SIGKILL after its first checkpoint and started again; the
-  last states are compared bit for bit.
+  last states, and the pictures drawn meanwhile, are compared bit for bit.
 
 It prints a Markdown table, and ends with status 1 if a method fails. It is no
 test of the suite, because it takes half a minute for each method.
@@ -30,6 +30,12 @@ from ml_collections import ConfigDict
 
 from experiments import build
 from experiments.configs import robust_training
+from experiments.configs.gan import (
+  mnist_conditional,
+  mnist_dcgan,
+  mnist_r3gan,
+  mnist_stylegan2,
+)
 from experiments.configs.robust import digits
 from experiments.load_run import load_run
 from experiments.train import train
@@ -38,6 +44,12 @@ from robust_jax import parallel
 from robust_jax.types import PyTree
 
 NUM_STEPS, EVERY = 8, 4
+GANS = {
+  "dcgan": mnist_dcgan,
+  "r3gan": mnist_r3gan,
+  "biggan": mnist_conditional,
+  "stylegan2": mnist_stylegan2,
+}
 
 
 def main(root: str, *names: str) -> int:
@@ -45,7 +57,7 @@ def main(root: str, *names: str) -> int:
   logging.set_verbosity(logging.ERROR)
   path, chosen = (
     pathlib.Path(root),
-    names or tuple(robust_training.methods(0.1)),
+    names or (*robust_training.methods(0.1), *GANS),
   )
   train_quietly(config_of("standard", path), path / "surrogate")
   kill_and_resume(path, chosen)
@@ -64,18 +76,27 @@ def main(root: str, *names: str) -> int:
 
 def config_of(name: str, path: pathlib.Path) -> ConfigDict:
   """The config of the digits with a short course and a small network."""
+  if name in GANS:
+    config = GANS[name].get_config("smoke")
+    with config.unlocked():
+      _shorten(config)
+    return config
   config = digits.get_config(name)
   with config.unlocked():
     if "batch_norm" not in config.model:
       config.model = {"name": "mlp", "features": (16,)}
-    del config.training.num_epochs, config.training.evaluate_every_epochs
+    _shorten(config)
     del config.training.floor, config.training.floor_after_epochs
-    config.training.num_steps = NUM_STEPS
-    config.training.evaluate_every_steps = EVERY
     config.training.max_drop = 1.0
     if "surrogates" in config:
       config.surrogates.runs = (str(path / "surrogate"),)
   return config
+
+
+def _shorten(config: ConfigDict) -> None:
+  del config.training.num_epochs, config.training.evaluate_every_epochs
+  config.training.num_steps = NUM_STEPS
+  config.training.evaluate_every_steps = EVERY
 
 
 def train_quietly(config: ConfigDict, path: pathlib.Path) -> None:
@@ -154,7 +175,11 @@ def is_done(run: pathlib.Path) -> bool:
 
 def same_state(*runs: pathlib.Path) -> bool:
   one, other = (jax.tree.leaves(load_run(run, "last").state) for run in runs)
-  return all(map(np.array_equal, one, other))
+  drawn, again = (
+    {p.relative_to(run): p.read_bytes() for p in run.glob("pictures/*/*")}
+    for run in runs
+  )
+  return all(map(np.array_equal, one, other)) and drawn == again
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from robust_jax.models import (
   DcganGenerator,
   R3ganDiscriminator,
   R3ganGenerator,
+  Stylegan2Discriminator,
 )
 from robust_jax.models.gan.class_layers import (
   ModulatedBatchNorm,
@@ -160,9 +161,15 @@ def test_statistics_of_both_players_move_once_and_penalties_are_per_example():
   assert task.deployed(after).sample(KEY, 3).shape == (3, 8, 8, 1)
 
 
-def test_a_penalty_of_a_discriminator_with_batch_norm_is_refused():
-  task = tiny_task(DcganDiscriminator((4, 4)), penalties=[penalties.r1()])
-  with pytest.raises(ValueError, match="a discriminator with BatchNorm"):
+@pytest.mark.parametrize(
+  "discriminator",
+  [DcganDiscriminator((4, 4)), Stylegan2Discriminator((4, 4), 4)],
+)
+def test_a_penalty_of_a_discriminator_that_mixes_is_refused(discriminator):
+  task = tiny_task(discriminator, penalties=[penalties.r1()])
+  with pytest.raises(
+    ValueError, match="a discriminator with BatchNorm or mini"
+  ):
     jax.eval_shape(task.init, KEY, ROWS)
 
 
