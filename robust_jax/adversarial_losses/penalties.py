@@ -1,12 +1,13 @@
 """Penalties on the gradient of a discriminator with respect to examples.
 
 A factory makes a `Penalty`; see `adversarial_losses.records`. The gradient of
-each example is that of its own output, so the discriminator must not mix
-examples: no BatchNorm. Squares and sums are float32, whatever the discriminator
-computes in. With `every` = n a penalty is lazy: it is computed in every n-th
-step, from the first on, and counts n times there, which leaves its mean over
-steps and saves most of its cost (Karras et al. 2020, "Analyzing and improving
-the image quality of StyleGAN", section 3.1).
+each example is that of its own output, or of the mean of the outputs for its
+patches, so the discriminator must not mix examples: no BatchNorm. Squares and
+sums are float32, whatever the discriminator computes in. With `every` = n a
+penalty is lazy: it is computed in every n-th step, from the first on, and
+counts n times there, which leaves its mean over steps and saves most of its
+cost (Karras et al. 2020, "Analyzing and improving the image quality of
+StyleGAN", section 3.1).
 """
 
 from collections.abc import Callable
@@ -15,7 +16,11 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import checks, tree
-from robust_jax.adversarial_losses.records import Discriminator, Penalty
+from robust_jax.adversarial_losses.records import (
+  Discriminator,
+  Penalty,
+  mean_of_patches,
+)
 from robust_jax.types import Array, Key
 
 __all__ = ["gradient_penalty", "r1", "r2"]
@@ -126,9 +131,11 @@ def gradient_penalty(weight: float = 10.0, every: int = 1) -> Penalty:
 
 def _squared_slope(discriminator: Discriminator, x: Array) -> Array:
   """The squared gradient norm of each example's output, `[B]`."""
-  slope = jax.grad(lambda x: discriminator(x).astype(jnp.float32).sum())(
-    x.astype(jnp.float32)
-  )
+
+  def total(x: Array) -> Array:
+    return mean_of_patches(discriminator(x).astype(jnp.float32)).sum()
+
+  slope = jax.grad(total)(x.astype(jnp.float32))
   return tree.dot(slope, slope)
 
 

@@ -9,11 +9,13 @@ from robust_jax import checks
 from robust_jax.types import Array, Key
 
 PairLoss = Callable[[Array, Array], Array]
-"""`(real, fake) -> [B]` float32, where real and fake `[B]` are the outputs of
-the discriminator for a real and a generated example each."""
+"""`(real, fake) -> [B]` float32, where real and fake are the outputs of the
+discriminator for a real and a generated example each: `[B]`, or `[B, ...]` of
+one for each patch of an image, whose losses are averaged."""
 
 Discriminator = Callable[[Array], Array]
-"""`(x [B, ...]) -> outputs [B]`, larger where x seems real."""
+"""`(x [B, ...]) -> outputs`, larger where x seems real: `[B]`, or `[B, ...]`
+with one for each patch."""
 
 Penalty = Callable[[Discriminator, Array, Array, Key, Array], Array]
 """`(discriminator, real, fake, key, step) -> [B]` float32, which is added to
@@ -38,8 +40,8 @@ def adversarial_loss(
 ) -> AdversarialLoss:
   """Makes an `AdversarialLoss` that checks its arguments.
 
-  Its losses get float32 outputs, whatever dtype the discriminator returns, and
-  raise ValueError unless real and fake are both `[B]`.
+  Its losses are computed in float32, whatever dtype the discriminator returns,
+  and raise ValueError unless real and fake have one shape that leads with B.
   """
   return AdversarialLoss(_checked(discriminator), _checked(generator))
 
@@ -63,12 +65,18 @@ def real_label(smoothing: float) -> float:
 
 def _checked(loss: PairLoss) -> PairLoss:
   def of_pairs(real: Array, fake: Array) -> Array:
-    if real.ndim != 1 or real.shape != fake.shape:
+    if real.ndim == 0 or real.shape != fake.shape:
       raise ValueError(
         f"outputs of a discriminator of shapes {real.shape} for real and "
         f"{fake.shape} for generated examples: expected one number for each "
-        "example, [B] for both."
+        "example, [B] for both, or one for each patch, [B, ...]."
       )
-    return loss(real.astype(jnp.float32), fake.astype(jnp.float32))
+    outputs = (x.astype(jnp.float32).ravel() for x in (real, fake))
+    return mean_of_patches(loss(*outputs).reshape(real.shape))
 
   return of_pairs
+
+
+def mean_of_patches(values: Array) -> Array:
+  """Averages values `[B, ...]` of an example's patches: `[B]`; or `[B]`."""
+  return values.reshape(len(values), -1).mean(axis=1)

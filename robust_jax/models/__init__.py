@@ -19,11 +19,13 @@ from robust_jax.models.dann.dann_svhn import DannSvhn
 from robust_jax.models.dann.domain_classifier import DomainClassifier
 from robust_jax.models.gan.biggan import BigganDiscriminator, BigganGenerator
 from robust_jax.models.gan.dcgan import DcganDiscriminator, DcganGenerator
+from robust_jax.models.gan.patch_discriminator import PatchDiscriminator
 from robust_jax.models.gan.r3gan import R3ganDiscriminator, R3ganGenerator
 from robust_jax.models.gan.stylegan2 import (
   Stylegan2Discriminator,
   Stylegan2Generator,
 )
+from robust_jax.models.gan.unet import UnetGenerator, UnetSegmenter
 from robust_jax.models.gan.vectors import VectorDiscriminator, VectorGenerator
 from robust_jax.models.text.bag_of_words import BagOfWords
 
@@ -39,12 +41,15 @@ __all__ = [
   "DomainClassifier",
   "FaderAutoencoder",
   "MadryCNN",
+  "PatchDiscriminator",
   "PreActResNet",
   "R3ganDiscriminator",
   "R3ganGenerator",
   "SmallCNN",
   "Stylegan2Discriminator",
   "Stylegan2Generator",
+  "UnetGenerator",
+  "UnetSegmenter",
   "VectorDiscriminator",
   "VectorGenerator",
   "WideResNet",

@@ -151,15 +151,16 @@ def he_conv(
 def normalization(
   kind: str, batch_statistics: str, *, train: bool, name: str
 ) -> Callable[[Array], Array]:
-  """A normalization layer of a residual network, named in a config.
+  """A normalization layer of a network, named in a config.
 
-  "group" and "layer" normalize each example by itself, in training too: over
-  height, width and the channels of one group. Nothing depends on the batch, and
-  there are no running statistics. Statistics and result are float32.
+  "group", "layer" and "instance" normalize each example by itself, in training
+  too: over height, width and the channels of one group. Nothing depends on the
+  batch, and there are no running statistics. Statistics and result are float32.
 
   Args:
     kind: "batch" (`batch_norm`), "group" (groups of 16 channels, or more where
-      16 does not divide their number) or "layer" (one group).
+      16 does not divide their number), "layer" (one group), "instance" (each
+      channel a group) or "none" (the identity).
     batch_statistics: `statistics` of `batch_norm`.
     train: of `batch_norm`.
     name: the name of the layer.
@@ -172,7 +173,8 @@ def normalization(
       are to be synchronized.
 
   Source: Wu and He, "Group Normalization", 2018, with its 16 channels per
-  group; section 3.1 for layer normalization as one group.
+  group; section 3.1 for layer normalization as one group and instance
+  normalization as groups of one channel.
 
   Example:
     >>> import jax.numpy as jnp
@@ -183,18 +185,27 @@ def normalization(
   """
   if kind == "batch":
     return batch_norm(batch_statistics, train=train, name=name)
-  if kind not in ("group", "layer"):
-    raise ValueError(f"norm = {kind!r}: expected 'batch', 'group' or 'layer'.")
+  if kind not in ("group", "layer", "instance", "none"):
+    raise ValueError(
+      f"norm = {kind!r}: expected 'batch', 'group', 'layer', 'instance' or "
+      "'none'."
+    )
   if batch_statistics == "synchronized":
     raise ValueError(
       f"batch_norm = 'synchronized' with norm = {kind!r}, which has no "
       "statistics of the batch: leave batch_norm out, or choose norm = 'batch'."
     )
 
+  if kind == "none":
+    return lambda x: x
+
   def apply(x: Array) -> Array:
     channels = x.shape[-1]
-    groups = max(1, channels // 16) if kind == "group" else 1
-    groups = math.gcd(channels, groups)
+    groups = {
+      "group": math.gcd(channels, max(1, channels // 16)),
+      "layer": 1,
+      "instance": channels,
+    }[kind]
     return nn.GroupNorm(groups, epsilon=1e-5, dtype=jnp.float32, name=name)(x)
 
   return apply

@@ -11,6 +11,7 @@ from robust_jax.adversarial_losses.records import (
   AdversarialLoss,
   Discriminator,
   Penalty,
+  mean_of_patches,
 )
 from robust_jax.types import Array, Augmentation, Key, PyTree
 
@@ -34,7 +35,7 @@ class Pairs(NamedTuple):
 
   Attributes:
     fake: generated examples `[B, ...]`.
-    outputs: of the discriminator for real and for generated examples, `[B]`.
+    outputs: of the discriminator for real and for generated examples.
     discriminator: the function that they are outputs of, with its augmentation.
     model_state: the statistics of both players after these passes.
   """
@@ -151,5 +152,5 @@ def measured(problem: Problem, player: str, pairs: Pairs) -> dict[str, Array]:
   real, fake = outputs
   return {
     "discriminator_loss": loss.discriminator(*outputs),
-    "discriminator_accuracy": jnp.heaviside(real - fake, 0.5),
+    "discriminator_accuracy": mean_of_patches(jnp.heaviside(real - fake, 0.5)),
   }

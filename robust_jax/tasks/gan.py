@@ -71,8 +71,8 @@ def gan(
 
   Args:
     models: the "generator", z `[B, Z]` -> x, and the "discriminator",
-      x -> `[B]`, larger where x seems real. If their field `conditional` is
-      True, both take label vectors `[B, K]` as well.
+      x -> `[B]`, larger where x seems real, or `[B, ...]` for patches of x. If
+      their field `conditional` is True, both take label vectors `[B, K]` too.
     optimizers: the optimizers of both players, by the same names.
     latent_size: Z.
     adversarial_loss: the losses of both players, see

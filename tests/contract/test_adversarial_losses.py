@@ -58,6 +58,15 @@ def test_outputs_of_other_shapes_are_refused(name):
 
 
 @each_loss
+def test_the_loss_of_an_image_is_the_mean_of_those_of_its_patches(name):
+  patches = lambda outputs: outputs.reshape(2, 3, 1)
+  for loss in made(name):
+    each = loss(patches(REAL), patches(FAKE))
+    expected = loss(REAL, FAKE).reshape(2, 3).mean(axis=1)
+    np.testing.assert_allclose(each, expected, rtol=1e-6)
+
+
+@each_loss
 def test_the_players_pull_in_opposite_directions(name):
   """At outputs of 1/2, where a discriminator is not yet sure."""
   middle = np.full(1, 0.5, np.float32)
@@ -115,6 +124,16 @@ def test_one_float32_for_each_example_of_its_own(name):
   moved[:, 2:] = 0.5
   np.testing.assert_array_equal(applied(name)(PARAMS, *moved)[:2], each[:2])
   assert (each > 0).all()
+
+
+@each_penalty
+def test_of_patches_the_mean_output_is_penalized(name):
+  make = lookup.find("adversarial_losses.penalties", name)
+  patches = lambda x: (PARAMS * x) ** 3
+  mean = lambda x: patches(x).mean(axis=(1, 2, 3))
+  np.testing.assert_allclose(
+    *(make()(d, *IMAGES, KEY, jnp.int32(0)) for d in (patches, mean)), rtol=1e-5
+  )
 
 
 @each_penalty

@@ -16,9 +16,11 @@ from robust_jax.models import (
   BigganGenerator,
   DcganDiscriminator,
   DcganGenerator,
+  PatchDiscriminator,
   R3ganDiscriminator,
   R3ganGenerator,
   Stylegan2Discriminator,
+  UnetGenerator,
 )
 from robust_jax.models.gan.class_layers import (
   ModulatedBatchNorm,
@@ -46,7 +48,7 @@ def shape_of(model, inputs):
 def test_images_of_28_32_and_64_pixels(pixels, doublings):
   shape = (pixels, pixels, 3)
   widths = [4 * 2**i for i in range(doublings)]
-  for upsampling in ("resize", "transposed"):
+  for upsampling in ("resize", "shuffle", "transposed"):
     model = DcganGenerator(shape, widths[::-1], upsampling=upsampling)
     assert shape_of(model, Z) == (2, *shape)
   assert shape_of(DcganDiscriminator(widths), jnp.ones((2, *shape))) == (2,)
@@ -63,7 +65,7 @@ def test_images_of_28_32_and_64_pixels(pixels, doublings):
     (DcganGenerator((30, 28, 1)), "30 x 28 pixels: expected multiples of 4"),
     (
       DcganGenerator((28, 28, 1), upsampling="bilinear"),
-      "upsampling = 'bilinear': expected 'resize' or 'transposed'",
+      "upsampling = 'bilinear': expected 'resize', 'shuffle'",
     ),
     (
       R3ganGenerator((28, 28, 1), group_size=24),
@@ -294,3 +296,38 @@ def test_a_class_conditional_pair_trains_all_its_parameters():
       optimizers,
       latent_size=4,
     )
+
+
+@pytest.mark.parametrize(("depth", "pixels"), [(2, 16), (3, 34), (4, 70)])
+def test_an_output_of_the_patch_discriminator_sees_a_patch(depth, pixels):
+  """Of 16, 34 and 70 pixels, as published."""
+  model = PatchDiscriminator(widths=(2,) * depth, norm="none")
+  x = jnp.asarray(RNG.random((1, 96, 96, 1)), jnp.float32)
+  variables = model.init(KEY, x)
+  middle = lambda x: model.apply(variables, x)[0, 4, 4]
+  slope = np.asarray(jax.jit(jax.grad(middle))(x))[0, ..., 0]
+  seen = np.argwhere(slope)
+  assert (np.ptp(seen, axis=0) + 1).tolist() == [pixels, pixels]
+
+
+def test_dropout_is_the_noise_of_a_u_net_and_comes_with_a_key():
+  model = UnetGenerator((8, 8, 3), widths=(4, 4), num_dropouts=1)
+  x = jnp.asarray(RNG.random((2, 8, 8, 1)), jnp.float32)
+  variables = model.init(KEY, x)
+
+  @jax.jit
+  def drawn(seed):
+    return model.apply(variables, x, rngs={"dropout": jax.random.key(seed)})
+
+  np.testing.assert_array_equal(drawn(1), drawn(1))
+  assert not np.allclose(drawn(1), drawn(2), atol=1e-6)
+  plain = model.apply(variables, x)
+  assert not np.allclose(drawn(1), plain, atol=1e-6)
+  np.testing.assert_array_equal(model.apply(variables, x), plain)
+
+
+def test_images_of_another_size_than_the_target_are_refused():
+  with pytest.raises(ValueError, match=r"\(8, 8, 1\) for a target of .*16"):
+    shape_of(UnetGenerator((16, 16, 1)), jnp.ones((1, 8, 8, 1)))
+  with pytest.raises(ValueError, match="12 x 12 pixels: expected multiples of"):
+    shape_of(UnetGenerator((12, 12, 1)), jnp.ones((1, 12, 12, 1)))

@@ -1,18 +1,22 @@
 """Deep convolutional GAN (DCGAN): generator and discriminator of images."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
 
-from robust_jax.models.gan.resampling import grid_of, to_unit_box, upsample
+from robust_jax.models.gan.resampling import (
+  Upsampling,
+  grid_of,
+  to_unit_box,
+  upsampling_conv,
+)
 from robust_jax.models.layers import batch_norm, normalize
 from robust_jax.models.spectral_norm import spectral_norm
 from robust_jax.types import Array
 
-Upsampling = Literal["resize", "transposed"]
 _init = nn.initializers.normal(0.02)
 
 
@@ -28,9 +32,8 @@ class DcganGenerator(nn.Module):
     widths: channels at the input of each of the n upsampling convolutions, in
       order from the latent to the image: two for 28 pixels, three for 32 (512,
       256, 128, 64 for 64 pixels in the paper).
-    upsampling: "resize" to repeat pixels before a 3x3 convolution, or
-      "transposed" for a transposed 4x4 convolution of stride 2, as published,
-      which is slower and prone to checkerboards.
+    upsampling: "resize", "shuffle" or, as published, "transposed"; see
+      `resampling.upsampling_conv`.
     batch_norm: "per_device", "synchronized" or "none", see `layers.batch_norm`.
     dtype: dtype of the computation, see `robust_jax.precision`.
 
@@ -88,13 +91,7 @@ class DcganGenerator(nn.Module):
       "dtype": jnp.float32 if last else self.dtype,
       "name": f"conv_{index}",
     }
-    if self.upsampling == "resize":
-      return nn.Conv(features, (3, 3), **options)(upsample(h))
-    if self.upsampling == "transposed":
-      return nn.ConvTranspose(features, (4, 4), (2, 2), **options)(h)
-    raise ValueError(
-      f"upsampling = {self.upsampling!r}: expected 'resize' or 'transposed'."
-    )
+    return upsampling_conv(h, features, self.upsampling, **options)
 
 
 class DcganDiscriminator(nn.Module):

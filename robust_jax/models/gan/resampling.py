@@ -1,8 +1,13 @@
 """Resampling of images by two, and the grid that a generator starts from."""
 
+from typing import Any, Literal
+
 import jax.numpy as jnp
+from flax import linen as nn
 
 from robust_jax.types import Array
+
+Upsampling = Literal["resize", "shuffle", "transposed"]
 
 
 def grid_of(
@@ -38,6 +43,56 @@ def downsample(x: Array) -> Array:
   """The mean of each 2x2 block of pixels of `[B, H, W, C]`, H and W even."""
   rows = x[:, ::2] + x[:, 1::2]
   return (rows[:, :, ::2] + rows[:, :, 1::2]) / 4
+
+
+def pixel_shuffle(x: Array) -> Array:
+  """Rearranges `[B, H, W, 4 C]` to `[B, 2 H, 2 W, C]`: a pixel becomes four.
+
+  Source: Shi et al. 2016, "Real-time single image and video super-resolution
+  using an efficient sub-pixel convolutional neural network", equation 4.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax.models.gan.resampling import pixel_shuffle
+    >>> x = jnp.arange(4.0).reshape(1, 1, 1, 4)
+    >>> pixel_shuffle(x)[0, :, :, 0].tolist()
+    [[0.0, 1.0], [2.0, 3.0]]
+  """
+  batch, height, width, channels = x.shape
+  parts = x.reshape(batch, height, width, 2, 2, channels // 4)
+  return parts.swapaxes(2, 3).reshape(batch, 2 * height, 2 * width, -1)
+
+
+def upsampling_conv(
+  h: Array, features: int, upsampling: Upsampling, **options: Any
+) -> Array:
+  """Applies a convolution that doubles height and width.
+
+  Args:
+    h: `[B, H, W, C]`, inside of a module.
+    features: number of output channels.
+    upsampling: "resize" to repeat pixels before a 3x3 convolution, "shuffle"
+      for a 3x3 convolution of four times as many channels and
+      `pixel_shuffle`, which is faster, or "transposed" for a transposed 4x4
+      convolution of stride 2, which is slower and prone to checkerboards.
+    **options: of the convolution.
+
+  Returns:
+    `[B, 2 H, 2 W, features]`.
+
+  Raises:
+    ValueError: there is no such upsampling.
+  """
+  if upsampling == "resize":
+    return nn.Conv(features, (3, 3), **options)(upsample(h))
+  if upsampling == "shuffle":
+    return pixel_shuffle(nn.Conv(4 * features, (3, 3), **options)(h))
+  if upsampling == "transposed":
+    return nn.ConvTranspose(features, (4, 4), (2, 2), **options)(h)
+  raise ValueError(
+    f"upsampling = {upsampling!r}: expected 'resize', 'shuffle' or "
+    "'transposed'."
+  )
 
 
 def smooth_upsample(x: Array) -> Array:
