@@ -59,7 +59,7 @@ def members(kind: str | types.ModuleType) -> list[str]:
   Example:
     >>> from robust_jax import lookup
     >>> lookup.members("scores")
-    ['accuracy', 'mean_iou']
+    ['accuracy', 'mean_iou', 'pixel_accuracy']
   """
   return sorted(map(_config_name, _registered(_home(kind))))
 

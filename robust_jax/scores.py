@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 from robust_jax.types import Array
 
-__all__ = ["accuracy", "mean_iou"]
+__all__ = ["accuracy", "mean_iou", "pixel_accuracy"]
 
 
 def accuracy(logits: Array, labels: Array) -> Array:
@@ -62,6 +62,29 @@ def mean_iou(
   iou = jnp.where(union > 0, overlap / jnp.where(union > 0, union, 1.0), 0.0)
   mask = targets["mask"]
   return (iou * mask).sum(axis=-1) / jnp.maximum(mask.sum(axis=-1), 1.0)
+
+
+def pixel_accuracy(logits: Array, labels: Array) -> Array:
+  """The fraction of the pixels whose largest logit is that of the label.
+
+  Args:
+    logits: `[B, ..., K]`.
+    labels: classes `[B, ...]`, -1 where they are unknown.
+
+  Returns:
+    `[B]`, from 0 to 1; 0 for an example without a known label.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import scores
+    >>> logits = jnp.eye(2)[jnp.array([[0, 1, 1]])]
+    >>> scores.pixel_accuracy(logits, jnp.array([[0, 0, -1]])).item()
+    0.5
+  """
+  known = (labels >= 0).reshape(len(labels), -1)
+  correct = jnp.argmax(logits, axis=-1) == labels
+  num_correct = (correct.reshape(known.shape) & known).sum(axis=1)
+  return num_correct / jnp.maximum(known.sum(axis=1), 1)
 
 
 def _area(top_left: Array, bottom_right: Array) -> Array:

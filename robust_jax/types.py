@@ -210,7 +210,7 @@ class Evaluator(NamedTuple):
       recorded, for scores that are not averages over examples.
   """
 
-  measure: Callable[[Callable[..., Any], Batch, Key], Metrics]
+  measure: Callable[[Any, Batch, Key], Metrics]
   summarize: Callable[[dict[str, Any]], dict[str, float]] = dict
 
 

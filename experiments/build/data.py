@@ -18,6 +18,7 @@ from robust_jax.data.paired_loader import (
   paired_evaluation_loader,
   paired_loader,
 )
+from robust_jax.data.pairs.targets import labeled_targets
 from robust_jax.data.readers.npz_dataset import npz_dataset
 from robust_jax.types import Batch
 
@@ -79,8 +80,21 @@ def _stored(config, split):
 
 
 def _synthetic(config, split):
+  return _made(config, split, "data.synthetic")
+
+
+def _pairs(config, split):
+  return _made(config, split, "data.pairs")
+
+
+def _labeled_targets(config, split):
+  return labeled_targets(_pairs(config, split))
+
+
+def _made(config, split, package):
+  """Calls a member of a package with the options, also those of the split."""
   options = config.data.to_dict()
-  make = lookup.find("data.synthetic", options.pop("name"))
+  make = lookup.find(package, options.pop("name"))
   parts = {k: v for k, v in options.items() if isinstance(v, dict)}
   shared = {k: v for k, v in options.items() if k not in ("kind", *parts)}
   return call(make, **shared, **_part_of(parts, config.data.name, split))
@@ -181,6 +195,8 @@ def _training_loader(config: ConfigDict, real: Dataset) -> Loader:
 _KINDS = {
   "dataset": _of_one(_stored),
   "domains": _Kind(_paired_loaders, _target, _describe_pair),
+  "labeled_targets": _of_one(_labeled_targets),
+  "pairs": _of_one(_pairs),
   "synthetic": _of_one(_synthetic),
 }
 

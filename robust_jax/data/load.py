@@ -43,7 +43,7 @@ def load(
   image_shape = _image_shape(builder, image_key)
   num_classes = _num_classes(builder, label_key)
   builder = prepared_builder(builder, name, data_dir)
-  num_examples = _num_examples(builder, split)
+  num_examples = number_of_examples(builder, split)
   records = builder.as_data_source(split)
 
   def read_pairs(indices):
@@ -168,7 +168,12 @@ def _num_classes(builder, key):
   return num_classes
 
 
-def _num_examples(builder, split):
+def number_of_examples(builder: tfds.core.DatasetBuilder, split: str) -> int:
+  """Returns the number of examples of a split of a prepared dataset.
+
+  Raises:
+    ValueError: there is no such split, or it is empty.
+  """
   try:
     num_examples = builder.info.splits[split].num_examples
   except (KeyError, ValueError) as error:

@@ -5,13 +5,17 @@ An `Evaluator` is named in a config or passed to a task. `minimal_eps` and
 """
 
 from robust_jax.evaluators.adaptation import adaptation
+from robust_jax.evaluators.confusion import confusion
 from robust_jax.evaluators.gaussian_noise import gaussian_noise
 from robust_jax.evaluators.interval_bounds import interval_bounds
+from robust_jax.evaluators.paired import paired
 from robust_jax.evaluators.robustness import robustness
 
 __all__ = [
   "adaptation",
+  "confusion",
   "gaussian_noise",
   "interval_bounds",
+  "paired",
   "robustness",
 ]

@@ -11,6 +11,7 @@ from typing import cast
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
 from robust_jax.types import Array, Key, Model, PyTree
 
@@ -234,3 +235,56 @@ class Generator:
     if not self.num_classes:
       return self.generate(z)
     return self.generate(z, jax.nn.one_hot(classes, self.num_classes))
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False)
+class ImageTranslator:
+  """A trained generator of images from images.
+
+  Attributes:
+    translate: `(x [B, H, W, C] in [0, 1], keys [B]) -> images [B, H, W, C']`,
+      each with the noise of its own key.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax.models.inference import ImageTranslator
+    >>> noise = jax.vmap(lambda x, key: x + jax.random.normal(key, x.shape))
+    >>> translator = ImageTranslator(noise)
+    >>> translator.sample(jax.random.key(0), jnp.zeros((5, 8, 8, 1))).shape
+    (5, 8, 8, 1)
+  """
+
+  translate: Callable[[Array, Array], Array]
+
+  def sample(self, key: Key, x: Array) -> Array:
+    """Translates images x, each with noise of its own.
+
+    The noise depends on the key and on the place of an image alone.
+    """
+    fold_in = jax.vmap(jax.random.fold_in, in_axes=(None, 0))
+    return self.translate(x, fold_in(key, jnp.arange(len(x))))
+
+
+def image_translator(model: nn.Module, variables: PyTree) -> ImageTranslator:
+  """Binds a module with dropout to its variables, for inference with dropout.
+
+  Args:
+    model: a linen module of images, which has dropout where it gets a key.
+    variables: "params" and the model's other collections.
+  """
+  return ImageTranslator(jax.tree_util.Partial(_WithDropout(model), variables))
+
+
+@dataclasses.dataclass(frozen=True)
+class _WithDropout:
+  """`model.apply` of each image with a key of its own."""
+
+  model: nn.Module
+
+  def __call__(self, variables: PyTree, x: Array, keys: Array) -> Array:
+    def of_one(x: Array, key: Key) -> Array:
+      rngs = {"dropout": key}
+      return cast(Array, self.model.apply(variables, x[None], rngs=rngs))[0]
+
+    return jax.vmap(of_one)(x, keys)

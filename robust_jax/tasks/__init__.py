@@ -10,6 +10,7 @@ from robust_jax.tasks.fader import fader
 from robust_jax.tasks.free import free
 from robust_jax.tasks.gan import gan
 from robust_jax.tasks.mcd import mcd
+from robust_jax.tasks.pix2pix import pix2pix
 from robust_jax.tasks.supervised import supervised
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
   "free",
   "gan",
   "mcd",
+  "pix2pix",
   "supervised",
 ]

@@ -1,9 +1,8 @@
 """The losses of the players of a GAN, which `tasks.gan` has solved."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
@@ -15,40 +14,51 @@ from robust_jax.adversarial_losses.records import (
 )
 from robust_jax.types import Array, Augmentation, Key, PyTree
 
+PLAYERS = ("discriminator", "generator")
+
+
 Real = tuple[Array, ...]
 """Real examples x `[B, ...]`, and for networks that take labels the label
 vectors `[B, K]` of x, which their generated examples have as well."""
 
 
 class Problem(NamedTuple):
-  """Constants of the losses of both players; see `gan`."""
+  """Constants of the losses of both players; see `gan` and `pix2pix`.
 
-  models: Mapping[str, nn.Module]
+  Models are linen modules, or what has `init` and `apply` like one. Without a
+  discriminator there is no adversarial loss.
+  """
+
+  models: Mapping[str, Any]
   latent_size: int
   adversarial_loss: AdversarialLoss
   penalties: Sequence[Penalty]
   augment: Augmentation | None
+  l1_weight: float = 0.0
 
 
 class Pairs(NamedTuple):
   """Real and generated examples, and what the discriminator makes of them.
 
   Attributes:
+    real: real examples `[B, ...]`.
     fake: generated examples `[B, ...]`.
-    outputs: of the discriminator for real and for generated examples.
+    outputs: of the discriminator for real and for generated examples; None
+      without a discriminator.
     discriminator: the function that they are outputs of, with its augmentation.
     model_state: the statistics of both players after these passes.
   """
 
+  real: Array
   fake: Array
-  outputs: tuple[Array, Array]
-  discriminator: Discriminator
+  outputs: tuple[Array, Array] | None
+  discriminator: Discriminator | None
   model_state: PyTree
 
 
 def keys_of(player: str, key: Key) -> tuple[Key, Key]:
   """The keys of a player's move for its pairs and for its penalties."""
-  place = ("discriminator", "generator").index(player)
+  place = PLAYERS.index(player)
   key_pairs, key_penalties = jax.random.split(jax.random.fold_in(key, place))
   return key_pairs, key_penalties
 
@@ -86,11 +96,14 @@ def make_pairs(
     return apply("discriminator", x, own_state)
 
   z = jax.random.normal(key_latents, (len(x), problem.latent_size))
-  before = model_state["discriminator"]
   fake, of_generator = apply("generator", z, model_state["generator"])
+  if "discriminator" not in problem.models:
+    return Pairs(x, fake, None, None, {"generator": of_generator})
+  before = model_state["discriminator"]
   real_output, after_real = discriminate(x, before)
   fake_output, after_both = discriminate(fake, after_real)
   return Pairs(
+    x,
     fake,
     (real_output, fake_output),
     lambda x: discriminate(x, before)[0],
@@ -113,8 +126,8 @@ def _discriminator_loss(
   if problem.penalties:
     values = [
       penalty(
-        pairs.discriminator,
-        real[0],
+        cast(Discriminator, pairs.discriminator),
+        pairs.real,
         pairs.fake,
         jax.random.fold_in(key_penalties, place),
         step,
@@ -148,9 +161,20 @@ def measured(problem: Problem, player: str, pairs: Pairs) -> dict[str, Array]:
   """Measures a player's move, for each pair."""
   loss, outputs = problem.adversarial_loss, pairs.outputs
   if player == "generator":
-    return {"loss": loss.generator(*outputs)}
-  real, fake = outputs
+    each = {} if outputs is None else {"loss": loss.generator(*outputs)}
+    return each | _l1(problem, pairs, each.get("loss", 0.0))
+  real, fake = cast(tuple[Array, Array], outputs)
   return {
-    "discriminator_loss": loss.discriminator(*outputs),
+    "discriminator_loss": loss.discriminator(real, fake),
     "discriminator_accuracy": mean_of_patches(jnp.heaviside(real - fake, 0.5)),
   }
+
+
+def _l1(
+  problem: Problem, pairs: Pairs, loss: Array | float
+) -> dict[str, Array]:
+  """The loss with the distance of the pairs, unless that has no weight."""
+  if not problem.l1_weight:
+    return {}
+  distance = mean_of_patches(jnp.abs(pairs.fake - pairs.real))
+  return {"loss": loss + problem.l1_weight * distance, "l1": distance}

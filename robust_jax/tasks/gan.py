@@ -1,6 +1,5 @@
 """Generative adversarial network (GAN), with any adversarial loss."""
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 
 import flax.linen as nn
@@ -8,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from robust_jax import checks, metrics, parallel
+from robust_jax import checks
 from robust_jax.adversarial_losses import non_saturating
 from robust_jax.adversarial_losses.records import AdversarialLoss, Penalty
 from robust_jax.games import alternating
@@ -16,17 +15,9 @@ from robust_jax.games.players import Solver, same_names
 from robust_jax.models.gan.vectors import VectorDiscriminator, VectorGenerator
 from robust_jax.models.inference import Generator, inference_fn
 from robust_jax.tasks._example import Example
-from robust_jax.tasks._gan_losses import (
-  LOSSES,
-  Problem,
-  Real,
-  keys_of,
-  make_pairs,
-  measured,
-)
-from robust_jax.tasks._state import game_state, initial_state, next_state
+from robust_jax.tasks._gan_losses import PLAYERS, Problem, Real
+from robust_jax.tasks._gan_steps import adversarial_game
 from robust_jax.types import (
-  Array,
   Augmentation,
   Batch,
   Key,
@@ -35,7 +26,6 @@ from robust_jax.types import (
   Task,
 )
 
-PLAYERS = tuple(LOSSES)
 _NON_SATURATING = non_saturating()
 
 
@@ -128,61 +118,16 @@ def gan(
   num_classes = _num_classes(models)
   problem = Problem(models, latent_size, adversarial_loss, penalties, augment)
 
-  def game(model_state: PyTree, step: Array) -> Solver:
-    players = {
-      name: functools.partial(loss, problem, model_state, step)
-      for name, loss in LOSSES.items()
-    }
-    return solver(players, optimizers, reduce=parallel.mean)
+  game = adversarial_game(problem, optimizers, solver)
 
   def init(key: Key, batch: Batch) -> State:
-    keys = dict(zip(PLAYERS, jax.random.split(key), strict=True))
-    x, *labels = (part[:1] for part in _real(batch, num_classes))
-    inputs = {"discriminator": x, "generator": jnp.zeros((1, latent_size))}
-    model_state = {
-      name: dict(models[name].init(keys[name], inputs[name], *labels))
-      for name in PLAYERS
-    }
-    params = {name: model_state[name].pop("params") for name in PLAYERS}
-    if penalties and _mixes(models["discriminator"], model_state):
-      raise ValueError(
-        "penalties of a discriminator with BatchNorm or minibatch_std, whose "
-        "output for an example depends on the others: expected another "
-        "normalization or none, or no penalties."
-      )
-    return initial_state(
-      game(model_state, jnp.int32(0)).init(params), model_state
-    )
+    return game.init(key, _real(batch, num_classes))
 
   def step(state: State, batch: Batch, key: Key):
-    play = game(state.model_state, state.step)
-    args = _args(play.num_args, _real(batch, num_classes), key)
-    after, aux = play.step(game_state(state), *args)
-    each: dict[str, Array] = {}
-    model_state = {}
-    for name in PLAYERS:
-      own, changed = aux[name]
-      each |= own
-      model_state[name] = _of_last_move(changed, state.model_state[name])
-    # A solver of several moves has stacked them.
-    each = {name: values.ravel() for name, values in each.items()}
-    report = {k: metrics.average(v, jnp.ones_like(v)) for k, v in each.items()}
-    return next_state(state, after, model_state), parallel.total(report)
+    return game.step(state, _real(batch, num_classes), key)
 
   def evaluate(state: State, batch: Batch, key: Key):
-    each: dict[str, Array] = {}
-    for name in PLAYERS:
-      key_pairs, _ = keys_of(name, key)
-      pairs = make_pairs(
-        problem,
-        state.params,
-        state.model_state,
-        _real(batch, num_classes),
-        key_pairs,
-        train=False,
-      )
-      each |= measured(problem, name, pairs)
-    return {k: metrics.average(v, batch["mask"]) for k, v in each.items()}
+    return game.evaluate(state, _real(batch, num_classes), batch["mask"], key)
 
   def deployed(state: State) -> Generator:
     return Generator(
@@ -210,13 +155,6 @@ def example() -> Example:
   points = jax.random.normal(jax.random.key(0), (8, 2))
   batch = {"x": points, "mask": jnp.ones(8)}
   return Example(gan(models, optimizers, latent_size=2), batch)
-
-
-def _mixes(discriminator: nn.Module, model_state: PyTree) -> bool:
-  """Returns whether an output depends on other examples in training."""
-  return "batch_stats" in model_state["discriminator"] or bool(
-    getattr(discriminator, "minibatch_std", 0)
-  )
 
 
 def _num_classes(models: Mapping[str, nn.Module]) -> int:
@@ -254,28 +192,3 @@ def _real(batch: Batch, num_classes: int) -> Real:
       "example. Choose other data, or set `conditional` of the models to False."
     )
   return batch["x"], jax.nn.one_hot(batch["y"], num_classes)
-
-
-def _args(num_args: int | None, real: Real, key: Key) -> tuple[Real, Array]:
-  """The args of a step of the solver: examples and a key, or several of each.
-
-  Raises:
-    ValueError: the examples cannot be divided into `num_args` parts.
-  """
-  if num_args is None:
-    return real, key
-  if len(real[0]) % num_args:
-    raise ValueError(
-      f"a batch of {len(real[0])} examples on each device does not divide by "
-      f"the {num_args} parts that a step of the solver takes: choose a batch "
-      "size that is a multiple."
-    )
-  parts = jax.tree.map(lambda a: a.reshape(num_args, -1, *a.shape[1:]), real)
-  return parts, jax.random.split(key, num_args)
-
-
-def _of_last_move(changed: PyTree, before: PyTree) -> PyTree:
-  """Statistics, of which a solver may have stacked those of several moves."""
-  return jax.tree.map(
-    lambda new, old: new.reshape(-1, *old.shape)[-1], changed, before
-  )

@@ -19,6 +19,7 @@ from robust_jax.training_losses.macer import macer
 from robust_jax.training_losses.mart import mart
 from robust_jax.training_losses.n_fgsm import n_fgsm
 from robust_jax.training_losses.pgd_at import pgd_at
+from robust_jax.training_losses.segmentation import segmentation
 from robust_jax.training_losses.several_attacks import several_attacks
 from robust_jax.training_losses.smooth_adv import smooth_adv
 from robust_jax.training_losses.trades import trades
@@ -39,6 +40,7 @@ __all__ = [
   "mart",
   "n_fgsm",
   "pgd_at",
+  "segmentation",
   "several_attacks",
   "smooth_adv",
   "trades",

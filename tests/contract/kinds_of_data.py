@@ -10,6 +10,9 @@ from robust_jax.data.concatenate import concatenate
 from robust_jax.data.dataset import Dataset, from_arrays
 from robust_jax.data.images import decode_images, image_dataset, unit_interval
 from robust_jax.data.match_shapes import with_shape
+from robust_jax.data.pairs.derived import derived_pairs
+from robust_jax.data.pairs.label_maps import with_maps
+from robust_jax.data.pairs.targets import labeled_targets
 
 VOCABULARY = ("", "a", "the", "film", "plot", "is", "was", "good", "bad")
 """Token 0 is padding; the last two decide."""
@@ -81,6 +84,13 @@ def pairs() -> Dataset:
   )
 
 
+def label_maps() -> Dataset:
+  """Images with a class of each pixel, some of them unknown."""
+  y = np.random.default_rng(0).integers(0, 256, (40, 6, 6, 3), np.uint8)
+  fields = {"y": y, "labels": (y[..., 0] // 64 - 1).astype(np.int8)}
+  return with_maps(from_arrays("maps", fields, info={"num_classes": 3}))
+
+
 def unlabeled() -> Dataset:
   """Images alone."""
   x = images().read(np.arange(40))["x"]
@@ -105,6 +115,11 @@ KINDS = {
   "pairs": pairs,
   "unlabeled": unlabeled,
   "waves": waves,
+  "edges and images": lambda: derived_pairs(images(), "edges", padding=2),
+  "label maps": label_maps,
+  "targets with labels": lambda: labeled_targets(
+    derived_pairs(images(), "edges")
+  ),
   "images in another shape": lambda: with_shape(images(), (4, 4, 3)),
   "images after images": lambda: concatenate([images(15), images(25)]),
   "sentences after sentences": lambda: concatenate([sentences()] * 3),

@@ -124,11 +124,23 @@ def _fader(config, path):
   assert (path / "grid.png").stat().st_size > 5000
 
 
+def _pix2pix(config, path):
+  """Training began with a reader, if any, and ended with the report."""
+  report = json.loads((path / "report.json").read_text())
+  measured = {"mae", "psnr", "ssim"}
+  if "independent_classifier" in config:
+    measured |= {"feature_distance", "accuracy", "class_accuracy", "mean_iou"}
+    assert 0 <= report["targets"]["accuracy"] <= 1
+  assert set(report["runs"]["run"]) == measured
+  assert (path / "translations.png").stat().st_size > 1000
+
+
 _CHECKS = {
   "attacks": _attacks,
   "adaptation_report": _adaptation,
   "fader_report": _fader,
   "fader_attributes_report": _fader,
+  "pix2pix_report": _pix2pix,
 }
 
 

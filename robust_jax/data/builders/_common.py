@@ -16,7 +16,7 @@ class Examples(NamedTuple):
   Attributes:
     keys: int `[N]`, distinct; TFDS orders the split by their hashes.
     images: uint8 `[N, H, W, C]`.
-    labels: int `[N]`.
+    labels: int `[N]`, or uint8 `[N, H, W]` of pixels.
   """
 
   keys: np.ndarray
@@ -27,7 +27,7 @@ class Examples(NamedTuple):
 class InMemory(  # type: ignore[call-arg]
   tfds.core.GeneratorBasedBuilder, skip_registration=True
 ):
-  """Builder of 8-bit images of one shape in ten classes, without tensorflow.
+  """Builder of 8-bit images of one shape with labels, without tensorflow.
 
   Only features that need no tensorflow to be written are used: `Tensor` and
   `ClassLabel`, but not `Image`.
@@ -36,7 +36,8 @@ class InMemory(  # type: ignore[call-arg]
     IMAGE_SHAPE: `(H, W, C)`.
     DESCRIPTION: one sentence.
     HOMEPAGE: address of the original data.
-    CLASS_NAMES: names of the ten classes, in the order of their labels.
+    CLASS_NAMES: names of the classes, in the order of their labels; by default
+      ten digits.
   """
 
   IMAGE_SHAPE: tuple[int, int, int]
@@ -47,6 +48,10 @@ class InMemory(  # type: ignore[call-arg]
   # Without a path TFDS does not look for checksums of downloads, which takes a
   # package that is not among its dependencies.
   code_path = None
+
+  def label_feature(self) -> tfds.features.FeatureConnector:
+    """Returns how labels are stored: by default a class of the image."""
+    return tfds.features.ClassLabel(names=list(self.CLASS_NAMES))
 
   @abc.abstractmethod
   def make_splits(self) -> dict[str, Examples]:
@@ -62,7 +67,7 @@ class InMemory(  # type: ignore[call-arg]
           "image": tfds.features.Tensor(
             shape=self.IMAGE_SHAPE, dtype=np.uint8, encoding="bytes"
           ),
-          "label": tfds.features.ClassLabel(names=list(self.CLASS_NAMES)),
+          "label": self.label_feature(),
         }
       ),
       supervised_keys=("image", "label"),
@@ -78,7 +83,8 @@ class InMemory(  # type: ignore[call-arg]
 
   def _generate_examples(self, examples: Examples) -> Iterator:
     for key, image, label in zip(*examples, strict=True):
-      yield int(key), {"image": image, "label": int(label)}
+      label = label if np.ndim(label) else int(label)
+      yield int(key), {"image": image, "label": label}
 
 
 def raw_file(name: str, patterns: tuple[str, ...], where: str) -> pathlib.Path:

@@ -1,29 +1,19 @@
 """MNIST-M: MNIST digits blended with photographs, made from raw files."""
 
 import hashlib
-import io
-import pathlib
-import tarfile
-from typing import IO, cast
 
 import numpy as np
 import tensorflow_datasets as tfds
 
 from robust_jax.data.builders._blend import blend
-from robust_jax.data.builders._common import Examples, InMemory, raw_file
+from robust_jax.data.builders._bsds500 import WHERE, photographs
+from robust_jax.data.builders._common import Examples, InMemory
 from robust_jax.data.load import load
 from robust_jax.data.tfds import find_builder, is_prepared
 
 _MNIST = "mnist:3.0.1"
-_WHERE = (
-  "BSDS500 is the Berkeley Segmentation Data Set of 500 photographs: put "
-  "BSR_bsds500.tgz from "
-  "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/"
-  "resources.html there."
-)
 # Folders of the archive; test digits use photographs that training does not.
 _PHOTOGRAPHS = {"train": ("train", "val"), "test": ("test",)}
-_NUM_PHOTOGRAPHS = {"train": 300, "test": 200}
 
 
 class MnistM(InMemory, skip_registration=True):  # type: ignore[call-arg]
@@ -65,12 +55,11 @@ class MnistM(InMemory, skip_registration=True):  # type: ignore[call-arg]
 
   def make_splits(self) -> dict[str, Examples]:
     """Returns both splits; keys are positions in MNIST."""
-    archive = raw_file("bsds500", ("*.tgz", "*.tar.gz", "*.tar"), _WHERE)
     digits = {split: self._mnist(split) for split in _PHOTOGRAPHS}
     splits = {}
     for seed, (split, (x, y)) in enumerate(digits.items()):
       black_and_white = np.where(x > 0, np.uint8(255), np.uint8(0))
-      images = blend(black_and_white, _photographs(archive, split), seed)
+      images = blend(black_and_white, photographs(_PHOTOGRAPHS[split]), seed)
       splits[split] = Examples(np.arange(len(y)), images, y)
     _check(splits)
     return splits
@@ -83,30 +72,6 @@ class MnistM(InMemory, skip_registration=True):  # type: ignore[call-arg]
     return examples["x"], examples["y"].astype(np.uint8)
 
 
-def _photographs(archive: pathlib.Path, split: str) -> list[np.ndarray]:
-  """Returns photographs uint8 `[height, width, 3]`, ordered by file name."""
-  # Imported here, as only preparing decodes images.
-  from PIL import Image
-
-  encoded: dict[tuple[str, ...], bytes] = {}
-  with tarfile.open(archive) as members:
-    for member in members:
-      path = pathlib.PurePosixPath(member.name)
-      folder, kind = path.parts[-3:-1] if len(path.parts) > 2 else ("", "")
-      expected = folder == "images" and kind in _PHOTOGRAPHS[split]
-      if expected and path.suffix == ".jpg" and member.isfile():
-        content = cast(IO[bytes], members.extractfile(member))
-        encoded[path.parts[-2:]] = content.read()
-  if len(encoded) != _NUM_PHOTOGRAPHS[split]:
-    raise ValueError(
-      f"{archive} has {len(encoded)} photographs in images/"
-      f"{' and images/'.join(_PHOTOGRAPHS[split])}: expected "
-      f"{_NUM_PHOTOGRAPHS[split]}. {_WHERE}"
-    )
-  files = (io.BytesIO(encoded[name]) for name in sorted(encoded))
-  return [np.asarray(Image.open(file).convert("RGB")) for file in files]
-
-
 def _check(splits):
   digest = hashlib.sha256()
   for split in _PHOTOGRAPHS:
@@ -116,5 +81,5 @@ def _check(splits):
     raise ValueError(
       f"the sha256 of MNIST-M as made here is {digest.hexdigest()}, expected "
       f"{MnistM.SHA256}: other photographs, another MNIST or another decoder "
-      f"of JPEG (pillow, as in requirements.txt). {_WHERE}"
+      f"of JPEG (pillow, as in requirements.txt). {WHERE}"
     )

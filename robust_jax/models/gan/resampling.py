@@ -1,5 +1,6 @@
 """Resampling of images by two, and the grid that a generator starts from."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import jax.numpy as jnp
@@ -10,9 +11,7 @@ from robust_jax.types import Array
 Upsampling = Literal["resize", "shuffle", "transposed"]
 
 
-def grid_of(
-  image_shape: tuple[int, int, int], num_doublings: int
-) -> tuple[int, int]:
+def grid_of(image_shape: Sequence[int], num_doublings: int) -> tuple[int, int]:
   """Height and width of an image before it is doubled several times.
 
   Raises:

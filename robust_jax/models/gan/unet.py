@@ -1,6 +1,6 @@
 """U-Nets: from an image to another image, or to a class for each pixel."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -10,6 +10,7 @@ from jax.typing import DTypeLike
 from robust_jax.models.gan.resampling import (
   Upsampling,
   grid_of,
+  pixel_shuffle,
   to_unit_box,
   upsampling_conv,
 )
@@ -91,20 +92,27 @@ class UnetGenerator(nn.Module):
         return h
       return nn.Dropout(self.dropout, deterministic=not noisy)(h)
 
-    h = _unet(self, x, channels, train=train, dropped=dropped)
-    return to_unit_box(h)
+    h = _down_and_up(self, x, self.upsampling, train=train, dropped=dropped)
+    image = upsampling_conv(
+      h.astype(jnp.float32),
+      channels,
+      self.upsampling,
+      kernel_init=_init,
+      dtype=jnp.float32,
+      name="image",
+    )
+    return to_unit_box(image)
 
 
 class UnetSegmenter(nn.Module):
   """Classifies each pixel of an image by a U-Net.
 
-  The network of `UnetGenerator`, without dropout.
+  The network of `UnetGenerator` with `pixel_shuffle`, without dropout.
 
   Attributes:
     num_classes: K.
     widths: as for `UnetGenerator`.
     norm: as for `UnetGenerator`.
-    upsampling: as for `UnetGenerator`.
     dtype: dtype of the computation, see `robust_jax.precision`.
 
   Source: Ronneberger et al. 2015, "U-Net: convolutional networks for biomedical
@@ -126,22 +134,40 @@ class UnetSegmenter(nn.Module):
   num_classes: int
   widths: Sequence[int] = (32, 64, 64, 64)
   norm: str = "group"
-  upsampling: Upsampling = "shuffle"
   dtype: DTypeLike = jnp.float32
 
-  @nn.compact
+  def setup(self):
+    self.last = nn.Conv(4 * self.num_classes, (3, 3), kernel_init=_init)
+
   def __call__(self, x: Array, *, train: bool = False) -> Array:
     """Computes logits `[B, H, W, K]` of images `[B, H, W, C]` in [0, 1].
 
     Raises:
       ValueError: H or W is no multiple of `2^len(widths)`.
     """
-    h = _unet(self, x, self.num_classes, train=train)
+    return self.head(self.features(x, train=train), train=train)
+
+  def head(self, h: Array, *, train: bool = False) -> Array:
+    """Computes logits of features by a convolution and `pixel_shuffle`."""
+    del train
+    return pixel_shuffle(self.last(h))
+
+  @nn.compact
+  def features(self, x: Array, *, train: bool = False) -> Array:
+    """Maps images to the last hidden features, `[B, H / 2, W / 2, C']`."""
+    h = _down_and_up(self, x, "shuffle", train=train)
     return h.astype(jnp.float32)
 
 
-def _unet(network, x: Array, num_outputs: int, *, train: bool, dropped=None):
-  """The way down and up of a network, `[B, H, W, C]` -> `[B, H, W, outputs]`.
+def _down_and_up(
+  network: "UnetGenerator | UnetSegmenter",
+  x: Array,
+  upsampling: Upsampling,
+  *,
+  train: bool,
+  dropped: Callable[[Array, int], Array] = lambda h, depth: h,
+) -> Array:
+  """A network but for its last layer: features `[B, H / 2, W / 2, C']`.
 
   `dropped` is applied to features on the way up, with their place from 0.
   """
@@ -165,17 +191,8 @@ def _unet(network, x: Array, num_outputs: int, *, train: bool, dropped=None):
     ways.append(h)
   for depth, way in enumerate(reversed(ways[:-1])):
     h = upsampling_conv(
-      h, way.shape[-1], network.upsampling, name=f"up_{depth}", **options
+      h, way.shape[-1], upsampling, name=f"up_{depth}", **options
     )
-    h = normed(h, f"up_{depth}")
-    if dropped is not None:
-      h = dropped(h, depth)
+    h = dropped(normed(h, f"up_{depth}"), depth)
     h = jnp.concatenate([nn.relu(h), way], axis=-1)
-  options["dtype"] = jnp.float32
-  return upsampling_conv(
-    h.astype(jnp.float32),
-    num_outputs,
-    network.upsampling,
-    name="image",
-    **options,
-  )
+  return h

@@ -1,0 +1,1 @@
+"""Translation of images by conditional GANs (pix2pix)."""
