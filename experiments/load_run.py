@@ -11,6 +11,11 @@ from ml_collections import ConfigDict
 
 from experiments import build, workdir
 from robust_jax.data.dataset import Dataset, spec_of_batch
+from robust_jax.models.inference import (
+  Generator,
+  SplitModel,
+  features_and_head,
+)
 from robust_jax.training import log
 from robust_jax.types import Model, PyTree, State, Task
 
@@ -70,6 +75,31 @@ class Run:
     raise ValueError(
       f"{self.path} is a run of the task '{self.config.task.name}', which "
       "deploys no classifier: expected a run whose model returns logits."
+    )
+
+  def split_classifier(self) -> SplitModel:
+    """Returns the deployed model as its features and its head.
+
+    Raises:
+      ValueError: it is no classifier of one model with both methods.
+    """
+    self.classifier()
+    model = build.model(self.config, build.describe(self.config)[1])
+    return features_and_head(model, self.variables)
+
+  def generator(self) -> Generator:
+    """Returns the deployed model, which has to be a generator.
+
+    Raises:
+      ValueError: it is not a generator.
+    """
+    deployed = self.deployed
+    if isinstance(deployed, Generator):
+      return deployed
+    raise ValueError(
+      f"{self.path} is a run of the task '{self.config.task.name}', which "
+      "deploys no generator: expected a run such as that of "
+      "experiments/configs/gan/mnist_r3gan.py."
     )
 
   def at(self, which: str | int) -> "Run":

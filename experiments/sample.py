@@ -62,15 +62,8 @@ def sample(
     raise ValueError(
       f"--out={path}: expected a picture, named {', '.join(_SUFFIXES)}."
     )
-  generator = run.deployed
-  if not isinstance(generator, Generator):
-    raise ValueError(
-      f"{run.path} is a run of the task '{run.config.task.name}', which "
-      "deploys no generator: expected a run such as that of "
-      "experiments/configs/gan/mnist_r3gan.py."
-    )
   images, columns = draw_samples(
-    generator,
+    run.generator(),
     num_examples,
     seed=seed,
     classes=classes,

@@ -7,7 +7,13 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from experiments import build, draw_pictures, reports, workdir
+from experiments import (
+  build,
+  draw_pictures,
+  feature_extractor,
+  reports,
+  workdir,
+)
 from experiments.build.imports import named_modules
 from experiments.build.with_overrides import with_overrides
 from experiments.cli import output
@@ -110,13 +116,15 @@ def _check_report(config):
 def _train(
   config: ConfigDict, path: pathlib.Path, title: str, deadline: float
 ) -> loop.TrainResult:
-  experiment = build.experiment(
-    config, warm_start_of(config), trained_models(config)
-  )
+  extractor = feature_extractor.for_evaluator(path, config)
+  models = trained_models(config) | feature_extractor.facts_of(extractor)
+  experiment = build.experiment(config, warm_start_of(config), models)
   loop.dry_run(*experiment)
   observe = draw_pictures.observer(config, experiment.task, path)
   with output.locked(path, "--workdir"):
     made_from = origin(config, experiment.training, experiment.validation)
+    if extractor is not None:
+      made_from["the feature extractor"] = extractor.digest
     workdir.open_run(path, config, made_from)
     key = jax.random.key(config.seed)
     result = loop.train(*experiment, key, path, title, deadline, observe)

@@ -1,4 +1,4 @@
-"""Frozen models of other runs, which a training loss learns from or attacks."""
+"""Frozen models of other runs, which a run learns from or is judged by."""
 
 import pathlib
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from experiments.build.imports import named_modules
-from experiments.load_run import load_run
+from experiments.load_run import Run, load_run
 
 _FIELDS = {"teacher": "run", "surrogates": "runs"}
 
@@ -40,6 +40,32 @@ def trained_models(config: ConfigDict) -> dict[str, Any]:
     ]
     models[section] = found if field == "runs" else found[0]
   return models
+
+
+def independent_classifier(
+  path: pathlib.Path, config: ConfigDict
+) -> Run | None:
+  """Opens the run of the classifier that judges what a run generates.
+
+  It is that in `evaluation.independent_classifier`, or else, if the config has
+  a section of that name, the one that `train` trained first, in
+  `path/independent_classifier`.
+
+  Args:
+    path: work directory of the run that is judged.
+    config: its config.
+
+  Returns:
+    The run at its best checkpoint; None if the config names none.
+
+  Raises:
+    ValueError: there is no run, or no checkpoint in it.
+  """
+  named = config.evaluation.get("independent_classifier")
+  if not named and "independent_classifier" not in config:
+    return None
+  where = pathlib.Path(named) if named else path / "independent_classifier"
+  return load_run(where, "best", named_modules(config))
 
 
 def runs_of(config: ConfigDict, section: str) -> list[str]:

@@ -48,4 +48,5 @@ def loop_config(training: ConfigDict, steps_per_epoch: int) -> LoopConfig:
 
 def monitor(training: ConfigDict) -> Monitor:
   """Makes the monitor of the config section `training`."""
-  return Monitor(training.monitor, training.monitor_mode)
+  warn_below = training.get("warn_below", ConfigDict()).to_dict()
+  return Monitor(training.monitor, training.monitor_mode, warn_below)

@@ -46,8 +46,7 @@ WHICH = flags.DEFINE_list(
   "which",
   ["best"],
   "evaluate, attack, sample: the checkpoint, best, last or the step of one; "
-  "several, as in best,last, are evaluated side by side; sample takes the last "
-  "by default.",
+  "several, as in best,last, are evaluated side by side.",
 )
 DEFENSE = flags.DEFINE_list(
   "defense",

@@ -96,19 +96,17 @@ def refuse_another_model(run: Run, config: ConfigDict) -> None:
 
 
 def run_to_sample(path: pathlib.Path) -> Run:
-  """Opens a run at the checkpoint of --which, or at its last.
-
-  The losses of a game, by which the best is chosen, do not measure samples.
+  """Opens a run at the checkpoint of --which.
 
   Raises:
     ValueError: several checkpoints are named.
   """
-  names = given.WHICH.value if given.WHICH.present else ["last"]
-  if len(names) > 1:
+  if len(given.WHICH.value) > 1:
     raise ValueError(
-      f"--which={','.join(names)}: expected one checkpoint to sample from."
+      f"--which={','.join(given.WHICH.value)}: expected one checkpoint to "
+      "sample from."
     )
-  return load_run(path, _checkpoint_name(names[0]), _allowed_imports())
+  return _load_run(path)
 
 
 def _at_checkpoints(run: Run, name: str) -> dict[str, Model]:

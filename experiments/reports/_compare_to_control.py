@@ -14,6 +14,7 @@ from experiments.cli.provenance import provenance
 from experiments.examples import Examples, spread_examples
 from experiments.load_run import Run, load_run
 from experiments.reports._attribute_swaps import HostAutoencoder
+from experiments.trained_models import independent_classifier
 from robust_jax.as_numpy_fn import as_numpy_fn
 from robust_jax.probes.attribute_swap import IndependentClassifier
 
@@ -62,7 +63,7 @@ def compare_to_control(
   """
   started = time.monotonic()
   allowed = named_modules(config)
-  classify = _independent_classifier(path, config, allowed)
+  classify = _independent_classifier(path, config)
   dataset = build.dataset(config, "test")
   test = spread_examples([dataset], num_examples or len(dataset))
   train = spread_examples(
@@ -89,10 +90,14 @@ def compare_to_control(
   return Comparison(report | provenance(config), autoencoders["run"], test)
 
 
-def _independent_classifier(path, config, allowed) -> IndependentClassifier:
-  where = config.evaluation.independent_classifier
-  where = pathlib.Path(where) if where else path / "independent_classifier"
-  logits = as_numpy_fn(load_run(where, "best", allowed).classifier())
+def _independent_classifier(path, config) -> IndependentClassifier:
+  run = independent_classifier(path, config)
+  if run is None:
+    raise ValueError(
+      f"the config of {path} has no section `independent_classifier`: expected "
+      "one, or a run in evaluation.independent_classifier."
+    )
+  logits = as_numpy_fn(run.classifier())
   return lambda x: logits(x).argmax(axis=-1)
 
 

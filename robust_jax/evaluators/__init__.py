@@ -1,7 +1,8 @@
 """Evaluators: measurements of a model, during training and after it.
 
-An `Evaluator` is named in a config or passed to a task. `minimal_eps` and
-`transfer` are further measurements, which are called directly.
+An `Evaluator` is named in a config or passed to a task. `minimal_eps`,
+`transfer` and those of `generation` are further measurements, which are called
+directly.
 """
 
 from robust_jax.evaluators.adaptation import adaptation
@@ -10,6 +11,7 @@ from robust_jax.evaluators.gaussian_noise import gaussian_noise
 from robust_jax.evaluators.interval_bounds import interval_bounds
 from robust_jax.evaluators.paired import paired
 from robust_jax.evaluators.robustness import robustness
+from robust_jax.evaluators.sample_quality import sample_quality
 
 __all__ = [
   "adaptation",
@@ -18,4 +20,5 @@ __all__ = [
   "interval_bounds",
   "paired",
   "robustness",
+  "sample_quality",
 ]

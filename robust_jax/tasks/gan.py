@@ -20,6 +20,7 @@ from robust_jax.tasks._gan_steps import adversarial_game
 from robust_jax.types import (
   Augmentation,
   Batch,
+  Evaluator,
   Key,
   PyTree,
   State,
@@ -38,6 +39,7 @@ def gan(
   penalties: Sequence[Penalty] = (),
   augment: Augmentation | None = None,
   solver: Callable[..., Solver] = alternating,
+  evaluator: Evaluator | None = None,
 ) -> Task:
   """Generative adversarial network (GAN), with any adversarial loss.
 
@@ -75,14 +77,16 @@ def gan(
       of a pair get the same draw.
     solver: makes the solver, `(players, optimizers, *, reduce) -> Solver`, see
       `robust_jax.games`.
+    evaluator: a further measurement of the generator in `evaluate`, such as
+      `evaluators.sample_quality`.
 
   Returns:
     The task. `step` reports "loss", that of the generator,
     "discriminator_loss", "penalty" if there are penalties, and
     "discriminator_accuracy", the fraction of pairs whose real example has the
     larger output: 1/2 if the two cannot be told apart. `evaluate` reports
-    these, without penalties and augmentation, on held-out data. `deployed` is a
-    `models.inference.Generator`.
+    these, without penalties and augmentation, on held-out data, and what the
+    evaluator measures. `deployed` is a `models.inference.Generator`.
 
   Raises:
     ValueError: models or optimizers are not those of the two players, only one
@@ -127,7 +131,11 @@ def gan(
     return game.step(state, _real(batch, num_classes), key)
 
   def evaluate(state: State, batch: Batch, key: Key):
-    return game.evaluate(state, _real(batch, num_classes), batch["mask"], key)
+    real = _real(batch, num_classes)
+    found = game.evaluate(state, real, batch["mask"], key)
+    if evaluator is not None:
+      found |= evaluator.measure(deployed(state), batch, key)
+    return found
 
   def deployed(state: State) -> Generator:
     return Generator(
@@ -142,7 +150,8 @@ def gan(
       **state.model_state["generator"],
     }
 
-  return Task(init, step, evaluate, deployed, variables)
+  summarize = dict if evaluator is None else evaluator.summarize
+  return Task(init, step, evaluate, deployed, variables, summarize)
 
 
 def example() -> Example:

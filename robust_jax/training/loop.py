@@ -143,7 +143,7 @@ def dry_run(
     config: options of the loop.
 
   Raises:
-    ValueError: the evaluation does not report the monitored metric.
+    ValueError: the evaluation does not report a monitored metric.
   """
   key = jax.eval_shape(lambda: jax.random.key(0))
   indices = next(iter(training.indices(0)))
@@ -157,11 +157,12 @@ def dry_run(
   reported = task.summarize(
     {name: np.full(total.shape, 0.5) for name, (total, _) in sums.items()}
   )
-  if (metric := config.monitor.metric) not in reported:
-    raise ValueError(
-      f"training.monitor = '{metric}', but the task's evaluation reports "
-      f"{', '.join(sorted(reported))}: name one of these."
-    )
+  for metric in (config.monitor.metric, *config.monitor.warn_below):
+    if metric not in reported:
+      raise ValueError(
+        f"config.training monitors '{metric}', but the task's evaluation "
+        f"reports {', '.join(sorted(reported))}: name one of these."
+      )
 
 
 def _start(
@@ -263,6 +264,9 @@ class _Run:
     self._observe(state)
     if reason is None or best == -math.inf:
       self._checkpoints.save(state, values)
+    for warning in config.monitor.warnings(values):
+      best_step = self._checkpoints.best_step()
+      bar.say(f"step {step}: {warning}; the best is step {best_step}.")
     if reason is not None:
       bar.say(
         f"step {step}: {reason}; training stops here, and the best checkpoint "

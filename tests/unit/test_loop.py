@@ -136,6 +136,22 @@ def test_a_metric_that_falls_is_best_where_it_is_smallest(tmp_path):
   assert (result.status, result.best_step) == ("finished", 10)
 
 
+def test_metrics_below_their_bounds_are_warned_of_and_training_goes_on(
+  tmp_path, capsys
+):
+  narrow = task(score=lambda step: jnp.where(step == 15, 0.25, 0.5))
+  monitor = Monitor("score", warn_below={"score": 0.3})
+  assert run(narrow, tmp_path, monitor=monitor, max_drop=1.0).step == 20
+  said = capsys.readouterr().out
+  warning = "score = 0.25 is below training.warn_below = 0.3; the best is step"
+  assert [line for line in said.splitlines() if "warn_below" in line] == [
+    f"step 15: {warning} 10."
+  ]
+  course = config(monitor=Monitor("score", warn_below={"spread": 0.3}))
+  with pytest.raises(ValueError, match=r"monitors 'spread'.*reports score"):
+    dry_run(narrow, loader(None), loader(1), course)
+
+
 def test_early_stopping_is_reported_with_the_numbers(tmp_path, capsys):
   rising = task(score=lambda step: 1.0 * step)
   run(rising, tmp_path, monitor=Monitor("score", "min"), max_drop=2.0)

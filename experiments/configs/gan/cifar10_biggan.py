@@ -18,6 +18,7 @@ Command:
       --truncation=1.0 --out=grid.png
 """
 
+from experiments.configs import gan_common
 from experiments.configs.gan import mnist_conditional
 
 # Color, translation by an eighth, and cutout of half the side.
@@ -53,7 +54,7 @@ def get_config(arg=""):
   }
   config.training.batch_size = 15 if arg == "smoke" else 3 * 64
   if arg != "smoke":
-    config.data.name = "cifar10_raw"
+    gan_common.on_data(config, "cifar10_raw", "preact_resnet")
     config.models.generator.update(
       widths=(256,) * 4, embedding_size=128, attention_at=2
     )

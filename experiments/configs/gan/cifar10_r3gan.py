@@ -16,6 +16,7 @@ Command:
   ./launch.sh sample --workdir=runs/cifar10_r3gan --out=grid.png
 """
 
+from experiments.configs import gan_common
 from experiments.configs.gan import mnist_r3gan
 from experiments.configs.gan.cifar10_biggan import DIFF_AUGMENT
 
@@ -29,7 +30,7 @@ def get_config(arg=""):
   for optimizer in config.optimizers.values():
     optimizer.schedule = "cosine"
   if arg != "smoke":
-    config.data.name = "cifar10_raw"
+    gan_common.on_data(config, "cifar10_raw", "preact_resnet")
     for model in config.models.values():
       model.update(widths=(256,) * 4, blocks_per_width=2)
     config.training.update(

@@ -13,6 +13,8 @@ Command:
 
 from ml_collections import ConfigDict
 
+from experiments.configs import gan_common
+
 _ADAM = {"name": "adam", "learning_rate": 1e-3, "b1": 0.5}
 
 
@@ -36,19 +38,21 @@ def get_config(arg=""):
         "discriminator": {"name": "vector_discriminator", "hidden": (64, 64)},
       },
       "task": {"name": "gan", "latent_size": 8},
+      "evaluator": {"name": "sample_quality"},
+      "report": "generation_report",
       "optimizers": {"generator": dict(_ADAM), "discriminator": dict(_ADAM)},
       "training": {
         "num_steps": 3000,
         "batch_size": 128,
         "log_every": 100,
         "evaluate_every_steps": 500,
-        "keep_last": 2,
-        # Neither player's loss measures the quality of samples.
-        "monitor": "discriminator_loss",
-        "monitor_mode": "max",
-        "max_drop": float("inf"),
+        **gan_common.monitored(),
       },
-      "evaluation": {"batch_size": 512},
+      "evaluation": {
+        "batch_size": 512,
+        "num_samples": 2048,
+        "min_fraction": 0.02,
+      },
     }
   )
   if arg == "smoke":

@@ -48,9 +48,12 @@ def gaussian_ring(
   draw = np.random.default_rng(seed)
   modes = draw.integers(num_modes, size=num_examples)
   noise = std * draw.standard_normal((num_examples, 2))
-  points = centers(num_modes, radius)[modes] + noise
+  where = centers(num_modes, radius)
+  points = where[modes] + noise
   return from_arrays(
-    "gaussian_ring", {"x": points.astype(np.float32)}, info={"num_features": 2}
+    "gaussian_ring",
+    {"x": points.astype(np.float32)},
+    info={"num_features": 2, "centers": where},
   )
 
 

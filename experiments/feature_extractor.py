@@ -1,0 +1,130 @@
+"""The features by which generated examples are compared with real ones.
+
+They are those of the independent classifier of a run (`trained_models`), unless
+the config names a function in `evaluation.features`. Distances in the features
+of different extractors cannot be compared, so an extractor has a digest.
+"""
+
+import pathlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from experiments import build
+from experiments.build import sections
+from experiments.load_run import Run
+from experiments.trained_models import independent_classifier
+from robust_jax import fingerprint, lookup
+from robust_jax.models.inference import SplitModel
+from robust_jax.models.per_channel import per_channel
+from robust_jax.types import Array, Model
+
+_PARTS = ("features_fn", "logits_fn")  # arguments of an evaluator
+
+
+class FeatureExtractor(NamedTuple):
+  """An extractor of features, and perhaps a classifier.
+
+  Attributes:
+    name: the features in words, for reports.
+    digest: fingerprint of the weights, or of the function.
+    features_fn: x `[B, ...]` in [0, 1] -> features `[B, ...]`.
+    logits_fn: x -> logits `[B, K]`; None if there are no classes.
+  """
+
+  name: str
+  digest: str
+  features_fn: Callable[[Array], Array]
+  logits_fn: Model | None
+
+
+def feature_extractor(
+  path: pathlib.Path, config: ConfigDict
+) -> FeatureExtractor:
+  """Opens the feature extractor of a run.
+
+  Classes are those of the independent classifier, or, of synthetic points with
+  known centers, those of the nearest center. Features are, in this order, those
+  of the function `evaluation.features`, a JAX function named as
+  "package.module:function"; the penultimate features of the classifier; x
+  itself.
+
+  Args:
+    path: work directory of the run.
+    config: its config.
+
+  Raises:
+    ValueError: there is no such run or function, or it is for images of another
+      size.
+  """
+  batch, facts = build.describe(config)
+  run = independent_classifier(path, config)
+  logits_fn: Model | None = None
+  what = "pixels" if "image_shape" in facts else "coordinates"
+  extractor = FeatureExtractor(
+    f"{what} (no feature extractor)", what, jax.tree_util.Partial(_itself), None
+  )
+  if run is not None:
+    split = _split(run, batch["x"].shape[1:], stacked=_is_stacked(config))
+    logits_fn = split
+    extractor = FeatureExtractor(
+      f"penultimate features of {run.path}, step {run.step}",
+      fingerprint.of_arrays(run.variables),
+      split.features,
+      None,
+    )
+  elif "centers" in facts:
+    logits_fn = jax.tree_util.Partial(_nearness, jnp.asarray(facts["centers"]))
+  if named := config.evaluation.get("features"):
+    function = lookup.import_function(named)
+    digest = fingerprint.of_function(function, batch["x"])
+    extractor = FeatureExtractor(named, digest, function, None)
+  return extractor._replace(logits_fn=logits_fn)
+
+
+def for_evaluator(
+  path: pathlib.Path, config: ConfigDict
+) -> FeatureExtractor | None:
+  """Opens the extractor if the config's evaluator takes one; None if not."""
+  section = config.get("evaluator", {})
+  takes = sections.options_of("evaluator", section)
+  if not set(_PARTS) <= set(takes):
+    return None
+  return feature_extractor(path, config)
+
+
+def facts_of(extractor: FeatureExtractor | None) -> dict[str, object]:
+  """Returns the parts of an extractor, as arguments of an evaluator."""
+  if extractor is None:
+    return {}
+  return {part: getattr(extractor, part) for part in _PARTS}
+
+
+def _is_stacked(config: ConfigDict) -> bool:
+  return config.data.kind == "stacked"
+
+
+def _split(run: Run, shape: tuple[int, ...], stacked: bool) -> SplitModel:
+  """The classifier of a run, for images of a shape or for their channels."""
+  split = run.split_classifier()
+  theirs = tuple(build.describe(run.config)[0]["x"].shape[1:])
+  ours = (*shape[:-1], 1) if stacked else tuple(shape)
+  if theirs != ours:
+    raise ValueError(
+      f"the classifier in {run.path} is for images of shape {theirs}, and here "
+      f"they are {ours}: expected one of the same size, in "
+      "evaluation.independent_classifier."
+    )
+  return per_channel(split) if stacked else split
+
+
+def _itself(x: Array) -> Array:
+  return x
+
+
+def _nearness(centers: Array, x: Array) -> Array:
+  """Logits, larger where a center is nearer."""
+  return -jnp.square(x[:, None] - centers).sum(axis=-1)
