@@ -1,6 +1,7 @@
 """Trained runs, opened at any of their checkpoints."""
 
 import dataclasses
+import math
 import pathlib
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -45,6 +46,17 @@ class Run:
   def step(self) -> int:
     """The step of the checkpoint."""
     return int(self.state.step)
+
+  @property
+  def seconds(self) -> float:
+    """Seconds of all steps, without compilation and evaluations."""
+    total, before = 0.0, 0
+    for record in self.records:
+      if record["split"] == "train":
+        rows = (record["step"] - before) * self.config.training.batch_size
+        total += rows / record.get("examples_per_second", math.inf)
+        before = record["step"]
+    return total
 
   @property
   def deployed(self) -> Any:

@@ -20,6 +20,7 @@ from robust_jax.data.paired_loader import (
 )
 from robust_jax.data.pairs.targets import labeled_targets
 from robust_jax.data.readers.npz_dataset import npz_dataset
+from robust_jax.data.stacked import stacked
 from robust_jax.types import Batch
 
 Facts = Mapping[str, Any]
@@ -77,6 +78,14 @@ def domains(config: ConfigDict, split: str) -> tuple[list[Dataset], Dataset]:
 def _stored(config, split):
   data = config.data
   return _load(data, data.name, data, split)
+
+
+def _stacks(config, split):
+  """Of `data.num_examples` stacked images, by the names of the splits."""
+  return stacked(
+    _stored(config, split),
+    _part_of(config.data.num_examples, config.data.name, split),
+  )
 
 
 def _synthetic(config, split):
@@ -197,6 +206,7 @@ _KINDS = {
   "domains": _Kind(_paired_loaders, _target, _describe_pair),
   "labeled_targets": _of_one(_labeled_targets),
   "pairs": _of_one(_pairs),
+  "stacked": _of_one(_stacks),
   "synthetic": _of_one(_synthetic),
 }
 

@@ -28,3 +28,16 @@ def with_overrides(
     else:
       copy[name] = value
   return copy.lock() if config.is_locked else copy
+
+
+def overrides(before: ConfigDict, after: ConfigDict) -> dict[str, Any]:
+  """Returns the fields of `after` that are not those of `before`, nested."""
+  found = {}
+  for name, value in after.items():
+    old = before.get(name)
+    if isinstance(value, ConfigDict) and isinstance(old, ConfigDict):
+      if inner := overrides(old, value):
+        found[name] = inner
+    elif value != old:
+      found[name] = value
+  return found

@@ -1,5 +1,6 @@
 """Common parts of the configs of GANs: recipes, judging, the smoke test."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -25,6 +26,43 @@ _DCGAN = {
   "training": {"batch_size": 64},
 }
 _R3GAN_ADAM = _ADAM | {"b1": 0.0, "b2": 0.99}
+# Gulrajani et al. 2017: five moves of a critic without BatchNorm to one of the
+# generator, each on a batch of 64.
+_WGAN_ADAM = {"name": "adam", "learning_rate": 1e-4, "b1": 0.0, "b2": 0.9}
+_CRITIC = {
+  "adversarial_loss": {"name": "wasserstein"},
+  "penalties": ({"name": "gradient_penalty", "weight": 10.0},),
+  "solver": {
+    "name": "alternating",
+    "counts": {"discriminator": 5, "generator": 1},
+  },
+  "models": {"discriminator": {"batch_norm": "none"}},
+  "optimizers": {
+    "generator": dict(_WGAN_ADAM),
+    "discriminator": dict(_WGAN_ADAM),
+  },
+  "training": {"batch_size": 384},
+}
+# No recipe has these losses with these networks: as published are the
+# normalization of the discriminator and the penalties.
+_PENALTIES = ({"name": "r1", "weight": 0.1}, {"name": "r2", "weight": 0.1})
+LOSSES: dict[str, dict[str, Any]] = {
+  "non_saturating": {},
+  "minimax": {"adversarial_loss": {"name": "minimax"}},
+  "least_squares": {"adversarial_loss": {"name": "least_squares"}},
+  "hinge": {
+    "adversarial_loss": {"name": "hinge"},
+    "models": {"discriminator": {"batch_norm": "none", "spectral_norm": True}},
+  },
+  "wasserstein": _CRITIC,
+  "relativistic": {
+    "adversarial_loss": {"name": "relativistic"},
+    "penalties": _PENALTIES,
+    "models": {"discriminator": {"batch_norm": "none"}},
+  },
+}
+"""Name of a loss -> what it changes in the recipe "dcgan"."""
+
 RECIPES: dict[str, dict[str, Any]] = {
   "dcgan": _DCGAN,
   # Huang et al. 2024. The weight of the penalties falls and the average
@@ -44,10 +82,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     },
     "task": {"latent_size": 64},
     "adversarial_loss": {"name": "relativistic"},
-    "penalties": (
-      {"name": "r1", "weight": 0.1},
-      {"name": "r2", "weight": 0.1},
-    ),
+    "penalties": _PENALTIES,
     "optimizers": {
       "generator": dict(_R3GAN_ADAM),
       "discriminator": dict(_R3GAN_ADAM),
@@ -118,6 +153,28 @@ def on_data(config: ConfigDict, data: str, classifier: str) -> None:
   config.independent_classifier.model = {"name": classifier}
 
 
+def with_variant(
+  config: ConfigDict, variants: Mapping[str, Mapping[str, Any]], arg: str
+) -> ConfigDict:
+  """Applies the argument of a config that has variants, except "smoke".
+
+  Args:
+    config: the config.
+    variants: name -> changes, the first of which is that of no argument.
+    arg: the name of a variant, none, or "smoke", which is applied by `finish`.
+
+  Raises:
+    ValueError: another argument.
+  """
+  if arg and arg != "smoke" and arg not in variants:
+    raise ValueError(
+      f"config argument '{arg}': expected none or 'smoke' or one of "
+      f"{', '.join(variants)}."
+    )
+  name = arg if arg in variants else next(iter(variants))
+  return with_overrides(config, variants[name])
+
+
 def monitored() -> dict[str, Any]:
   """Makes the fields of `training` by which the best checkpoint is chosen."""
   return {
@@ -140,6 +197,8 @@ def finish(config: ConfigDict, arg: str) -> ConfigDict:
   if arg == "smoke":
     for one in (config, config.independent_classifier):
       common.smoke_data(one)
+      if "num_steps" in one.training:
+        one.training.update(num_steps=2, evaluate_every_steps=1)
     for model in config.models.values():
       residual = {"group_size": 4} if model.name.startswith("r3gan") else {}
       model.update(widths=(4, 4), **residual)

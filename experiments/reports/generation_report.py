@@ -7,6 +7,7 @@ which are as good as samples can be.
 
 import dataclasses
 import itertools
+import math
 import pathlib
 import time
 from collections.abc import Callable
@@ -168,8 +169,10 @@ def _of_classes(
     return mode_coverage(frequencies, real, min_fraction)
 
   def interval(read: Callable[[ModeCoverage], float]) -> Estimate:
-    statistic = lambda counts: read(coverage(counts))
-    return centered_interval(read(whole), statistic, size, seed=seed)
+    value, statistic = read(whole), lambda counts: read(coverage(counts))
+    if math.isinf(value):  # a class that no training example is of
+      return Estimate(value, value, value)
+    return centered_interval(value, statistic, size, seed=seed)
 
   size = len(sample.classes)
   whole = coverage(np.ones(size))

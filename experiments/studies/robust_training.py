@@ -32,7 +32,7 @@ from ml_collections import ConfigDict, config_flags
 
 from experiments import build
 from experiments.build.imports import named_modules
-from experiments.build.with_overrides import with_overrides
+from experiments.build.with_overrides import overrides, with_overrides
 from experiments.cli.output import writable
 from experiments.cli.parse_flags import load_config, parse_options
 from experiments.cli.run_command import INTERRUPTED, run_command
@@ -124,19 +124,8 @@ def _of_training(run: Run) -> dict[str, float]:
     "held_out_best": 100 * run.checkpoints[run.step].get(metric, math.nan),
     "held_out_last": 100
     * run.checkpoints[max(run.checkpoints)].get(metric, math.nan),
-    "seconds": _seconds(run),
+    "seconds": run.seconds,
   }
-
-
-def _seconds(run: Run) -> float:
-  """Seconds of all steps, without compilation and evaluations."""
-  total, before = 0.0, 0
-  for record in run.records:
-    if record["split"] == "train":
-      rows = (record["step"] - before) * run.config.training.batch_size
-      total += rows / record.get("examples_per_second", math.inf)
-      before = record["step"]
-  return total
 
 
 def _passes(config: ConfigDict) -> dict[str, float]:
@@ -161,7 +150,7 @@ def _config(options, method: str) -> ConfigDict:
   """
   file = _file(options)
   default, config = load_config(file), load_config(f"{file}:{method}")
-  changes = _changes(default, options.config)
+  changes = overrides(default, options.config)
   epochs = changes.get("training", {}).get("num_epochs")
   if epochs is not None:
     ratio = config.training.num_epochs / default.training.num_epochs
@@ -171,19 +160,6 @@ def _config(options, method: str) -> ConfigDict:
 
 def _file(options) -> str:
   return config_flags.get_config_filename(options["config"])
-
-
-def _changes(before: ConfigDict, after: ConfigDict) -> dict[str, Any]:
-  """Returns the fields of `after` that are not those of `before`."""
-  found = {}
-  for name, value in after.items():
-    old = before.get(name)
-    if isinstance(value, ConfigDict) and isinstance(old, ConfigDict):
-      if inner := _changes(old, value):
-        found[name] = inner
-    elif value != old:
-      found[name] = value
-  return found
 
 
 def _flags(arguments=None):

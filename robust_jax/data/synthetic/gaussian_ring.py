@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from robust_jax import checks
-from robust_jax.data.dataset import Dataset, from_arrays
+from robust_jax.data.dataset import Dataset
+from robust_jax.data.synthetic._mixture import mixture
 
 
 def gaussian_ring(
@@ -41,20 +41,8 @@ def gaussian_ring(
     >>> bool(np.all(np.abs(np.linalg.norm(points, axis=1) - 2) < 0.1))
     True
   """
-  checks.at_least_one("num_examples", num_examples)
-  checks.at_least_one("num_modes", num_modes)
-  checks.non_negative("seed", seed)
-  checks.non_negative("std", std)
-  draw = np.random.default_rng(seed)
-  modes = draw.integers(num_modes, size=num_examples)
-  noise = std * draw.standard_normal((num_examples, 2))
   where = centers(num_modes, radius)
-  points = where[modes] + noise
-  return from_arrays(
-    "gaussian_ring",
-    {"x": points.astype(np.float32)},
-    info={"num_features": 2, "centers": where},
-  )
+  return mixture("gaussian_ring", where, std, num_examples, seed)
 
 
 def centers(num_modes: int = 8, radius: float = 2.0) -> np.ndarray:

@@ -1,0 +1,42 @@
+"""A GAN on a grid of 25 Gaussians, by three solvers of the game.
+
+The argument names the solver: alternating moves, extragradient with fresh
+examples for the second gradient, or optimistic. Each step has 256 examples for
+each gradient.
+
+Paper: data of Srivastava et al. 2017, "VEEGAN"; solvers of Gidel et al. 2019,
+"A variational inequality perspective on generative adversarial networks".
+
+Command:
+  ./launch.sh train --config=experiments/configs/gan/gaussian_grid.py:optimistic
+  python -m experiments.studies.generation \
+      --config=experiments/configs/gan/gaussian_grid.py \
+      --variants=alternating,extragradient,optimistic --seeds=0,1,2
+"""
+
+from experiments.configs import gan_common
+from experiments.configs.gan import gaussian_ring
+
+_SOLVERS = {
+  "alternating": {"solver": {"name": "alternating"}},
+  "extragradient": {
+    "solver": {"name": "extragradient", "fresh": True},
+    "training": {"batch_size": 512},
+  },
+  "optimistic": {"solver": {"name": "optimistic"}},
+}
+
+
+def get_config(arg=""):
+  config = gaussian_ring.get_config("smoke" if arg == "smoke" else "")
+  config.data.update(name="gaussian_grid", std=0.05)
+  for name in ("generator", "discriminator"):
+    config.models[name].hidden = (128, 128)
+    config.optimizers[name].learning_rate = 5e-4
+  config.task.latent_size = 2
+  if arg != "smoke":
+    config.data.train.num_examples = 65536
+    config.training.update(batch_size=256, num_steps=20000)
+    config.training.evaluate_every_steps = 2000
+  config.evaluation.min_fraction = 0.01
+  return gan_common.with_variant(config, _SOLVERS, arg)
