@@ -25,20 +25,32 @@ from robust_jax.types import Array, Model
 _PARTS = ("features_fn", "logits_fn")  # arguments of an evaluator
 
 
+class Classes(NamedTuple):
+  """Classes that examples are counted by.
+
+  Attributes:
+    logits_fn: x -> logits `[B, K]`.
+    has_other: whether the last class is that of x which are of none.
+  """
+
+  logits_fn: Model
+  has_other: bool = False
+
+
 class FeatureExtractor(NamedTuple):
-  """An extractor of features, and perhaps a classifier.
+  """An extractor of features, and perhaps classes.
 
   Attributes:
     name: the features in words, for reports.
     digest: fingerprint of the weights, or of the function.
     features_fn: x `[B, ...]` in [0, 1] -> features `[B, ...]`.
-    logits_fn: x -> logits `[B, K]`; None if there are no classes.
+    classes: the classes; None if there are none.
   """
 
   name: str
   digest: str
   features_fn: Callable[[Array], Array]
-  logits_fn: Model | None
+  classes: Classes | None
 
 
 def feature_extractor(
@@ -46,11 +58,11 @@ def feature_extractor(
 ) -> FeatureExtractor:
   """Opens the feature extractor of a run.
 
-  Classes are those of the independent classifier, or, of synthetic points with
-  known centers, those of the nearest center. Features are, in this order, those
-  of the function `evaluation.features`, a JAX function named as
-  "package.module:function"; the penultimate features of the classifier; x
-  itself.
+  Classes are those of the independent classifier, or, of a mixture of
+  Gaussians, its modes: points within four standard deviations of a center.
+  Features are, in this order, those of the function `evaluation.features`, a
+  JAX function named as "package.module:function"; the penultimate features of
+  the classifier; x itself.
 
   Args:
     path: work directory of the run.
@@ -61,28 +73,23 @@ def feature_extractor(
       size.
   """
   batch, facts = build.describe(config)
-  run = independent_classifier(path, config)
-  logits_fn: Model | None = None
-  what = "pixels" if "image_shape" in facts else "coordinates"
-  extractor = FeatureExtractor(
-    f"{what} (no feature extractor)", what, jax.tree_util.Partial(_itself), None
-  )
+  run, split = independent_classifier(path, config), None
   if run is not None:
-    split = _split(run, batch["x"].shape[1:], stacked=_is_stacked(config))
-    logits_fn = split
-    extractor = FeatureExtractor(
-      f"penultimate features of {run.path}, step {run.step}",
-      fingerprint.of_arrays(run.variables),
-      split.features,
-      None,
-    )
-  elif "centers" in facts:
-    logits_fn = jax.tree_util.Partial(_nearness, jnp.asarray(facts["centers"]))
+    stacked = config.data.kind == "stacked"
+    split = _split(run, batch["x"].shape[1:], stacked)
+  classes = Classes(split) if split is not None else _modes(facts)
   if named := config.evaluation.get("features"):
     function = lookup.import_function(named)
     digest = fingerprint.of_function(function, batch["x"])
-    extractor = FeatureExtractor(named, digest, function, None)
-  return extractor._replace(logits_fn=logits_fn)
+    return FeatureExtractor(named, digest, function, classes)
+  if run is not None and split is not None:
+    name = f"penultimate features of {run.path}, step {run.step}"
+    digest = fingerprint.of_arrays(run.variables)
+    return FeatureExtractor(name, digest, split.features, classes)
+  what = "pixels" if "image_shape" in facts else "coordinates"
+  itself = jax.tree_util.Partial(_itself)
+  name = f"{what} (no feature extractor)"
+  return FeatureExtractor(name, what, itself, classes)
 
 
 def for_evaluator(
@@ -100,11 +107,9 @@ def facts_of(extractor: FeatureExtractor | None) -> dict[str, object]:
   """Returns the parts of an extractor, as arguments of an evaluator."""
   if extractor is None:
     return {}
-  return {part: getattr(extractor, part) for part in _PARTS}
-
-
-def _is_stacked(config: ConfigDict) -> bool:
-  return config.data.kind == "stacked"
+  classes = extractor.classes
+  logits_fn = None if classes is None else classes.logits_fn
+  return {"features_fn": extractor.features_fn, "logits_fn": logits_fn}
 
 
 def _split(run: Run, shape: tuple[int, ...], stacked: bool) -> SplitModel:
@@ -125,6 +130,17 @@ def _itself(x: Array) -> Array:
   return x
 
 
-def _nearness(centers: Array, x: Array) -> Array:
-  """Logits, larger where a center is nearer."""
-  return -jnp.square(x[:, None] - centers).sum(axis=-1)
+def _modes(facts: build.Facts) -> Classes | None:
+  """The modes of a mixture of Gaussians; None of other data."""
+  if "centers" not in facts:
+    return None
+  centers, radius = jnp.asarray(facts["centers"]), 4 * facts["mode_std"]
+  logits_fn = jax.tree_util.Partial(_mode_logits, centers, radius)
+  return Classes(logits_fn, has_other=True)
+
+
+def _mode_logits(centers: Array, radius: float, x: Array) -> Array:
+  """Logits of the nearest center, and last of none of them in the radius."""
+  squared = jnp.square(x[:, None] - centers).sum(axis=-1)
+  outside = jnp.full((len(x), 1), radius**2)
+  return -jnp.concatenate([squared, outside], axis=1)

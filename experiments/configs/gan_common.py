@@ -175,12 +175,16 @@ def with_variant(
   return with_overrides(config, variants[name])
 
 
-def monitored() -> dict[str, Any]:
-  """Makes the fields of `training` by which the best checkpoint is chosen."""
+def monitored(metric: str = "frechet_distance") -> dict[str, Any]:
+  """Makes the fields of `training` by which the best checkpoint is chosen.
+
+  Args:
+    metric: a metric of `evaluators.sample_quality`, the less the better.
+  """
   return {
     "keep_last": 2,
     # Neither player's loss measures the quality of samples.
-    "monitor": "frechet_distance",
+    "monitor": metric,
     "monitor_mode": "min",
     "max_drop": float("inf"),
   }

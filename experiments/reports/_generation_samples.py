@@ -14,7 +14,7 @@ from experiments.feature_extractor import FeatureExtractor
 from experiments.load_run import Run
 from robust_jax import checks, fingerprint, saved_state
 from robust_jax.as_numpy_fn import as_numpy_fn
-from robust_jax.data.dataset import Dataset
+from robust_jax.data.dataset import Dataset, spec_of_batch
 from robust_jax.models.inference import Generator
 from robust_jax.training.progress import Progress
 from robust_jax.types import Array
@@ -43,11 +43,15 @@ class Sample(NamedTuple):
 
 
 class Samples(NamedTuple):
-  """N generated, N test, and all training examples."""
+  """N generated, N test, and all training examples, and the number of classes.
+
+  Without classes their number is 0.
+  """
 
   generated: Sample
   test: Sample
   train: Sample
+  num_classes: int
 
 
 def load_samples(
@@ -86,6 +90,7 @@ def load_samples(
   return Samples(
     extract("generated", x),
     **_of_real(extract, real, extractor, config.evaluation),
+    num_classes=_num_classes(extractor, test),
   )
 
 
@@ -99,6 +104,13 @@ def _generate(generator: Generator, size: int) -> np.ndarray:
       batches.append(np.asarray(sample(generator, key)))
       bar.update(min(size, start + _GENERATED))
   return np.concatenate(batches)[:size]
+
+
+def _num_classes(extractor: FeatureExtractor, dataset: Dataset) -> int:
+  if extractor.classes is None:
+    return 0
+  x = spec_of_batch(dataset)["x"]
+  return jax.eval_shape(extractor.classes.logits_fn, x).shape[-1]
 
 
 def _of_real(
@@ -142,9 +154,9 @@ def _extraction(
     return extractor.features_fn(decode(x)).reshape(len(x), -1)
 
   def classes(x: Array) -> Array:
-    if extractor.logits_fn is None:
+    if extractor.classes is None:
       return jnp.full(len(x), -1)
-    return extractor.logits_fn(decode(x)).argmax(axis=-1)
+    return extractor.classes.logits_fn(decode(x)).argmax(axis=-1)
 
   functions = [as_numpy_fn(features), as_numpy_fn(classes)]
 

@@ -18,6 +18,7 @@ _LINES = {
   "density": "density",
   "coverage": "coverage",
   "num_covered": "classes covered",
+  "in_a_mode": "within 4 deviations of a mode",
   "total_variation": "total variation of classes",
   "kl": "KL divergence of classes",
   "nearer_to_train": "nearer to training than to test",

@@ -18,7 +18,7 @@ from ml_collections import ConfigDict
 
 from experiments.build.imports import named_modules
 from experiments.cli.provenance import provenance
-from experiments.feature_extractor import feature_extractor
+from experiments.feature_extractor import FeatureExtractor, feature_extractor
 from experiments.load_run import load_run
 from experiments.reports._generation_samples import (
   Sample,
@@ -91,7 +91,7 @@ def generation_report(
     "num_train": len(samples.train.features),
     "quantization": _quantization(samples),
     **{split: _split_name(config, split) for split in ("train", "test")},
-    **_judged(samples, config),
+    **_judged(samples, extractor, config),
     "seconds": round(time.monotonic() - started, 1),
     **provenance(config),
   }
@@ -115,9 +115,11 @@ def _split_name(config: ConfigDict, split: str) -> str:
   return f"{config.data.name} '{named}'"
 
 
-def _judged(samples: Samples, config: ConfigDict) -> dict[str, Any]:
+def _judged(
+  samples: Samples, extractor: FeatureExtractor, config: ConfigDict
+) -> dict[str, Any]:
   """All statistics, of the generated sample and of the floor."""
-  generated, test, train = samples
+  generated, test, train = samples[:3]
   floor = train.spread(len(test.features))
   with Progress("statistics", 8) as bar:
     count = itertools.count(1)
@@ -130,10 +132,11 @@ def _judged(samples: Samples, config: ConfigDict) -> dict[str, Any]:
     }
     copies = memorization(generated.features, floor.features, test.features)
     on_done()
-    least = config.evaluation.min_fraction
-    for name, sample in (("generated", generated), ("floor", test)):
-      if (sample.classes >= 0).all():
-        found[name] |= _of_classes(sample, train, least, config.seed)
+    if extractor.classes is not None:
+      for name, sample in (("generated", generated), ("floor", test)):
+        found[name] |= _of_classes(
+          sample, samples, extractor.classes.has_other, config
+        )
     on_done()
   found["generated"]["nearer_to_train"] = _mean(copies.nearer_to_train)
   medians = {
@@ -158,34 +161,38 @@ def _mean(values: np.ndarray) -> Estimate:
 
 
 def _of_classes(
-  sample: Sample, train: Sample, min_fraction: float, seed: int
+  sample: Sample, samples: Samples, has_other: bool, config: ConfigDict
 ) -> dict[str, Any]:
-  """The coverage of the classes of training examples, with intervals."""
-  num_classes = 1 + max(sample.classes.max(), train.classes.max())
-  real = np.bincount(train.classes, minlength=num_classes)
+  """Classes beside those of all training examples, with intervals."""
+  num_classes = samples.num_classes
+  num_modes = num_classes - has_other
+  real = np.bincount(samples.train.classes, minlength=num_classes)
 
   def coverage(counts: np.ndarray) -> ModeCoverage:
     frequencies = np.bincount(sample.classes, counts, num_classes)
-    return mode_coverage(frequencies, real, min_fraction)
+    return mode_coverage(frequencies, real, config.evaluation.min_fraction)
 
   def interval(read: Callable[[ModeCoverage], float]) -> Estimate:
     value, statistic = read(whole), lambda counts: read(coverage(counts))
     if math.isinf(value):  # a class that no training example is of
       return Estimate(value, value, value)
-    return centered_interval(value, statistic, size, seed=seed)
+    return centered_interval(value, statistic, size, seed=config.seed)
 
   size = len(sample.classes)
   whole = coverage(np.ones(size))
-  return {
-    "num_covered": whole.num_covered,
+  found: dict[str, Any] = {
+    "num_covered": int(whole.covered[:num_modes].sum()),
     "total_variation": interval(lambda found: found.total_variation),
     "kl": interval(lambda found: found.kl),
   }
+  if has_other:
+    found["in_a_mode"] = _mean((sample.classes < num_modes).astype(float))
+  return found
 
 
 def _draw(path: pathlib.Path, samples: Samples) -> list[str]:
   """Draws samples and their neighbors; returns the names of the pictures."""
-  generated, test, train = samples
+  generated, test, train = samples[:3]
   if generated.stored.shape[1:] == (2,):
     draw_scatter(path / "scatter.png", test.stored, generated.stored)
     return ["scatter.png"]

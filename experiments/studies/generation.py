@@ -51,6 +51,7 @@ _COLUMNS = {
   "density": "density",
   "coverage": "coverage",
   "num_covered": "classes",
+  "in_a_mode": "in a mode",
   "kl": "KL of classes",
 }
 

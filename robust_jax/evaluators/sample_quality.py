@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.special
 
 from robust_jax import metrics
 from robust_jax.evaluators.generation.frechet_distance import (
@@ -15,7 +16,7 @@ from robust_jax.evaluators.generation.frechet_distance import (
 from robust_jax.models.inference import Generator
 from robust_jax.types import Array, Batch, Evaluator, Key, Metrics, Model
 
-_CLASSES = "generated_classes"
+_SAMPLES = ("real", "generated")
 
 
 def sample_quality(
@@ -38,7 +39,9 @@ def sample_quality(
     the ratio of the root mean square distance of two generated examples to that
     of two real ones, which is near 0 after a collapse and near 1 if all is
     well; and, with classes, "class_entropy", the entropy of the frequencies of
-    predicted classes in nats, log K if all are equally frequent.
+    predicted classes in nats, log K if all are equally frequent, and
+    "class_total_variation", half of the sum of their differences to those of
+    real examples.
 
   Example:
     >>> import jax, jax.numpy as jnp
@@ -57,12 +60,13 @@ def sample_quality(
   def measure(model: Generator, batch: Batch, key: Key) -> Metrics:
     mask = batch["mask"]
     generated = model.sample(key, len(mask))
-    found = _sums("real", _features(batch["x"]), mask)
-    found |= _sums("generated", _features(generated), mask)
-    if logits_fn is not None:
-      logits = logits_fn(generated)
-      classes = jax.nn.one_hot(logits.argmax(axis=-1), logits.shape[-1])
-      found[_CLASSES] = metrics.average(classes, mask)
+    found: Metrics = {}
+    for name, x in zip(_SAMPLES, (batch["x"], generated), strict=True):
+      found |= _sums(name, _features(x), mask)
+      if logits_fn is not None:
+        logits = logits_fn(x)
+        classes = jax.nn.one_hot(logits.argmax(axis=-1), logits.shape[-1])
+        found[f"{name}_classes"] = metrics.average(classes, mask)
     return found
 
   def _features(x: Array) -> Array:
@@ -87,17 +91,17 @@ def _summarize(averages: Mapping[str, Any]) -> dict[str, float]:
   others = dict(averages)
   real, generated = (
     _moments(others.pop(f"{sample}_features"), others.pop(f"{sample}_products"))
-    for sample in ("real", "generated")
+    for sample in _SAMPLES
   )
   traces = [np.trace(sample.covariance) for sample in (generated, real)]
   found = {
     "frechet_distance": frechet_of_moments(real, generated),
     "spread": float(np.sqrt(max(traces[0], 0) / traces[1])),
   }
-  if _CLASSES in others:
-    p = others.pop(_CLASSES)
-    seen = p[p > 0]
-    found["class_entropy"] = float(-np.sum(seen * np.log(seen)))
+  if "real_classes" in others:
+    q, p = (others.pop(f"{sample}_classes") for sample in _SAMPLES)
+    found["class_entropy"] = float(scipy.special.entr(p).sum())
+    found["class_total_variation"] = float(np.abs(p - q).sum() / 2)
   return others | found
 
 

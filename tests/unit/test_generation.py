@@ -194,13 +194,14 @@ def test_one_mode_of_two_is_precise_and_covers_half():
 
 def test_frequencies_of_classes():
   real = np.full(4, 10)
-  assert mode_coverage(real, real) == (4, 0.0, 0.0)
-  assert mode_coverage(np.array([7, 0, 0, 0]), real) == (
-    1,
-    0.75,
-    pytest.approx(np.log(4)),
-  )
-  assert mode_coverage(np.array([96, 2, 1, 1]), real, 0.02).num_covered == 2
+  same = mode_coverage(real, real)
+  assert same.covered.all()
+  assert same.total_variation == same.kl == 0
+  one = mode_coverage(np.array([7, 0, 0, 0]), real)
+  assert one.covered.tolist() == [True, False, False, False]
+  assert one.total_variation == 0.75
+  assert one.kl == pytest.approx(np.log(4))
+  assert mode_coverage(np.array([96, 2, 1, 1]), real, 0.02).covered.sum() == 2
   assert mode_coverage(np.array([1, 1]), np.array([0, 5])).kl == np.inf
 
 
@@ -297,6 +298,8 @@ def test_the_distance_over_batches_is_that_of_all_held_out_examples():
   p = np.mean(z[:, 0] > z[:, 1])
   entropy = -p * np.log(p) - (1 - p) * np.log(1 - p)
   assert found["class_entropy"] == pytest.approx(entropy)
+  difference = np.abs(p - np.mean(REAL[:, 0] > REAL[:, 1]))
+  assert found["class_total_variation"] == pytest.approx(difference)
 
 
 def test_a_collapsed_generator_has_no_spread_and_no_entropy():

@@ -128,4 +128,9 @@ def test_of_points_the_coordinates_are_compared(tmp_path):
   assert report["extractor"]["name"] == "coordinates (no feature extractor)"
   assert report["quantization"] == "as computed"
   assert report["num_features"] == 2
+  # Before training hardly any sample is in one of the modes, which all real
+  # points are: beyond four deviations are exp(-8) of them.
+  assert report["generated"]["in_a_mode"]["value"] < 0.5
+  assert report["floor"]["in_a_mode"]["value"] > 0.99
+  assert report["floor"]["num_covered"] == 8
   assert (tmp_path / "ring" / "scatter.png").stat().st_size > 3000

@@ -4,8 +4,9 @@ The argument names the solver: alternating moves, extragradient with fresh
 examples for the second gradient, or optimistic. Each step has 256 examples for
 each gradient.
 
-Paper: data of Srivastava et al. 2017, "VEEGAN"; solvers of Gidel et al. 2019,
-"A variational inequality perspective on generative adversarial networks".
+Paper: data of Srivastava et al. 2017, "VEEGAN", with modes that are twice as
+wide; solvers of Gidel et al. 2019, "A variational inequality perspective on
+generative adversarial networks".
 
 Command:
   ./launch.sh train --config=experiments/configs/gan/gaussian_grid.py:optimistic
@@ -29,7 +30,7 @@ _SOLVERS = {
 
 def get_config(arg=""):
   config = gaussian_ring.get_config("smoke" if arg == "smoke" else "")
-  config.data.update(name="gaussian_grid", std=0.05)
+  config.data.update(name="gaussian_grid")
   for name in ("generator", "discriminator"):
     config.models[name].hidden = (128, 128)
     config.optimizers[name].learning_rate = 5e-4

@@ -46,7 +46,8 @@ def get_config(arg=""):
         "batch_size": 128,
         "log_every": 100,
         "evaluate_every_steps": 500,
-        **gan_common.monitored(),
+        # Within four deviations of each mode, or outside of all.
+        **gan_common.monitored("class_total_variation"),
       },
       "evaluation": {
         "batch_size": 512,

@@ -13,7 +13,8 @@ def mixture(
 
   Args:
     name: name of the dataset.
-    centers: centers of the modes `[K, 2]`, a fact of the dataset.
+    centers: centers of the modes `[K, 2]`. They are a fact of the dataset, and
+      so is the standard deviation, as "mode_std".
     std: standard deviation of each mode in each direction.
     num_examples: number of points.
     seed: seed of the draw.
@@ -31,5 +32,5 @@ def mixture(
   return from_arrays(
     name,
     {"x": points.astype(np.float32)},
-    info={"num_features": 2, "centers": centers},
+    info={"num_features": 2, "centers": centers, "mode_std": std},
   )

@@ -33,6 +33,9 @@ def memorization(
 ) -> Memorization:
   """Memorization: are generated examples nearer to training than to test ones?
 
+  Samples of a generator that has collapsed have few neighbors in common, and
+  may be nearer to either by chance.
+
   Args:
     generated: features of generated examples `[M, D]`.
     train: features of training examples `[N, D]`.

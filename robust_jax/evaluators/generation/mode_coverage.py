@@ -11,14 +11,14 @@ class ModeCoverage(NamedTuple):
   """Frequencies of classes beside those of real examples.
 
   Attributes:
-    num_covered: number of classes that are generated often enough.
+    covered: whether each class is generated often enough `[K]`.
     total_variation: half of the sum of the differences of frequencies, from 0
       to 1.
     kl: the divergence KL(generated || real) in nats; inf if a class is
       generated that no real example has.
   """
 
-  num_covered: int
+  covered: np.ndarray
   total_variation: float
   kl: float
 
@@ -45,8 +45,8 @@ def mode_coverage(
     >>> import numpy as np
     >>> from robust_jax.evaluators.generation import mode_coverage
     >>> found = mode_coverage(np.array([3, 3, 0]), np.array([5, 5, 5]))
-    >>> found.num_covered, round(found.kl, 3)  # log(3 / 2)
-    (2, 0.405)
+    >>> found.covered.tolist(), round(found.kl, 3)  # log(3 / 2)
+    ([True, True, False], 0.405)
   """
   checks.non_negative("min_fraction", min_fraction)
   generated, real = np.asarray(generated, float), np.asarray(real, float)
@@ -62,7 +62,7 @@ def mode_coverage(
   with np.errstate(divide="ignore"):
     kl = np.sum(p[seen] * np.log(p[seen] / q[seen]))
   return ModeCoverage(
-    num_covered=int(np.sum(seen & (p >= min_fraction))),
+    covered=seen & (p >= min_fraction),
     total_variation=float(np.abs(p - q).sum() / 2),
     kl=float(kl),
   )
