@@ -29,7 +29,7 @@ LAYERS = [
   ["as_numpy_fn", "saved_state"],
   ["adversarial_losses", "corruptions", "games", "models", "perturbations"],
   ["search"],
-  ["attacks", "black_box"],
+  ["attacks", "black_box", "text"],
   ["adaptation", "augmentation", "certificates", "defenses"],
   ["data", "evaluators", "gradients", "training_losses"],
   ["tasks"],

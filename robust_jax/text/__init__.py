@@ -1,0 +1,1 @@
+"""Attacks on texts: strings on the host, edited word by word."""

@@ -1,0 +1,199 @@
+"""Runs a search on many texts, with few calls of the model."""
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.special import log_softmax
+
+from robust_jax.text.edit_set import EditSet
+from robust_jax.text.goals import Goal, untargeted
+from robust_jax.text.results import Status, TextResult
+from robust_jax.text.searches.base import TextSearch
+from robust_jax.text.split_text import SplitText, split
+
+TextPredict = Callable[[list[str]], np.ndarray]
+"""Any function of a list of N strings: scores `[N, K]` (logits or
+probabilities), or labels `[N]` (integers)."""
+
+_Attack = Generator[list[SplitText], np.ndarray, TextResult]
+"""Yields texts, is sent their scores `[N, K]`, and returns the result."""
+
+# Texts that are attacked side by side, so that one call answers all of them.
+_SIDE_BY_SIDE = 64
+_SMALLEST = 1e-12  # of a probability, before its logarithm
+
+
+def attack_texts(
+  predict: TextPredict,
+  texts: Sequence[str],
+  labels: Sequence[int],
+  edit_set: EditSet,
+  search: TextSearch,
+  *,
+  goal: Goal | None = None,
+  max_queries: int | None = None,
+  seed: int = 0,
+) -> Iterator[TextResult]:
+  """Attacks texts, each of them by its own search, side by side.
+
+  A text for which the goal is reached from the beginning, such as one that is
+  misclassified, is skipped. The best text of a search is scored once more, and
+  is a success only if the goal is still reached.
+
+  Args:
+    predict: the model, any function of a list of strings. A label instead of
+      scores counts as a probability of one, which suits searches that need no
+      ascent.
+    texts: N texts.
+    labels: N labels.
+    edit_set: which edited texts are allowed.
+    search: the search, see `text.searches`.
+    goal: what it maximizes, see `text.goals`; `untargeted()` by default.
+    max_queries: largest number of texts that the model is asked for each
+      example, with the original and the result, 3 or more; None for no limit.
+    seed: of searches that draw; a result depends on its text and place alone.
+
+  Yields:
+    A `TextResult` for each text, in order.
+
+  Raises:
+    ValueError: texts and labels do not match, max_queries is below 3, or the
+      model returns neither scores nor labels.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.text import edits, searches
+    >>> from robust_jax.text.attack_texts import attack_texts
+    >>> from robust_jax.text.edit_set import EditSet
+    >>> def predict(texts):
+    ...   is_good = np.array([float("good" in text) for text in texts])
+    ...   return np.stack([1 - is_good, is_good], axis=1)
+    >>> typos = EditSet(edits.swap_characters(keep_last=False))
+    >>> (result,) = attack_texts(
+    ...   predict, ["a good plot"], [1], typos, searches.greedy_search()
+    ... )
+    >>> result.adversarial, result.status
+    ('a godo plot', 'successful')
+  """
+  if len(texts) != len(labels):
+    raise ValueError(
+      f"{len(texts)} texts and {len(labels)} labels: expected one for each."
+    )
+  if max_queries is not None and max_queries < 3:
+    raise ValueError(
+      f"max_queries = {max_queries}: expected 3 or more, for the original, one "
+      "edited text and the result."
+    )
+  goal = untargeted() if goal is None else goal
+  for start in range(0, len(texts), _SIDE_BY_SIDE):
+    group = [
+      _attack(
+        split(texts[place]),
+        int(labels[place]),
+        edit_set,
+        search,
+        goal,
+        max_queries,
+        np.random.default_rng((seed, place)),
+      )
+      for place in range(start, min(start + _SIDE_BY_SIDE, len(texts)))
+    ]
+    yield from _side_by_side(group, predict)
+
+
+def _attack(
+  original: SplitText,
+  label: int,
+  edit_set: EditSet,
+  search: TextSearch,
+  goal: Goal,
+  max_queries: int | None,
+  rng: np.random.Generator,
+) -> _Attack:
+  """The attack on one text."""
+
+  def judged(scores, texts):
+    values, reached = goal(scores, label, texts)
+    return np.where(np.isnan(values), -np.inf, values), reached
+
+  scores = yield [original]
+  values, reached = judged(scores, [original])
+  before = after = int(scores[0].argmax())
+  if reached[0]:
+    return TextResult(original, original, label, before, after, "skipped", 1)
+  queries, best, highest, found = 1, original, values[0], False
+  questions = search(edit_set, original, highest, rng)
+  answers: Any = None  # what starts a generator
+  while not found:
+    try:
+      asked = questions.send(answers)
+    except StopIteration:
+      break
+    budget = None if max_queries is None else max_queries - 1 - queries
+    sent = asked[:budget]
+    if not sent:
+      break
+    scores = yield sent
+    queries += len(sent)
+    answers, reached = judged(scores, sent)
+    # A text that reaches the goal comes first; probes are not in the set.
+    for i in np.lexsort((-answers, ~reached)):
+      if not (reached[i] or answers[i] > highest):
+        break
+      if edit_set.contains(original, sent[i]):
+        best, highest, found = sent[i], answers[i], bool(reached[i])
+        break
+    if len(sent) < len(asked):
+      break
+  success = False
+  if best is not original:
+    scores = yield [best]
+    queries += 1
+    success = bool(judged(scores, [best])[1][0])
+    after = int(scores[0].argmax())
+  status: Status = "successful" if success else "failed"
+  return TextResult(original, best, label, before, after, status, queries)
+
+
+def _side_by_side(
+  attacks: Sequence[_Attack], predict: TextPredict
+) -> list[TextResult]:
+  """Runs attacks until all have returned, one call of the model at a time."""
+  results: dict[int, TextResult] = {}
+  asked = {i: next(attack) for i, attack in enumerate(attacks)}
+  while asked:
+    texts = [str(text) for question in asked.values() for text in question]
+    scores = _log_probabilities(predict(texts), len(texts))
+    asked_next, start = {}, 0
+    for i, question in asked.items():
+      answer = scores[start : start + len(question)]
+      start += len(question)
+      try:
+        asked_next[i] = attacks[i].send(answer)
+      except StopIteration as end:
+        results[i] = end.value
+    asked = asked_next
+  return [results[i] for i in range(len(attacks))]
+
+
+def _log_probabilities(output: np.ndarray, num_texts: int) -> np.ndarray:
+  """Log-probabilities `[N, K]` of logits, probabilities or labels.
+
+  Raises:
+    ValueError: the output is none of these.
+  """
+  output = np.asarray(output)
+  if output.ndim == 1 and np.issubdtype(output.dtype, np.integer):
+    output = np.eye(max(2, output.max(initial=1) + 1))[output]
+  if output.ndim != 2 or len(output) != num_texts or output.shape[1] < 2:
+    raise ValueError(
+      f"the model returned {output.dtype} {output.shape} for {num_texts} "
+      f"texts: expected scores [{num_texts}, K] of two classes or more, or "
+      f"integer labels [{num_texts}]."
+    )
+  output = output.astype(np.float64)
+  sums = output.sum(axis=1)
+  if np.all(output >= 0) and np.allclose(sums, 1, atol=1e-3):
+    return np.log(np.maximum(output, _SMALLEST))
+  return log_softmax(output, axis=1)
