@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from experiments import build, workdir
+from experiments.build.text_data import with_tokenizer
 from robust_jax.data.dataset import Dataset, spec_of_batch
 from robust_jax.models.inference import (
   Generator,
@@ -145,7 +146,7 @@ def load_run(
     ValueError: there is no run, no such checkpoint or one of another model, the
       data are missing, or the config names a function of another module.
   """
-  config = workdir.read_config(path, allow_imports)
+  config = with_tokenizer(workdir.read_config(path, allow_imports), path)
   batch, facts = build.describe(config)
   task = build.task(config, facts, num_steps=1)
   template = jax.eval_shape(task.init, jax.random.key(0), batch)

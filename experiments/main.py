@@ -43,6 +43,7 @@ from absl import flags
 
 from experiments import workdir
 from experiments.attack import attack
+from experiments.attack_texts import evaluate_text_attacks, write_text_attack
 from experiments.certify import certify
 from experiments.cli import main_flags as given
 from experiments.cli import named_models, named_runs, processes
@@ -77,6 +78,10 @@ def _evaluate(arguments: Sequence[str]) -> int:
     if "report" in config:
       make_report(path, config, num_examples)
       return 0
+  if attacks is not None and (run := named_models.run_of_texts(path)):
+    out = named_runs.report_folder(path, "text_attacks")
+    evaluate_text_attacks(run, attacks, out, num_examples)
+    return 0
   found = named_models.load(path)
   if given.WEIGHTS.value is not None:
     workdir.open_run(path, found.config)
@@ -107,8 +112,11 @@ def _attack(arguments: Sequence[str]) -> int:
     raise ValueError("attack needs one --attack, as in --attack=pgd.")
   if given.OUT.value is None:
     raise ValueError("attack needs --out, as in --out=adversarial.npz.")
-  found = named_models.load(named_runs.to_evaluate())
-  out = pathlib.Path(given.OUT.value)
+  path, out = named_runs.to_evaluate(), pathlib.Path(given.OUT.value)
+  if run := named_models.run_of_texts(path):
+    write_text_attack(run, names[0], out, given.NUM_EXAMPLES.value)
+    return 0
+  found = named_models.load(path)
   attack(found.only(), found.config, names[0], out, given.NUM_EXAMPLES.value)
   return 0
 

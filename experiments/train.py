@@ -15,6 +15,7 @@ from experiments import (
   workdir,
 )
 from experiments.build.imports import named_modules
+from experiments.build.text_data import with_tokenizer
 from experiments.build.with_overrides import with_overrides
 from experiments.cli import output
 from experiments.origin import origin
@@ -117,8 +118,11 @@ def _train(
   config: ConfigDict, path: pathlib.Path, title: str, deadline: float
 ) -> loop.TrainResult:
   extractor = feature_extractor.for_evaluator(path, config)
-  models = trained_models(config) | feature_extractor.facts_of(extractor)
-  experiment = build.experiment(config, warm_start_of(config), models)
+  experiment = build.experiment(
+    with_tokenizer(config, path, train=True),
+    warm_start_of(config),
+    trained_models(config) | feature_extractor.facts_of(extractor),
+  )
   loop.dry_run(*experiment)
   observe = draw_pictures.observer(config, experiment.task, path)
   with output.locked(path, "--workdir"):

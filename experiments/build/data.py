@@ -8,6 +8,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from experiments.build.options import call
+from experiments.build.text_data import text_dataset
 from robust_jax import lookup
 from robust_jax.data.dataset import Dataset, spec_of_batch
 from robust_jax.data.load import load
@@ -208,6 +209,7 @@ _KINDS = {
   "pairs": _of_one(_pairs),
   "stacked": _of_one(_stacks),
   "synthetic": _of_one(_synthetic),
+  "text": _of_one(text_dataset),
 }
 
 

@@ -51,7 +51,9 @@ KINDS = {
   "search": "search",
   "set": "perturbations",
   "solver": "games",
+  "table": "text.tables",
   "task": "tasks",
+  "text_attack": "text.recipes",
   "views": "defenses.views",
 }
 """Field -> package in which its name is looked up, of robust_jax or optax."""
@@ -62,6 +64,7 @@ GROUPS = {
   "models": "model",
   "optimizers": "optimizer",
   "penalties": "penalty",
+  "text_attacks": "text_attack",
   "validation_attacks": "attack",
 }
 """Field of several sections -> field of each of them."""

@@ -1,5 +1,6 @@
 """Models to evaluate or attack, as flags name them."""
 
+import dataclasses
 import pathlib
 from collections.abc import Collection
 from typing import Any, NamedTuple
@@ -7,6 +8,7 @@ from typing import Any, NamedTuple
 from ml_collections import ConfigDict
 
 from experiments.build import imports
+from experiments.build.text_data import with_tokenizer
 from experiments.cli import main_flags as given
 from experiments.cli import named_options, named_runs
 from experiments.defended import defended
@@ -76,6 +78,18 @@ def load(path: pathlib.Path) -> NamedModels:
   models = _at_checkpoints(run, name)
   records = {next(iter(models)): run.records}
   return NamedModels(_with_defense(models, config), config, records)
+
+
+def run_of_texts(path: pathlib.Path) -> Run | None:
+  """Opens a run whose data are texts; None for any other."""
+  if given.WEIGHTS.value is not None:
+    return None
+  config = named_runs.config_of(path)
+  if config.data.kind != "text":
+    return None
+  run = _load_run(path)
+  refuse_another_model(run, config)
+  return dataclasses.replace(run, config=with_tokenizer(config, run.path))
 
 
 def refuse_another_model(run: Run, config: ConfigDict) -> None:

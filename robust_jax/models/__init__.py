@@ -28,12 +28,16 @@ from robust_jax.models.gan.stylegan2 import (
 from robust_jax.models.gan.unet import UnetGenerator, UnetSegmenter
 from robust_jax.models.gan.vectors import VectorDiscriminator, VectorGenerator
 from robust_jax.models.text.bag_of_words import BagOfWords
+from robust_jax.models.text.character_cnn import CharacterCNN
+from robust_jax.models.text.text_transformer import TextTransformer
+from robust_jax.models.text.word_cnn import WordCNN
 
 __all__ = [
   "MLP",
   "BagOfWords",
   "BigganDiscriminator",
   "BigganGenerator",
+  "CharacterCNN",
   "DannMnist",
   "DannSvhn",
   "DcganDiscriminator",
@@ -48,9 +52,11 @@ __all__ = [
   "SmallCNN",
   "Stylegan2Discriminator",
   "Stylegan2Generator",
+  "TextTransformer",
   "UnetGenerator",
   "UnetSegmenter",
   "VectorDiscriminator",
   "VectorGenerator",
   "WideResNet",
+  "WordCNN",
 ]

@@ -34,6 +34,7 @@ def attack_texts(
   goal: Goal | None = None,
   max_queries: int | None = None,
   seed: int = 0,
+  first_place: int = 0,
 ) -> Iterator[TextResult]:
   """Attacks texts, each of them by its own search, side by side.
 
@@ -53,6 +54,8 @@ def attack_texts(
     max_queries: largest number of texts that the model is asked for each
       example, with the original and the result, 3 or more; None for no limit.
     seed: of searches that draw; a result depends on its text and place alone.
+    first_place: place of the first text, where the texts are the rest of those
+      of an interrupted attack.
 
   Yields:
     A `TextResult` for each text, in order.
@@ -95,7 +98,7 @@ def attack_texts(
         search,
         goal,
         max_queries,
-        np.random.default_rng((seed, place)),
+        np.random.default_rng((seed, first_place + place)),
       )
       for place in range(start, min(start + _SIDE_BY_SIDE, len(texts)))
     ]

@@ -1,13 +1,13 @@
 """Results of attacks on texts: records, summary, and readable differences."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 from rich.text import Text
 
-from robust_jax.text.split_text import SplitText
+from robust_jax.text.split_text import SplitText, split
 
 Status = Literal["successful", "failed", "skipped"]
 
@@ -45,7 +45,10 @@ class TextResult:
     return len(self.edited.changed(self.original))
 
   def record(self) -> dict[str, Any]:
-    """Returns plain values, for a line of a jsonl or csv file."""
+    """Returns plain values, for a line of a jsonl or csv file.
+
+    `from_record` makes the result of it again.
+    """
     return {
       "text": str(self.original),
       "adversarial": self.adversarial,
@@ -56,7 +59,25 @@ class TextResult:
       "words_changed": self.words_changed,
       "num_words": len(self.original.words),
       "queries": self.queries,
+      "edited_words": list(self.edited.words),
     }
+
+
+def from_record(record: Mapping[str, Any]) -> TextResult:
+  """Makes the result that `TextResult.record` was called on.
+
+  Example:
+    >>> from robust_jax.text.results import TextResult, from_record
+    >>> from robust_jax.text.split_text import split
+    >>> a, b = split("a film"), split("a flim")
+    >>> won = TextResult(a, b, 1, 1, 0, "successful", 9)
+    >>> from_record(won.record()) == won
+    True
+  """
+  original = split(record["text"])
+  edited = original._replace(words=tuple(record["edited_words"]))
+  fields = ("label", "before", "after", "status", "queries")
+  return TextResult(original, edited, *(record[name] for name in fields))
 
 
 def summary(results: Sequence[TextResult]) -> dict[str, float]:

@@ -11,7 +11,7 @@ from robust_jax.text.constraints import edit_distance
 from robust_jax.text.edit_set import EditSet
 from robust_jax.text.results import TextResult, differences, summary
 from robust_jax.text.split_text import split
-from robust_jax.text.wordnet import read_wordnet
+from robust_jax.text.tables import read_wordnet
 
 
 @hypothesis.given(st.text())

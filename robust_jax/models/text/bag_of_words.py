@@ -4,6 +4,7 @@ from flax import linen as nn
 from jax import numpy as jnp
 from jax.typing import DTypeLike
 
+from robust_jax.models.text.embeddings import TokenEmbeddings, mean_of_tokens
 from robust_jax.types import Array, PyTree
 
 
@@ -42,8 +43,8 @@ class BagOfWords(nn.Module):
   dtype: DTypeLike = jnp.float32
 
   def setup(self):
-    self.embedding = nn.Embed(
-      self.vocabulary_size, self.width, dtype=self.dtype
+    self.embeddings = TokenEmbeddings(
+      self.vocabulary_size, self.width, self.dtype
     )
     self.dense = nn.Dense(self.num_classes)
 
@@ -54,9 +55,7 @@ class BagOfWords(nn.Module):
   def features(self, x: PyTree, *, train: bool = False) -> Array:
     """Computes the mean embedding `[B, width]` of a text, 0 of an empty one."""
     del train
-    mask = x["mask"].astype(jnp.float32)[..., None]
-    total = (self.embedding(x["tokens"]) * mask).sum(axis=1)
-    return total / jnp.maximum(mask.sum(axis=1), 1.0)
+    return mean_of_tokens(self.embeddings(x), x)
 
   def head(self, h: Array, *, train: bool = False) -> Array:
     """Applies the linear layer: `[B, width]` -> logits `[B, K]`."""

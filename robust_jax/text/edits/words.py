@@ -68,8 +68,7 @@ def synonyms(table: Mapping[str, Sequence[str]]) -> Edit:
   A replacement gets a capital where the word has one.
 
   Args:
-    table: synonyms of a word in lower case, e.g. of `text.wordnet.read_wordnet`
-      or of `text.neighbors.nearest_words`.
+    table: synonyms of a word in lower case, e.g. of `text.tables.read_wordnet`
 
   Source: Ren, Deng, He and Che 2019, "Generating natural language adversarial
   examples through probability weighted word saliency" (PWWS), section 3.2.1.

@@ -77,7 +77,7 @@ def pwws(table: Mapping[str, Sequence[str]]) -> Recipe:
   """PWWS: synonyms, by word saliency and by what each of them gains.
 
   Args:
-    table: synonyms of a word, see `text.wordnet.read_wordnet`.
+    table: synonyms of a word, see `text.tables.read_wordnet`.
 
   Source: Ren, Deng, He and Che 2019, "Generating natural language adversarial
   examples through probability weighted word saliency".

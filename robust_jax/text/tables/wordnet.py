@@ -33,7 +33,7 @@ def read_wordnet(folder: str | pathlib.Path) -> Mapping[str, Sequence[str]]:
 
   Example:
     >>> import pathlib, tempfile
-    >>> from robust_jax.text.wordnet import read_wordnet
+    >>> from robust_jax.text.tables import read_wordnet
     >>> line = "01123148 00 a 02 good 0 full 0 000 | having the qualities"
     >>> with tempfile.TemporaryDirectory() as folder:
     ...   _ = pathlib.Path(folder, "data.adj").write_text(line)

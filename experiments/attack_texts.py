@@ -1,0 +1,216 @@
+"""Attacks on the texts of a run's test set."""
+
+import csv
+import json
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import rich.box
+import rich.console
+import rich.table
+import rich.text
+
+from experiments.build import sections
+from experiments.build.text_data import texts_of, tokenizer_of
+from experiments.cli import output
+from experiments.cli.provenance import provenance
+from experiments.load_run import Run
+from robust_jax import fingerprint, precision, saved_state
+from robust_jax.files import atomic_write, write_json
+from robust_jax.plotting.tables import print_table
+from robust_jax.text.attack_texts import attack_texts
+from robust_jax.text.predict_texts import predict_texts
+from robust_jax.text.recipes.base import Recipe
+from robust_jax.text.results import (
+  TextResult,
+  differences,
+  from_record,
+  summary,
+)
+from robust_jax.training.progress import StageProgress
+
+SAVE_EVERY = 64  # texts
+_SHOWN = 5  # successes that are printed
+_SUFFIXES = (".jsonl", ".csv")
+_INNER = ("edited_words",)  # of no use to readers of a csv
+
+
+@precision.evaluation()
+def evaluate_text_attacks(
+  run: Run,
+  names: Sequence[str],
+  path: pathlib.Path,
+  num_examples: int | None = None,
+) -> dict[str, dict[str, float]]:
+  """Attacks the test texts of a run by several attacks, each on all of them.
+
+  Writes `report.json`, and the results of each attack as `NAME.jsonl`, to
+  `path`. An interrupted evaluation resumes. Accuracies, success rates, changed
+  words and queries are printed, and a few successes.
+
+  Args:
+    run: a run of a classifier of texts.
+    names: names of `config.evaluation.text_attacks`.
+    path: folder of the report, created if missing.
+    num_examples: number of test texts, from the first on; None for all.
+
+  Returns:
+    Attack -> figures, see `text.results.summary`.
+
+  Raises:
+    ValueError: the config has no such attack.
+  """
+  output.writable(path, "--workdir")
+  results = {
+    name: _attack(run, name, path / f"{name}_state.npz", num_examples)
+    for name in names
+  }
+  figures = {name: summary(found) for name, found in results.items()}
+  for name, found in results.items():
+    _write(path / f"{name}.jsonl", found)
+    _show(found, run)
+  print_table(_table(run, figures, len(next(iter(results.values())))))
+  write_json(
+    path / "report.json", {"attacks": figures, **provenance(run.config)}
+  )
+  return figures
+
+
+@precision.evaluation()
+def write_text_attack(
+  run: Run, name: str, path: pathlib.Path, num_examples: int | None = None
+) -> list[TextResult]:
+  """Writes the results of one attack on test texts, one line for each.
+
+  Args:
+    run: as for `evaluate_text_attacks`.
+    name: name of an attack.
+    path: path of the file, a .jsonl or .csv.
+    num_examples: as for `evaluate_text_attacks`.
+
+  Returns:
+    The results.
+
+  Raises:
+    ValueError: another kind of file, or the config has no such attack.
+  """
+  if path.suffix not in _SUFFIXES:
+    raise ValueError(
+      f"--out={path}: the run is one of texts, expected a file named "
+      f"{' or '.join(_SUFFIXES)}."
+    )
+  output.writable(path.parent, "--out")
+  state = path.with_name(f"{path.stem}_state.npz")
+  results = _attack(run, name, state, num_examples)
+  _write(path, results)
+  _show(results, run)
+  print_table(_table(run, {name: summary(results)}, len(results)))
+  return results
+
+
+def _attack(
+  run: Run, name: str, state: pathlib.Path, num_examples: int | None
+) -> list[TextResult]:
+  """The results of an attack, from the state of an interrupted one if any."""
+  recipe = _recipe(run, name)
+  table = texts_of(run.config, "test")
+  if table.pairs is not None:
+    raise ValueError(
+      f"{run.path} is a run of pairs of texts: expected single texts to attack."
+    )
+  texts = table.texts[:num_examples]
+  labels = run.dataset("test").read(np.arange(len(texts)))["y"]
+  length = run.config.data.length
+  predict = predict_texts(run.classifier(), tokenizer_of(run.config), length)
+  question = {
+    "model": fingerprint.of_arrays(run.variables),
+    "texts": fingerprint.of_arrays(texts),
+    "attack": json.dumps(run.config.evaluation.text_attacks[name].to_dict()),
+  }
+  stored = saved_state.restore(state, question) or {"records": np.array([])}
+  results = [from_record(json.loads(r)) for r in stored["records"].tolist()]
+  done = len(results)
+  found = attack_texts(
+    predict,
+    texts[done:],
+    labels[done:],
+    recipe.edit_set,
+    recipe.search,
+    goal=recipe.goal,
+    seed=run.config.seed,
+    first_place=done,
+  )
+  with StageProgress() as bars:
+    bars.update(name, done, len(texts))
+    for result in found:
+      results.append(result)
+      if len(results) % SAVE_EVERY == 0 or len(results) == len(texts):
+        records = [json.dumps(result.record()) for result in results]
+        saved_state.save(state, question, {"records": np.array(records)})
+        bars.update(name, len(results), len(texts))
+  return results
+
+
+def _recipe(run: Run, name: str) -> Recipe:
+  """The attack that a config calls by a name."""
+  known = run.config.evaluation.get("text_attacks", {})
+  if name not in known:
+    raise ValueError(
+      f"--attack={name}: the run in {run.path} is one of texts, expected one "
+      f"of {', '.join(known) or 'no attack, for its config has none'}."
+    )
+  return sections.build("text_attack", known[name])
+
+
+def _write(path: pathlib.Path, results: Sequence[TextResult]) -> None:
+  """Writes one line for each result, as csv or jsonl."""
+  records = [result.record() for result in results]
+  with atomic_write(path) as new, new.open("w", encoding="utf-8") as file:
+    if path.suffix == ".jsonl":
+      file.writelines(f"{json.dumps(record)}\n" for record in records)
+    else:
+      rows = csv.DictWriter(file, [n for n in records[0] if n not in _INNER])
+      rows.writeheader()
+      rows.writerows(
+        {n: v for n, v in record.items() if n not in _INNER}
+        for record in records
+      )
+
+
+def _show(results: Sequence[TextResult], run: Run) -> None:
+  """Prints a few successes, with the words that were replaced."""
+  names = run.dataset("test").info["class_names"]
+  console = rich.console.Console()
+  won = [result for result in results if result.status == "successful"]
+  for result in won[:_SHOWN]:
+    arrow = f"{names[result.before]} -> {names[result.after]}: "
+    console.print(rich.text.Text(arrow, style="bold") + differences(result))
+
+
+def _table(
+  run: Run, figures: dict[str, dict[str, Any]], num_texts: int
+) -> rich.table.Table:
+  table = rich.table.Table(
+    title=f"{run.config.data.name}, {num_texts} texts", box=rich.box.SIMPLE_HEAD
+  )
+  for column in (
+    "attack",
+    "accuracy",
+    "under attack",
+    "success rate",
+    "words changed",
+    "queries",
+  ):
+    table.add_column(column, justify="left" if column == "attack" else "right")
+  for name, found in figures.items():
+    table.add_row(
+      name,
+      f"{found['accuracy']:.1%}",
+      f"{found['robust_accuracy']:.1%}",
+      f"{found['success_rate']:.1%}",
+      f"{found['words_changed']:.1%}",
+      f"{found['queries']:.0f}",
+    )
+  return table

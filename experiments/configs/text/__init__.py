@@ -1,0 +1,1 @@
+"""Classifiers of texts, and attacks on words and letters."""

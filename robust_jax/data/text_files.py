@@ -1,0 +1,142 @@
+"""Datasets of tokenized texts from csv, tsv and jsonl files."""
+
+import os
+import pathlib
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import tokenizers
+
+from robust_jax.data.dataset import Dataset, from_arrays
+from robust_jax.data.readers.text_table import TextTable, read_text_table
+from robust_jax.text.tokenizer import encode
+
+_PART = re.compile(r"(?P<file>.*?)(?:\[(?P<start>\d*):(?P<stop>\d*)\])?")
+
+
+def read_part(
+  part: str,
+  *,
+  text: str | Sequence[str] = "text",
+  label: str = "label",
+  pair: str | None = None,
+  header: Sequence[str] | None = None,
+) -> TextTable:
+  """Reads a file, or the rows of a file from a start to a stop.
+
+  Args:
+    part: a file as in "train.tsv", or some of its rows as in
+      "train.tsv[1000:]". A relative path is looked up in the working directory,
+      and then in `$ROBUST_JAX_DATA/raw/text`.
+    text: see `read_text_table`, as the others.
+    label: likewise.
+    pair: likewise.
+    header: likewise.
+
+  Raises:
+    ValueError: there is no such file, or no row in the part, or as for
+      `read_text_table`.
+
+  Example:
+    >>> import pathlib, tempfile
+    >>> from robust_jax.data.text_files import read_part
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...   path = pathlib.Path(folder, "films.tsv")
+    ...   _ = path.write_text("text\\tlabel\\ngood\\t1\\nbad\\t0\\n")
+    ...   read_part(f"{path}[1:]").texts
+    ['bad']
+  """
+  found = _PART.fullmatch(part)
+  assert found is not None  # it matches any text
+  path = _located(found["file"])
+  table = read_text_table(
+    path, text=text, label=label, pair=pair, header=header
+  )
+  rows = slice(*(int(v) if v else None for v in found.group("start", "stop")))
+  table = TextTable(
+    table.texts[rows], table.labels[rows], table.pairs and table.pairs[rows]
+  )
+  if not table.texts:
+    raise ValueError(f"'{part}': no rows, expected one or more.")
+  return table
+
+
+def tokenized(
+  name: str,
+  table: TextTable,
+  tokenizer: tokenizers.Tokenizer,
+  *,
+  length: int,
+  labels: Sequence[str],
+  class_names: Sequence[str] | None = None,
+) -> Dataset:
+  """Makes a dataset of tokens and classes of a table of texts.
+
+  Args:
+    name: name in error messages.
+    table: see `read_part`.
+    tokenizer: see `text.tokenizer`.
+    length: number of tokens of an example; longer texts are cut at the end.
+    labels: labels of the table, in the order of the classes.
+    class_names: names of the classes; by default the labels.
+
+  Returns:
+    A `Dataset` of `x = {"tokens" [T], "mask" [T]}` and classes `y`, whose info
+    has `num_classes`, `class_names`, `vocabulary_size` and `tokenizer`.
+
+  Raises:
+    ValueError: the table has another label, or there are not as many names as
+      labels.
+
+  Example:
+    >>> from robust_jax.data.readers.text_table import TextTable
+    >>> from robust_jax.data.text_files import tokenized
+    >>> from robust_jax.text.tokenizer import train_tokenizer
+    >>> table = TextTable(["a film", "a bad film"], ["+", "-"], None)
+    >>> tokenizer = train_tokenizer(table.texts)
+    >>> dataset = tokenized(
+    ...   "films", table, tokenizer, length=4, labels=["-", "+"]
+    ... )
+    >>> dataset.read([0])["y"].tolist(), dataset.info["num_classes"]
+    ([1], 2)
+  """
+  names = tuple(class_names or labels)
+  if len(names) != len(labels):
+    raise ValueError(
+      f"class_names = {names} for the labels {tuple(labels)}: expected as many."
+    )
+  classes = {label: i for i, label in enumerate(labels)}
+  for row, label in enumerate(table.labels):
+    if label not in classes:
+      raise ValueError(
+        f"dataset '{name}', example {row}: the label {label!r}, expected one "
+        f"of {', '.join(map(repr, classes))}."
+      )
+  x = encode(tokenizer, table.texts, length, pairs=table.pairs)
+  y = np.array([classes[label] for label in table.labels], np.int32)
+  return from_arrays(
+    name,
+    {"x": x, "y": y},
+    info={
+      "num_classes": len(names),
+      "class_names": names,
+      "vocabulary_size": tokenizer.get_vocab_size(),
+      "tokenizer": tokenizer,
+    },
+  )
+
+
+def _located(name: str) -> pathlib.Path:
+  """The path of a file, in the working directory or in that of raw data."""
+  path = pathlib.Path(name).expanduser()
+  folder = os.environ.get("ROBUST_JAX_DATA")
+  if path.exists() or path.is_absolute():
+    return path
+  if folder and (raw := pathlib.Path(folder, "raw", "text", name)).exists():
+    return raw
+  where = f" or in {folder}/raw/text" if folder else ""
+  raise ValueError(
+    f"{name}: no such file in the working directory{where}. Give its path, or "
+    "put it there; ROBUST_JAX_DATA names the folder of raw data."
+  )

@@ -1,0 +1,159 @@
+"""Tokenizers, trained on a corpus by the library `tokenizers`."""
+
+import pathlib
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, get_args
+
+import numpy as np
+import tokenizers
+from tokenizers import models, normalizers, pre_tokenizers, trainers
+
+from robust_jax import checks
+from robust_jax.files import atomic_write
+
+TokenizerKind = Literal["word", "word_piece", "character"]
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+"""Tokens of every vocabulary, from 0 on: padding, unknown, beginning, separator
+and mask. They are also recognized in a text."""
+
+
+def train_tokenizer(
+  texts: Iterable[str],
+  *,
+  kind: TokenizerKind = "word",
+  vocabulary_size: int = 8000,
+  lowercase: bool = True,
+) -> tokenizers.Tokenizer:
+  """Trains a tokenizer on a corpus.
+
+  Args:
+    texts: the corpus.
+    kind: "word" for whole words and marks of punctuation, of which those that
+      are not in the vocabulary are unknown; "word_piece", the pieces of words
+      of BERT; or "character".
+    vocabulary_size: largest number of tokens, special ones included.
+    lowercase: whether texts are converted to lower case.
+
+  Returns:
+    A tokenizer of the library, whose `to_str` is plain JSON.
+
+  Raises:
+    ValueError: the kind is unknown, or the vocabulary too small.
+
+  Example:
+    >>> from robust_jax.text.tokenizer import encode, train_tokenizer
+    >>> tokenizer = train_tokenizer(["a good film", "a bad film"])
+    >>> encode(tokenizer, ["A good plot!"], length=6)["tokens"]
+    array([[5, 8, 1, 1, 0, 0]], dtype=int32)
+  """
+  if kind not in get_args(TokenizerKind):
+    raise ValueError(
+      f"kind = {kind!r}: expected one of {', '.join(get_args(TokenizerKind))}."
+    )
+  if vocabulary_size <= len(SPECIAL_TOKENS):
+    raise ValueError(
+      f"vocabulary_size = {vocabulary_size}: expected more than "
+      f"{len(SPECIAL_TOKENS)}, the number of special tokens."
+    )
+  trainer: Any = (
+    trainers.WordPieceTrainer
+    if kind == "word_piece"
+    else trainers.WordLevelTrainer
+  )(
+    vocab_size=vocabulary_size,
+    special_tokens=list(SPECIAL_TOKENS),
+    show_progress=False,
+  )
+  model: Any = models.WordPiece if kind == "word_piece" else models.WordLevel
+  tokenizer = tokenizers.Tokenizer(model(unk_token="[UNK]"))
+  tokenizer.pre_tokenizer = (
+    pre_tokenizers.Split(tokenizers.Regex("(?m)."), "isolated")
+    if kind == "character"
+    else pre_tokenizers.BertPreTokenizer()
+  )
+  if lowercase:
+    tokenizer.normalizer = normalizers.Lowercase()
+  tokenizer.train_from_iterator(texts, trainer)
+  return tokenizer
+
+
+def encode(
+  tokenizer: tokenizers.Tokenizer,
+  texts: Sequence[str],
+  length: int,
+  *,
+  pairs: Sequence[str] | None = None,
+) -> dict[str, np.ndarray]:
+  """Encodes texts as tokens of one length; longer texts are cut at the end.
+
+  Args:
+    tokenizer: see `train_tokenizer`.
+    texts: N texts.
+    length: T.
+    pairs: a second text of each example, such as a hypothesis, which follows
+      behind "[SEP]".
+
+  Returns:
+    "tokens" int32 `[N, T]` and "mask" bool `[N, T]`, false at padding.
+
+  Raises:
+    ValueError: length is below 1, or there are not as many pairs as texts.
+
+  Example:
+    >>> from robust_jax.text.tokenizer import encode, train_tokenizer
+    >>> tokenizer = train_tokenizer(["a b"])
+    >>> encode(tokenizer, ["a"], length=4, pairs=["b a"])["tokens"]
+    array([[5, 3, 6, 5]], dtype=int32)
+  """
+  checks.at_least_one("length", length)
+  if pairs is not None:
+    if len(pairs) != len(texts):
+      raise ValueError(
+        f"{len(texts)} texts and {len(pairs)} second texts: expected as many."
+      )
+    both = zip(texts, pairs, strict=True)
+    texts = [f"{first} [SEP] {second}" for first, second in both]
+  tokens = np.zeros((len(texts), length), np.int32)
+  mask = np.zeros((len(texts), length), bool)
+  for row, encoded in enumerate(tokenizer.encode_batch_fast(list(texts))):
+    ids = encoded.ids[:length]
+    tokens[row, : len(ids)] = ids
+    mask[row, : len(ids)] = True
+  return {"tokens": tokens, "mask": mask}
+
+
+def save_tokenizer(tokenizer: tokenizers.Tokenizer, path: pathlib.Path) -> None:
+  """Writes a tokenizer as JSON, whole or not at all."""
+  with atomic_write(path) as new:
+    new.write_text(tokenizer.to_str(pretty=True) + "\n", encoding="utf-8")
+
+
+def load_tokenizer(path: str | pathlib.Path) -> tokenizers.Tokenizer:
+  """Reads a tokenizer from JSON, which holds no code.
+
+  Raises:
+    ValueError: there is no such file, it is no tokenizer, or its first tokens
+      are not `SPECIAL_TOKENS`.
+
+  Example:
+    >>> import pathlib, tempfile
+    >>> from robust_jax.text import tokenizer
+    >>> trained = tokenizer.train_tokenizer(["a b"])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...   path = pathlib.Path(folder, "tokenizer.json")
+    ...   tokenizer.save_tokenizer(trained, path)
+    ...   tokenizer.load_tokenizer(path).get_vocab_size()
+    7
+  """
+  try:
+    text = pathlib.Path(path).read_text(encoding="utf-8")
+    loaded = tokenizers.Tokenizer.from_str(text)
+  except Exception as error:  # the library raises Exception itself
+    raise ValueError(f"{path} is no tokenizer: {error}") from error
+  first = tuple(loaded.id_to_token(i) for i in range(len(SPECIAL_TOKENS)))
+  if first != SPECIAL_TOKENS:
+    raise ValueError(
+      f"{path}: a tokenizer whose first tokens are {first}: expected "
+      f"{SPECIAL_TOKENS}."
+    )
+  return loaded

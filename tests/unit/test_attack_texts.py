@@ -1,0 +1,109 @@
+"""Attacks on the texts of a run, from the command line."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from experiments import attack_texts
+from experiments.configs.text import sst2
+from experiments.load_run import load_run
+from experiments.train import train
+from robust_jax.text.results import from_record
+from tests.unit.command_line import command_line
+
+
+def sst2_config():
+  config = sst2.get_config("smoke")
+  config.training.update(num_epochs=20.0, evaluate_every_epochs=20.0)
+  return config
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+  """A classifier of forty reviews."""
+  path = tmp_path_factory.mktemp("texts") / "run"
+  train(sst2_config(), path)
+  return path
+
+
+def test_evaluate_prints_and_writes_each_attack(run, capsys):
+  status = command_line(
+    "evaluate", f"--workdir={run}", "--attack=typo,pruthi", "--num_examples=6"
+  )
+  assert status == 0
+  assert "under attack" in capsys.readouterr().out
+  folder = run / "text_attacks"
+  report = json.loads((folder / "report.json").read_text())
+  lines = (folder / "pruthi.jsonl").read_text().splitlines()
+  results = [from_record(json.loads(line)) for line in lines]
+  assert len(results) == 6
+  failed = np.mean([result.status == "failed" for result in results])
+  assert report["attacks"]["pruthi"]["robust_accuracy"] == failed
+  assert all(result.words_changed <= 1 for result in results)
+
+
+def test_a_run_keeps_its_tokenizer(run):
+  """Whatever a tokenizer that is trained again would be."""
+  path = run / "tokenizer.json"
+  before = path.read_bytes()
+  assert load_run(run).config.data.tokenizer.file == str(path)
+  train(sst2_config(), run)
+  assert path.read_bytes() == before
+
+
+def test_an_interrupted_attack_has_the_results_of_a_whole_one(
+  run, tmp_path, monkeypatch
+):
+  opened = load_run(run)
+  whole = attack_texts.write_text_attack(opened, "typo", tmp_path / "a.jsonl")
+  stop_after = iter([True] * 4)
+  attack = attack_texts.attack_texts
+
+  def interrupted(*args, **options):
+    for result in attack(*args, **options):
+      if not next(stop_after, False):
+        raise KeyboardInterrupt
+      yield result
+
+  monkeypatch.setattr(attack_texts, "SAVE_EVERY", 2)
+  monkeypatch.setattr(attack_texts, "attack_texts", interrupted)
+  with pytest.raises(KeyboardInterrupt):
+    attack_texts.write_text_attack(opened, "typo", tmp_path / "b.jsonl")
+  assert not (tmp_path / "b.jsonl").exists()
+  asked = []
+  monkeypatch.setattr(
+    attack_texts,
+    "attack_texts",
+    lambda predict, texts, *args, **options: (
+      asked.extend(texts) or attack(predict, texts, *args, **options)
+    ),
+  )
+  resumed = attack_texts.write_text_attack(opened, "typo", tmp_path / "b.jsonl")
+  assert resumed == whole
+  assert len(asked) == len(whole) - 4
+
+
+def test_attack_writes_a_table_for_spreadsheets(run, tmp_path):
+  out = tmp_path / "typo.csv"
+  assert (
+    command_line("attack", f"--workdir={run}", "--attack=typo", f"--out={out}")
+    == 0
+  )
+  with out.open() as file:
+    rows = list(csv.DictReader(file))
+  assert len(rows) == 10
+  assert {row["status"] for row in rows} <= {"successful", "failed", "skipped"}
+
+
+@pytest.mark.parametrize(
+  ("options", "message"),
+  [
+    (["--attack=pgd", "--out=a.jsonl"], "expected one of deep_word_bug, input"),
+    (["--attack=typo", "--out=a.npz"], "expected a file named .jsonl or .csv"),
+  ],
+)
+def test_bad_requests(run, capsys, options, message):
+  assert command_line("attack", f"--workdir={run}", *options) == 2
+  assert message in capsys.readouterr().err
