@@ -107,7 +107,7 @@ def _trained(section: str) -> tokenizers.Tokenizer:
 def _table(
   data: dict[str, Any], split: str
 ) -> tuple[dict[str, Any], TextTable]:
-  """What a split is described by, and its rows."""
+  """Returns the options of a split, and its rows."""
   if split not in data:
     raise ValueError(
       f"the config has no split '{split}': expected one such as "
