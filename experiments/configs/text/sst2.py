@@ -54,7 +54,7 @@ def get_config(arg=""):
   name = "word_cnn" if arg in ("", "smoke") else arg
   if name not in _VARIANTS:
     raise ValueError(
-      f"config argument '{arg}': expected none, 'smoke' or one of "
+      f"config argument '{arg}': expected none or 'smoke' or one of "
       f"{', '.join(_VARIANTS)}."
     )
   model, tokenizer, length, num_epochs, learning_rate = _VARIANTS[name]

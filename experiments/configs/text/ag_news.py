@@ -1,0 +1,42 @@
+"""Topics of news (AG News), by a model of words.
+
+The argument after the colon selects the model, as in sst2.py. The training data
+are 4,000 examples, `ag_news/subset_train.csv` from its row 1,000 on, whose first
+rows are `ag_news/subset_dev.csv`, the held-out set. The test set is the whole
+one, `ag_news/test.csv`, whose labels begin at 1; a text is title and description.
+
+Command:
+  ./launch.sh train --config=experiments/configs/text/ag_news.py
+  ./launch.sh evaluate --attack=deep_word_bug,pruthi --workdir=runs/ag_news \\
+      --num_examples=1000
+"""
+
+from experiments.configs.text import sst2
+
+
+def get_config(arg=""):
+  config = sst2.get_config(arg)
+  if arg == "smoke":
+    return config
+  train = {"header": ("text", "label"), "text": "text"}
+  config.data = {
+    "kind": "text",
+    "name": "ag_news",
+    "train": {"file": "ag_news/subset_train.csv[1000:]", **train},
+    "validation": {"file": "ag_news/subset_dev.csv", **train},
+    "test": {
+      "file": "ag_news/test.csv",
+      "header": ("label", "title", "description"),
+      "text": ("title", "description"),
+      "labels": ("1", "2", "3", "4"),
+    },
+    "columns": {"label": "label"},
+    "labels": ("0", "1", "2", "3"),
+    "class_names": ("world", "sports", "business", "technology"),
+    "length": 3 * config.data.length // 2,
+    "tokenizer": config.data.tokenizer,
+  }
+  if "max_length" in config.model:
+    config.model.max_length = config.data.length
+  config.training.update(num_epochs=15.0, evaluate_every_epochs=3.0)
+  return config
