@@ -1,9 +1,11 @@
 """Topics of news (AG News), by a model of words.
 
-The argument after the colon selects the model, as in sst2.py. The training data
-are 4,000 examples, `ag_news/subset_train.csv` from its row 1,000 on, whose first
-rows are `ag_news/subset_dev.csv`, the held-out set. The test set is the whole
-one, `ag_news/test.csv`, whose labels begin at 1; a text is title and description.
+The argument after the colon selects the model, as in sst2.py.
+
+Files: `ag_news/subset_train.csv`, of which rows from 1,000 on are trained on;
+`ag_news/subset_dev.csv`, its first 1,000 rows, which select the checkpoint; and
+the whole test set, `ag_news/test.csv`, whose labels begin at 1. A text is a
+title and a description.
 
 Command:
   ./launch.sh train --config=experiments/configs/text/ag_news.py
