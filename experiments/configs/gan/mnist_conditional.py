@@ -2,10 +2,10 @@
 
 Paper: Brock et al. 2019, "Large scale GAN training for high fidelity natural
 image synthesis": projection discriminator, class-conditional BatchNorm of a
-shared embedding and of parts of the latent, self-attention, spectral and
-orthogonal normalization; the discriminator's learning rate is four times the
-generator's and both have no momentum. Here the pair is about a thousandth as
-large, with one step of the discriminator per step.
+shared embedding and of parts of the latent, self-attention, spectral
+normalization, orthogonal initialization; the discriminator learns four times as
+fast as the generator, both without momentum. Here there are 64 channels at
+most, and one move of the discriminator per step.
 
 Command:
   ./launch.sh train --config=experiments/configs/gan/mnist_conditional.py
