@@ -59,7 +59,7 @@ def concatenate(datasets: Sequence[Dataset]) -> Dataset:
     info={
       name: fact
       for name, fact in first.info.items()
-      if all(d.info.get(name) == fact for d in datasets)
+      if all(np.array_equal(d.info.get(name), fact) for d in datasets)
     },
   )
 

@@ -89,9 +89,9 @@ def _pictures(path):
   assert folders
   for folder in folders:
     frames = sorted(file.stem for file in folder.iterdir())
-    assert frames == ["00000000", "00000002"]
+    assert (frames[0], frames[-1]) == ("00000000", "00000002")
     with PIL.Image.open(path / f"{folder.name}.webp") as animation:
-      assert animation.n_frames == 2
+      assert animation.n_frames == len(frames)
 
 
 def _attacks(config, path):

@@ -26,13 +26,13 @@ def get_config(arg=""):
   config.precision = "bfloat16"
   config.augment = ({"name": "flip"}, *DIFF_AUGMENT)
   for penalty in config.penalties:
-    penalty["weight"] = 0.05
+    penalty.update(weight=0.05, every=1)
   for optimizer in config.optimizers.values():
     optimizer.schedule = "cosine"
   if arg != "smoke":
     gan_common.on_data(config, "cifar10_raw", "preact_resnet")
     for model in config.models.values():
-      model.update(widths=(256,) * 4, blocks_per_width=2)
+      model.update(widths=(256,) * 4, blocks_per_width=2, patch_size=1)
     config.training.update(
       num_epochs=200.0, batch_size=256, evaluate_every_epochs=5.0
     )

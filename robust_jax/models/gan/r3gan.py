@@ -9,6 +9,8 @@ from jax.typing import DTypeLike
 
 from robust_jax.models.gan.resampling import (
   grid_of,
+  pixel_shuffle,
+  pixel_unshuffle,
   smooth_upsample,
   to_unit_box,
 )
@@ -31,11 +33,15 @@ class R3ganGenerator(nn.Module):
   beginning, so that it is the identity.
 
   Attributes:
-    image_shape: `(H, W, C)`; H and W are multiples of `2^(len(widths) - 1)`.
+    image_shape: `(H, W, C)`; H and W are multiples of
+      `patch_size * 2^(len(widths) - 1)`.
     widths: channels of each resolution, in order from the latent to the image.
     blocks_per_width: number of residual blocks at each resolution.
     group_size: channels of a group of the 3x3 convolutions; it divides twice
       every width.
+    patch_size: side of the squares of pixels that the last features become, by
+      `resampling.pixel_shuffle`; 2 halves the largest resolution of blocks,
+      where most of the time goes.
     dtype: dtype of the computation, see `robust_jax.precision`.
 
   Source: Huang et al. 2024, "The GAN is dead; long live the GAN! A modern
@@ -58,6 +64,7 @@ class R3ganGenerator(nn.Module):
   widths: Sequence[int] = (64, 64, 32)
   blocks_per_width: int = 1
   group_size: int = 16
+  patch_size: int = 1
   dtype: DTypeLike = jnp.float32
 
   @nn.compact
@@ -65,11 +72,19 @@ class R3ganGenerator(nn.Module):
     """Maps latents z `[B, Z]` to images `[B, H, W, C]` in [0, 1].
 
     Raises:
-      ValueError: H or W is no multiple of `2^(len(widths) - 1)`, or group_size
-        does not divide twice a width.
+      ValueError: H or W is no multiple of `patch_size * 2^(len(widths) - 1)`,
+        or group_size does not divide twice a width.
     """
     del train
-    grid = grid_of(self.image_shape, len(self.widths) - 1)
+    height, width, channels = self.image_shape
+    size = self.patch_size
+    if height % size or width % size:
+      raise ValueError(
+        f"patch_size = {size}: expected a divisor of {height} and {width}, the "
+        "height and width of images."
+      )
+    patches = (height // size, width // size, size**2 * channels)
+    grid = grid_of(patches, len(self.widths) - 1)
     basis = self.param(
       "basis", nn.initializers.normal(1.0), (*grid, self.widths[0])
     )
@@ -79,9 +94,8 @@ class R3ganGenerator(nn.Module):
       if i > 0:
         h = _matched(smooth_upsample(h), width, self.dtype, f"match_{i}")
       h = _blocks(self, h, i)
-    return to_unit_box(
-      _conv(self.image_shape[2], 1, jnp.float32, "image")(h.astype(jnp.float32))
-    )
+    pixels = _conv(patches[2], 1, jnp.float32, "image")(h.astype(jnp.float32))
+    return to_unit_box(pixel_shuffle(pixels, size))
 
 
 class R3ganDiscriminator(nn.Module):
@@ -96,6 +110,7 @@ class R3ganDiscriminator(nn.Module):
     widths: channels of each resolution, in order from the image to the output.
     blocks_per_width: number of residual blocks at each resolution.
     group_size: as for `R3ganGenerator`.
+    patch_size: likewise.
     dtype: dtype of the computation, see `robust_jax.precision`.
 
   Source: as for `R3ganGenerator`.
@@ -113,6 +128,7 @@ class R3ganDiscriminator(nn.Module):
   widths: Sequence[int] = (32, 64, 64)
   blocks_per_width: int = 1
   group_size: int = 16
+  patch_size: int = 1
   dtype: DTypeLike = jnp.float32
 
   @nn.compact
@@ -123,7 +139,7 @@ class R3ganDiscriminator(nn.Module):
       ValueError: group_size does not divide twice a width.
     """
     del train
-    h = normalize(x, (0.5,), (0.5,))
+    h = pixel_unshuffle(normalize(x, (0.5,), (0.5,)), self.patch_size)
     h = _conv(self.widths[0], 1, self.dtype, "image")(h)
     for i, width in enumerate(self.widths):
       if i > 0:

@@ -44,8 +44,8 @@ def downsample(x: Array) -> Array:
   return (rows[:, :, ::2] + rows[:, :, 1::2]) / 4
 
 
-def pixel_shuffle(x: Array) -> Array:
-  """Rearranges `[B, H, W, 4 C]` to `[B, 2 H, 2 W, C]`: a pixel becomes four.
+def pixel_shuffle(x: Array, size: int = 2) -> Array:
+  """Rearranges `[B, H, W, size^2 C]` to `[B, size H, size W, C]`.
 
   Source: Shi et al. 2016, "Real-time single image and video super-resolution
   using an efficient sub-pixel convolutional neural network", equation 4.
@@ -58,8 +58,20 @@ def pixel_shuffle(x: Array) -> Array:
     [[0.0, 1.0], [2.0, 3.0]]
   """
   batch, height, width, channels = x.shape
-  parts = x.reshape(batch, height, width, 2, 2, channels // 4)
-  return parts.swapaxes(2, 3).reshape(batch, 2 * height, 2 * width, -1)
+  parts = x.reshape(batch, height, width, size, size, channels // size**2)
+  return parts.swapaxes(2, 3).reshape(batch, size * height, size * width, -1)
+
+
+def pixel_unshuffle(x: Array, size: int = 2) -> Array:
+  """Rearranges `[B, size H, size W, C]` to `[B, H, W, size^2 C]`.
+
+  The inverse of `pixel_shuffle`.
+  """
+  batch, height, width, channels = x.shape
+  parts = x.reshape(batch, height // size, size, width // size, size, channels)
+  return parts.swapaxes(2, 3).reshape(
+    batch, height // size, width // size, size**2 * channels
+  )
 
 
 def upsampling_conv(
