@@ -205,7 +205,7 @@ def finish(config: ConfigDict, arg: str) -> ConfigDict:
     for one in (config, config.independent_classifier):
       common.smoke_data(one)
       if "num_steps" in one.training:
-        one.training.update(num_steps=2, evaluate_every_steps=1)
+        one.training.update(num_steps=2, evaluate_every_steps=2)
     for model in config.models.values():
       residual = {"group_size": 4} if model.name.startswith("r3gan") else {}
       model.update(widths=(4, 4), **residual)

@@ -20,7 +20,9 @@ from tests.unit.command_line import command_line
 def run(tmp_path_factory):
   """The work directory of a GAN, trained and judged by the smoke config."""
   path = tmp_path_factory.mktemp("judged") / "run"
-  train(mnist_dcgan.get_config("smoke"), path)
+  config = mnist_dcgan.get_config("smoke")
+  del config.pictures
+  train(config, path)
   return path
 
 

@@ -19,7 +19,7 @@ from tests.unit.command_line import command_line
 def run(tmp_path_factory):
   path = tmp_path_factory.mktemp("sampled") / "run"
   config = mnist_dcgan.get_config("smoke")
-  del config.report, config.independent_classifier
+  del config.report, config.independent_classifier, config.pictures
   del config.training.warn_below  # of classes, which there are none of now
   train(config, path)
   return path
