@@ -32,7 +32,9 @@ def get_config(arg=""):
   if arg != "smoke":
     gan_common.on_data(config, "cifar10_raw", "preact_resnet")
     for model in config.models.values():
-      model.update(widths=(256,) * 4, blocks_per_width=2, patch_size=1)
+      model.update(
+        widths=(256,) * 4, blocks_per_width=2, patch_size=1, group_size=16
+      )
     config.training.update(
       num_epochs=200.0, batch_size=256, evaluate_every_epochs=5.0
     )
