@@ -24,6 +24,7 @@ def pix2pix(data: Mapping[str, Any]) -> ConfigDict:
       "seed": 0,
       "precision": "float32",
       "report": "pix2pix_report",
+      "pictures": {"name": "translations", "num_examples": 8},
       "data": {"kind": "pairs", **data},
       "models": {
         "generator": {"name": "unet_generator"},

@@ -7,5 +7,6 @@ with a parameter `config` it is given that of the run.
 
 from experiments.pictures.generated_samples import generated_samples
 from experiments.pictures.other_labels import other_labels
+from experiments.pictures.translations import translations
 
-__all__ = ["generated_samples", "other_labels"]
+__all__ = ["generated_samples", "other_labels", "translations"]

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
-import numpy as np
 import rich.box
 import rich.table
 from ml_collections import ConfigDict
@@ -15,6 +14,7 @@ from experiments import build
 from experiments.build.imports import named_modules
 from experiments.cli.provenance import provenance
 from experiments.load_run import Run, load_run
+from experiments.pictures.translations import translated_rows
 from robust_jax import parallel
 from robust_jax.data.dataset import Dataset
 from robust_jax.data.loader import Loader, evaluation_loader
@@ -26,7 +26,7 @@ from robust_jax.models.inference import (
   SplitModel,
   features_and_head,
 )
-from robust_jax.plotting.image_grid import save_image_rows
+from robust_jax.plotting.image_grid import save_image_grid
 from robust_jax.plotting.tables import print_table
 from robust_jax.training.measure_dataset import measure_dataset
 from robust_jax.types import Batch, Key, Metrics
@@ -100,7 +100,10 @@ def pix2pix_report(
   }
   if parallel.is_lead():
     write_json(path / "report.json", result)
-    _draw(path / "translations.png", runs, dataset, config.seed)
+    images, columns = translated_rows(
+      list(runs.values()), dataset, _NUM_DRAWN, config.seed
+    )
+    save_image_grid(path / "translations.png", images, columns=columns)
     print_table(_table(result, dataset.name))
     print(
       f"In {path}: report.json, and translations.png with the input, "
@@ -184,31 +187,6 @@ def _measure(
     seen = confusion().measure(reader, rows, key)
     found |= {f"{of} {name}": value for name, value in seen.items()}
   return found
-
-
-def _draw(
-  path: pathlib.Path,
-  runs: Mapping[str, ImageTranslator],
-  dataset: Dataset,
-  seed: int,
-) -> None:
-  count = min(_NUM_DRAWN, len(dataset))
-  rows = np.linspace(0, len(dataset) - 1, count).astype(int)
-  batch = jax.jit(dataset.decode)(dataset.read(rows))
-  sample = jax.jit(ImageTranslator.sample)
-  columns = [
-    batch["x"],
-    *(sample(run, jax.random.key(seed), batch["x"]) for run in runs.values()),
-    batch["y"],
-  ]
-  channels = max(column.shape[-1] for column in columns)
-  alike = [_with_channels(np.asarray(c), channels) for c in columns]
-  save_image_rows(path, np.stack(alike, axis=1))
-
-
-def _with_channels(images: np.ndarray, channels: int) -> np.ndarray:
-  repeats = channels // images.shape[-1]
-  return np.repeat(images, repeats, axis=-1)
 
 
 def _table(result: Mapping[str, Any], name: str) -> rich.table.Table:

@@ -56,20 +56,8 @@ def save_image_grid(
   filled = np.pad(
     images, ((0, missing), (0, 0), (0, 0), (0, 0)), constant_values=1.0
   )
-  save_image_rows(path, filled.reshape(-1, columns, *images.shape[1:]), gap)
-
-
-def save_image_rows(
-  path: pathlib.Path, images: np.ndarray, gap: int = 2
-) -> None:
-  """Writes rows of images as a picture.
-
-  Args:
-    path: path of the picture; its suffix gives the format.
-    images: `[R, N, H, W, C]` in [0, 1], C of 1 or 3.
-    gap: number of pixels between two images.
-  """
-  whole = np.uint8(np.round(255 * tiled(images, gap)))
+  rows = filled.reshape(-1, columns, *images.shape[1:])
+  whole = np.uint8(np.round(255 * tiled(rows, gap)))
   if whole.ndim == 2:
     whole = np.repeat(whole[..., None], 3, axis=-1)
   with atomic_write(path) as new:

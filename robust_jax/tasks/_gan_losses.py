@@ -18,8 +18,9 @@ PLAYERS = ("discriminator", "generator")
 
 
 Real = tuple[Array, ...]
-"""Real examples x `[B, ...]`, and for networks that take labels the label
-vectors `[B, K]` of x, which their generated examples have as well."""
+"""Real examples x `[B, ...]`, and what networks take beside them, which their
+generated examples have as well: label vectors `[B, K]` of x, or images that x
+is a translation of."""
 
 
 class Problem(NamedTuple):

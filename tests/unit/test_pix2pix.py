@@ -270,6 +270,15 @@ def test_the_picture_has_input_translation_and_target_of_each_row(run):
   assert {"mae", "psnr", "ssim"} == set(report["runs"]["run"])
 
 
+def test_pictures_in_training_have_the_same_rows(run):
+  """Of held-out pairs, at each evaluation."""
+  drawn = matplotlib.image.imread(
+    run / "pictures" / "translations" / "00000002.png"
+  )
+  assert drawn.shape[:2] == (8 * 18 - 2, 3 * 18 - 2)
+  assert (run / "translations.webp").exists()
+
+
 def test_a_run_is_evaluated_beside_another(run, tmp_path, capsys):
   """Of the same weights both columns are equal."""
   status = command_line(
