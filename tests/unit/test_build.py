@@ -44,8 +44,8 @@ def test_a_config_that_does_not_fit_is_refused(edit, message):
       "task 'gan' has no use for the section `optimizer`",
     ),
     (
-      lambda c: c.data.update(kind="pairs"),
-      "data.kind = 'pairs': expected one",
+      lambda c: c.data.update(kind="images"),
+      "data.kind = 'images': expected one",
     ),
   ],
 )
