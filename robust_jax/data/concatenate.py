@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -59,9 +60,14 @@ def concatenate(datasets: Sequence[Dataset]) -> Dataset:
     info={
       name: fact
       for name, fact in first.info.items()
-      if all(np.array_equal(d.info.get(name), fact) for d in datasets)
+      if all(_same(d.info.get(name), fact) for d in datasets)
     },
   )
+
+
+def _same(a: Any, b: Any) -> bool:
+  """Returns whether two facts are equal; they may be arrays."""
+  return a is b or np.array_equal(a, b)
 
 
 def _check_alike(first, other):
