@@ -15,7 +15,7 @@ from experiments.build import imports
 from experiments.configs.adversarial import digits_pgd
 from experiments.load_run import load_run
 from robust_jax.attacks.autoattack import suite_state
-from robust_jax.data.builders import _cifar10, mnist_m, usps
+from robust_jax.data.builders import _bsds500, _cifar10, usps
 from robust_jax.data.readers import natural_shift_folders as folders
 from robust_jax.data.readers.load_npz import load_npz
 from robust_jax.data.tfds import find_builder
@@ -193,8 +193,9 @@ def test_a_link_that_leads_out_of_a_run_is_refused(tmp_path, name):
 
 def test_an_archive_writes_nothing(tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
-  (tmp_path / "in").mkdir()
-  archive = tmp_path / "in/photographs.tar"
+  monkeypatch.setenv("ROBUST_JAX_DATA", str(tmp_path))
+  (tmp_path / "raw/bsds500").mkdir(parents=True)
+  archive = tmp_path / "raw/bsds500/photographs.tar"
   with tarfile.open(archive, "w") as tar:
     for name in ("../images/test/x.jpg", f"{tmp_path}/images/test/y.jpg"):
       member = tarfile.TarInfo(name)
@@ -205,10 +206,11 @@ def test_an_archive_writes_nothing(tmp_path, monkeypatch):
       member.type, member.linkname = kind, "/etc/hostname"
       tar.addfile(member)
   with pytest.raises(ValueError, match="has 2 photographs"):
-    mnist_m._photographs(archive, "test")
+    _bsds500.photographs(["test"])
   assert sorted(p.name for p in tmp_path.rglob("*")) == [
-    "in",
+    "bsds500",
     "photographs.tar",
+    "raw",
   ]
 
 
