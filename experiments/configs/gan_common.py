@@ -23,7 +23,7 @@ _DCGAN = {
     "discriminator": _ADAM | {"b1": 0.5},
   },
   "average": {"name": "ema", "decay": 0.999, "statistics_every": 10},
-  "training": {"batch_size": 64},
+  "training": {"batch_size": 64, "num_epochs": 5.0},
 }
 _R3GAN_ADAM = _ADAM | {"b1": 0.0, "b2": 0.99}
 # Gulrajani et al. 2017: five moves of a critic without BatchNorm to one of the
