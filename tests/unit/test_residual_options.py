@@ -110,7 +110,7 @@ def test_activations_are_what_they_are_called():
   ("options", "message"),
   [
     ({"activation": "gelu"}, "activation = 'gelu': expected one of relu, silu"),
-    ({"norm": "instance"}, "norm = 'instance': expected 'batch', 'group'"),
+    ({"norm": "local"}, "norm = 'local': expected 'batch', 'group'"),
     (
       {"norm": "group", "batch_norm": "synchronized"},
       "'synchronized' with norm = 'group'",
