@@ -20,6 +20,15 @@ PHOTOGRAPHS = {"train": 200, "val": 100, "test": 200}
 """Folder of the archive -> number of its photographs."""
 
 
+def archive() -> pathlib.Path:
+  """Returns the archive in `$ROBUST_JAX_DATA/raw/bsds500`.
+
+  Raises:
+    ValueError: there is none.
+  """
+  return raw_file("bsds500", ("*.tgz", "*.tar.gz", "*.tar"), WHERE)
+
+
 def photographs(folders: Sequence[str]) -> list[np.ndarray]:
   """Returns photographs uint8 `[height, width, 3]`, ordered by folder and name.
 
@@ -32,9 +41,9 @@ def photographs(folders: Sequence[str]) -> list[np.ndarray]:
   # Imported here, as only preparing decodes images.
   from PIL import Image
 
-  archive = raw_file("bsds500", ("*.tgz", "*.tar.gz", "*.tar"), WHERE)
+  path_of_archive = archive()
   encoded: dict[tuple[str, ...], bytes] = {}
-  with tarfile.open(archive) as members:
+  with tarfile.open(path_of_archive) as members:
     for member in members:
       path = pathlib.PurePosixPath(member.name)
       folder, kind = path.parts[-3:-1] if len(path.parts) > 2 else ("", "")
@@ -45,7 +54,7 @@ def photographs(folders: Sequence[str]) -> list[np.ndarray]:
   count = sum(PHOTOGRAPHS[folder] for folder in folders)
   if len(encoded) != count:
     raise ValueError(
-      f"{archive} has {len(encoded)} photographs in images/"
+      f"{path_of_archive} has {len(encoded)} photographs in images/"
       f"{' and images/'.join(folders)}: expected {count}. {WHERE}"
     )
   files = (io.BytesIO(encoded[name]) for name in sorted(encoded))

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from robust_jax.data.builders._blend import blend
-from robust_jax.data.builders._bsds500 import WHERE, photographs
+from robust_jax.data.builders._bsds500 import WHERE, archive, photographs
 from robust_jax.data.builders._common import Examples, InMemory
 from robust_jax.data.load import load
 from robust_jax.data.tfds import find_builder, is_prepared
@@ -55,6 +55,7 @@ class MnistM(InMemory, skip_registration=True):  # type: ignore[call-arg]
 
   def make_splits(self) -> dict[str, Examples]:
     """Returns both splits; keys are positions in MNIST."""
+    archive()  # refused before MNIST is read
     digits = {split: self._mnist(split) for split in _PHOTOGRAPHS}
     splits = {}
     for seed, (split, (x, y)) in enumerate(digits.items()):
