@@ -76,8 +76,8 @@ def test_a_checkpoint_that_is_not_there_is_refused(path):
 def test_data_of_no_kind_are_refused(path):
   config = load_run(path).config
   with config.unlocked():
-    config.data.kind = "pairs"
-  with pytest.raises(ValueError, match="'pairs': expected one of dataset, dom"):
+    config.data.kind = "images"
+  with pytest.raises(ValueError, match="'images': expected one of dataset, dom"):
     build.loaders(config)
 
 
