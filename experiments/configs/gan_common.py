@@ -25,7 +25,13 @@ _DCGAN = {
   "average": {"name": "ema", "decay": 0.999, "statistics_every": 10},
   "training": {"batch_size": 64, "num_epochs": 5.0},
 }
-_R3GAN_ADAM = _ADAM | {"b1": 0.0, "b2": 0.99}
+_R3GAN_ADAM = {
+  "name": "adam",
+  "learning_rate": 1e-3,
+  "schedule": "cosine",
+  "b1": 0.0,
+  "b2": 0.99,
+}
 # Gulrajani et al. 2017: five moves of a critic without BatchNorm to one of the
 # generator, each on a batch of 64.
 _WGAN_ADAM = {"name": "adam", "learning_rate": 1e-4, "b1": 0.0, "b2": 0.9}
@@ -87,7 +93,10 @@ RECIPES: dict[str, dict[str, Any]] = {
     },
     "task": {"latent_size": 64},
     "adversarial_loss": {"name": "relativistic"},
-    "penalties": _PENALTIES,
+    "penalties": (
+      {"name": "r1", "weight": 1.0, "every": 4},
+      {"name": "r2", "weight": 1.0, "every": 4},
+    ),
     "optimizers": {
       "generator": dict(_R3GAN_ADAM),
       "discriminator": dict(_R3GAN_ADAM),

@@ -28,7 +28,7 @@ def get_config(arg=""):
   for penalty in config.penalties:
     penalty.update(weight=0.05, every=1)
   for optimizer in config.optimizers.values():
-    optimizer.schedule = "cosine"
+    optimizer.learning_rate = 2e-4
   if arg != "smoke":
     gan_common.on_data(config, "cifar10_raw", "preact_resnet")
     for model in config.models.values():
