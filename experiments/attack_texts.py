@@ -4,7 +4,7 @@ import csv
 import json
 import pathlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import rich.box
@@ -20,7 +20,7 @@ from experiments.load_run import Run
 from robust_jax import fingerprint, precision, saved_state
 from robust_jax.files import atomic_write, write_json
 from robust_jax.plotting.tables import print_table
-from robust_jax.text.attack_texts import attack_texts
+from robust_jax.text.attack_texts import TextPredict
 from robust_jax.text.predict_texts import predict_texts
 from robust_jax.text.recipes.base import Recipe
 from robust_jax.text.results import (
@@ -63,15 +63,17 @@ def evaluate_text_attacks(
     ValueError: the config has no such attack.
   """
   output.writable(path, "--workdir")
+  recipes = {name: _recipe(run, name) for name in names}
+  test = _open_test_set(run, num_examples)
   results = {
-    name: _attack(run, name, path / f"{name}_state.npz", num_examples)
-    for name in names
+    name: _attack(run, test, name, recipe, path / f"{name}_state.npz")
+    for name, recipe in recipes.items()
   }
   figures = {name: summary(found) for name, found in results.items()}
   for name, found in results.items():
     _write(path / f"{name}.jsonl", found)
-    _show(found, run)
-  print_table(_table(run, figures, len(next(iter(results.values())))))
+    _show(found, test.class_names)
+  print_table(_table(run, figures, len(test.texts)))
   write_json(
     path / "report.json", {"attacks": figures, **provenance(run.config)}
   )
@@ -102,54 +104,73 @@ def write_text_attack(
       f"{' or '.join(_SUFFIXES)}."
     )
   output.writable(path.parent, "--out")
+  recipe, test = _recipe(run, name), _open_test_set(run, num_examples)
   state = path.with_name(f"{path.stem}_state.npz")
-  results = _attack(run, name, state, num_examples)
+  results = _attack(run, test, name, recipe, state)
   _write(path, results)
-  _show(results, run)
+  _show(results, test.class_names)
   print_table(_table(run, {name: summary(results)}, len(results)))
   return results
 
 
-def _attack(
-  run: Run, name: str, state: pathlib.Path, num_examples: int | None
-) -> list[TextResult]:
-  """The results of an attack, from the state of an interrupted one if any."""
-  recipe = _recipe(run, name)
+class _TestSet(NamedTuple):
+  """Texts and classes `[N]` of a test set, and a model of strings."""
+
+  texts: list[str]
+  labels: Sequence[int]
+  class_names: Sequence[str]
+  predict: TextPredict
+
+
+def _open_test_set(run: Run, num_examples: int | None) -> _TestSet:
+  """Reads the texts that are attacked, and their classes.
+
+  Raises:
+    ValueError: they are pairs of texts.
+  """
   table = texts_of(run.config, "test")
   if table.pairs is not None:
     raise ValueError(
       f"{run.path} is a run of pairs of texts: expected single texts to attack."
     )
-  texts = table.texts[:num_examples]
-  labels = run.dataset("test").read(np.arange(len(texts)))["y"]
-  length = run.config.data.length
-  predict = predict_texts(run.classifier(), tokenizer_of(run.config), length)
+  texts, dataset = table.texts[:num_examples], run.dataset("test")
+  return _TestSet(
+    texts,
+    dataset.read(np.arange(len(texts)))["y"].tolist(),
+    dataset.fact("class_names"),
+    predict_texts(
+      run.classifier(), tokenizer_of(run.config), run.config.data.length
+    ),
+  )
+
+
+def _attack(
+  run: Run, test: _TestSet, name: str, recipe: Recipe, state: pathlib.Path
+) -> list[TextResult]:
+  """The results of an attack, from the state of an interrupted one if any."""
   question = {
     "model": fingerprint.of_arrays(run.variables),
-    "texts": fingerprint.of_arrays(texts),
+    "texts": fingerprint.of_arrays(test.texts),
     "attack": json.dumps(run.config.evaluation.text_attacks[name].to_dict()),
   }
   stored = saved_state.restore(state, question) or {"records": np.array([])}
   results = [from_record(json.loads(r)) for r in stored["records"].tolist()]
-  done = len(results)
-  found = attack_texts(
-    predict,
-    texts[done:],
-    labels[done:],
-    recipe.edit_set,
-    recipe.search,
-    goal=recipe.goal,
+  done, size = len(results), len(test.texts)
+  found = recipe.run(
+    test.predict,
+    test.texts[done:],
+    test.labels[done:],
     seed=run.config.seed,
     first_place=done,
   )
   with StageProgress() as bars:
-    bars.update(name, done, len(texts))
+    bars.update(name, done, size)
     for result in found:
       results.append(result)
-      if len(results) % SAVE_EVERY == 0 or len(results) == len(texts):
+      if len(results) % SAVE_EVERY == 0 or len(results) == size:
         records = [json.dumps(result.record()) for result in results]
         saved_state.save(state, question, {"records": np.array(records)})
-        bars.update(name, len(results), len(texts))
+        bars.update(name, len(results), size)
   return results
 
 
@@ -179,9 +200,8 @@ def _write(path: pathlib.Path, results: Sequence[TextResult]) -> None:
       )
 
 
-def _show(results: Sequence[TextResult], run: Run) -> None:
+def _show(results: Sequence[TextResult], names: Sequence[str]) -> None:
   """Prints a few successes, with the words that were replaced."""
-  names = run.dataset("test").info["class_names"]
   console = rich.console.Console()
   won = [result for result in results if result.status == "successful"]
   for result in won[:_SHOWN]:

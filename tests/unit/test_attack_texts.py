@@ -10,6 +10,7 @@ from experiments import attack_texts
 from experiments.configs.text import sst2
 from experiments.load_run import load_run
 from experiments.train import train
+from robust_jax.text.recipes import base
 from robust_jax.text.results import from_record
 from tests.unit.command_line import command_line
 
@@ -59,7 +60,7 @@ def test_an_interrupted_attack_has_the_results_of_a_whole_one(
   opened = load_run(run)
   whole = attack_texts.write_text_attack(opened, "typo", tmp_path / "a.jsonl")
   stop_after = iter([True] * 4)
-  attack = attack_texts.attack_texts
+  attack = base.attack_texts
 
   def interrupted(*args, **options):
     for result in attack(*args, **options):
@@ -68,13 +69,13 @@ def test_an_interrupted_attack_has_the_results_of_a_whole_one(
       yield result
 
   monkeypatch.setattr(attack_texts, "SAVE_EVERY", 2)
-  monkeypatch.setattr(attack_texts, "attack_texts", interrupted)
+  monkeypatch.setattr(base, "attack_texts", interrupted)
   with pytest.raises(KeyboardInterrupt):
     attack_texts.write_text_attack(opened, "typo", tmp_path / "b.jsonl")
   assert not (tmp_path / "b.jsonl").exists()
   asked = []
   monkeypatch.setattr(
-    attack_texts,
+    base,
     "attack_texts",
     lambda predict, texts, *args, **options: (
       asked.extend(texts) or attack(predict, texts, *args, **options)
