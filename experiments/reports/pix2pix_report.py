@@ -15,6 +15,7 @@ from experiments.build.imports import named_modules
 from experiments.cli.provenance import provenance
 from experiments.load_run import Run, load_run
 from experiments.pictures.translations import translated_rows
+from experiments.trained_models import independent_classifier
 from robust_jax import parallel
 from robust_jax.data.dataset import Dataset
 from robust_jax.data.loader import Loader, evaluation_loader
@@ -127,16 +128,14 @@ def _reader(
   path: pathlib.Path, config: ConfigDict, dataset: Dataset
 ) -> SplitModel | None:
   """The model that reads targets, with its features; None without one."""
-  where = config.evaluation.get("independent_classifier")
-  if not where and "independent_classifier" not in config:
+  run = independent_classifier(path, config)
+  if run is None:
     return None
-  folder = pathlib.Path(where) if where else path / "independent_classifier"
-  run = load_run(folder, "best", named_modules(config))
   _, facts = build.describe(run.config)
   read, there = dataset.fact("target_shape"), facts["image_shape"]
   if tuple(read) != tuple(there):
     raise ValueError(
-      f"{folder} reads images of shape {tuple(there)}, but targets have the "
+      f"{run.path} reads images of shape {tuple(there)}, but targets have the "
       f"shape {tuple(read)}: expected a model of the same data."
     )
   return features_and_head(build.model(run.config, facts), run.variables)
