@@ -1,14 +1,12 @@
 """Inputs of pairs, computed from images `[B, H, W, C]` in [0, 1]."""
 
 import jax
-import jax.numpy as jnp
 
 from robust_jax import corruptions
+from robust_jax.perturbations.photometric import luma
 from robust_jax.types import Array
 
 __all__ = ["edges", "gray"]
-
-_LUMA = (0.299, 0.587, 0.114)
 
 
 def edges(x: Array) -> Array:
@@ -45,4 +43,4 @@ def gray(x: Array) -> Array:
     raise ValueError(
       f"gray of images of shape {x.shape[1:]}: expected three channels."
     )
-  return (x * jnp.array(_LUMA)).sum(axis=-1, keepdims=True)
+  return luma(x)
