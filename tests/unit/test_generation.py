@@ -246,7 +246,7 @@ def test_a_centered_interval_lies_around_a_biased_statistic():
   assert found.low < x.max() < found.high
 
 
-# What is refused.
+# Invalid input.
 
 
 @pytest.mark.parametrize(

@@ -30,9 +30,9 @@ def get_config(arg=""):
     "generator": adam | {"learning_rate": 2e-4},
     "discriminator": adam | {"learning_rate": 8e-4},
   }
-  if arg != "smoke":
-    config.training.update(num_epochs=2.0, evaluate_every_epochs=0.25)
   if arg == "smoke":
     for model in config.models.values():
       model.widths = (4, 4)
+  else:
+    config.training.update(num_epochs=2.0, evaluate_every_epochs=0.25)
   return config
