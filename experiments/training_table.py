@@ -3,27 +3,31 @@
 import csv
 import math
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from experiments.cli.provenance import machine
+from experiments.table_over_seeds import Column, table_over_seeds
 from robust_jax.files import atomic_write, write_json
 from robust_jax.plotting.trade_off import draw_trade_off
 
-# Column -> heading, digits.
+# With as many digits behind the point.
 _COLUMNS = {
-  "clean": ("clean", 2),
-  "pgd": ("PGD", 1),
-  "autoattack": ("AutoAttack", 1),
-  "rotation": ("worst of 10 rotations", 1),
-  "corruption": ("corruption risk", 1),
-  "held_out_best": ("held-out, best", 1),
-  "held_out_last": ("held-out, last", 1),
-  "seconds": ("seconds", 0),
-  "forward": ("forward", 0),
-  "backward": ("backward", 0),
+  name: Column(heading, f".{digits}f", f".{digits}f")
+  for name, (heading, digits) in {
+    "clean": ("clean", 2),
+    "pgd": ("PGD", 1),
+    "autoattack": ("AutoAttack", 1),
+    "rotation": ("worst of 10 rotations", 1),
+    "corruption": ("corruption risk", 1),
+    "held_out_best": ("held-out, best", 1),
+    "held_out_last": ("held-out, last", 1),
+    "seconds": ("seconds", 0),
+    "forward": ("forward", 0),
+    "backward": ("backward", 0),
+  }.items()
 }
 
 Row = dict[str, Any]
@@ -57,7 +61,8 @@ def write_tables(
     writer.writerows(rows)
   means = _over_seeds(rows)
   with atomic_write(out / "robust_training.md") as new:
-    new.write_text(_markdown(rows, means), encoding="utf-8")
+    lines = table_over_seeds(rows, "method", _COLUMNS)
+    new.write_text("\n".join(lines) + "\n", encoding="utf-8")
   points = {
     method: (columns["clean"], columns["autoattack"], columns["seconds"])
     for method, columns in means.items()
@@ -84,39 +89,3 @@ def _columns(rows: Sequence[Row], method: str) -> dict[str, list[float]]:
     column: [row[column] for row in mine if row.get(column) is not None]
     for column in _COLUMNS
   }
-
-
-def _markdown(
-  rows: Sequence[Row], means: Mapping[str, Mapping[str, float]]
-) -> str:
-  headings = [heading for heading, _ in _COLUMNS.values()]
-  lines = [
-    f"| method | seeds | {' | '.join(headings)} |",
-    f"|---|---|{'---:|' * len(headings)}",
-  ]
-  for method in means:
-    columns = _columns(rows, method)
-    cells = [_cell(columns[name], d) for name, (_, d) in _COLUMNS.items()]
-    mine = [row for row in rows if row["method"] == method]
-    seeds = ", ".join(
-      str(row["seed"])
-      + ("" if row["status"] == "finished" else f" ({_ended(row)})")
-      for row in mine
-    )
-    lines.append(f"| {method} | {seeds} | {' | '.join(cells)} |")
-  return "\n".join(lines) + "\n"
-
-
-def _ended(row: Row) -> str:
-  status = row["status"].replace("_", " ")
-  return f"{status} at step {row['step']}" if "step" in row else status
-
-
-def _cell(values: Sequence[float], digits: int) -> str:
-  """Formats the mean and, of several values, the standard deviation."""
-  if not values:
-    return ""
-  text = f"{np.mean(values):.{digits}f}"
-  if len(values) > 1:
-    text += f" ± {np.std(values, ddof=1):.{digits}f}"
-  return text

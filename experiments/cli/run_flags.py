@@ -1,10 +1,12 @@
 """Flags that several commands have, and flags of several values."""
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
 
 from absl import flags
+from ml_collections import config_flags
 
 _EXAMPLE = "as in --models A=runs/a B=runs/b"
 
@@ -13,6 +15,35 @@ def define_models(values: flags.FlagValues) -> None:
   """Adds the flag `--models NAME=WORKDIR ...`; see `parse_options`."""
   flags.DEFINE_multi_string(
     "models", [], "NAME=WORKDIR ... of runs.", flag_values=values
+  )
+
+
+def define_study(
+  values: flags.FlagValues,
+  arguments: Sequence[str] | None,
+  config: str,
+  max_minutes: str,
+) -> None:
+  """Adds `--config`, `--seeds` and `--max_minutes` of a study of training.
+
+  Args:
+    values: where the flags are defined.
+    arguments: the arguments that will be parsed; None for the command line.
+    config: what the config is of.
+    max_minutes: what happens at the end of that time.
+  """
+  config_flags.DEFINE_config_file(
+    "config",
+    None,
+    config,
+    sys_argv=None if arguments is None else list(arguments),
+    flag_values=values,
+  )
+  flags.mark_flag_as_required("config", flag_values=values)
+  seeds = flags.IntegerParser()
+  define_several(values, "seeds", [0], seeds, "all of it from each of them.")
+  flags.DEFINE_float(
+    "max_minutes", math.inf, max_minutes, lower_bound=0.0, flag_values=values
   )
 
 

@@ -27,7 +27,6 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
@@ -36,23 +35,28 @@ from experiments.cli.output import writable
 from experiments.cli.parse_flags import load_config, parse_options
 from experiments.cli.provenance import machine
 from experiments.cli.run_command import INTERRUPTED, run_command
-from experiments.cli.run_flags import define_several
+from experiments.cli.run_flags import define_several, define_study
 from experiments.load_run import load_run
+from experiments.table_over_seeds import Column, cell, table_over_seeds
 from experiments.train import train
 from robust_jax.files import atomic_write, read_json, write_json
 
 _CLASSIFIER = "independent_classifier"
-# Statistic of a report -> heading.
+# Statistics of a report, and the time of training.
 _COLUMNS = {
-  "frechet_distance": "Frechet distance",
-  "kernel_distance": "kernel distance",
-  "precision": "precision",
-  "recall": "recall",
-  "density": "density",
-  "coverage": "coverage",
-  "num_covered": "classes",
-  "in_a_mode": "in a mode",
-  "kl": "KL of classes",
+  name: Column(heading, ".4g", ".2g")
+  for name, heading in {
+    "frechet_distance": "Frechet distance",
+    "kernel_distance": "kernel distance",
+    "precision": "precision",
+    "recall": "recall",
+    "density": "density",
+    "coverage": "coverage",
+    "num_covered": "classes",
+    "in_a_mode": "in a mode",
+    "kl": "KL of classes",
+    "seconds": "seconds",
+  }.items()
 }
 
 
@@ -125,71 +129,50 @@ def _write(
 ) -> None:
   result = {"config": name, "rows": list(rows)}
   write_json(out / "generation.json", result | machine())
-  headings = ["variant", "seeds", *_COLUMNS.values(), "seconds"]
-  lines = [
-    f"| {' | '.join(headings)} |",
-    f"|---|---|{'---:|' * (len(headings) - 2)}",
+  flat = [
+    {
+      **{name: row[name] for name in ("variant", "seed", "status")},
+      **_numbers(row.get("generated", {})),
+      "seconds": row.get("seconds"),
+    }
+    for row in rows
   ]
-  for variant in dict.fromkeys(row["variant"] for row in rows):
-    mine = [row for row in rows if row["variant"] == variant]
-    done = [row for row in mine if row["status"] == "finished"]
-    seeds = ", ".join(
-      str(row["seed"])
-      + ("" if row["status"] == "finished" else f" ({row['status']})")
-      for row in mine
-    )
-    generated = [row["generated"] for row in done]
-    cells = [_cell([_value(one, c) for one in generated]) for c in _COLUMNS]
-    cells.append(_cell([row["seconds"] for row in done]))
-    lines.append(f"| {variant} | {seeds} | {' | '.join(cells)} |")
+  lines = table_over_seeds(flat, "variant", _COLUMNS)
   floors = [row["floor"] for row in rows if "floor" in row]
   if floors:
-    cells = [_cell([_value(floors[0], c)]) for c in _COLUMNS]
-    lines.append(f"| training examples | | {' | '.join(cells)} | |")
+    known = _numbers(floors[0])
+    cells = [
+      cell([known[name]] if name in known else [], column)
+      for name, column in _COLUMNS.items()
+    ]
+    lines.append(f"| training examples | | {' | '.join(cells)} |")
   with atomic_write(out / "generation.md") as new:
     new.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _value(statistics: dict[str, Any], name: str) -> float:
-  found = statistics.get(name, math.nan)
-  return found["value"] if isinstance(found, dict) else found
-
-
-def _cell(values: Sequence[float]) -> str:
-  """Formats the mean and, of several values, the standard deviation."""
-  known = [value for value in values if not math.isnan(value)]
-  if not known:
-    return ""
-  text = f"{np.mean(known):.4g}"
-  if len(known) > 1:
-    text += f" ± {np.std(known, ddof=1):.2g}"
-  return text
+def _numbers(statistics: dict[str, Any]) -> dict[str, float]:
+  """The statistics of a report that are known, without their intervals."""
+  values = {
+    name: found["value"] if isinstance(found, dict) else found
+    for name, found in statistics.items()
+  }
+  return {n: value for n, value in values.items() if not math.isnan(value)}
 
 
 def _flags(arguments=None):
   values = flags.FlagValues()
-  own = {"flag_values": values}
-  config_flags.DEFINE_config_file(
-    "config",
-    None,
+  define_study(
+    values,
+    arguments,
     "of a GAN with a report.",
-    sys_argv=None if arguments is None else list(arguments),
-    **own,
-  )
-  flags.mark_flag_as_required("config", **own)
-  one = flags.ArgumentParser()
-  define_several(values, "variants", [], one, "arguments of the config.")
-  seeds = flags.IntegerParser()
-  define_several(values, "seeds", [0], seeds, "all variants from each of them.")
-  flags.DEFINE_float(
-    "max_minutes",
-    math.inf,
     "time for everything: then training is interrupted; the same command "
     "continues.",
-    lower_bound=0.0,
-    **own,
   )
-  flags.DEFINE_string("out", None, "runs/generation_CONFIG if absent.", **own)
+  one = flags.ArgumentParser()
+  define_several(values, "variants", [], one, "arguments of the config.")
+  flags.DEFINE_string(
+    "out", None, "runs/generation_CONFIG if absent.", flag_values=values
+  )
   return values
 
 

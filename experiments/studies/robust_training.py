@@ -36,7 +36,7 @@ from experiments.build.with_overrides import overrides, with_overrides
 from experiments.cli.output import writable
 from experiments.cli.parse_flags import load_config, parse_options
 from experiments.cli.run_command import INTERRUPTED, run_command
-from experiments.cli.run_flags import define_several
+from experiments.cli.run_flags import define_several, define_study
 from experiments.examples import first_examples
 from experiments.load_run import Run, load_run
 from experiments.measured_robustness import clean_accuracy, measures
@@ -165,30 +165,19 @@ def _file(options) -> str:
 def _flags(arguments=None):
   values = flags.FlagValues()
   own = {"flag_values": values}
-  config_flags.DEFINE_config_file(
-    "config",
-    None,
+  define_study(
+    values,
+    arguments,
     "of robust training.",
-    sys_argv=None if arguments is None else list(arguments),
-    **own,
+    "time for everything: then training is interrupted, no measurement is "
+    "begun, and the tables are written; the same command continues.",
   )
-  flags.mark_flag_as_required("config", **own)
   one = flags.ArgumentParser()
   define_several(values, "methods", _METHODS, one, "in this order.")
-  seeds = flags.IntegerParser()
-  define_several(values, "seeds", [0], seeds, "all methods from each of them.")
   measure = flags.EnumParser(_MEASURES)
   define_several(values, "measures", _MEASURES, measure, "taken, beside clean.")
   flags.DEFINE_integer(
     "num_examples", 1000, "test images attacked.", lower_bound=1, **own
-  )
-  flags.DEFINE_float(
-    "max_minutes",
-    math.inf,
-    "time for everything: then training is interrupted, no measurement is "
-    "begun, and the tables are written; the same command continues.",
-    lower_bound=0.0,
-    **own,
   )
   flags.DEFINE_string(
     "out", None, "runs/robust_training_CONFIG if absent.", **own
