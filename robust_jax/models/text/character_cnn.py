@@ -2,15 +2,15 @@
 
 import jax.numpy as jnp
 from flax import linen as nn
-from jax.typing import DTypeLike
 
-from robust_jax.models.text.embeddings import TokenEmbeddings, mask_of
+from robust_jax.models.text.embeddings import mask_of
+from robust_jax.models.text.text_classifier import TextClassifier
 from robust_jax.types import Array, PyTree
 
 _FOR_RELU = nn.initializers.he_normal()
 
 
-class CharacterCNN(nn.Module):
+class CharacterCNN(TextClassifier):
   """Classifies a text by convolutions over its characters.
 
   Two convolutions of 7 and two of 3 characters, each followed by a relu, and
@@ -43,30 +43,15 @@ class CharacterCNN(nn.Module):
     (1, 2)
   """
 
-  vocabulary_size: int
-  num_classes: int = 2
   width: int = 32
   filters: int = 128
-  dropout: float = 0.5
-  dtype: DTypeLike = jnp.float32
 
   def setup(self):
-    self.embeddings = TokenEmbeddings(
-      self.vocabulary_size, self.width, self.dtype
-    )
+    super().setup()
     self.convolutions = [
       nn.Conv(self.filters, (size,), dtype=self.dtype, kernel_init=_FOR_RELU)
       for size in (7, 7, 3, 3)
     ]
-    self.drop = nn.Dropout(self.dropout)
-    self.dense = nn.Dense(self.num_classes)
-
-  def __call__(self, x: PyTree, *, train: bool = False) -> Array:
-    """Computes logits `[B, K]` of a text, see `TokenEmbeddings`.
-
-    With `train=True` and dropout, `apply` needs `rngs={"dropout": key}`.
-    """
-    return self.head(self.features(x, train=train), train=train)
 
   def features(self, x: PyTree, *, train: bool = False) -> Array:
     """Computes features `[B, filters]`, 0 or more."""
@@ -77,10 +62,6 @@ class CharacterCNN(nn.Module):
       if i < 2:
         h, mask = (_max_of_three(a) for a in (h, mask))
     return h.max(axis=1).astype(jnp.float32)
-
-  def head(self, h: Array, *, train: bool = False) -> Array:
-    """Applies dropout and the linear layer, to logits `[B, K]`."""
-    return self.dense(self.drop(h, deterministic=not train))
 
 
 def _max_of_three(h: Array) -> Array:

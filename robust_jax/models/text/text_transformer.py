@@ -7,11 +7,12 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
 
-from robust_jax.models.text.embeddings import TokenEmbeddings, mean_of_tokens
+from robust_jax.models.text.embeddings import mean_of_tokens
+from robust_jax.models.text.text_classifier import TextClassifier
 from robust_jax.types import Array, PyTree
 
 
-class TextTransformer(nn.Module):
+class TextTransformer(TextClassifier):
   """Classifies a text by a Transformer encoder and a mean over tokens.
 
   Blocks normalize before attention and before their dense layers. Attention
@@ -44,19 +45,13 @@ class TextTransformer(nn.Module):
     (1, 2)
   """
 
-  vocabulary_size: int
-  num_classes: int = 2
-  width: int = 128
   depth: int = 4
   num_heads: int = 4
   max_length: int = 128
   dropout: float = 0.1
-  dtype: DTypeLike = jnp.float32
 
   def setup(self):
-    self.embeddings = TokenEmbeddings(
-      self.vocabulary_size, self.width, self.dtype
-    )
+    super().setup()
     self.positions = self.param(
       "positions",
       nn.initializers.normal(0.02),
@@ -65,16 +60,7 @@ class TextTransformer(nn.Module):
     self.blocks = [
       Block(self.num_heads, self.dropout, self.dtype) for _ in range(self.depth)
     ]
-    self.drop = nn.Dropout(self.dropout)
     self.norm = nn.LayerNorm(dtype=jnp.float32)
-    self.dense = nn.Dense(self.num_classes)
-
-  def __call__(self, x: PyTree, *, train: bool = False) -> Array:
-    """Computes logits `[B, K]` of a text, see `TokenEmbeddings`.
-
-    With `train=True` and dropout, `apply` needs `rngs={"dropout": key}`.
-    """
-    return self.head(self.features(x, train=train), train=train)
 
   def encode(self, x: PyTree, *, train: bool = False) -> Array:
     """Computes a vector of each token, `[B, T, width]` float32.
@@ -97,10 +83,6 @@ class TextTransformer(nn.Module):
   def features(self, x: PyTree, *, train: bool = False) -> Array:
     """Computes features `[B, width]`, the mean over tokens of `encode`."""
     return mean_of_tokens(self.encode(x, train=train), x)
-
-  def head(self, h: Array, *, train: bool = False) -> Array:
-    """Applies dropout and the linear layer, to logits `[B, K]`."""
-    return self.dense(self.drop(h, deterministic=not train))
 
 
 class Block(nn.Module):

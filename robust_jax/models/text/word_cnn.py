@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import jax.numpy as jnp
 from flax import linen as nn
-from jax.typing import DTypeLike
 
-from robust_jax.models.text.embeddings import TokenEmbeddings, max_of_tokens
+from robust_jax.models.text.embeddings import max_of_tokens
+from robust_jax.models.text.text_classifier import TextClassifier
 from robust_jax.types import Array, PyTree
 
 
-class WordCNN(nn.Module):
+class WordCNN(TextClassifier):
   """Classifies a text by convolutions over its words, with a maximum over time.
 
   Convolutions of several sizes side by side, the relu of each one's maximum
@@ -43,30 +43,14 @@ class WordCNN(nn.Module):
     (1, 2)
   """
 
-  vocabulary_size: int
-  num_classes: int = 2
-  width: int = 128
   sizes: Sequence[int] = (3, 4, 5)
   filters: int = 100
-  dropout: float = 0.5
-  dtype: DTypeLike = jnp.float32
 
   def setup(self):
-    self.embeddings = TokenEmbeddings(
-      self.vocabulary_size, self.width, self.dtype
-    )
+    super().setup()
     self.convolutions = [
       nn.Conv(self.filters, (size,), dtype=self.dtype) for size in self.sizes
     ]
-    self.drop = nn.Dropout(self.dropout)
-    self.dense = nn.Dense(self.num_classes)
-
-  def __call__(self, x: PyTree, *, train: bool = False) -> Array:
-    """Computes logits `[B, K]` of a text, see `TokenEmbeddings`.
-
-    With `train=True` and dropout, `apply` needs `rngs={"dropout": key}`.
-    """
-    return self.head(self.features(x, train=train), train=train)
 
   def features(self, x: PyTree, *, train: bool = False) -> Array:
     """Computes features `[B, len(sizes) * filters]`, 0 or more."""
@@ -74,7 +58,3 @@ class WordCNN(nn.Module):
     h = self.embeddings(x)
     pooled = [max_of_tokens(conv(h), x) for conv in self.convolutions]
     return jnp.concatenate(pooled, axis=-1).astype(jnp.float32)
-
-  def head(self, h: Array, *, train: bool = False) -> Array:
-    """Applies dropout and the linear layer, to logits `[B, K]`."""
-    return self.dense(self.drop(h, deterministic=not train))
