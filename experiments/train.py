@@ -117,6 +117,8 @@ def _check_report(config):
 def _train(
   config: ConfigDict, path: pathlib.Path, title: str, deadline: float
 ) -> loop.TrainResult:
+  if (path / "config.json").exists():  # before anything is written there
+    workdir.refuse_another(path, config)
   extractor = feature_extractor.for_evaluator(path, config)
   experiment = build.experiment(
     with_tokenizer(config, path, train=True),

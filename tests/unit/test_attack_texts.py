@@ -6,7 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from experiments import attack_texts
+from experiments import attack_texts, workdir
+from experiments.configs.adversarial import digits_pgd
 from experiments.configs.text import sst2
 from experiments.load_run import load_run
 from experiments.train import train
@@ -52,6 +53,14 @@ def test_a_run_keeps_its_tokenizer(run):
   assert load_run(run).config.data.tokenizer.file == str(path)
   train(sst2_config(), run)
   assert path.read_bytes() == before
+
+
+def test_a_folder_of_another_run_gets_no_tokenizer(tmp_path):
+  other = digits_pgd.get_config("smoke")
+  workdir.open_run(tmp_path, other)
+  with pytest.raises(ValueError, match="holds a run of another config"):
+    train(sst2_config(), tmp_path)
+  assert [path.name for path in tmp_path.iterdir()] == ["config.json"]
 
 
 def test_an_interrupted_attack_has_the_results_of_a_whole_one(
