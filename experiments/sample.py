@@ -20,8 +20,8 @@ _AT_ONCE = 64  # images that are generated together
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
 
-class Samples(NamedTuple):
-  """Samples in reading order, `[N, H, W, C]` in [0, 1], and columns of a grid.
+class ImageGrid(NamedTuple):
+  """Images in reading order, `[N, H, W, C]` in [0, 1], and columns of a grid.
 
   Without a number of columns the grid is about square.
   """
@@ -84,7 +84,7 @@ def draw_samples(
   classes: Sequence[int] | None = None,
   truncation: float | None = None,
   walk: bool = False,
-) -> Samples:
+) -> ImageGrid:
   """Samples of a generator of images, arranged as a grid.
 
   Several classes have a row each, with `num_examples` divided by their number,
@@ -125,7 +125,7 @@ def draw_samples(
       f"samples are arrays of shape {images.shape[1:]}: expected images "
       "[H, W, C], which can be drawn."
     )
-  return Samples(images, columns if len(rows) > 1 else None)
+  return ImageGrid(images, columns if len(rows) > 1 else None)
 
 
 def _checked_classes(

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from experiments.sample import Samples, draw_samples
+from experiments.sample import ImageGrid, draw_samples
 from robust_jax import checks
 from robust_jax.models.inference import Generator
 
 
 def generated_samples(
   num_examples: int = 64, seed: int = 0, truncation: float | None = None
-) -> Mapping[str, Callable[[Any], Samples]]:
+) -> Mapping[str, Callable[[Any], ImageGrid]]:
   """Samples of latents that stay the same, and a walk between some of them.
 
   Args:
@@ -27,7 +27,7 @@ def generated_samples(
   """
   checks.at_least_one("pictures.num_examples", num_examples)
 
-  def draw(deployed: Any, walk: bool) -> Samples:
+  def draw(deployed: Any, walk: bool) -> ImageGrid:
     if not isinstance(deployed, Generator):
       raise ValueError(
         "pictures.name = generated_samples: expected a run that deploys a "

@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 
 from experiments import build
 from experiments.examples import first_examples
-from experiments.sample import Samples
+from experiments.sample import ImageGrid
 from robust_jax import checks, precision
 from robust_jax.models.inference import Autoencoder
 from robust_jax.types import Array
@@ -17,7 +17,7 @@ from robust_jax.types import Array
 
 def other_labels(
   config: ConfigDict, num_examples: int = 10
-) -> Mapping[str, Callable[[Autoencoder], Samples]]:
+) -> Mapping[str, Callable[[Autoencoder], ImageGrid]]:
   """Held-out images, each followed by itself decoded as every class.
 
   Args:
@@ -36,10 +36,10 @@ def other_labels(
   vectors = np.eye(held_out.fact("num_classes"), dtype=np.float32)
 
   @precision.evaluation()
-  def draw(autoencoder: Autoencoder) -> Samples:
+  def draw(autoencoder: Autoencoder) -> ImageGrid:
     decoded = np.asarray(_decode_as(autoencoder, x, vectors))
     rows = np.concatenate([x[:, None], decoded], axis=1)
-    return Samples(rows.reshape(-1, *x.shape[1:]), rows.shape[1])
+    return ImageGrid(rows.reshape(-1, *x.shape[1:]), rows.shape[1])
 
   return {"other_labels": draw}
 

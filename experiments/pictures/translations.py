@@ -7,7 +7,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from experiments import build
-from experiments.sample import Samples
+from experiments.sample import ImageGrid
 from robust_jax import checks, precision
 from robust_jax.data.dataset import Dataset
 from robust_jax.models.inference import ImageTranslator
@@ -15,7 +15,7 @@ from robust_jax.models.inference import ImageTranslator
 
 def translations(
   config: ConfigDict, num_examples: int = 8, seed: int = 0
-) -> Mapping[str, Callable[[ImageTranslator], Samples]]:
+) -> Mapping[str, Callable[[ImageTranslator], ImageGrid]]:
   """Held-out inputs, each followed by its translation and its target.
 
   Args:
@@ -33,7 +33,7 @@ def translations(
   held_out = build.dataset(config, "validation")
 
   @precision.evaluation()
-  def draw(translator: ImageTranslator) -> Samples:
+  def draw(translator: ImageTranslator) -> ImageGrid:
     return translated_rows([translator], held_out, num_examples, seed)
 
   return {"translations": draw}
@@ -44,7 +44,7 @@ def translated_rows(
   pairs: Dataset,
   num_examples: int,
   seed: int = 0,
-) -> Samples:
+) -> ImageGrid:
   """Rows of an input, its translations and its target.
 
   Args:
@@ -66,7 +66,7 @@ def translated_rows(
   # Gray images beside colored ones are repeated in every channel.
   alike = [np.repeat(c, channels // c.shape[-1], axis=-1) for c in columns]
   images = np.stack(alike, axis=1).reshape(-1, *alike[0].shape[1:])
-  return Samples(images, len(columns))
+  return ImageGrid(images, len(columns))
 
 
 _sample = jax.jit(ImageTranslator.sample)
