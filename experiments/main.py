@@ -32,7 +32,6 @@ inconclusive, 130 interrupted.
 
 import difflib
 import pathlib
-import re
 import sys
 import time
 from collections.abc import Sequence
@@ -130,26 +129,11 @@ def _sample(arguments: Sequence[str]) -> int:
     run,
     pathlib.Path(given.OUT.value),
     given.NUM_EXAMPLES.value or 64,
-    classes=_numbers("--classes", given.CLASSES.value),
+    classes=given.CLASSES.value,
     truncation=given.TRUNCATION.value,
     walk=given.WALK.value,
   )
   return 0
-
-
-def _numbers(name: str, texts: Sequence[str] | None) -> list[int] | None:
-  """Whole numbers, of which 0..4 names several."""
-  if texts is None:
-    return None
-  found: list[int] = []
-  for text in texts:
-    match = re.fullmatch(r"(\d+)(?:\.\.(\d+))?", text)
-    first, last = (match[1], match[2] or match[1]) if match else (1, 0)
-    numbers = range(int(first), int(last) + 1)
-    if not numbers:
-      raise ValueError(f"{name}={text}: expected numbers, as in 3 or 0..4,9.")
-    found += numbers
-  return found
 
 
 def _compare(arguments: Sequence[str]) -> int:

@@ -20,6 +20,7 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
 # Arrays are small: threads of scikit-learn and NumPy would wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+_LARGE = 1.4 * 2**30  # bytes of a worker, of which two or more share a machine
 _FAST = "--xla_backend_optimization_level=0"
 if importlib.metadata.version("jaxlib").startswith("0.10."):
   # Half the time of compiling; XLA aborts where it does not know a flag.
@@ -101,9 +102,18 @@ def _programs_are_dropped_now_and_then(_compiled):
   Not after each test: what every file needs anew takes a second to compile.
   """
   yield
-  if len(_compiled) > 600:
+  large = len(_compiled) > 100 and _resident_bytes() > _LARGE
+  if large or len(_compiled) > 600:
     import jax
 
     jax.clear_caches()
     gc.collect()
     _compiled.clear()
+
+
+def _resident_bytes():
+  """Memory of this process; 0 where the system does not tell."""
+  statm = pathlib.Path("/proc/self/statm")
+  if not statm.exists():
+    return 0
+  return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

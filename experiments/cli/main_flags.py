@@ -6,6 +6,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from experiments.build import imports
+from experiments.cli.run_flags import define_numbers
 
 CONFIG = config_flags.DEFINE_config_file(
   "config", None, "experiment: a config file, and after a colon its argument."
@@ -72,7 +73,7 @@ NUM_EXAMPLES = flags.DEFINE_integer(
   "the rows.",
   lower_bound=1,
 )
-CLASSES = flags.DEFINE_list(
+CLASSES = define_numbers(
   "classes",
   None,
   "sample: classes of a class-conditional generator, as in 3 or 0..4,9, each "

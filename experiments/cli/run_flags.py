@@ -40,8 +40,8 @@ def define_study(
     flag_values=values,
   )
   flags.mark_flag_as_required("config", flag_values=values)
-  seeds = flags.IntegerParser()
-  define_several(values, "seeds", [0], seeds, "all of it from each of them.")
+  meaning = "all of it from each of them, as in 0,1 or 0..4."
+  define_numbers("seeds", [0], meaning, values)
   flags.DEFINE_float(
     "max_minutes", math.inf, max_minutes, lower_bound=0.0, flag_values=values
   )
@@ -64,6 +64,38 @@ def define_several(
     flag_values=values,
     serializer=serializer,
   )
+
+
+def define_numbers(
+  name: str,
+  default: Sequence[int] | None,
+  meaning: str,
+  values: flags.FlagValues = flags.FLAGS,
+) -> flags.FlagHolder[list[int]]:
+  """Adds a flag of whole numbers separated by commas; 0..4 names several."""
+  return flags.DEFINE(
+    _Numbers(),
+    name,
+    default,
+    meaning,
+    flag_values=values,
+    serializer=flags.CsvListSerializer(","),
+  )
+
+
+class _Numbers(flags.ListParser):
+  def parse(self, argument: str | list) -> list[int]:
+    if isinstance(argument, list):
+      return argument
+    found: list[int] = []
+    for text in super().parse(argument):
+      match = re.fullmatch(r"(\d+)(?:\.\.(\d+))?", text)
+      first, last = (match[1], match[2] or match[1]) if match else (1, 0)
+      numbers = range(int(first), int(last) + 1)
+      if not numbers:
+        raise ValueError(f"'{text}': expected numbers, as in 3 or 0..4,9.")
+      found += numbers
+    return found
 
 
 class _Several(flags.ListParser):

@@ -28,7 +28,7 @@ from experiments import build, workdir
 from experiments.cli.output import writable
 from experiments.cli.parse_flags import parse_options
 from experiments.cli.run_command import INTERRUPTED, run_command
-from experiments.cli.run_flags import define_several
+from experiments.cli.run_flags import define_numbers, define_several
 from experiments.configs import adaptation, domain
 from experiments.origin import origin
 from experiments.reports.adaptation_report import HEADINGS, RULES
@@ -160,9 +160,7 @@ def _flags():
   define_several(
     values, "methods", adaptation.METHODS, methods, "methods to train."
   )
-  define_several(
-    values, "seeds", [0, 1, 2], flags.IntegerParser(), "seeds of each method."
-  )
+  define_numbers("seeds", [0, 1, 2], "of each method, as in 0..4.", values)
   flags.DEFINE_integer("num_steps", None, _NUM_STEPS, **own)
   flags.DEFINE_string(
     "out", None, "output folder; runs/EXPERIMENT_methods by default.", **own

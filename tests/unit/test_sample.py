@@ -121,4 +121,4 @@ def test_classes_that_there_are_not_are_refused(run, tmp_path, capsys):
   assert command_line(*out, "--classes=0..4") == 2
   assert "a generator that takes no labels" in capsys.readouterr().err
   assert command_line(*out, "--classes=4..0") == 2
-  assert "--classes=4..0: expected numbers" in capsys.readouterr().err
+  assert "'4..0': expected numbers" in capsys.readouterr().err
