@@ -19,6 +19,7 @@ from experiments.cli.provenance import provenance
 from experiments.load_run import Run
 from robust_jax import fingerprint, precision, saved_state
 from robust_jax.files import atomic_write, write_json
+from robust_jax.models.text.embeddings import embeddings_of
 from robust_jax.plotting.tables import print_table
 from robust_jax.text.attack_texts import TextPredict
 from robust_jax.text.predict_texts import predict_texts
@@ -139,7 +140,10 @@ def _open_test_set(run: Run, num_examples: int | None) -> _TestSet:
     dataset.read(np.arange(len(texts)))["y"].tolist(),
     dataset.fact("class_names"),
     predict_texts(
-      run.classifier(), tokenizer_of(run.config), run.config.data.length
+      run.classifier(),
+      tokenizer_of(run.config),
+      run.config.data.length,
+      embeddings=embeddings_of(run.variables),
     ),
   )
 
@@ -175,14 +179,15 @@ def _attack(
 
 
 def _recipe(run: Run, name: str) -> Recipe:
-  """The attack that a config calls by a name."""
+  """The attack that a config calls by a name, with the tokenizer as a fact."""
   known = run.config.evaluation.get("text_attacks", {})
   if name not in known:
     raise ValueError(
       f"--attack={name}: the run in {run.path} is one of texts, expected one "
       f"of {', '.join(known) or 'no attack, for its config has none'}."
     )
-  return sections.build("text_attack", known[name])
+  facts = {"tokenizer": tokenizer_of(run.config)}
+  return sections.build("text_attack", known[name], facts)
 
 
 def _write(path: pathlib.Path, results: Sequence[TextResult]) -> None:

@@ -1,7 +1,7 @@
 """Runs a search on many texts, with few calls of the model."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import log_softmax
@@ -11,17 +11,29 @@ from robust_jax.text.goals import Goal, untargeted
 from robust_jax.text.results import Status, TextResult
 from robust_jax.text.searches.base import TextSearch
 from robust_jax.text.split_text import SplitText, split
+from robust_jax.text.token_exchanges import AskExchanges
 
 TextPredict = Callable[[list[str]], np.ndarray]
 """Any function of a list of N strings: scores `[N, K]` (logits or
-probabilities), or labels `[N]` (integers)."""
+probabilities), or labels `[N]` (integers). A search by gradients needs one that
+also has the method `exchanges`, as that of `predict_texts` does."""
 
-_Attack = Generator[list[SplitText], np.ndarray, TextResult]
-"""Yields texts, is sent their scores `[N, K]`, and returns the result."""
+
+class _Slopes(NamedTuple):
+  """Texts, and the slope of the goal in their log-probabilities `[N, K]`."""
+
+  texts: list[SplitText]
+  slopes: np.ndarray
+
+
+_Attack = Generator[list[SplitText] | _Slopes, Any, TextResult]
+"""Yields texts and is sent their scores `[N, K]`, or yields texts and slopes
+and is sent their `TokenExchanges`; returns the result."""
 
 # Texts that are attacked side by side, so that one call answers all of them.
 _SIDE_BY_SIDE = 64
 _SMALLEST = 1e-12  # of a probability, before its logarithm
+_STEP = 1e-4  # of a log-probability, for the slope of a goal
 
 
 def attack_texts(
@@ -52,7 +64,8 @@ def attack_texts(
     search: the search, see `text.searches`.
     goal: what it maximizes, see `text.goals`; `untargeted()` by default.
     max_queries: largest number of texts that the model is asked for each
-      example, with the original and the result, 3 or more; None for no limit.
+      example, with the original and the result, 3 or more; a gradient counts as
+      one more. None for no limit.
     seed: of searches that draw; a result depends on its text and place alone.
     first_place: place of the first text, where the texts are the rest of those
       of an interrupted attack.
@@ -61,8 +74,9 @@ def attack_texts(
     A `TextResult` for each text, in order.
 
   Raises:
-    ValueError: texts and labels do not match, max_queries is below 3, or the
-      model returns neither scores nor labels.
+    ValueError: texts and labels do not match, max_queries is below 3, the model
+      returns neither scores nor labels, or the search needs gradients that it
+      does not have.
 
   Example:
     >>> import numpy as np
@@ -126,6 +140,7 @@ def _attack(
   if reached[0]:
     return TextResult(original, original, label, before, after, "skipped", 1)
   queries, best, highest, found = 1, original, values[0], False
+  known = {original: scores[0]}
   questions = search(edit_set, original, highest, rng)
   answers: Any = None  # what starts a generator
   while not found:
@@ -133,12 +148,21 @@ def _attack(
       asked = questions.send(answers)
     except StopIteration:
       break
+    texts = asked.texts if isinstance(asked, AskExchanges) else asked
     budget = None if max_queries is None else max_queries - 1 - queries
-    sent = asked[:budget]
+    sent = texts[:budget]
     if not sent:
       break
-    scores = yield sent
     queries += len(sent)
+    if isinstance(asked, AskExchanges):
+      slopes = [_slope(goal, known[text], label, text) for text in sent]
+      exchanges = yield _Slopes(sent, np.stack(slopes))
+      if len(sent) < len(texts):
+        break
+      answers = exchanges
+      continue
+    scores = yield sent
+    known = dict(zip(sent, scores, strict=True))
     answers, reached = judged(scores, sent)
     # A text that reaches the goal comes first; probes are not in the set.
     for i in np.lexsort((-answers, ~reached)):
@@ -147,7 +171,7 @@ def _attack(
       if edit_set.contains(original, sent[i]):
         best, highest, found = sent[i], answers[i], bool(reached[i])
         break
-    if len(sent) < len(asked):
+    if len(sent) < len(texts):
       break
   success = False
   if best is not original:
@@ -159,6 +183,16 @@ def _attack(
   return TextResult(original, best, label, before, after, status, queries)
 
 
+def _slope(
+  goal: Goal, scores: np.ndarray, label: int, text: SplitText
+) -> np.ndarray:
+  """The slope `[K]` of a goal's value in the log-probabilities of a text."""
+  num_classes = len(scores)
+  shifted = scores + _STEP * np.eye(num_classes + 1, num_classes, k=-1)
+  values, _ = goal(shifted, label, [text] * len(shifted))
+  return np.nan_to_num((values[1:] - values[0]) / _STEP)
+
+
 def _side_by_side(
   attacks: Sequence[_Attack], predict: TextPredict
 ) -> list[TextResult]:
@@ -166,18 +200,42 @@ def _side_by_side(
   results: dict[int, TextResult] = {}
   asked = {i: next(attack) for i, attack in enumerate(attacks)}
   while asked:
-    texts = [str(text) for question in asked.values() for text in question]
-    scores = _log_probabilities(predict(texts), len(texts))
+    plain = [q for q in asked.values() if not isinstance(q, _Slopes)]
+    texts = [str(text) for question in plain for text in question]
+    scores: Any = ()
+    if texts:
+      scores = _log_probabilities(predict(texts), len(texts))
     asked_next, start = {}, 0
     for i, question in asked.items():
-      answer = scores[start : start + len(question)]
-      start += len(question)
+      answer: Any
+      if isinstance(question, _Slopes):
+        # One attack at a time: a table has a column for each token there is.
+        answer = _exchanges(predict, question)
+      else:
+        answer = scores[start : start + len(question)]
+        start += len(question)
       try:
         asked_next[i] = attacks[i].send(answer)
       except StopIteration as end:
         results[i] = end.value
     asked = asked_next
   return [results[i] for i in range(len(attacks))]
+
+
+def _exchanges(predict: TextPredict, question: _Slopes) -> list[Any]:
+  """The first-order values of exchanges of tokens.
+
+  Raises:
+    ValueError: the model is a black box.
+  """
+  exchanges = getattr(predict, "exchanges", None)
+  if exchanges is None:
+    raise ValueError(
+      "a search by gradients (hot_flip, or importance = 'gradient') of a model "
+      "without them: expected one of `predict_texts` with its embeddings; "
+      "choose another search for any other model."
+    )
+  return exchanges([str(text) for text in question.texts], question.slopes)
 
 
 def _log_probabilities(output: np.ndarray, num_texts: int) -> np.ndarray:

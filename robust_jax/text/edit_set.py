@@ -34,9 +34,7 @@ class EditSet:
   def __init__(self, edit: Edit, constraints: Sequence[Constraint] = ()):
     self._constraints = tuple(constraints)
     # A frequent word is looked up once, and not in every text.
-    self._replacements = functools.lru_cache(maxsize=1 << 14)(
-      lambda word: tuple(edit(word))
-    )
+    self._replacements = functools.lru_cache(maxsize=1 << 14)(edit)
 
   def places(self, original: SplitText) -> list[int]:
     """Returns the places of the words that may change."""
@@ -49,7 +47,11 @@ class EditSet:
 
   def replacements(self, original: SplitText, place: int) -> Sequence[str]:
     """Returns the replacements of the word at a place."""
-    return self._replacements(original.words[place])
+    return self.of_word(original.words[place])
+
+  def of_word(self, word: str) -> Sequence[str]:
+    """Returns the replacements of a word that may change."""
+    return self._replacements(word)
 
   def neighbors(
     self, original: SplitText, current: SplitText, place: int

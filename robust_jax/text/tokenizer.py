@@ -122,6 +122,11 @@ def encode(
   return {"tokens": tokens, "mask": mask}
 
 
+def is_word_piece(tokenizer: tokenizers.Tokenizer) -> bool:
+  """Returns whether tokens are pieces of words, inner ones after a "##"."""
+  return isinstance(tokenizer.model, models.WordPiece)
+
+
 def save_tokenizer(tokenizer: tokenizers.Tokenizer, path: pathlib.Path) -> None:
   """Writes a tokenizer as JSON, whole or not at all."""
   with atomic_write(path) as new:

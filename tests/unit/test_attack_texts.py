@@ -32,7 +32,10 @@ def run(tmp_path_factory):
 
 def test_evaluate_prints_and_writes_each_attack(run, capsys):
   status = command_line(
-    "evaluate", f"--workdir={run}", "--attack=typo,pruthi", "--num_examples=6"
+    "evaluate",
+    f"--workdir={run}",
+    "--attack=typo,pruthi,hot_flip",
+    "--num_examples=6",
   )
   assert status == 0
   assert "under attack" in capsys.readouterr().out
@@ -110,7 +113,10 @@ def test_attack_writes_a_table_for_spreadsheets(run, tmp_path):
 @pytest.mark.parametrize(
   ("options", "message"),
   [
-    (["--attack=pgd", "--out=a.jsonl"], "expected one of deep_word_bug, input"),
+    (
+      ["--attack=pgd", "--out=a.jsonl"],
+      "expected one of deep_word_bug, hot",
+    ),
     (["--attack=typo", "--out=a.npz"], "expected a file named .jsonl or .csv"),
   ],
 )

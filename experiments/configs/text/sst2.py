@@ -109,6 +109,7 @@ ATTACKS = {
   "pruthi": {"name": "pruthi", "num_words": 1},
   "pruthi_2": {"name": "pruthi", "num_words": 2},
   "text_bugger": {"name": "text_bugger"},
+  "hot_flip": {"name": "hot_flip"},
   "input_reduction": {"name": "input_reduction"},
 }
 """The attacks of an evaluation, by the names of `--attack`."""

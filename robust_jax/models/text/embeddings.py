@@ -75,3 +75,22 @@ def max_of_tokens(h: Array, x: PyTree) -> Array:
     `[B, D]` of the dtype of h, 0 for an empty text.
   """
   return (jnp.maximum(h, 0) * mask_of(x, h.dtype)).max(axis=1)
+
+
+def embeddings_of(variables: PyTree) -> Array:
+  """Returns the embeddings `[V, D]` of the vocabulary of a text classifier.
+
+  Args:
+    variables: "params" and other collections of a model with `TokenEmbeddings`
+      of the name "embeddings".
+
+  Raises:
+    ValueError: it has none.
+  """
+  try:
+    return variables["params"]["embeddings"]["embedding"]["embedding"]
+  except (KeyError, TypeError) as error:
+    raise ValueError(
+      "a model without embeddings of tokens: expected one whose params have "
+      "embeddings/embedding/embedding, as those of models.text do."
+    ) from error

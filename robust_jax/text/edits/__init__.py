@@ -14,6 +14,7 @@ from robust_jax.text.edits.characters import (
   substitute_characters,
   swap_characters,
 )
+from robust_jax.text.edits.tokens import exchange_tokens
 from robust_jax.text.edits.words import (
   append_words,
   change_case,
@@ -28,6 +29,7 @@ __all__ = [
   "delete_characters",
   "drop_word",
   "duplicate_word",
+  "exchange_tokens",
   "homoglyphs",
   "insert_characters",
   "insert_space",

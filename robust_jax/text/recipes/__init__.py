@@ -1,5 +1,6 @@
 """Named attacks on texts: an edit set, a search and a goal each."""
 
+from robust_jax.text.recipes.gradients import hot_flip
 from robust_jax.text.recipes.typos import (
   deep_word_bug,
   pruthi,
@@ -16,6 +17,7 @@ from robust_jax.text.recipes.words import (
 __all__ = [
   "deep_word_bug",
   "genetic_synonyms",
+  "hot_flip",
   "input_reduction",
   "pruthi",
   "pwws",

@@ -130,7 +130,7 @@ def text_bugger(*, max_fraction: float = 0.2) -> Recipe:
     >>> from robust_jax.text.split_text import split
     >>> edit_set = recipes.text_bugger().edit_set
     >>> edit_set.replacements(split("good"), 0)[:5]
-    ('g ood', 'go od', 'goo d', 'god', 'g\u043eod')
+    ['g ood', 'go od', 'goo d', 'god', 'g\u043eod']
   """
   edit = edits.union(
     edits.insert_space(),

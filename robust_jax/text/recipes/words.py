@@ -119,7 +119,7 @@ def synonym_substitution(
     >>> from robust_jax.text.split_text import split
     >>> recipe = recipes.synonym_substitution({"good": ["nice"]})
     >>> recipe.edit_set.replacements(split("a good film"), 1)
-    ('nice',)
+    ['nice']
   """
   return Recipe(
     _synonyms(table, max_fraction),

@@ -1,14 +1,17 @@
 """The type of a search of texts, and what searches have in common."""
 
 from collections.abc import Callable, Generator
+from typing import Any
 
 import numpy as np
 
 from robust_jax.text.edit_set import EditSet
 from robust_jax.text.split_text import SplitText
+from robust_jax.text.token_exchanges import AskExchanges
 
-Questions = Generator[list[SplitText], np.ndarray, None]
-"""Yields lists of edited texts and is sent their values, float `[N]`."""
+Questions = Generator[list[SplitText] | AskExchanges, Any, None]
+"""Yields lists of edited texts and is sent their values, float `[N]`; or yields
+`AskExchanges` and is sent `TokenExchanges`."""
 
 TextSearch = Callable[
   [EditSet, SplitText, float, np.random.Generator], Questions

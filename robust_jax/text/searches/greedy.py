@@ -13,8 +13,11 @@ from robust_jax.text.searches.base import (
   single_edits,
 )
 from robust_jax.text.split_text import SplitText
+from robust_jax.text.token_exchanges import AskExchanges
 
-Importance = Literal["unknown", "delete", "weighted_saliency", "random"]
+Importance = Literal[
+  "unknown", "delete", "weighted_saliency", "gradient", "random"
+]
 
 
 def greedy_search(*, num_steps: int | None = None) -> TextSearch:
@@ -72,7 +75,8 @@ def ranked_search(
   Args:
     importance: of a word: what the value gains if the word becomes `unknown` or
       is deleted ("delete"); "weighted_saliency" is the softmax over words of
-      the former, times what the word's best replacement gains; or a "random"
+      the former, times what the word's best replacement gains; "gradient" is
+      the first-order value of the former, by one backward pass; or a "random"
       order.
     unknown: the text that stands for an unknown word.
 
@@ -120,6 +124,10 @@ def ranked_search(
     places = edit_set.places(text)
     if importance == "random" or not places:
       return [int(place) for place in rng.permutation(places)]
+    if importance == "gradient":
+      (exchanges,) = yield AskExchanges([text])
+      score = np.array([exchanges.importance(text, p) for p in places])
+      return [places[i] for i in np.argsort(-score, kind="stable")]
     other = "" if importance == "delete" else unknown
     values = yield [text.replace(place, other) for place in places]
     score = values - value
