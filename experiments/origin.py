@@ -41,7 +41,8 @@ def origin(
   }
   for section, what in _OTHER_RUNS.items():
     for run in runs_of(config, section):
-      other = load_run(pathlib.Path(run), "best", named_modules(config))
+      which = config[section].get("which", "best")
+      other = load_run(pathlib.Path(run), which, named_modules(config))
       parts[f"{what} {run}"] = fingerprint.of_arrays(other.variables)
   return parts
 

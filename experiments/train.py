@@ -120,9 +120,10 @@ def _train(
   if (path / "config.json").exists():  # before anything is written there
     workdir.refuse_another(path, config)
   extractor = feature_extractor.for_evaluator(path, config)
+  tokenized = with_tokenizer(config, path, train=True)
   experiment = build.experiment(
-    with_tokenizer(config, path, train=True),
-    warm_start_of(config),
+    tokenized,
+    warm_start_of(tokenized),
     trained_models(config) | feature_extractor.facts_of(extractor),
   )
   loop.dry_run(*experiment)

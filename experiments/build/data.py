@@ -8,7 +8,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from experiments.build.options import call
-from experiments.build.text_data import text_dataset
+from experiments.build.text_data import corpus_dataset, text_dataset
 from robust_jax import lookup
 from robust_jax.data.dataset import Dataset, spec_of_batch
 from robust_jax.data.load import load
@@ -203,6 +203,7 @@ def _training_loader(config: ConfigDict, real: Dataset) -> Loader:
 
 
 _KINDS = {
+  "corpus": _of_one(corpus_dataset),
   "dataset": _of_one(_stored),
   "domains": _Kind(_paired_loaders, _target, _describe_pair),
   "labeled_targets": _of_one(_labeled_targets),

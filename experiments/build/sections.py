@@ -70,7 +70,7 @@ GROUPS = {
 """Field of several sections -> field of each of them."""
 
 _FUNCTIONS = ("losses", "scores")  # functions without options
-_OF_OPTIMIZERS = ("schedule", "clip_norm", "weight_decay")
+_OF_OPTIMIZERS = ("schedule", "clip_norm", "weight_decay", "layer_decay")
 
 
 def is_known(field: str) -> bool:

@@ -1,4 +1,4 @@
-"""From the section `data` of kind "text" to datasets of tokens."""
+"""From a section `data` of kind "text" or "corpus" to datasets of tokens."""
 
 import copy
 import functools
@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 from experiments.build.options import call
 from experiments.cli import output
 from robust_jax import parallel
+from robust_jax.data.corpora import packed, read_corpus
 from robust_jax.data.dataset import Dataset
 from robust_jax.data.readers.text_table import TextTable
 from robust_jax.data.text_files import read_part, tokenized
@@ -20,6 +21,9 @@ from robust_jax.text.tokenizer import (
   save_tokenizer,
   train_tokenizer,
 )
+
+TOKENIZER = "tokenizer.json"
+"""Name of the file in the folder of a run."""
 
 
 def text_dataset(config: ConfigDict, split: str) -> Dataset:
@@ -46,6 +50,25 @@ def text_dataset(config: ConfigDict, split: str) -> Dataset:
   )
 
 
+def corpus_dataset(config: ConfigDict, split: str) -> Dataset:
+  """Loads a split of a corpus, as sequences of tokens.
+
+  `data` names the files of each split, as in `train: ("novels.txt[1000:]",)`.
+  `columns` has the options of `read_corpus`, and `length` is that of `packed`.
+  `tokenizer` is as for `text_dataset`.
+
+  Raises:
+    ValueError: there is no such split, or its files do not fit the options.
+  """
+  data = config.data.to_dict()
+  return packed(
+    f"{data['name']} ({split})",
+    _paragraphs(data, split),
+    tokenizer_of(config),
+    length=data["length"],
+  )
+
+
 def texts_of(config: ConfigDict, split: str) -> TextTable:
   """Loads a split of texts, as strings."""
   return _table(config.data.to_dict(), split)[1]
@@ -58,7 +81,7 @@ def with_tokenizer(
 
   Training a tokenizer again does not give the same one, since ties between
   frequencies are broken by chance. So every run has its own, `tokenizer.json`
-  in its folder.
+  in its folder, or a copy of that of the run that the config names.
 
   Args:
     config: config of the run; unchanged.
@@ -69,9 +92,11 @@ def with_tokenizer(
   Raises:
     ValueError: a file cannot be read, or does not fit the options.
   """
-  if config.data.kind != "text" or "file" in config.data.tokenizer:
+  if config.data.kind not in ("text", "corpus"):
     return config
-  path = folder / "tokenizer.json"
+  if "file" in config.data.tokenizer:
+    return config
+  path = folder / TOKENIZER
   if train:
     if parallel.is_lead() and not path.exists():
       output.writable(folder, "--workdir")
@@ -84,12 +109,17 @@ def with_tokenizer(
 
 
 def tokenizer_of(config: ConfigDict) -> tokenizers.Tokenizer:
-  """Returns the tokenizer of a config; without a file a new one for its data.
+  """Returns the tokenizer of a config.
+
+  Its section has a `file`, or a `run` whose tokenizer it is, or the options of
+  a new one for the data.
 
   Raises:
-    ValueError: the file is no tokenizer.
+    ValueError: the file is no tokenizer, or the run has none.
   """
   section = config.data.tokenizer
+  if "run" in section:
+    return load_tokenizer(pathlib.Path(section.run, TOKENIZER))
   if "file" in section:
     return load_tokenizer(section.file)
   return _trained(json.dumps(config.data.to_dict(), sort_keys=True))
@@ -99,24 +129,35 @@ def tokenizer_of(config: ConfigDict) -> tokenizers.Tokenizer:
 def _trained(section: str) -> tokenizers.Tokenizer:
   """One for all splits of an experiment that is tried out, without a folder."""
   data = json.loads(section)
-  _, table = _table(data, "train")
-  texts = table.texts + (table.pairs or [])
+  if data["kind"] == "corpus":
+    texts = _paragraphs(data, "train")
+  else:
+    _, table = _table(data, "train")
+    texts = table.texts + (table.pairs or [])
   return call(train_tokenizer, texts, **data["tokenizer"])
+
+
+def _paragraphs(data: dict[str, Any], split: str) -> list[str]:
+  return call(read_corpus, _part(data, split), **data.get("columns", {}))
 
 
 def _table(
   data: dict[str, Any], split: str
 ) -> tuple[dict[str, Any], TextTable]:
   """Returns the options of a split, and its rows."""
-  if split not in data:
-    raise ValueError(
-      f"the config has no split '{split}': expected one such as "
-      f"data.{split} = 'train.tsv[:1000]'."
-    )
-  part = data[split]
+  part = _part(data, split)
   options = dict(part) if isinstance(part, dict) else {"file": part}
   columns = {
     **data.get("columns", {}),
     **{k: v for k, v in options.items() if k not in ("file", "labels")},
   }
   return options, call(read_part, options["file"], **columns)
+
+
+def _part(data: dict[str, Any], split: str) -> Any:
+  if split not in data:
+    raise ValueError(
+      f"the config has no split '{split}': expected one such as "
+      f"data.{split} = 'train.tsv[:1000]'."
+    )
+  return data[split]

@@ -19,7 +19,7 @@ def read_part(
   part: str,
   *,
   text: str | Sequence[str] = "text",
-  label: str = "label",
+  label: str | None = "label",
   pair: str | None = None,
   header: Sequence[str] | None = None,
 ) -> TextTable:
@@ -47,13 +47,10 @@ def read_part(
     ...   read_part(f"{path}[1:]").texts
     ['bad']
   """
-  found = _PART.fullmatch(part)
-  assert found is not None  # it matches any text
-  path = _located(found["file"])
+  path, rows = find_part(part)
   table = read_text_table(
     path, text=text, label=label, pair=pair, header=header
   )
-  rows = slice(*(int(v) if v else None for v in found.group("start", "stop")))
   table = TextTable(
     table.texts[rows], table.labels[rows], table.pairs and table.pairs[rows]
   )
@@ -125,6 +122,18 @@ def tokenized(
       "tokenizer": tokenizer,
     },
   )
+
+
+def find_part(part: str) -> tuple[pathlib.Path, slice]:
+  """Finds a file and its rows from a start to a stop, given as in `read_part`.
+
+  Raises:
+    ValueError: there is no such file.
+  """
+  found = _PART.fullmatch(part)
+  assert found is not None  # it matches any text
+  rows = slice(*(int(v) if v else None for v in found.group("start", "stop")))
+  return _located(found["file"]), rows
 
 
 def _located(name: str) -> pathlib.Path:

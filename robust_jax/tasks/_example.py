@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax.models.layers import batch_norm
+from robust_jax.models.text.text_transformer import TextTransformer
 from robust_jax.types import Array, Batch, Task
 
 NUM_CLASSES = 3
@@ -62,3 +63,20 @@ def example_domains(num_examples: int = 8) -> Batch:
     "source": rows | number(0),
     "target": rows | {"x": 1 - rows["x"]} | number(1),
   }
+
+
+def example_encoder() -> TextTransformer:
+  """A tiny encoder of texts like `example_texts`."""
+  return TextTransformer(
+    vocabulary_size=12, width=8, depth=1, num_heads=2, max_length=10
+  )
+
+
+def example_texts(num_examples: int = 8) -> Batch:
+  """Random texts of six to ten tokens."""
+  keys = jax.random.split(jax.random.key(0))
+  lengths = jax.random.randint(keys[0], (num_examples, 1), 6, 11)
+  tokens = jax.random.randint(keys[1], (num_examples, 10), 5, 12)
+  mask = jnp.arange(10) < lengths
+  x = {"tokens": jnp.where(mask, tokens, 0), "mask": mask}
+  return {"x": x, "mask": jnp.ones(num_examples)}

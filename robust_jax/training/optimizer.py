@@ -8,8 +8,11 @@ from typing import Any
 import optax
 
 from robust_jax import checks
+from robust_jax.training.layer_rates import scale_by_layer
 
-_SCHEDULES = ("constant", "cosine", "triangle", "piecewise", "dann")
+_SCHEDULES = ("constant", "cosine", "triangle", "linear", "piecewise", "dann")
+# Of those that rise and fall linearly, the fraction of the run at the peak.
+_PEAKS = {"triangle": 0.4, "linear": 0.1}
 
 
 def optimizer(
@@ -21,8 +24,9 @@ def optimizer(
     config: `name`, an optax optimizer (adam, adamw, sgd, ...);
       `learning_rate`, the peak of the schedule; `schedule`, see `schedule`;
       `clip_norm`, the largest global gradient norm; `weight_decay`, which is
-      added to the gradient unless the optimizer has its own decay. All other
-      entries are options of the optimizer (momentum, ...).
+      added to the gradient unless the optimizer has its own decay;
+      `layer_decay`, see `layer_rates.scale_by_layer`. All other entries are
+      options of the optimizer (momentum, ...).
     num_steps: length of the run, which schedules span.
 
   Raises:
@@ -47,6 +51,9 @@ def optimizer(
     before.append(optax.clip_by_global_norm(options.pop("clip_norm")))
   if "weight_decay" in options and "weight_decay" not in known:
     before.append(optax.add_decayed_weights(options.pop("weight_decay")))
+  after = []
+  if "layer_decay" in options:
+    after.append(scale_by_layer(options.pop("layer_decay")))
   options["learning_rate"] = schedule(
     options.pop("schedule", "constant"), options["learning_rate"], num_steps
   )
@@ -56,7 +63,7 @@ def optimizer(
       f"optax.{name} has no option {', '.join(unknown)}; it takes "
       f"{', '.join(known)}."
     )
-  return optax.chain(*before, make(**options))
+  return optax.chain(*before, make(**options), *after)
 
 
 def _check_ranges(options):
@@ -78,6 +85,7 @@ def schedule(name: str, peak: float, num_steps: int) -> optax.Schedule:
       "cosine": cosine decay from the peak to 0;
       "triangle": linear from 0 to the peak at 40 % of the run and back to 0,
         the cyclic schedule of Wong, Rice and Kolter 2020;
+      "linear": likewise with the peak at 10 %, as in fine-tuning of BERT;
       "piecewise": the peak, a tenth of it from 75 % of the run and a hundredth
         from 90 %, as is common in PGD training;
       "dann": `peak / (1 + 10 p)^0.75` at a fraction p of the run, of Ganin et
@@ -97,8 +105,8 @@ def schedule(name: str, peak: float, num_steps: int) -> optax.Schedule:
     return optax.constant_schedule(peak)
   if name == "cosine":
     return optax.cosine_decay_schedule(peak, num_steps)
-  if name == "triangle":
-    rise = max(1, int(0.4 * num_steps))
+  if name in _PEAKS:
+    rise = max(1, int(_PEAKS[name] * num_steps))
     return optax.join_schedules(
       [
         optax.linear_schedule(0.0, peak, rise),

@@ -7,12 +7,14 @@ import numpy as np
 
 from robust_jax import lookup
 from robust_jax.data.concatenate import concatenate
+from robust_jax.data.corpora import packed
 from robust_jax.data.dataset import Dataset, from_arrays
 from robust_jax.data.images import decode_images, image_dataset, unit_interval
 from robust_jax.data.match_shapes import with_shape
 from robust_jax.data.pairs.derived import derived_pairs
 from robust_jax.data.pairs.label_maps import with_maps
 from robust_jax.data.pairs.targets import labeled_targets
+from robust_jax.text.tokenizer import train_tokenizer
 
 VOCABULARY = ("", "a", "the", "film", "plot", "is", "was", "good", "bad")
 """Token 0 is padding; the last two decide."""
@@ -46,6 +48,14 @@ def sentences(num_examples: int = 40, length: int = 6) -> Dataset:
     {"x": {"tokens": np.where(mask, tokens, 0), "mask": mask}, "y": y},
     info={"num_classes": 2, "vocabulary": VOCABULARY},
   )
+
+
+def corpus() -> Dataset:
+  """Running text, packed into sequences of which the last has padding."""
+  paragraphs = [f"a good film {i} , a bad plot" for i in range(28)]
+  paragraphs += ["a plot !"]
+  tokenizer = train_tokenizer(paragraphs, kind="character")
+  return packed("corpus", paragraphs, tokenizer, length=20)
 
 
 def squares(num_examples: int = 40, max_boxes: int = 3) -> Dataset:
@@ -111,6 +121,7 @@ def waves() -> Dataset:
 KINDS = {
   "images": images,
   "sentences": sentences,
+  "corpus": corpus,
   "squares": squares,
   "pairs": pairs,
   "unlabeled": unlabeled,

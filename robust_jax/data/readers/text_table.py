@@ -14,7 +14,7 @@ class TextTable(NamedTuple):
 
   Attributes:
     texts: N texts.
-    labels: N labels as they are in the file, as strings.
+    labels: N labels as they are in the file, as strings; "" without a column.
     pairs: the second text of each example, or None.
   """
 
@@ -27,7 +27,7 @@ def read_text_table(
   path: str | pathlib.Path,
   *,
   text: str | Sequence[str],
-  label: str,
+  label: str | None = None,
   pair: str | None = None,
   header: Sequence[str] | None = None,
 ) -> TextTable:
@@ -39,7 +39,7 @@ def read_text_table(
   Args:
     path: the file, with the suffix of its format.
     text: the column of the texts, or several, which are joined by a space.
-    label: the column of the labels.
+    label: the column of the labels, if there is one.
     pair: the column of a second text of each example.
     header: names of the columns of a file without a header.
 
@@ -62,14 +62,14 @@ def read_text_table(
   columns = [text] if isinstance(text, str) else list(text)
   texts, labels, pairs = [], [], []
   for row in _rows(path, header):
-    for name in (*columns, label, *([pair] if pair else [])):
+    for name in filter(None, (*columns, label, pair)):
       if row.get(name) is None:
         raise ValueError(
           f"{path}: no column '{name}', expected one of "
           f"{', '.join(map(repr, row))}."
         )
     texts.append(" ".join(str(row[name]) for name in columns))
-    labels.append(str(row[label]))
+    labels.append(str(row[label]) if label else "")
     pairs.append(str(row[pair]) if pair else "")
   if not texts:
     raise ValueError(f"{path}: no rows, expected one or more.")

@@ -29,10 +29,15 @@ class TextClassifier(nn.Module):
 
   def setup(self):
     self.embeddings = TokenEmbeddings(
-      self.vocabulary_size, self.width, self.dtype
+      self.vocabulary_size, self.embedding_size, self.dtype
     )
     self.drop = nn.Dropout(self.dropout)
     self.dense = nn.Dense(self.num_classes)
+
+  @property
+  def embedding_size(self) -> int:
+    """Length of an embedding."""
+    return self.width
 
   def __call__(self, x: PyTree, *, train: bool = False) -> Array:
     """Computes logits `[B, K]` of a text, see `TokenEmbeddings`.

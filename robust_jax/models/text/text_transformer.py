@@ -27,11 +27,14 @@ class TextTransformer(TextClassifier):
     num_heads: attention heads of a block.
     max_length: largest number of tokens, which have learned positions.
     dropout: dropout rate in training, after embeddings and in each block.
+    embedding_width: length of the embeddings of tokens and positions, which a
+      linear layer maps to `width`; None for `width`, without the layer.
     dtype: dtype of the computation, see `robust_jax.precision`.
 
   Source: Vaswani et al. 2017, "Attention is all you need", section 3.1;
   normalization before each part as in Xiong et al. 2020, "On layer
-  normalization in the Transformer architecture".
+  normalization in the Transformer architecture"; embeddings of another length
+  as in Lan et al. 2020, "ALBERT", section 3.1.
 
   Example:
     >>> import jax, jax.numpy as jnp
@@ -49,18 +52,25 @@ class TextTransformer(TextClassifier):
   num_heads: int = 4
   max_length: int = 128
   dropout: float = 0.1
+  embedding_width: int | None = None
 
   def setup(self):
     super().setup()
     self.positions = self.param(
       "positions",
       nn.initializers.normal(0.02),
-      (self.max_length, self.width),
+      (self.max_length, self.embedding_size),
     )
+    self.project = nn.Dense(self.width, dtype=self.dtype)
     self.blocks = [
       Block(self.num_heads, self.dropout, self.dtype) for _ in range(self.depth)
     ]
     self.norm = nn.LayerNorm(dtype=jnp.float32)
+
+  @property
+  def embedding_size(self) -> int:
+    """Length of an embedding."""
+    return self.embedding_width or self.width
 
   def encode(self, x: PyTree, *, train: bool = False) -> Array:
     """Computes a vector of each token, `[B, T, width]` float32.
@@ -76,6 +86,8 @@ class TextTransformer(TextClassifier):
       )
     h = self.embeddings(x) + self.positions[:length].astype(self.dtype)
     h = self.drop(h, deterministic=not train)
+    if self.embedding_size != self.width:
+      h = self.project(h)
     for block in self.blocks:
       h = block(h, x["mask"] > 0, train=train)
     return self.norm(h.astype(jnp.float32))
