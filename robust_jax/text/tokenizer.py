@@ -86,6 +86,9 @@ def encode(
 ) -> dict[str, np.ndarray]:
   """Encodes texts as tokens of one length; longer texts are cut at the end.
 
+  Of a pair that is too long the longer text is cut, and both if each is longer
+  than half the length.
+
   Args:
     tokenizer: see `train_tokenizer`.
     texts: N texts.
@@ -106,17 +109,19 @@ def encode(
     array([[5, 3, 6, 5]], dtype=int32)
   """
   checks.at_least_one("length", length)
+  if pairs is not None and len(pairs) != len(texts):
+    raise ValueError(
+      f"{len(texts)} texts and {len(pairs)} second texts: expected as many."
+    )
+  rows = _ids(tokenizer, texts)
   if pairs is not None:
-    if len(pairs) != len(texts):
-      raise ValueError(
-        f"{len(texts)} texts and {len(pairs)} second texts: expected as many."
-      )
-    both = zip(texts, pairs, strict=True)
-    texts = [f"{first} [SEP] {second}" for first, second in both]
-  tokens = np.zeros((len(texts), length), np.int32)
-  mask = np.zeros((len(texts), length), bool)
-  for row, encoded in enumerate(tokenizer.encode_batch_fast(list(texts))):
-    ids = encoded.ids[:length]
+    both = zip(rows, _ids(tokenizer, pairs), strict=True)
+    separator = SPECIAL_TOKENS.index("[SEP]")
+    rows = [_joined(first, second, separator, length) for first, second in both]
+  tokens = np.zeros((len(rows), length), np.int32)
+  mask = np.zeros((len(rows), length), bool)
+  for row, ids in enumerate(rows):
+    ids = ids[:length]
     tokens[row, : len(ids)] = ids
     mask[row, : len(ids)] = True
   return {"tokens": tokens, "mask": mask}
@@ -125,6 +130,21 @@ def encode(
 def is_word_piece(tokenizer: tokenizers.Tokenizer) -> bool:
   """Returns whether tokens are pieces of words, inner ones after a "##"."""
   return isinstance(tokenizer.model, models.WordPiece)
+
+
+def _ids(
+  tokenizer: tokenizers.Tokenizer, texts: Sequence[str]
+) -> list[list[int]]:
+  return [one.ids for one in tokenizer.encode_batch_fast(list(texts))]
+
+
+def _joined(
+  first: list[int], second: list[int], separator: int, length: int
+) -> list[int]:
+  """Both texts around a separator, cut to the length."""
+  room = length - 1
+  of_second = min(len(second), max(room - len(first), room // 2))
+  return [*first[: room - of_second], separator, *second[:of_second]]
 
 
 def save_tokenizer(tokenizer: tokenizers.Tokenizer, path: pathlib.Path) -> None:

@@ -59,6 +59,22 @@ class TestTokenizers:
       )
 
 
+@pytest.mark.parametrize(
+  ("lengths", "kept"),
+  [((1, 2), (1, 2)), ((9, 2), (5, 2)), ((2, 9), (2, 5)), ((9, 9), (4, 3))],
+)
+def test_of_a_pair_that_is_too_long_the_longer_text_is_cut(lengths, kept):
+  tokenizer = train_tokenizer(["a b"])
+  a, b = tokenizer.token_to_id("a"), tokenizer.token_to_id("b")
+  first, second = ("a " * lengths[0], "b " * lengths[1])
+  x = encode(tokenizer, [first], 8, pairs=[second])
+  assert x["tokens"][0][x["mask"][0]].tolist() == [
+    *([a] * kept[0]),
+    SPECIAL_TOKENS.index("[SEP]"),
+    *([b] * kept[1]),
+  ]
+
+
 def test_words_that_are_not_in_the_vocabulary_are_unknown():
   tokenizer = train_tokenizer(CORPUS)
   tokens = encode(tokenizer, ["good g\u043eod"], 2)["tokens"][0]
