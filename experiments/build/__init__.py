@@ -127,8 +127,8 @@ def task(
       not take the config's precision.
   """
   facts = _with_dtype(config, facts)
-  options = dict(config.task)
-  make = lookup.find("tasks", options.pop("name"))
+  make = lookup.find("tasks", config.task.name)
+  options = sections.built_options(config.task)
   arguments = inspect.signature(make).parameters
   _refuse_unused(config, arguments)
   given = {**facts, "num_steps": num_steps, "warm_start": warm_start}

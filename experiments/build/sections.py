@@ -38,6 +38,7 @@ KINDS = {
   "certificate": "certificates",
   "curve": "attacks",
   "defense": "defenses",
+  "divergence": "losses",
   "evaluator": "evaluators",
   "expectation": "perturbations",
   "gradient": "gradients",
@@ -118,15 +119,20 @@ def build(
         "at the top level of the config."
       )
     return optimizer(value, num_steps)
-  options = {
-    "pset" if name == "set" else name: build(name, option)
-    for name, option in value.items()
-    if name not in ("name", "expectation")
-  }
+  options = built_options(value)
   if "expectation" in value:
     options["search"] = _expected(options.get("search"), value["expectation"])
   _refuse_facts(field, options, facts)
   return _make(kind, value["name"], options, facts)
+
+
+def built_options(section: Mapping[str, Any]) -> dict[str, Any]:
+  """Builds the options of the member that a section names, by argument."""
+  return {
+    "pset" if name == "set" else name: build(name, option)
+    for name, option in section.items()
+    if name not in ("name", "expectation")
+  }
 
 
 def attack(section: Mapping[str, Any], **override: Any) -> Attack:

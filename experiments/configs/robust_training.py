@@ -45,7 +45,13 @@ def methods(eps: float, warmup_steps: int = 0) -> dict[str, dict[str, Any]]:
     "rs_fgsm": _loss("pgd_at", attack={"name": "rs_fgsm", "eps": eps}),
     "n_fgsm": _loss("n_fgsm", eps=eps),
     "grad_align": _loss("grad_align", eps=eps),
-    "free": {"task": {"name": "free", "eps": eps, "replays": _NUM_REPLAYS}},
+    "free": {
+      "task": {
+        "name": "free",
+        "set": {"name": "linf", "eps": eps},
+        "replays": _NUM_REPLAYS,
+      }
+    },
     "trades": trades,
     "mart": mart,
     "alp": _loss("alp", attack=pgd),

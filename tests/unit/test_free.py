@@ -10,6 +10,7 @@ import pytest
 from robust_jax import losses, metrics, parallel
 from robust_jax.evaluators.robustness import robustness
 from robust_jax.models.classifiers.mlp import MLP
+from robust_jax.perturbations.linf import linf
 from robust_jax.tasks._example import example_batch
 from robust_jax.tasks.free import free
 from robust_jax.tasks.supervised import supervised
@@ -27,7 +28,13 @@ def stepped(task, rows):
 
 def test_it_is_the_algorithm_written_as_a_loop():
   eps, rows = 0.3, example_batch()
-  task = free(MODEL, optax.sgd(0.1), eps=eps, replays=3, evaluator=robustness())
+  task = free(
+    MODEL,
+    optax.sgd(0.1),
+    pset=linf(eps),
+    replays=3,
+    evaluator=robustness(),
+  )
   start, after, report = stepped(task, rows)
   params, x = start.params, rows["x"]
   seen = []
@@ -61,7 +68,7 @@ def test_without_a_radius_it_is_as_many_steps_of_standard_training():
   rows = example_batch()
   options = {"evaluator": robustness()}
   _, free_after, _ = stepped(
-    free(MODEL, optax.sgd(0.1), eps=0.0, replays=2, **options), rows
+    free(MODEL, optax.sgd(0.1), pset=linf(0.0), replays=2, **options), rows
   )
   task = supervised(MODEL, optax.sgd(0.1), loss=erm(), **options)
   state = jax.jit(task.init)(KEY, rows)
@@ -77,7 +84,11 @@ def test_schedules_follow_the_steps_of_the_run():
   rows = example_batch()
   schedule = optax.piecewise_constant_schedule(1.0, {2: 0.0})
   task = free(
-    MODEL, optax.sgd(schedule), eps=0.0, replays=4, evaluator=robustness()
+    MODEL,
+    optax.sgd(schedule),
+    pset=linf(0.0),
+    replays=4,
+    evaluator=robustness(),
   )
   state = jax.jit(task.init)(KEY, rows)
   step = parallel.simulate_step(task.step, 1)
@@ -92,10 +103,16 @@ def test_schedules_follow_the_steps_of_the_run():
 @pytest.mark.parametrize(
   ("options", "message"),
   [
-    ({"eps": -0.1}, "eps = -0.1: expected 0 or more"),
-    ({"eps": 0.1, "replays": 0}, "replays = 0: expected"),
+    ({"step_size": -0.1}, "step_size = -0.1: expected 0 or more"),
+    ({"replays": 0}, "replays = 0: expected"),
   ],
 )
 def test_bad_options_are_refused(options, message):
   with pytest.raises(ValueError, match=message):
-    free(MODEL, optax.sgd(0.1), evaluator=robustness(), **options)
+    free(
+      MODEL,
+      optax.sgd(0.1),
+      pset=linf(0.1),
+      evaluator=robustness(),
+      **options,
+    )
