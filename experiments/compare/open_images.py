@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from robust_jax.data.load import load
 from robust_jax.data.readers.dataset_images import DatasetImages
 from robust_jax.data.readers.image_folder import ImageFolder
-from robust_jax.data.readers.image_reader import ImageReader
 from robust_jax.data.readers.in_order import InOrder
 from robust_jax.data.readers.npz_images import NpzImages
+from robust_jax.data.readers.reader import Reader
 from robust_jax.data.readers.resized_images import Resized
 
 
@@ -17,7 +17,7 @@ def open_images(
   split: str = "test",
   size: int | None = None,
   names: Sequence[str] | None = None,
-) -> ImageReader:
+) -> Reader:
   """Opens a folder of class folders, an `.npz`, or a dataset by name.
 
   Pictures of a folder are gray if all of them are.
@@ -36,7 +36,7 @@ def open_images(
   """
   path = pathlib.Path(data).expanduser()
   if path.is_dir():
-    dataset: ImageReader = ImageFolder(path, mode=None)
+    dataset: Reader = ImageFolder(path, mode=None)
   elif path.exists() or path.suffix == ".npz":
     dataset = NpzImages(path)
   else:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from robust_jax.comparison.cases import Cases
 from robust_jax.comparison.extra_tests.base import Dependency, TestRun
-from robust_jax.comparison.load_images import LoadedImages
+from robust_jax.comparison.load_examples import LoadedExamples
 from robust_jax.comparison.model import CLEAN
 from robust_jax.comparison.predict_with_model import ModelFailed
 from robust_jax.comparison.prediction_store import PredictionStore
@@ -19,16 +19,16 @@ _MANY_SHAPES = 8
 
 def run_all_predictions(
   stores: Sequence[PredictionStore],
-  images: LoadedImages,
+  examples: LoadedExamples,
   cases: Cases,
   extra_tests: Mapping[str, TestRun],
   seed: int,
 ) -> bool:
-  """Evaluates everything that is not stored yet: images, cases and extra tests.
+  """Evaluates what is not stored yet: clean examples, cases and extra tests.
 
   Args:
     stores: store of each model.
-    images: the compared images.
+    examples: the compared examples.
     cases: the cases.
     extra_tests: runs of extra tests by name.
     seed: seed of the transformations.
@@ -38,17 +38,17 @@ def run_all_predictions(
 
   Raises:
     ModelFailed: a model fails, or classifies no clean image correctly. All
-      models are evaluated on clean images first.
+      models are evaluated on clean examples first.
     OSError: predictions cannot be written.
   """
-  dependencies = [Dependency(one, images, cases.cases) for one in stores]
+  dependencies = [Dependency(one, examples, cases.cases) for one in stores]
   for extra_test in extra_tests.values():
     dependencies += extra_test.dependencies
   _clear_changed(dependencies, seed)
-  if len(images.groups) > _MANY_SHAPES:
+  if len(examples.groups) > _MANY_SHAPES:
     print(
-      f"The images have {len(images.groups)} sizes, and programs are compiled "
-      "for each: --image_size=224 makes all of them 224 x 224 pixels."
+      f"The images have {len(examples.groups)} sizes, and programs are "
+      "compiled for each: --image_size=224 makes all of them 224 x 224 pixels."
     )
   names = [CLEAN, *(case.name for case in cases.cases)]
   is_done = lambda name: all(one.find(name) is not None for one in stores)
@@ -58,12 +58,12 @@ def run_all_predictions(
     try:
       with Progress("predicting", len(names), before) as bar:
         whole = run_predictions(
-          stores, images, (), seed, bar.update, interrupted
+          stores, examples, (), seed, bar.update, interrupted
         )
         if whole:
-          _check_correct(stores, images)
+          _check_correct(stores, examples)
           whole = run_predictions(
-            stores, images, cases.cases, seed, bar.update, interrupted
+            stores, examples, cases.cases, seed, bar.update, interrupted
           )
       return whole and all(
         _run_extra_test(name.replace("_", " "), one, interrupted)
@@ -73,15 +73,15 @@ def run_all_predictions(
       return False
 
 
-def _check_correct(stores: Sequence[PredictionStore], images: LoadedImages):
-  if images.labels is None:
+def _check_correct(stores: Sequence[PredictionStore], examples: LoadedExamples):
+  if examples.labels is None:
     return
   for one in stores:
-    if not (one.get(CLEAN).classes == images.labels).any():
+    if not (one.get(CLEAN).classes == examples.labels).any():
       name = one.model.name
       raise ModelFailed(
         name,
-        f"model '{name}' classifies none of {len(images.ids)} clean images "
+        f"model '{name}' classifies none of {len(examples.ids)} clean examples "
         "correctly: are the classes of the data in the model's order?",
       )
 

@@ -14,20 +14,22 @@ from experiments.compare.print import print_comparison
 from experiments.compare.timing import milliseconds
 from robust_jax import precision
 from robust_jax.comparison.cases import Cases, build_cases
+from robust_jax.comparison.data_kinds.base import DataKind
+from robust_jax.comparison.data_kinds.images import IMAGES
 from robust_jax.comparison.extra_tests.base import (
   EXTRA_TESTS,
   Context,
   ExtraTest,
   TestRun,
 )
-from robust_jax.comparison.load_images import LoadedImages, load_images
+from robust_jax.comparison.load_examples import LoadedExamples, load_examples
 from robust_jax.comparison.model import CLEAN, ComparedModel
 from robust_jax.comparison.predict_with_model import ModelFailed
 from robust_jax.comparison.prediction_store import PredictionStore
 from robust_jax.comparison.report.build_report import comparison_report
 from robust_jax.comparison.report.failure_gallery import failure_gallery
 from robust_jax.comparison.report.html_report import html_report
-from robust_jax.data.readers.image_reader import ImageReader
+from robust_jax.data.readers.reader import Reader
 from robust_jax.files import atomic_write, write_json
 from robust_jax.lookup import find, members
 
@@ -37,7 +39,7 @@ _LEVEL = 0.95
 @precision.evaluation()
 def compare(
   models: Mapping[str, ComparedModel],
-  dataset: ImageReader,
+  dataset: Reader,
   out: pathlib.Path,
   *,
   name: str = "data",
@@ -46,26 +48,28 @@ def compare(
   seed: int = 0,
   gate: GateRequest | None = None,
   extra_tests: Sequence[ExtraTest] = (),
+  kind: DataKind = IMAGES,
 ) -> dict[str, Any] | None:
-  """Evaluates all models on all images in all cases, and writes a report.
+  """Evaluates all models on all examples in all cases, and writes a report.
 
   Writes `report.json` and `report.html` to `out`, prints a table, and returns
   the report. Predictions are stored in `out/predictions`, so the same call
   continues where it was interrupted.
 
-  A model that fails, or classifies no clean image correctly, is left out and
+  A model that fails, or classifies no clean example correctly, is left out and
   reported; the others are compared without it.
 
   Args:
     models: models by name.
-    dataset: the images.
+    dataset: the examples.
     out: folder of the report, created if necessary.
     name: name of the data in the report.
-    num_examples: number of images to draw at random; None for all.
+    num_examples: number of examples to draw at random; None for all.
     families: families of transformations; None for all that apply by default.
     seed: seed of the draw, the transformations and the bootstrap.
     gate: the gate, or None.
-    extra_tests: extra tests with distinct names.
+    extra_tests: extra tests with distinct names; they are of images.
+    kind: the kind of data.
 
   Returns:
     The report; None if interrupted.
@@ -76,18 +80,18 @@ def compare(
   """
   started = time.monotonic()
   gate = (gate or GateRequest()).resolve(list(models))
-  images = load_images(dataset, num_examples, seed)
-  cases = build_cases(images.shapes, families)
-  _check_gradients(models, images, cases)
+  examples = load_examples(dataset, num_examples, seed, kind)
+  cases = build_cases(examples.facts, families, examples.kind)
+  _check_gradients(models, examples, cases)
   gate.check(cases)
 
   def context_of(models):
     stores = {
-      key: PredictionStore(out, model, images, seed, cases.version)
+      key: PredictionStore(out, model, examples, seed, cases.version)
       for key, model in models.items()
     }
     baseline = gate.baseline if gate.baseline in stores else next(iter(stores))
-    return Context(out, stores, images, baseline, num_examples, seed, _LEVEL)
+    return Context(out, stores, examples, baseline, num_examples, seed, _LEVEL)
 
   evaluated = _evaluate(models, context_of, cases, extra_tests)
   if evaluated is None:
@@ -130,7 +134,7 @@ def _evaluate(
     try:
       with output.locked(now.out, "--out"):
         whole = run_all_predictions(
-          list(now.stores.values()), now.images, cases, runs, now.seed
+          list(now.stores.values()), now.examples, cases, runs, now.seed
         )
       return _Evaluated(now, runs, left_out) if whole else None
     except ModelFailed as error:
@@ -147,7 +151,7 @@ def _evaluate(
 
 def _report(evaluated: _Evaluated, cases: Cases, gate, name, started):
   """Writes `report.json` and `report.html`, and returns the former."""
-  context, images = evaluated.context, evaluated.context.images
+  context, examples = evaluated.context, evaluated.context.examples
   models = {key: one.model for key, one in context.stores.items()}
   names = [CLEAN, *(case.name for case in cases.cases)]
   predictions = {
@@ -157,7 +161,7 @@ def _report(evaluated: _Evaluated, cases: Cases, gate, name, started):
   compared = comparison_report(
     models,
     predictions,
-    images,
+    examples,
     cases,
     baseline=context.baseline,
     milliseconds=milliseconds(context.out, context.stores),
@@ -176,7 +180,7 @@ def _report(evaluated: _Evaluated, cases: Cases, gate, name, started):
     "models_left_out": evaluated.left_out,
     "gallery": {
       key: [
-        {"id": images.ids[f.row], "case": cases.cases[f.case].name}
+        {"id": examples.ids[f.row], "case": cases.cases[f.case].name}
         for f in found
       ]
       for key, found in failures.items()
@@ -186,14 +190,16 @@ def _report(evaluated: _Evaluated, cases: Cases, gate, name, started):
     **machine(),
   }
   write_json(context.out / "report.json", result)
-  page = html_report(result, models, images, cases.cases, predictions, failures)
+  page = html_report(
+    result, models, examples, cases.cases, predictions, failures
+  )
   with atomic_write(context.out / "report.html") as new:
     new.write_text(page, encoding="utf-8")
   return result
 
 
 def _check_gradients(
-  models: Mapping[str, ComparedModel], images: LoadedImages, cases: Cases
+  models: Mapping[str, ComparedModel], examples: LoadedExamples, cases: Cases
 ):
   of_model = {
     c.condition.family for c in cases.cases if c.transformation.of_model
@@ -205,5 +211,5 @@ def _check_gradients(
           f"family '{family}' needs gradients of every model, and '{name}' is "
           f"a {model.kind}: expected runs alone, or another --families."
         )
-    if images.labels is None:
-      raise ValueError(f"family '{family}' needs images with labels.")
+    if examples.labels is None:
+      raise ValueError(f"family '{family}' needs examples with labels.")

@@ -1,4 +1,4 @@
-"""Outputs of a model for the first images of a case, until it is complete."""
+"""Outputs of a model for the first examples of a case, until it is complete."""
 
 import contextlib
 import pathlib
@@ -15,13 +15,13 @@ _EVERY = 10.0
 
 
 class PartialPredictions:
-  """Outputs for images of a case in the order in which they are evaluated.
+  """Outputs for examples of a case in the order in which they are evaluated.
 
   The file is the one that will contain the complete case. It is written at
   intervals and when `save` is called.
 
   Attributes:
-    count: number of images with outputs.
+    count: number of examples with outputs.
   """
 
   def __init__(self, path: pathlib.Path):
@@ -41,14 +41,14 @@ class PartialPredictions:
     return np.concatenate(self._outputs)
 
   def append(self, outputs: np.ndarray) -> None:
-    """Appends the outputs for the next images.
+    """Appends the outputs for the next examples.
 
     Raises:
       ValueError: classes follow scores, or scores follow classes.
     """
     if self._outputs and self._outputs[0].ndim != outputs.ndim:
       raise ValueError(
-        "the model returned classes for some images and scores for others: "
+        "the model returned classes for some examples and scores for others: "
         "expected one of the two."
       )
     self._outputs.append(outputs)

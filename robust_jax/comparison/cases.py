@@ -1,14 +1,15 @@
 """Cases of a comparison: all levels of all transformations of the families."""
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from robust_jax import lookup
 from robust_jax.comparison.code_hash import code_hash
-from robust_jax.comparison.transformation import Family, Shapes, Transformation
+from robust_jax.comparison.data_kinds.base import DataKind
+from robust_jax.comparison.data_kinds.images import IMAGES
+from robust_jax.comparison.transformation import Family, Transformation
+from robust_jax.lookup import find, members
 from robust_jax.statistics.outcomes import INVARIANCE_TESTS, Condition
 
-_HOME = "comparison.families"
 _BASIC = "invariance_tests"
 
 
@@ -40,31 +41,35 @@ class Cases(NamedTuple):
   Attributes:
     cases: cases of all families.
     about: family -> description in one sentence.
-    version: hash of all code that transforms images.
+    left_out: "family/transformation" that does not apply to the data -> reason.
+    version: hash of all code that transforms examples.
   """
 
   cases: tuple[Case, ...]
   about: dict[str, str]
+  left_out: dict[str, str]
   version: str
 
 
 def build_cases(
-  shapes: Shapes,
+  facts: Any,
   families: Sequence[str] | None = None,
+  kind: DataKind = IMAGES,
 ) -> Cases:
   """Builds the cases of the given families, with the invariance tests first.
 
   Args:
-    shapes: shapes (H, W, C) of the images.
-    families: members of `comparison.families`, or "package.module:function" for
-      one of your own. None for all that apply to the images by default.
+    facts: what families are asked with, such as the shapes (H, W, C) of images.
+    families: members of `kind.families`, or "package.module:function" for one
+      of your own. None for all that apply to the data by default.
+    kind: the kind of data.
 
   Returns:
     The `Cases`.
 
   Raises:
-    ValueError: a family is unknown, repeated or does not apply to the images,
-      or there is none.
+    ValueError: a family is unknown, repeated or does not apply to the data, or
+      there is none.
 
   Example:
     >>> from robust_jax.comparison.cases import build_cases
@@ -74,39 +79,60 @@ def build_cases(
     >>> cases.cases[-1].name
     'noise/impulse_noise/5'
   """
-  given = families is not None
-  names = [n for n in families or lookup.members(_HOME) if n != _BASIC]
+  families = families or None
+  names = [n for n in families or members(kind.families) if n != _BASIC]
   if len({_short(name) for name in names}) < len(names):
     raise ValueError(f"families = {', '.join(names)}: expected distinct names.")
-  found = {INVARIANCE_TESTS: _family(_BASIC, shapes)}
+  made = {
+    name: find(kind.families, name)(facts)
+    for name in dict.fromkeys([*members(kind.families), *names])
+  }
+  found = {INVARIANCE_TESTS: made[_BASIC]}
   for name in names:
-    family = _family(name, shapes)
-    if not given and not family.by_default:
+    family = made[name]
+    if families is None and not family.by_default:
       continue
-    if family.transformations:
+    if family.transformations or families is None:
       found[_short(name)] = family
-    elif given:
-      raise ValueError(
-        f"family '{name}' does not apply to images of the shapes "
-        f"{sorted(set(shapes))}: {family.about}"
-      )
-  if len(found) == 1:
+    else:
+      raise ValueError(_does_not_apply(name, family, kind))
+  cases = _cases(found)
+  if len({case.condition.family for case in cases}) < 2:
     raise ValueError("no families: expected at least one, or no --families.")
-  cases = tuple(
+  applied = {case.condition.family for case in cases}
+  return Cases(
+    cases,
+    {name: one.about for name, one in found.items() if name in applied},
+    {
+      f"{name}/{transformation}": reason
+      for name, one in found.items()
+      for transformation, reason in one.left_out.items()
+    },
+    _version(kind, made, names),
+  )
+
+
+def _cases(families: Mapping[str, Family]) -> tuple[Case, ...]:
+  return tuple(
     Case(
       Condition(family, transformation.name, float(level)),
       transformation,
       level,
       label,
     )
-    for family, made in found.items()
+    for family, made in families.items()
     for transformation in made.transformations
     for level, label in zip(
       transformation.levels, transformation.labels, strict=True
     )
   )
-  about = {name: family.about for name, family in found.items()}
-  return Cases(cases, about, _version(names, shapes))
+
+
+def _does_not_apply(name, family, kind) -> str:
+  why = "".join(f"; {what}: {why}" for what, why in family.left_out.items())
+  return (
+    f"family '{name}' does not apply to these {kind.name}{why}. {family.about}"
+  )
 
 
 def _short(name) -> str:
@@ -114,23 +140,19 @@ def _short(name) -> str:
   return name.rpartition(":")[2]
 
 
-def _family(name, shapes) -> Family:
-  return lookup.find(_HOME, name)(shapes)
-
-
-def _version(names, shapes) -> str:
-  """Hashes the code of all corruptions and families.
+def _version(kind, made, names) -> str:
+  """Hashes the code of all changes and families.
 
   Families that do not apply by default count only where they are named.
   """
   families = [
     name
-    for name in lookup.members(_HOME)
-    if name in names or _family(name, shapes).by_default
+    for name in members(kind.families)
+    if name in names or made[name].by_default
   ]
   return code_hash(
     "robust_jax.comparison.transformation",
-    "robust_jax.corruptions",
-    *(f"robust_jax.{_HOME}.{name}" for name in families),
+    *kind.code,
+    *(f"{kind.families.__name__}.{name}" for name in families),
     *(name.partition(":")[0] for name in names if ":" in name),
   )

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -23,16 +23,16 @@ class ComparedModel:
     kind: "run" of this project, "function" of the user, "service" over HTTP, or
       "stored outputs".
     identity: hash of everything known to determine its outputs.
-    predict: `(case, ids, images) -> scores [B, K] or classes [B]`, where `case`
-      is "clean" or "family/transformation/level" and images are uint8
-      `[H, W, C]`.
+    predict: `(case, ids, examples) -> scores [B, K] or classes [B]`, where
+      `case` is "clean" or "family/transformation/level" and examples are images
+      uint8 `[H, W, C]` or texts.
     logits_fn: the model as a function of arrays, if its gradients are
       available.
     parameters: number of trained parameters, if known.
     computed_in: dtypes of its products, if known; see `precision.computed_in`.
     output_kind: kind of its outputs; None to detect it.
-    batch_size: largest number of images per call; None for as many as fit into
-      memory.
+    batch_size: largest number of examples per call; None for as many as fit
+      into memory.
     retries: see `predict_batches`.
   """
 
@@ -40,7 +40,7 @@ class ComparedModel:
   source: str
   kind: Literal["run", "function", "service", "stored outputs"]
   identity: str
-  predict: Callable[[str, Sequence[str], Sequence[np.ndarray]], np.ndarray]
+  predict: Callable[[str, Sequence[str], Sequence[Any]], np.ndarray]
   logits_fn: Model | None = None
   parameters: int | None = None
   computed_in: str | None = None

@@ -1,10 +1,11 @@
-"""Predictions of one model for some images; failures name the model."""
+"""Predictions of one model for some examples; failures name the model."""
 
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from robust_jax.comparison.load_images import LoadedImages
+from robust_jax.comparison.data_kinds.base import Inputs
+from robust_jax.comparison.load_examples import LoadedExamples
 from robust_jax.comparison.model import CLEAN, ComparedModel
 from robust_jax.comparison.prediction_store import PredictionStore
 from robust_jax.comparison.predictors.predict import predict_batches
@@ -27,28 +28,28 @@ class ModelFailed(ValueError):
 def predict_with_model(
   model: ComparedModel,
   case: str,
-  images: LoadedImages,
+  examples: LoadedExamples,
   rows: Sequence[int],
-  pixels: np.ndarray,
+  inputs: Inputs,
 ) -> np.ndarray:
   """Returns the outputs of a model for a batch: float `[B, K]` or int `[B]`.
 
   Args:
     model: the model.
     case: name of the case.
-    images: images of the comparison.
-    rows: `[B]`, their indices in the batch.
-    pixels: uint8 `[B, H, W, C]`, the images as seen by the model.
+    examples: examples of the comparison.
+    rows: `[B]`, indices of those in the batch.
+    inputs: B examples as seen by the model.
 
   Raises:
     ModelFailed: the model raises, or its outputs have another shape.
   """
-  ids = [images.ids[row] for row in rows]
+  ids = [examples.ids[row] for row in rows]
   try:
     return predict_batches(
       lambda batch: model.predict(case, ids, batch),
-      list(pixels),
-      len(images.class_names),
+      list(inputs),
+      len(examples.class_names),
       batch_size=model.batch_size or len(rows),
       retries=model.retries,
     )
@@ -57,8 +58,8 @@ def predict_with_model(
     kind = "" if is_sentence else f"{type(error).__name__}: "
     raise ModelFailed(
       model.name,
-      f"model '{model.name}' failed on images of shape "
-      f"{list(pixels.shape[1:])} ({case}): {kind}{error}",
+      f"model '{model.name}' failed on {examples.kind.describe(inputs)} "
+      f"({case}): {kind}{error}",
     ) from error
 
 
@@ -77,7 +78,8 @@ def predict_in_batches(
     stores: stores of the models.
     case: name of the case.
     batches: for each batch, its size and a function `(store, known) -> outputs`
-      that evaluates the model of a store, except for the first `known` images.
+      that evaluates the model of a store, except for the first `known`
+      examples.
     interrupted: checked before every batch.
 
   Returns:
@@ -123,26 +125,26 @@ def _save(parts):
 def predict_classes(
   store: PredictionStore,
   case: str,
-  images: LoadedImages,
+  examples: LoadedExamples,
   rows: Sequence[int],
-  pixels: np.ndarray,
+  inputs: Inputs,
 ) -> np.ndarray:
   """Returns the classes `[B]` predicted for a batch; -1 for no prediction.
 
-  Outputs are of the kind of those for clean images, which must be stored.
+  Outputs are of the kind of those for clean examples, which must be stored.
 
   Args:
     store: store of the model.
     case: name of the case.
-    images: images of the comparison.
-    rows: `[B]`, their indices in the batch.
-    pixels: uint8 `[B, H, W, C]`.
+    examples: examples of the comparison.
+    rows: `[B]`, indices of those in the batch.
+    inputs: B examples as seen by the model.
 
   Raises:
     ModelFailed: see `predict_with_model`; or classes are returned for scores.
   """
-  num_classes, kind = len(images.class_names), store.get(CLEAN).kind
-  outputs = predict_with_model(store.model, case, images, rows, pixels)
+  num_classes, kind = len(examples.class_names), store.get(CLEAN).kind
+  outputs = predict_with_model(store.model, case, examples, rows, inputs)
   try:
     return read_outputs(outputs, num_classes, kind).classes
   except ValueError as error:

@@ -14,13 +14,13 @@ import numpy as np
 
 from robust_jax.comparison._partial import PartialPredictions
 from robust_jax.comparison.code_hash import code_hash
-from robust_jax.comparison.load_images import LoadedImages
+from robust_jax.comparison.load_examples import LoadedExamples
 from robust_jax.comparison.model import CLEAN, ComparedModel
 from robust_jax.comparison.predictors.read_outputs import Kind, read_outputs
 from robust_jax.data.readers.load_npz import load_npz
 from robust_jax.files import atomic_write
 
-# Packages and settings of JAX on which outputs and changed images depend.
+# Packages and settings of JAX on which outputs and changed examples depend.
 _PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "pillow")
 _SETTINGS = (
   "jax_default_matmul_precision",
@@ -50,7 +50,7 @@ class CasePredictions(NamedTuple):
 
   @property
   def missing(self) -> int:
-    """Number of images without a prediction."""
+    """Number of examples without a prediction."""
     return int((self.classes < 0).sum())
 
 
@@ -58,31 +58,32 @@ class PredictionStore:
   """Predictions of one model, a file for each case in a folder of their own.
 
   The name of the folder contains a hash of everything on which the predictions
-  depend: model, images, seed, code, versions of packages and kinds of devices.
+  depend: model, examples, seed, code, versions of packages and kinds of
+    devices.
   The name of the file is the case. Predictions in a file are not computed
   again; of a case that was interrupted, it contains the outputs for the first
-  images.
+  examples.
 
   Args:
     path: folder of the comparison.
     model: the model.
-    images: the images.
+    examples: the examples.
     seed: seed of all randomness.
     version: hash of the code of the transformations.
-    reference: store of the model's predictions for other images, which
+    reference: store of the model's predictions for other examples, which
       determine the kind of its outputs.
 
   Attributes:
     model: the model.
-    seconds: seconds per image of each batch evaluated by this process. They are
-      not stored, as files depend on nothing but model and images.
+    seconds: seconds per example of each batch evaluated by this process. They
+      are not stored, as files depend on nothing but model and examples.
   """
 
   def __init__(
     self,
     path: pathlib.Path,
     model: ComparedModel,
-    images: LoadedImages,
+    examples: LoadedExamples,
     seed: int,
     version: str,
     reference: "PredictionStore | None" = None,
@@ -91,7 +92,7 @@ class PredictionStore:
       model.kind,
       model.identity,
       model.output_kind,
-      images.digest,
+      examples.digest,
       seed,
       version,
       _environment(),
@@ -101,7 +102,7 @@ class PredictionStore:
     self.model = model
     self.seconds: list[float] = []
     self._reference = reference
-    self._num_classes = len(images.class_names)
+    self._num_classes = len(examples.class_names)
     self._folder = path / "predictions" / f"{_plain(model.name)}-{digest}"
     self._loaded: dict[str, CasePredictions] = {}
 
@@ -160,7 +161,7 @@ class PredictionStore:
   def save_classes(self, case: str, classes: np.ndarray) -> None:
     """Stores known classes `[M]`, -1 where there is no prediction.
 
-    M need not be the number of images.
+    M need not be the number of examples.
     """
     unknown = np.full(len(classes), np.nan, np.float32)
     nothing = np.zeros((0, self._num_classes), np.float32)

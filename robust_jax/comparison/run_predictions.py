@@ -8,7 +8,8 @@ from typing import cast
 import numpy as np
 
 from robust_jax.comparison.cases import Case
-from robust_jax.comparison.load_images import Group, LoadedImages
+from robust_jax.comparison.data_kinds.base import Inputs
+from robust_jax.comparison.load_examples import Group, LoadedExamples
 from robust_jax.comparison.model import CLEAN, ComparedModel
 from robust_jax.comparison.predict_with_model import (
   ModelFailed,
@@ -17,7 +18,6 @@ from robust_jax.comparison.predict_with_model import (
 )
 from robust_jax.comparison.prediction_store import PredictionStore
 from robust_jax.comparison.predictors.read_outputs import read_outputs
-from robust_jax.comparison.transformation import transformed
 
 # Images that are evaluated again to check that a model is unchanged.
 _NUM_CHECKED = 64
@@ -27,7 +27,7 @@ _TOLERANCE = 1e-3
 
 def run_predictions(
   stores: Sequence[PredictionStore],
-  images: LoadedImages,
+  examples: LoadedExamples,
   cases: Sequence[Case],
   seed: int,
   on_case: Callable[[int], None],
@@ -35,12 +35,12 @@ def run_predictions(
 ) -> bool:
   """Evaluates every model in every case that is not stored yet.
 
-  An image is transformed once for all models, and only if one needs it.
+  An example is transformed once for all models, and only if one needs it.
 
   Args:
     stores: stores of the models.
-    images: the N images.
-    cases: cases beside the clean images, which always come first.
+    examples: the N examples.
+    cases: cases beside the clean one, which always comes first.
     seed: seed of the transformations.
     on_case: called with the number of completed cases.
     interrupted: checked after every batch.
@@ -56,7 +56,7 @@ def run_predictions(
     name = CLEAN if case is None else case.name
     missing = [store for store in stores if store.find(name) is None]
     if missing and not _run_case(
-      missing, name, images, case, seed, interrupted
+      missing, name, examples, case, seed, interrupted
     ):
       return False
     on_case(done)
@@ -64,33 +64,33 @@ def run_predictions(
 
 
 def view(
-  images: LoadedImages,
+  examples: LoadedExamples,
   group: Group,
   part: slice,
   case: Case | None,
   seed: int,
   model: ComparedModel,
-) -> np.ndarray:
-  """Returns images of a group, uint8 `[B, H, W, C]`, as a model sees them.
+) -> Inputs:
+  """Returns B examples of a group as a model sees them.
 
   Args:
-    images: all images.
+    examples: all examples.
     group: the group.
     part: a batch of the group, or less.
-    case: the case; None for clean images.
+    case: the case; None for clean examples.
     seed: seed of the transformations.
     model: the model, for attacks; other transformations do not depend on it.
   """
-  pixels = group.pixels[part]
+  inputs = group.inputs[part]
   if case is None:
-    return pixels
+    return inputs
   of_model = case.transformation.of_model
   labels = (
-    cast(np.ndarray, images.labels)[group.rows[part]] if of_model else None
+    cast(np.ndarray, examples.labels)[group.rows[part]] if of_model else None
   )
-  return transformed(
+  return examples.kind.transform(
     case.transformation,
-    pixels,
+    inputs,
     group.numbers[part],
     case.level,
     seed,
@@ -102,7 +102,7 @@ def view(
 
 def has_changed(
   store: PredictionStore,
-  images: LoadedImages,
+  examples: LoadedExamples,
   cases: Sequence[Case] = (),
   seed: int = 0,
 ) -> bool:
@@ -114,26 +114,26 @@ def has_changed(
 
   Args:
     store: store of the model.
-    images: the N images.
-    cases: cases beside the clean images.
+    examples: the N examples.
+    cases: cases beside the clean one.
     seed: seed of the transformations.
   """
   if store.find(CLEAN) is None:
-    return _partial_differs(store, images)
+    return _partial_differs(store, examples)
   return any(
-    _differs(store, images, case, seed)
+    _differs(store, examples, case, seed)
     for case in (None, *_most_harmful(store, cases))
   )
 
 
-def _partial_differs(store, images) -> bool:
+def _partial_differs(store, examples) -> bool:
   """Returns whether outputs of an interrupted clean case have changed."""
-  partial, group = store.partial(CLEAN), images.groups[0]
+  partial, group = store.partial(CLEAN), examples.groups[0]
   part = slice(0, min(partial.count, _NUM_CHECKED, group.batch_size))
-  rows, pixels = group.rows[part], group.pixels[part]
+  rows, inputs = group.rows[part], group.inputs[part]
   if not len(rows):
     return False
-  outputs = predict_with_model(store.model, CLEAN, images, rows, pixels)
+  outputs = predict_with_model(store.model, CLEAN, examples, rows, inputs)
   before = partial.outputs()[part]
   return outputs.shape != before.shape or not np.allclose(
     outputs, before, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True
@@ -148,17 +148,17 @@ def _most_harmful(store, cases):
   return [max(stored, key=harm)] if stored else []
 
 
-def _differs(store, images, case, seed) -> bool:
+def _differs(store, examples, case, seed) -> bool:
   name = CLEAN if case is None else case.name
-  before, group = store.get(name), images.groups[0]
+  before, group = store.get(name), examples.groups[0]
   part = slice(0, min(_NUM_CHECKED, group.batch_size))
   rows = group.rows[part]
-  pixels = view(images, group, part, case, seed, store.model)
-  outputs = predict_with_model(store.model, name, images, rows, pixels)
+  inputs = view(examples, group, part, case, seed, store.model)
+  outputs = predict_with_model(store.model, name, examples, rows, inputs)
   if (outputs.ndim == 1) != (before.kind == "classes"):
     return True
   try:
-    now = read_outputs(outputs, len(images.class_names), before.kind)
+    now = read_outputs(outputs, len(examples.class_names), before.kind)
   except ValueError:  # scores that were probabilities before
     return True
   if now.probabilities is None:
@@ -171,12 +171,12 @@ def _differs(store, images, case, seed) -> bool:
   return bool(np.abs(found - expected).max() > _TOLERANCE)
 
 
-def _run_case(stores, name, images, case, seed, interrupted):
-  batches = _batches(name, images, case, seed)
+def _run_case(stores, name, examples, case, seed, interrupted):
+  batches = _batches(name, examples, case, seed)
   found = predict_in_batches(stores, name, batches, interrupted)
   if found is None:
     return False
-  order = np.concatenate([group.rows for group in images.groups])
+  order = np.concatenate([group.rows for group in examples.groups])
   for store, outputs in zip(stores, found, strict=True):
     try:
       store.save(name, outputs[np.argsort(order)])
@@ -187,20 +187,20 @@ def _run_case(stores, name, images, case, seed, interrupted):
   return True
 
 
-def _batches(name, images, case, seed):
+def _batches(name, examples, case, seed):
   """Yields the size of each batch and a function to evaluate a model."""
-  for group in images.groups:
+  for group in examples.groups:
     for start in range(0, len(group.rows), group.batch_size):
       part = slice(start, start + group.batch_size)
       rows = group.rows[part]
-      seen = functools.partial(view, images, group, part, case, seed)
+      seen = functools.partial(view, examples, group, part, case, seed)
       if not (case and case.transformation.of_model):
         seen = _once(seen)
-      yield len(rows), functools.partial(_evaluate, name, images, rows, seen)
+      yield len(rows), functools.partial(_evaluate, name, examples, rows, seen)
 
 
 def _once(seen):
-  """Caches the images of the first model for all of them."""
+  """Caches the examples of the first model for all of them."""
   found = []
 
   def same(model):
@@ -211,9 +211,11 @@ def _once(seen):
   return same
 
 
-def _evaluate(name, images, rows, seen, store, known):
-  pixels = seen(store.model)[known:]
+def _evaluate(name, examples, rows, seen, store, known):
+  inputs = seen(store.model)[known:]
   started = time.perf_counter()
-  outputs = predict_with_model(store.model, name, images, rows[known:], pixels)
-  store.seconds.append((time.perf_counter() - started) / len(pixels))
+  outputs = predict_with_model(
+    store.model, name, examples, rows[known:], inputs
+  )
+  store.seconds.append((time.perf_counter() - started) / len(inputs))
   return outputs

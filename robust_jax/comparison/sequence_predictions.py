@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from robust_jax import lookup
-from robust_jax.comparison.load_images import batch_size
+from robust_jax.comparison.data_kinds.images import batch_size
 from robust_jax.comparison.predictors.predict import Predict, predict_batches
 from robust_jax.corruptions import random
 

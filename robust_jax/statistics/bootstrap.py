@@ -1,4 +1,4 @@
-"""Bootstrap confidence intervals for functions of sums over images."""
+"""Bootstrap confidence intervals for functions of sums over examples."""
 
 import dataclasses
 from collections.abc import Callable
@@ -39,10 +39,10 @@ class Bootstrap(NamedTuple):
   """Result of `bootstrap` for M statistics.
 
   Attributes:
-    value: `[M]`, on all images.
+    value: `[M]`, on all examples.
     low: `[M]`, lower ends of the intervals.
     high: `[M]`, upper ends of the intervals.
-    draws: `[D, M]`, on the resampled images.
+    draws: `[D, M]`, on the resampled examples.
   """
 
   value: np.ndarray
@@ -65,19 +65,19 @@ def bootstrap(
   method: Method = "bca",
   seed: int = 0,
 ) -> Bootstrap:
-  """Bootstrap confidence intervals by resampling images with replacement.
+  """Bootstrap confidence intervals by resampling examples with replacement.
 
-  The predictions for several transformations of an image are dependent, and so
-  are those of two models. Therefore a row of the table holds everything known
-  about an image, and rows are drawn as a whole. A draw is a vector of counts,
-  and all draws are one matrix product with the table. The statistic must be a
-  function of column sums, as ratios, risks and their differences are.
+  The predictions for several transformations of an example are dependent, and
+  so are those of two models. Therefore a row of the table holds everything
+  known about an example, and rows are drawn as a whole. A draw is a vector of
+  counts, and all draws are one matrix product with the table. The statistic
+  must be a function of column sums, as ratios, risks and their differences are.
 
   Draws for which the statistic is NaN are left out.
 
   Args:
-    table: `[N, S]`, one row per image.
-    statistic: sums over images `[..., S]` -> `[..., M]`.
+    table: `[N, S]`, one row per example.
+    statistic: sums over examples `[..., S]` -> `[..., M]`.
     draws: D, number of draws. With 2000 the ends of an interval vary by a few
       hundredths of its width between seeds.
     level: confidence level of the intervals.
@@ -110,7 +110,7 @@ def bootstrap(
   value = statistic(total)
   if not np.isfinite(value).all():
     raise ValueError(
-      f"the statistic of all {len(table)} images is {value}: expected finite "
+      f"the statistic of all {len(table)} examples is {value}: expected finite "
       "numbers."
     )
   with np.errstate(invalid="ignore", divide="ignore"):
@@ -132,7 +132,8 @@ def _resampled(table, draws, seed):
 
 
 def _counts(size, draws, seed):
-  """Yields numbers of times that each image is drawn `[R, size]`, in parts."""
+  """Yields numbers of times that each example is drawn `[R, size]`, in "
+  "parts."""
   rng = np.random.default_rng(seed)
   step = max(1, _CHUNK // size)
   for start in range(0, draws, step):
@@ -163,7 +164,7 @@ def _check(table, draws, level, method):
     raise ValueError(
       f"a table of shape {table.shape}, with "
       f"{int((~np.isfinite(table)).sum())} values that are not finite: "
-      "expected numbers [N, S], one row per image."
+      "expected numbers [N, S], one row per example."
     )
   _check_options(draws, level)
   if method not in ("bca", "percentile"):
@@ -180,7 +181,7 @@ def _check_options(draws, level):
 def centered_interval(
   value: float,
   statistic: Callable[[np.ndarray], float],
-  num_images: int,
+  num_examples: int,
   *,
   draws: int = 100,
   level: float = 0.95,
@@ -188,16 +189,18 @@ def centered_interval(
 ) -> Estimate:
   """Computes the interval of a statistic whose bias depends on the sample size.
 
-  A resample has fewer distinct images than the sample, so such a statistic has
-  another bias there, and its draws need not lie around its value. Here they
+  A resample has fewer distinct examples than the sample, so such a statistic
+  has another bias there, and its draws need not lie around its value. Here they
   are moved to do so. The interval tells the variation of the estimate at this
-  number of images, for comparison with others of equally many; the bias stays.
+  number of examples, for comparison with others of equally many; the bias
+  stays.
 
   Args:
-    value: the statistic of all images.
-    statistic: number of times that each image is drawn `[N]` -> the statistic.
-      It need not be a function of a few sums, as that of `bootstrap`.
-    num_images: N.
+    value: the statistic of all examples.
+    statistic: number of times that each example is drawn `[N]` -> the
+      statistic. It need not be a function of a few sums, as that of
+      `bootstrap`.
+    num_examples: N.
     draws: number of resamples.
     level: confidence level.
     seed: seed of the resamples.
@@ -218,7 +221,7 @@ def centered_interval(
   drawn = np.array(
     [
       statistic(counts)
-      for part in _counts(num_images, draws, seed)
+      for part in _counts(num_examples, draws, seed)
       for counts in part
     ]
   )
@@ -229,21 +232,21 @@ def centered_interval(
 def exact_interval_if_degenerate(
   result: Bootstrap,
   bounds: tuple[float, float],
-  num_images: float,
+  num_examples: float,
   level: float = 0.95,
 ) -> Bootstrap:
   """Replaces bootstrap intervals of width zero by exact ones.
 
-  If none of ten images fails, none fails in any resample, and the bootstrap
-  interval is [0, 0] as it would be for a million images. The exact interval
+  If none of ten examples fails, none fails in any resample, and the bootstrap
+  interval is [0, 0] as it would be for a million examples. The exact interval
   extends towards the bounds by the fraction `1 - ((1 - level) / 2)^(1 / n)`:
-  with a true fraction of up to that, n images contain no exception with
+  with a true fraction of up to that, n examples contain no exception with
   probability of at least (1 - level) / 2.
 
   Args:
     result: result of the bootstrap.
-    bounds: smallest and largest value that one image can contribute.
-    num_images: n, the number of images of the mean.
+    bounds: smallest and largest value that one example can contribute.
+    num_examples: n, the number of examples of the mean.
     level: confidence level of `result`.
 
   Returns:
@@ -262,7 +265,7 @@ def exact_interval_if_degenerate(
   """
   spread = np.nanmax(result.draws, axis=0) - np.nanmin(result.draws, axis=0)
   flat = spread <= _ROUNDING
-  missed = 1 - ((1 - level) / 2) ** (1 / num_images)
+  missed = 1 - ((1 - level) / 2) ** (1 / num_examples)
   lowest, highest = bounds
   low = result.value - missed * (result.value - lowest)
   high = result.value + missed * (highest - result.value)

@@ -7,9 +7,9 @@ import numpy as np
 
 @dataclasses.dataclass(frozen=True)
 class Bin:
-  """Images of similar confidence; fractions in [0, 1]."""
+  """Examples of similar confidence; fractions in [0, 1]."""
 
-  images: int
+  examples: int
   confidence: float
   accuracy: float
 
@@ -19,16 +19,16 @@ class Calibration:
   """Calibration of a classifier; fractions in [0, 1].
 
   Attributes:
-    accuracy: accuracy on all images.
-    confidence: mean confidence over all images.
+    accuracy: accuracy on all examples.
+    confidence: mean confidence over all examples.
     ece: expected calibration error, the mean of |accuracy - confidence| over
-      bins of equal width, weighted by their images.
+      bins of equal width, weighted by their examples.
     rms: root mean square of accuracy - confidence over bins of equal numbers of
-      images.
+      examples.
     brier: Brier score, the mean squared distance between probabilities and
       one-hot labels, 0 to 2.
     aurra: area under the response rate accuracy curve: the mean accuracy on the
-      most confident n images, averaged over all n.
+      most confident n examples, averaged over all n.
     bins: bins of equal width for a reliability diagram, without empty ones.
   """
 
@@ -46,21 +46,21 @@ def calibration(
   labels: np.ndarray,
   *,
   num_bins: int = 15,
-  images_per_bin: int = 100,
+  examples_per_bin: int = 100,
   distribution: bool = True,
 ) -> Calibration:
   """Calibration errors, and the value of confidence for abstaining.
 
   Bins of equal width are (0, 1/n], ..., (1 - 1/n, 1]: a confidence of k/n, as
-  rounded in the dtype of the probabilities, belongs to the k-th bin. Images of
-  equal confidence are averaged where a bin ends between them, so that their
+  rounded in the dtype of the probabilities, belongs to the k-th bin. Examples
+  of equal confidence are averaged where a bin ends between them, so that their
   order does not matter.
 
   Args:
     probabilities: `[N, K]`, with rows that sum to 1; see `distribution`.
     labels: int `[N]`.
     num_bins: number of bins of equal width.
-    images_per_bin: approximate number of images in bins of equal mass; the
+    examples_per_bin: approximate number of examples in bins of equal mass; the
       remainder is spread over all bins.
     distribution: whether rows that do not sum to 1 are refused. Sigmoids, each
       the probability of one class, and rounded probabilities need not sum to 1.
@@ -73,10 +73,10 @@ def calibration(
       not sum to 1, labels are outside 0..K-1, or a number of bins is below 1.
 
   Source: Guo et al. 2017 for ECE with 15 bins; Hendrycks, Mazeika & Dietterich
-    2019 for the RMS error with bins of 100 images; Hendrycks et al. 2021,
+    2019 for the RMS error with bins of 100 examples; Hendrycks et al. 2021,
     "Natural Adversarial Examples", for AURRA.
   Deviation: the code published with the latter omits the bin of the most
-    confident images. Here it counts, so errors differ from its tables.
+    confident examples. Here it counts, so errors differ from its tables.
 
   Example:
     >>> import numpy as np
@@ -87,7 +87,7 @@ def calibration(
   """
   given, labels = np.asarray(probabilities), np.asarray(labels)
   probabilities = given.astype(float)
-  _check(probabilities, labels, num_bins, images_per_bin, distribution)
+  _check(probabilities, labels, num_bins, examples_per_bin, distribution)
   confidence = probabilities.max(axis=1)
   correct = (probabilities.argmax(axis=1) == labels).astype(float)
   ends = _ends(num_bins, given.dtype)
@@ -96,7 +96,7 @@ def calibration(
   order = np.argsort(confidence, kind="stable")
   fair = _mean_over_ties(confidence, correct)[order]
   size = len(labels)
-  num_mass_bins = max(1, size // images_per_bin)
+  num_mass_bins = max(1, size // examples_per_bin)
   mass_bins = np.arange(size) * num_mass_bins // size
   of_equal_mass = _bins(mass_bins, confidence[order], fair)
   one_hot = labels[:, None] == np.arange(probabilities.shape[1])
@@ -131,10 +131,10 @@ def _bins(index, confidence, correct) -> list[Bin]:
 
 
 def _mean_gap(bins, power):
-  """Returns (mean of |accuracy - confidence|^power over images)^(1/power)."""
+  """Returns (mean of |accuracy - confidence|^power over examples)^(1/power)."""
   gaps = [abs(b.accuracy - b.confidence) ** power for b in bins]
   return float(
-    np.average(gaps, weights=[b.images for b in bins]) ** (1 / power)
+    np.average(gaps, weights=[b.examples for b in bins]) ** (1 / power)
   )
 
 
@@ -145,7 +145,7 @@ def _mean_over_ties(confidence, correct):
   return (np.bincount(group, correct) / counts)[group]
 
 
-def _check(probabilities, labels, num_bins, images_per_bin, distribution):
+def _check(probabilities, labels, num_bins, examples_per_bin, distribution):
   if probabilities.ndim != 2 or probabilities.size == 0:
     raise ValueError(
       f"probabilities of shape {probabilities.shape}: expected [N, K]."
@@ -175,7 +175,7 @@ def _check(probabilities, labels, num_bins, images_per_bin, distribution):
     )
   for name, value in (
     ("num_bins", num_bins),
-    ("images_per_bin", images_per_bin),
+    ("examples_per_bin", examples_per_bin),
   ):
     if value < 1:
       raise ValueError(f"{name} = {value}: expected 1 or more.")

@@ -6,9 +6,10 @@ import numpy as np
 
 from robust_jax.statistics.outcomes import Outcomes
 
-# A model that classifies half of the images of a class correctly misclassifies
-# five of five by chance in 3 % of cases. Smaller classes are not reported.
-_IMAGES_TO_MISS = 5
+# A model that classifies half of the examples of a class correctly
+# misclassifies five of five by chance in 3 % of cases. Smaller classes are not
+# reported.
+_EXAMPLES_TO_MISS = 5
 # Permuted labels held in memory at a time.
 _CHUNK = 2**20
 
@@ -19,18 +20,18 @@ class ClassCoverage:
 
   Attributes:
     predicted: number of classes that are ever predicted.
-    largest_class: class with most images; None without labels, as the
+    largest_class: class with most examples; None without labels, as the
       following.
     largest_fraction: accuracy of always predicting the largest class.
     num_classes: K', number of classes in the data.
     balanced_accuracy: mean accuracy over these classes; 100 / K' for a
       constant.
-    never_correct: classes of five images or more, none of which is classified
+    never_correct: classes of five examples or more, none of which is classified
       correctly.
     p_guessing: p-value of the hypothesis that predictions are independent of
       the labels, by balanced accuracy. None without labels.
     guesses: whether predictions are no better than guessing: a single class for
-      all images, or a `p_guessing` of 1 - level or more.
+      all examples, or a `p_guessing` of 1 - level or more.
   """
 
   predicted: int
@@ -51,12 +52,12 @@ def class_coverage(
   level: float = 0.95,
   seed: int = 0,
 ) -> ClassCoverage:
-  """Tests whether predictions depend on the image, and lists missed classes.
+  """Tests whether predictions depend on the example, and lists missed classes.
 
   A model that always predicts the same class loses nothing under any change,
-  and is correct on the images of the largest class, but does not discriminate
-  images. The permutation test permutes the labels of the images: the score of a
-  constant does not change, nor does that of predictions unrelated to the
+  and is correct on the examples of the largest class, but does not discriminate
+  examples. The permutation test permutes the labels of the examples: the score
+  of a constant does not change, nor does that of predictions unrelated to the
   labels.
 
   Args:
@@ -94,7 +95,7 @@ def class_coverage(
     labels, return_inverse=True, return_counts=True
   )
   right = np.bincount(index, outcomes.clean)
-  missed = (right == 0) & (counts >= _IMAGES_TO_MISS)
+  missed = (right == 0) & (counts >= _EXAMPLES_TO_MISS)
   p_guessing = _p_guessing(classes, labels, weights, draws, seed)
   return ClassCoverage(
     predicted=predicted,

@@ -11,20 +11,21 @@ from robust_jax.statistics.weighted_averages import OVERALL, weighted_averages
 
 @dataclasses.dataclass(frozen=True)
 class ClassDifference:
-  """Images of one class; accuracies of models a and b in percent.
+  """Examples of one class; accuracies of models a and b in percent.
 
   Attributes:
     label: the class.
-    images: number of images of the class.
+    examples: number of examples of the class.
     clean: clean accuracies of a and of b.
-    changed: accuracies of a and of b on changed images, averaged over families.
+    changed: accuracies of a and of b on changed examples, averaged over
+      families.
     p_clean: exact McNemar p-value for clean accuracies, after Holm's correction
       over all classes, clean and changed.
-    p_changed: sign-flip p-value for changed images, corrected likewise.
+    p_changed: sign-flip p-value for changed examples, corrected likewise.
   """
 
   label: int
-  images: int
+  examples: int
   clean: list[float]
   changed: list[float]
   p_clean: float
@@ -38,7 +39,7 @@ def compare_classes(
 
   Args:
     a: outcomes of the first model.
-    b: outcomes of the second, for the same images and conditions.
+    b: outcomes of the second, for the same examples and conditions.
     draws: number of draws of the sign-flip test.
     seed: seed of the draws.
 
@@ -64,7 +65,7 @@ def compare_classes(
   percent = lambda pair: [100 * float(v.mean()) for v in pair]
   return [
     ClassDifference(
-      int(label), int(images), percent(clean), percent(after), *map(float, p)
+      int(label), int(examples), percent(clean), percent(after), *map(float, p)
     )
-    for (label, images, clean, after), p in zip(rows, adjusted, strict=True)
+    for (label, examples, clean, after), p in zip(rows, adjusted, strict=True)
   ]

@@ -1,4 +1,4 @@
-"""Paired comparison of the risks of two models on the same images."""
+"""Paired comparison of the risks of two models on the same examples."""
 
 import dataclasses
 
@@ -27,27 +27,27 @@ from robust_jax.statistics.weighted_averages import (
 
 ACCURACIES = {
   "clean": "clean accuracy",
-  "changed": "accuracy on changed images",
+  "changed": "accuracy on changed examples",
   "balanced_clean": "balanced clean accuracy",
-  "balanced_changed": "balanced accuracy on changed images",
+  "balanced_changed": "balanced accuracy on changed examples",
 }
 """Fields of a `Comparison` that are differences of accuracies, and their names.
 
 Balanced accuracies are means over the classes of the data, each of equal
-weight whatever its number of images.
+weight whatever its number of examples.
 """
 
 
 @dataclasses.dataclass(frozen=True)
 class Discordance:
-  """One condition, on images that both models classify correctly when clean.
+  """One condition, on examples that both models classify correctly when clean.
 
   Attributes:
     family: family of the condition.
     transformation: transformation of the condition.
     severity: severity of the condition.
-    only_a_lost: number of images on which only A fails.
-    only_b_lost: number of images on which only B fails.
+    only_a_lost: number of examples on which only A fails.
+    only_b_lost: number of examples on which only B fails.
     p_value: exact two-sided McNemar p-value.
     p_adjusted: the same after Holm's correction over all conditions.
   """
@@ -68,15 +68,16 @@ class Comparison:
   Attributes:
     a: name of the first model, "A" in verdicts.
     b: name of the second model.
-    images: N.
-    both_clean_correct: number of images that both classify correctly when
+    examples: N.
+    both_clean_correct: number of examples that both classify correctly when
       clean.
     clean: difference of clean accuracies; None without labels, as the following
       three.
-    changed: difference of accuracies on changed images, averaged over families.
+    changed: difference of accuracies on changed examples, averaged over
+      families.
     balanced_clean: difference of balanced clean accuracies; None where classes
       are not known, as the next.
-    balanced_changed: difference of balanced accuracies on changed images.
+    balanced_changed: difference of balanced accuracies on changed examples.
     overall: difference of overall risks.
     families: differences of risks, by family.
     conditions: discordance under each condition, invariance tests included.
@@ -90,7 +91,7 @@ class Comparison:
 
   a: str
   b: str
-  images: int
+  examples: int
   both_clean_correct: int
   clean: Difference | None
   changed: Difference | None
@@ -129,14 +130,14 @@ def compare_risks(
 ) -> Comparison:
   """Paired differences of risks, with intervals, tests and verdicts.
 
-  Images are resampled together with the predictions of both models, so that the
-  difficulty shared by both cancels. Each risk keeps its own denominator, the
-  images that its model classifies correctly when clean; McNemar's tests use the
-  images that both classify correctly.
+  Examples are resampled together with the predictions of both models, so that
+  the difficulty shared by both cancels. Each risk keeps its own denominator,
+  the examples that its model classifies correctly when clean; McNemar's tests
+  use the examples that both classify correctly.
 
   Args:
     a: outcomes of the first model.
-    b: outcomes of the second, for the same images, conditions and keys.
+    b: outcomes of the second, for the same examples, conditions and keys.
     names: two different names, for the sentences.
     draws: number of bootstrap draws. The sign-flip test uses as many, or more
       where many families are tested at a high level.
@@ -149,9 +150,9 @@ def compare_risks(
     A `Comparison`.
 
   Raises:
-    ValueError: images, their order or conditions differ, labels are given for
-      one model only, the names are equal, or a model classifies no clean image
-      correctly.
+    ValueError: examples, their order or conditions differ, labels are given for
+      one model only, the names are equal, or a model classifies no clean
+      example correctly.
 
   Example:
     >>> import numpy as np
@@ -172,13 +173,13 @@ def compare_risks(
   options = BootstrapOptions(draws=draws, level=level, method=method, seed=seed)
   result = bootstrap(np.hstack(tables), _difference, **options)
   both = a.clean & b.clean
-  num_images = min(int(a.clean.sum()), int(b.clean.sum()))
+  num_examples = min(int(a.clean.sum()), int(b.clean.sum()))
   result = exact_interval_if_degenerate(
-    result, (-100.0, 100.0), num_images, level
+    result, (-100.0, 100.0), num_examples, level
   )
   # The smallest p-value has to be below 1 - level after Holm's correction.
   signs = max(draws, round(4 * len(a.families) / (1 - level)))
-  p_values = sign_flip_test(_per_image(*tables), draws=signs, seed=seed)
+  p_values = sign_flip_test(_per_example(*tables), draws=signs, seed=seed)
   adjusted = [p_values[0], *holm(p_values[1:])]
   differences = [
     verdict(
@@ -195,7 +196,7 @@ def compare_risks(
   return Comparison(
     a=names[0],
     b=names[1],
-    images=len(a.ids),
+    examples=len(a.ids),
     both_clean_correct=int(both.sum()),
     **_compare_accuracies(a, b, names, averages, options),
     overall=differences[0],
@@ -231,12 +232,12 @@ def _difference(sums):
   return lost_fraction(first) - lost_fraction(second)
 
 
-def _per_image(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def _per_example(a: np.ndarray, b: np.ndarray) -> np.ndarray:
   """Returns differences `[N, R]` that sum to those of the risks, as fractions.
 
-  The contribution of an image is measured from the risk that both models would
-  have if they were alike, so that its mean is 0 in that case even where one
-  model classifies far fewer images correctly.
+  The contribution of an example is measured from the risk that both models
+  would have if they were alike, so that its mean is 0 in that case even where
+  one model classifies far fewer examples correctly.
   """
   together = lost_fraction((a + b).sum(axis=0)) / 100
   beyond = [(t[:, 1:] - together * t[:, :1]) / t[:, 0].sum() for t in (a, b)]
@@ -270,9 +271,9 @@ def _check(a, b, names):
   if a.ids != b.ids:
     shared = len(set(a.ids) & set(b.ids))
     raise ValueError(
-      f"{names[0]} has predictions for {len(a.ids)} images and {names[1]} for "
-      f"{len(b.ids)}, {shared} of them the same: expected the same images in "
-      "the same order."
+      f"{names[0]} has predictions for {len(a.ids)} examples and {names[1]} "
+      f"for {len(b.ids)}, {shared} of them the same: expected the same "
+      "examples in the same order."
     )
   if a.conditions != b.conditions:
     raise ValueError(
@@ -286,11 +287,11 @@ def _check(a, b, names):
     )
   if not np.array_equal(a.labels, b.labels):
     raise ValueError(
-      f"{names[0]} and {names[1]} have other labels for the same images."
+      f"{names[0]} and {names[1]} have other labels for the same examples."
     )
   for name, outcomes in zip(names, (a, b), strict=True):
     if not outcomes.clean.any():
       raise ValueError(
-        f"{name} classifies none of {len(outcomes.ids)} clean images "
+        f"{name} classifies none of {len(outcomes.ids)} clean examples "
         "correctly, so that no risk is defined: expected at least one."
       )

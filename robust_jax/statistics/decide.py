@@ -86,20 +86,20 @@ def prefer(pair: Comparison, a: ClassCoverage, b: ClassCoverage) -> Preference:
   1. Guessing. A model whose predictions are no better than guessing loses
      against one whose predictions are, unless one of its accuracies is
      significantly better.
-  2. Accuracy. Four accuracies are compared: on clean and on changed images,
-     over all images and as the mean over classes (`ACCURACIES`). A model is
+  2. Accuracy. Four accuracies are compared: on clean and on changed examples,
+     over all examples and as the mean over classes (`ACCURACIES`). A model is
      preferred if it is significantly better in one of them and significantly
      worse in none, unless it is barred: because it guesses, or never classifies
      a class correctly that the other one does. (A constant model is correct on
      the largest class and loses nothing under any change.) If there are
      differences on both sides, or in favor of a barred model, the preference
      depends on what matters more.
-  3. Overall risk. Risk is relative to the images classified correctly, so a
+  3. Overall risk. Risk is relative to the examples classified correctly, so a
      worse model has less to lose. A model of lower risk is preferred only if
      nothing speaks against it: neither model guesses, it is not barred, and its
      observed value of each of the four accuracies is at least as large. Hence
      risk never prefers a model to one of larger observed accuracy, and more
-     images of the same kind cannot reverse that.
+     examples of the same kind cannot reverse that.
 
   Without labels only the third criterion applies.
 

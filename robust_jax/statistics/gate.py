@@ -24,9 +24,9 @@ class Thresholds:
     max_regression: largest increase over the baseline of the overall risk and
       of the risk of any family.
     max_invariance_tests: transformation -> largest risk. A failure there is a
-      bug whatever other images would show, so the value itself is checked and
+      bug whatever other examples would show, so the value itself is checked and
       not its interval.
-    min_samples: number of correctly classified clean images below which
+    min_samples: number of correctly classified clean examples below which
       interval checks are inconclusive.
   """
 
@@ -175,7 +175,9 @@ def _check_interval(name, value, threshold):
     outcome, reason = "fail", f"{seen}, beyond {threshold:g}."
   else:
     outcome = "inconclusive"
-    reason = f"{seen}, on both sides of {threshold:g}: more images are needed."
+    reason = (
+      f"{seen}, on both sides of {threshold:g}: more examples are needed."
+    )
   return Check(name, outcome, value, threshold, reason)
 
 
@@ -189,7 +191,8 @@ def _check_value(name, value, threshold):
 def _too_few(name, value, threshold, risk, thresholds):
   reason = (
     f"{name} is {value.value:z.1f}, of {risk.clean_correct} correctly "
-    f"classified clean images: {thresholds.min_samples} are needed to check it."
+    f"classified clean examples: {thresholds.min_samples} are needed to check "
+    "it."
   )
   return Check(name, "inconclusive", value, threshold, reason)
 

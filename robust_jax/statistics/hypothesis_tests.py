@@ -15,14 +15,15 @@ def sign_flip_test(
   """Sign-flip permutation test of paired differences summing to 0.
 
   If two models are alike, each difference could as well have the opposite sign.
-  The test draws random signs, one per image for all M columns, and counts
+  The test draws random signs, one per example for all M columns, and counts
   how often the absolute sum is at least the observed one. Unlike a bootstrap
-  interval it keeps its level for small counts: for one binary outcome per image
+  interval it keeps its level for small counts: for one binary outcome per
+    example
   it is the exact McNemar test up to the sampling of signs. For differences of
   mean 0 without symmetry it keeps its level asymptotically.
 
   Args:
-    differences: `[N, M]`, one row per image.
+    differences: `[N, M]`, one row per example.
     draws: number of draws; the smallest p-value is 1 / (draws + 1).
     seed: seed of the signs.
 
@@ -47,13 +48,13 @@ def sign_flip_test(
     raise ValueError(
       f"differences of shape {differences.shape}, with "
       f"{int((~np.isfinite(differences)).sum())} that are not finite: expected "
-      "numbers [N, M], one row per image."
+      "numbers [N, M], one row per example."
     )
   if draws < 1:
     raise ValueError(f"draws = {draws}: expected 1 or more, usually 2000.")
   seen = np.abs(differences.sum(axis=0))
   scale = np.abs(differences).sum(axis=0)
-  # Images without a difference have no sign to flip.
+  # Examples without a difference have no sign to flip.
   unlike = differences[differences.any(axis=1)]
   rng = np.random.default_rng(seed)
   step = max(1, _CHUNK // max(1, len(unlike)))
@@ -67,14 +68,14 @@ def sign_flip_test(
 
 
 def mcnemar(only_a: np.ndarray, only_b: np.ndarray) -> np.ndarray:
-  """Exact McNemar test: two-sided p-values from the discordant images.
+  """Exact McNemar test: two-sided p-values from the discordant examples.
 
-  If neither model is better, each image on which they differ is a fair coin
+  If neither model is better, each example on which they differ is a fair coin
   toss.
 
   Args:
-    only_a: number of images on which only A failed; an int or an array.
-    only_b: number of images on which only B failed, of the same shape.
+    only_a: number of examples on which only A failed; an int or an array.
+    only_b: number of examples on which only B failed, of the same shape.
 
   Returns:
     p-values of that shape.

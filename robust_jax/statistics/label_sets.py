@@ -64,11 +64,11 @@ def subset_accuracy(
 def multilabel_accuracy(
   classes: np.ndarray, label_sets: Sequence[Collection[int]]
 ) -> np.ndarray:
-  """Correctness of predictions where an image may have several labels.
+  """Correctness of predictions where an example may have several labels.
 
   Args:
     classes: int `[N]`, predicted classes.
-    label_sets: N nonempty sets of classes. Images without labels say nothing
+    label_sets: N nonempty sets of classes. Examples without labels say nothing
       about a model and must be left out.
 
   Returns:
@@ -89,12 +89,12 @@ def multilabel_accuracy(
   if classes.shape != (len(label_sets),):
     raise ValueError(
       f"classes of shape {classes.shape} and {len(label_sets)} sets of labels: "
-      "expected one of each for every image."
+      "expected one of each for every example."
     )
   empty = [i for i, labels in enumerate(label_sets) if not labels]
   if empty:
     raise ValueError(
-      f"{len(empty)} images have no labels, image {empty[0]} first: leave "
+      f"{len(empty)} examples have no labels, example {empty[0]} first: leave "
       "them out."
     )
   pairs = zip(classes.tolist(), label_sets, strict=True)

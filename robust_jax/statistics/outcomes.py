@@ -7,9 +7,9 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 INVARIANCE_TESTS = "invariance tests"
-"""Family of changes that should not matter, such as a shift by one pixel.
+"""Family of changes that should not matter, such as the same example again.
 
-A failure there is a bug, not a hard image: it does not count in any risk, and
+A failure there is a bug, not a hard example: it does not count in any risk, and
 each of its transformations is checked on its own.
 """
 
@@ -33,15 +33,15 @@ class Condition:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Outcomes:
-  """Correctness of one model's predictions on N images under T conditions.
+  """Correctness of one model's predictions on N examples under T conditions.
 
   Attributes:
-    ids: N distinct names of images.
+    ids: N distinct names of examples.
     clean: bool `[N]`, correct without a transformation.
     transformed: bool `[N, T]`, correct under each condition.
     conditions: T conditions.
     labeled: False where the clean prediction replaces the label.
-    labels: int `[N]`, class of each image. None where it is unknown, and then
+    labels: int `[N]`, class of each example. None where it is unknown, and then
       there are no statistics of classes.
 
   Raises:
@@ -96,7 +96,7 @@ def from_predictions(
   """Outcomes of predicted classes; a negative class is never correct.
 
   Args:
-    ids: N names of images.
+    ids: N names of examples.
     clean: int `[N]`, predicted classes without a transformation.
     transformed: int `[N, T]`, predicted classes under each condition.
     conditions: T conditions.
@@ -141,7 +141,7 @@ def from_predictions(
   if transformed.shape != (size, len(conditions)):
     raise ValueError(
       f"predictions of shape {transformed.shape}: expected "
-      f"[{size}, {len(conditions)}], images by conditions."
+      f"[{size}, {len(conditions)}], examples by conditions."
     )
   return Outcomes(
     tuple(ids),
@@ -155,7 +155,7 @@ def from_predictions(
 
 def _check_ids(ids):
   if len(ids) == 0:
-    raise ValueError("no images: expected at least one.")
+    raise ValueError("no examples: expected at least one.")
   seen: set[Hashable] = set()
   twice = []
   for name in ids:
@@ -164,8 +164,8 @@ def _check_ids(ids):
     seen.add(name)
   if twice:
     raise ValueError(
-      f"{len(twice)} images repeat the id of another one, such as "
-      f"{twice[0]!r}: expected distinct ids, since repeated images make "
+      f"{len(twice)} examples repeat the id of another one, such as "
+      f"{twice[0]!r}: expected distinct ids, since repeated examples make "
       "intervals too narrow."
     )
 
@@ -195,11 +195,11 @@ def _check_conditions(conditions):
 def _check_correct(name, value, shape):
   if value.shape != shape:
     raise ValueError(
-      f"{name} of shape {value.shape}: expected {list(shape)}, images by "
+      f"{name} of shape {value.shape}: expected {list(shape)}, examples by "
       "conditions."
     )
   if value.dtype != bool:
     raise ValueError(
-      f"{name} of dtype {value.dtype}: expected true or false for every image; "
-      "a prediction that is missing or NaN counts as wrong."
+      f"{name} of dtype {value.dtype}: expected true or false for every "
+      "example; a prediction that is missing or NaN counts as wrong."
     )

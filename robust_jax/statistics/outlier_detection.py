@@ -40,8 +40,8 @@ def outlier_detection(
   outliers the two hardly differ.
 
   Args:
-    inliers: scores `[N]` of images of known classes.
-    outliers: scores `[M]` of other images.
+    inliers: scores `[N]` of examples of known classes.
+    outliers: scores `[M]` of other examples.
     recall: threshold of FPR95. "reached" is the highest threshold with a recall
       of at least 95 %. "nearest" follows the published code: the recall nearest
       to 95 % from either side, and of several thresholds with this recall the

@@ -127,9 +127,9 @@ def top5_distance(
 def shift_consistency(predictions: np.ndarray) -> np.ndarray:
   """Shift consistency: fraction of pairs of shifts with equal predictions.
 
-  Its mean over images estimates the probability that two independent shifts
-  agree, whether correct or not. It applies to any R views of an image, such as
-  those of R decoders and resizers.
+  Its mean over examples estimates the probability that two independent shifts
+  agree, whether correct or not. It applies to any R views of an example, such
+  as those of R decoders and resizers.
 
   Args:
     predictions: int `[N, R]`, predicted classes for R >= 2 shifts.
@@ -155,7 +155,7 @@ def shift_consistency(predictions: np.ndarray) -> np.ndarray:
   if len(shape) != 2 or shape[0] == 0 or shape[1] < 2 or not whole:
     raise ValueError(
       f"predictions of shape {shape} and dtype {predictions.dtype}: expected "
-      "integers [N, R], at least one image by two shifts or more."
+      "integers [N, R], at least one example by two shifts or more."
     )
   views = shape[1]
   alike = np.zeros(shape[0])

@@ -1,4 +1,4 @@
-"""Means over images of values in [0, 1], and their paired differences."""
+"""Means over examples of values in [0, 1], and their paired differences."""
 
 import numpy as np
 
@@ -19,7 +19,7 @@ def mean_proportion(
   """Mean in percent with its confidence interval.
 
   Args:
-    values: `[N]`, bool or in [0, 1], one per image.
+    values: `[N]`, bool or in [0, 1], one per example.
     level: confidence level of the interval.
     seed: seed of the bootstrap.
 
@@ -65,12 +65,12 @@ def compare_proportions(
 
   Args:
     a: `[N]` of the first model, bool or in [0, 1].
-    b: `[N]` of the second model, for the same images.
+    b: `[N]` of the second model, for the same examples.
     names: names of both, for the sentence.
     what: subject of the sentence, such as "clean accuracy".
     less_is_better: whether smaller values are better, as for flip
       probabilities.
-    weights: weights `[N]` of the images; None for equal weights.
+    weights: weights `[N]` of the examples; None for equal weights.
     draws: number of draws of the bootstrap and of the sign-flip test.
     level: confidence level; 1 - level is the significance level of the test.
     method: "bca" or "percentile"; see `bootstrap`.
@@ -97,10 +97,10 @@ def compare_proportions(
   result = bootstrap(
     table, lambda s: 100 * (s[..., :1] - s[..., 1:2]) / s[..., 2:], **options
   )
-  # Effective number of images under unequal weights (Kish 1965).
-  num_images = weight.sum() ** 2 / (weight**2).sum()
+  # Effective number of examples under unequal weights (Kish 1965).
+  num_examples = weight.sum() ** 2 / (weight**2).sum()
   result = exact_interval_if_degenerate(
-    result, (-100.0, 100.0), num_images, level
+    result, (-100.0, 100.0), num_examples, level
   )
   if a.dtype == b.dtype == bool and np.ptp(weight) == 0:
     p_value = float(mcnemar((~a & b).sum(), (a & ~b).sum()))

@@ -1,4 +1,4 @@
-"""Risk: percentage of correctly classified images lost under a change."""
+"""Risk: percentage of correctly classified examples lost under a change."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -29,12 +29,12 @@ class Row:
   """Effect of some conditions on a model, in percent.
 
   Attributes:
-    risk: weighted fraction of the correctly classified clean images that are
+    risk: weighted fraction of the correctly classified clean examples that are
       misclassified under the conditions.
-    improvement: images misclassified clean and correct when transformed,
-      weighted, relative to the number of correctly classified clean images.
+    improvement: examples misclassified clean and correct when transformed,
+      weighted, relative to the number of correctly classified clean examples.
     net: risk - improvement, the accuracy lost relative to the clean accuracy.
-    accuracy: weighted fraction of all images that are classified correctly.
+    accuracy: weighted fraction of all examples that are classified correctly.
   """
 
   risk: Estimate
@@ -95,11 +95,11 @@ class Risk:
   """Risk of a model; `dataclasses.asdict` is JSON.
 
   Attributes:
-    images: N.
-    clean_correct: number of correctly classified clean images, or N without
+    examples: N.
+    clean_correct: number of correctly classified clean examples, or N without
       labels.
     clean_accuracy: clean accuracy in percent, None without labels. The risk
-      does not depend on it: a model that classifies few images correctly has
+      does not depend on it: a model that classifies few examples correctly has
       little to lose.
     labeled: False if a failure is a prediction that changed.
     overall: mean over families.
@@ -113,7 +113,7 @@ class Risk:
     seed: seed of the bootstrap.
   """
 
-  images: int
+  examples: int
   clean_correct: int
   clean_accuracy: float | None
   labeled: bool
@@ -137,17 +137,17 @@ def risk(
   method: Method = "bca",
   seed: int = 0,
 ) -> Risk:
-  """Risk per family and overall, with confidence intervals clustered by image.
+  """Risk per family and overall, with intervals clustered by example.
 
-  With c_i = 1 where image i is classified correctly when clean, t_ij = 1 where
-  it is under condition j, and weights w_j that sum to 1: `risk = 100 sum_i
-  sum_j w_j c_i (1 - t_ij) / sum_i c_i`.
+  With c_i = 1 where example i is classified correctly when clean, t_ij = 1
+  where it is under condition j, and weights w_j that sum to 1: `risk = 100
+  sum_i sum_j w_j c_i (1 - t_ij) / sum_i c_i`.
 
-  At 0 no correctly classified image becomes misclassified, at 100 all do. In
+  At 0 no correctly classified example becomes misclassified, at 100 all do. In
   the metamorphic mode (`from_predictions` without labels) it is the fraction of
   changed predictions, and the improvement is 0.
 
-  Intervals reflect the sampling of images, not that of training runs or of
+  Intervals reflect the sampling of examples, not that of training runs or of
   noise.
 
   Args:
@@ -162,7 +162,7 @@ def risk(
     A `Risk`.
 
   Raises:
-    ValueError: no clean image is classified correctly.
+    ValueError: no clean example is classified correctly.
 
   Example:
     >>> import numpy as np
@@ -178,9 +178,9 @@ def risk(
   clean_correct = int(outcomes.clean.sum())
   if clean_correct == 0:
     raise ValueError(
-      f"the model classifies none of {len(outcomes.ids)} clean images "
+      f"the model classifies none of {len(outcomes.ids)} clean examples "
       "correctly, so that no risk is defined: expected at least one. Are the "
-      "labels in the order of the model, and the images in its range?"
+      "labels in the order of the model, and the examples in its range?"
     )
   averages = weighted_averages(outcomes)
   result = bootstrap(
@@ -197,7 +197,7 @@ def risk(
   tree = _Tree(averages, _rows(outcomes, averages, result), tolerance)
   families = {f: tree.family(f) for f in outcomes.families}
   return Risk(
-    images=len(outcomes.ids),
+    examples=len(outcomes.ids),
     clean_correct=clean_correct,
     clean_accuracy=(
       100 * clean_correct / len(outcomes.ids) if outcomes.labeled else None

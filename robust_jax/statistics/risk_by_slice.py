@@ -23,18 +23,18 @@ from robust_jax.statistics.weighted_averages import (
 
 @dataclasses.dataclass(frozen=True)
 class Slice:
-  """One slice of the images; numbers in percent.
+  """One slice of the examples; numbers in percent.
 
   Attributes:
     name: name of the slice.
-    images: number of its images.
+    examples: number of its examples.
     clean_accuracy: accuracy without a transformation.
-    risk: overall risk; None where no clean image is classified correctly.
+    risk: overall risk; None where no clean example is classified correctly.
     families: family -> risk, without an interval; empty where risk is None.
   """
 
   name: Hashable
-  images: int
+  examples: int
   clean_accuracy: float
   risk: Estimate | None
   families: dict[str, float]
@@ -49,14 +49,14 @@ def risk_by_slice(
   method: Method = "bca",
   seed: int = 0,
 ) -> list[Slice]:
-  """Clean accuracy and risk of each slice of the images.
+  """Clean accuracy and risk of each slice of the examples.
 
   Among many slices the worst one looks worse than it is; its interval is not
   adjusted for the selection.
 
   Args:
     outcomes: outcomes of one model.
-    groups: N values of one type, such as labels: the slice of each image.
+    groups: N values of one type, such as labels: the slice of each example.
     draws: number of bootstrap draws.
     level: confidence level of the intervals.
     method: "bca" or "percentile"; see `bootstrap`.
@@ -66,7 +66,7 @@ def risk_by_slice(
     One `Slice` per group, ordered by name.
 
   Raises:
-    ValueError: the numbers of groups and images differ.
+    ValueError: the numbers of groups and examples differ.
 
   Example:
     >>> import numpy as np
@@ -82,7 +82,8 @@ def risk_by_slice(
   """
   if len(groups) != len(outcomes.ids):
     raise ValueError(
-      f"{len(groups)} groups for {len(outcomes.ids)} images: expected one each."
+      f"{len(groups)} groups for {len(outcomes.ids)} examples: expected one "
+      "each."
     )
   options = BootstrapOptions(draws=draws, level=level, method=method, seed=seed)
   averages = weighted_averages(outcomes)

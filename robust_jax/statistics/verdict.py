@@ -10,7 +10,7 @@ Verdict = Literal["A better", "B better", "no significant difference"]
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-  """Difference A - B of a quantity in percent, paired by image.
+  """Difference A - B of a quantity in percent, paired by example.
 
   Attributes:
     what: subject of the sentence, such as "overall risk".

@@ -9,7 +9,7 @@ import pytest
 
 from robust_jax import lookup
 from robust_jax.comparison.extra_tests.base import EXTRA_TESTS, Context
-from robust_jax.comparison.load_images import load_images
+from robust_jax.comparison.load_examples import load_examples
 from robust_jax.comparison.model import ComparedModel
 from robust_jax.comparison.prediction_store import PredictionStore
 from robust_jax.comparison.report import html_report
@@ -49,7 +49,7 @@ class Comparison:
       "folder": folder / "pictures",
       "size": SIZE,
     }
-    self.images = load_images(Resized(ImageFolder(folder / "pictures"), SIZE))
+    self.images = load_examples(Resized(ImageFolder(folder / "pictures"), SIZE))
     self.num_calls = 0
     self.test = called(lookup.find(EXTRA_TESTS, name), samples)
     self.stores = {

@@ -16,8 +16,8 @@ from robust_jax.comparison.predictors.stored_outputs import (
 from robust_jax.data.images import image_dataset
 from robust_jax.data.readers.dataset_images import DatasetImages
 from robust_jax.data.readers.image_folder import ImageFolder
-from robust_jax.data.readers.image_reader import Sample
 from robust_jax.data.readers.npz_images import NpzImages
+from robust_jax.data.readers.reader import Sample
 from robust_jax.data.readers.validate_dataset import validate_dataset
 from robust_jax.statistics.outcomes import (
   INVARIANCE_TESTS,
@@ -47,10 +47,10 @@ def test_pictures_of_a_folder(tmp_path):
   two, one = folder.get(0), folder.get(1)
   assert (two.id, two.label) == ("ant/deep/two.PNG", 0)
   assert (one.id, one.label) == ("cat/one.png", 1)
-  np.testing.assert_array_equal(one.image, COLOR)
-  np.testing.assert_array_equal(two.image, np.repeat(GRAY, 3, axis=2))
+  np.testing.assert_array_equal(one.x, COLOR)
+  np.testing.assert_array_equal(two.x, np.repeat(GRAY, 3, axis=2))
   gray = ImageFolder(tmp_path, mode="L")
-  np.testing.assert_array_equal(gray.get(0).image, GRAY)
+  np.testing.assert_array_equal(gray.get(0).x, GRAY)
 
 
 def test_folders_of_numbers_are_in_the_order_of_numbers(tmp_path):
@@ -66,7 +66,7 @@ def test_a_picture_stands_upright(tmp_path):
   (tmp_path / "a").mkdir()
   picture = PIL.Image.fromarray(GRAY[..., 0])
   picture.save(tmp_path / "a" / "a.png", exif=exif)
-  found = ImageFolder(tmp_path, mode="L").get(0).image[..., 0]
+  found = ImageFolder(tmp_path, mode="L").get(0).x[..., 0]
   np.testing.assert_array_equal(found, np.rot90(GRAY[..., 0], -1))
 
 
@@ -80,8 +80,7 @@ def test_what_cannot_be_used_is_named_and_counted(tmp_path):
   assert found.ids == ("cat/good.png",)
   assert found.indices.tolist() == [0]
   assert found.labels.tolist() == [1]
-  assert found.shapes == ((2, 2, 3),)
-  assert found.counts == {"unreadable image": 2, "unknown label": 1}
+  assert found.counts == {"unreadable example": 2, "unknown label": 1}
   assert [p.index for p in found.problems] == [1, 2, 3]
   assert found.problems[2].id == "dog/dog.png"
   assert "expected 0..1" in found.problems[2].message
@@ -134,14 +133,13 @@ class _Listed:
     (Sample("b", COLOR[..., :2], 0), "not an image", "C = 1 or 3"),
     (Sample("b", COLOR[:0], 0), "not an image", "no pixels"),
     (Sample("b", None, 0), "not an image", "NoneType"),
-    (None, "unreadable image", "TypeError"),
+    (None, "unreadable example", "TypeError"),
   ],
 )
 def test_one_bad_example_of_many(sample, kind, message):
   good = [Sample("a", COLOR, 0), Sample("z", GRAY, np.int64(1))]
   found = validate_dataset(_Listed([good[0], sample, good[1]]))
   assert found.ids == ("a", "z")
-  assert found.shapes == ((2, 2, 3), (2, 3, 1))
   (problem,) = found.problems
   assert (problem.index, problem.kind) == (1, kind)
   assert message in problem.message
@@ -169,7 +167,7 @@ def test_arrays_of_a_file(tmp_path):
   found = validate_dataset(NpzImages(path))
   assert found.ids == ("0", "1", "2")
   assert found.labels.tolist() == [2, 0, 1]
-  np.testing.assert_array_equal(NpzImages(path).get(1).image, GRAY)
+  np.testing.assert_array_equal(NpzImages(path).get(1).x, GRAY)
   assert NpzImages(path).class_names == ("0", "1", "2")
   np.savez(path, images=images, ids=["x", "y", "x"])
   found = validate_dataset(NpzImages(path, class_names=["ant"]))
@@ -249,7 +247,7 @@ def test_a_jax_model_answers_images_of_several_sizes_in_their_order():
 @pytest.mark.parametrize(
   ("answer", "message"),
   [
-    (np.zeros((2, 3)), r"float64 of shape \(2, 3\) for 1 images"),
+    (np.zeros((2, 3)), r"float64 of shape \(2, 3\) for 1 examples"),
     (np.zeros((1, 2)), r"expected floats \[1, 3\]"),
     (np.zeros((1, 3), int), "int64"),
     (np.zeros(1), "float64"),
@@ -265,7 +263,7 @@ def test_a_model_answers_in_one_way():
   answers = iter([np.zeros((1, 3)), np.zeros(1, int)])
   with pytest.raises(ValueError, match="classes for some"):
     predict_batches(lambda images: next(answers), [GRAY, GRAY], 3, batch_size=1)
-  with pytest.raises(ValueError, match="no images"):
+  with pytest.raises(ValueError, match="no examples"):
     predict_batches(lambda images: None, [], 3)
 
 

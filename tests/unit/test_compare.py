@@ -25,7 +25,7 @@ from experiments.compare.print import print_comparison
 from experiments.compare.run import compare
 from robust_jax.comparison.cases import build_cases
 from robust_jax.comparison.extra_tests.sequences import Sequences
-from robust_jax.comparison.load_images import load_images
+from robust_jax.comparison.load_examples import load_examples
 from robust_jax.comparison.model import CLEAN, ComparedModel
 from robust_jax.comparison.predict_with_model import ModelFailed
 from robust_jax.comparison.prediction_store import PredictionStore
@@ -33,7 +33,7 @@ from robust_jax.comparison.predictors.jax_predictor import jax_predictor
 from robust_jax.comparison.predictors.stored_outputs import write_outputs
 from robust_jax.comparison.report.table import comparison_table
 from robust_jax.comparison.run_predictions import has_changed, run_predictions
-from robust_jax.data.readers.image_reader import Sample
+from robust_jax.data.readers.reader import Sample
 from robust_jax.statistics.gate import Thresholds
 from tests.unit.command_line import command_line
 from tests.unit.whole_page import check_page
@@ -116,8 +116,8 @@ class TestRunPredictions:
   def test_each_case_is_asked_once_however_often_it_is_interrupted(
     self, tmp_path
   ):
-    images = load_images(Bars())
-    cases = build_cases(images.shapes, ["pixel_shift"]).cases
+    images = load_examples(Bars())
+    cases = build_cases(images.facts, ["pixel_shift"]).cases
     models = {"a": Counted(thirds), "b": Counted(one_column)}
     stores = _stores(tmp_path, models, images)
     stops = iter([False] * 7 + [True])
@@ -139,8 +139,8 @@ class TestRunPredictions:
 
   @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
   def test_outputs_are_stored_batch_by_batch(self, tmp_path, error):
-    images = load_images(Bars(300))
-    cases = build_cases(images.shapes, ["pixel_shift"]).cases[:2]
+    images = load_examples(Bars(300))
+    cases = build_cases(images.facts, ["pixel_shift"]).cases[:2]
     run = lambda stores: run_predictions(
       stores, images, cases, 0, lambda _: None, lambda: False
     )
@@ -168,7 +168,7 @@ class TestRunPredictions:
           np.testing.assert_array_equal(x, y)
 
   def test_a_model_has_one_kind_of_outputs_in_a_case(self, tmp_path):
-    images = load_images(Bars(300))
+    images = load_examples(Bars(300))
     wavers = lambda x: thirds(x) if len(x) > 100 else thirds(x).argmax(axis=1)
     stores = _stores(tmp_path, {"a": wavers}, images)
     with pytest.raises(ModelFailed, match=r"'a': .*classes for some"):
@@ -183,7 +183,7 @@ class TestRunPredictions:
       text=True,
     )
     assert died.returncode == -signal.SIGKILL, died.stderr
-    images, evaluated = load_images(Bars(300)), []
+    images, evaluated = load_examples(Bars(300)), []
     for path in (tmp_path / "out", tmp_path / "fresh"):
       models = {"a": Counted(thirds)}
       stores = _stores(path, models, images)
@@ -200,8 +200,8 @@ class TestRunPredictions:
     assert killed == fresh
 
   def test_a_file_that_was_cut_off_is_asked_again(self, tmp_path):
-    images = load_images(Bars())
-    cases = build_cases(images.shapes, ["pixel_shift"]).cases[:3]
+    images = load_examples(Bars())
+    cases = build_cases(images.facts, ["pixel_shift"]).cases[:3]
     models = {"a": Counted(thirds)}
     (store,) = _stores(tmp_path, models, images)
     run_predictions([store], images, cases, 0, lambda _: None, lambda: False)
@@ -217,8 +217,8 @@ class TestRunPredictions:
     )
 
   def test_other_circumstances_have_folders_of_their_own(self, tmp_path):
-    images = load_images(Bars())
-    others = load_images(Bars(prefix="other"))
+    images = load_examples(Bars())
+    others = load_examples(Bars(prefix="other"))
     folders = set()
     for one, data, seed, version in (
       (compared_model("a", thirds), images, 0, "0"),
@@ -234,7 +234,7 @@ class TestRunPredictions:
     assert len(folders) == 5
 
   def test_a_function_whose_weights_have_changed_is_noticed(self, tmp_path):
-    images = load_images(Bars())
+    images = load_examples(Bars())
     (store,) = _stores(tmp_path, {"a": one_column}, images)
     assert not has_changed(store, images)
     run_predictions([store], images, (), 0, lambda _: None, lambda: False)
@@ -245,7 +245,7 @@ class TestRunPredictions:
     assert has_changed(new, images)
 
   def test_how_long_a_model_takes(self, tmp_path):
-    images = load_images(Bars())
+    images = load_examples(Bars())
 
     def slow(x):
       time.sleep(0.05)
@@ -265,14 +265,14 @@ class TestRunPredictions:
 
       def get(self, index):
         bar = Bars().get(index)
-        image = bar.image[: 9 - 3 * (index % 2)]
+        image = bar.x[: 9 - 3 * (index % 2)]
         return Sample(f"{index}", image, bar.label)
 
-    images = load_images(Shapes())
+    images = load_examples(Shapes())
     assert [len(g.rows) for g in images.groups] == [5, 4]
     rows = lambda x: np.array([len(one) for one in x]) % NUM_CLASSES
     (store,) = _stores(tmp_path, {"a": rows}, images)
-    cases = build_cases(images.shapes, ["pixel_shift"]).cases[:1]
+    cases = build_cases(images.facts, ["pixel_shift"]).cases[:1]
     run_predictions([store], images, cases, 0, lambda _: None, lambda: False)
     expected = [(9 - 3 * (i % 2)) % NUM_CLASSES for i in range(9)]
     assert store.get(CLEAN).classes.tolist() == expected
@@ -318,7 +318,7 @@ class TestRunPredictions:
     ],
   )
   def test_a_model_that_fails_is_named(self, tmp_path, predict, message):
-    images = load_images(Bars())
+    images = load_examples(Bars())
     stores = _stores(tmp_path, {"a": predict}, images)
     with pytest.raises(ValueError, match=message):
       run_predictions(stores, images, (), 0, lambda _: None, lambda: False)
@@ -371,7 +371,7 @@ class TestRunPredictions:
       compare(models, Bars(), tmp_path, families=["pixel_shift"])
 
   def test_all_predictions_of_a_hard_case_may_be_missing(self, tmp_path):
-    images = load_images(Bars())
+    images = load_examples(Bars())
     (store,) = _stores(tmp_path, {"a": thirds}, images)
     store.save(CLEAN, np.eye(3)[np.zeros(40, int)])
     store.save("hard", np.full((40, 3), np.nan))
@@ -399,7 +399,7 @@ class TestReport:
   def test_says_what_was_measured(self, compared):
     path, report = compared
     assert json.loads((path / "report.json").read_text()) == report
-    assert report["data"]["images"] == 40
+    assert report["data"]["examples"] == 40
     assert len(report["conditions"]) == NUM_CASES - 1
     a, b = report["models"].values()
     assert (a["output_kind"], b["output_kind"]) == ("logits", "probabilities")
@@ -416,7 +416,7 @@ class TestReport:
 
   def test_the_map_of_shifts_counts_changed_predictions(self, compared):
     _, report = compared
-    images = np.stack([Bars().get(i).image for i in range(40)])
+    images = np.stack([Bars().get(i).x for i in range(40)])
     table = np.array(report["shift_maps"][0]["models"]["A"])
     assert table.shape == (5, 5)
     assert table[2, 2] == 0
@@ -510,9 +510,9 @@ class TestData:
       tmp_path / "out",
       families=["pixel_shift"],
     )
-    assert report["data"]["images"] == 12
+    assert report["data"]["examples"] == 12
     assert report["data"]["shapes"] == [{"shape": [9, 9, 1], "images": 12}]
-    assert report["data"]["problem_counts"] == {"unreadable image": 1}
+    assert report["data"]["problem_counts"] == {"unreadable example": 1}
     assert "left/broken.png" in report["data"]["problems"][0]["message"]
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "left/broken.png" in page
@@ -524,11 +524,11 @@ class TestData:
     labels[3] = 7
     ids = [s.id for s in samples]
     ids[5] = ids[4]
-    images = [s.image for s in samples]
+    images = [s.x for s in samples]
     path = tmp_path / "bars.npz"
     names = Bars.class_names
     np.savez(path, images=images, labels=labels, ids=ids, class_names=names)
-    images = load_images(open_images(str(path)))
+    images = load_examples(open_images(str(path)))
     assert len(images.ids) == 10
     found = [(p.index, p.id, p.kind) for p in images.problems]
     assert found == [
@@ -554,19 +554,19 @@ class TestData:
       (tmp_path / name).mkdir()
       image = np.full((*shape, 3), 7, np.uint8)
       PIL.Image.fromarray(image).save(tmp_path / name / "1.png")
-    images = load_images(open_images(str(tmp_path), size=8))
-    assert images.shapes == [(8, 8, 3)]
-    assert np.unique(images.groups[0].pixels) == [7]
+    images = load_examples(open_images(str(tmp_path), size=8))
+    assert images.facts == [(8, 8, 3)]
+    assert np.unique(images.groups[0].inputs) == [7]
 
   def test_some_are_drawn_by_the_seed(self):
-    draws = [load_images(Bars(), 10, seed).ids for seed in (0, 0, 1)]
+    draws = [load_examples(Bars(), 10, seed).ids for seed in (0, 0, 1)]
     assert draws[0] == draws[1] != draws[2]
     assert len(set(draws[0])) == 10
-    assert load_images(Bars(), 10**6).ids == load_images(Bars()).ids
+    assert load_examples(Bars(), 10**6).ids == load_examples(Bars()).ids
 
   def test_stored_outputs_are_a_model(self, tmp_path):
-    images = load_images(Bars())
-    cases = build_cases(images.shapes, ["pixel_shift"]).cases
+    images = load_examples(Bars())
+    cases = build_cases(images.facts, ["pixel_shift"]).cases
     outputs = {case.name: images.labels for case in cases}
     path = tmp_path / "stored.npz"
     write_outputs(path, images.ids, outputs | {CLEAN: images.labels})
@@ -581,7 +581,7 @@ class TestData:
 KILLED = """
 import os, pathlib, signal, sys
 from robust_jax.comparison import _partial
-from robust_jax.comparison.load_images import load_images
+from robust_jax.comparison.load_examples import load_examples
 from robust_jax.comparison.prediction_store import PredictionStore
 from robust_jax.comparison.run_predictions import run_predictions
 from tests.unit.test_compare import Bars, compared_model, thirds
@@ -593,7 +593,7 @@ def model(images):
     os.kill(os.getpid(), signal.SIGKILL)
   return thirds(images)
 
-images = load_images(Bars(300))
+images = load_examples(Bars(300))
 store = PredictionStore(
   pathlib.Path(sys.argv[1]), compared_model("a", model), images, 0, "0"
 )
@@ -628,7 +628,7 @@ def here(tmp_path, monkeypatch):
   samples = [Bars().get(i) for i in range(40)]
   np.savez(
     tmp_path / "bars.npz",
-    images=[s.image for s in samples],
+    images=[s.x for s in samples],
     labels=[s.label for s in samples],
     class_names=Bars.class_names,
   )
@@ -780,7 +780,7 @@ def test_the_family_of_the_document(tmp_path, monkeypatch):
   (tmp_path / "turned.py").write_text(code)
   monkeypatch.syspath_prepend(tmp_path)
   case = build_cases([(9, 9, 1)], ["turned:upside_down"]).cases[-1]
-  images = load_images(Bars()).groups[0].pixels
+  images = load_examples(Bars()).groups[0].inputs
   turned = case.transformation.change(images, case.level)
   np.testing.assert_array_equal(turned, np.rot90(images, 2, axes=(1, 2)))
 

@@ -11,7 +11,7 @@ from robust_jax.comparison.extra_tests.system_noise import SystemNoise
 from robust_jax.comparison.model import ComparedModel
 from robust_jax.comparison.report.html_report import COLORS, axis_end
 from robust_jax.data.builders.cifar10_15k import Cifar10_15k
-from robust_jax.data.readers.image_reader import Sample
+from robust_jax.data.readers.reader import Sample
 from tests.unit.browser import (
   VARIABLE,
   ask,
@@ -129,8 +129,8 @@ def page(tmp_path_factory):
   }
   squares = [Squares().get(i) for i in range(len(Squares()))]
   for square in squares:
-    PIL.Image.fromarray(square.image).save(path / square.id, "png")
-  arrays = {"data": [s.image for s in squares]}
+    PIL.Image.fromarray(square.x).save(path / square.id, "png")
+  arrays = {"data": [s.x for s in squares]}
   arrays["labels"] = [s.label for s in squares]
   for name, values in arrays.items():
     np.save(path / f"cifar10.1_v6_{name}.npy", values)

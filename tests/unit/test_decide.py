@@ -243,4 +243,4 @@ def test_balanced_accuracies_are_means_over_classes():
   assert found.balanced_changed.difference.value == pytest.approx(changed)
   rows = np.array([[c.clean, c.changed] for c in found.classes])
   np.testing.assert_allclose(rows[..., 0] - rows[..., 1], difference, atol=1e-9)
-  assert [c.images for c in found.classes] == np.bincount(labels).tolist()
+  assert [c.examples for c in found.classes] == np.bincount(labels).tolist()

@@ -17,7 +17,7 @@ from robust_jax.comparison.extra_tests.natural_shifts import NaturalShifts
 from robust_jax.comparison.extra_tests.sequences import Sequences
 from robust_jax.comparison.extra_tests.system_noise import SystemNoise
 from robust_jax.comparison.extra_tests.table import results_table
-from robust_jax.comparison.load_images import load_images
+from robust_jax.comparison.load_examples import load_examples
 from robust_jax.comparison.model import CLEAN, ComparedModel
 from robust_jax.comparison.predictors.stored_outputs import write_outputs
 from robust_jax.comparison.report.compare_pairs import (
@@ -30,11 +30,11 @@ from robust_jax.comparison.sequence_predictions import (
 from robust_jax.corruptions.sequences.suites import IMAGENET_P, NOISE
 from robust_jax.data.builders.cifar10_15k import Cifar10_15k
 from robust_jax.data.readers.decode import DECODERS
-from robust_jax.data.readers.image_reader import Sample
 from robust_jax.data.readers.imagenet_class_subsets import (
   IMAGENET_A,
   IMAGENET_O,
 )
+from robust_jax.data.readers.reader import Sample
 from robust_jax.data.readers.resize_image import RESIZERS
 from robust_jax.statistics.prediction_stability import flip_probability
 from tests.unit.command_line import command_line
@@ -343,9 +343,9 @@ class TestSequences:
     assert found["baseline"] == "B"
     for name in self.NAMES:
       expected = []
-      for images in load_images(Noisy()).groups:
+      for images in load_examples(Noisy()).groups:
         outputs = sequence_predictions(
-          near, images.pixels, name, 2, ids=images.numbers
+          near, images.inputs, name, 2, ids=images.numbers
         )
         noise = name in NOISE
         expected += flip_probability(outputs, noise=noise).tolist()
@@ -521,7 +521,7 @@ def here(tmp_path, monkeypatch):
   samples = [Levels().get(i) for i in range(10)]
   np.savez(
     tmp_path / "levels.npz",
-    images=[s.image for s in samples],
+    images=[s.x for s in samples],
     labels=[s.label for s in samples],
     class_names=Cifar10_15k.CLASS_NAMES,
   )

@@ -7,18 +7,18 @@ import pytest
 
 from robust_jax import lookup
 from robust_jax.comparison.cases import build_cases
+from robust_jax.comparison.data_kinds import Images
 from robust_jax.comparison.families.pixel_shift import shifted
 from robust_jax.comparison.transformation import (
   Family,
   Transformation,
-  image_number,
-  transformed,
+  example_number,
 )
 from robust_jax.statistics.outcomes import INVARIANCE_TESTS
 
 SHAPE = (9, 7, 3)
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, *SHAPE), np.uint8)
-NUMBERS = np.array([image_number(f"image {i}") for i in range(6)], np.uint32)
+NUMBERS = np.array([example_number(f"image {i}") for i in range(6)], np.uint32)
 
 
 def _members(family):
@@ -27,12 +27,14 @@ def _members(family):
 
 
 def _apply(transformation, images=IMAGES, numbers=NUMBERS, level=1):
-  return transformed(transformation, images, numbers, level, 0, batch_size=8)
+  return Images().transform(
+    transformation, images, numbers, level, 0, batch_size=8
+  )
 
 
 def test_every_family_is_found_and_names_differ():
   for shape in (SHAPE, (28, 28, 1)):
-    cases, about, _ = build_cases([shape])
+    cases, about, *_ = build_cases([shape])
     families = {f.replace(" ", "_") for f in about}
     missing = set(lookup.members("comparison.families")) - families
     # By name alone: one needs gradients, one may change what is seen.
@@ -81,7 +83,7 @@ def test_invariance_tests_comes_always_and_first():
     (["nose"], "did you mean 'noise'"),
     (["noise", "blur", "noise"], "expected distinct names"),
     (["noise", "my.families:noise"], "expected distinct names"),
-    (["mnist_c"], "does not apply to images"),
+    (["mnist_c"], "does not apply to these images"),
     (["invariance_tests"], "no families"),
   ],
 )
@@ -206,7 +208,7 @@ def test_an_adversary_reaches_the_optimum_of_a_linear_model():
   logits_fn = jax.tree_util.Partial(flat, weights)
   labels = np.array([0, 1] * 3)
   pgd = _members("adversarial")["linf_pgd"]
-  changed = transformed(
+  changed = Images().transform(
     pgd, IMAGES, NUMBERS, 3, 0, 8, labels=labels, logits_fn=logits_fn
   )
   away = np.sign(np.asarray(weights)).reshape(SHAPE)
@@ -214,7 +216,7 @@ def test_an_adversary_reaches_the_optimum_of_a_linear_model():
   # The third level is 4 of 255.
   best = np.clip(IMAGES + 4 * away, 0, 255)
   np.testing.assert_array_equal(changed, best)
-  alone = transformed(
+  alone = Images().transform(
     pgd,
     IMAGES[2:3],
     NUMBERS[2:3],

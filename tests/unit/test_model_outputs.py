@@ -221,14 +221,14 @@ def test_the_order_of_the_model_is_that_of_the_names(tmp_path):
   _, own = np.unique(folders, return_inverse=True)
   images = _data(labels)
   path = tmp_path / "set.npz"
-  pixels = np.stack([images.get(i).image for i in range(24)])
+  pixels = np.stack([images.get(i).x for i in range(24)])
   np.savez(path, images=pixels, labels=own, class_names=["ant", "cat", "dog"])
   scores = lambda x: np.eye(4)[np.minimum(first_pixel(x), 3)] * 9 - 3
   data = open_images(str(path), names=NAMES)
   report, page = _compared(tmp_path, data, A=scores)
   assert report["models"]["A"]["risk"]["clean_accuracy"] == 100
   assert report["data"]["class_names"] == list(NAMES)
-  assert report["data"]["classes_without_images"] == ["zebra"]
+  assert report["data"]["classes_without_examples"] == ["zebra"]
   assert "no images of zebra" in page
 
 

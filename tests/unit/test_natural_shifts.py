@@ -89,12 +89,12 @@ def test_real_has_sets_of_labels(tmp_path):
     save(tmp_path / "val" / f"ILSVRC2012_val_{number:08}.png", number)
   shift = natural_shift("imagenet_real", tmp_path)
   assert shift.label_sets == (frozenset({3}), frozenset({7, 8}))
-  assert [s.image[0, 0, 0] for s in all_of(shift.dataset)] == [1, 3]
+  assert [s.x[0, 0, 0] for s in all_of(shift.dataset)] == [1, 3]
   right = multilabel_accuracy(np.array([3, 9]), shift.label_sets)
   assert right.tolist() == [True, False]
   assert multilabel_accuracy(np.array([3, 8]), shift.label_sets).all()
   with pytest.raises(
-    ValueError, match="1 images have no labels, image 1 first"
+    ValueError, match="1 examples have no labels, example 1 first"
   ):
     multilabel_accuracy(np.array([0, 0]), [{1}, set()])
   with pytest.raises(ValueError, match=r"shape \(1,\) and 2 sets"):
@@ -114,7 +114,7 @@ def test_cifar10_c_is_five_severities_in_one_file(tmp_path):
   np.save(tmp_path / "labels.npy", np.tile([4, 2, 9], 5))
   shift = natural_shift("cifar10_c", tmp_path, part="fog_2")
   samples = all_of(shift.dataset)
-  assert [s.image[0, 0, 0] for s in samples] == [3, 4, 5]
+  assert [s.x[0, 0, 0] for s in samples] == [3, 4, 5]
   assert [s.label for s in samples] == [4, 2, 9]
   assert shift.dataset.class_names[9] == "truck"
   with pytest.raises(ValueError, match="a corruption and a severity"):
@@ -133,7 +133,7 @@ def test_cifar10_p_is_frame_after_frame(tmp_path):
   assert (shift.frames, len(samples)) == (4, 8)
   assert samples[5].id == "1/1"
   assert samples[5].label is None
-  levels = np.array([s.image[0, 0, 0] for s in samples], int)
+  levels = np.array([s.x[0, 0, 0] for s in samples], int)
   # An answer that changes once, in the middle of the second sequence.
   answers = (levels >= 6).astype(int).reshape(-1, shift.frames)
   np.testing.assert_allclose(flip_probability(answers), [0, 1 / 3])
@@ -148,7 +148,7 @@ def test_other_arrays(tmp_path):
   np.save(tmp_path / "fog/test_images.npy", cifar(3)[:, :28, :28, :1])
   np.save(tmp_path / "fog/test_labels.npy", np.array([7, 1, 1]))
   shift = natural_shift("mnist_c", tmp_path, part="fog")
-  assert shift.dataset.get(0).image.shape == (28, 28, 1)
+  assert shift.dataset.get(0).x.shape == (28, 28, 1)
   assert [s.label for s in all_of(shift.dataset)] == [7, 1, 1]
 
 
@@ -212,7 +212,7 @@ def data_dir(tmp_path_factory):
 
 def test_tfds_has_images_of_any_size(data_dir):
   shift = natural_shift("imagenet_a", data_dir=data_dir)
-  found = {s.id: (s.label, s.image.shape[0]) for s in all_of(shift.dataset)}
+  found = {s.id: (s.label, s.x.shape[0]) for s in all_of(shift.dataset)}
   assert found == {"0.jpg": (6, 9), "1.jpg": (7, 10), "2.jpg": (8, 11)}
   assert shift.classes == SUBSETS["imagenet_a"]
 
@@ -221,12 +221,12 @@ def test_tfds_has_names_and_places_for_ids(data_dir):
   shift = natural_shift("cifar10_1", data_dir=data_dir)
   samples = all_of(shift.dataset)
   assert [s.id for s in samples] == [f"cifar10_1/v6/{i}" for i in range(3)]
-  assert all(s.image[0, 0, 0] == s.label for s in samples)
+  assert all(s.x[0, 0, 0] == s.label for s in samples)
 
 
 def test_tfds_leaves_images_without_labels_out(data_dir):
   shift = natural_shift("imagenet_real", data_dir=data_dir)
-  levels = [s.image[0, 0, 0] for s in all_of(shift.dataset)]
+  levels = [s.x[0, 0, 0] for s in all_of(shift.dataset)]
   assert sorted(levels) == [1, 2]
   sets = [frozenset(range(level)) for level in levels]
   assert shift.label_sets == tuple(sets)

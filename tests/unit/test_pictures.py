@@ -191,8 +191,8 @@ def test_a_folder_is_gray_only_if_every_picture_is(tmp_path, last):
     mode, color = ("RGB", (255, 0, 0)) if i == last else ("L", 100)
     save(tmp_path, f"a/{i:02}.png", PIL.Image.new(mode, (4, 4), color))
   found = open_images(str(tmp_path))
-  assert found.get(last).image[0, 0].tolist() == [255, 0, 0]
-  assert found.get((last + 1) % 18).image[0, 0].tolist() == [100] * 3
+  assert found.get(last).x[0, 0].tolist() == [255, 0, 0]
+  assert found.get((last + 1) % 18).x[0, 0].tolist() == [100] * 3
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "I;16"])
@@ -204,7 +204,7 @@ def test_every_way_to_store_gray_is_gray(tmp_path, mode):
   )
   (tmp_path / "a" / "c.pgm").write_bytes(b"P5 1 1 65535\n\0\0")
   found = open_images(str(tmp_path))
-  assert [found.get(i).image.shape[2] for i in range(3)] == [1, 1, 1]
+  assert [found.get(i).x.shape[2] for i in range(3)] == [1, 1, 1]
 
 
 @pytest.fixture
@@ -276,8 +276,8 @@ def test_the_page_names_every_file(crowded, tmp_path):
     families=["pixel_shift"],
   )
   data = report["data"]
-  assert (data["images"], data["drawn"], data["available"]) == (12, 13, 13)
-  assert data["problem_counts"] == {"unreadable image": 1}
+  assert (data["examples"], data["drawn"], data["available"]) == (12, 13, 13)
+  assert data["problem_counts"] == {"unreadable example": 1}
   assert data["change_counts"] == {"transparent, laid on white": 1}
   assert {p["id"]: p["kind"] for p in data["left_out"]} == LEFT_OUT
   assert sum(data["left_out_counts"].values()) == len(LEFT_OUT)

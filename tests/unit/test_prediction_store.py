@@ -20,7 +20,7 @@ from robust_jax.comparison import code_hash
 from robust_jax.comparison.extra_tests import system_noise
 from robust_jax.comparison.extra_tests.natural_shifts import NaturalShifts
 from robust_jax.comparison.extra_tests.system_noise import SystemNoise
-from robust_jax.comparison.load_images import load_images
+from robust_jax.comparison.load_examples import load_examples
 from robust_jax.comparison.model import CLEAN, ComparedModel
 from robust_jax.comparison.predict_with_model import ModelFailed
 from robust_jax.comparison.prediction_store import PredictionStore
@@ -35,7 +35,7 @@ NAMES = ("left", "middle", "right")
 
 
 def _images(pixels=PIXELS, labels=LABELS, names=NAMES, ids=None):
-  return load_images(ArrayImages(pixels, labels, class_names=names, ids=ids))
+  return load_examples(ArrayImages(pixels, labels, class_names=names, ids=ids))
 
 
 def _compared_model(**other):
@@ -63,7 +63,7 @@ OTHER = {
   "ids": lambda: {"images": _images(ids=[f"x{i}" for i in range(12)])},
   "the order of classes": lambda: {"images": _images(names=NAMES[::-1])},
   "the images drawn": lambda: {
-    "images": load_images(ArrayImages(PIXELS, LABELS, class_names=NAMES), 11)
+    "images": load_examples(ArrayImages(PIXELS, LABELS, class_names=NAMES), 11)
   },
   "the seed": lambda: {"seed": 1},
   "the code that transforms": lambda: {"version": "1"},
@@ -195,7 +195,7 @@ def test_code_of_ours_that_makes_images_is_followed(monkeypatch):
     return read(path)
 
   monkeypatch.setattr(pathlib.Path, "read_bytes", noted)
-  code_hash.code_hash("robust_jax.comparison.transformation")
+  code_hash.code_hash("robust_jax.comparison.data_kinds.images")
   assert {"transformation.py", "random.py", "types.py"} <= seen
   assert "compare.py" not in seen
 
@@ -211,7 +211,7 @@ def test_other_weights_show_where_changes_hurt(tmp_path):
   pixels = np.full((80, 9, 9, 1), 200, np.uint8)
   images = _images(pixels, np.zeros(80, int))
   cases = catalogue.build_cases(
-    images.shapes, ["tests.unit.darker:darker"]
+    images.facts, ["tests.unit.darker:darker"]
   ).cases
   levels = [case for case in cases if case.condition.family == "darker"]
 

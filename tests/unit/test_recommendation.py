@@ -71,7 +71,7 @@ def test_less_risk_at_equal_accuracy():
   found = _recommend(a=(0.9, 0.5), b=(0.9, 0.8))
   assert (found.deploy, found.confidence) == ("b", "high")
   assert found.headline == (
-    "Deploy b rather than a: it is better in accuracy on changed images and "
+    "Deploy b rather than a: it is better in accuracy on changed examples and "
     "overall risk."
   )
   assert any("1 in" in reason for reason in found.reasons)
@@ -117,8 +117,8 @@ def test_less_risk_alone_does_not_win_against_accuracy_on_changed_images():
   )
   assert found.headline == (
     "a and b do not differ significantly in clean accuracy, accuracy on "
-    "changed images, balanced clean accuracy or balanced accuracy on changed "
-    "images; b has less overall risk."
+    "changed examples, balanced clean accuracy or balanced accuracy on changed "
+    "examples; b has less overall risk."
   )
 
 
@@ -132,7 +132,7 @@ def test_more_accuracy_may_outweigh_more_risk():
 def test_otherwise_it_depends_on_how_often_images_are_degraded():
   # a: 90 % and 45 %, b: 80 % and 64 %; equal where 10 (1 - p) = 19 p.
   found = _recommend(a=(0.9, 0.5), b=(0.8, 0.8))
-  assert (found.deploy, found.confidence) == (None, "depends on your images")
+  assert (found.deploy, found.confidence) == (None, "depends on your data")
   assert "up to about 34 %, a (90.0 % of clean" in found.reasons[0]
   assert "beyond 34 %, b (80.0 % of clean" in found.reasons[0]
 
@@ -147,7 +147,7 @@ def test_the_best_of_three():
   )
   assert (
     "c is worse than every other model in clean accuracy, accuracy on changed "
-    "images and overall risk."
+    "examples and overall risk."
   ) in found.reasons
 
 
@@ -200,7 +200,7 @@ def test_the_class_that_loses_is_named():
   found = _of_answers(labels, models)
   assert found.deploy == "b"
   assert found.confidence == "high on average, not for every class"
-  assert "a and b classify no image of cat correctly." in found.cautions
+  assert "a and b classify no example of cat correctly." in found.cautions
 
 
 def test_a_bug_is_a_caution():
@@ -219,7 +219,7 @@ def test_a_bug_is_a_caution():
     NAMES,
   )
   (caution,) = found.cautions
-  assert "predictions become wrong for 1.0 % (a) of images" in caution
+  assert "predictions become wrong for 1.0 % (a) of examples" in caution
 
 
 def _random_answers(seed):
@@ -329,7 +329,7 @@ def test_every_sentence_says_what_the_intervals_say(recommended):
   assert seen >= {
     "high",
     "high by overall risk alone",
-    "depends on your images",
+    "depends on your data",
     "no significant difference in accuracy",
     "no significant difference in accuracy or overall risk",
     "no significant difference in overall risk",

@@ -28,7 +28,7 @@ CONDITIONS = (
 
 
 def _outcomes(clean, transformed, conditions=CONDITIONS, **more):
-  ids = tuple(f"image {i}" for i in range(len(clean)))
+  ids = tuple(f"example {i}" for i in range(len(clean)))
   return Outcomes(ids, clean, transformed, tuple(conditions), **more)
 
 
@@ -70,7 +70,7 @@ def _values(report):
       found[where] = part
 
   walk((), dataclasses.asdict(report))
-  found.pop(("images",))
+  found.pop(("examples",))
   found.pop(("clean_correct",))
   return found
 
@@ -187,11 +187,11 @@ def test_reports_are_json():
 @pytest.mark.parametrize(
   ("change", "message"),
   [
-    ({"ids": ("a", "b", "a", "c", "d")}, "1 images repeat the id .*'a'"),
+    ({"ids": ("a", "b", "a", "c", "d")}, "1 examples repeat the id .*'a'"),
     ({"clean": CLEAN[:4]}, r"clean of shape \(4,\): expected \[5\]"),
     ({"transformed": TRANSFORMED.T[:4]}, r"expected \[5, 5\]"),
     ({"transformed": np.where(TRANSFORMED, 1, np.nan)}, "dtype float64"),
-    ({"ids": ()}, "no images"),
+    ({"ids": ()}, "no examples"),
     ({"conditions": CONDITIONS[-1:]}, "1 conditions, none"),
     ({"conditions": ()}, "0 conditions, none"),
     ({"conditions": CONDITIONS[:4] + CONDITIONS[:1]}, "is repeated"),
@@ -462,7 +462,7 @@ def test_slices_are_the_risk_of_their_images():
   for name in ("day", "night"):
     here = groups == name
     alone = risk(_outcomes(one.clean[here], one.transformed[here]))
-    assert rows[name].images == 30
+    assert rows[name].examples == 30
     assert rows[name].clean_accuracy == alone.clean_accuracy
     np.testing.assert_allclose(
       dataclasses.astuple(rows[name].risk),
@@ -474,5 +474,5 @@ def test_slices_are_the_risk_of_their_images():
 
 
 def test_every_image_is_of_a_slice():
-  with pytest.raises(ValueError, match="2 groups for 5 images"):
+  with pytest.raises(ValueError, match="2 groups for 5 examples"):
     risk_by_slice(_outcomes(CLEAN, TRANSFORMED), [0, 1])

@@ -219,7 +219,7 @@ def test_calibration_by_hand():
   found = calibration(
     *_binary(confidence, [1, 1, 0, 0, 1, 1, 1, 1]),
     num_bins=10,
-    images_per_bin=4,
+    examples_per_bin=4,
   )
   assert found.ece == pytest.approx((0.15 + 0) / 2)
   assert found.rms == pytest.approx(np.sqrt(0.15**2 / 2))
@@ -230,7 +230,7 @@ def test_calibration_by_hand():
   # All right in the first four prefixes, and half of each image after.
   prefixes = [1, 1, 1, 1, 4.5 / 5, 5 / 6, 5.5 / 7, 6 / 8]
   assert found.aurra == pytest.approx(np.mean(prefixes))
-  assert [b.images for b in found.bins] == [4, 4]
+  assert [b.examples for b in found.bins] == [4, 4]
 
 
 def test_the_most_confident_bin_counts():
@@ -242,9 +242,9 @@ def test_the_most_confident_bin_counts():
 def test_bins_hold_their_upper_ends():
   # 0.6 = 3/5 is the end of the third of five bins, 0.61 is in the fourth.
   found = calibration(*_binary([0.6, 0.61], [1, 1]), num_bins=5)
-  assert [b.images for b in found.bins] == [1, 1]
+  assert [b.examples for b in found.bins] == [1, 1]
   found = calibration(*_binary([0.6, 0.59], [1, 1]), num_bins=5)
-  assert [b.images for b in found.bins] == [2]
+  assert [b.examples for b in found.bins] == [2]
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
@@ -262,7 +262,7 @@ def test_every_end_is_in_the_bin_that_it_ends(dtype):
     found = calibration(
       probabilities.astype(dtype), np.zeros(num_bins, int), num_bins=num_bins
     )
-    assert [b.images for b in found.bins] == [1] * num_bins, num_bins
+    assert [b.examples for b in found.bins] == [1] * num_bins, num_bins
 
 
 def test_a_calibrated_model_has_errors_of_chance_alone():
@@ -303,7 +303,7 @@ def test_the_order_of_images_does_not_matter_to_calibration():
     ({"labels": np.array([0.0])}, "dtype float64"),
     ({"labels": np.array([0, 1])}, r"expected \[1\]"),
     ({"num_bins": 0}, "num_bins = 0"),
-    ({"images_per_bin": 0}, "images_per_bin = 0"),
+    ({"examples_per_bin": 0}, "examples_per_bin = 0"),
   ],
 )
 def test_probabilities_that_cannot_be_are_refused(change, message):

@@ -13,13 +13,13 @@ from robust_jax import black_box, lookup
 from robust_jax.comparison.extra_tests.natural_shifts import NaturalShifts
 from robust_jax.comparison.extra_tests.sequences import Sequences
 from robust_jax.comparison.extra_tests.system_noise import SystemNoise
-from robust_jax.comparison.load_images import load_images
+from robust_jax.comparison.load_examples import load_examples
 from robust_jax.comparison.model import ComparedModel
 from robust_jax.comparison.predictors.predict import predict_batches
 from robust_jax.comparison.sequence_predictions import (
   sequence_predictions,
 )
-from robust_jax.data.readers.image_reader import Sample
+from robust_jax.data.readers.reader import Sample
 
 DIGITS = tuple(map(str, range(10)))
 RNG = np.random.default_rng(0)
@@ -143,8 +143,8 @@ def test_a_data_set_may_read_into_one_array():
       self._image[:] = index
       return Sample(f"{index}", self._image, index)
 
-  (group,) = load_images(Reader()).groups
-  assert group.pixels[:, 0, 0, 0].tolist() == list(range(10))
+  (group,) = load_examples(Reader()).groups
+  assert group.inputs[:, 0, 0, 0].tolist() == list(range(10))
 
 
 ATTACKS = [

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from robust_jax.comparison.load_images import LoadedImages, load_images
-from robust_jax.data.readers.image_reader import ImageReader, Sample
+from robust_jax.comparison.load_examples import LoadedExamples, load_examples
 from robust_jax.data.readers.natural_shift import NAMES, natural_shift
+from robust_jax.data.readers.reader import Reader, Sample
 from robust_jax.data.readers.resized_images import Resized
 
 _EXAMPLE = "NAME[/PART][=FOLDER], as in cifar10_c/fog_3=data/CIFAR-10-C"
@@ -45,7 +45,7 @@ class NaturalShift:
   """
 
   title: str
-  images: LoadedImages
+  images: LoadedExamples
   classes: tuple[int, ...] | None
   label_sets: tuple[frozenset[int], ...] | None
   frames: int
@@ -94,7 +94,7 @@ def load_natural_shift(
       rows = _draw_sequences(available, found.frames, num_examples, seed)
       num_examples = None
     subset = _Subset(found.dataset, rows)
-    images = load_images(
+    images = load_examples(
       subset if size is None else Resized(subset, size), num_examples, seed
     )
   except ValueError as error:
@@ -120,7 +120,7 @@ def _draw_sequences(available, frames, num_examples, seed):
 class _Subset:
   """Some examples of a dataset, which records their indices in it."""
 
-  def __init__(self, dataset: ImageReader, rows: Sequence[int]):
+  def __init__(self, dataset: Reader, rows: Sequence[int]):
     self.class_names = dataset.class_names
     self.left_out = getattr(dataset, "left_out", ())
     self.indices: dict[str, int] = {}

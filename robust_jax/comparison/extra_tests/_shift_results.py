@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from robust_jax.comparison.extra_tests._load_natural_shift import NaturalShift
-from robust_jax.comparison.load_images import LoadedImages, counts
+from robust_jax.comparison.load_examples import LoadedExamples, counts
 from robust_jax.comparison.prediction_store import CasePredictions
 from robust_jax.comparison.report.compare_pairs import compare_pairs
 from robust_jax.statistics.label_sets import (
@@ -31,7 +31,7 @@ def measure(found: NaturalShift) -> str:
   return OUTLIERS if unlabeled else ACCURACY
 
 
-def rows_of_classes(found: NaturalShift, images: LoadedImages) -> np.ndarray:
+def rows_of_classes(found: NaturalShift, images: LoadedExamples) -> np.ndarray:
   """Returns rows `[M]` of the compared images whose label is in the dataset."""
   if images.labels is None:
     return np.zeros(0, int)
@@ -44,7 +44,7 @@ def shift_results(
   found: NaturalShift,
   predictions: Mapping[str, CasePredictions],
   clean: Mapping[str, CasePredictions],
-  images: LoadedImages,
+  images: LoadedExamples,
   level: float,
   seed: int,
   tables: int,

@@ -9,7 +9,8 @@ import numpy as np
 import rich.table
 
 from robust_jax.comparison.cases import Case
-from robust_jax.comparison.load_images import LoadedImages, batch_size
+from robust_jax.comparison.data_kinds.images import batch_size
+from robust_jax.comparison.load_examples import LoadedExamples
 from robust_jax.comparison.predict_with_model import (
   predict_classes,
   predict_in_batches,
@@ -26,7 +27,7 @@ class Context(NamedTuple):
   Attributes:
     out: its folder.
     stores: model -> store of its predictions on the compared images.
-    images: the compared images.
+    examples: the compared examples.
     baseline: model to which others are compared.
     num_examples: number of images to draw from a dataset; None for all.
     seed: seed of all randomness.
@@ -35,7 +36,7 @@ class Context(NamedTuple):
 
   out: pathlib.Path
   stores: Mapping[str, PredictionStore]
-  images: LoadedImages
+  examples: LoadedExamples
   baseline: str
   num_examples: int | None
   seed: int
@@ -101,14 +102,14 @@ class Context(NamedTuple):
     self, case: str, rows, pixels, store: PredictionStore, known: int
   ):
     rest = rows[known:], pixels[known:]
-    return predict_classes(store, case, self.images, *rest)
+    return predict_classes(store, case, self.examples, *rest)
 
 
 class Dependency(NamedTuple):
   """A store of predictions, its images, and its cases beside the clean one."""
 
   store: PredictionStore
-  images: LoadedImages
+  images: LoadedExamples
   cases: Sequence[Case] = ()
 
 

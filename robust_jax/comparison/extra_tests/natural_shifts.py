@@ -20,7 +20,7 @@ from robust_jax.comparison.extra_tests._shift_results import (
 )
 from robust_jax.comparison.extra_tests.base import Context, Dependency
 from robust_jax.comparison.extra_tests.table import Cell, results_table
-from robust_jax.comparison.load_images import LoadedImages
+from robust_jax.comparison.load_examples import LoadedExamples
 from robust_jax.comparison.model import CLEAN
 from robust_jax.comparison.predict_with_model import ModelFailed
 from robust_jax.comparison.prediction_store import PredictionStore
@@ -75,7 +75,7 @@ class NaturalShifts:
       found = load_natural_shift(
         spec, self._size, context.num_examples, context.seed
       )
-      _check(found, context.images)
+      _check(found, context.examples)
       sets.append(found)
     return _Run(sets, context)
 
@@ -155,7 +155,7 @@ class _Run:
         found,
         {name: one.get(CLEAN) for name, one in self._stores[title].items()},
         clean,
-        context.images,
+        context.examples,
         level=context.level,
         seed=context.seed,
         tables=sum(kind != OUTLIERS for kind in kinds),
@@ -164,7 +164,7 @@ class _Run:
     ]
 
 
-def _check(found: NaturalShift, images: LoadedImages):
+def _check(found: NaturalShift, images: LoadedExamples):
   """Checks that the same models can be evaluated on both.
 
   Raises:
@@ -179,7 +179,7 @@ def _check(found: NaturalShift, images: LoadedImages):
       "same classes in the same order."
     )
   channels = [
-    sorted({shape[-1] for shape in loaded.shapes})
+    sorted({shape[-1] for shape in loaded.facts})
     for loaded in (found.images, images)
   ]
   if channels[0] != channels[1]:

@@ -13,7 +13,7 @@ from robust_jax.comparison.code_hash import code_hash
 from robust_jax.comparison.extra_tests._sequence_results import sequence_results
 from robust_jax.comparison.extra_tests.base import Context, Dependency
 from robust_jax.comparison.extra_tests.table import results_table
-from robust_jax.comparison.load_images import Group
+from robust_jax.comparison.load_examples import Group
 from robust_jax.comparison.sequence_predictions import (
   sequence_frames,
 )
@@ -91,7 +91,7 @@ class _Run:
     self._groups = {
       _step(name, group): (name, group)
       for name in names
-      for group in context.images.groups
+      for group in context.examples.groups
     }
     self.steps: Sequence[str] = list(self._groups)
 
@@ -111,7 +111,7 @@ class _Run:
     for model, result in found["models"].items():
       result["missing"] = self._missing(model)
     return {
-      "images": len(context.images.ids),
+      "images": len(context.examples.ids),
       "frames": self._frames(),
       "sequences": list(self._names),
       **found,
@@ -121,7 +121,7 @@ class _Run:
     """Returns sequence -> fraction of frames that flip, `[N]`."""
     store = self._context.stores[model]
     found = {
-      name: np.empty(len(self._context.images.ids)) for name in self._names
+      name: np.empty(len(self._context.examples.ids)) for name in self._names
     }
     for step, (name, group) in self._groups.items():
       classes = store.get(step).classes.reshape(len(group.rows), -1)
@@ -140,7 +140,7 @@ class _Run:
 def _views(name: str, group: Group, seed: int):
   """Yields frames of a few images at a time, and the row of each frame."""
   done = 0
-  for frames in sequence_frames(group.pixels, name, group.numbers, seed):
+  for frames in sequence_frames(group.inputs, name, group.numbers, seed):
     some = group.rows[done : done + len(frames)]
     yield (
       np.repeat(some, frames.shape[1]),
@@ -150,7 +150,7 @@ def _views(name: str, group: Group, seed: int):
 
 
 def _step(name: str, group: Group) -> str:
-  shape = "x".join(map(str, group.pixels.shape[1:]))
+  shape = "x".join(map(str, group.inputs.shape[1:]))
   return f"sequences/{name}/{shape}/{_version()}"
 
 

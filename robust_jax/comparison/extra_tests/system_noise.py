@@ -10,12 +10,12 @@ import rich.table
 
 from robust_jax import checks
 from robust_jax.comparison.code_hash import code_hash
+from robust_jax.comparison.data_kinds.images import batch_size
 from robust_jax.comparison.extra_tests._system_noise_results import (
   system_noise_results,
 )
 from robust_jax.comparison.extra_tests.base import Context, Dependency
 from robust_jax.comparison.extra_tests.table import results_table
-from robust_jax.comparison.load_images import batch_size
 from robust_jax.comparison.system_noise import (
   libraries,
   version,
@@ -73,14 +73,14 @@ class SystemNoise:
       ValueError: an image is not a file, or a model has stored outputs only.
     """
     context.require_models("files read by other libraries")
-    for name in context.images.ids:
+    for name in context.examples.ids:
       if not (self._folder / name).is_file():
         raise ValueError(
           f"system noise: there is no file '{name}' in {self._folder}: "
           "expected images whose ids are their paths in it."
         )
     digest = hashlib.sha256()
-    for name in context.images.ids:
+    for name in context.examples.ids:
       digest.update(hashlib.sha256((self._folder / name).read_bytes()).digest())
     return _Run(self._folder, self._size, context, digest.hexdigest()[:16])
 
@@ -136,13 +136,13 @@ class _Run:
     }
     found = system_noise_results(
       {name: of.reshape(*shape, -1) for name, of in classes.items()},
-      context.images.labels,
+      context.examples.labels,
       context.level,
       context.seed,
     )
     decoders, resizers, missing = self._libraries
     return {
-      "images": len(context.images.ids),
+      "images": len(context.examples.ids),
       "size": self._size,
       "decoders": list(decoders),
       "resizers": list(resizers),
@@ -153,8 +153,8 @@ class _Run:
 
   def _views(self, step: str):
     """Yields a batch of files at a time, and the rows of its images."""
-    ids = self._context.images.ids
-    (_, _, channels) = self._context.images.shapes[0]
+    ids = self._context.examples.ids
+    (_, _, channels) = self._context.examples.facts[0]
     size = batch_size((self._size, self._size, channels))
     for start in range(0, len(ids), size):
       rows = range(len(ids))[start : start + size]
@@ -168,7 +168,7 @@ class _Run:
       image = decoding.decode(data, decoder)
     except ValueError as error:
       raise ValueError(f"system noise: {name}: {error}") from error
-    (_, _, channels) = self._context.images.shapes[0]
+    (_, _, channels) = self._context.examples.facts[0]
     return resized_images.middle_square(
       image[..., :channels], self._size, resizer
     )

@@ -2,7 +2,11 @@
 
 import numpy as np
 
-from robust_jax.comparison.families.pixel_shift import a_pixel_matters, shifted
+from robust_jax.comparison.families.pixel_shift import (
+  LARGEST_FRACTION,
+  one_pixel,
+  shifted,
+)
 from robust_jax.comparison.transformation import Family, Shapes, Transformation
 from robust_jax.corruptions.jpeg_compression import on_host
 
@@ -28,12 +32,14 @@ def invariance_tests(shapes: Shapes) -> Family:
     lambda x, level: shifted(x, level, dx=1, dy=0),
     "one pixel to the right",
   )
+  fraction = one_pixel(shapes)
+  is_small = fraction <= LARGEST_FRACTION
   return Family(
-    "Changes that should not matter: each row stands on its own and counts in "
-    "no risk. A model that fails here has a bug.",
+    "Where left and right have a meaning, as in writing, the flip does matter: "
+    f"ignore it there. {_about_shift(fraction, is_small)}",
     [
       _test("identity", lambda x, _: x, "the same image again"),
-      *([] if a_pixel_matters(shapes) else [shift]),
+      *([shift] if is_small else []),
       _test(
         "horizontal_flip",
         lambda x, _: np.ascontiguousarray(x[:, :, ::-1]),
@@ -46,6 +52,15 @@ def invariance_tests(shapes: Shapes) -> Family:
         "every pixel 1/255 brighter",
       ),
     ],
+  )
+
+
+def _about_shift(fraction, is_small) -> str:
+  if is_small:
+    return f"One pixel is at most {100 * fraction:.2g} % of the shorter side."
+  return (
+    f"A shift by one pixel is not tested: it is {100 * fraction:.0f} % of the "
+    f"shorter side, and above {100 * LARGEST_FRACTION:g} % it may matter."
   )
 
 

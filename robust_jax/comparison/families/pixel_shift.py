@@ -17,7 +17,7 @@ LARGEST_FRACTION = 0.05
 def pixel_shift(shapes: Shapes) -> Family:
   """All whole-pixel shifts of up to two pixels along both axes.
 
-  Used only where it is named if `a_pixel_matters`.
+  Used only where it is named if `one_pixel` exceeds `LARGEST_FRACTION`.
 
   Args:
     shapes: shapes of the images.
@@ -42,18 +42,17 @@ def pixel_shift(shapes: Shapes) -> Family:
       for dy, dx in itertools.product(ways, ways)
       if dx or dy
     ],
-    by_default=not a_pixel_matters(shapes),
+    by_default=one_pixel(shapes) <= LARGEST_FRACTION,
   )
 
 
-def a_pixel_matters(shapes: Shapes) -> bool:
-  """Returns whether one pixel exceeds a twentieth of an image's shorter side.
+def one_pixel(shapes: Shapes) -> float:
+  """Returns the fraction of an image's shorter side that one pixel is.
 
   On images of fewer than 20 pixels, a shift by one moves the content by nearly
   as much as the third of the five levels of `geometry`, so it may matter.
   """
-  side = min(min(height, width) for height, width, _ in shapes)
-  return 1 / side > LARGEST_FRACTION
+  return 1 / min(min(height, width) for height, width, _ in shapes)
 
 
 def _words(dx, dy):

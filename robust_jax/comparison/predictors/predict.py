@@ -1,45 +1,47 @@
-"""Evaluation of any model on 8-bit images, in batches or by their shapes."""
+"""Evaluation of any model on examples, in batches or by their shapes."""
 
+import copy
 import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from robust_jax import checks
 from robust_jax.comparison.predictors.retry import retry
 
-Predict = Callable[[Sequence[np.ndarray]], np.ndarray]
-"""A model as a function of a batch of 8-bit images.
+Predict = Callable[[Sequence[Any]], np.ndarray]
+"""A model as a function of a batch of examples.
 
-Images are uint8 `[H, W, C]`, perhaps of several shapes. It returns scores `[B,
-K]` (logits or probabilities) or integer classes `[B]`. PyTorch and ONNX models
-and HTTP endpoints can be such functions.
+They are images uint8 `[H, W, C]`, perhaps of several shapes, or texts. It
+returns scores `[B, K]` (logits or probabilities) or integer classes `[B]`.
+PyTorch and ONNX models and HTTP endpoints can be such functions.
 """
 
 
 def predict_batches(
   predict: Predict,
-  images: Sequence[np.ndarray],
+  examples: Sequence[Any],
   num_classes: int,
   batch_size: int = 128,
   retries: int = 0,
 ) -> np.ndarray:
-  """Evaluates a model on all images: float `[N, K]` or int `[N]`.
+  """Evaluates a model on all examples: float `[N, K]` or int `[N]`.
 
-  The model receives copies of the images, which it may modify and keep, and it
-  may reuse the array it returns. NaN is preserved and counted by
+  The model receives copies of the examples, which it may modify and keep, and
+  it may reuse the array it returns. NaN is preserved and counted by
   `read_outputs`.
 
   Args:
     predict: the model.
-    images: N images.
+    examples: N examples.
     num_classes: K.
-    batch_size: largest number of images per call.
+    batch_size: largest number of examples per call.
     retries: number of repetitions of a failed call; see `retry`.
 
   Raises:
-    ValueError: there are no images, or outputs have another shape or dtype, or
-      are of another kind than in the batch before.
+    ValueError: there are no examples, or outputs have another shape or dtype,
+      or are of another kind than in the batch before.
     NoResponse: the last attempt failed.
 
   Example:
@@ -51,17 +53,17 @@ def predict_batches(
     [0, 1, 0]
   """
   checks.at_least_one("batch_size", batch_size)
-  if len(images) == 0:
-    raise ValueError("no images: expected at least one.")
+  if len(examples) == 0:
+    raise ValueError("no examples: expected at least one.")
   outputs: list[np.ndarray] = []
-  for start in range(0, len(images), batch_size):
-    batch = images[start : start + batch_size]
+  for start in range(0, len(examples), batch_size):
+    batch = examples[start : start + batch_size]
     call = functools.partial(_predict_copies, predict, batch)
     found = np.array(retry(call, retries))
     _check(found, len(batch), num_classes)
     if outputs and outputs[0].ndim != found.ndim:
       raise ValueError(
-        "the model returned classes for some images and scores for others: "
+        "the model returned classes for some examples and scores for others: "
         "expected one of the two."
       )
     outputs.append(found)
@@ -91,8 +93,8 @@ def by_shape(
   return np.concatenate(pieces)[np.argsort(order)]
 
 
-def _predict_copies(predict, images):
-  return predict([np.array(image) for image in images])
+def _predict_copies(predict, examples):
+  return predict([copy.deepcopy(x) for x in examples])
 
 
 def _check(outputs, size, num_classes):
@@ -103,7 +105,7 @@ def _check(outputs, size, num_classes):
     return
   raise ValueError(
     f"the model returned {outputs.dtype} of shape {outputs.shape} for {size} "
-    f"images: expected floats [{size}, {num_classes}], a score for each class, "
-    f"or integers [{size}], the classes. If the data lack some of the model's "
-    "classes, name all of them in its order (--class_names)."
+    f"examples: expected floats [{size}, {num_classes}], a score for each "
+    f"class, or integers [{size}], the classes. If the data lack some of the "
+    "model's classes, name all of them in its order (--class_names)."
   )

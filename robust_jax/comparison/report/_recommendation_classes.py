@@ -28,7 +28,7 @@ def coverage_weaknesses(
       missed.setdefault(tuple(one.never_correct), []).append(name)
   return found + [
     f"{listed(names)} {'classifies' if len(names) == 1 else 'classify'} no "
-    f"image of {_some([class_names[label] for label in labels])} correctly."
+    f"example of {_some([class_names[label] for label in labels])} correctly."
     for labels, names in missed.items()
   ]
 
@@ -36,13 +36,13 @@ def coverage_weaknesses(
 def _guessing(name, risk, one, class_names):
   if one.predicted <= 1:
     return [
-      f"{name} predicts the same class for all {risk.images:,} clean images: "
-      "it has nothing to lose, and its risk is meaningless."
+      f"{name} predicts the same class for all {risk.examples:,} clean "
+      "examples: it has nothing to lose, and its risk is meaningless."
     ]
   if one.balanced_accuracy is None:
     return []
   always = (
-    f"{name} classifies {risk.clean_accuracy:.1f} % of clean images "
+    f"{name} classifies {risk.clean_accuracy:.1f} % of clean examples "
     f"correctly, where always predicting {class_names[one.largest_class]} "
     f"would reach {one.largest_fraction:.1f} %"
   )
@@ -90,7 +90,7 @@ def classes_that_lose(
       points = values[other] - values[own]
       text = (
         f"{class_names[one.label]} ({where}: {values[own]:.1f} % against "
-        f"{values[other]:.1f} %, {one.images} images)"
+        f"{values[other]:.1f} %, {one.examples} examples)"
       )
       if points > 0:
         (lost if p < alpha else seen).append((points, text))
@@ -107,7 +107,7 @@ def classes_that_lose(
   ):
     texts.append(
       f"{name} was less accurate than {other_name} on {text}; with so few "
-      "images, that may be chance."
+      "examples, that may be chance."
     )
   return texts
 

@@ -6,10 +6,10 @@ from robust_jax.statistics.compare_risks import Comparison
 from robust_jax.statistics.risk import Risk
 from robust_jax.statistics.verdict import Difference
 
-# Number of images from which bootstrap intervals about keep their level.
+# Number of examples from which bootstrap intervals about keep their level.
 _FEW = 100
 _UNLESS = {
-  "horizontal_flip": " unless left and right mean something in your images"
+  "horizontal_flip": " unless left and right mean something in your data"
 }
 
 
@@ -19,11 +19,11 @@ def loss(name: str, risk: Risk) -> str:
   interval = f"({row.low:.1f} to {row.high:.1f} %), most under {most}."
   if not risk.labeled:
     return (
-      f"Changes of the image change {row.value:.1f} % of {name}'s predictions "
-      f"on average {interval}"
+      f"Changes of the example change {row.value:.1f} % of {name}'s "
+      f"predictions on average {interval}"
     )
   return (
-    f"Of the {risk.clean_correct:,} clean images that {name} classifies "
+    f"Of the {risk.clean_correct:,} clean examples that {name} classifies "
     f"correctly, changes make it lose {row.value:.1f} % on average {interval}"
   )
 
@@ -45,24 +45,24 @@ def bugs(risks: Mapping[str, Risk]) -> list[str]:
     if found:
       sentences.append(
         f"Under {basic}, which should not matter{_UNLESS.get(basic, '')}, "
-        f"predictions {happens} for {listed(found)} of images."
+        f"predictions {happens} for {listed(found)} of examples."
       )
   return sentences
 
 
-def few_images(risks: Mapping[str, Risk]) -> list[str]:
-  """Returns a warning if there are few images."""
-  images = next(iter(risks.values())).images
-  if images >= _FEW:
+def few_examples(risks: Mapping[str, Risk]) -> list[str]:
+  """Returns a warning if there are few examples."""
+  examples = next(iter(risks.values())).examples
+  if examples >= _FEW:
     return []
-  return [f"With only {images} images, intervals are too narrow."]
+  return [f"With only {examples} examples, intervals are too narrow."]
 
 
 def identical(names: Sequence[str]) -> str:
   """Returns a sentence on models with equal predictions."""
   return (
     f"{listed(names)} are identical here: they predict the same class for "
-    "every image, clean and changed."
+    "every example, clean and changed."
   )
 
 

@@ -15,7 +15,7 @@ Confidence = Literal[
   "high",
   "high on average, not for every class",
   "high by overall risk alone",
-  "depends on your images",
+  "depends on your data",
   "no significant difference in accuracy",
   "no significant difference in accuracy or overall risk",
   "no significant difference in overall risk",
@@ -31,13 +31,13 @@ def it_depends(pairs: Sequence[Comparison], names: Sequence[str]) -> str:
   """Returns a headline on accuracies that favor different models.
 
   Args:
-    pairs: pairs whose preference depends on the images.
+    pairs: pairs whose preference depends on the examples.
     names: names of the models to choose from.
   """
   differ = {key: d for pair in pairs for key, d in _significant(pair).items()}
   measures = [d.what for d in without_duplicates(differ)]
   return (
-    f"It depends on your images: {listed(names)} differ in {listed(measures)}, "
+    f"It depends on your data: {listed(names)} differ in {listed(measures)}, "
     "and none of them is better throughout."
   )
 
@@ -45,10 +45,10 @@ def it_depends(pairs: Sequence[Comparison], names: Sequence[str]) -> str:
 def trade_offs(
   pairs: Sequence[Comparison], left: Sequence[str], risks: Mapping[str, Risk]
 ) -> list[str]:
-  """Returns which model is most accurate, by the fraction of degraded images.
+  """Returns which model is most accurate, by the fraction of degraded examples.
 
   Args:
-    pairs: pairs whose preference depends on the images.
+    pairs: pairs whose preference depends on the examples.
     left: names of the models to choose from.
     risks: risks of all models, by name.
   """
@@ -67,7 +67,7 @@ def _significant(pair):
 
 
 def _by_fraction(left, risks) -> list[str]:
-  """Returns the most accurate model for each fraction of degraded images."""
+  """Returns the most accurate model for each fraction of degraded examples."""
   lines = {
     n: (risks[n].clean_accuracy, risks[n].overall.accuracy) for n in left
   }
@@ -87,7 +87,7 @@ def _by_fraction(left, risks) -> list[str]:
   if len(steps) == 1:
     clean, degraded = lines[name]
     return [
-      f"{name} was most accurate on clean ({clean:.1f} %) and changed images "
+      f"{name} was most accurate on clean ({clean:.1f} %) and changed examples "
       f"({degraded:.1f} %), but another result speaks against it."
     ]
   shown = []
@@ -98,11 +98,11 @@ def _by_fraction(left, risks) -> list[str]:
     )
     clean, degraded = lines[name]
     shown.append(
-      f"{where}, {name} ({clean:.1f} % of clean images, {degraded:.1f} % of "
+      f"{where}, {name} ({clean:.1f} % of clean examples, {degraded:.1f} % of "
       "changed ones)"
     )
   return [
-    "Depending on the fraction of your images that are degraded like these, "
+    "Depending on the fraction of your data that is degraded like these, "
     f"the most accurate model was: {'; '.join(shown)}."
   ]
 
@@ -191,21 +191,21 @@ def _of_less_risk(pairs):
 
 
 def _how_many(pair: Comparison) -> str:
-  """Returns the difference in risk and how many images would resolve it."""
+  """Returns the difference in risk and how many examples would resolve it."""
   difference, sentence = pair.overall.difference, pair.overall.sentence
   width = max(
     difference.value - difference.low, difference.high - difference.value
   )
   if difference.value == 0 or pair.overall.is_significant:
     return sentence
-  # Widths of intervals are inverse to the root of the number of images.
+  # Widths of intervals are inverse to the root of the number of examples.
   factor = (width / difference.value) ** 2
   if factor > 100:
     return f"{sentence} If there is a difference, it is small."
-  needed = _rounded(max(factor, 1.1) * pair.images)
+  needed = _rounded(max(factor, 1.1) * pair.examples)
   return (
     f"{sentence} If the true difference is as large as observed, about "
-    f"{needed} images would show it."
+    f"{needed} examples would show it."
   )
 
 

@@ -13,7 +13,7 @@ _MOST = 8
 
 @dataclasses.dataclass(frozen=True)
 class Fractions:
-  """Fractions of all images, in percent, which sum to 100."""
+  """Fractions of all examples, in percent, which sum to 100."""
 
   both_correct: float
   only_a: float
@@ -28,13 +28,13 @@ class Agreement:
   Attributes:
     a: name of the first model.
     b: name of the second model.
-    clean: fractions on clean images; without labels both are correct.
-    transformed: fractions on transformed images, averaged over families.
-    same_prediction_clean: percentage of images with the same predicted class,
+    clean: fractions on clean examples; without labels both are correct.
+    transformed: fractions on transformed examples, averaged over families.
+    same_prediction_clean: percentage of examples with the same predicted class,
       correct or not.
     same_prediction_transformed: the same, averaged over families.
     differ_most: conditions under which one of them loses significantly more
-      images, largest differences first.
+      examples, largest differences first.
   """
 
   a: str

@@ -44,7 +44,7 @@ def all_coverage(
 
   Args:
     outcomes: outcomes by name.
-    clean: int `[N]` of each model, its predictions for clean images.
+    clean: int `[N]` of each model, its predictions for clean examples.
     level: see `all_pairs`.
     seed: seed of the draws.
   """
@@ -58,7 +58,7 @@ def all_coverage(
 def identical_models(
   classes: Mapping[str, Mapping[str, np.ndarray]],
 ) -> list[list[str]]:
-  """Returns groups of models with equal predictions for every image and case.
+  """Returns groups of models with equal predictions for every example and case.
 
   Args:
     classes: model -> name of the case -> int `[N]`.

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from robust_jax.comparison.cases import Cases
-from robust_jax.comparison.load_images import LoadedImages
+from robust_jax.comparison.load_examples import LoadedExamples
 from robust_jax.comparison.model import CLEAN, ComparedModel
 from robust_jax.comparison.prediction_store import CasePredictions
 from robust_jax.comparison.predictors.read_outputs import MEANING
@@ -31,7 +31,7 @@ from robust_jax.statistics.outcomes import Outcomes, from_predictions
 from robust_jax.statistics.risk import Risk, risk
 from robust_jax.statistics.risk_by_slice import risk_by_slice
 
-SCHEMA = "robust_jax.compare/2"
+SCHEMA = "robust_jax.compare/3"
 
 
 class Compared(NamedTuple):
@@ -54,7 +54,7 @@ class Compared(NamedTuple):
 def comparison_report(
   models: Mapping[str, ComparedModel],
   predictions: Mapping[str, Mapping[str, CasePredictions]],
-  images: LoadedImages,
+  examples: LoadedExamples,
   cases: Cases,
   *,
   baseline: str,
@@ -67,10 +67,10 @@ def comparison_report(
   Args:
     models: models by name.
     predictions: model -> name of the case -> predictions.
-    images: the images.
+    examples: the examples.
     cases: the cases.
     baseline: model relative to which corruption errors are reported.
-    milliseconds: time per image, where it is known.
+    milliseconds: time per example, where it is known.
     seed: seed of the bootstrap.
     level: level of the intervals of risks; all differences hold jointly at it.
 
@@ -78,10 +78,10 @@ def comparison_report(
     A `Compared`.
 
   Raises:
-    ValueError: a model classifies no clean image correctly.
+    ValueError: a model classifies no clean example correctly.
   """
   outcomes = {
-    name: _outcomes(of, images, cases) for name, of in predictions.items()
+    name: _outcomes(of, examples, cases) for name, of in predictions.items()
   }
   risks = {
     name: risk(one, level=level, seed=seed) for name, one in outcomes.items()
@@ -97,26 +97,27 @@ def comparison_report(
   errors = _corruption_errors(outcomes, baseline)
   described = {
     name: {
-      **_describe(model, predictions[name], images),
+      **_describe(model, predictions[name], examples),
       "milliseconds": milliseconds.get(name),
       "risk": dataclasses.asdict(risks[name]),
       "coverage": dataclasses.asdict(coverage[name]),
-      "classes": _slices(outcomes[name], images, level, seed),
-      "calibration": _calibration(predictions[name][CLEAN], images),
+      "classes": _slices(outcomes[name], examples, level, seed),
+      "calibration": _calibration(predictions[name][CLEAN], examples),
       "corruption_error": errors.get(name),
     }
     for name, model in models.items()
   }
   advice = recommendation(
-    risks, comparisons, coverage, images.class_names, identical
+    risks, comparisons, coverage, examples.class_names, identical
   )
   report = {
     "schema": SCHEMA,
     "seed": seed,
     "level": level,
-    "data": data_report(images),
+    "data": data_report(examples),
     "models": described,
     "families": cases.about,
+    "changes_left_out": cases.left_out,
     "conditions": [
       dataclasses.asdict(case.condition)
       | {"label": case.label, "name": case.name}
@@ -132,7 +133,7 @@ def comparison_report(
   return Compared(outcomes, risks, comparisons, report)
 
 
-def _describe(model, predictions, images):
+def _describe(model, predictions, examples):
   """Returns the model and the kind of its outputs."""
   return {
     "source": model.source,
@@ -140,7 +141,7 @@ def _describe(model, predictions, images):
     "identity": model.identity,
     "output_kind": predictions[CLEAN].kind,
     "output_meaning": _meaning(model, predictions[CLEAN].kind),
-    "warnings": _warnings(predictions, images),
+    "warnings": _warnings(predictions, examples),
     "missing": _missing(predictions),
     "parameters": model.parameters,
     "computed_in": model.computed_in,
@@ -154,13 +155,13 @@ def _agreement(pair, outcomes, classes, cases):
   return dataclasses.asdict(found)
 
 
-def _outcomes(predictions, images, cases):
+def _outcomes(predictions, examples, cases):
   clean, transformed = _arrays(
     {case: given.classes for case, given in predictions.items()}, cases
   )
   conditions = [case.condition for case in cases.cases]
   return from_predictions(
-    images.ids, clean, transformed, conditions, images.labels
+    examples.ids, clean, transformed, conditions, examples.labels
   )
 
 
@@ -177,7 +178,7 @@ def _meaning(model, kind):
   return f"{MEANING[kind]} ({known})"
 
 
-def _warnings(predictions, images) -> list[str]:
+def _warnings(predictions, examples) -> list[str]:
   """Returns warnings on a model's outputs."""
   unknown = sorted({n for given in predictions.values() for n in given.unknown})
   if not unknown:
@@ -185,34 +186,35 @@ def _warnings(predictions, images) -> list[str]:
   more = ", ..." if len(unknown) > 8 else ""
   return [
     f"It predicts classes ({', '.join(map(str, unknown[:8]))}{more}) that the "
-    f"data, with classes 0 to {len(images.class_names) - 1}, lack: these "
+    f"data, with classes 0 to {len(examples.class_names) - 1}, lack: these "
     "predictions count as wrong. If the data lack some of its classes, name "
     "all of them in its order (--class_names)."
   ]
 
 
 def _missing(predictions):
-  """Returns the number of images without a prediction, by case."""
+  """Returns the number of examples without a prediction, by case."""
   counts = {case: given.missing for case, given in predictions.items()}
   return {case: count for case, count in counts.items() if count}
 
 
-def _slices(outcomes, images, level, seed):
-  if images.labels is None:
+def _slices(outcomes, examples, level, seed):
+  if examples.labels is None:
     return None
-  slices = risk_by_slice(outcomes, images.labels, level=level, seed=seed)
+  slices = risk_by_slice(outcomes, examples.labels, level=level, seed=seed)
   return [
-    dataclasses.asdict(s) | {"name": images.class_names[s.name]} for s in slices
+    dataclasses.asdict(s) | {"name": examples.class_names[s.name]}
+    for s in slices
   ]
 
 
-def _calibration(clean, images):
-  """Returns the calibration on images with a prediction; None for classes."""
-  if images.labels is None or not len(clean.probabilities):
+def _calibration(clean, examples):
+  """Returns the calibration on examples with a prediction; None for classes."""
+  if examples.labels is None or not len(clean.probabilities):
     return None
   valid = clean.classes >= 0
   found = calibration(
-    clean.probabilities[valid], images.labels[valid], distribution=False
+    clean.probabilities[valid], examples.labels[valid], distribution=False
   )
   return dataclasses.asdict(found)
 

@@ -28,7 +28,7 @@ def compare_pairs(
   """Compares every pair of models in one measure.
 
   Args:
-    values: model -> `[N]` for the same images, bool or in [0, 1].
+    values: model -> `[N]` for the same examples, bool or in [0, 1].
     what: name of the measure, the subject of the sentences.
     less_is_better: whether smaller values are better.
     level: level at which all differences hold jointly.

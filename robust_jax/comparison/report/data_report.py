@@ -1,40 +1,38 @@
-"""The images of a comparison as plain values."""
+"""The data of a comparison as plain values."""
 
 import dataclasses
 from typing import Any
 
-from robust_jax.comparison.load_images import LoadedImages, counts
+from robust_jax.comparison.load_examples import LoadedExamples, counts
 
 
-def data_report(images: LoadedImages) -> dict[str, Any]:
+def data_report(examples: LoadedExamples) -> dict[str, Any]:
   """Returns plain values for `report.json`; see `docs/compare.md`."""
   return {
-    "images": len(images.ids),
-    "drawn": len(images.ids) + len(images.problems),
-    "available": images.available,
-    "labeled": images.labels is not None,
-    "class_names": list(images.class_names),
-    "classes_without_images": _without_images(images),
-    "shapes": [
-      {"shape": list(g.pixels.shape[1:]), "images": len(g.rows)}
-      for g in images.groups
-    ],
-    "digest": images.digest,
-    "problem_counts": images.problem_counts,
-    "problems": [dataclasses.asdict(p) for p in images.problems],
-    "left_out_counts": counts(p.kind for p in images.left_out),
+    "kind": examples.kind.name,
+    "examples": len(examples.ids),
+    "drawn": len(examples.ids) + len(examples.problems),
+    "available": examples.available,
+    "labeled": examples.labels is not None,
+    "class_names": list(examples.class_names),
+    "classes_without_examples": _without_examples(examples),
+    **examples.kind.report(examples.inputs),
+    "digest": examples.digest,
+    "problem_counts": examples.problem_counts,
+    "problems": [dataclasses.asdict(p) for p in examples.problems],
+    "left_out_counts": counts(p.kind for p in examples.left_out),
     "left_out": [
       {"id": p.id, "kind": p.kind, "message": p.message}
-      for p in images.left_out
+      for p in examples.left_out
     ],
-    "change_counts": counts(c.kind for c in images.changes),
-    "changes": [c._asdict() for c in images.changes],
+    "change_counts": counts(c.kind for c in examples.changes),
+    "changes": [c._asdict() for c in examples.changes],
   }
 
 
-def _without_images(images):
-  """Returns classes without images; none for data without labels."""
-  if images.labels is None:
+def _without_examples(examples):
+  """Returns classes without examples; none for data without labels."""
+  if examples.labels is None:
     return []
-  seen = set(images.labels.tolist())
-  return [n for i, n in enumerate(images.class_names) if i not in seen]
+  seen = set(examples.labels.tolist())
+  return [n for i, n in enumerate(examples.class_names) if i not in seen]

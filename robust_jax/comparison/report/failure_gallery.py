@@ -14,10 +14,10 @@ _UNKNOWN_CONFIDENCE = 0.5
 
 
 class Failure(NamedTuple):
-  """An image that is misclassified only when transformed.
+  """An example that is misclassified only when transformed.
 
   Attributes:
-    row: row of the image.
+    row: row of the example.
     case: index of the case.
   """
 
@@ -31,7 +31,7 @@ def failure_gallery(
   cases: Sequence[Case],
   max_failures: int = 8,
 ) -> list[Failure]:
-  """Selects the most confident failures, each image and transformation once.
+  """Selects the most confident failures, each example and transformation once.
 
   Among failures of equal confidence the smallest level is first.
 

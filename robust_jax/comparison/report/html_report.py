@@ -9,8 +9,7 @@ from typing import Any
 from robust_jax import lookup
 from robust_jax.comparison.cases import Case
 from robust_jax.comparison.extra_tests.base import EXTRA_TESTS
-from robust_jax.comparison.families.pixel_shift import LARGEST_FRACTION
-from robust_jax.comparison.load_images import LoadedImages
+from robust_jax.comparison.load_examples import LoadedExamples
 from robust_jax.comparison.model import ComparedModel
 from robust_jax.comparison.prediction_store import CasePredictions
 from robust_jax.comparison.report._render_failures import render_failures
@@ -41,19 +40,19 @@ _HEADING = re.compile(r'<h2 id="([^"]+)">(.*?)</h2>')
 def html_report(
   report: Mapping[str, Any],
   models: Mapping[str, ComparedModel],
-  images: LoadedImages,
+  examples: LoadedExamples,
   cases: Sequence[Case],
   predictions: Mapping[str, Mapping[str, CasePredictions]],
   failures: Mapping[str, Sequence[Failure]],
 ) -> str:
-  """Renders the page; it contains its style, charts and images, and no script.
+  """Renders the page, which contains all that it shows, and no script.
 
   Args:
     report: report of `comparison_report`, with "name" in its data, "gate",
       "seconds", "devices", "matmul_precision", "versions" and the extra tests
       by name.
     models: models by name.
-    images: the images.
+    examples: the examples.
     cases: the cases.
     predictions: model -> name of the case -> predictions.
     failures: model -> failures to show.
@@ -89,12 +88,10 @@ def html_report(
     labels=_labels(report["conditions"]),
     basic=INVARIANCE_TESTS,
     top=_top(report),
-    pixel=1 / min(min(s["shape"][:2]) for s in report["data"]["shapes"]),
-    largest_pixel=LARGEST_FRACTION,
     classes=_classes(report),
     gallery={
       name: render_failures(
-        found, models[name], images, cases, predictions, seed
+        found, models[name], examples, cases, predictions, seed
       )
       for name, found in failures.items()
     },
@@ -162,7 +159,11 @@ def _classes(report):
   if None in slices.values():
     return {"rows": [], "left_out": 0}
   rows = [
-    {"name": parts[0]["name"], "images": parts[0]["images"], "models": parts}
+    {
+      "name": parts[0]["name"],
+      "examples": parts[0]["examples"],
+      "models": parts,
+    }
     for parts in zip(*slices.values(), strict=True)
   ]
   risk = lambda part: -1 if part["risk"] is None else part["risk"]["value"]

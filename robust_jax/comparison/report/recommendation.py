@@ -52,7 +52,7 @@ def recommendation(
     comparisons: comparisons of all pairs, at a level at which all hold jointly.
     coverage: class coverage of each model, by name.
     class_names: names of the classes.
-    identical: groups of models with equal predictions for all images.
+    identical: groups of models with equal predictions for all examples.
 
   Returns:
     A `Recommendation`.
@@ -60,7 +60,7 @@ def recommendation(
   found = _recommend(risks, comparisons, coverage, class_names)
   same = [sentences.identical(group) for group in identical]
   weaknesses = coverage_weaknesses(risks, coverage, class_names)
-  few = sentences.few_images(risks)
+  few = sentences.few_examples(risks)
   return dataclasses.replace(
     found, cautions=same + weaknesses + few + found.cautions
   )
@@ -81,7 +81,7 @@ def _alone(name, risks):
   accuracy = []
   if risk.clean_accuracy is not None:
     accuracy = [
-      f"{name} classifies {risk.clean_accuracy:.1f} % of images correctly."
+      f"{name} classifies {risk.clean_accuracy:.1f} % of examples correctly."
     ]
   return Recommendation(
     deploy=None,
@@ -147,7 +147,7 @@ def _no_best(decision: Decision, risks, comparisons, coverage):
   group = [n for n in risks if any(n in (p.a, p.b) for p, _ in among)]
   depends = [pair for pair, preference in among if preference == "depends"]
   neither = [pair for pair, preference in among if preference == "neither"]
-  confidence: Confidence = "depends on your images"
+  confidence: Confidence = "depends on your data"
   reasons: list[str] = []
   if all(coverage[name].guesses for name in risks):
     confidence = "no better than guessing"
@@ -161,7 +161,7 @@ def _no_best(decision: Decision, risks, comparisons, coverage):
     confidence = undecided.confidence(neither)
     headline = undecided.no_difference(neither, left)
     reasons = [
-      "Choose by other criteria, such as speed, or test on more images.",
+      "Choose by other criteria, such as speed, or test on more examples.",
       *undecided.unresolved(neither, group),
     ]
   return Recommendation(

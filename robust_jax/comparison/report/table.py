@@ -9,8 +9,8 @@ import rich.table
 from robust_jax.comparison.extra_tests.table import WITH_INTERVALS
 
 _WHAT = {
-  True: "correctly classified clean images that are lost",
-  False: "images whose prediction changes",
+  True: "correctly classified clean examples that are lost",
+  False: "examples whose prediction changes",
 }
 
 
@@ -24,7 +24,7 @@ def comparison_table(report: Mapping[str, Any]) -> rich.table.Table:
   spacious = len(models) <= WITH_INTERVALS
   interval = _interval if spacious else _value
   table = rich.table.Table(
-    title=f"{data['name']}, {data['images']} images",
+    title=f"{data['name']}, {data['examples']} examples",
     caption=("Risk: % of " + _WHAT[data["labeled"]])
     + (f" ({100 * report['level']:g} % interval)." if spacious else "."),
     box=rich.box.SIMPLE_HEAD,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from robust_jax.data.readers.image_reader import Sample
+from robust_jax.data.readers.reader import Sample
 
 
 class ArrayImages:
@@ -17,7 +17,7 @@ class ArrayImages:
     >>> import numpy as np
     >>> from robust_jax.data.readers.array_images import ArrayImages
     >>> reader = ArrayImages(np.zeros((2, 4, 4), np.uint8), np.array([0, 1]))
-    >>> len(reader), reader.get(1).label, reader.get(1).image.shape
+    >>> len(reader), reader.get(1).label, reader.get(1).x.shape
     (2, 1, (4, 4, 1))
   """
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from robust_jax.data.dataset import Dataset
 from robust_jax.data.images import image_shape
-from robust_jax.data.readers.image_reader import Sample
+from robust_jax.data.readers.reader import Sample
 
 
 class DatasetImages:

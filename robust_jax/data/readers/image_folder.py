@@ -4,7 +4,6 @@ import dataclasses
 import pathlib
 from collections.abc import Sequence
 
-from robust_jax.data.readers.image_reader import Problem, Sample
 from robust_jax.data.readers.list_pictures import is_hidden, list_pictures
 from robust_jax.data.readers.read_picture import (
   Mode,
@@ -12,6 +11,7 @@ from robust_jax.data.readers.read_picture import (
   open_picture,
   read_picture,
 )
+from robust_jax.data.readers.reader import Problem, Sample
 
 NO_CLASS = "no class"
 

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Sequence
 
-from robust_jax.data.readers.image_reader import ImageReader, Sample
+from robust_jax.data.readers.reader import Reader, Sample
 
 
 class InOrder:
@@ -25,7 +25,7 @@ class InOrder:
     1
   """
 
-  def __init__(self, dataset: ImageReader, class_names: Sequence[str]):
+  def __init__(self, dataset: Reader, class_names: Sequence[str]):
     """Maps each class of the dataset to a position.
 
     Args:

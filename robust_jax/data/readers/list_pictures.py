@@ -4,8 +4,8 @@ import os
 import pathlib
 from collections.abc import Iterator
 
-from robust_jax.data.readers.image_reader import Problem
 from robust_jax.data.readers.read_picture import open_picture
+from robust_jax.data.readers.reader import Problem
 
 HIDDEN = "hidden name"
 NO_PICTURE = "no picture"

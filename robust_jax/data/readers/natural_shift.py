@@ -10,7 +10,7 @@ from robust_jax.data.readers import (
 from robust_jax.data.readers import (
   natural_shift_folders as folders,
 )
-from robust_jax.data.readers.image_reader import ImageReader
+from robust_jax.data.readers.reader import Reader
 from robust_jax.data.readers.tfds_images import TfdsImages
 
 
@@ -27,7 +27,7 @@ class NaturalShift(NamedTuple):
     frames: number of consecutive images that form a sequence; 1 if none do.
   """
 
-  dataset: ImageReader
+  dataset: Reader
   classes: tuple[int, ...] | None = None
   label_sets: tuple[frozenset[int], ...] | None = None
   frames: int = 1

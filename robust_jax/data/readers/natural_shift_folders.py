@@ -10,9 +10,9 @@ import numpy as np
 from robust_jax.data.builders.cifar10_15k import Cifar10_15k
 from robust_jax.data.readers.array_images import ArrayImages
 from robust_jax.data.readers.image_folder import ImageFolder, class_folders
-from robust_jax.data.readers.image_reader import ImageReader, Sample
 from robust_jax.data.readers.list_pictures import list_pictures
 from robust_jax.data.readers.read_picture import read_picture
+from robust_jax.data.readers.reader import Reader, Sample
 
 NUMBERS = tuple(str(i) for i in range(1000))
 """Class names of ImageNet: the numbers 0 to 999."""
@@ -23,7 +23,7 @@ _VALIDATION = re.compile(r"ILSVRC2012_val_(\d+)")
 
 def wordnet_folders(
   path: pathlib.Path, classes: Sequence[int] | None
-) -> ImageReader:
+) -> Reader:
   """One folder per class, named by WordNet id, with ImageNet's labels.
 
   ImageNet's classes are sorted by these ids, so the folders of a subset are in
@@ -46,12 +46,12 @@ def wordnet_folders(
   return _Relabeled(ImageFolder(path, names), dict(enumerate(indices)))
 
 
-def unlabeled_folders(path: pathlib.Path) -> ImageReader:
+def unlabeled_folders(path: pathlib.Path) -> Reader:
   """Folders of pictures for which no class of the model is correct."""
   return _Relabeled(ImageFolder(path), {})
 
 
-def numbered_folders(path: pathlib.Path) -> ImageReader:
+def numbered_folders(path: pathlib.Path) -> Reader:
   """One folder per class, named by its index from 0 to 999."""
   return ImageFolder(path, NUMBERS)
 
@@ -106,7 +106,7 @@ class RealImages:
     return Sample(file.name, image, None, changed)
 
 
-def cifar10_c(path: pathlib.Path, part: str) -> ImageReader:
+def cifar10_c(path: pathlib.Path, part: str) -> Reader:
   """CIFAR-10-C: `<corruption>.npy` with five severities, and `labels.npy`.
 
   Args:
@@ -137,7 +137,7 @@ def cifar10_c(path: pathlib.Path, part: str) -> ImageReader:
   )
 
 
-def cifar10_p(path: pathlib.Path, part: str) -> tuple[ImageReader, int]:
+def cifar10_p(path: pathlib.Path, part: str) -> tuple[Reader, int]:
   """CIFAR-10-P: sequences `<perturbation>.npy` `[N, T, 32, 32, 3]`, unlabeled.
 
   Frames are consecutive, so predictions `[N T]`, reshaped to `[N, T]`, are the
@@ -169,7 +169,7 @@ def cifar10_p(path: pathlib.Path, part: str) -> tuple[ImageReader, int]:
   return images, length
 
 
-def cifar10_1(path: pathlib.Path, part: str) -> ImageReader:
+def cifar10_1(path: pathlib.Path, part: str) -> Reader:
   """CIFAR-10.1: `cifar10.1_<part>_data.npy` and its labels; "v4" or "v6"."""
   return ArrayImages(
     _npy(path, f"cifar10.1_{part}_data.npy"),
@@ -179,7 +179,7 @@ def cifar10_1(path: pathlib.Path, part: str) -> ImageReader:
   )
 
 
-def mnist_c(path: pathlib.Path, part: str) -> ImageReader:
+def mnist_c(path: pathlib.Path, part: str) -> Reader:
   """MNIST-C: `<part>/test_images.npy` and `<part>/test_labels.npy`."""
   return ArrayImages(
     _npy(path / part, "test_images.npy"),
@@ -192,7 +192,7 @@ def mnist_c(path: pathlib.Path, part: str) -> ImageReader:
 class _Relabeled:
   """A reader of ImageNet's classes with other labels."""
 
-  def __init__(self, dataset: ImageReader, labels: dict[int, int]):
+  def __init__(self, dataset: Reader, labels: dict[int, int]):
     self.class_names: Sequence[str] = NUMBERS
     self.left_out = getattr(dataset, "left_out", ())
     self._dataset, self._labels = dataset, labels

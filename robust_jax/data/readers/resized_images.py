@@ -3,7 +3,7 @@
 import numpy as np
 
 from robust_jax import checks
-from robust_jax.data.readers.image_reader import ImageReader, Sample
+from robust_jax.data.readers.reader import Reader, Sample
 from robust_jax.data.readers.resize_image import resize
 
 
@@ -26,11 +26,11 @@ class Resized:
     >>> from robust_jax.data.readers.array_images import ArrayImages
     >>> from robust_jax.data.readers.resized_images import Resized
     >>> reader = ArrayImages(np.zeros((1, 4, 6), np.uint8), np.array([0]))
-    >>> Resized(reader, 2).get(0).image.shape
+    >>> Resized(reader, 2).get(0).x.shape
     (2, 2, 1)
   """
 
-  def __init__(self, dataset: ImageReader, size: int):
+  def __init__(self, dataset: Reader, size: int):
     checks.at_least_one("size", size)
     self.class_names = dataset.class_names
     self.left_out = getattr(dataset, "left_out", ())
@@ -42,7 +42,7 @@ class Resized:
   def get(self, index: int) -> Sample:
     """Returns the example at the index, resized."""
     sample = Sample(*self._dataset.get(index))
-    return sample._replace(image=middle_square(sample.image, self._size))
+    return sample._replace(x=middle_square(sample.x, self._size))
 
 
 def middle_square(

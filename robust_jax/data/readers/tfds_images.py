@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from robust_jax.data.load import prepared_builder
-from robust_jax.data.readers.image_reader import Sample
+from robust_jax.data.readers.reader import Sample
 from robust_jax.data.tfds import find_builder
 
 

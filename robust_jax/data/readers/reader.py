@@ -1,10 +1,8 @@
-"""Image readers: images of any sizes, read one by one."""
+"""Readers: examples of any sizes, read one by one."""
 
 import dataclasses
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
-
-import numpy as np
+from typing import Any, NamedTuple, Protocol
 
 
 class Sample(NamedTuple):
@@ -12,14 +10,15 @@ class Sample(NamedTuple):
 
   Attributes:
     id: distinct name, to which its random numbers are keyed.
-    image: uint8 `[H, W, C]`, with one or three channels.
+    x: the example: an image, uint8 `[H, W, C]` with one or three channels, or
+      another kind of data.
     label: index into the class names, or None if unknown.
-    changed: lossy conversions of the stored image, each a phrase such as
+    changed: lossy conversions of what is stored, each a phrase such as
       "transparent, laid on white".
   """
 
   id: str
-  image: np.ndarray
+  x: Any
   label: int | None
   changed: tuple[str, ...] = ()
 
@@ -31,7 +30,7 @@ class Problem:
   Attributes:
     index: position in the dataset; None for a file that is no example.
     id: its name, or None if it could not be read.
-    kind: such as "unreadable image".
+    kind: such as "unreadable example".
     message: details.
   """
 
@@ -42,7 +41,7 @@ class Problem:
 
 
 class Change(NamedTuple):
-  """An image that is not used as it is stored.
+  """An example that is not used as it is stored.
 
   Attributes:
     id: its name.
@@ -53,12 +52,12 @@ class Change(NamedTuple):
   kind: str
 
 
-class ImageReader(Protocol):
-  """Protocol of images of any sizes.
+class Reader(Protocol):
+  """Protocol of examples of any sizes.
 
   Unlike examples of a `data.dataset.Dataset`, which become batches of a
-  compiled step, these images have names, may differ in shape, may lack a label,
-  and may fail to be read one by one.
+  compiled step, these have names, may differ in shape, may lack a label, and
+  may fail to be read one by one.
 
   A reader may also have an attribute `left_out`, a sequence of `Problem`: files
   beside the examples that are not used.

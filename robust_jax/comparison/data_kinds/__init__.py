@@ -1,0 +1,8 @@
+"""Kinds of data whose models can be compared: one class per module.
+
+Each class follows the protocol `base.DataKind`.
+"""
+
+from robust_jax.comparison.data_kinds.images import Images
+
+__all__ = ["Images"]
