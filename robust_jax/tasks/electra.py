@@ -67,10 +67,11 @@ def electra(
       ones.
 
   Returns:
-    The task, for texts without labels. `step` reports "loss",
-    "X, "discriminator_loss", and "replaced", the fraction of
-    tokens that are replaced. `evaluate` reports the same on held-out data, and
-    "auc", "precision" and "recall" of the discriminator among all tokens.
+    The task, for texts without labels. `step` reports "loss"; "masked_loss" and
+    "masked_accuracy", of the generator at the masked tokens;
+    "discriminator_loss"; and "replaced", the fraction of tokens that are
+    replaced. `evaluate` reports the same on held-out data, and "auc",
+    "precision" and "recall" of the discriminator among all tokens.
     `deployed` is a `models.text.pretraining.TextEncoder`.
 
   Raises:
