@@ -84,7 +84,7 @@ def define_numbers(
 
 
 class _Numbers(flags.ListParser):
-  def parse(self, argument: str | list) -> list[int]:
+  def parse(self, argument: str | list) -> list:
     if isinstance(argument, list):
       return argument
     found: list[int] = []

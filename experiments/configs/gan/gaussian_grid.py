@@ -16,10 +16,12 @@ Command:
       --variants=alternating,extragradient,optimistic,alternating_r1
 """
 
+from typing import Any
+
 from experiments.configs import gan_common
 from experiments.configs.gan import gaussian_ring
 
-_SOLVERS = {
+_SOLVERS: dict[str, dict[str, Any]] = {
   "alternating": {"solver": {"name": "alternating"}},
   "extragradient": {
     "solver": {"name": "extragradient", "fresh": True},
@@ -27,7 +29,6 @@ _SOLVERS = {
   },
   "optimistic": {"solver": {"name": "optimistic"}},
 }
-
 _R1 = {"penalties": ({"name": "r1", "weight": 0.1},)}
 _VARIANTS = _SOLVERS | {
   f"{name}_r1": solver | _R1 for name, solver in _SOLVERS.items()
