@@ -47,7 +47,7 @@ def activations(x: AnyArray) -> None:
       )
 
 
-def text(x: Any, vocabulary_size: int) -> None:
+def text(x: Any, vocabulary_size: float = np.inf) -> None:
   """Checks that x is `{"tokens": [B, T], "mask": [B, T]}` with tokens in range.
 
   The mask is 1 at tokens and 0 at padding. Further entries are allowed.
@@ -76,7 +76,7 @@ def token_table(name: str, table: AnyArray) -> None:
   _in_vocabulary(name, table, len(table))
 
 
-def _in_vocabulary(what: str, tokens: AnyArray, vocabulary_size: int) -> None:
+def _in_vocabulary(what: str, tokens: AnyArray, vocabulary_size: float) -> None:
   if not np.issubdtype(tokens.dtype, np.integer):
     raise ValueError(f"{what} of dtype {tokens.dtype}: expected integers.")
   if _concrete(tokens):

@@ -41,7 +41,7 @@ when it is called for that."""
 
 Attack = Callable[[Key, Model, PyTree, PyTree], PyTree]
 """`(key, model, x, targets) -> x_adv`, with the structure, shapes and dtypes of
-x."""
+x; an attack on the embeddings of a text adds an entry "delta"."""
 
 
 class Certificate(NamedTuple):

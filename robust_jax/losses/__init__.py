@@ -10,7 +10,7 @@ float32. Losses and gradients are then the same as without that class.
 """
 
 from robust_jax.losses.divergences import jensen_shannon as jensen_shannon
-from robust_jax.losses.divergences import kl, soft_cross_entropy
+from robust_jax.losses.divergences import kl, soft_cross_entropy, symmetric_kl
 from robust_jax.losses.divergences import (
   log_mean_probability as log_mean_probability,
 )
@@ -29,4 +29,5 @@ __all__ = [
   "margin",
   "soft_cross_entropy",
   "soft_margin",
+  "symmetric_kl",
 ]

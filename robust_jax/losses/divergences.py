@@ -31,6 +31,29 @@ def kl(logits: Array, reference: Array) -> Array:
   return _relative_entropy(log_p, log_q)
 
 
+@checked_by(checks.same_classes)
+def symmetric_kl(logits: Array, reference: Array) -> Array:
+  """Symmetric Kullback-Leibler divergence, the sum of both directions.
+
+      KL(softmax(reference) || softmax(logits))
+        + KL(softmax(logits) || softmax(reference))
+
+  Raises:
+    ValueError: an argument is not an array of logits, or their shapes differ.
+
+  Source: Jiang et al. 2020, "SMART: robust and efficient fine-tuning for
+  pre-trained natural language models", section 3.1.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import losses
+    >>> a, b = jnp.log(jnp.array([[[0.5, 0.5]], [[0.8, 0.2]]]))
+    >>> losses.symmetric_kl(a, b).round(4)  # 0.3 log 4
+    Array([0.4159], dtype=float32)
+  """
+  return kl(logits, reference) + kl(reference, logits)
+
+
 @checked_by(checks.soft_labels)
 def soft_cross_entropy(logits: Array, probabilities: Array) -> Array:
   """Cross-entropy of labels that are probabilities, `-sum p log softmax(z)`.

@@ -1,6 +1,7 @@
 """Perturbation sets: one module, one factory, one set."""
 
 from robust_jax.perturbations.affine import affine
+from robust_jax.perturbations.embeddings import embeddings
 from robust_jax.perturbations.feature import feature
 from robust_jax.perturbations.flow import flow
 from robust_jax.perturbations.l0 import l0
@@ -16,6 +17,7 @@ from robust_jax.perturbations.white_balance import white_balance
 
 __all__ = [
   "affine",
+  "embeddings",
   "feature",
   "flow",
   "l0",

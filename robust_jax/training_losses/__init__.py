@@ -11,6 +11,7 @@ from robust_jax.training_losses.consistency import consistency
 from robust_jax.training_losses.distillation import distillation
 from robust_jax.training_losses.ensemble_at import ensemble_at
 from robust_jax.training_losses.erm import erm
+from robust_jax.training_losses.freelb import freelb
 from robust_jax.training_losses.gat import gat
 from robust_jax.training_losses.gaussian import gaussian
 from robust_jax.training_losses.grad_align import grad_align
@@ -19,6 +20,7 @@ from robust_jax.training_losses.macer import macer
 from robust_jax.training_losses.mart import mart
 from robust_jax.training_losses.n_fgsm import n_fgsm
 from robust_jax.training_losses.pgd_at import pgd_at
+from robust_jax.training_losses.r3f import r3f
 from robust_jax.training_losses.segmentation import segmentation
 from robust_jax.training_losses.several_attacks import several_attacks
 from robust_jax.training_losses.smooth_adv import smooth_adv
@@ -32,6 +34,7 @@ __all__ = [
   "distillation",
   "ensemble_at",
   "erm",
+  "freelb",
   "gat",
   "gaussian",
   "grad_align",
@@ -40,6 +43,7 @@ __all__ = [
   "mart",
   "n_fgsm",
   "pgd_at",
+  "r3f",
   "segmentation",
   "several_attacks",
   "smooth_adv",

@@ -13,12 +13,17 @@ from robust_jax.types import (
   Forward,
   Key,
   LossOutput,
+  Objective,
   TrainingLoss,
 )
 
 
 def trades(
-  attack: Attack, *, beta: float = 6.0, warmup_steps: int = 0
+  attack: Attack,
+  *,
+  beta: float = 6.0,
+  divergence: Objective = losses.kl,
+  warmup_steps: int = 0,
 ) -> TrainingLoss:
   """TRADES: the clean loss plus a divergence between clean and adversarial.
 
@@ -29,26 +34,35 @@ def trades(
   x, then by x_adv, as in the authors' code. Gradients flow through both
   predictions.
 
+  With `divergence=losses.symmetric_kl` and an attack on embeddings, one step of
+  PGD on the same divergence in `perturbations.embeddings`, it is the smoothness
+  of SMART.
+
   Args:
     attack: the inner maximization, whose targets are the clean logits of the
       frozen model: `compose(search.pgd, perturbations.linf(eps), losses.kl)`.
       It has to start at random, because the gradient of the divergence is 0 at
       x.
-    beta: weight of the divergence; 1 / lambda in the paper.
+    beta: weight of the divergence; 1 / lambda in the paper, 1 in SMART.
+    divergence: (logits on x_adv, clean logits) -> `[B]`.
     warmup_steps: as for `pgd_at`.
 
   Returns:
-    The loss. Its outputs are the clean logits; it reports the metrics "kl" and
-    "attack_passes".
+    The loss. Its outputs are the clean logits; it reports the divergence as
+    "kl", and "attack_passes".
 
   Raises:
     ValueError: beta or warmup_steps is negative.
 
   Source: Zhang et al. 2019, "Theoretically principled trade-off between
-  robustness and accuracy", eq. 5.
+  robustness and accuracy", eq. 5. SMART: Jiang et al. 2020, "SMART: robust and
+  efficient fine-tuning for pre-trained natural language models", eq. 1 and 2,
+  without its proximal point method.
 
-  Deviation: the attack starts where its search does; the authors' code starts
-  at x + 0.001 N(0, 1).
+  Deviations: the attack starts where its search does; the authors' code starts
+  at x + 0.001 N(0, 1). SMART's code does not multiply the normalized step by
+  its radius, so that the largest change of a token is about 1; here the radius
+  is that of the set.
 
   Example:
     >>> import jax, jax.numpy as jnp
@@ -74,7 +88,7 @@ def trades(
     )
     logits, model_state = forward.train(key_clean, x)
     logits_adv, model_state = forward.train(key_adv, x_adv, model_state)
-    kl = losses.kl(logits_adv, logits)
+    kl = divergence(logits_adv, logits)
     per_example = cross_entropy(logits, batch["y"]) + beta * kl
     report = cost | {"kl": metrics.average(kl, batch["mask"])}
     return LossOutput(per_example, logits, report, model_state)

@@ -166,9 +166,11 @@ def _activations(**options):
 
 @functools.cache
 def _text():
-  """Six texts of one to six tokens, out of seven."""
+  """Six texts of one to six tokens, out of seven, their embeddings changed."""
   tokens = jax.random.randint(jax.random.key(7), (6, 6), 0, 7)
-  return {"tokens": tokens, "mask": jnp.arange(6) <= jnp.arange(6)[:, None]}
+  mask = jnp.arange(6) <= jnp.arange(6)[:, None]
+  delta = jax.random.normal(jax.random.key(8), (6, 6, REQUIRED["width"]))
+  return {"tokens": tokens, "mask": mask, "delta": delta}
 
 
 # The widest first: whatever accepts activations accepts images too.

@@ -25,7 +25,7 @@ def after(compile_step, name, gradient):
     evaluator=robustness(),
     gradient=gradient,
   )
-  rows = jax.tree.map(np.asarray, batch())
+  rows = jax.tree.map(np.asarray, batch(name))
   state = jax.jit(task.init)(KEY, rows)
   return jax.device_get(compile_step(task.step)(state, (), rows, KEY))
 

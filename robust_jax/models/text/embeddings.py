@@ -38,11 +38,21 @@ class TokenEmbeddings(nn.Module):
 
   @nn.compact
   def __call__(self, x: PyTree) -> Array:
-    """Computes embeddings `[B, T, D]`, which are 0 at padding."""
+    """Computes embeddings `[B, T, D]`, which are 0 at padding.
+
+    Raises:
+      ValueError: delta is of another width.
+    """
     h = nn.Embed(
       self.vocabulary_size, self.width, dtype=self.dtype, name="embedding"
     )(x["tokens"])
     if "delta" in x:
+      if x["delta"].shape[-1] != self.width:
+        raise ValueError(
+          f"a change of embeddings of width {x['delta'].shape[-1]}: expected "
+          f"{self.width}, the width of the model; set that of the loss, or of "
+          "the perturbation set."
+        )
       h = h + x["delta"].astype(h.dtype)
     return h * mask_of(x, h.dtype)
 
