@@ -26,11 +26,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-import jax
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
-from experiments import build
 from experiments.build.imports import named_modules
 from experiments.build.with_overrides import overrides, with_overrides
 from experiments.cli.output import writable
@@ -40,10 +38,10 @@ from experiments.cli.run_flags import define_several, define_study
 from experiments.examples import first_examples
 from experiments.load_run import Run, load_run
 from experiments.measured_robustness import clean_accuracy, measures
+from experiments.step_passes import step_passes
 from experiments.train import train
 from experiments.training_table import Row, write_tables
-from robust_jax import parallel, precision
-from robust_jax.attacks.cost import count_step_calls
+from robust_jax import precision
 from robust_jax.files import read_json, write_json
 from robust_jax.training.result import read_result
 
@@ -92,7 +90,7 @@ def _measured(
   file = path / "measured.json"
   known = read_json(file, "Remove it.") if file.exists() else {}
   if "passes" not in known:  # building the experiment reads the whole dataset
-    known["passes"] = _passes(config)
+    known["passes"] = step_passes(config)
     write_json(file, known)
   yield _of_training(run) | known["passes"]
   with precision.evaluation():
@@ -126,20 +124,6 @@ def _of_training(run: Run) -> dict[str, float]:
     * run.checkpoints[max(run.checkpoints)].get(metric, math.nan),
     "seconds": run.seconds,
   }
-
-
-def _passes(config: ConfigDict) -> dict[str, float]:
-  """Passes through the model of a training step, per example."""
-  task, training, _, _ = build.experiment(config)
-  rows = next(iter(training.indices(0)))
-  key = jax.eval_shape(lambda: jax.random.key(0))
-  batch = jax.eval_shape(training.decode, training.device_data, rows)
-  state = jax.eval_shape(task.init, key, batch)
-  step = parallel.simulate_step(task.step, 1, training.decode)
-  calls = count_step_calls(
-    step, config.training.batch_size, state, training.device_data, rows, key
-  )
-  return calls._asdict()
 
 
 def _config(options, method: str) -> ConfigDict:

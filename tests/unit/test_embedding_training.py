@@ -1,0 +1,114 @@
+"""Methods on embeddings as configs, and the study that compares them."""
+
+import json
+import pathlib
+
+import pytest
+
+from experiments.cli.parse_flags import load_config
+from experiments.configs.embedding_training import Sizes, methods
+from experiments.step_passes import step_passes
+from experiments.studies import embedding_training
+
+_CONFIG = "experiments/configs/text/sst2_embeddings.py"
+_REVIEWS = pathlib.Path(_CONFIG).resolve().with_name("reviews.csv")
+_SHORT = (
+  f"--config={_CONFIG}",
+  f"--config.data.train={_REVIEWS}[6:30]",
+  f"--config.data.validation={_REVIEWS}[:6]",
+  f"--config.data.test={_REVIEWS}[30:]",
+  "--config.data.columns.text=text",
+  "--config.data.labels=('negative','positive')",
+  "--config.data.length=12",
+  "--config.model.width=4",
+  "--config.model.depth=1",
+  "--config.training.batch_size=12",
+  "--config.training.num_epochs=1",
+  "--config.training.evaluate_every_epochs=1",
+  "--config.training.log_every=1",
+)
+
+
+def _options(*flags):
+  arguments = (*_SHORT, *flags)
+  values = embedding_training._flags(arguments)
+  return embedding_training.parse_options(values, arguments, "usage")
+
+
+def _config(method, *flags):
+  return embedding_training._config(_options(*flags), _CONFIG, method)
+
+
+def _run(out, *flags):
+  status = embedding_training.main([*_SHORT, f"--out={out}", *flags])
+  found = json.loads((out / "embedding_training.json").read_text("utf-8"))
+  return status, found["rows"]
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+  out = tmp_path_factory.mktemp("study")
+  status, rows = _run(out, "--methods=standard,freelb")
+  assert status == 0
+  return out, rows
+
+
+def test_a_line_for_each_run_with_what_it_costs(table):
+  out, (standard, freelb) = table
+  for row in (standard, freelb):
+    assert (row["status"], row["step"]) == ("finished", 2)
+    assert 0 <= row["test"] <= 100
+    assert row["milliseconds"] > 0
+  assert (standard["forward"], standard["backward"]) == (1, 1)
+  assert (freelb["forward"], freelb["backward"]) == (3, 3)
+  text = (out / "embedding_training.md").read_text("utf-8")
+  assert "| freelb | 0 |" in text
+
+
+def test_nothing_is_repeated_and_what_time_does_not_reach_is_named(table):
+  out, before = table
+  files = sorted(out.glob("*/0/*.json"))
+  times = [file.stat().st_mtime_ns for file in files]
+  flags = ("--methods=standard,freelb", "--seeds=0,1", "--max_minutes=0")
+  status, rows = _run(out, *flags)
+  assert (status, rows[:2]) == (0, before)
+  assert {row["status"] for row in rows[2:]} == {"not started"}
+  assert [file.stat().st_mtime_ns for file in files] == times
+
+
+@pytest.mark.parametrize(
+  ("method", "passes"),
+  [
+    ("standard", (1, 1)),
+    ("noise", (1, 1)),
+    ("pgd", (3, 3)),
+    ("free", (3, 3)),
+    ("freelb", (3, 3)),
+    ("freelb_fresh", (3, 3)),
+    # The clean logits of the frozen model, a gradient, and both predictions.
+    ("smart", (4, 3)),
+    ("r3f", (2, 2)),
+  ],
+)
+def test_passes_of_a_step(method, passes):
+  calls = step_passes(_config(method))
+  assert (calls["forward"], calls["backward"]) == passes
+
+
+def test_every_method_is_compared_above():
+  (mark,) = test_passes_of_a_step.pytestmark
+  known = methods(Sizes(0.1, 0.5, 0.4), width=4)
+  assert [method for method, _ in mark.args[1]] == list(known)
+
+
+def test_a_warm_start_has_the_tokenizer_of_the_run():
+  config = _config("pgd", "--warm_start=runs/pretrained")
+  assert config.warm_start.run == "runs/pretrained"
+  assert config.data.tokenizer.file == "runs/pretrained/tokenizer.json"
+  assert config.loss.attack.set.width == 4
+
+
+def test_unknown_methods_are_refused_by_name():
+  with pytest.raises(ValueError, match=r"'freebl'.*expected.*freelb"):
+    _config("freebl")
+  assert load_config(f"{_CONFIG}:freelb") == load_config(_CONFIG)
