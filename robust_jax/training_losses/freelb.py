@@ -55,13 +55,13 @@ def freelb(
     width: D, the `width` of the model.
     num_passes: K, the number of forward and backward passes. The authors' code
       for fairseq makes 1 + `adv_steps` of them, that for Hugging Face's
-      transformers `adv_steps`: both settings of K = 3 are 3 here.
+      transformers `adv_steps`: K = 3 is 2 in the former, 3 in the latter.
     step_size: length of a step; `adv_lr` in the authors' code, 0.03 to 0.2.
-    init_magnitude: of the random start, whose length is about a 1.7th of it;
-      `adv_init_mag`, 0 to 0.8. It is the radius in the paper. Without it the
+    init_magnitude: of the random start, whose norm is about 0.58 of it;
+      `adv_init_mag`, 0 to 0.64. It is the radius in the paper. Without it the
       first pass is that of standard training.
-    radius: largest norm of delta after a step, `adv_max_norm`; None for no
-      limit. The start may be longer.
+    radius: largest norm of delta after a step; `adv_max_norm`, 0.14 to 0.7.
+      None for no limit, which is 0 there. The start may be longer.
     fresh_dropout: whether each pass draws a dropout mask of its own, as in the
       paper's ablation.
 

@@ -56,8 +56,8 @@ def trades(
 
   Source: Zhang et al. 2019, "Theoretically principled trade-off between
   robustness and accuracy", eq. 5. SMART: Jiang et al. 2020, "SMART: robust and
-  efficient fine-tuning for pre-trained natural language models", eq. 1 and 2,
-  without its proximal point method.
+  efficient fine-tuning for pre-trained natural language models", section 3.1,
+  without the proximal point method of 3.2.
 
   Deviations: the attack starts where its search does; the authors' code starts
   at x + 0.001 N(0, 1). SMART's code does not multiply the normalized step by

@@ -172,6 +172,28 @@ def test_without_a_radius_steps_add_up():
   assert 0.7 < lengths[3] <= 1.5 * (1 + 1e-5)
 
 
+@pytest.mark.parametrize("norm", ["l2", "linf"])
+def test_a_set_of_embeddings_leaves_padding_and_ignores_how_much_there_is(norm):
+  """A random start is as long with much padding as with none."""
+  full = {"tokens": jnp.ones((200, 3), int), "mask": jnp.ones((200, 3), bool)}
+  more = jax.tree.map(lambda leaf: jnp.pad(leaf, [(0, 0), (0, 5)]), full)
+  pset = embeddings(0.7, 2, norm)
+  deltas = [pset.sample(KEY, x) for x in (full, more)]
+  lengths = [np.asarray(tree.norm(delta, norm)) for delta in deltas]
+  assert np.max(lengths) <= 0.7 * (1 + 1e-6)
+  # Uniform in a ball of 6 dimensions: the mean is 6/7 of the radius.
+  for length in lengths:
+    assert length.mean() == pytest.approx(0.6, abs=0.03)
+  ones = jnp.ones((200, 8, 2))
+  for delta in (
+    deltas[1],
+    pset.project(more, ones),
+    pset.linear_maximizer(more, ones),
+  ):
+    assert np.all(delta[:, 3:] == 0)
+    assert np.all(delta[:, :3] != 0)
+
+
 @pytest.mark.parametrize(
   "make",
   [
