@@ -3,7 +3,8 @@
 import csv
 import json
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from experiments.build import sections
 from experiments.build.text_data import texts_of, tokenizer_of
 from experiments.cli import output
 from experiments.cli.provenance import provenance
+from experiments.defended_texts import defended_texts
 from experiments.load_run import Run
 from robust_jax import fingerprint, precision, saved_state
 from robust_jax.files import atomic_write, write_json
@@ -44,6 +46,7 @@ def evaluate_text_attacks(
   names: Sequence[str],
   path: pathlib.Path,
   num_examples: int | None = None,
+  defense: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, dict[str, float]]:
   """Attacks the test texts of a run by several attacks, each on all of them.
 
@@ -56,6 +59,8 @@ def evaluate_text_attacks(
     names: names of `config.evaluation.text_attacks`.
     path: folder of the report, created if missing.
     num_examples: number of test texts, from the first on; None for all.
+    defense: the front that the model is behind, see `defended_texts`; empty for
+      none.
 
   Returns:
     Attack -> figures, see `text.results.summary`.
@@ -65,7 +70,7 @@ def evaluate_text_attacks(
   """
   output.writable(path, "--workdir")
   recipes = {name: _recipe(run, name) for name in names}
-  test = _open_test_set(run, num_examples)
+  test = _open_test_set(run, num_examples, defense)
   results = {
     name: _attack(run, test, name, recipe, path / f"{name}_state.npz")
     for name, recipe in recipes.items()
@@ -76,14 +81,19 @@ def evaluate_text_attacks(
     _show(found, test.class_names)
   print_table(_table(run, figures, len(test.texts)))
   write_json(
-    path / "report.json", {"attacks": figures, **provenance(run.config)}
+    path / "report.json",
+    {"attacks": figures, "defense": dict(defense), **provenance(run.config)},
   )
   return figures
 
 
 @precision.evaluation()
 def write_text_attack(
-  run: Run, name: str, path: pathlib.Path, num_examples: int | None = None
+  run: Run,
+  name: str,
+  path: pathlib.Path,
+  num_examples: int | None = None,
+  defense: Mapping[str, Any] = MappingProxyType({}),
 ) -> list[TextResult]:
   """Writes the results of one attack on test texts, one line for each.
 
@@ -92,6 +102,7 @@ def write_text_attack(
     name: name of an attack.
     path: path of the file, a .jsonl or .csv.
     num_examples: as for `evaluate_text_attacks`.
+    defense: likewise.
 
   Returns:
     The results.
@@ -105,7 +116,8 @@ def write_text_attack(
       f"{' or '.join(_SUFFIXES)}."
     )
   output.writable(path.parent, "--out")
-  recipe, test = _recipe(run, name), _open_test_set(run, num_examples)
+  recipe = _recipe(run, name)
+  test = _open_test_set(run, num_examples, defense)
   state = path.with_name(f"{path.stem}_state.npz")
   results = _attack(run, test, name, recipe, state)
   _write(path, results)
@@ -121,9 +133,12 @@ class _TestSet(NamedTuple):
   labels: Sequence[int]
   class_names: Sequence[str]
   predict: TextPredict
+  defense: Mapping[str, Any]
 
 
-def _open_test_set(run: Run, num_examples: int | None) -> _TestSet:
+def _open_test_set(
+  run: Run, num_examples: int | None, defense: Mapping[str, Any]
+) -> _TestSet:
   """Reads the texts that are attacked, and their classes.
 
   Raises:
@@ -135,16 +150,18 @@ def _open_test_set(run: Run, num_examples: int | None) -> _TestSet:
       f"{run.path} is a run of pairs of texts: expected single texts to attack."
     )
   texts, dataset = table.texts[:num_examples], run.dataset("test")
+  predict: TextPredict = predict_texts(
+    run.classifier(),
+    tokenizer_of(run.config),
+    run.config.data.length,
+    embeddings=embeddings_of(run.variables),
+  )
   return _TestSet(
     texts,
     dataset.read(np.arange(len(texts)))["y"].tolist(),
     dataset.fact("class_names"),
-    predict_texts(
-      run.classifier(),
-      tokenizer_of(run.config),
-      run.config.data.length,
-      embeddings=embeddings_of(run.variables),
-    ),
+    defended_texts(predict, defense) if defense else predict,
+    defense,
   )
 
 
@@ -156,6 +173,7 @@ def _attack(
     "model": fingerprint.of_arrays(run.variables),
     "texts": fingerprint.of_arrays(test.texts),
     "attack": json.dumps(run.config.evaluation.text_attacks[name].to_dict()),
+    "defense": json.dumps(dict(test.defense)),
   }
   stored = saved_state.restore(state, question) or {"records": np.array([])}
   results = [from_record(json.loads(r)) for r in stored["records"].tolist()]

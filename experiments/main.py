@@ -79,7 +79,8 @@ def _evaluate(arguments: Sequence[str]) -> int:
       return 0
   if attacks is not None and (run := named_models.run_of_texts(path)):
     out = named_runs.report_folder(path, "text_attacks")
-    evaluate_text_attacks(run, attacks, out, num_examples)
+    defense = named_models.defense_of_texts()
+    evaluate_text_attacks(run, attacks, out, num_examples, defense)
     return 0
   found = named_models.load(path)
   if given.WEIGHTS.value is not None:
@@ -113,7 +114,8 @@ def _attack(arguments: Sequence[str]) -> int:
     raise ValueError("attack needs --out, as in --out=adversarial.npz.")
   path, out = named_runs.to_evaluate(), pathlib.Path(given.OUT.value)
   if run := named_models.run_of_texts(path):
-    write_text_attack(run, names[0], out, given.NUM_EXAMPLES.value)
+    defense = named_models.defense_of_texts()
+    write_text_attack(run, names[0], out, given.NUM_EXAMPLES.value, defense)
     return 0
   found = named_models.load(path)
   attack(found.only(), found.config, names[0], out, given.NUM_EXAMPLES.value)

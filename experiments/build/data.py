@@ -8,7 +8,11 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from experiments.build.options import call
-from experiments.build.text_data import corpus_dataset, text_dataset
+from experiments.build.text_data import (
+  corpus_dataset,
+  misspelled_dataset,
+  text_dataset,
+)
 from robust_jax import lookup
 from robust_jax.data.dataset import Dataset, spec_of_batch
 from robust_jax.data.load import load
@@ -211,6 +215,7 @@ _KINDS = {
   "stacked": _of_one(_stacks),
   "synthetic": _of_one(_synthetic),
   "text": _of_one(text_dataset),
+  "words": _of_one(misspelled_dataset),
 }
 
 

@@ -107,7 +107,7 @@ def build(
     return _build_each(GROUPS[field], value, facts, num_steps)
   kind = KINDS.get(field)
   if kind in _FUNCTIONS:
-    return lookup.find(kind, value)
+    return value and lookup.find(kind, value)
   if kind == "augmentation" and isinstance(value, list | tuple):
     return chain(_build_each(field, value, facts))
   if kind is None or not _is_section(value):

@@ -11,17 +11,21 @@ from ml_collections import ConfigDict
 
 from experiments.build.options import call
 from experiments.cli import output
-from robust_jax import parallel
+from robust_jax import lookup, parallel
 from robust_jax.data.corpora import packed, read_corpus
 from robust_jax.data.dataset import Dataset
+from robust_jax.data.misspelled_words import misspelled_words
 from robust_jax.data.readers.text_table import TextTable
 from robust_jax.data.text_files import read_part, tokenized
+from robust_jax.text.edited_copies import edited_copies
 from robust_jax.text.tokenizer import (
   load_tokenizer,
   save_tokenizer,
   train_tokenizer,
 )
 
+KINDS = ("corpus", "text", "words")
+"""The kinds of data, values of `config.data.kind`, that have a tokenizer."""
 TOKENIZER = "tokenizer.json"
 """Name of the file in the folder of a run."""
 
@@ -33,7 +37,9 @@ def text_dataset(config: ConfigDict, split: str) -> Dataset:
   a section for it with a `file` and what differs there. `columns` has the
   options of `read_part`, `labels`, `class_names` and `length` are those of
   `tokenized`. `tokenizer` has the options of `train_tokenizer`, which learns
-  from the training split, or the `file` of a trained one.
+  from the training split, or the `file` of a trained one. `variants` has the
+  options of `edited_copies`, which training examples come with; its `kinds` are
+  names of `text.edits`.
 
   Raises:
     ValueError: there is no such split, or its file does not fit the options.
@@ -47,6 +53,7 @@ def text_dataset(config: ConfigDict, split: str) -> Dataset:
     length=data["length"],
     labels=options.get("labels", data["labels"]),
     class_names=data.get("class_names"),
+    copies=_copies(config, table.texts) if split == "train" else (),
   )
 
 
@@ -69,6 +76,44 @@ def corpus_dataset(config: ConfigDict, split: str) -> Dataset:
   )
 
 
+def misspelled_dataset(config: ConfigDict, split: str) -> Dataset:
+  """Loads the words of a split of texts, misspelled at random.
+
+  Files, columns and `variants` are those of `text_dataset`; `num_words` and
+  `word_length` are options of `misspelled_words`. Labels are not used.
+
+  Raises:
+    ValueError: as for `text_dataset`, or there are no `variants`.
+  """
+  data = config.data
+  if "variants" not in data:
+    raise ValueError(
+      "config.data has no variants: expected them, as in {'number': 4}, of "
+      "words to recognize."
+    )
+  texts = texts_of(config, split).texts
+  return misspelled_words(
+    f"{data.name} ({split})",
+    texts,
+    _copies(config, texts),
+    tokenizer_of(config).get_vocab(),
+    num_words=data.num_words,
+    word_length=data.word_length,
+    is_training=split == "train",
+  )
+
+
+def _copies(config: ConfigDict, texts: list[str]) -> list[list[str]]:
+  """The versions of training texts that `data.variants` describes."""
+  if "variants" not in config.data:
+    return []
+  options = config.data.variants.to_dict()
+  if "kinds" in options:
+    found = (lookup.find("text.edits", name) for name in options["kinds"])
+    options["kinds"] = [call(edit) for edit in found]
+  return call(edited_copies, texts, **{"seed": config.seed, **options})
+
+
 def texts_of(config: ConfigDict, split: str) -> TextTable:
   """Loads a split of texts, as strings."""
   return _table(config.data.to_dict(), split)[1]
@@ -77,7 +122,7 @@ def texts_of(config: ConfigDict, split: str) -> TextTable:
 def with_tokenizer(
   config: ConfigDict, folder: pathlib.Path, *, train: bool = False
 ) -> ConfigDict:
-  """Returns the config with the tokenizer of a run, if its data are texts.
+  """Returns the config with the tokenizer of a run, if its data have one.
 
   Training a tokenizer again does not give the same one, since ties between
   frequencies are broken by chance. So every run has its own, `tokenizer.json`
@@ -92,9 +137,7 @@ def with_tokenizer(
   Raises:
     ValueError: a file cannot be read, or does not fit the options.
   """
-  if config.data.kind not in ("text", "corpus"):
-    return config
-  if "file" in config.data.tokenizer:
+  if config.data.kind not in KINDS or "file" in config.data.tokenizer:
     return config
   path = folder / TOKENIZER
   if train:

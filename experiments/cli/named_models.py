@@ -81,7 +81,7 @@ def load(path: pathlib.Path) -> NamedModels:
 
 
 def run_of_texts(path: pathlib.Path) -> Run | None:
-  """Opens a run whose data are texts; None for any other."""
+  """Opens a run of a classifier of texts; None for any other."""
   if given.WEIGHTS.value is not None:
     return None
   config = named_runs.config_of(path)
@@ -90,6 +90,12 @@ def run_of_texts(path: pathlib.Path) -> Run | None:
   run = _load_run(path)
   refuse_another_model(run, config)
   return dataclasses.replace(run, config=with_tokenizer(config, run.path))
+
+
+def defense_of_texts() -> dict[str, Any]:
+  """Returns the section of --defense for a run of texts; empty without it."""
+  given_parts = given.DEFENSE.value
+  return named_options.section(given_parts) if given_parts else {}
 
 
 def refuse_another_model(run: Run, config: ConfigDict) -> None:

@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tokenizers
@@ -67,6 +68,7 @@ def tokenized(
   length: int,
   labels: Sequence[str],
   class_names: Sequence[str] | None = None,
+  copies: Sequence[Sequence[str]] = (),
 ) -> Dataset:
   """Makes a dataset of tokens and classes of a table of texts.
 
@@ -77,10 +79,12 @@ def tokenized(
     length: number of tokens of an example; longer texts are cut at the end.
     labels: labels of the table, in the order of the classes.
     class_names: names of the classes; by default the labels.
+    copies: V lists of other versions of the texts, see `text.edited_copies`.
 
   Returns:
     A `Dataset` of `x = {"tokens" [T], "mask" [T]}` and classes `y`, whose info
-    has `num_classes`, `class_names`, `vocabulary_size` and `tokenizer`.
+    has `num_classes`, `class_names`, `vocabulary_size` and `tokenizer`. With
+    copies x also has "variants", see `perturbations.variants`.
 
   Raises:
     ValueError: the table has another label, or there are not as many names as
@@ -110,7 +114,11 @@ def tokenized(
         f"dataset '{name}', example {row}: the label {label!r}, expected one "
         f"of {', '.join(map(repr, classes))}."
       )
-  x = encode(tokenizer, table.texts, length, pairs=table.pairs)
+  versions = [
+    encode(tokenizer, texts, length, pairs=table.pairs)
+    for texts in (table.texts, *copies)
+  ]
+  x = with_variants(versions[0], versions[1:])
   y = np.array([classes[label] for label in table.labels], np.int32)
   return from_arrays(
     name,
@@ -134,6 +142,28 @@ def find_part(part: str) -> tuple[pathlib.Path, slice]:
   assert found is not None  # it matches any text
   rows = slice(*(int(v) if v else None for v in found.group("start", "stop")))
   return _located(found["file"]), rows
+
+
+def with_variants(
+  x: dict[str, np.ndarray], variants: Sequence[dict[str, np.ndarray]]
+) -> dict[str, Any]:
+  """Adds an entry "variants" to encoded texts, if there are any.
+
+  Args:
+    x: arrays `[N, ...]`.
+    variants: V such encodings.
+
+  Returns:
+    x, whose "variants" are arrays `[N, V, ...]`.
+  """
+  if not variants:
+    return dict(x)
+  return {
+    **x,
+    "variants": {
+      name: np.stack([one[name] for one in variants], axis=1) for name in x
+    },
+  }
 
 
 def _located(name: str) -> pathlib.Path:

@@ -22,7 +22,7 @@ def robustness(
   validation_attacks: Mapping[str, Attack] | None = None,
   *,
   score: Score = scores.accuracy,
-  objective: Objective = losses.cross_entropy,
+  objective: Objective | None = losses.cross_entropy,
 ) -> Evaluator:
   """Measures a model's score on clean inputs, under attacks, and at worst.
 
@@ -34,7 +34,8 @@ def robustness(
     validation_attacks: name -> attack; their targets are `batch["y"]`.
     score: score of the model's outputs and `batch["y"]`, see
       `robust_jax.scores`.
-    objective: objective of the same, whose mean is reported as "loss".
+    objective: objective of the same, whose mean is reported as "loss"; None for
+      none.
 
   Returns:
     The evaluator. It reports "loss", "<score>", "<attack>_<score>" for each
@@ -64,8 +65,8 @@ def robustness(
       found[f"{attack_name}_{name}"] = score(model(x_adv), targets)
     if len(attacks) > 1:
       found[f"worst_case_{name}"] = jnp.stack(list(found.values())).min(axis=0)
-    loss = objective(outputs, targets)
-    found = {"loss": loss, **found}
+    if objective is not None:
+      found = {"loss": objective(outputs, targets), **found}
     return {k: metrics.average(value, mask) for k, value in found.items()}
 
   return Evaluator(measure)

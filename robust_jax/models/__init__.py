@@ -29,6 +29,7 @@ from robust_jax.models.gan.unet import UnetGenerator, UnetSegmenter
 from robust_jax.models.gan.vectors import VectorDiscriminator, VectorGenerator
 from robust_jax.models.text.bag_of_words import BagOfWords
 from robust_jax.models.text.character_cnn import CharacterCNN
+from robust_jax.models.text.semi_character_rnn import SemiCharacterRNN
 from robust_jax.models.text.text_transformer import TextTransformer
 from robust_jax.models.text.word_cnn import WordCNN
 
@@ -49,6 +50,7 @@ __all__ = [
   "PreActResNet",
   "R3ganDiscriminator",
   "R3ganGenerator",
+  "SemiCharacterRNN",
   "SmallCNN",
   "Stylegan2Discriminator",
   "Stylegan2Generator",

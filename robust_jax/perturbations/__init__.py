@@ -13,6 +13,7 @@ from robust_jax.perturbations.photometric import photometric
 from robust_jax.perturbations.product import product
 from robust_jax.perturbations.shift import shift
 from robust_jax.perturbations.substitutions import substitutions
+from robust_jax.perturbations.variants import variants
 from robust_jax.perturbations.white_balance import white_balance
 
 __all__ = [
@@ -29,5 +30,6 @@ __all__ = [
   "product",
   "shift",
   "substitutions",
+  "variants",
   "white_balance",
 ]

@@ -3,8 +3,9 @@
 import re
 from typing import NamedTuple
 
-# Letters and digits, also with hyphens and apostrophes inside.
-_WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
+WORD_PATTERN = r"[^\W_]+(?:['\u2019-][^\W_]+)*"
+"""Letters and digits, also with hyphens and apostrophes inside."""
+_WORD = re.compile(WORD_PATTERN)
 
 
 class SplitText(NamedTuple):

@@ -10,8 +10,9 @@ from tokenizers import models, normalizers, pre_tokenizers, trainers
 
 from robust_jax import checks
 from robust_jax.files import atomic_write
+from robust_jax.text.split_text import WORD_PATTERN
 
-TokenizerKind = Literal["word", "word_piece", "character"]
+TokenizerKind = Literal["word", "split_word", "word_piece", "character"]
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 """Tokens of every vocabulary, from 0 on: padding, unknown, beginning, separator
 and mask. They are also recognized in a text."""
@@ -29,7 +30,8 @@ def train_tokenizer(
   Args:
     texts: the corpus.
     kind: "word" for whole words and marks of punctuation, of which those that
-      are not in the vocabulary are unknown; "word_piece", the pieces of words
+      are not in the vocabulary are unknown; "split_word" for the words of
+      `text.split_text`, without punctuation; "word_piece", the pieces of words
       of BERT; or "character".
     vocabulary_size: largest number of tokens, special ones included.
     lowercase: whether texts are converted to lower case.
@@ -66,15 +68,21 @@ def train_tokenizer(
   )
   model: Any = models.WordPiece if kind == "word_piece" else models.WordLevel
   tokenizer = tokenizers.Tokenizer(model(unk_token="[UNK]"))
-  tokenizer.pre_tokenizer = (
-    pre_tokenizers.Split(tokenizers.Regex("(?m)."), "isolated")
-    if kind == "character"
-    else pre_tokenizers.BertPreTokenizer()
-  )
+  tokenizer.pre_tokenizer = _pre_tokenizer(kind)
   if lowercase:
     tokenizer.normalizer = normalizers.Lowercase()
   tokenizer.train_from_iterator(texts, trainer)
   return tokenizer
+
+
+def _pre_tokenizer(kind: TokenizerKind) -> Any:
+  """Splits a text into what a token is at most."""
+  if kind == "character":
+    return pre_tokenizers.Split(tokenizers.Regex("(?m)."), "isolated")
+  if kind == "split_word":
+    words = tokenizers.Regex(WORD_PATTERN)
+    return pre_tokenizers.Split(words, "removed", invert=True)
+  return pre_tokenizers.BertPreTokenizer()
 
 
 def encode(

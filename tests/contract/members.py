@@ -166,11 +166,15 @@ def _activations(**options):
 
 @functools.cache
 def _text():
-  """Six texts of one to six tokens, out of seven, their embeddings changed."""
+  """Six texts of one to six tokens, out of seven, and two variants of each.
+
+  Their embeddings are changed.
+  """
   tokens = jax.random.randint(jax.random.key(7), (6, 6), 0, 7)
-  mask = jnp.arange(6) <= jnp.arange(6)[:, None]
+  text = {"tokens": tokens, "mask": jnp.arange(6) <= jnp.arange(6)[:, None]}
+  others = jax.tree.map(lambda a: jnp.stack([a[::-1], a[:, ::-1]], 1), text)
   delta = jax.random.normal(jax.random.key(8), (6, 6, REQUIRED["width"]))
-  return {"tokens": tokens, "mask": mask, "delta": delta}
+  return {**text, "delta": delta, "variants": others}
 
 
 # The widest first: whatever accepts activations accepts images too.

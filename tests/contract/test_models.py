@@ -58,7 +58,13 @@ def kinds_of_input(seed):
     "tokens": rng.integers(0, V, (B, 6)),
     "mask": np.arange(6) < rng.integers(1, 7, B)[:, None],
   }
-  return {"images": (x,), "labeled images": (x, labels), "text": (text,)}
+  words = {"tokens": rng.integers(0, V, (B, 6, 5)), "mask": text["mask"]}
+  return {
+    "images": (x,),
+    "labeled images": (x, labels),
+    "text": (text,),
+    "words": (words,),
+  }
 
 
 def fields(name):

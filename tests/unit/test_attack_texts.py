@@ -8,7 +8,7 @@ import pytest
 
 from experiments import attack_texts, workdir
 from experiments.configs.adversarial import digits_pgd
-from experiments.configs.text import sst2
+from experiments.configs.text import sst2, word_recognition
 from experiments.load_run import load_run
 from experiments.train import train
 from robust_jax.text.recipes import base
@@ -108,6 +108,41 @@ def test_attack_writes_a_table_for_spreadsheets(run, tmp_path):
     rows = list(csv.DictReader(file))
   assert len(rows) == 10
   assert {row["status"] for row in rows} <= {"successful", "failed", "skipped"}
+
+
+def test_attacks_see_the_model_behind_a_recognizer_of_words(run, tmp_path):
+  train(word_recognition.get_config("smoke"), tmp_path / "recognizer")
+  command = ["attack", f"--workdir={run}", "--attack=typo"]
+  defense = f"--defense=word_recognition,run={tmp_path}/recognizer"
+  out = [f"--out={tmp_path}/{name}.jsonl" for name in "abc"]
+  # It is hardly trained, and makes other words of most.
+  assert command_line(*command, out[0], f"{defense},unknown=neutral") == 0
+  assert command_line(*command, out[1], defense) == 0
+  assert command_line(*command, out[2]) == 0
+  neutral, passing, plain = (
+    (tmp_path / f"{name}.jsonl").read_text() for name in "abc"
+  )
+  assert neutral != passing or passing != plain
+
+
+@pytest.mark.parametrize(
+  ("defense", "message"),
+  [
+    ("bit_depth,bits=3", "expected word_recognition"),
+    ("word_recognition", "without a run"),
+    ("word_recognition,run={run}", "expected one of 'words'"),
+  ],
+)
+def test_bad_defenses(run, tmp_path, capsys, defense, message):
+  status = command_line(
+    "attack",
+    f"--workdir={run}",
+    "--attack=typo",
+    f"--out={tmp_path}/a.jsonl",
+    f"--defense={defense.format(run=run)}",
+  )
+  assert status == 2
+  assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -228,7 +228,7 @@ def test_bad_tokenizers(tmp_path, content, message):
     path.write_text(content)
   with pytest.raises(ValueError, match=message):
     load_tokenizer(path)
-  with pytest.raises(ValueError, match="expected one of word, word_piece"):
+  with pytest.raises(ValueError, match="expected one of word, split_word"):
     train_tokenizer(CORPUS, kind="x")
   with pytest.raises(ValueError, match="number of special tokens"):
     train_tokenizer(CORPUS, vocabulary_size=5)

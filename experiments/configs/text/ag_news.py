@@ -1,6 +1,6 @@
 """Topics of news (AG News), by a model of words.
 
-The argument after the colon selects the model, as in sst2.py.
+The argument after the colon selects the model and a defense, as in sst2.py.
 
 Files: `ag_news/subset_train.csv`, of which rows from 1,000 on are trained on;
 `ag_news/subset_dev.csv`, its first 1,000 rows, which select the checkpoint; and
@@ -18,9 +18,10 @@ from experiments.configs.text import sst2
 
 def get_config(arg=""):
   config = sst2.get_config(arg)
-  if arg == "smoke":
+  if arg.startswith("smoke"):
     return config
   train = {"header": ("text", "label"), "text": "text"}
+  variants = config.data.get("variants")
   config.data = {
     "kind": "text",
     "name": "ag_news",
@@ -38,6 +39,8 @@ def get_config(arg=""):
     "length": 3 * config.data.length // 2,
     "tokenizer": config.data.tokenizer,
   }
+  if variants:
+    config.data.variants = variants
   if "max_length" in config.model:
     config.model.max_length = config.data.length
   config.training.update(num_epochs=15.0, evaluate_every_epochs=3.0)

@@ -7,6 +7,13 @@ The argument after the colon selects the model:
   transformer   a Transformer encoder of word pieces.
   character_cnn convolutions over characters.
 
+Behind a "+", as in bag_of_words+typos, it may name a defense:
+
+  typos         typos in the texts of training: each time an example is seen, it
+                is itself or one of eight copies with typos in a third of the
+                words (data augmentation).
+  worst_typos   adversarial training: the one of these of the largest loss.
+
 Files: `sst2/train.tsv` and `sst2/dev.tsv` of GLUE, whose test set has no
 labels, so that its development set is the test set here. The first 2,000
 phrases of the training file are held out to select the checkpoint.
@@ -47,15 +54,30 @@ _VARIANTS = {
     1e-3,
   ),
 }
+_DEFENSES = {
+  "typos": {"augment": {"name": "perturb", "set": {"name": "variants"}}},
+  "worst_typos": {
+    "loss": {
+      "name": "pgd_at",
+      "attack": {
+        "name": "compose",
+        "search": {"name": "grid_search", "num_points": 8},
+        "set": {"name": "variants"},
+        "objective": "cross_entropy",
+      },
+    }
+  },
+}
 
 
 def get_config(arg=""):
-  smoke = arg == "smoke"
-  name = "word_cnn" if arg in ("", "smoke") else arg
-  if name not in _VARIANTS:
+  name, _, defense = arg.partition("+")
+  smoke = name == "smoke"
+  name = "word_cnn" if name in ("", "smoke") else name
+  if name not in _VARIANTS or defense not in ("", *_DEFENSES):
     raise ValueError(
       f"config argument '{arg}': expected none or 'smoke' or one of "
-      f"{', '.join(_VARIANTS)}."
+      f"{', '.join(_VARIANTS)}, perhaps with +{' or +'.join(_DEFENSES)}."
     )
   model, tokenizer, length, num_epochs, learning_rate = _VARIANTS[name]
   config = ConfigDict(
@@ -96,6 +118,9 @@ def get_config(arg=""):
       "evaluation": {"batch_size": 256, "text_attacks": dict(ATTACKS)},
     }
   )
+  if defense:
+    config.data.variants = {"number": 8, "fraction": 0.3}
+    config.update(_DEFENSES[defense])
   if smoke:
     smoke_data(config)
     config.model.update(width=4, filters=4)
