@@ -13,12 +13,12 @@ import rich.console
 import rich.table
 import rich.text
 
-from experiments.build import sections
 from experiments.build.text_data import texts_of, tokenizer_of
 from experiments.cli import output
 from experiments.cli.provenance import provenance
 from experiments.defended_texts import defended_texts
 from experiments.load_run import Run
+from experiments.text_recipes import NO_TABLES, Tables, text_recipes
 from robust_jax import fingerprint, precision, saved_state
 from robust_jax.files import atomic_write, write_json
 from robust_jax.models.text.embeddings import embeddings_of
@@ -47,6 +47,7 @@ def evaluate_text_attacks(
   path: pathlib.Path,
   num_examples: int | None = None,
   defense: Mapping[str, Any] = MappingProxyType({}),
+  tables: Tables = NO_TABLES,
 ) -> dict[str, dict[str, float]]:
   """Attacks the test texts of a run by several attacks, each on all of them.
 
@@ -56,11 +57,12 @@ def evaluate_text_attacks(
 
   Args:
     run: a run of a classifier of texts.
-    names: names of `config.evaluation.text_attacks`.
+    names: names of attacks, see `text_recipes`.
     path: folder of the report, created if missing.
     num_examples: number of test texts, from the first on; None for all.
     defense: the front that the model is behind, see `defended_texts`; empty for
       none.
+    tables: tables of replacements that attacks use, see `text_recipes`.
 
   Returns:
     Attack -> figures, see `text.results.summary`.
@@ -69,11 +71,11 @@ def evaluate_text_attacks(
     ValueError: the config has no such attack.
   """
   output.writable(path, "--workdir")
-  recipes = {name: _recipe(run, name) for name in names}
+  recipes = text_recipes(run, names, tables)
   test = _open_test_set(run, num_examples, defense)
   results = {
-    name: _attack(run, test, name, recipe, path / f"{name}_state.npz")
-    for name, recipe in recipes.items()
+    name: _attack(run, test, name, *attack, path / f"{name}_state.npz")
+    for name, attack in recipes.items()
   }
   figures = {name: summary(found) for name, found in results.items()}
   for name, found in results.items():
@@ -94,6 +96,7 @@ def write_text_attack(
   path: pathlib.Path,
   num_examples: int | None = None,
   defense: Mapping[str, Any] = MappingProxyType({}),
+  tables: Tables = NO_TABLES,
 ) -> list[TextResult]:
   """Writes the results of one attack on test texts, one line for each.
 
@@ -103,6 +106,7 @@ def write_text_attack(
     path: path of the file, a .jsonl or .csv.
     num_examples: as for `evaluate_text_attacks`.
     defense: likewise.
+    tables: likewise.
 
   Returns:
     The results.
@@ -116,10 +120,10 @@ def write_text_attack(
       f"{' or '.join(_SUFFIXES)}."
     )
   output.writable(path.parent, "--out")
-  recipe = _recipe(run, name)
+  attack = text_recipes(run, [name], tables)[name]
   test = _open_test_set(run, num_examples, defense)
   state = path.with_name(f"{path.stem}_state.npz")
-  results = _attack(run, test, name, recipe, state)
+  results = _attack(run, test, name, *attack, state)
   _write(path, results)
   _show(results, test.class_names)
   print_table(_table(run, {name: summary(results)}, len(results)))
@@ -166,13 +170,18 @@ def _open_test_set(
 
 
 def _attack(
-  run: Run, test: _TestSet, name: str, recipe: Recipe, state: pathlib.Path
+  run: Run,
+  test: _TestSet,
+  name: str,
+  description: str,
+  recipe: Recipe,
+  state: pathlib.Path,
 ) -> list[TextResult]:
   """The results of an attack, from the state of an interrupted one if any."""
   question = {
     "model": fingerprint.of_arrays(run.variables),
     "texts": fingerprint.of_arrays(test.texts),
-    "attack": json.dumps(run.config.evaluation.text_attacks[name].to_dict()),
+    "attack": description,
     "defense": json.dumps(dict(test.defense)),
   }
   stored = saved_state.restore(state, question) or {"records": np.array([])}
@@ -194,18 +203,6 @@ def _attack(
         saved_state.save(state, question, {"records": np.array(records)})
         bars.update(name, len(results), size)
   return results
-
-
-def _recipe(run: Run, name: str) -> Recipe:
-  """The attack that a config calls by a name, with the tokenizer as a fact."""
-  known = run.config.evaluation.get("text_attacks", {})
-  if name not in known:
-    raise ValueError(
-      f"--attack={name}: the run in {run.path} is one of texts, expected one "
-      f"of {', '.join(known) or 'no attack, for its config has none'}."
-    )
-  facts = {"tokenizer": tokenizer_of(run.config)}
-  return sections.build("text_attack", known[name], facts)
 
 
 def _write(path: pathlib.Path, results: Sequence[TextResult]) -> None:

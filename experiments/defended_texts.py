@@ -66,7 +66,6 @@ def _recognizer(
     word_recognizer,
     run.deployed,
     tokenizer_of(run.config).get_vocab(),
-    num_words=data.num_words,
     word_length=data.word_length,
     **options,
   )

@@ -79,8 +79,9 @@ def _evaluate(arguments: Sequence[str]) -> int:
       return 0
   if attacks is not None and (run := named_models.run_of_texts(path)):
     out = named_runs.report_folder(path, "text_attacks")
-    defense = named_models.defense_of_texts()
-    evaluate_text_attacks(run, attacks, out, num_examples, defense)
+    evaluate_text_attacks(
+      run, attacks, out, num_examples, *named_models.of_texts()
+    )
     return 0
   found = named_models.load(path)
   if given.WEIGHTS.value is not None:
@@ -114,8 +115,9 @@ def _attack(arguments: Sequence[str]) -> int:
     raise ValueError("attack needs --out, as in --out=adversarial.npz.")
   path, out = named_runs.to_evaluate(), pathlib.Path(given.OUT.value)
   if run := named_models.run_of_texts(path):
-    defense = named_models.defense_of_texts()
-    write_text_attack(run, names[0], out, given.NUM_EXAMPLES.value, defense)
+    write_text_attack(
+      run, names[0], out, given.NUM_EXAMPLES.value, *named_models.of_texts()
+    )
     return 0
   found = named_models.load(path)
   attack(found.only(), found.config, names[0], out, given.NUM_EXAMPLES.value)

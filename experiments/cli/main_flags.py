@@ -54,7 +54,21 @@ DEFENSE = flags.DEFINE_list(
   None,
   "evaluate, attack: a defense of the model and its options, as in "
   "bit_depth,bits=3, instead of the config's section evaluation.defense. It is "
-  "evaluated beside the model itself; attacks attack the defended one.",
+  "evaluated beside the model itself; attacks attack the defended one. "
+  "Of texts: word_recognition,run=runs/word_recognition.",
+)
+WORDNET = flags.DEFINE_string(
+  "wordnet",
+  None,
+  "evaluate, attack: the folder `dict` of WordNet, with data.noun, for the "
+  "attacks pwws and synonyms on texts.",
+)
+NEIGHBORS = flags.DEFINE_string(
+  "neighbors",
+  None,
+  "evaluate, attack: a JSON object of words and their neighbors, or the run of "
+  "a model of words whose embeddings are compared, for the attack neighbors on "
+  "texts.",
 )
 MAX_MINUTES = flags.DEFINE_float(
   "max_minutes",

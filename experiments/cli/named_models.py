@@ -14,6 +14,7 @@ from experiments.cli import named_options, named_runs
 from experiments.defended import defended
 from experiments.from_weights import from_weights
 from experiments.load_run import Run, load_run
+from experiments.text_recipes import Tables
 from robust_jax.types import Model
 
 
@@ -92,10 +93,11 @@ def run_of_texts(path: pathlib.Path) -> Run | None:
   return dataclasses.replace(run, config=with_tokenizer(config, run.path))
 
 
-def defense_of_texts() -> dict[str, Any]:
-  """Returns the section of --defense for a run of texts; empty without it."""
-  given_parts = given.DEFENSE.value
-  return named_options.section(given_parts) if given_parts else {}
+def of_texts() -> tuple[dict[str, Any], Tables]:
+  """Returns the section of --defense, empty without it, and tables of words."""
+  parts = given.DEFENSE.value
+  defense = named_options.section(parts) if parts else {}
+  return defense, Tables(given.WORDNET.value, given.NEIGHBORS.value)
 
 
 def refuse_another_model(run: Run, config: ConfigDict) -> None:

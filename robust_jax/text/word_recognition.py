@@ -3,13 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, get_args
 
+import jax
 import numpy as np
 
 from robust_jax.as_numpy_fn import as_numpy_fn
+from robust_jax.models.inference import as_pytree
 from robust_jax.text.attack_texts import TextPredict
 from robust_jax.text.split_text import split
 from robust_jax.text.tokenizer import SPECIAL_TOKENS
-from robust_jax.types import Model
+from robust_jax.types import Array, Model
 
 BackOff = Literal["pass_through", "neutral"]
 Recognizer = Callable[[Sequence[str]], list[str]]
@@ -21,6 +23,9 @@ NUM_CHARACTERS = 1 + _OTHER
 """Number of characters of `encode_words`: none, the alphabet, and any other."""
 _CODES = {character: i for i, character in enumerate(_ALPHABET, start=1)}
 _NEUTRAL = "a"
+# Texts that are recognized at once: there is a logit for each word they may be.
+_TOGETHER = 32
+_MULTIPLE = 16  # of the number of words that the model is compiled for
 
 
 def encode_words(
@@ -60,21 +65,19 @@ def word_recognizer(
   model: Model,
   vocabulary: Mapping[str, int],
   *,
-  num_words: int,
   word_length: int,
   unknown: BackOff = "pass_through",
   background: Recognizer | None = None,
 ) -> Recognizer:
   """Makes a function of texts that corrects their words.
 
-  Words of one or two characters, and those behind `num_words`, stay.
+  Words of one or two characters stay.
 
   Args:
     model: characters of words -> logits `[B, T, V]`, see `SemiCharacterRNN`.
     vocabulary: word in lower case -> its class; the class of "[UNK]" is that of
       words it does not know.
-    num_words: T, see `encode_words`.
-    word_length: L, likewise.
+    word_length: L, see `encode_words`.
     unknown: whether an unknown word passes through, or becomes a neutral one,
       "a".
     background: a recognizer of more words, which is asked for unknown ones
@@ -96,9 +99,7 @@ def word_recognizer(
     ...   is_film = x["tokens"][..., 0] == 6
     ...   return jnp.stack([0 * is_film, ~is_film, is_film], -1) * 1.0
     >>> vocabulary = {"[PAD]": 0, "[UNK]": 1, "film": 2}
-    >>> recognize = word_recognizer(
-    ...   model, vocabulary, num_words=8, word_length=8
-    ... )
+    >>> recognize = word_recognizer(model, vocabulary, word_length=8)
     >>> recognize(["A godo flim!"])
     ['A godo film!']
   """
@@ -107,18 +108,21 @@ def word_recognizer(
       f"unknown = {unknown!r}: expected one of {', '.join(get_args(BackOff))}."
     )
   words = {i: word for word, i in vocabulary.items()}
-  logits = as_numpy_fn(
-    lambda tokens, mask: model({"tokens": tokens, "mask": mask})
-  )
+  classes_of = as_numpy_fn(jax.tree_util.Partial(_classes, as_pytree(model)))
 
   def recognize(texts: Sequence[str]) -> list[str]:
-    x = encode_words(texts, num_words, word_length)
-    classes = logits(x["tokens"], x["mask"]).argmax(axis=-1)
     others = background(texts) if background else texts
-    return [
-      _rewritten(text, other, row)
-      for text, other, row in zip(texts, others, classes, strict=True)
-    ]
+    found = [""] * len(texts)
+    lengths = np.array([len(split(text).words) for text in texts])
+    by_length = np.argsort(lengths, kind="stable")
+    for start in range(0, len(texts), _TOGETHER):
+      rows = by_length[start : start + _TOGETHER]
+      longest = max(1, -(-int(lengths[rows[-1]]) // _MULTIPLE)) * _MULTIPLE
+      x = encode_words([texts[row] for row in rows], longest, word_length)
+      classes = classes_of(x["tokens"], x["mask"]).astype(int)
+      for row, of_text in zip(rows, classes, strict=True):
+        found[row] = _rewritten(texts[row], others[row], of_text)
+    return found
 
   def _rewritten(text: str, other: str, classes: np.ndarray) -> str:
     original, behind = split(text), split(other)
@@ -136,6 +140,10 @@ def word_recognizer(
     return str(original._replace(words=tuple(new)))
 
   return recognize
+
+
+def _classes(model: Model, tokens: Array, mask: Array) -> Array:
+  return model({"tokens": tokens, "mask": mask}).argmax(axis=-1)
 
 
 def behind(recognize: Recognizer, predict: TextPredict) -> TextPredict:

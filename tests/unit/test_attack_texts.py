@@ -125,6 +125,30 @@ def test_attacks_see_the_model_behind_a_recognizer_of_words(run, tmp_path):
   assert neutral != passing or passing != plain
 
 
+def test_replacements_from_files_and_from_embeddings(run, tmp_path):
+  (tmp_path / "data.adj").write_text(
+    "00001740 00 a 02 wonderful 0 terrible 0 000 | x\n"
+  )
+  (tmp_path / "near.json").write_text('{"wonderful": ["terrible"]}')
+  results = {}
+  for name, table in {
+    "pwws": f"--wordnet={tmp_path}",
+    "synonyms": f"--wordnet={tmp_path}",
+    "neighbors": f"--neighbors={tmp_path}/near.json",
+    "learned": f"--neighbors={run}",
+  }.items():
+    attack = "neighbors" if name == "learned" else name
+    out = tmp_path / f"{name}.jsonl"
+    command = ["attack", f"--attack={attack}", f"--out={out}", table]
+    assert command_line(*command, f"--workdir={run}") == 0
+    lines = out.read_text().splitlines()
+    results[name] = [json.loads(line) for line in lines]
+  for name in ("pwws", "synonyms", "neighbors"):
+    changed = [r["adversarial"] for r in results[name] if r["words_changed"]]
+    assert all("terrible" in text for text in changed)
+  assert len(results["learned"]) == 10
+
+
 @pytest.mark.parametrize(
   ("defense", "message"),
   [
@@ -153,6 +177,11 @@ def test_bad_defenses(run, tmp_path, capsys, defense, message):
       "expected one of deep_word_bug, hot",
     ),
     (["--attack=typo", "--out=a.npz"], "expected a file named .jsonl or .csv"),
+    (["--attack=pwws", "--out=a.csv"], "expected --wordnet=PATH"),
+    (
+      ["--attack=pwws", "--out=a.csv", "--wordnet=/nowhere"],
+      "/nowhere: expected the folder 'dict' of WordNet",
+    ),
   ],
 )
 def test_bad_requests(run, capsys, options, message):

@@ -11,7 +11,7 @@ from robust_jax.text.constraints import edit_distance
 from robust_jax.text.edit_set import EditSet
 from robust_jax.text.results import TextResult, differences, summary
 from robust_jax.text.split_text import split
-from robust_jax.text.tables import read_wordnet
+from robust_jax.text.tables import nearest_words, read_wordnet
 
 
 @hypothesis.given(st.text())
@@ -97,6 +97,19 @@ def test_bad_wordnet(tmp_path):
   (tmp_path / "data.noun").write_text("a b c\n")
   with pytest.raises(ValueError, match=r"data.noun, line 1: 'a b c"):
     read_wordnet(tmp_path)
+
+
+def test_nearest_words_are_those_of_largest_cosine():
+  table = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
+  words = {f"w{i}": i for i in range(29)} | {"[UNK]": 29}
+  near = nearest_words(table, words, number=3, min_cosine=0.2)
+  unit = table / np.linalg.norm(table, axis=1, keepdims=True)
+  for word, found in near.items():
+    cosines = {w: unit[words[word]] @ unit[i] for w, i in words.items()}
+    del cosines[word], cosines["[UNK]"]
+    best = sorted(cosines, key=cosines.get, reverse=True)[:3]
+    assert found == [w for w in best if cosines[w] >= 0.2]
+  assert len(near) > 20
 
 
 def test_summary_counts_what_was_attacked():

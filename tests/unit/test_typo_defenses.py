@@ -160,6 +160,11 @@ class TestRecognition:
     )
     assert recognize(["A godo plto eats"]) == ["A good plot a"]
 
+  def test_texts_of_all_lengths(self):
+    recognize = self.recognizer()
+    texts = ["godo " * n for n in (0, 1, 40, 17)] * 12
+    assert recognize(texts) == [t.replace("godo", "good") for t in texts]
+
   def test_an_unknown_back_off(self):
     with pytest.raises(ValueError, match="pass_through, neutral"):
       self.recognizer(unknown="x")
@@ -173,4 +178,4 @@ class TestRecognition:
       return jnp.stack([0 * known, ~known, known], axis=-1) * 1.0
 
     words = {"[PAD]": 0, "[UNK]": 1, "good": 2}
-    return word_recognizer(model, words, num_words=8, word_length=8, **options)
+    return word_recognizer(model, words, word_length=8, **options)

@@ -32,7 +32,7 @@ def get_config(arg=""):
       del config.data.test["labels"]
     del config.evaluation["text_attacks"]
   config.data.update(
-    num_words=8 if smoke else 48,
+    num_words=8 if smoke else 16,
     word_length=16,
     tokenizer={"kind": "split_word", "vocabulary_size": 10_000},
     variants={"number": 4, "fraction": 0.5},
@@ -53,5 +53,5 @@ def get_config(arg=""):
   config.optimizer.learning_rate = 5e-3
   config.training.update(monitor="pixel_accuracy")
   if not smoke:
-    config.training.update(num_epochs=2.0)
+    config.training.update(num_epochs=1.0)
   return config
