@@ -5,14 +5,14 @@ from collections.abc import Iterable, Sequence
 
 from absl import flags
 
-from experiments.compare.class_names import class_names
+from experiments.compare.data_flags import DATA, IMAGE_SIZE, open_data
 from experiments.compare.gate import GateRequest
 from experiments.compare.models import (
   RequestOptions,
   parse_models,
   with_output_kinds,
 )
-from experiments.compare.open_images import open_images
+from experiments.compare.open_data import kind_of
 from experiments.compare.run import compare
 from robust_jax import parallel
 from robust_jax.comparison.extra_tests.base import ExtraTest
@@ -29,27 +29,6 @@ _MODELS = flags.DEFINE_multi_string(
   "compare: NAME=SOURCE ...; a source is the directory of a run, "
   "package.module:function, http://HOST/PATH or an .npz of stored outputs.",
 )
-_DATA = flags.DEFINE_string(
-  "data",
-  None,
-  "compare: a folder of class folders, an .npz, or a dataset by name.",
-)
-_SPLIT = flags.DEFINE_string(
-  "split", "test", "compare: split of a dataset by name."
-)
-_IMAGE_SIZE = flags.DEFINE_integer(
-  "image_size",
-  None,
-  "compare: side in pixels to resize and crop images to.",
-  lower_bound=1,
-)
-_CLASS_NAMES = flags.DEFINE_string(
-  "class_names",
-  None,
-  "compare: the classes in the order of the models' outputs: a file with a "
-  "name on each line or a JSON list, or names separated by commas. The data "
-  "may lack some.",
-)
 _OUTPUT_KIND = flags.DEFINE_multi_string(
   "output_kind",
   [],
@@ -59,7 +38,7 @@ _OUTPUT_KIND = flags.DEFINE_multi_string(
 _BATCH_SIZE = flags.DEFINE_integer(
   "batch_size",
   None,
-  "compare: largest number of images per call of a function (as many as fit "
+  "compare: largest number of examples per call of a function (as many as fit "
   "into memory if absent) and per request to a service (32 if absent).",
   lower_bound=1,
 )
@@ -160,7 +139,7 @@ def compare_command(
     arguments: further models, as `--models A=a B=b` leaves them.
     out: folder of the report.
     baseline: model from which regressions are counted.
-    num_examples: number of images to draw.
+    num_examples: number of examples to draw.
     allow_imports: modules that the configs of runs may name.
 
   Raises:
@@ -175,7 +154,7 @@ def compare_command(
       "options --name=value."
     )
   gate = GateRequest(_thresholds(), _CANDIDATE.value, baseline, _STRICT.value)
-  data = _required("data", _DATA.value, "cifar10")
+  data = _required("data", DATA.value, "cifar10")
   folder = _required("out", out, "runs/compared")
   if parallel.num_processes() > 1:
     raise ValueError("compare runs in one process: start only one.")
@@ -186,15 +165,13 @@ def compare_command(
     _RETRIES.value,
     _API_KEY_VARIABLE.value,
   )
+  kind = kind_of(data)
   models = with_output_kinds(
-    parse_models(texts, allow_imports, options), _OUTPUT_KIND.value
-  )
-  names = (
-    None if _CLASS_NAMES.value is None else class_names(_CLASS_NAMES.value)
+    parse_models(texts, allow_imports, options, kind), _OUTPUT_KIND.value
   )
   result = compare(
     models,
-    open_images(data, _SPLIT.value, _IMAGE_SIZE.value, names),
+    open_data(data, kind),
     pathlib.Path(folder),
     name=data,
     num_examples=num_examples,
@@ -202,6 +179,7 @@ def compare_command(
     seed=_SEED.value,
     gate=gate,
     extra_tests=_extra_tests(data),
+    kind=kind,
   )
   if result is None:
     return 130
@@ -219,11 +197,11 @@ def _required(name: str, value: str | None, example: str) -> str:
 def _extra_tests(data: str) -> list[ExtraTest]:
   found: list[ExtraTest] = []
   if _NATURAL_SHIFTS.value:
-    found.append(NaturalShifts(_NATURAL_SHIFTS.value, _IMAGE_SIZE.value))
+    found.append(NaturalShifts(_NATURAL_SHIFTS.value, IMAGE_SIZE.value))
   if _SEQUENCES.value:
     found.append(Sequences(_SEQUENCES.value))
   if _SYSTEM_NOISE.value:
-    found.append(SystemNoise(data, _IMAGE_SIZE.value))
+    found.append(SystemNoise(data, IMAGE_SIZE.value))
   return found
 
 

@@ -8,28 +8,31 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, cast
 
-import jax
-import numpy as np
-
 from experiments.cli.run_flags import named_sources
 from experiments.compare.per_model import per_model
-from experiments.load_run import load_run
-from robust_jax import fingerprint, lookup, precision
+from experiments.compare.runs import compared_run
+from robust_jax import lookup
 from robust_jax.comparison.code_hash import code_hash
+from robust_jax.comparison.data_kinds.base import DataKind
+from robust_jax.comparison.data_kinds.images import IMAGES
 from robust_jax.comparison.model import ComparedModel
-from robust_jax.comparison.predictors.http_predictor import http_predictor
-from robust_jax.comparison.predictors.jax_predictor import jax_predictor
+from robust_jax.comparison.predictors.http_predictor import (
+  http_predictor,
+  images_as_json,
+  texts_as_json,
+)
 from robust_jax.comparison.predictors.read_outputs import MEANING, Kind
 from robust_jax.comparison.predictors.stored_outputs import StoredOutputs
-from robust_jax.data.images import image_shape
+
+_JSON = {"images": images_as_json, "texts": texts_as_json}
 
 
 class RequestOptions(NamedTuple):
   """Options for calling functions and services.
 
   Attributes:
-    batch_size: largest number of images per call of a function and per request
-      to a service; None for 32 per request.
+    batch_size: largest number of examples per call of a function and per
+      request to a service; None for 32 per request.
     concurrency: number of simultaneous requests to a service.
     timeout: timeout of a request in seconds.
     retries: number of repetitions of a failed request or call; see `retry`.
@@ -48,6 +51,7 @@ def parse_models(
   texts: Sequence[str],
   allow_imports: Iterable[str] = (),
   options: RequestOptions | None = None,
+  kind: DataKind = IMAGES,
 ) -> dict[str, ComparedModel]:
   """Parses models by name.
 
@@ -57,15 +61,19 @@ def parse_models(
       `http_predictor` or an `.npz` of `StoredOutputs`.
     allow_imports: see `load_run`.
     options: options for functions and services.
+    kind: the kind of data.
 
   Raises:
-    ValueError: there is no model, a name is repeated, or a source is invalid.
+    ValueError: there is no model, a name is repeated, or a source is invalid or
+      of another kind of data.
   """
   sources = named_sources(texts)
   options = options or RequestOptions()
   variables = per_model("api_key_variable", options.key_variables, sources)
   return {
-    name: _model(name, source, allow_imports, options, variables.get(name))
+    name: _model(
+      name, source, allow_imports, options, variables.get(name), kind
+    )
     for name, source in sources.items()
   }
 
@@ -96,12 +104,12 @@ def with_output_kinds(
   }
 
 
-def _model(name, source, allow_imports, options, variable):
+def _model(name, source, allow_imports, options, variable, kind):
   path = pathlib.Path(source).expanduser()
   if source.startswith(("http://", "https://")):
-    return _service(name, source, options, variable)
+    return _service(name, source, options, variable, kind)
   if path.is_dir():
-    return _run(name, source, path, allow_imports)
+    return compared_run(name, source, path, allow_imports, kind)
   if path.suffix == ".npz":
     return _stored(name, source, path)
   if re.fullmatch(r"[\w.]+:\w+", source):
@@ -113,31 +121,7 @@ def _model(name, source, allow_imports, options, variable):
   )
 
 
-def _run(name, source, path, allow_imports):
-  run = load_run(path, "best", allow_imports)
-  model = run.classifier()
-  shape = image_shape(run.dataset("test"))
-  images = jax.ShapeDtypeStruct((1, *shape), np.float32)
-  predict = jax_predictor(model)
-  return ComparedModel(
-    name,
-    source,
-    "run",
-    fingerprint.of_function(model, images),
-    lambda case, ids, images: predict(images),
-    model,
-    parameters=_num_parameters(run.variables),
-    computed_in=precision.computed_in(model, images),
-    output_kind="logits",
-  )
-
-
-def _num_parameters(variables) -> int:
-  """Counts trained parameters, without running statistics."""
-  return sum(np.size(leaf) for leaf in jax.tree.leaves(variables["params"]))
-
-
-def _service(name, source, options, variable):
+def _service(name, source, options, variable, kind):
   key = None if variable is None else os.environ.get(variable)
   if variable is not None and not key:
     raise ValueError(
@@ -146,6 +130,7 @@ def _service(name, source, options, variable):
     )
   predict = http_predictor(
     source,
+    as_json=_JSON[kind.name],
     api_key=key,
     batch_size=options.batch_size or 32,
     concurrency=options.concurrency,
@@ -157,7 +142,7 @@ def _service(name, source, options, variable):
     source,
     "service",
     hashlib.sha256(source.encode()).hexdigest(),
-    lambda case, ids, images: predict(images),
+    lambda case, ids, examples: predict(examples),
   )
 
 
@@ -169,7 +154,7 @@ def _function(name, source, options):
     source,
     "function",
     hashlib.sha256(f"{source} {code}".encode()).hexdigest(),
-    lambda case, ids, images: predict(images),
+    lambda case, ids, examples: predict(examples),
     batch_size=options.batch_size,
     retries=options.retries,
   )
@@ -182,5 +167,5 @@ def _stored(name, source, path):
     source,
     "stored outputs",
     hashlib.sha256(path.read_bytes()).hexdigest(),
-    lambda case, ids, images: stored.get(case, ids),
+    lambda case, ids, examples: stored.get(case, ids),
   )

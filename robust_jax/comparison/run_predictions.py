@@ -100,6 +100,38 @@ def view(
   )
 
 
+def count_altered(
+  examples: LoadedExamples,
+  cases: Sequence[Case],
+  seed: int,
+  model: ComparedModel,
+) -> list[int | None]:
+  """Returns the number of examples that each case alters.
+
+  None where the kind of data has no changes that leave examples as they are.
+
+  Args:
+    examples: the examples.
+    cases: the cases.
+    seed: seed of the transformations.
+    model: a model, for attacks.
+  """
+  if not examples.kind.may_keep:
+    return [None] * len(cases)
+  return [
+    sum(
+      x != y
+      for group in examples.groups
+      for x, y in zip(
+        group.inputs,
+        view(examples, group, slice(None), case, seed, model),
+        strict=True,
+      )
+    )
+    for case in cases
+  ]
+
+
 def has_changed(
   store: PredictionStore,
   examples: LoadedExamples,

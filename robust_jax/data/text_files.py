@@ -53,7 +53,9 @@ def read_part(
     path, text=text, label=label, pair=pair, header=header
   )
   table = TextTable(
-    table.texts[rows], table.labels[rows], table.pairs and table.pairs[rows]
+    table.texts[rows],
+    table.labels and table.labels[rows],
+    table.pairs and table.pairs[rows],
   )
   if not table.texts:
     raise ValueError(f"'{part}': no rows, expected one or more.")
@@ -107,6 +109,8 @@ def tokenized(
     raise ValueError(
       f"class_names = {names} for the labels {tuple(labels)}: expected as many."
     )
+  if table.labels is None:
+    raise ValueError(f"dataset '{name}' has no labels: expected a column.")
   classes = {label: i for i, label in enumerate(labels)}
   for row, label in enumerate(table.labels):
     if label not in classes:

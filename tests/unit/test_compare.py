@@ -20,7 +20,7 @@ import rich.console
 
 from experiments.compare.gate import GateRequest
 from experiments.compare.models import parse_models
-from experiments.compare.open_images import open_images
+from experiments.compare.open_data import open_images
 from experiments.compare.print import print_comparison
 from experiments.compare.run import compare
 from robust_jax.comparison.cases import build_cases

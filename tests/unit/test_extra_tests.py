@@ -11,7 +11,7 @@ import PIL.Image
 import pytest
 import rich.console
 
-from experiments.compare.open_images import open_images
+from experiments.compare.open_data import open_images
 from experiments.compare.run import compare
 from robust_jax.comparison.extra_tests.natural_shifts import NaturalShifts
 from robust_jax.comparison.extra_tests.sequences import Sequences

@@ -9,7 +9,7 @@ import scipy.special
 
 from experiments.compare.class_names import class_names
 from experiments.compare.models import with_output_kinds
-from experiments.compare.open_images import open_images
+from experiments.compare.open_data import open_images
 from experiments.compare.per_model import per_model
 from experiments.compare.run import compare
 from robust_jax.comparison.model import ComparedModel

@@ -8,7 +8,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from experiments.compare.open_images import open_images
+from experiments.compare.open_data import open_images
 from experiments.compare.run import compare
 from robust_jax.comparison.model import ComparedModel
 from robust_jax.data.readers.decode import decode

@@ -12,7 +12,7 @@ import PIL.Image
 import pytest
 
 from experiments.compare import models
-from experiments.compare.open_images import open_images
+from experiments.compare.open_data import open_images
 from experiments.compare.run import compare
 from robust_jax.comparison import _partial as partial
 from robust_jax.comparison import cases as catalogue

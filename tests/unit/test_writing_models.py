@@ -7,7 +7,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from experiments.compare.open_images import open_images
+from experiments.compare.open_data import open_images
 from experiments.compare.run import compare
 from robust_jax import black_box, lookup
 from robust_jax.comparison.extra_tests.natural_shifts import NaturalShifts

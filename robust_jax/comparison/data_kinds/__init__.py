@@ -4,5 +4,6 @@ Each class follows the protocol `base.DataKind`.
 """
 
 from robust_jax.comparison.data_kinds.images import Images
+from robust_jax.comparison.data_kinds.texts import Texts
 
-__all__ = ["Images"]
+__all__ = ["Images", "Texts"]

@@ -10,7 +10,8 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -26,9 +27,23 @@ _TEMPORARY = (408, 425, 429)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
+def images_as_json(images: Sequence[np.ndarray]) -> Mapping[str, list[str]]:
+  """Returns the JSON `{"images": [...]}` of images uint8 `[H, W, C]`.
+
+  Each is a PNG of 8 bits per channel, gray or RGB, in base64.
+  """
+  return {"images": [_png(image) for image in images]}
+
+
+def texts_as_json(texts: Sequence[str]) -> Mapping[str, list[str]]:
+  """Returns the JSON `{"texts": [...]}` of strings."""
+  return {"texts": list(texts)}
+
+
 def http_predictor(
   url: str,
   *,
+  as_json: Callable[[Sequence[Any]], Mapping[str, list[str]]] = images_as_json,
   api_key: str | None = None,
   batch_size: int = 32,
   concurrency: int = 4,
@@ -37,18 +52,19 @@ def http_predictor(
 ) -> Predict:
   """Predictor that calls a model over HTTP.
 
-  A request is a POST of the JSON `{"images": [...]}`, each image a PNG of 8
-  bits per channel, gray or RGB, in base64. The reply is the JSON `{"outputs":
-  [...]}`, with a list of K scores or one integer class for each image.
+  A request is a POST of the JSON of some examples. The reply is the JSON
+  `{"outputs": [...]}`, with a list of K scores or one integer class for each
+  example.
 
   Requests are repeated after a status of 5xx, 408, 425 or 429, a timeout, a
   dropped connection and an invalid reply; other statuses are errors.
 
   Args:
     url: http:// or https://.
+    as_json: the JSON of some examples, `images_as_json` or `texts_as_json`.
     api_key: sent as `Authorization: Bearer <api_key>`, only over https or to
       this machine.
-    batch_size: largest number of images per request.
+    batch_size: largest number of examples per request.
     concurrency: number of simultaneous requests.
     timeout: timeout of a request in seconds.
     retries: number of repetitions of a failed request, after 0.5, 1, 2, ...
@@ -74,16 +90,16 @@ def http_predictor(
   if api_key is not None:
     headers["Authorization"] = f"Bearer {api_key}"
 
-  def request_batch(images: Sequence[np.ndarray]) -> np.ndarray:
-    body = json.dumps({"images": [_png(image) for image in images]}).encode()
+  def request_batch(examples: Sequence[Any]) -> np.ndarray:
+    body = json.dumps(as_json(examples)).encode()
     request = urllib.request.Request(url, body, headers, method="POST")
-    call = lambda: _outputs(_reply(request, timeout), len(images))
+    call = lambda: _outputs(_reply(request, timeout), len(examples))
     return retry(call, retries)
 
-  def predict(images: Sequence[np.ndarray]) -> np.ndarray:
+  def predict(examples: Sequence[Any]) -> np.ndarray:
     parts = [
-      images[start : start + batch_size]
-      for start in range(0, len(images), batch_size)
+      examples[start : start + batch_size]
+      for start in range(0, len(examples), batch_size)
     ]
     return np.concatenate(_concurrently(request_batch, parts, concurrency))
 
@@ -185,12 +201,12 @@ def _outputs(reply: bytes, size: int) -> np.ndarray:
   except (ValueError, TypeError, KeyError, RecursionError) as error:
     raise NoResponse(
       'the reply is not the JSON {"outputs": [...]}, with a list of scores or '
-      f"a class for each image: it begins with {_shown(reply)}"
+      f"a class for each example: it begins with {_shown(reply)}"
     ) from error
   if not np.issubdtype(found.dtype, np.number) or found.shape[:1] != (size,):
     raise NoResponse(
       f"the reply has outputs {found.dtype} of shape {found.shape} for {size} "
-      f"images; it begins with {_shown(reply)}"
+      f"examples; it begins with {_shown(reply)}"
     )
   # Scores may be whole numbers.
   return found.astype(float) if found.ndim == 2 else found

@@ -20,6 +20,7 @@ from robust_jax.comparison.report.all_models import (
 from robust_jax.comparison.report.data_report import data_report
 from robust_jax.comparison.report.pixel_shift_map import pixel_shift_map
 from robust_jax.comparison.report.recommendation import recommendation
+from robust_jax.comparison.run_predictions import count_altered
 from robust_jax.corruptions.suites import IMAGENET_C
 from robust_jax.statistics.calibration import calibration
 from robust_jax.statistics.compare_risks import Comparison
@@ -120,8 +121,12 @@ def comparison_report(
     "changes_left_out": cases.left_out,
     "conditions": [
       dataclasses.asdict(case.condition)
-      | {"label": case.label, "name": case.name}
-      for case in cases.cases
+      | {"label": case.label, "name": case.name, "altered": altered}
+      for case, altered in zip(
+        cases.cases,
+        count_altered(examples, cases.cases, seed, models[baseline]),
+        strict=True,
+      )
     ],
     "transformations_version": cases.version,
     "recommendation": dataclasses.asdict(advice),

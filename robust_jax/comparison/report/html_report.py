@@ -67,6 +67,8 @@ def html_report(
     trim_blocks=True,
     lstrip_blocks=True,
   )
+  # Texts of the data stay as they are, escaped; see `_unbroken`.
+  environment.filters["exactly"] = jinja2.filters.escape
   environment.filters["words"] = lambda text: str(text).replace("_", " ")
   environment.filters["fractions"] = lambda value: f"{value:z.1f}"
   environment.filters["axis_end"] = axis_end

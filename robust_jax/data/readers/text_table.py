@@ -6,7 +6,8 @@ import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-_SUFFIXES = (".csv", ".tsv", ".jsonl")
+SUFFIXES = (".csv", ".tsv", ".jsonl")
+"""Suffixes of the files that can be read."""
 
 
 class TextTable(NamedTuple):
@@ -14,12 +15,13 @@ class TextTable(NamedTuple):
 
   Attributes:
     texts: N texts.
-    labels: N labels as they are in the file, as strings; "" without a column.
+    labels: N labels as they are in the file, as strings; None if no column is
+      named.
     pairs: the second text of each example, or None.
   """
 
   texts: list[str]
-  labels: list[str]
+  labels: list[str] | None
   pairs: list[str] | None
 
 
@@ -27,7 +29,7 @@ def read_text_table(
   path: str | pathlib.Path,
   *,
   text: str | Sequence[str],
-  label: str | None = None,
+  label: str | None,
   pair: str | None = None,
   header: Sequence[str] | None = None,
 ) -> TextTable:
@@ -39,7 +41,7 @@ def read_text_table(
   Args:
     path: the file, with the suffix of its format.
     text: the column of the texts, or several, which are joined by a space.
-    label: the column of the labels, if there is one.
+    label: the column of the labels; None for texts without labels.
     pair: the column of a second text of each example.
     header: names of the columns of a file without a header.
 
@@ -57,12 +59,12 @@ def read_text_table(
     TextTable(texts=['good, in parts'], labels=['1'], pairs=None)
   """
   path = pathlib.Path(path)
-  if path.suffix not in _SUFFIXES:
-    raise ValueError(f"{path}: expected a file named {', '.join(_SUFFIXES)}.")
+  if path.suffix not in SUFFIXES:
+    raise ValueError(f"{path}: expected a file named {', '.join(SUFFIXES)}.")
   columns = [text] if isinstance(text, str) else list(text)
   texts, labels, pairs = [], [], []
   for row in _rows(path, header):
-    for name in filter(None, (*columns, label, pair)):
+    for name in (*columns, *filter(None, (label, pair))):
       if row.get(name) is None:
         raise ValueError(
           f"{path}: no column '{name}', expected one of "
@@ -73,7 +75,7 @@ def read_text_table(
     pairs.append(str(row[pair]) if pair else "")
   if not texts:
     raise ValueError(f"{path}: no rows, expected one or more.")
-  return TextTable(texts, labels, pairs if pair else None)
+  return TextTable(texts, labels if label else None, pairs if pair else None)
 
 
 def _rows(

@@ -1,0 +1,107 @@
+"""Runs of this project as models of a comparison, by kind of data."""
+
+import pathlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from experiments.build.text_data import tokenizer_of
+from experiments.load_run import Run, load_run
+from robust_jax import fingerprint, precision
+from robust_jax.comparison.data_kinds.base import DataKind
+from robust_jax.comparison.model import ComparedModel
+from robust_jax.comparison.predictors.jax_predictor import jax_predictor
+from robust_jax.data.dataset import spec_of_batch
+from robust_jax.data.images import image_shape
+from robust_jax.text.predict_texts import predict_texts
+from robust_jax.types import Model, PyTree
+
+
+def compared_run(
+  name: str,
+  source: str,
+  path: pathlib.Path,
+  allow_imports: Iterable[str],
+  kind: DataKind,
+) -> ComparedModel:
+  """Opens a run at its best checkpoint, as a model of a comparison.
+
+  Args:
+    name: name of the model.
+    source: where it comes from, as given by the user.
+    path: work directory of the run.
+    allow_imports: see `load_run`.
+    kind: the kind of data.
+
+  Raises:
+    ValueError: there is no run, or it is one of another kind of data.
+  """
+  run = load_run(path, "best", allow_imports)
+  of_texts = run.config.data.kind == "text"
+  if of_texts != (kind.name == "texts"):
+    own = "texts" if of_texts else "images"
+    raise ValueError(
+      f"model '{name}' is a run of {own}, and the data are {kind.name}: "
+      "expected data of the same kind (texts are files named .csv, .tsv or "
+      ".jsonl)."
+    )
+  opened = (_of_texts if of_texts else _of_images)(run)
+  return ComparedModel(
+    name,
+    source,
+    "run",
+    fingerprint.of_function(opened.model, opened.x) + opened.reads,
+    lambda case, ids, examples: opened.predict(examples),
+    opened.logits_fn,
+    parameters=_num_parameters(run.variables),
+    computed_in=precision.computed_in(opened.model, opened.x),
+    output_kind="logits",
+  )
+
+
+class _Opened(NamedTuple):
+  """The classifier of a run.
+
+  Attributes:
+    model: the classifier.
+    x: shapes and dtypes of a batch.
+    predict: the classifier as a function of examples.
+    logits_fn: the classifier of arrays, if examples are arrays.
+    reads: hash of what makes arrays of examples; "" for arrays.
+  """
+
+  model: Model
+  x: PyTree
+  predict: Callable[[Sequence[Any]], np.ndarray]
+  logits_fn: Model | None
+  reads: str
+
+
+def _of_images(run: Run) -> _Opened:
+  model = run.classifier()
+  shape = image_shape(run.dataset("test"))
+  x = jax.ShapeDtypeStruct((1, *shape), np.float32)
+  return _Opened(model, x, jax_predictor(model), model, "")
+
+
+def _of_texts(run: Run) -> _Opened:
+  data = run.config.data
+  if "pair" in data.get("columns", {}):
+    raise ValueError(
+      f"{run.path} is a run of pairs of texts: expected one of single texts."
+    )
+  model, tokenizer = run.classifier(), tokenizer_of(run.config)
+  return _Opened(
+    model,
+    spec_of_batch(run.dataset("test"))["x"],
+    predict_texts(model, tokenizer, data.length),
+    None,
+    fingerprint.of_arrays([tokenizer.to_str(), np.array(data.length)]),
+  )
+
+
+def _num_parameters(variables) -> int:
+  """Counts trained parameters, without running statistics."""
+  return sum(np.size(leaf) for leaf in jax.tree.leaves(variables["params"]))
