@@ -1,5 +1,7 @@
 """Free adversarial training: one gradient moves both weights and images."""
 
+from collections.abc import Callable
+
 import flax.linen as nn
 import jax
 import optax
@@ -34,6 +36,7 @@ def free(
   replays: int = 8,
   step_size: float = 1.0,
   evaluator: Evaluator,
+  warm_start: Callable[[PyTree], PyTree] | None = None,
 ) -> Task:
   """Free adversarial training: one gradient moves both weights and images.
 
@@ -55,6 +58,7 @@ def free(
     replays: of each batch; 8 on CIFAR-10 and 4 on ImageNet in the paper.
     step_size: length of a step, as a fraction of the radius.
     evaluator: as for `supervised`.
+    warm_start: likewise.
 
   Returns:
     The task; `step` reports "loss" and "accuracy" on x', means over the
@@ -89,7 +93,13 @@ def free(
   """
   checks.at_least_one("replays", replays)
   checks.non_negative("step_size", step_size)
-  task = supervised(model, optimizer, loss=erm(), evaluator=evaluator)
+  task = supervised(
+    model,
+    optimizer,
+    loss=erm(),
+    evaluator=evaluator,
+    warm_start=warm_start,
+  )
 
   def replay(
     carry: tuple[State, PyTree], batch: Batch, key: Key
