@@ -16,9 +16,10 @@ import rich.text
 from experiments.build.text_data import texts_of, tokenizer_of
 from experiments.cli import output
 from experiments.cli.provenance import provenance
-from experiments.defended_texts import defended_texts
 from experiments.load_run import Run
-from experiments.text_recipes import NO_TABLES, Tables, text_recipes
+from experiments.texts.defended import defended_texts
+from experiments.texts.page import write_text_page
+from experiments.texts.recipes import NO_TABLES, Tables, text_recipes
 from robust_jax import fingerprint, precision, saved_state
 from robust_jax.files import atomic_write, write_json
 from robust_jax.models.text.embeddings import embeddings_of
@@ -51,9 +52,10 @@ def evaluate_text_attacks(
 ) -> dict[str, dict[str, float]]:
   """Attacks the test texts of a run by several attacks, each on all of them.
 
-  Writes `report.json`, and the results of each attack as `NAME.jsonl`, to
-  `path`. An interrupted evaluation resumes. Accuracies, success rates, changed
-  words and queries are printed, and a few successes.
+  Writes `report.json`, `report.html` with every success, and the results of
+  each attack as `NAME.jsonl`, to `path`. An interrupted evaluation resumes.
+  Accuracies, success rates, changed words and queries are printed, and a few
+  successes.
 
   Args:
     run: a run of a classifier of texts.
@@ -81,6 +83,8 @@ def evaluate_text_attacks(
   for name, found in results.items():
     _write(path / f"{name}.jsonl", found)
     _show(found, test.class_names)
+  title = f"{run.config.data.name}, {len(test.texts)} texts"
+  write_text_page(path / "report.html", title, results, test.class_names)
   print_table(_table(run, figures, len(test.texts)))
   write_json(
     path / "report.json",

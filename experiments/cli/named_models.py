@@ -14,7 +14,7 @@ from experiments.cli import named_options, named_runs
 from experiments.defended import defended
 from experiments.from_weights import from_weights
 from experiments.load_run import Run, load_run
-from experiments.text_recipes import Tables
+from experiments.texts.recipes import Tables
 from robust_jax.types import Model
 
 

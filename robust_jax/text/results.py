@@ -1,6 +1,7 @@
 """Results of attacks on texts: records, summary, and readable differences."""
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -125,6 +126,37 @@ def summary(results: Sequence[TextResult]) -> dict[str, float]:
   }
 
 
+def segments(result: TextResult) -> list[tuple[str, str]]:
+  """Splits an edited text into what stayed, what was removed, what is new.
+
+  Returns:
+    Pairs of a kind, "same", "old" or "new", and a text that is not empty. The
+    pairs of another kind than "old" are the edited text, but for the space
+    beside a word that was dropped.
+
+  Example:
+    >>> from robust_jax.text.results import TextResult, segments
+    >>> from robust_jax.text.split_text import split
+    >>> a, b = split("a film"), split("a flim")
+    >>> segments(TextResult(a, b, 1, 1, 0, "successful", 9))
+    [('same', 'a '), ('old', 'film'), ('new', 'flim')]
+  """
+  old, new = result.original, result.edited
+  found = [("same", old.gaps[0])]
+  for before, after, gap in zip(
+    old.words, new.words, old.gaps[1:], strict=True
+  ):
+    if before == after:
+      found += [("same", after), ("same", gap)]
+    else:
+      found += [("old", before), ("new", after), ("same", gap)]
+  joined = []
+  for kind, pairs in itertools.groupby(found, key=lambda pair: pair[0]):
+    text = "".join(text for _, text in pairs)
+    joined += [(kind, text)] if text else []
+  return joined
+
+
 def differences(result: TextResult) -> Text:
   """Renders an edited text for the terminal.
 
@@ -138,18 +170,12 @@ def differences(result: TextResult) -> Text:
     >>> differences(TextResult(a, b, 1, 1, 0, "successful", 9)).plain
     'a film flim'
   """
-  old, new = result.original, result.edited
-  rendered = Text(old.gaps[0])
-  for before, after, gap in zip(
-    old.words, new.words, old.gaps[1:], strict=True
-  ):
-    if before == after:
-      rendered.append(after)
-    else:
-      rendered.append(before, style="red strike")
-      rendered.append(" " if after else "")
-      rendered.append(after, style="green")
-    rendered.append(gap)
+  rendered = Text()
+  styles = {"same": "", "old": "red strike", "new": "green"}
+  for kind, text in segments(result):
+    if kind == "new":
+      rendered.append(" ")
+    rendered.append(text, style=styles[kind])
   return rendered
 
 

@@ -41,6 +41,7 @@ def test_evaluate_prints_and_writes_each_attack(run, capsys):
   assert "under attack" in capsys.readouterr().out
   folder = run / "text_attacks"
   report = json.loads((folder / "report.json").read_text())
+  assert 'id="hot_flip"' in (folder / "report.html").read_text()
   lines = (folder / "pruthi.jsonl").read_text().splitlines()
   results = [from_record(json.loads(line)) for line in lines]
   assert len(results) == 6

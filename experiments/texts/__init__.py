@@ -1,0 +1,1 @@
+"""Parts of the evaluation of runs of texts: attacks, fronts, pages."""
