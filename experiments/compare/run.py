@@ -83,6 +83,7 @@ def compare(
   examples = load_examples(dataset, num_examples, seed, kind)
   cases = build_cases(examples.facts, families, examples.kind)
   _check_gradients(models, examples, cases)
+  _check_classes(models, examples)
   gate.check(cases)
 
   def context_of(models):
@@ -196,6 +197,20 @@ def _report(evaluated: _Evaluated, cases: Cases, gate, name, started):
   with atomic_write(context.out / "report.html") as new:
     new.write_text(page, encoding="utf-8")
   return result
+
+
+def _check_classes(
+  models: Mapping[str, ComparedModel], examples: LoadedExamples
+):
+  """Refuses classes that a model has in another order than the data."""
+  own = examples.class_names
+  for name, model in models.items():
+    if set(model.class_names) == set(own) and model.class_names != own:
+      raise ValueError(
+        f"model '{name}' has the classes {', '.join(model.class_names)}, and "
+        f"the data {', '.join(own)}: expected one order, as by "
+        f"--class_names={','.join(model.class_names)}."
+      )
 
 
 def _check_gradients(

@@ -58,6 +58,7 @@ def compared_run(
     parameters=_num_parameters(run.variables),
     computed_in=precision.computed_in(opened.model, opened.x),
     output_kind="logits",
+    class_names=opened.class_names,
   )
 
 
@@ -70,20 +71,22 @@ class _Opened(NamedTuple):
     predict: the classifier as a function of examples.
     logits_fn: the classifier of arrays, if examples are arrays.
     reads: hash of what makes arrays of examples; "" for arrays.
+    class_names: names of its classes, if they are known.
   """
 
   model: Model
   x: PyTree
   predict: Callable[[Sequence[Any]], np.ndarray]
   logits_fn: Model | None
-  reads: str
+  reads: str = ""
+  class_names: tuple[str, ...] = ()
 
 
 def _of_images(run: Run) -> _Opened:
   model = run.classifier()
   shape = image_shape(run.dataset("test"))
   x = jax.ShapeDtypeStruct((1, *shape), np.float32)
-  return _Opened(model, x, jax_predictor(model), model, "")
+  return _Opened(model, x, jax_predictor(model), model)
 
 
 def _of_texts(run: Run) -> _Opened:
@@ -93,12 +96,14 @@ def _of_texts(run: Run) -> _Opened:
       f"{run.path} is a run of pairs of texts: expected one of single texts."
     )
   model, tokenizer = run.classifier(), tokenizer_of(run.config)
+  dataset = run.dataset("test")
   return _Opened(
     model,
-    spec_of_batch(run.dataset("test"))["x"],
+    spec_of_batch(dataset)["x"],
     predict_texts(model, tokenizer, data.length),
     None,
     fingerprint.of_arrays([tokenizer.to_str(), np.array(data.length)]),
+    tuple(dataset.fact("class_names")),
   )
 
 

@@ -34,6 +34,7 @@ class ComparedModel:
     batch_size: largest number of examples per call; None for as many as fit
       into memory.
     retries: see `predict_batches`.
+    class_names: names of its classes in the order of its outputs, if known.
   """
 
   name: str
@@ -47,3 +48,4 @@ class ComparedModel:
   output_kind: Kind | None = None
   batch_size: int | None = None
   retries: int = 0
+  class_names: tuple[str, ...] = ()

@@ -5,6 +5,7 @@ import PIL.Image
 import pytest
 
 from experiments.compare.run import compare
+from robust_jax.comparison.data_kinds import Texts
 from robust_jax.comparison.extra_tests.natural_shifts import NaturalShifts
 from robust_jax.comparison.extra_tests.sequences import Sequences
 from robust_jax.comparison.extra_tests.system_noise import SystemNoise
@@ -12,6 +13,8 @@ from robust_jax.comparison.model import ComparedModel
 from robust_jax.comparison.report.html_report import COLORS, axis_end
 from robust_jax.data.builders.cifar10_15k import Cifar10_15k
 from robust_jax.data.readers.reader import Sample
+from robust_jax.data.readers.table_texts import TableTexts
+from robust_jax.data.readers.text_table import TextTable
 from tests.unit.browser import (
   VARIABLE,
   ask,
@@ -204,6 +207,54 @@ def test_a_reader_sees_every_model(tmp_path, num_models):
   text = (tmp_path / "report.html").read_text(encoding="utf-8")
   for name in models:
     assert text.count(f">{name}") > 3
+
+
+# Of texts: whether marked words are told apart, by color and without.
+TEXT_QUESTION = """
+  const style = (name) => [...page.querySelectorAll(name)].map(
+    (node) => view.getComputedStyle(node));
+  const box = (node) => node.getBoundingClientRect();
+  const texts = [...page.querySelectorAll(".difference")];
+  return {
+    width: page.documentElement.scrollWidth,
+    texts: texts.length,
+    outside: texts.filter((t) => box(t).right > view.innerWidth
+      || t.scrollWidth > t.clientWidth + 1).length,
+    deleted: [...new Set(style("del").map((s) => s.textDecorationLine))],
+    inserted: [...new Set(style("ins").map((s) => s.textDecorationLine))],
+    colors: [...new Set([...style("del"), ...style("ins")].map(
+      (s) => s.backgroundColor))],
+    scripts: page.scripts.length,
+    overlapping: [...page.querySelectorAll("figure td")].filter(
+      (cell) => cell.scrollWidth > cell.clientWidth + 1).length,
+  };
+"""
+
+
+@pytest.mark.usefixtures("started")
+def test_a_reader_sees_what_was_changed_in_a_text(tmp_path):
+  rows = [f"The film number {i} is good" for i in range(20)]
+  rows += [f"Scene {i}:{'x' * 200} <script>alert(1)</script>" for i in range(9)]
+  labels = ["yes" if "good" in text else "no" for text in rows]
+  find = lambda texts: np.array([int(" good" in text) for text in texts])
+  compare(
+    {"finds a word": _model("finds", find)},
+    TableTexts(TextTable(rows, labels, None)),
+    tmp_path,
+    families=["typos", "homoglyphs", "spaces", "case"],
+    kind=Texts(),
+  )
+  text = (tmp_path / "report.html").read_text(encoding="utf-8")
+  check_page(text)
+  found, log = ask(text, tmp_path, WIDTHS, TEXT_QUESTION)
+  assert "CONSOLE" not in log, log
+  for width, seen in found.items():
+    assert seen["width"] <= width
+    assert seen["texts"] > 4
+    assert seen["outside"] == seen["overlapping"] == seen["scripts"] == 0
+    assert seen["deleted"] == ["line-through"]
+    assert seen["inserted"] == ["underline"]
+    assert len(seen["colors"]) == 2
 
 
 @pytest.mark.parametrize(

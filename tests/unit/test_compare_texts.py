@@ -1,14 +1,20 @@
 """Classifiers of texts compared: data, models, changes, page and errors."""
 
 import http.server
+import inspect
 import json
+import pathlib
 import threading
 
 import numpy as np
 import pytest
 
+from experiments.compare.models import parse_models
 from experiments.compare.open_data import Columns, kind_of, open_texts
 from experiments.compare.run import compare
+from experiments.configs.text import sst2
+from experiments.load_run import load_run
+from experiments.train import train
 from robust_jax.comparison.cases import build_cases
 from robust_jax.comparison.data_kinds import Images, Texts
 from robust_jax.comparison.load_examples import load_examples
@@ -22,6 +28,7 @@ from tests.unit.command_line import command_line
 from tests.unit.whole_page import check_page
 
 GOOD, BAD = ("good", "great", "warm"), ("bad", "dull", "weak")
+REVIEWS = pathlib.Path(sst2.__file__).with_name("reviews.csv")
 EVIL = "<script>alert('x')</script> & a good <b>film</b>"
 
 
@@ -150,7 +157,7 @@ class TestDifference:
       ("a film", "a  film", [], ["␣"]),
       ("one two", "onetwo", ["one two"], ["onetwo"]),
       ("bad", "b\u0430d", ["bad"], ["b\u0430d"]),
-      ("a film", "A FILM", ["a", "film"], ["A", "FILM"]),
+      ("a film", "A FILM", ["a film"], ["A FILM"]),
       ("", "new", [], ["new"]),
     ],
   )
@@ -275,10 +282,14 @@ def test_a_service_of_texts_is_asked_in_json():
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-  (tmp_path / "text_models.py").write_text(
-    "from tests.unit.test_compare_texts import count_words, find_words\n"
-    "def short(texts): return count_words(texts)[1:]\n"
-  )
+  # Without imports of this module, whose code would be hashed with all of ours.
+  code = [
+    f"import numpy as np\nGOOD, BAD = {GOOD}, {BAD}\n",
+    inspect.getsource(count_words),
+    inspect.getsource(find_words),
+    "def short(texts): return count_words(texts)[1:]\n",
+  ]
+  (tmp_path / "text_models.py").write_text("\n".join(code))
   _csv(tmp_path / "films.csv", _rows())
   monkeypatch.syspath_prepend(tmp_path)
   return tmp_path
@@ -297,12 +308,53 @@ def _command(here, *more):
   ]
 
 
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+  """A run of a classifier of forty reviews, positive or negative."""
+  path = tmp_path_factory.mktemp("run") / "run"
+  config = sst2.get_config("smoke")
+  config.training.update(num_epochs=20.0, evaluate_every_epochs=20.0)
+  train(config, path)
+  return path
+
+
+class TestRun:
+  def test_it_brings_its_tokenizer_and_takes_any_text(self, run):
+    """Also what is longer than the model, of another language, or empty."""
+    model = parse_models([f"R={run}"], kind=Texts())["R"]
+    texts = ["a great film", "", "👍" * 30, "不好看。", "word " * 900]
+    outputs = model.predict("clean", [], texts)
+    assert (outputs.shape, model.output_kind) == ((5, 2), "logits")
+    np.testing.assert_allclose(
+      model.predict("clean", [], texts[-1:]),
+      model.predict("clean", [], ["word " * 12]),
+      rtol=1e-5,
+    )
+    table, opened = open_texts(f"{REVIEWS}[30:]"), load_run(run)
+    tokens = opened.dataset("test").read(np.arange(len(table)))["x"]
+    np.testing.assert_allclose(
+      model.predict("clean", [], [table.get(i).x for i in range(len(table))]),
+      opened.classifier()(tokens),
+      rtol=1e-5,
+    )
+    assert model.class_names == table.class_names == ("negative", "positive")
+
+  def test_its_classes_have_an_order(self, run, tmp_path):
+    models = parse_models([f"R={run}"], kind=Texts())
+    turned = open_texts(str(REVIEWS), names=["positive", "negative"])
+    with pytest.raises(ValueError, match="--class_names=negative,positive"):
+      compare(models, turned, tmp_path, kind=Texts())
+
+  def test_a_run_of_texts_is_refused_for_images(self, run):
+    with pytest.raises(ValueError, match="'R' is a run of texts, and the data"):
+      parse_models([f"R={run}"])
+
+
 class TestCommand:
   def test_functions_of_strings_are_compared(self, here, capsys):
     assert command_line(*_command(here)) == 0
     assert "Deploy B rather than A" in capsys.readouterr().out
     few = ("--min_samples=10", "--max_risk", "spaces=9")
-    assert command_line(*_command(here, *few, "--candidate=B")) != 1
     assert command_line(*_command(here, *few)) == 1
 
   def test_a_model_of_too_few_rows_is_left_out(self, here, capsys):

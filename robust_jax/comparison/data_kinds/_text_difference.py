@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 _TOKEN = re.compile(r"\w+(?:['\u2019-]\w+)*|\s|[^\w\s]")
@@ -38,22 +39,40 @@ def text_difference(old: str, new: str) -> list[Piece]:
     [('same', 'a '), ('deleted', 'film'), ('inserted', 'flim')]
   """
   a, b = _TOKEN.findall(old), _TOKEN.findall(new)
-  found: list[Piece] = []
-  matcher = difflib.SequenceMatcher(None, a, b, autojunk=False)
-  for what, a_start, a_end, b_start, b_end in matcher.get_opcodes():
-    if what == "equal":
-      found.append(Piece("same", "".join(a[a_start:a_end])))
-      continue
-    for kind, tokens in (
-      ("deleted", a[a_start:a_end]),
-      ("inserted", b[b_start:b_end]),
-    ):
-      if tokens:
-        found.append(Piece(kind, _visible("".join(tokens))))  # type: ignore
+  # The matcher takes long for long texts that are mostly the same.
+  head = _common(a, b)
+  tail = _common(a[head:][::-1], b[head:][::-1])
+  end = len(a) - tail
+  found = [
+    Piece("same", "".join(a[:head])),
+    *_differences(a[head:end], b[head : len(b) - tail]),
+    Piece("same", "".join(a[end:])),
+  ]
+  found = [piece for piece in found if piece.text]
   return [
     _shortened(piece, i == 0, i == len(found) - 1)
     for i, piece in enumerate(found)
   ]
+
+
+def _common(a: list[str], b: list[str]) -> int:
+  """Returns the number of first tokens that are the same."""
+  differ = (
+    i for i, pair in enumerate(zip(a, b, strict=False)) if len({*pair}) > 1
+  )
+  return next(differ, min(len(a), len(b)))
+
+
+def _differences(a: list[str], b: list[str]) -> Iterator[Piece]:
+  # Words and marks are matched; a space alone ties nothing together.
+  matcher = difflib.SequenceMatcher(str.isspace, a, b, autojunk=False)
+  for what, a_start, a_end, b_start, b_end in matcher.get_opcodes():
+    old, new = "".join(a[a_start:a_end]), "".join(b[b_start:b_end])
+    if what == "equal":
+      yield Piece("same", old)
+    else:
+      yield Piece("deleted", _visible(old))
+      yield Piece("inserted", _visible(new))
 
 
 def _visible(text: str) -> str:

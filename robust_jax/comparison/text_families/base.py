@@ -22,6 +22,9 @@ CONTENT_WORDS = (min_word_length(4), protect_words())
 FRACTIONS = (0.1, 0.25, 0.5)
 """Fractions of the words that are edited, by level."""
 
+LEVELS = tuple(range(1, len(FRACTIONS) + 1))
+"""The levels, from 1 on."""
+
 # Texts on which it is tried how many a change alters.
 _TRIED = 500
 
@@ -30,7 +33,6 @@ def of_edit(
   name: str,
   edit: Edit,
   constraints: Sequence[Constraint] = CONTENT_WORDS,
-  fractions: Sequence[float] = FRACTIONS,
 ) -> Transformation:
   """Makes a change of some words of a text, each to a random replacement.
 
@@ -39,9 +41,8 @@ def of_edit(
   Args:
     name: name of the transformation.
     edit: the replacements of a word, see `text.edits`.
-    constraints: which words may change.
-    fractions: at each level, the fraction of these words that is edited; at
-      least one is.
+    constraints: which words may change. Of these, a tenth, a quarter and half
+      are edited, at least one.
 
   Example:
     >>> import random
@@ -56,7 +57,7 @@ def of_edit(
   def change(text: str, generator: random.Random, level: int) -> str:
     original = edited = split(text)
     places = edit_set.places(original)
-    number = max(1, round(fractions[level - 1] * len(places)))
+    number = max(1, round(FRACTIONS[level - 1] * len(places)))
     for place in generator.sample(places, len(places))[:number]:
       word = generator.choice(edit_set.replacements(original, place))
       edited = edited.replace(place, word)
@@ -65,8 +66,8 @@ def of_edit(
   return Transformation(
     name,
     change,
-    tuple(range(1, len(fractions) + 1)),
-    [f"{100 * f:g} % of these words, at least one" for f in fractions],
+    LEVELS,
+    [f"{100 * f:g} % of these words, at least one" for f in FRACTIONS],
     on_host=True,
   )
 

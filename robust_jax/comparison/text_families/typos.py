@@ -5,13 +5,14 @@ import re
 
 from robust_jax.comparison.text_families.base import (
   FRACTIONS,
+  LEVELS,
   family_of,
   of_edit,
   of_texts,
 )
 from robust_jax.comparison.transformation import Family, Texts, Transformation
 from robust_jax.text import edits
-from robust_jax.text.constraints import protect_words
+from robust_jax.text.constraints import FUNCTION_WORDS, Constraint
 from robust_jax.text.split_text import split
 
 NEGATIONS = frozenset(
@@ -27,7 +28,7 @@ NEGATIONS = frozenset(
 """Words whose loss turns the meaning of a sentence."""
 
 _ARTICLES = ("a", "an", "the")
-_FEW_WORDS = (0.05, 0.1, 0.2)
+_LIGHT_WORDS = FUNCTION_WORDS - NEGATIONS
 
 
 def typos(texts: Texts) -> Family:
@@ -122,7 +123,7 @@ def spaces(texts: Texts) -> Family:
       Transformation(
         "joined_words",
         _join,
-        tuple(range(1, len(FRACTIONS) + 1)),
+        LEVELS,
         [f"{100 * f:g} % of the spaces, at least one" for f in FRACTIONS],
         on_host=True,
       ),
@@ -132,7 +133,9 @@ def spaces(texts: Texts) -> Family:
 
 
 def dropped_words(texts: Texts) -> Family:
-  """Articles dropped, or some words, but no negations.
+  """Articles dropped, or some function words, but no negations.
+
+  What carries the meaning stays.
 
   Args:
     texts: all texts of the comparison.
@@ -141,14 +144,17 @@ def dropped_words(texts: Texts) -> Family:
     >>> from robust_jax.comparison import text_families
     >>> family = text_families.dropped_words(["a good film"])
     >>> [t.name for t in family.transformations]
-    ['articles', 'words']
+    ['articles', 'function_words']
   """
   return family_of(
-    "All articles dropped, or some words of any kind except negations.",
+    "All articles dropped, or some function words, such as prepositions and "
+    "auxiliary verbs, but no negations.",
     [
       of_texts("articles", _without_articles, "all of a, an, the"),
       of_edit(
-        "words", edits.drop_word(), [protect_words(NEGATIONS)], _FEW_WORDS
+        "function_words",
+        edits.drop_word(),
+        [Constraint(word=lambda word: word.lower() in _LIGHT_WORDS)],
       ),
     ],
     texts,
