@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 import PIL.Image
 import pytest
+from ml_collections import ConfigDict
 
-from experiments.compare import models
+from experiments.compare import models, runs
 from experiments.compare.open_data import open_images
 from experiments.compare.run import compare
 from robust_jax.comparison import _partial as partial
@@ -113,11 +114,12 @@ def _run(monkeypatch, logits_fn):
   """The identity of a run that deploys this model."""
   dataset = image_dataset("bars", (9, 9, 1), 3, 0, lambda indices: [])
   run = types.SimpleNamespace(
+    config=ConfigDict({"data": {"kind": "dataset"}}),
     classifier=lambda: logits_fn,
     variables={"params": logits_fn},
     dataset=lambda split: dataset,
   )
-  monkeypatch.setattr(models, "load_run", lambda *_: run)
+  monkeypatch.setattr(runs, "load_run", lambda *_: run)
   return models.parse_models(["A=."])["A"].identity
 
 
