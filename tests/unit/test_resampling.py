@@ -121,7 +121,7 @@ def test_draws_that_say_nothing_are_left_out():
   [
     ({"table": np.zeros((0, 2))}, r"shape \(0, 2\)"),
     ({"table": np.array([[1.0, np.nan]])}, "1 values that are not finite"),
-    ({"table": np.zeros((3, 2))}, "statistic of all 3 images"),
+    ({"table": np.zeros((3, 2))}, "statistic of all 3 examples"),
     ({"draws": 0}, "draws = 0"),
     ({"level": 95}, "level = 95"),
     ({"method": "normal"}, "'bca' or 'percentile'"),

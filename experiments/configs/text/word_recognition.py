@@ -22,7 +22,8 @@ def get_config(arg=""):
   )
   if arg not in ("", "smoke", "sst2", "ag_news"):
     raise ValueError(
-      f"config argument '{arg}': expected none or sst2, ag_news or smoke."
+      f"config argument '{arg}': expected none or 'smoke' or one of sst2, "
+      "ag_news."
     )
   config.data.kind = "words"
   with config.unlocked():
