@@ -134,7 +134,12 @@ class ReplacedTokens:
         encoded.tokens, encoded.offsets, strict=True
       )
     ]
-    found = [self._exchange(parts, new) for new in edit_set.of_word(word)]
+    replacements = edit_set.of_word(word)
+    if [part[:2] for part in parts] == [("", "")]:  # a vocabulary, as it is
+      single = [self._token(new, False) for new in replacements]
+      found = [(-1, 0) if t is None else (0, t) for t in single]
+    else:
+      found = [self._exchange(parts, new) for new in replacements]
     which, tokens = np.array(found, np.int32).reshape(-1, 2).T
     return which, tokens
 
