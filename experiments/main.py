@@ -13,6 +13,8 @@
   ./launch.sh attack --workdir=runs/mnist_pgd20 --attack=pgd \\
       --out=runs/adversarial.npz       write adversarial examples
   ./launch.sh evaluate --checkpoint=runs/mnist_smoothing --certify
+  ./launch.sh evaluate --workdir=runs/sst2 --attack=pwws,hot_flip \\
+      --wordnet=/usr/share/wordnet     attack texts; a page of the differences
   ./launch.sh sample --workdir=runs/mnist_r3gan --num_examples=64 \\
       --out=grid.png                   draw what a generator generates
   ./launch.sh sample --workdir=runs/mnist_conditional --classes=0..4 \\
