@@ -235,10 +235,20 @@ def test_exhaustive_search_finds_what_greedy_search_finds():
   texts = [" ".join(rng.permutation(words)[:4]) for _ in range(20)]
   labels = predict(texts).argmax(axis=1)
   found = list(exhaustive.run(predict, texts, labels))
-  for name in ("unknown", "delete", "random"):
-    search = lookup.find("text.searches", "ranked_search")(importance=name)
+  ranked_search = lookup.find("text.searches", "ranked_search")
+  others = [
+    ranked_search(importance=name)
+    for name in ("unknown", "delete", "gradient", "random")
+  ]
+  others.append(lookup.find("text.searches", "hot_flip_search")(num_steps=1))
+  for search in others:
     ranked = attack_texts(
-      predict, texts, labels, exhaustive.edit_set, search, goal=exhaustive.goal
+      white_box(predict),
+      texts,
+      labels,
+      exhaustive.edit_set,
+      search,
+      goal=exhaustive.goal,
     )
     for best, other in zip(found, ranked, strict=True):
       assert best.status == "successful" or other.status == "failed"
