@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+import tokenizers
 
 from experiments.build.text_data import tokenizer_of
 from experiments.load_run import Run, load_run
@@ -59,6 +60,7 @@ def compared_run(
     computed_in=precision.computed_in(opened.model, opened.x),
     output_kind="logits",
     class_names=opened.class_names,
+    warn=opened.warn,
   )
 
 
@@ -72,6 +74,7 @@ class _Opened(NamedTuple):
     logits_fn: the classifier of arrays, if examples are arrays.
     reads: hash of what makes arrays of examples; "" for arrays.
     class_names: names of its classes, if they are known.
+    warn: see `ComparedModel`.
   """
 
   model: Model
@@ -80,6 +83,7 @@ class _Opened(NamedTuple):
   logits_fn: Model | None
   reads: str = ""
   class_names: tuple[str, ...] = ()
+  warn: Callable[[Sequence[Any]], list[str]] = lambda examples: []
 
 
 def _of_images(run: Run) -> _Opened:
@@ -104,7 +108,22 @@ def _of_texts(run: Run) -> _Opened:
     None,
     fingerprint.of_arrays([tokenizer.to_str(), np.array(data.length)]),
     tuple(dataset.fact("class_names")),
+    lambda texts: _too_long(tokenizer, texts, data.length),
   )
+
+
+def _too_long(
+  tokenizer: tokenizers.Tokenizer, texts: Sequence[str], length: int
+) -> list[str]:
+  """Returns a warning on texts that are cut at the end, if there are any."""
+  encoded = tokenizer.encode_batch_fast(list(texts))
+  cut = sum(len(one.ids) > length for one in encoded)
+  if not cut:
+    return []
+  return [
+    f"It reads {length} tokens, and {cut:,} of {len(texts):,} texts have more: "
+    "it does not see their ends."
+  ]
 
 
 def _num_parameters(variables) -> int:

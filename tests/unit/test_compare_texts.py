@@ -339,6 +339,19 @@ class TestRun:
     )
     assert model.class_names == table.class_names == ("negative", "positive")
 
+  def test_it_warns_of_texts_that_it_does_not_see_whole(self, run, tmp_path):
+    models = parse_models([f"R={run}"], kind=Texts())
+    data = _csv(
+      tmp_path / "a.csv",
+      [("good", "positive"), ("bad", "negative")] * 4
+      + [("word " * 12, "positive"), ("word " * 13, "negative")],
+    )
+    report = compare(
+      models, open_texts(data), tmp_path, families=["case"], kind=Texts()
+    )
+    warning = "It reads 12 tokens, and 1 of 10 texts have more"
+    assert report["models"]["R"]["warnings"][0].startswith(warning)
+
   def test_its_classes_have_an_order(self, run, tmp_path):
     models = parse_models([f"R={run}"], kind=Texts())
     turned = open_texts(str(REVIEWS), names=["positive", "negative"])

@@ -1,1 +1,1 @@
-"""Predictors: models of any kind as functions of 8-bit images."""
+"""Predictors: models of any kind as functions of a batch of examples."""

@@ -146,7 +146,7 @@ def _describe(model, predictions, examples):
     "identity": model.identity,
     "output_kind": predictions[CLEAN].kind,
     "output_meaning": _meaning(model, predictions[CLEAN].kind),
-    "warnings": _warnings(predictions, examples),
+    "warnings": _warnings(model, predictions, examples),
     "missing": _missing(predictions),
     "parameters": model.parameters,
     "computed_in": model.computed_in,
@@ -183,17 +183,19 @@ def _meaning(model, kind):
   return f"{MEANING[kind]} ({known})"
 
 
-def _warnings(predictions, examples) -> list[str]:
-  """Returns warnings on a model's outputs."""
+def _warnings(model, predictions, examples) -> list[str]:
+  """Returns warnings on a model's inputs and outputs."""
+  found = model.warn([x for group in examples.groups for x in group.inputs])
   unknown = sorted({n for given in predictions.values() for n in given.unknown})
   if not unknown:
-    return []
+    return found
   more = ", ..." if len(unknown) > 8 else ""
   return [
+    *found,
     f"It predicts classes ({', '.join(map(str, unknown[:8]))}{more}) that the "
     f"data, with classes 0 to {len(examples.class_names) - 1}, lack: these "
     "predictions count as wrong. If the data lack some of its classes, name "
-    "all of them in its order (--class_names)."
+    "all of them in its order (--class_names).",
   ]
 
 
