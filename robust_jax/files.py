@@ -40,6 +40,12 @@ def atomic_write(path: pathlib.Path) -> Iterator[pathlib.Path]:
     aside.unlink(missing_ok=True)
 
 
+def user_cache(name: str) -> pathlib.Path:
+  """The folder of that name among what the user's programs can make again."""
+  home = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+  return pathlib.Path(home).expanduser() / "robust_jax" / name
+
+
 @contextlib.contextmanager
 def naming(path: pathlib.Path) -> Iterator[None]:
   """Adds the file's name to errors of writing, such as that of a full disk.

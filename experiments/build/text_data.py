@@ -17,6 +17,7 @@ from robust_jax.data.dataset import Dataset
 from robust_jax.data.misspelled_words import misspelled_words
 from robust_jax.data.readers.text_table import TextTable
 from robust_jax.data.text_files import read_part, tokenized
+from robust_jax.files import user_cache
 from robust_jax.text.edited_copies import edited_copies
 from robust_jax.text.tokenizer import (
   load_tokenizer,
@@ -73,6 +74,7 @@ def corpus_dataset(config: ConfigDict, split: str) -> Dataset:
     _paragraphs(data, split),
     tokenizer_of(config),
     length=data["length"],
+    cache=user_cache("tokens"),
   )
 
 

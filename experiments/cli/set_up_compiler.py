@@ -10,6 +10,8 @@ import warnings
 
 import jax
 
+from robust_jax.files import user_cache
+
 _DAMAGED = re.compile(
   r"Error reading persistent compilation cache entry for '(.+?)'"
 )
@@ -41,9 +43,7 @@ def _cache_compilations():
   """Caches compiled programs, by default in the user's cache directory."""
   if "JAX_COMPILATION_CACHE_DIR" in os.environ:
     return
-  home = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-  cache = pathlib.Path(home).expanduser() / "robust_jax" / "xla"
-  jax.config.update("jax_compilation_cache_dir", str(cache))
+  jax.config.update("jax_compilation_cache_dir", str(user_cache("xla")))
 
 
 def _drop_damaged_programs():

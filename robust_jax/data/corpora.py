@@ -1,9 +1,11 @@
 """Running text without labels, packed into sequences of tokens."""
 
+import contextlib
 import gzip
+import hashlib
 import lzma
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -13,11 +15,13 @@ import tokenizers
 from robust_jax import checks
 from robust_jax.data.dataset import Dataset, from_arrays
 from robust_jax.data.text_files import find_part, read_part
+from robust_jax.files import atomic_write
 from robust_jax.text.tokenizer import SPECIAL_TOKENS
 from robust_jax.types import Batch, PyTree
 
 _OPEN: dict[str, Callable[..., Any]] = {".xz": lzma.open, ".gz": gzip.open}
 _CHUNK = 256  # paragraphs that are encoded together
+_CACHED_FROM = 10**6  # characters, which take a second
 
 
 def read_corpus(
@@ -75,6 +79,7 @@ def packed(
   tokenizer: tokenizers.Tokenizer,
   *,
   length: int,
+  cache: pathlib.Path | None = None,
 ) -> Dataset:
   """Makes a dataset of the tokens of a corpus, cut into sequences.
 
@@ -86,6 +91,8 @@ def packed(
     paragraphs: see `read_corpus`.
     tokenizer: see `text.tokenizer`.
     length: T, the number of tokens of a sequence.
+    cache: folder in which the tokens of a large corpus are kept, by a digest of
+      it and of the tokenizer.
 
   Returns:
     A `Dataset` of `x = {"tokens" [T], "mask" [T]}`, whose info has
@@ -103,12 +110,10 @@ def packed(
     [[5, 6, 3], [6, 3, 0]]
   """
   checks.at_least_one("length", length)
-  stored = np.min_scalar_type(tokenizer.get_vocab_size())
-  separator = np.array([SPECIAL_TOKENS.index("[SEP]")], stored)
-  parts: list[np.ndarray] = []
-  for ids in _encoded(tokenizer, paragraphs):
-    parts += (np.array(ids, stored), separator)
-  stream = np.concatenate(parts)
+  if cache is None or sum(map(len, paragraphs)) < _CACHED_FROM:
+    stream = _encoded(tokenizer, paragraphs)
+  else:
+    stream = _cached(cache, tokenizer, paragraphs)
   stream = np.pad(stream, (0, -len(stream) % length))
   return from_arrays(
     name,
@@ -121,13 +126,38 @@ def packed(
   )
 
 
+def _cached(
+  folder: pathlib.Path,
+  tokenizer: tokenizers.Tokenizer,
+  paragraphs: Sequence[str],
+) -> np.ndarray:
+  """Encodes a corpus, or reads what was encoded before."""
+  digest = hashlib.sha256(tokenizer.to_str().encode())
+  for paragraph in paragraphs:
+    digest.update(f"\n{paragraph}".encode())
+  path = folder / f"{digest.hexdigest()}.npy"
+  if path.exists():
+    return np.load(path, allow_pickle=False)
+  stream = _encoded(tokenizer, paragraphs)
+  with contextlib.suppress(OSError):  # it can be made again
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_write(path) as new:
+      np.save(new, stream)
+  return stream
+
+
 def _encoded(
   tokenizer: tokenizers.Tokenizer, paragraphs: Sequence[str]
-) -> Iterator[list[int]]:
+) -> np.ndarray:
+  """The tokens of a corpus, with a separator behind each paragraph."""
+  stored = np.min_scalar_type(tokenizer.get_vocab_size())
+  separator = np.array([SPECIAL_TOKENS.index("[SEP]")], stored)
+  parts: list[np.ndarray] = []
   for start in range(0, len(paragraphs), _CHUNK):
     chunk = list(paragraphs[start : start + _CHUNK])
     for encoded in tokenizer.encode_batch_fast(chunk):
-      yield encoded.ids
+      parts += (np.array(encoded.ids, stored), separator)
+  return np.concatenate(parts)
 
 
 def _decode(stored: dict[str, PyTree]) -> Batch:

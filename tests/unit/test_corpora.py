@@ -7,6 +7,7 @@ import jax
 import numpy as np
 import pytest
 
+from robust_jax.data import corpora
 from robust_jax.data.corpora import packed, read_corpus
 from robust_jax.text.tokenizer import SPECIAL_TOKENS, train_tokenizer
 
@@ -65,3 +66,22 @@ def test_packing_keeps_every_token_in_order():
     assert (x["tokens"][~x["mask"]] == 0).all()
   with pytest.raises(ValueError, match="length = 0"):
     packed("letters", paragraphs, tokenizer, length=0)
+
+
+def test_a_large_corpus_is_encoded_once(tmp_path, monkeypatch):
+  monkeypatch.setattr(corpora, "_CACHED_FROM", 3)
+  tokenizer = train_tokenizer(["a b c"])
+  make = lambda *paragraphs: packed(
+    "letters", paragraphs, tokenizer, length=4, cache=tmp_path / "cache"
+  )
+  tokens = make("a b", "c").read(np.arange(2))["tokens"]
+  assert len(list(tmp_path.rglob("*.npy"))) == 1
+  with monkeypatch.context() as patched:
+    patched.setattr(corpora, "_encoded", None)
+    np.testing.assert_array_equal(
+      make("a b", "c").read(np.arange(2))["tokens"], tokens
+    )
+  make("a b", "b")  # another corpus
+  tokenizer = train_tokenizer(["a b c d"])
+  make("a b", "c")  # another tokenizer
+  assert len(list(tmp_path.rglob("*.npy"))) == 3

@@ -13,17 +13,15 @@ The argument after the colon selects the task, or an ablation of ELECTRA:
 
 Corpus: 24,000 film reviews (IMDb, without labels) and 28 novels; others of the
 same files are held out. About 12.5 million word pieces, of a vocabulary of
-8,000, in sequences of 64. The encoder has 1.8 million parameters. Ten thousand
-steps are 3.3 passes.
+8,000, in sequences of 64. Ten thousand steps of 32 sequences are 1.6 passes.
+The encoder has 1.63 million parameters, of which 1.03 million are embeddings;
+the generator adds 0.05 million. A step is 11 GFLOP, and 10 GFLOP of MLM.
 
 Files: `imdb/unsup_first25000.txt.xz` and
 `novels/english_novels_one_per_author.txt.xz`.
 
 Command:
   ./launch.sh train --config=experiments/configs/text/electra.py
-  ./launch.sh train --config=experiments/configs/text/fine_tuning.py \\
-      --config.warm_start.run=runs/electra \\
-      --config.data.tokenizer.run=runs/electra
 """
 
 import pathlib
@@ -46,7 +44,7 @@ _NOVELS = "novels/english_novels_one_per_author.txt.xz"
 ENCODER = {
   "name": "text_transformer",
   "width": 128,
-  "depth": 4,
+  "depth": 3,
   "max_length": 64,
 }
 """The encoder, which fine-tuning starts from."""
@@ -60,7 +58,6 @@ def get_config(arg=""):
       f"config argument '{arg}': expected none or 'smoke' or one of "
       f"{', '.join(_VARIANTS)}."
     )
-  is_electra = name != "mlm"
   config = ConfigDict(
     {
       "seed": 0,
@@ -88,11 +85,12 @@ def get_config(arg=""):
       },
       "training": {
         "num_steps": 10_000,
-        "batch_size": 64,
+        "batch_size": 32,
         "log_every": 100,
         "evaluate_every_steps": 1_000,
         "keep_last": 2,
-        "monitor": "auc" if is_electra else "masked_accuracy",
+        # Not the AUC: the worse the generator, the easier its replacements.
+        "monitor": "masked_accuracy",
         "monitor_mode": "max",
         "max_drop": float("inf"),
       },
@@ -109,13 +107,12 @@ def _smoke(config: ConfigDict) -> None:
   """Changes a config to two steps on forty reviews, in place."""
   path = str(pathlib.Path(__file__).with_name("reviews.csv"))
   config.data.update(
-    name="reviews",
     train=(f"{path}[10:]",),
     validation=(f"{path}[:5]",),
     test=(f"{path}[5:10]",),
     length=8,
   )
-  config.model.update(width=8, depth=1, num_heads=2)
+  config.model.update(width=8, depth=1, num_heads=2, max_length=8)
   config.training.update(num_steps=2, batch_size=8, log_every=1)
   config.training.evaluate_every_steps = 1
   config.evaluation.batch_size = 8

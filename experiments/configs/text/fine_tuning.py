@@ -1,16 +1,14 @@
 """Fine-tuning of a pre-trained Transformer, on SST-2 or AG News.
 
-The argument after the colon selects the data, whose files are those of sst2.py
-and ag_news.py, and the control:
+The argument after the colon is the data, whose files are those of sst2.py and
+ag_news.py, with "_1000" for a thousand examples, and with "_scratch" for the
+control, of random parameters and the same tokenizer:
 
-  sst2             sentiment of film reviews; default.
-  ag_news          topics of news.
-  sst2_scratch     the same with random parameters and the same tokenizer.
-  ag_news_scratch  likewise.
+  sst2, sst2_1000, sst2_scratch, ag_news_1000_scratch, ...
 
-It begins with all parameters of the encoder of a run of electra.py; the last
-layer is new. The learning rate falls by a factor of 0.8 from each layer to the
-one below.
+Training begins with all parameters of the encoder of a run of electra.py, at
+its last checkpoint; the last layer is new. The learning rate falls by a factor
+of 0.8 from each layer to the one below.
 
 Command:
   ./launch.sh train --config=experiments/configs/text/fine_tuning.py \\
@@ -23,22 +21,34 @@ Command:
 
 from experiments.configs.text import ag_news, electra, sst2
 
-_DATA = {"sst2": sst2, "ag_news": ag_news}
-_SCRATCH = "_scratch"
+# Of each dataset the config, a thousand examples, and epochs with all.
+_DATA = {
+  "sst2": (sst2, "sst2/train.tsv[2000:3000]", 1.0),
+  "ag_news": (ag_news, "ag_news/subset_train.csv[1000:2000]", 5.0),
+}
+_FEW, _SCRATCH = "_1000", "_scratch"
 
 
 def get_config(arg=""):
   smoke = arg == "smoke"
-  name = "sst2_scratch" if smoke else arg or "sst2"
-  data = name.removesuffix(_SCRATCH)
-  if data not in _DATA:
-    known = ", ".join(f"{one}, {one}{_SCRATCH}" for one in _DATA)
+  variant = "sst2_scratch" if smoke else arg or "sst2"
+  with_size = variant.removesuffix(_SCRATCH)
+  name = with_size.removesuffix(_FEW)
+  if name not in _DATA:
     raise ValueError(
-      f"config argument '{arg}': expected none or 'smoke' or one of {known}."
+      f"config argument '{arg}': expected none or 'smoke' or one of "
+      f"{', '.join(_DATA)}, perhaps with {_FEW} or {_SCRATCH} behind it."
     )
-  config = _DATA[data].get_config("transformer")
+  module, few, num_epochs = _DATA[name]
+  config = module.get_config("transformer")
+  if with_size.endswith(_FEW):
+    num_epochs = 10.0
+    if isinstance(config.data.train, str):
+      config.data.train = few
+    else:
+      config.data.train.file = few
   config.model = dict(electra.ENCODER)
-  config.data.length = electra.ENCODER["max_length"]
+  config.data.length = config.model.max_length
   config.data.tokenizer = {"run": "runs/electra"}
   config.optimizer = {
     "name": "adam",
@@ -46,11 +56,17 @@ def get_config(arg=""):
     "schedule": "linear",
     "layer_decay": 0.8,
   }
-  config.training.batch_size = 32
-  if not name.endswith(_SCRATCH):
-    config.warm_start = {"run": "runs/electra", "fresh": ("dense",)}
+  config.training.update(batch_size=32, num_epochs=num_epochs)
+  config.training.evaluate_every_epochs = num_epochs / 5
+  if variant == with_size:
+    config.warm_start = {
+      "run": "runs/electra",
+      "fresh": ("dense",),
+      "which": "last",
+    }
   if smoke:
     sst2.smoke_data(config)
     config.data.tokenizer = {"kind": "word_piece", "vocabulary_size": 200}
+    config.data.length = config.model.max_length = 8
     config.model.update(width=8, depth=1, num_heads=2)
   return config
