@@ -22,6 +22,7 @@ def test_pmap_is_the_simulated_step_of_electra():
       parallel.simulate_step(task.step, 8),
     )
   ]
-  chex.assert_trees_all_close(*found, rtol=1e-5, atol=1e-6)
+  # Gradients of the discriminator's loss are weighed by 50.
+  chex.assert_trees_all_close(*found, rtol=1e-5, atol=1e-5)
   report = found[0][1]
   assert report["discriminator_loss"][1] == rows["x"]["mask"].sum()

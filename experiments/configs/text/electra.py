@@ -11,9 +11,9 @@ The argument after the colon selects the task, or an ablation of ELECTRA:
   adversarial   the generator works against the discriminator (REINFORCE).
   masked_only   the discriminator's loss is that of masked tokens.
 
-Corpus: 24,000 film reviews (IMDb, without labels) and 28 novels; others of the
-same files are held out. About 12.5 million word pieces, of a vocabulary of
-8,000, in sequences of 64. Ten thousand steps of 32 sequences are 1.6 passes.
+Corpus: 24,000 film reviews (IMDb, without labels) and 34 novels, of which a few
+pages are held out. About 12 million word pieces, of a vocabulary of 8,000, in
+sequences of 64. Ten thousand steps of 32 sequences are 1.7 passes.
 The encoder has 1.63 million parameters, of which 1.03 million are embeddings;
 the generator adds 0.05 million. A step is 11 GFLOP, and 10 GFLOP of MLM.
 
