@@ -36,11 +36,14 @@ KINDS = {
   "augmentation": "augmentation",
   "average": "training.weight_averages",
   "certificate": "certificates",
+  "constraint": "text.constraints",
   "curve": "attacks",
   "defense": "defenses",
   "divergence": "losses",
+  "edit": "text.edits",
   "evaluator": "evaluators",
   "expectation": "perturbations",
+  "goal": "text.goals",
   "gradient": "gradients",
   "loss": "training_losses",
   "mix": "augmentation.mixing",
@@ -55,6 +58,7 @@ KINDS = {
   "table": "text.tables",
   "task": "tasks",
   "text_attack": "text.recipes",
+  "text_search": "text.searches",
   "views": "defenses.views",
 }
 """Field -> package in which its name is looked up, of robust_jax or optax."""
@@ -62,6 +66,8 @@ KINDS = {
 GROUPS = {
   "attacks": "attack",
   "augmentations": "augmentation",
+  "constraints": "constraint",
+  "edits": "edit",
   "models": "model",
   "optimizers": "optimizer",
   "penalties": "penalty",

@@ -13,6 +13,7 @@ from robust_jax.text.constraints import max_words, min_word_length
 from robust_jax.text.edit_set import EditSet
 from robust_jax.text.edits import substitute_characters
 from robust_jax.text.predict_texts import TokenModel
+from robust_jax.text.searches import greedy_search
 from robust_jax.text.split_text import split
 from robust_jax.text.tokenizer import train_tokenizer
 
@@ -47,7 +48,8 @@ def options(factory):
     "target": 1,
     "tokenizer": TOKENIZER,
     "edit": substitute_characters(),
-    "edits": None,
+    "edits": [substitute_characters()],
+    "text_search": greedy_search(),
   }
   parameters = inspect.signature(factory).parameters.values()
   return {

@@ -10,7 +10,9 @@ from experiments import attack_texts, workdir
 from experiments.configs.adversarial import digits_pgd
 from experiments.configs.text import sst2, word_recognition
 from experiments.load_run import load_run
+from experiments.texts.recipes import text_recipes
 from experiments.train import train
+from robust_jax.text import constraints
 from robust_jax.text.recipes import base
 from robust_jax.text.results import from_record
 from tests.unit.command_line import command_line
@@ -48,6 +50,32 @@ def test_evaluate_prints_and_writes_each_attack(run, capsys):
   failed = np.mean([result.status == "failed" for result in results])
   assert report["attacks"]["pruthi"]["robust_accuracy"] == failed
   assert all(result.words_changed <= 1 for result in results)
+
+
+def vowels_stay():
+  """A constraint of a user's own."""
+  vowels = lambda text: [c for c in str(text) if c in "aeiou"]
+  return constraints.accepted_by(lambda old, new: vowels(old) == vowels(new))
+
+
+def test_a_config_composes_edits_constraints_a_search_and_a_goal(run):
+  opened = load_run(run)
+  with opened.config.unlocked():
+    opened.config.evaluation.text_attacks.to_negative = {
+      "name": "compose",
+      "edits": ({"name": "swap_characters"}, {"name": "delete_characters"}),
+      "constraints": (
+        {"name": "max_words", "number": 2},
+        {"name": f"{__name__}:vowels_stay"},
+      ),
+      "text_search": {"name": "greedy_search"},
+      "goal": {"name": "targeted", "target": 0},
+    }
+  ((_, recipe),) = text_recipes(opened, ["to_negative"]).values()
+  shorter = lambda texts: np.array([[10.5, len(text)] for text in texts])
+  (short, long) = recipe.run(shorter, ["a film", "a good film"], [1, 1])
+  assert short.status == "skipped"
+  assert (long.adversarial, long.before, long.after) == ("a good fim", 1, 0)
 
 
 def test_a_run_keeps_its_tokenizer(run):

@@ -1,5 +1,6 @@
 """Named attacks on texts: an edit set, a search and a goal each."""
 
+from robust_jax.text.recipes.compose import compose
 from robust_jax.text.recipes.gradients import hot_flip
 from robust_jax.text.recipes.typos import (
   deep_word_bug,
@@ -15,6 +16,7 @@ from robust_jax.text.recipes.words import (
 )
 
 __all__ = [
+  "compose",
   "deep_word_bug",
   "genetic_synonyms",
   "hot_flip",
