@@ -13,7 +13,8 @@ DATA = flags.DEFINE_string(
   "data",
   None,
   "compare: a folder of class folders, an .npz or a dataset by name; or texts "
-  "in a .csv, .tsv or .jsonl, or some of its rows, as in reviews.csv[1000:].",
+  "in a .csv, .tsv or .jsonl, or some of its rows, as in reviews.csv[1000:], "
+  "or in a TFDS dataset, as in tfds:imdb_reviews#test.",
 )
 _TEXT_COLUMN = flags.DEFINE_list(
   "text_column",

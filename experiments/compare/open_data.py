@@ -38,8 +38,11 @@ def kind_of(data: str) -> DataKind:
   """Returns the kind of data that a path or name is of.
 
   Files named .csv, .tsv or .jsonl hold texts, also where some rows are named,
-  as in "reviews.csv[1000:]". All else are images.
+  as in "reviews.csv[1000:]", and so do splits of TFDS datasets such as
+  "tfds:imdb_reviews#test". All else are images.
   """
+  if data.startswith("tfds:"):
+    return TEXTS
   path = pathlib.Path(data.partition("[")[0])
   return TEXTS if path.suffix in SUFFIXES else IMAGES
 
@@ -49,10 +52,10 @@ def open_texts(
   columns: Columns | None = None,
   names: Sequence[str] | None = None,
 ) -> Reader:
-  """Opens a csv, tsv or jsonl file of texts.
+  """Opens a csv, tsv or jsonl file of texts, or a split of a TFDS dataset.
 
   Args:
-    data: path, and perhaps some of the rows; see `read_part`.
+    data: path, and perhaps some of the rows, or a split; see `read_part`.
     columns: names of its columns.
     names: class names, in the order of the models' outputs; None for the labels
       of the file, in the order of numbers or of the alphabet.

@@ -58,8 +58,8 @@ def read_corpus(
   """
   paragraphs: list[str] = []
   for part in parts:
-    path, rows = find_part(part)
-    if ".txt" in path.suffixes:
+    if ".txt" in pathlib.Path(part.partition("[")[0]).suffixes:
+      path, rows = find_part(part)
       found = _lines(path)[rows]
     else:
       found = read_part(part, text=text, label=None, header=header).texts

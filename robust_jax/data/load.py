@@ -105,9 +105,8 @@ def _check_kind(builder):
   if texts and not has_images:
     raise ValueError(
       f"dataset '{builder.name}' holds text in {', '.join(texts)}: expected "
-      "images with a class. Text needs a tokenizer, which makes token ids of "
-      "one length with a mask: make a dataset of those arrays by "
-      "robust_jax.data.dataset.from_arrays."
+      "images with a class. Text needs a tokenizer: set data.kind = 'text' in "
+      f"the config, and splits such as 'tfds:{builder.name}#train'."
     )
   if boxes and not has_class:
     raise ValueError(

@@ -1,4 +1,4 @@
-"""Datasets of tokenized texts from csv, tsv and jsonl files."""
+"""Datasets of tokenized texts from csv, tsv and jsonl files, and from TFDS."""
 
 import os
 import pathlib
@@ -11,8 +11,10 @@ import tokenizers
 
 from robust_jax.data.dataset import Dataset, from_arrays
 from robust_jax.data.readers.text_table import TextTable, read_text_table
+from robust_jax.data.readers.tfds_texts import read_tfds_texts
 from robust_jax.text.tokenizer import encode
 
+_TFDS = re.compile(r"tfds:(?P<name>.+)#(?P<split>.+)")
 _PART = re.compile(r"(?P<file>.*?)(?:\[(?P<start>\d*):(?P<stop>\d*)\])?")
 
 
@@ -24,12 +26,14 @@ def read_part(
   pair: str | None = None,
   header: Sequence[str] | None = None,
 ) -> TextTable:
-  """Reads a file, or the rows of a file from a start to a stop.
+  """Reads a file, some of its rows, or a split of a TFDS dataset.
 
   Args:
     part: a file as in "train.tsv", or some of its rows as in
       "train.tsv[1000:]". A relative path is looked up in the working directory,
-      and then in `$ROBUST_JAX_DATA/raw/text`.
+      and then in `$ROBUST_JAX_DATA/raw/text`. Or a split of a TFDS dataset, as
+      in "tfds:glue/sst2#train[1000:]", whose features are the columns and whose
+      labels are numbers.
     text: see `read_text_table`, as the others.
     label: likewise.
     pair: likewise.
@@ -48,6 +52,14 @@ def read_part(
     ...   read_part(f"{path}[1:]").texts
     ['bad']
   """
+  if found := _TFDS.fullmatch(part):
+    return read_tfds_texts(
+      **found.groupdict(), text=text, label=label, pair=pair
+    )
+  if part.startswith("tfds:"):
+    raise ValueError(
+      f"'{part}': expected tfds:NAME#SPLIT, as in tfds:glue/sst2#train."
+    )
   path, rows = find_part(part)
   table = read_text_table(
     path, text=text, label=label, pair=pair, header=header

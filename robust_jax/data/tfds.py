@@ -12,6 +12,8 @@ import tensorflow_datasets as tfds
 
 from robust_jax.data import builders
 
+_TEXTS = [str(pathlib.Path(tfds.__file__).with_name("text"))]
+
 
 def find_builder(
   name: str, data_dir: str | None = None
@@ -62,6 +64,7 @@ def _construct(name, data_dir):
   own = own_builder(name)
   if own is not None:
     return own(data_dir=data_dir)
+  _register_texts(name)
   try:
     _refuse_code(name, data_dir)
     return tfds.builder(name, data_dir=data_dir)
@@ -73,6 +76,13 @@ def _construct(name, data_dir):
       f"there is no dataset '{name}': expected NAME, NAME/CONFIG or "
       f"NAME:VERSION. {reason}"
     ) from error
+
+
+def _register_texts(name):
+  """Makes TFDS find datasets such as glue, which it registers by an import."""
+  stem = name.partition("/")[0].partition(":")[0]
+  if stem in [module.name for module in pkgutil.iter_modules(_TEXTS)]:
+    importlib.import_module(f"tensorflow_datasets.text.{stem}")
 
 
 def _refuse_code(name, data_dir):

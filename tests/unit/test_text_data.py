@@ -1,8 +1,12 @@
 """Texts from files to tokens, and what models make of padding."""
 
+import contextlib
+import io
+
 import jax
 import numpy as np
 import pytest
+from tensorflow_datasets.text import glue
 
 from robust_jax import lookup
 from robust_jax.data.readers.text_table import read_text_table
@@ -210,6 +214,52 @@ class TestFiles:
       make(labels=("no",))
     with pytest.raises(ValueError, match="expected as many"):
       make(labels=("no", "yes"), class_names=("n",))
+
+
+@pytest.fixture(scope="module")
+def tfds_folder(tmp_path_factory):
+  """Three pairs of texts, as the official builder would have written them."""
+  folder = tmp_path_factory.mktemp("data")
+
+  class Small(glue.Glue, skip_registration=True):
+    name = glue.Glue.name
+    code_path = None  # looked up by a package that TFDS does not install
+
+    def _split_generators(self, dl_manager):
+      rows = (
+        (i, {"sentence1": f"naïve {i}", "sentence2": "b", "label": 1, "idx": i})
+        for i in range(3)
+      )
+      return {"train": rows}
+
+  with contextlib.redirect_stdout(io.StringIO()):
+    builder = Small(data_dir=str(folder / "tfds"), config="mrpc")
+    builder.download_and_prepare(file_format="array_record")
+  return folder
+
+
+def test_texts_of_tfds(tfds_folder, monkeypatch):
+  monkeypatch.setenv("ROBUST_JAX_DATA", str(tfds_folder))
+  columns = {"text": "sentence1", "pair": "sentence2"}
+  table = read_part("tfds:glue/mrpc#train[1:]", **columns)
+  assert sorted(read_part("tfds:glue/mrpc#train", **columns).texts) == [
+    f"naïve {i}" for i in range(3)
+  ]
+  assert (len(table.texts), table.labels, table.pairs) == (
+    2,
+    ["1", "1"],
+    ["b", "b"],
+  )
+  for part, message in (
+    ("tfds:glue/mrpc#test", "test"),
+    ("tfds:glue/rte#train", "run `./launch.sh data glue/rte`"),
+    ("tfds:gleu#train", "did you mean 'glue'"),
+    ("tfds:glue/mrpc", "expected tfds:NAME#SPLIT"),
+  ):
+    with pytest.raises(ValueError, match=message):
+      read_part(part, **columns)
+  with pytest.raises(ValueError, match="has no 'text': expected one of"):
+    read_part("tfds:glue/mrpc#train")
 
 
 @pytest.mark.parametrize("content", ["[]", '{"a": "b"}', '{"a": [1]}', "{"])
