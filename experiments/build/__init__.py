@@ -128,7 +128,10 @@ def task(
   """
   facts = _with_dtype(config, facts)
   make = lookup.find("tasks", config.task.name)
-  options = sections.built_options(config.task)
+  # Other names than those of sections are the task's own words.
+  nested = {k: v for k, v in config.task.items() if isinstance(v, ConfigDict)}
+  plain = {k: v for k, v in config.task.items() if k not in {"name", *nested}}
+  options = plain | sections.built_options(nested)
   arguments = inspect.signature(make).parameters
   _refuse_unused(config, arguments)
   given = {**facts, "num_steps": num_steps, "warm_start": warm_start}

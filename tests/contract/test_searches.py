@@ -198,8 +198,10 @@ SCALES = (0.0, 0.5, 1.0, 3.0, 10.0, 100.0)
 
 
 def test_other_scales_compile_nothing_and_something_is_found(pair):
+  before = pair.num_traces
   results = [pair(linear=True, scale=scale) for scale in SCALES[:4]]
-  assert pair.num_traces == 1
+  # One, or none after another test, unless programs were dropped in between.
+  assert pair.num_traces - before <= 1
   found = any(jnp.any(r["value"] > r["clean"] + 1e-4) for r in results)
   if (
     not found
