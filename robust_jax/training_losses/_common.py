@@ -21,7 +21,15 @@ def adversarial_examples(
   No gradient flows through the attack, as Danskin's theorem allows at the inner
   maximum. Over the first `warmup_steps` of a run the change is scaled up
   linearly.
+
+  Raises:
+    ValueError: there are warm-up steps, and x is not an array.
   """
+  if warmup_steps and not hasattr(x, "shape"):
+    raise ValueError(
+      f"warmup_steps = {warmup_steps} with inputs of the type "
+      f"{type(x).__name__}: expected 0, since only arrays can be scaled."
+    )
   x_adv = attack(key, forward.inference, x, targets)
   if warmup_steps:
     fraction = jnp.minimum(1.0, (forward.step + 1) / warmup_steps)

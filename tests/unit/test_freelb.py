@@ -22,7 +22,7 @@ from robust_jax.tasks.free import free
 from robust_jax.tasks.supervised import supervised
 from robust_jax.training_losses import erm, freelb, pgd_at, r3f, trades
 from robust_jax.training_losses.forward import model_forward
-from robust_jax.types import State
+from robust_jax.types import Forward, State
 
 KEY = jax.random.key(0)
 B, T, D, V = 4, 6, 8, 11
@@ -357,3 +357,12 @@ def test_a_delta_of_another_width_is_refused():
 def test_bad_options_are_refused(make, message):
   with pytest.raises(ValueError, match=message):
     make()
+
+
+def test_texts_have_no_warm_up():
+  attack = compose(pgd, embeddings(0.1, D), losses.cross_entropy)
+  loss = pgd_at(attack, warmup_steps=3)
+  batch = {"x": {"tokens": jnp.ones((B, T), jnp.int32)}, "y": jnp.zeros(B)}
+  forward = Forward(None, inference=lambda x: x, step=0)
+  with pytest.raises(ValueError, match=r"warmup_steps = 3 .* dict: expected 0"):
+    loss(forward, batch, KEY)
