@@ -218,7 +218,7 @@ def options_of(field: str, section: Mapping[str, Any]) -> dict[str, Any]:
   known = own_options(_find(kind, name), called_with(kind, name))
   if kind == "optax":
     known |= dict.fromkeys(_OF_OPTIMIZERS, REQUIRED)
-  if name == "compose":
+  if kind == "attacks" and name == "compose":
     known["expectation"] = REQUIRED
   if kind == "defenses" and _takes_several(name):
     known["runs"] = REQUIRED

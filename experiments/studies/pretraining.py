@@ -15,10 +15,10 @@ of each run is fine-tuned on every task, which is an argument of
 is judged by its accuracy on test data at the checkpoint that was best on
 held-out data.
 
-What exists is not repeated and interrupted runs continue, so the same command
-with more methods, tasks or seeds adds to the table. After every run OUT has
-`pretraining.md`, `.json` and `.csv`, and `learning_speed.png`. Fields of the
-config are set as in training: `--config.training.num_steps=5000`.
+Finished runs are not repeated and interrupted ones continue, so the same
+command with more methods, tasks or seeds adds to the table. After every run OUT
+has `pretraining.md`, `.json` and `.csv`, and `learning_speed.png`. Fields of
+the config are set as in training: `--config.training.num_steps=5000`.
 """
 
 import csv

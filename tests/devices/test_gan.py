@@ -1,27 +1,14 @@
 """Many devices take the steps of a GAN as imagined ones do."""
 
 import chex
-import jax
-import numpy as np
 
-from robust_jax import parallel
 from robust_jax.tasks.gan import example
-
-KEY = jax.random.key(0)
+from tests.devices.both_steps import both_steps
 
 
 def test_pmap_is_the_simulated_step_of_a_gan():
   """Each device has latents of its own, and gradients are averaged."""
-  task, rows = example()
-  rows = jax.tree.map(np.asarray, rows)
-  state = jax.device_get(jax.jit(task.init)(KEY, rows))
-  found = [
-    jax.device_get(step(state, (), rows, KEY))
-    for step in (
-      parallel.pmap_step(task.step),
-      parallel.simulate_step(task.step, 8),
-    )
-  ]
+  rows, found = both_steps(example())
   chex.assert_trees_all_close(*found, rtol=1e-5, atol=1e-6)
   report = found[0][1]
   assert all(count == len(rows["x"]) for _, count in report.values())

@@ -19,12 +19,11 @@ LEAST = 0.1
 CONTENT_WORDS = (min_word_length(4), protect_words())
 """Constraints: words of four letters or more, but no function words."""
 
-FRACTIONS = (0.1, 0.25, 0.5)
-"""Fractions of the words that are edited, by level."""
+Change = Callable[[str, random.Random, int], str]
+"""`(text, generator, level) -> text'`, with levels from 1 on."""
 
-LEVELS = tuple(range(1, len(FRACTIONS) + 1))
-"""The levels, from 1 on."""
-
+# Of the places in a text that are changed, by level.
+_FRACTIONS = (0.1, 0.25, 0.5)
 # Texts on which it is tried how many a change alters.
 _TRIED = 500
 
@@ -56,20 +55,42 @@ def of_edit(
 
   def change(text: str, generator: random.Random, level: int) -> str:
     original = edited = split(text)
-    places = edit_set.places(original)
-    number = max(1, round(FRACTIONS[level - 1] * len(places)))
-    for place in generator.sample(places, len(places))[:number]:
+    for place in some_of(edit_set.places(original), generator, level):
       word = generator.choice(edit_set.replacements(original, place))
       edited = edited.replace(place, word)
     return str(edited) if str(edited).strip() else text
 
-  return Transformation(
-    name,
-    change,
-    LEVELS,
-    [f"{100 * f:g} % of these words, at least one" for f in FRACTIONS],
-    on_host=True,
-  )
+  return in_levels(name, change, shares_of("these words"))
+
+
+def some_of(
+  places: Sequence[int], generator: random.Random, level: int
+) -> list[int]:
+  """Draws the places that are changed at a level, at least one if there are.
+
+  Those of a level are among those of the next one.
+  """
+  number = max(1, round(_FRACTIONS[level - 1] * len(places)))
+  return generator.sample(places, len(places))[:number]
+
+
+def in_levels(
+  name: str, change: Change, labels: Sequence[str]
+) -> Transformation:
+  """Makes a change with a level for each label, from 1 on.
+
+  Args:
+    name: name of the transformation.
+    change: the change.
+    labels: each level in words.
+  """
+  levels = tuple(range(1, len(labels) + 1))
+  return Transformation(name, change, levels, labels, on_host=True)
+
+
+def shares_of(places: str) -> list[str]:
+  """Labels of the levels of `some_of`, for places in words, in the plural."""
+  return [f"{100 * f:g} % of {places}, at least one" for f in _FRACTIONS]
 
 
 def of_texts(
@@ -88,7 +109,7 @@ def of_texts(
     found = change(text)
     return found if found.strip() else text
 
-  return Transformation(name, changed, (1,), (label,), on_host=True)
+  return in_levels(name, changed, (label,))
 
 
 def family_of(

@@ -4,7 +4,7 @@ import random
 import re
 from collections.abc import Sequence
 
-from robust_jax.comparison.text_families.base import family_of
+from robust_jax.comparison.text_families.base import family_of, in_levels
 from robust_jax.comparison.transformation import Family, Texts, Transformation
 
 _NAMES = re.findall(
@@ -65,9 +65,7 @@ def entities(texts: Texts) -> Family:
     [
       _exchange("names", [_NAMES], "every name of a short list"),
       _exchange("places", [_PLACES, _CITIES], "every place of a short list"),
-      Transformation(
-        "numbers", _numbers, (1,), ("every number",), on_host=True
-      ),
+      in_levels("numbers", _numbers, ("every number",)),
     ],
     texts,
   )
@@ -92,7 +90,7 @@ def _exchange(
 
     return pattern.sub(other, text)
 
-  return Transformation(name, change, (1,), (label,), on_host=True)
+  return in_levels(name, change, (label,))
 
 
 def _numbers(text: str, generator: random.Random, level: int) -> str:

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Sequence
 
-from robust_jax.comparison.text_families.base import family_of
+from robust_jax.comparison.text_families.base import family_of, in_levels
 from robust_jax.comparison.transformation import Family, Texts, Transformation
 
 _NEUTRAL = (
@@ -108,8 +108,7 @@ def _insertion(
       new = new.lower()
     return f"{new} {text}" if before else f"{text} {new}"
 
-  levels = tuple(range(1, len(labels) + 1))
-  return Transformation(name, change, levels, labels, on_host=True)
+  return in_levels(name, change, labels)
 
 
 def _sentences(generator: random.Random, level: int, text: str) -> str:

@@ -4,13 +4,14 @@ import random
 import re
 
 from robust_jax.comparison.text_families.base import (
-  FRACTIONS,
-  LEVELS,
   family_of,
+  in_levels,
   of_edit,
   of_texts,
+  shares_of,
+  some_of,
 )
-from robust_jax.comparison.transformation import Family, Texts, Transformation
+from robust_jax.comparison.transformation import Family, Texts
 from robust_jax.text import edits
 from robust_jax.text.constraints import FUNCTION_WORDS, Constraint
 from robust_jax.text.split_text import split
@@ -120,13 +121,7 @@ def spaces(texts: Texts) -> Family:
     "apart, or left out between some words.",
     [
       of_edit("split_words", edits.insert_space()),
-      Transformation(
-        "joined_words",
-        _join,
-        LEVELS,
-        [f"{100 * f:g} % of the spaces, at least one" for f in FRACTIONS],
-        on_host=True,
-      ),
+      in_levels("joined_words", _join, shares_of("the spaces")),
     ],
     texts,
   )
@@ -135,7 +130,7 @@ def spaces(texts: Texts) -> Family:
 def dropped_words(texts: Texts) -> Family:
   """Articles dropped, or some function words, but no negations.
 
-  What carries the meaning stays.
+  All other words, which carry the meaning, stay.
 
   Args:
     texts: all texts of the comparison.
@@ -165,8 +160,7 @@ def _join(text: str, generator: random.Random, level: int) -> str:
   original = split(text)
   inner = range(1, len(original.gaps) - 1)
   places = [i for i in inner if original.gaps[i].isspace()]
-  number = max(1, round(FRACTIONS[level - 1] * len(places)))
-  closed = generator.sample(places, len(places))[:number]
+  closed = some_of(places, generator, level)
   gaps = ["" if i in closed else gap for i, gap in enumerate(original.gaps)]
   return str(original._replace(gaps=tuple(gaps)))
 
