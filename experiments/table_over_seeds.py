@@ -1,9 +1,11 @@
-"""A table in Markdown of runs from several seeds, with a line per variant."""
+"""Runs of several variants from several seeds, and their table in Markdown."""
 
-from collections.abc import Mapping, Sequence
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from ml_collections import ConfigDict
 
 
 class Column(NamedTuple):
@@ -18,6 +20,31 @@ class Column(NamedTuple):
   heading: str
   mean: str
   deviation: str
+
+
+def runs_over_seeds(
+  by: str,
+  configs: Mapping[str, ConfigDict],
+  seeds: Sequence[int],
+  out: pathlib.Path,
+) -> Iterator[tuple[dict[str, Any], ConfigDict, pathlib.Path]]:
+  """Yields the runs of a study, all variants from a seed before the next seed.
+
+  Args:
+    by: what the variants are, such as "method".
+    configs: config of each variant, whose seed is set.
+    seeds: the seeds.
+    out: folder of the study.
+
+  Yields:
+    The row of a run, so far with its variant and seed; its config; and its
+    folder, `OUT/VARIANT/SEED`.
+  """
+  for seed in seeds:
+    for variant, config in configs.items():
+      config.seed = seed
+      row = {by: variant, "seed": seed}
+      yield row, config, out / variant / str(seed)
 
 
 def table_over_seeds(

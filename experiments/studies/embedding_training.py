@@ -38,7 +38,11 @@ from experiments.configs.embedding_training import fit_width
 from experiments.evaluate import one_accuracy
 from experiments.load_run import Run, load_run
 from experiments.step_passes import step_passes
-from experiments.table_over_seeds import Column, table_over_seeds
+from experiments.table_over_seeds import (
+  Column,
+  runs_over_seeds,
+  table_over_seeds,
+)
 from experiments.train import train
 from robust_jax.files import atomic_write, read_json, write_json
 from robust_jax.training.result import read_result
@@ -67,14 +71,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
   out = pathlib.Path(options.out or f"runs/embedding_training_{name}")
   writable(out, "--out")
   rows: list[Row] = []
-  for seed in options.seeds:
-    for method, config in configs.items():
-      config.seed = seed
-      row = _measured(config, out / method / str(seed), deadline)
-      rows.append({"method": method, "seed": seed, **row})
-      _write(out, name, rows)
-      if time.monotonic() < deadline and row["status"] == "interrupted":
-        return INTERRUPTED
+  runs = runs_over_seeds("method", configs, options.seeds, out)
+  for row, config, path in runs:
+    rows.append(row | _measured(config, path, deadline))
+    _write(out, name, rows)
+    if time.monotonic() < deadline and rows[-1]["status"] == "interrupted":
+      return INTERRUPTED
   print((out / "embedding_training.md").read_text(encoding="utf-8"))
   print(f"In {out}: embedding_training.md and embedding_training.json.")
   return 0

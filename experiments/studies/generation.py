@@ -37,7 +37,12 @@ from experiments.cli.provenance import machine
 from experiments.cli.run_command import INTERRUPTED, run_command
 from experiments.cli.run_flags import define_several, define_study
 from experiments.load_run import load_run
-from experiments.table_over_seeds import Column, cell, table_over_seeds
+from experiments.table_over_seeds import (
+  Column,
+  cell,
+  runs_over_seeds,
+  table_over_seeds,
+)
 from experiments.train import train
 from robust_jax.files import atomic_write, read_json, write_json
 
@@ -77,14 +82,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
   for config in configs.values():
     if not _use_one_classifier(config, out / _CLASSIFIER, deadline):
       return INTERRUPTED
-  for seed in options.seeds:
-    for variant, config in configs.items():
-      config.seed = seed
-      row = _judged(config, out / variant / str(seed), deadline)
-      rows.append({"variant": variant, "seed": seed, **row})
-      _write(out, name, rows)
-      if time.monotonic() < deadline and row["status"] == "interrupted":
-        return INTERRUPTED
+  runs = runs_over_seeds("variant", configs, options.seeds, out)
+  for row, config, path in runs:
+    rows.append(row | _judged(config, path, deadline))
+    _write(out, name, rows)
+    if time.monotonic() < deadline and rows[-1]["status"] == "interrupted":
+      return INTERRUPTED
   print((out / "generation.md").read_text(encoding="utf-8"))
   print(f"In {out}: generation.md and generation.json.")
   return 0

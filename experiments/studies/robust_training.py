@@ -39,6 +39,7 @@ from experiments.examples import first_examples
 from experiments.load_run import Run, load_run
 from experiments.measured_robustness import clean_accuracy, measures
 from experiments.step_passes import step_passes
+from experiments.table_over_seeds import runs_over_seeds
 from experiments.train import train
 from experiments.training_table import Row, write_tables
 from robust_jax import precision
@@ -58,17 +59,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
   out = pathlib.Path(options.out or f"runs/robust_training_{name}")
   writable(out, "--out")
   rows: list[Row] = []
-  for seed in options.seeds:
-    for method, config in configs.items():
-      config.seed = seed
-      row = {"method": method, "seed": seed}
-      rows.append(row)
-      path = out / method / str(seed)
-      for measured in _measured(config, path, options, deadline):
-        row.update(measured)
-        write_tables(out, name, options.num_examples, rows)
-      if time.monotonic() < deadline and row["status"] == "interrupted":
-        return INTERRUPTED
+  runs = runs_over_seeds("method", configs, options.seeds, out)
+  for row, config, path in runs:
+    rows.append(row)
+    for measured in _measured(config, path, options, deadline):
+      row.update(measured)
+      write_tables(out, name, options.num_examples, rows)
+    if time.monotonic() < deadline and row["status"] == "interrupted":
+      return INTERRUPTED
   print((out / "robust_training.md").read_text(encoding="utf-8"))
   print(f"In {out}: robust_training.md, .json, .csv and trade_off.png.")
   return 0
