@@ -13,7 +13,15 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # package.
 LAYERS = [
   ["types"],
-  ["checks", "distributed", "files", "objective", "precision", "xla_cpu"],
+  [
+    "boxes",
+    "checks",
+    "distributed",
+    "files",
+    "objective",
+    "precision",
+    "xla_cpu",
+  ],
   [
     "bounded_jit",
     "fingerprint",
