@@ -77,7 +77,8 @@ def _check_correct(stores: Sequence[PredictionStore], examples: LoadedExamples):
   if examples.labels is None:
     return
   for one in stores:
-    if not (one.get(CLEAN).classes == examples.labels).any():
+    kind = examples.kind.predictions
+    if not kind.any_correct(one.get(CLEAN), examples.labels):
       name = one.model.name
       raise ModelFailed(
         name,

@@ -52,6 +52,7 @@ def predict_with_model(
       len(examples.class_names),
       batch_size=model.batch_size or len(rows),
       retries=model.retries,
+      kind=examples.kind.predictions,
     )
   except Exception as error:  # the user's code may raise anything
     is_sentence = isinstance(error, ValueError | NoResponse)

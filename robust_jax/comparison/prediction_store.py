@@ -7,7 +7,7 @@ import importlib.metadata
 import pathlib
 import re
 import shutil
-from typing import NamedTuple, cast
+from typing import Any
 
 import jax
 import numpy as np
@@ -16,7 +16,7 @@ from robust_jax.comparison._partial import PartialPredictions
 from robust_jax.comparison.code_hash import code_hash
 from robust_jax.comparison.load_examples import LoadedExamples
 from robust_jax.comparison.model import CLEAN, ComparedModel
-from robust_jax.comparison.predictors.read_outputs import Kind, read_outputs
+from robust_jax.comparison.prediction_kinds.base import Predictions
 from robust_jax.data.readers.load_npz import load_npz
 from robust_jax.files import atomic_write
 
@@ -28,30 +28,6 @@ _SETTINGS = (
   "jax_enable_x64",
   "jax_threefry_partitionable",
 )
-
-
-class CasePredictions(NamedTuple):
-  """Predictions of one model in one case.
-
-  Attributes:
-    classes: int `[N]`, -1 where there is no prediction.
-    confidences: float `[N]`, probability of that class; NaN where the model
-      returns only classes, or there is no prediction.
-    kind: kind of the model's outputs.
-    probabilities: `[N, K]` in the clean case, else empty.
-    unknown: predicted classes that do not exist; see `read_outputs`.
-  """
-
-  classes: np.ndarray
-  confidences: np.ndarray
-  kind: Kind
-  probabilities: np.ndarray
-  unknown: tuple[int, ...] = ()
-
-  @property
-  def missing(self) -> int:
-    """Number of examples without a prediction."""
-    return int((self.classes < 0).sum())
 
 
 class PredictionStore:
@@ -88,6 +64,7 @@ class PredictionStore:
     version: str,
     reference: "PredictionStore | None" = None,
   ):
+    self._kind = examples.kind.predictions
     parts = (
       model.kind,
       model.identity,
@@ -96,7 +73,7 @@ class PredictionStore:
       seed,
       version,
       _environment(),
-      _version(),
+      _version(self._kind.code),
     )
     digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
     self.model = model
@@ -104,18 +81,18 @@ class PredictionStore:
     self._reference = reference
     self._num_classes = len(examples.class_names)
     self._folder = path / "predictions" / f"{_plain(model.name)}-{digest}"
-    self._loaded: dict[str, CasePredictions] = {}
+    self._loaded: dict[str, Any] = {}
 
-  def find(self, case: str) -> CasePredictions | None:
+  def find(self, case: str) -> Any | None:
     """Returns the predictions of a case, or None if they are not complete."""
     # Missing files, and those of another version, cannot be read.
     with contextlib.suppress(ValueError, KeyError):
       if case not in self._loaded:
-        self._loaded[case] = _load(self._file(case))
+        self._loaded[case] = self._kind.from_arrays(load_npz(self._file(case)))
       return self._if_same_kind(self._loaded[case])
     return None
 
-  def get(self, case: str) -> CasePredictions:
+  def get(self, case: str) -> Any:
     """Returns the predictions of a case.
 
     Raises:
@@ -126,46 +103,36 @@ class PredictionStore:
       raise KeyError(f"{self._file(case)} has no predictions of '{case}'.")
     return found
 
-  def _if_same_kind(self, found: CasePredictions) -> CasePredictions | None:
+  def _if_same_kind(self, found: Any) -> Any | None:
     """Returns None if the kind of outputs is no longer that of `reference`."""
     clean = None if self._reference is None else self._reference.find(CLEAN)
     return found if clean is None or clean.kind == found.kind else None
 
   def save(self, case: str, outputs: np.ndarray) -> None:
-    """Stores the predictions of outputs `[N, K]` or `[N]`, atomically.
-
-    Scores are not stored, as they are large for many classes.
+    """Stores the predictions read from outputs, atomically.
 
     Raises:
       ValueError: no clean output is usable, or outputs are of another kind.
     """
     known = self if self._reference is None else self._reference
-    clean = None if known is self and case == CLEAN else known.find(CLEAN)
+    is_first = known is self and case == CLEAN
+    clean = None if is_first else known.find(CLEAN)
     kind = self.model.output_kind if clean is None else clean.kind
-    found = read_outputs(outputs, self._num_classes, kind)
-    confidences = np.full(len(outputs), np.nan, np.float32)
-    probabilities = np.zeros((0, self._num_classes), np.float32)
-    if found.probabilities is not None:
-      confidences[found.classes >= 0] = found.probabilities.max(axis=1)[
-        found.classes >= 0
-      ]
-      if case == CLEAN:
-        probabilities = found.probabilities.astype(np.float32)
-    self._write(
+    self.save_predictions(
       case,
-      CasePredictions(
-        found.classes, confidences, found.kind, probabilities, found.unknown
-      ),
+      self._kind.read(outputs, self._num_classes, kind, case == CLEAN),
     )
 
-  def save_classes(self, case: str, classes: np.ndarray) -> None:
-    """Stores known classes `[M]`, -1 where there is no prediction.
+  def save_predictions(self, case: str, predictions: Predictions) -> None:
+    """Stores the predictions of a case, atomically.
 
-    M need not be the number of examples.
+    The number of examples need not be that of the comparison.
     """
-    unknown = np.full(len(classes), np.nan, np.float32)
-    nothing = np.zeros((0, self._num_classes), np.float32)
-    self._write(case, CasePredictions(classes, unknown, "classes", nothing))
+    self._folder.mkdir(parents=True, exist_ok=True)
+    with atomic_write(self._file(case)) as new:
+      arrays: dict[str, Any] = self._kind.to_arrays(predictions)
+      np.savez_compressed(new, **arrays)
+    self._loaded.pop(case, None)
 
   def partial(self, case: str) -> PartialPredictions:
     """Returns the outputs of a case that is not complete."""
@@ -175,19 +142,6 @@ class PredictionStore:
     """Deletes all predictions."""
     shutil.rmtree(self._folder, ignore_errors=True)
     self._loaded.clear()
-
-  def _write(self, case: str, predictions: CasePredictions) -> None:
-    self._folder.mkdir(parents=True, exist_ok=True)
-    with atomic_write(self._file(case)) as new:
-      np.savez_compressed(
-        new,
-        classes=predictions.classes.astype(np.int32),
-        confidences=predictions.confidences,
-        kind=predictions.kind,
-        probabilities=predictions.probabilities,
-        unknown=np.array(predictions.unknown, np.int64),
-      )
-    self._loaded.pop(case, None)
 
   def _file(self, case: str) -> pathlib.Path:
     return self._folder / f"{_plain(case)}.npz"
@@ -202,21 +156,12 @@ def _environment() -> str:
 
 
 @functools.cache
-def _version() -> str:
+def _version(code: tuple[str, ...]) -> str:
   """Hashes the code that evaluates models and reads their outputs."""
-  modules = ("read_outputs", "predict", "http_predictor", "jax_predictor")
+  modules = ("predict", "http_predictor", "jax_predictor")
   return code_hash(
-    *(f"robust_jax.comparison.predictors.{name}" for name in modules)
+    *code, *(f"robust_jax.comparison.predictors.{name}" for name in modules)
   )
-
-
-def _load(path: pathlib.Path) -> CasePredictions:
-  arrays = load_npz(path)
-  parts = (arrays[n] for n in ("classes", "confidences", "probabilities"))
-  classes, confidences, probabilities = parts
-  unknown = tuple(arrays["unknown"].tolist())
-  kind = cast(Kind, str(arrays["kind"]))
-  return CasePredictions(classes, confidences, kind, probabilities, unknown)
 
 
 def _plain(name: str) -> str:

@@ -17,11 +17,10 @@ from robust_jax.comparison.predict_with_model import (
   predict_with_model,
 )
 from robust_jax.comparison.prediction_store import PredictionStore
-from robust_jax.comparison.predictors.read_outputs import read_outputs
 
 # Images that are evaluated again to check that a model is unchanged.
 _NUM_CHECKED = 64
-# Tolerance of the probabilities of an unchanged model.
+# Tolerance of the outputs of an unchanged model.
 _TOLERANCE = 1e-3
 
 
@@ -154,7 +153,7 @@ def has_changed(
     return _partial_differs(store, examples)
   return any(
     _differs(store, examples, case, seed)
-    for case in (None, *_most_harmful(store, cases))
+    for case in (None, *_most_harmful(store, examples, cases))
   )
 
 
@@ -172,35 +171,24 @@ def _partial_differs(store, examples) -> bool:
   )
 
 
-def _most_harmful(store, cases):
+def _most_harmful(store, examples, cases):
   """Returns the stored case in which most predictions change, in a list."""
-  clean = store.get(CLEAN).classes
+  clean, kind = store.get(CLEAN), examples.kind.predictions
   stored = [case for case in cases if store.find(case.name) is not None]
-  harm = lambda case: (store.get(case.name).classes != clean).mean()
+  harm = lambda case: kind.fraction_changed(clean, store.get(case.name))
   return [max(stored, key=harm)] if stored else []
 
 
 def _differs(store, examples, case, seed) -> bool:
   name = CLEAN if case is None else case.name
-  before, group = store.get(name), examples.groups[0]
+  group = examples.groups[0]
   part = slice(0, min(_NUM_CHECKED, group.batch_size))
   rows = group.rows[part]
   inputs = view(examples, group, part, case, seed, store.model)
   outputs = predict_with_model(store.model, name, examples, rows, inputs)
-  if (outputs.ndim == 1) != (before.kind == "classes"):
-    return True
-  try:
-    now = read_outputs(outputs, len(examples.class_names), before.kind)
-  except ValueError:  # scores that were probabilities before
-    return True
-  if now.probabilities is None:
-    return bool((now.classes != before.classes[rows]).any())
-  # Without a prediction, probabilities are 0 and confidences NaN.
-  expected = np.nan_to_num(before.confidences[rows])
-  found = now.probabilities.max(axis=1)
-  if len(before.probabilities):
-    expected, found = before.probabilities[rows], now.probabilities
-  return bool(np.abs(found - expected).max() > _TOLERANCE)
+  return examples.kind.predictions.differ(
+    outputs, store.get(name), rows, len(examples.class_names)
+  )
 
 
 def _run_case(stores, name, examples, case, seed, interrupted):

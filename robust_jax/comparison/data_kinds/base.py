@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from robust_jax.comparison.prediction_kinds.base import PredictionKind
 from robust_jax.comparison.transformation import Transformation
 from robust_jax.data.readers.validate_dataset import Defect
 from robust_jax.types import Model
@@ -24,6 +25,7 @@ class DataKind(Protocol):
   Attributes:
     name: plural noun in reports, such as "images"; the name of its module.
     families: package of the families, whose `__all__` is their registry.
+    predictions: the kind of predictions of models of such data.
     code: names of the modules that change examples, besides families.
     may_keep: whether a change may leave an example as it is, so that the report
       counts those that differ.
@@ -34,6 +36,9 @@ class DataKind(Protocol):
 
   @property
   def families(self) -> types.ModuleType: ...
+
+  @property
+  def predictions(self) -> PredictionKind: ...
 
   @property
   def code(self) -> Sequence[str]: ...

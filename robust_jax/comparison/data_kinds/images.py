@@ -10,6 +10,8 @@ import numpy as np
 
 from robust_jax.comparison import families
 from robust_jax.comparison.data_kinds._transform_images import transform_images
+from robust_jax.comparison.prediction_kinds.base import PredictionKind
+from robust_jax.comparison.prediction_kinds.classes import CLASSES
 from robust_jax.data.readers.validate_dataset import defect_of_image
 
 # Bytes of pixels per batch; transforming them takes about twenty times as much.
@@ -30,6 +32,7 @@ class Images:
 
   name = "images"
   families = families
+  predictions: PredictionKind = CLASSES
   code = (
     "robust_jax.comparison.data_kinds._transform_images",
     "robust_jax.corruptions",

@@ -8,6 +8,8 @@ import numpy as np
 
 from robust_jax.comparison import text_families
 from robust_jax.comparison.data_kinds._text_difference import text_difference
+from robust_jax.comparison.prediction_kinds.base import PredictionKind
+from robust_jax.comparison.prediction_kinds.classes import CLASSES
 from robust_jax.comparison.transformation import Transformation
 from robust_jax.data.readers.validate_dataset import Defect
 from robust_jax.types import Model
@@ -26,6 +28,7 @@ class Texts:
 
   name = "texts"
   families = text_families
+  predictions: PredictionKind = CLASSES
   code = (
     "robust_jax.comparison.data_kinds.texts",
     "robust_jax.comparison.text_families",

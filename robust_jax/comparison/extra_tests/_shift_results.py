@@ -8,7 +8,7 @@ import numpy as np
 
 from robust_jax.comparison.extra_tests._load_natural_shift import NaturalShift
 from robust_jax.comparison.load_examples import LoadedExamples, counts
-from robust_jax.comparison.prediction_store import CasePredictions
+from robust_jax.comparison.prediction_kinds.classes import ClassPredictions
 from robust_jax.comparison.report.compare_pairs import compare_pairs
 from robust_jax.statistics.label_sets import (
   multilabel_accuracy,
@@ -42,8 +42,8 @@ def rows_of_classes(found: NaturalShift, images: LoadedExamples) -> np.ndarray:
 
 def shift_results(
   found: NaturalShift,
-  predictions: Mapping[str, CasePredictions],
-  clean: Mapping[str, CasePredictions],
+  predictions: Mapping[str, ClassPredictions],
+  clean: Mapping[str, ClassPredictions],
   images: LoadedExamples,
   level: float,
   seed: int,
@@ -107,7 +107,7 @@ def shift_results(
   }
 
 
-def _values(found: NaturalShift, given: CasePredictions) -> np.ndarray:
+def _values(found: NaturalShift, given: ClassPredictions) -> np.ndarray:
   """Returns for each image if it is correct, or for each sequence its flips."""
   if found.frames > 1:
     frames = given.classes.reshape(-1, found.frames)

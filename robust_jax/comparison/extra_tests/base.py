@@ -15,6 +15,7 @@ from robust_jax.comparison.predict_with_model import (
   predict_classes,
   predict_in_batches,
 )
+from robust_jax.comparison.prediction_kinds.classes import only_classes
 from robust_jax.comparison.prediction_store import PredictionStore
 
 EXTRA_TESTS = "comparison.extra_tests"
@@ -86,8 +87,9 @@ class Context(NamedTuple):
     found = predict_in_batches(missing, case, batches, interrupted)
     if found is None:
       return False
+    num_classes = len(self.examples.class_names)
     for store, classes in zip(missing, found, strict=True):
-      store.save_classes(case, classes)
+      store.save_predictions(case, only_classes(classes, num_classes))
     return True
 
   def _batches(self, case: str, views):

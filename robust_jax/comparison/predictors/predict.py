@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from robust_jax import checks
+from robust_jax.comparison.prediction_kinds.base import PredictionKind
+from robust_jax.comparison.prediction_kinds.classes import CLASSES
 from robust_jax.comparison.predictors.retry import retry
 
 Predict = Callable[[Sequence[Any]], np.ndarray]
@@ -25,8 +27,9 @@ def predict_batches(
   num_classes: int,
   batch_size: int = 128,
   retries: int = 0,
+  kind: PredictionKind = CLASSES,
 ) -> np.ndarray:
-  """Evaluates a model on all examples: float `[N, K]` or int `[N]`.
+  """Evaluates a model on all examples, and returns its outputs `[N, ...]`.
 
   The model receives copies of the examples, which it may modify and keep, and
   it may reuse the array it returns. NaN is preserved and counted by
@@ -38,6 +41,7 @@ def predict_batches(
     num_classes: K.
     batch_size: largest number of examples per call.
     retries: number of repetitions of a failed call; see `retry`.
+    kind: the kind of predictions.
 
   Raises:
     ValueError: there are no examples, or outputs have another shape or dtype,
@@ -60,7 +64,7 @@ def predict_batches(
     batch = examples[start : start + batch_size]
     call = functools.partial(_predict_copies, predict, batch)
     found = np.array(retry(call, retries))
-    _check(found, len(batch), num_classes)
+    kind.check(found, len(batch), num_classes)
     if outputs and outputs[0].ndim != found.ndim:
       raise ValueError(
         "the model returned classes for some examples and scores for others: "
@@ -95,17 +99,3 @@ def by_shape(
 
 def _predict_copies(predict, examples):
   return predict([copy.deepcopy(x) for x in examples])
-
-
-def _check(outputs, size, num_classes):
-  scores = np.issubdtype(outputs.dtype, np.floating)
-  if scores and outputs.shape == (size, num_classes):
-    return
-  if np.issubdtype(outputs.dtype, np.integer) and outputs.shape == (size,):
-    return
-  raise ValueError(
-    f"the model returned {outputs.dtype} of shape {outputs.shape} for {size} "
-    f"examples: expected floats [{size}, {num_classes}], a score for each "
-    f"class, or integers [{size}], the classes. If the data lack some of the "
-    "model's classes, name all of them in its order (--class_names)."
-  )

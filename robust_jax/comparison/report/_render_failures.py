@@ -8,7 +8,7 @@ import numpy as np
 from robust_jax.comparison.cases import Case
 from robust_jax.comparison.load_examples import LoadedExamples
 from robust_jax.comparison.model import CLEAN, ComparedModel
-from robust_jax.comparison.prediction_store import CasePredictions
+from robust_jax.comparison.prediction_kinds.classes import ClassPredictions
 from robust_jax.comparison.report.failure_gallery import Failure
 from robust_jax.comparison.run_predictions import view
 
@@ -18,7 +18,7 @@ def render_failures(
   model: ComparedModel,
   examples: LoadedExamples,
   cases: Sequence[Case],
-  predictions: Mapping[str, Mapping[str, CasePredictions]],
+  predictions: Mapping[str, Mapping[str, ClassPredictions]],
   seed: int,
 ) -> list[dict[str, Any]]:
   """Returns a dictionary for each failure, as input of the template.

@@ -9,7 +9,7 @@ import numpy as np
 from robust_jax.comparison.cases import Cases
 from robust_jax.comparison.load_examples import LoadedExamples
 from robust_jax.comparison.model import CLEAN, ComparedModel
-from robust_jax.comparison.prediction_store import CasePredictions
+from robust_jax.comparison.prediction_kinds.classes import ClassPredictions
 from robust_jax.comparison.predictors.read_outputs import MEANING
 from robust_jax.comparison.report.agreement import agreement
 from robust_jax.comparison.report.all_models import (
@@ -54,7 +54,7 @@ class Compared(NamedTuple):
 
 def comparison_report(
   models: Mapping[str, ComparedModel],
-  predictions: Mapping[str, Mapping[str, CasePredictions]],
+  predictions: Mapping[str, Mapping[str, ClassPredictions]],
   examples: LoadedExamples,
   cases: Cases,
   *,

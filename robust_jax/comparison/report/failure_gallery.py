@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from robust_jax.comparison.cases import Case
-from robust_jax.comparison.prediction_store import CasePredictions
+from robust_jax.comparison.prediction_kinds.classes import ClassPredictions
 from robust_jax.statistics.outcomes import Outcomes
 
 # Confidence of models that return only classes.
@@ -27,7 +27,7 @@ class Failure(NamedTuple):
 
 def failure_gallery(
   outcomes: Outcomes,
-  predictions: Mapping[str, CasePredictions],
+  predictions: Mapping[str, ClassPredictions],
   cases: Sequence[Case],
   max_failures: int = 8,
 ) -> list[Failure]:

@@ -11,7 +11,7 @@ from robust_jax.comparison.cases import Case
 from robust_jax.comparison.extra_tests.base import EXTRA_TESTS
 from robust_jax.comparison.load_examples import LoadedExamples
 from robust_jax.comparison.model import ComparedModel
-from robust_jax.comparison.prediction_store import CasePredictions
+from robust_jax.comparison.prediction_kinds.classes import ClassPredictions
 from robust_jax.comparison.report._render_failures import render_failures
 from robust_jax.comparison.report.compare_pairs import summarize_pairs
 from robust_jax.comparison.report.failure_gallery import Failure
@@ -42,7 +42,7 @@ def html_report(
   models: Mapping[str, ComparedModel],
   examples: LoadedExamples,
   cases: Sequence[Case],
-  predictions: Mapping[str, Mapping[str, CasePredictions]],
+  predictions: Mapping[str, Mapping[str, ClassPredictions]],
   failures: Mapping[str, Sequence[Failure]],
 ) -> str:
   """Renders the page, which contains all that it shows, and no script.

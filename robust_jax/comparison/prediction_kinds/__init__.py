@@ -1,0 +1,8 @@
+"""Kinds of predictions of compared models: one class per module.
+
+Each class follows the protocol `base.PredictionKind`.
+"""
+
+from robust_jax.comparison.prediction_kinds.classes import Classes
+
+__all__ = ["Classes"]
