@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from robust_jax.comparison.report.recommendation import recommendation
+from robust_jax.comparison.report.recommendation import Results, recommendation
 from robust_jax.statistics.class_coverage import class_coverage
 from robust_jax.statistics.compare_risks import compare_risks
 from robust_jax.statistics.outcomes import (
@@ -39,6 +39,15 @@ def _recommend(**fractions):
   return _of_answers(*_models(**fractions))
 
 
+def _results(risks, pairs, coverage):
+  accuracies = {
+    name: (one.clean_accuracy, one.overall.accuracy)
+    for name, one in risks.items()
+    if one.labeled
+  }
+  return Results(risks, pairs, coverage, accuracies, NAMES)
+
+
 def _of_answers(labels, models):
   return _compared(labels, models)[0]
 
@@ -64,7 +73,7 @@ def _compared(labels, models, labeled=True):
     n: class_coverage(o, models[n][:, 0], draws=200)
     for n, o in outcomes.items()
   }
-  return recommendation(risks, pairs, coverage, NAMES), pairs
+  return recommendation(_results(risks, pairs, coverage)), pairs
 
 
 def test_less_risk_at_equal_accuracy():
@@ -213,10 +222,11 @@ def test_a_bug_is_a_caution():
   transformed[0, 2] = False
   outcomes = Outcomes(tuple(range(100)), right, transformed, flaky)
   found = recommendation(
-    {"a": risk(outcomes)},
-    [],
-    {"a": class_coverage(outcomes, np.arange(100))},
-    NAMES,
+    _results(
+      {"a": risk(outcomes)},
+      [],
+      {"a": class_coverage(outcomes, np.arange(100))},
+    )
   )
   (caution,) = found.cautions
   assert "predictions become wrong for 1.0 % (a) of examples" in caution

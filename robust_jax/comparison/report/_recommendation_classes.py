@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from robust_jax.comparison.prediction_kinds.base import Words
 from robust_jax.comparison.report._recommendation_sentences import listed
 from robust_jax.statistics.class_coverage import ClassCoverage
 from robust_jax.statistics.compare_risks import Comparison
@@ -18,6 +19,7 @@ def coverage_weaknesses(
   risks: Mapping[str, Risk],
   coverage: Mapping[str, ClassCoverage],
   class_names: Sequence[str],
+  words: Words,
 ) -> list[str]:
   """Returns sentences on models near chance and classes never correct."""
   found = []
@@ -27,8 +29,9 @@ def coverage_weaknesses(
     if one.never_correct and one.predicted > 1:
       missed.setdefault(tuple(one.never_correct), []).append(name)
   return found + [
-    f"{listed(names)} {'classifies' if len(names) == 1 else 'classify'} no "
-    f"example of {_some([class_names[label] for label in labels])} correctly."
+    f"{listed(names)} {words.is_right if len(names) == 1 else words.are_right} "
+    f"no {words.unit} of {_some([class_names[label] for label in labels])}"
+    f"{words.correctly}."
     for labels, names in missed.items()
   ]
 
@@ -64,7 +67,12 @@ def _guessing(name, risk, one, class_names):
 
 
 def classes_that_lose(
-  pair: Comparison, name: str, class_names: Sequence[str], *, uncertain: bool
+  pair: Comparison,
+  name: str,
+  class_names: Sequence[str],
+  words: Words,
+  *,
+  uncertain: bool,
 ) -> list[str]:
   """Returns sentences on classes in which a model is the less accurate one.
 
@@ -75,6 +83,7 @@ def classes_that_lose(
     pair: comparison of two models.
     name: name of the recommended model.
     class_names: names of the classes.
+    words: words of reports.
     uncertain: whether to report a difference that is not significant.
   """
   own, other = (0, 1) if pair.a == name else (1, 0)
@@ -90,7 +99,7 @@ def classes_that_lose(
       points = values[other] - values[own]
       text = (
         f"{class_names[one.label]} ({where}: {values[own]:.1f} % against "
-        f"{values[other]:.1f} %, {one.examples} examples)"
+        f"{values[other]:.1f} %, {one.examples} {words.units})"
       )
       if points > 0:
         (lost if p < alpha else seen).append((points, text))
@@ -107,7 +116,7 @@ def classes_that_lose(
   ):
     texts.append(
       f"{name} was less accurate than {other_name} on {text}; with so few "
-      "examples, that may be chance."
+      f"{words.units}, that may be chance."
     )
   return texts
 

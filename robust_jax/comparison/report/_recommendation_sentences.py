@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from robust_jax.comparison.prediction_kinds.base import Words
 from robust_jax.statistics.compare_risks import Comparison
 from robust_jax.statistics.risk import Risk
 from robust_jax.statistics.verdict import Difference
@@ -13,7 +14,7 @@ _UNLESS = {
 }
 
 
-def loss(name: str, risk: Risk) -> str:
+def loss(name: str, risk: Risk, words: Words) -> str:
   """Returns a sentence with the overall risk of a model."""
   row, most = risk.overall.risk, risk.worst_family
   interval = f"({row.low:.1f} to {row.high:.1f} %), most under {most}."
@@ -23,12 +24,13 @@ def loss(name: str, risk: Risk) -> str:
       f"predictions on average {interval}"
     )
   return (
-    f"Of the {risk.clean_correct:,} clean examples that {name} classifies "
-    f"correctly, changes make it lose {row.value:.1f} % on average {interval}"
+    f"Of the {risk.clean_correct:,} clean {words.units} that {name} "
+    f"{words.is_right}{words.correctly}, changes make it lose "
+    f"{row.value:.1f} % on average {interval}"
   )
 
 
-def bugs(risks: Mapping[str, Risk]) -> list[str]:
+def bugs(risks: Mapping[str, Risk], words: Words) -> list[str]:
   """Returns a sentence for each failed invariance test.
 
   Identity must not change any prediction; the others have a tolerance.
@@ -45,7 +47,8 @@ def bugs(risks: Mapping[str, Risk]) -> list[str]:
     if found:
       sentences.append(
         f"Under {basic}, which should not matter{_UNLESS.get(basic, '')}, "
-        f"predictions {happens} for {listed(found)} of examples."
+        f"predictions {happens} for {listed(found)} of "
+        f"{words.units}."
       )
   return sentences
 
@@ -58,11 +61,11 @@ def few_examples(risks: Mapping[str, Risk]) -> list[str]:
   return [f"With only {examples} examples, intervals are too narrow."]
 
 
-def identical(names: Sequence[str]) -> str:
+def identical(names: Sequence[str], words: Words) -> str:
   """Returns a sentence on models with equal predictions."""
   return (
-    f"{listed(names)} are identical here: they predict the same class for "
-    "every example, clean and changed."
+    f"{listed(names)} are identical here: they {words.identical}, clean and "
+    "changed."
   )
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from robust_jax.comparison.prediction_kinds.base import Words
 from robust_jax.comparison.report._recommendation_sentences import (
   in_short,
   listed,
   without_duplicates,
 )
 from robust_jax.statistics.compare_risks import Comparison
-from robust_jax.statistics.risk import Risk
 
 Confidence = Literal[
   "high",
@@ -43,18 +43,23 @@ def it_depends(pairs: Sequence[Comparison], names: Sequence[str]) -> str:
 
 
 def trade_offs(
-  pairs: Sequence[Comparison], left: Sequence[str], risks: Mapping[str, Risk]
+  pairs: Sequence[Comparison],
+  left: Sequence[str],
+  accuracies: Mapping[str, tuple[float, float]],
+  words: Words,
 ) -> list[str]:
   """Returns which model is most accurate, by the fraction of degraded examples.
 
   Args:
     pairs: pairs whose preference depends on the examples.
     left: names of the models to choose from.
-    risks: risks of all models, by name.
+    accuracies: model -> accuracy on clean and on changed examples, in percent;
+      none without labels.
+    words: words of reports.
   """
   reasons = []
-  if all(risks[name].labeled for name in left):
-    reasons = _by_fraction(left, risks)
+  if accuracies:
+    reasons = _by_fraction({name: accuracies[name] for name in left}, words)
   if len(pairs) <= _FEW_PAIRS:
     for pair in pairs:
       reasons += [d.sentence for d in without_duplicates(_significant(pair))]
@@ -66,11 +71,8 @@ def _significant(pair):
   return {key: d for key, d in pair.accuracies.items() if d.is_significant}
 
 
-def _by_fraction(left, risks) -> list[str]:
+def _by_fraction(lines, words: Words) -> list[str]:
   """Returns the most accurate model for each fraction of degraded examples."""
-  lines = {
-    n: (risks[n].clean_accuracy, risks[n].overall.accuracy) for n in left
-  }
   here, name = 0.0, max(lines, key=lambda n: lines[n])
   steps = [(here, name)]
   while True:
@@ -87,8 +89,8 @@ def _by_fraction(left, risks) -> list[str]:
   if len(steps) == 1:
     clean, degraded = lines[name]
     return [
-      f"{name} was most accurate on clean ({clean:.1f} %) and changed examples "
-      f"({degraded:.1f} %), but another result speaks against it."
+      f"{name} was most accurate on clean ({clean:.1f} %) and changed "
+      f"{words.units} ({degraded:.1f} %), but another result speaks against it."
     ]
   shown = []
   for i, (start, name) in enumerate(steps):
@@ -97,10 +99,8 @@ def _by_fraction(left, risks) -> list[str]:
       f"beyond {100 * start:.0f} %" if end is None else f"up to about {end}"
     )
     clean, degraded = lines[name]
-    shown.append(
-      f"{where}, {name} ({clean:.1f} % of clean examples, {degraded:.1f} % of "
-      "changed ones)"
-    )
+    levels = words.accuracies.format(clean=clean, changed=degraded)
+    shown.append(f"{where}, {name} ({levels})")
   return [
     "Depending on the fraction of your data that is degraded like these, "
     f"the most accurate model was: {'; '.join(shown)}."

@@ -19,7 +19,7 @@ from robust_jax.comparison.report.all_models import (
 )
 from robust_jax.comparison.report.data_report import data_report
 from robust_jax.comparison.report.pixel_shift_map import pixel_shift_map
-from robust_jax.comparison.report.recommendation import recommendation
+from robust_jax.comparison.report.recommendation import Results, recommendation
 from robust_jax.comparison.run_predictions import count_altered
 from robust_jax.corruptions.suites import IMAGENET_C
 from robust_jax.statistics.calibration import calibration
@@ -109,7 +109,15 @@ def comparison_report(
     for name, model in models.items()
   }
   advice = recommendation(
-    risks, comparisons, coverage, examples.class_names, identical
+    Results(
+      risks,
+      comparisons,
+      coverage,
+      _accuracies(risks),
+      examples.class_names,
+      identical,
+      examples.kind.predictions.words,
+    )
   )
   report = {
     "schema": SCHEMA,
@@ -136,6 +144,15 @@ def comparison_report(
     "shift_maps": [m for m in [pixel_shift_map(classes)] if m is not None],
   }
   return Compared(outcomes, risks, comparisons, report)
+
+
+def _accuracies(risks):
+  """Returns clean and changed accuracy of each model; none without labels."""
+  return {
+    name: (found.clean_accuracy, found.overall.accuracy)
+    for name, found in risks.items()
+    if found.labeled
+  }
 
 
 def _describe(model, predictions, examples):

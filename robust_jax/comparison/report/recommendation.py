@@ -2,7 +2,9 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
+from robust_jax.comparison.prediction_kinds.base import Words
 from robust_jax.comparison.report import _recommendation_sentences as sentences
 from robust_jax.comparison.report import _recommendation_undecided as undecided
 from robust_jax.comparison.report._recommendation_classes import (
@@ -38,64 +40,76 @@ class Recommendation:
   cautions: list[str]
 
 
-def recommendation(
-  risks: Mapping[str, Risk],
-  comparisons: Sequence[Comparison],
-  coverage: Mapping[str, ClassCoverage],
-  class_names: Sequence[str],
-  identical: Sequence[Sequence[str]] = (),
-) -> Recommendation:
-  """Words the decision of `statistics.decide`, with reasons and cautions.
+class Results(NamedTuple):
+  """The statistics behind a recommendation.
 
-  Args:
+  Attributes:
     risks: risk of each model, by name; one or more.
     comparisons: comparisons of all pairs, at a level at which all hold jointly.
     coverage: class coverage of each model, by name.
+    accuracies: model -> its accuracy on clean and on changed examples in
+      percent, which decides beside the risk; none without labels.
     class_names: names of the classes.
     identical: groups of models with equal predictions for all examples.
-
-  Returns:
-    A `Recommendation`.
+    words: words of reports.
   """
-  found = _recommend(risks, comparisons, coverage, class_names)
-  same = [sentences.identical(group) for group in identical]
-  weaknesses = coverage_weaknesses(risks, coverage, class_names)
-  few = sentences.few_examples(risks)
+
+  risks: Mapping[str, Risk]
+  comparisons: Sequence[Comparison]
+  coverage: Mapping[str, ClassCoverage]
+  accuracies: Mapping[str, tuple[float, float]]
+  class_names: Sequence[str]
+  identical: Sequence[Sequence[str]] = ()
+  words: Words = Words()
+
+
+def recommendation(results: Results) -> Recommendation:
+  """Words the decision of `statistics.decide`, with reasons and cautions."""
+  found = _recommend(results)
+  words = results.words
+  same = [sentences.identical(group, words) for group in results.identical]
+  weaknesses = coverage_weaknesses(
+    results.risks, results.coverage, results.class_names, words
+  )
+  few = sentences.few_examples(results.risks)
   return dataclasses.replace(
     found, cautions=same + weaknesses + few + found.cautions
   )
 
 
-def _recommend(risks, comparisons, coverage, class_names):
-  names = list(risks)
+def _recommend(results):
+  names = list(results.risks)
   if len(names) == 1:
-    return _alone(names[0], risks)
-  decision = decide(names, comparisons, coverage)
+    return _alone(names[0], results)
+  decision = decide(names, results.comparisons, results.coverage)
   if decision.best is not None:
-    return _best(decision.best, risks, comparisons, coverage, class_names)
-  return _no_best(decision, risks, comparisons, coverage)
+    return _best(decision.best, results)
+  return _no_best(decision, results)
 
 
-def _alone(name, risks):
+def _alone(name, results):
+  risks, words = results.risks, results.words
   risk = risks[name]
   accuracy = []
   if risk.clean_accuracy is not None:
     accuracy = [
-      f"{name} classifies {risk.clean_accuracy:.1f} % of examples correctly."
+      f"{name} {words.is_right} {risk.clean_accuracy:.1f} % of "
+      f"{words.units}{words.correctly}."
     ]
   return Recommendation(
     deploy=None,
     confidence="only one model",
     headline=f"{name} is the only model: there is nothing to compare.",
-    reasons=[*accuracy, sentences.loss(name, risk)],
-    cautions=sentences.bugs(risks),
+    reasons=[*accuracy, sentences.loss(name, risk, words)],
+    cautions=sentences.bugs(risks, words),
   )
 
 
-def _best(best, risks, comparisons, coverage, class_names):
+def _best(best, results):
+  risks, coverage, words = results.risks, results.coverage, results.words
   own = {
     pair.b if pair.a == best else pair.a: pair
-    for pair in comparisons
+    for pair in results.comparisons
     if best in (pair.a, pair.b)
   }
   split = {other: sentences.split(pair, best) for other, pair in own.items()}
@@ -115,7 +129,9 @@ def _best(best, risks, comparisons, coverage, class_names):
     cautions = sentences.in_short(best, worse, "worse", len(own))
   reasons += [f"{other} is no better than guessing." for other in guessing]
   for pair in own.values():
-    cautions += classes_that_lose(pair, best, class_names, uncertain=few)
+    cautions += classes_that_lose(
+      pair, best, results.class_names, words, uncertain=few
+    )
   by_risk = any(
     found == [own[other].overall] and other not in guessing
     for other, found in better.items()
@@ -127,9 +143,9 @@ def _best(best, risks, comparisons, coverage, class_names):
     reasons=[
       *reasons,
       *sentences.significance(better.values()),
-      sentences.loss(best, risks[best]),
+      sentences.loss(best, risks[best], words),
     ],
-    cautions=cautions + sentences.bugs({best: risks[best]}),
+    cautions=cautions + sentences.bugs({best: risks[best]}, words),
   )
 
 
@@ -139,7 +155,8 @@ def _confidence(by_risk, never_correct) -> Confidence:
   return "high on average, not for every class" if never_correct else "high"
 
 
-def _no_best(decision: Decision, risks, comparisons, coverage):
+def _no_best(decision: Decision, results):
+  risks, words = results.risks, results.words
   left = decision.unbeaten
   among = [p for p in decision.undecided if p[0].a in left and p[0].b in left]
   if len(left) == 1:  # its pairs without a preference
@@ -149,14 +166,14 @@ def _no_best(decision: Decision, risks, comparisons, coverage):
   neither = [pair for pair, preference in among if preference == "neither"]
   confidence: Confidence = "depends on your data"
   reasons: list[str] = []
-  if all(coverage[name].guesses for name in risks):
+  if all(results.coverage[name].guesses for name in risks):
     confidence = "no better than guessing"
     headline = "No model is better than guessing: deploy none."
   elif not left:
     headline = f"Each of {sentences.listed([*risks])} is worse than another."
   elif depends:
     headline = undecided.it_depends(depends, group)
-    reasons = undecided.trade_offs(depends, group, risks)
+    reasons = undecided.trade_offs(depends, group, results.accuracies, words)
   else:
     confidence = undecided.confidence(neither)
     headline = undecided.no_difference(neither, left)
@@ -168,19 +185,21 @@ def _no_best(decision: Decision, risks, comparisons, coverage):
     deploy=None,
     confidence=confidence,
     headline=headline,
-    reasons=reasons + _behind(decision, comparisons, risks),
-    cautions=sentences.bugs({name: risks[name] for name in group or risks}),
+    reasons=reasons + _behind(decision, results),
+    cautions=sentences.bugs(
+      {name: risks[name] for name in group or risks}, words
+    ),
   )
 
 
-def _behind(decision: Decision, comparisons, risks) -> list[str]:
+def _behind(decision: Decision, results) -> list[str]:
   """Returns the measures on which models are worse than preferred ones."""
-  found = []
+  found, risks = [], results.risks
   for name in risks:
     others = [other for other in risks if name in decision.preferred_to[other]]
     worse = {
       other: sentences.split(pair, other)[0]
-      for pair in comparisons
+      for pair in results.comparisons
       for other in others
       if {pair.a, pair.b} == {name, other}
     }
