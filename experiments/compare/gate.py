@@ -82,18 +82,18 @@ class GateRequest(NamedTuple):
     Returns:
       None without thresholds, or if a model it needs was left out.
     """
-    risks, thresholds = compared.risks, self.thresholds
-    if thresholds is None or self.candidate not in risks:
+    measured, thresholds = compared.measured, self.thresholds
+    if thresholds is None or self.candidate not in measured.risks:
       return None
     regression = None
-    if self.baseline in risks:
+    if self.baseline in measured.risks:
       pair = self.candidate, self.baseline
-      a, b = (compared.outcomes[name] for name in pair)
+      a, b = (measured.outcomes[name] for name in pair)
       regression = compare_risks(a, b, pair, seed=seed)
     elif thresholds.max_regression is not None:
       return None
     found = gate(
-      risks[self.candidate], thresholds, regression, strict=self.strict
+      measured.risks[self.candidate], thresholds, regression, strict=self.strict
     )
     sides = {"candidate": self.candidate, "baseline": self.baseline}
     return sides | dataclasses.asdict(found)

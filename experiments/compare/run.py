@@ -26,8 +26,10 @@ from robust_jax.comparison.load_examples import LoadedExamples, load_examples
 from robust_jax.comparison.model import CLEAN, ComparedModel
 from robust_jax.comparison.predict_with_model import ModelFailed
 from robust_jax.comparison.prediction_store import PredictionStore
-from robust_jax.comparison.report.build_report import comparison_report
-from robust_jax.comparison.report.failure_gallery import failure_gallery
+from robust_jax.comparison.report.build_report import (
+  comparison_report,
+  report_of,
+)
 from robust_jax.comparison.report.html_report import html_report
 from robust_jax.data.readers.reader import Reader
 from robust_jax.files import atomic_write, write_json
@@ -170,8 +172,10 @@ def _report(evaluated: _Evaluated, cases: Cases, gate, name, started):
     level=context.level,
   )
   failures = {
-    key: failure_gallery(outcomes, predictions[key], cases.cases)
-    for key, outcomes in compared.outcomes.items()
+    key: report_of(examples).failures(
+      outcomes, predictions[key], examples, cases.cases
+    )
+    for key, outcomes in compared.measured.outcomes.items()
   }
   result = compared.report | {
     **{key: find(EXTRA_TESTS, key).empty for key in members(EXTRA_TESTS)},

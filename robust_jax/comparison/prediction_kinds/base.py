@@ -1,7 +1,7 @@
 """The protocol of kinds of predictions."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -25,31 +25,6 @@ class Predictions(Protocol):
   def unknown(self) -> tuple[int, ...]: ...
 
 
-class Words(NamedTuple):
-  """Words of reports; the defaults are those of classifiers.
-
-  Attributes:
-    unit: what is counted.
-    units: its plural.
-    is_right: verb of a model that is right about units.
-    are_right: verb of several models.
-    correctly: what follows the units.
-    accuracies: format of the accuracies of a model in percent, `clean` and
-      `changed`.
-    identical: what identical models have in common.
-  """
-
-  unit: str = "example"
-  units: str = "examples"
-  is_right: str = "classifies"
-  are_right: str = "classify"
-  correctly: str = " correctly"
-  accuracies: str = (
-    "{clean:.1f} % of clean examples, {changed:.1f} % of changed ones"
-  )
-  identical: str = "predict the same class for every example"
-
-
 class PredictionKind(Protocol):
   """Everything in which a comparison depends on what models predict.
 
@@ -57,15 +32,16 @@ class PredictionKind(Protocol):
   examples; predictions are what is read from the outputs for all of them.
 
   Attributes:
+    name: name of its module, under which `comparison.prediction_reports` has
+      the report of such predictions.
     code: names of the modules that read outputs.
-    words: words of reports.
   """
 
   @property
-  def code(self) -> tuple[str, ...]: ...
+  def name(self) -> str: ...
 
   @property
-  def words(self) -> Words: ...
+  def code(self) -> tuple[str, ...]: ...
 
   def check(self, outputs: np.ndarray, size: int, num_classes: int) -> None:
     """Checks the outputs for a batch.

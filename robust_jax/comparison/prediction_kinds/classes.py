@@ -5,7 +5,6 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from robust_jax.comparison.prediction_kinds.base import Words
 from robust_jax.comparison.predictors.read_outputs import Kind, read_outputs
 
 # Tolerance of the probabilities of an unchanged model.
@@ -50,8 +49,8 @@ class Classes:
     [0, 1]
   """
 
+  name = "classes"
   code = ("robust_jax.comparison.predictors.read_outputs",)
-  words = Words()
 
   def check(self, outputs: np.ndarray, size: int, num_classes: int) -> None:
     scores = np.issubdtype(outputs.dtype, np.floating)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from robust_jax.comparison.prediction_kinds.base import Words
+from robust_jax.comparison.prediction_reports.words import Words
 from robust_jax.comparison.report._recommendation_sentences import listed
 from robust_jax.statistics.class_coverage import ClassCoverage
 from robust_jax.statistics.compare_risks import Comparison

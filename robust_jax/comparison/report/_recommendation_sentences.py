@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from robust_jax.comparison.prediction_kinds.base import Words
+from robust_jax.comparison.prediction_reports.words import Words
 from robust_jax.statistics.compare_risks import Comparison
 from robust_jax.statistics.risk import Risk
 from robust_jax.statistics.verdict import Difference

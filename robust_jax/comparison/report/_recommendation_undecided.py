@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from robust_jax.comparison.prediction_kinds.base import Words
+from robust_jax.comparison.prediction_reports.words import Words
 from robust_jax.comparison.report._recommendation_sentences import (
   in_short,
   listed,

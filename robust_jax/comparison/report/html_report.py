@@ -11,10 +11,10 @@ from robust_jax.comparison.cases import Case
 from robust_jax.comparison.extra_tests.base import EXTRA_TESTS
 from robust_jax.comparison.load_examples import LoadedExamples
 from robust_jax.comparison.model import ComparedModel
-from robust_jax.comparison.prediction_kinds.classes import ClassPredictions
-from robust_jax.comparison.report._render_failures import render_failures
+from robust_jax.comparison.prediction_kinds.base import Predictions
+from robust_jax.comparison.prediction_reports.base import Failure
+from robust_jax.comparison.report.build_report import report_of
 from robust_jax.comparison.report.compare_pairs import summarize_pairs
-from robust_jax.comparison.report.failure_gallery import Failure
 from robust_jax.statistics.outcomes import INVARIANCE_TESTS
 
 _TEMPLATES = pathlib.Path(__file__).parent / "templates"
@@ -42,7 +42,7 @@ def html_report(
   models: Mapping[str, ComparedModel],
   examples: LoadedExamples,
   cases: Sequence[Case],
-  predictions: Mapping[str, Mapping[str, ClassPredictions]],
+  predictions: Mapping[str, Mapping[str, Predictions]],
   failures: Mapping[str, Sequence[Failure]],
 ) -> str:
   """Renders the page, which contains all that it shows, and no script.
@@ -92,9 +92,17 @@ def html_report(
     top=_top(report),
     classes=_classes(report),
     gallery={
-      name: render_failures(
-        found, models[name], examples, cases, predictions, seed
-      )
+      name: [
+        report_of(examples).render(
+          failure,
+          models[name],
+          examples,
+          cases[failure.case],
+          predictions,
+          seed,
+        )
+        for failure in found
+      ]
       for name, found in failures.items()
     },
   )

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from robust_jax.comparison.prediction_kinds.base import Words
+from robust_jax.comparison.prediction_reports.words import Words
 from robust_jax.comparison.report import _recommendation_sentences as sentences
 from robust_jax.comparison.report import _recommendation_undecided as undecided
 from robust_jax.comparison.report._recommendation_classes import (

@@ -1,6 +1,6 @@
-"""Rendering of the failure gallery: examples, and predictions of all models."""
+"""Rendering of a failure: an example, and the predictions of all models."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,37 +9,19 @@ from robust_jax.comparison.cases import Case
 from robust_jax.comparison.load_examples import LoadedExamples
 from robust_jax.comparison.model import CLEAN, ComparedModel
 from robust_jax.comparison.prediction_kinds.classes import ClassPredictions
-from robust_jax.comparison.report.failure_gallery import Failure
+from robust_jax.comparison.prediction_reports.base import Failure
 from robust_jax.comparison.run_predictions import view
 
 
-def render_failures(
-  failures: Sequence[Failure],
+def render_failure(
+  failure: Failure,
   model: ComparedModel,
   examples: LoadedExamples,
-  cases: Sequence[Case],
+  case: Case,
   predictions: Mapping[str, Mapping[str, ClassPredictions]],
   seed: int,
-) -> list[dict[str, Any]]:
-  """Returns a dictionary for each failure, as input of the template.
-
-  Args:
-    failures: failures from `failure_gallery`.
-    model: the model that fails.
-    examples: the examples.
-    cases: the cases.
-    predictions: model -> name of the case -> predictions.
-    seed: seed of the transformations.
-  """
-  return [
-    _render(failure, model, examples, cases[failure.case], predictions, seed)
-    for failure in failures
-  ]
-
-
-def _render(
-  failure, model, examples, case, predictions, seed
 ) -> dict[str, Any]:
+  """Returns the input of the template; see `PredictionReport.render`."""
   row = failure.row
   group, place = examples.find(row)
   part = slice(place, place + 1)

@@ -1,31 +1,19 @@
 """Selection of the worst failures of a model."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from robust_jax.comparison.cases import Case
 from robust_jax.comparison.prediction_kinds.classes import ClassPredictions
+from robust_jax.comparison.prediction_reports.base import Failure
 from robust_jax.statistics.outcomes import Outcomes
 
 # Confidence of models that return only classes.
 _UNKNOWN_CONFIDENCE = 0.5
 
 
-class Failure(NamedTuple):
-  """An example that is misclassified only when transformed.
-
-  Attributes:
-    row: row of the example.
-    case: index of the case.
-  """
-
-  row: int
-  case: int
-
-
-def failure_gallery(
+def most_confident_failures(
   outcomes: Outcomes,
   predictions: Mapping[str, ClassPredictions],
   cases: Sequence[Case],

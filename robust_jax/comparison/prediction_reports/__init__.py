@@ -1,0 +1,8 @@
+"""Reports of predictions: one class per module, named like its kind.
+
+Each class follows the protocol `base.PredictionReport`.
+"""
+
+from robust_jax.comparison.prediction_reports.classes import Classes
+
+__all__ = ["Classes"]

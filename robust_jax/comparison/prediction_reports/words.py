@@ -1,0 +1,34 @@
+"""Words in which reports of different predictions differ."""
+
+from typing import NamedTuple
+
+
+class Words(NamedTuple):
+  """Words of reports; the defaults are those of classifiers.
+
+  Attributes:
+    unit: what is counted.
+    units: its plural.
+    is_right: verb of a model that is right about units.
+    are_right: verb of several models.
+    correctly: what follows the units.
+    accuracies: format of the accuracies of a model in percent, `clean` and
+      `changed`.
+    identical: what identical models have in common.
+
+  Example:
+    >>> from robust_jax.comparison.prediction_reports.words import Words
+    >>> words = Words()
+    >>> f"b {words.is_right} 12 % of {words.units}{words.correctly}"
+    'b classifies 12 % of examples correctly'
+  """
+
+  unit: str = "example"
+  units: str = "examples"
+  is_right: str = "classifies"
+  are_right: str = "classify"
+  correctly: str = " correctly"
+  accuracies: str = (
+    "{clean:.1f} % of clean examples, {changed:.1f} % of changed ones"
+  )
+  identical: str = "predict the same class for every example"
