@@ -12,6 +12,8 @@ class Words(NamedTuple):
     is_right: verb of a model that is right about units.
     are_right: verb of several models.
     correctly: what follows the units.
+    lost: those that a risk counts.
+    accuracy: name of the measure of how much is right.
     accuracies: format of the accuracies of a model in percent, `clean` and
       `changed`.
     identical: what identical models have in common.
@@ -28,6 +30,8 @@ class Words(NamedTuple):
   is_right: str = "classifies"
   are_right: str = "classify"
   correctly: str = " correctly"
+  lost: str = "correctly classified clean examples that are lost"
+  accuracy: str = "accuracy"
   accuracies: str = (
     "{clean:.1f} % of clean examples, {changed:.1f} % of changed ones"
   )

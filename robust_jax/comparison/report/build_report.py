@@ -77,6 +77,7 @@ def comparison_report(
       **_describe(model, predictions[name], examples),
       "milliseconds": milliseconds.get(name),
       "risk": dataclasses.asdict(measured.risks[name]),
+      "accuracy": _accuracy(measured, name),
       **measured.of_models[name],
     }
     for name, model in models.items()
@@ -112,10 +113,19 @@ def comparison_report(
     "transformations_version": cases.version,
     "recommendation": dataclasses.asdict(advice),
     "identical": measured.identical,
+    "words": kind.words._asdict(),
     "comparisons": [dataclasses.asdict(c) for c in measured.comparisons],
     **measured.report,
   }
   return Compared(measured, report)
+
+
+def _accuracy(measured, name):
+  """Returns the accuracy on clean and on changed examples, if it is known."""
+  if name not in measured.accuracies:
+    return None
+  clean, changed = measured.accuracies[name]
+  return {"clean": clean, "changed": changed}
 
 
 def _describe(model, predictions, examples):

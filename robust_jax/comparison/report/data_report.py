@@ -10,6 +10,7 @@ def data_report(examples: LoadedExamples) -> dict[str, Any]:
   """Returns plain values for `report.json`; see `docs/compare.md`."""
   return {
     "kind": examples.kind.name,
+    "predictions": examples.kind.predictions.name,
     "examples": len(examples.ids),
     "drawn": len(examples.ids) + len(examples.problems),
     "available": examples.available,

@@ -8,10 +8,7 @@ import rich.table
 
 from robust_jax.comparison.extra_tests.table import WITH_INTERVALS
 
-_WHAT = {
-  True: "correctly classified clean examples that are lost",
-  False: "examples whose prediction changes",
-}
+_CHANGED = "examples whose prediction changes"
 
 
 def comparison_table(report: Mapping[str, Any]) -> rich.table.Table:
@@ -20,12 +17,13 @@ def comparison_table(report: Mapping[str, Any]) -> rich.table.Table:
   Args:
     report: report of `comparison_report`, with the name of the data.
   """
-  data, models = report["data"], report["models"]
+  data, models, words = report["data"], report["models"], report["words"]
+  lost = words["lost"] if data["labeled"] else _CHANGED
   spacious = len(models) <= WITH_INTERVALS
   interval = _interval if spacious else _value
   table = rich.table.Table(
     title=f"{data['name']}, {data['examples']} examples",
-    caption=("Risk: % of " + _WHAT[data["labeled"]])
+    caption=f"Risk: % of {lost}"
     + (f" ({100 * report['level']:g} % interval)." if spacious else "."),
     box=rich.box.SIMPLE_HEAD,
     padding=(0, 1),
@@ -36,14 +34,10 @@ def comparison_table(report: Mapping[str, Any]) -> rich.table.Table:
     # Folded rather than truncated where there is no room.
     table.add_column(name, justify="right", overflow="fold")
   risks = [model["risk"] for model in models.values()]
-  if data["labeled"]:
-    table.add_row(
-      "accuracy, clean", *(f"{r['clean_accuracy']:.1f} %" for r in risks)
-    )
-    table.add_row(
-      "accuracy, transformed",
-      *(f"{r['overall']['accuracy']:.1f} %" for r in risks),
-    )
+  for case in ("clean", "changed") if data["labeled"] else ():
+    found = [model["accuracy"][case] for model in models.values()]
+    title = f"{words['accuracy']}, {case}"
+    table.add_row(title, *(f"{value:.1f} %" for value in found))
   table.add_row("risk, overall", *(interval(r["overall"]) for r in risks))
   for family in risks[0]["families"]:
     cells = (interval(r["families"][family]) for r in risks)
