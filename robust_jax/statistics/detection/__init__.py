@@ -1,0 +1,1 @@
+"""Statistics of detections: matching, average precision, boxes lost, errors."""
