@@ -40,11 +40,8 @@ from robust_jax.plotting.attribute_swaps import draw_attribute_swaps
 from robust_jax.plotting.image_grid import save_image_grid
 from robust_jax.plotting.scatter import draw_scatter
 from robust_jax.plotting.tables import print_table
-from robust_jax.statistics.bootstrap import (
-  Estimate,
-  bootstrap,
-  centered_interval,
-)
+from robust_jax.statistics.bootstrap import Estimate, bootstrap
+from robust_jax.statistics.resampling import centered_interval
 from robust_jax.training.progress import Progress
 
 _NUM_DRAWN = 100

@@ -1,7 +1,7 @@
 """Bootstrap confidence intervals for functions of sums over examples."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal, NamedTuple, TypedDict
 
 import numpy as np
@@ -115,9 +115,30 @@ def bootstrap(
     )
   with np.errstate(invalid="ignore", divide="ignore"):
     drawn = statistic(_resampled(table, draws, seed))
-    tails = np.broadcast_to([(1 - level) / 2, (1 + level) / 2], (value.size, 2))
+    without_one = statistic(total - table)
+  return intervals(value, drawn, without_one, level, method)
+
+
+def intervals(
+  value: np.ndarray,
+  drawn: np.ndarray,
+  without_one: np.ndarray,
+  level: float,
+  method: Method,
+) -> Bootstrap:
+  """Confidence intervals from draws that were computed somehow.
+
+  Args:
+    value: `[M]`, on all N examples.
+    drawn: `[D, M]`, on the resampled examples; NaN is left out.
+    without_one: `[N, M]`, on all examples but one, for "bca".
+    level: confidence level of the intervals.
+    method: "bca" or "percentile".
+  """
+  tails = np.broadcast_to([(1 - level) / 2, (1 + level) / 2], (value.size, 2))
+  with np.errstate(invalid="ignore", divide="ignore"):
     if method == "bca":
-      tails = _bca(value, drawn, statistic(total - table), tails)
+      tails = _bca(value, drawn, without_one, tails)
   ends = [
     np.nanquantile(column, tail)
     for column, tail in zip(drawn.T, tails, strict=True)
@@ -127,13 +148,12 @@ def bootstrap(
 
 
 def _resampled(table, draws, seed):
-  parts = [counts @ table for counts in _counts(len(table), draws, seed)]
+  parts = [counts @ table for counts in draw_counts(len(table), draws, seed)]
   return np.concatenate(parts)
 
 
-def _counts(size, draws, seed):
-  """Yields numbers of times that each example is drawn `[R, size]`, in "
-  "parts."""
+def draw_counts(size: int, draws: int, seed: int) -> Iterator[np.ndarray]:
+  """Yields how often each example is drawn, `[R, size]`, for R draws a time."""
   rng = np.random.default_rng(seed)
   step = max(1, _CHUNK // size)
   for start in range(0, draws, step):
@@ -166,73 +186,23 @@ def _check(table, draws, level, method):
       f"{int((~np.isfinite(table)).sum())} values that are not finite: "
       "expected numbers [N, S], one row per example."
     )
-  _check_options(draws, level)
+  check_options(draws, level)
   if method not in ("bca", "percentile"):
     raise ValueError(f"method = '{method}': expected 'bca' or 'percentile'.")
 
 
-def _check_options(draws, level):
+def check_options(draws: int, level: float) -> None:
+  """Raises ValueError unless both are in their ranges."""
   if draws < 1:
     raise ValueError(f"draws = {draws}: expected 1 or more, usually 2000.")
   if not 0 < level < 1:
     raise ValueError(f"level = {level}: expected a fraction between 0 and 1.")
 
 
-def centered_interval(
-  value: float,
-  statistic: Callable[[np.ndarray], float],
-  num_examples: int,
-  *,
-  draws: int = 100,
-  level: float = 0.95,
-  seed: int = 0,
-) -> Estimate:
-  """Computes the interval of a statistic whose bias depends on the sample size.
-
-  A resample has fewer distinct examples than the sample, so such a statistic
-  has another bias there, and its draws need not lie around its value. Here they
-  are moved to do so. The interval tells the variation of the estimate at this
-  number of examples, for comparison with others of equally many; the bias
-  stays.
-
-  Args:
-    value: the statistic of all examples.
-    statistic: number of times that each example is drawn `[N]` -> the
-      statistic. It need not be a function of a few sums, as that of
-      `bootstrap`.
-    num_examples: N.
-    draws: number of resamples.
-    level: confidence level.
-    seed: seed of the resamples.
-
-  Raises:
-    ValueError: draws or level is out of its range.
-
-  Example:
-    >>> import numpy as np
-    >>> from robust_jax.statistics.bootstrap import centered_interval
-    >>> x = np.arange(100.0)
-    >>> variance = lambda counts: np.cov(x, fweights=counts)
-    >>> found = centered_interval(variance(np.ones(100, int)), variance, 100)
-    >>> 600 < found.low < found.value < found.high < 1000
-    True
-  """
-  _check_options(draws, level)
-  drawn = np.array(
-    [
-      statistic(counts)
-      for part in _counts(num_examples, draws, seed)
-      for counts in part
-    ]
-  )
-  tails = np.quantile(drawn - drawn.mean(), [(1 - level) / 2, (1 + level) / 2])
-  return Estimate(value, *(float(value + tail) for tail in tails))
-
-
 def exact_interval_if_degenerate(
   result: Bootstrap,
   bounds: tuple[float, float],
-  num_examples: float,
+  num_examples: float | np.ndarray,
   level: float = 0.95,
 ) -> Bootstrap:
   """Replaces bootstrap intervals of width zero by exact ones.
@@ -246,7 +216,7 @@ def exact_interval_if_degenerate(
   Args:
     result: result of the bootstrap.
     bounds: smallest and largest value that one example can contribute.
-    num_examples: n, the number of examples of the mean.
+    num_examples: n, the number of examples of the mean, or `[M]` of each.
     level: confidence level of `result`.
 
   Returns:

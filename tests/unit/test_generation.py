@@ -30,7 +30,7 @@ from robust_jax.evaluators.generation.nearest import nearest
 from robust_jax.evaluators.sample_quality import sample_quality
 from robust_jax.models.inference import Generator, SplitModel
 from robust_jax.models.per_channel import per_channel
-from robust_jax.statistics.bootstrap import centered_interval
+from robust_jax.statistics.resampling import centered_interval
 
 RNG = np.random.default_rng(0)
 REAL = RNG.normal(size=(60, 4))

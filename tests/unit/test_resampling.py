@@ -9,6 +9,7 @@ from robust_jax.statistics.bootstrap import (
   exact_interval_if_degenerate,
 )
 from robust_jax.statistics.hypothesis_tests import holm, mcnemar, sign_flip_test
+from robust_jax.statistics.resampling import join, resample
 
 
 def _ratio(sums):
@@ -207,3 +208,45 @@ def test_models_that_agree_everywhere_are_not_told_apart():
 def test_differences_that_cannot_be_are_refused(change, message):
   with pytest.raises(ValueError, match=message):
     sign_flip_test(**{"differences": np.ones((3, 1))} | change)
+
+
+def _weighted_ratio(table):
+  return lambda counts: _ratio(counts @ table)
+
+
+@pytest.mark.parametrize("method", ["percentile", "bca"])
+def test_statistics_of_counts_and_of_sums_have_the_same_intervals(method):
+  table = _skewed(40)
+  expected = bootstrap(table, _ratio, draws=200, method=method, seed=5)
+  drawn = resample(_weighted_ratio(table), 40, draws=200, seed=5)
+  for one, other in zip(drawn.bootstrap(0.95, method), expected, strict=True):
+    np.testing.assert_allclose(one, other)
+
+
+def test_pseudovalues_of_a_mean_are_its_terms():
+  x = np.random.default_rng(0).normal(size=(30, 2))
+  mean = lambda counts: counts @ x / counts.sum(axis=1, keepdims=True)
+  np.testing.assert_allclose(resample(mean, 30, draws=5).pseudovalues(), x)
+
+
+def test_statistics_side_by_side_are_of_the_same_draws():
+  table = _skewed(25)
+  one = resample(_weighted_ratio(table), 25, draws=9)
+  both = join([one, one]).then(lambda pair: pair[..., :1] - pair[..., 1:])
+  for part in both:
+    assert not part.any()
+  with pytest.raises(ValueError, match=r"\(25, 8\), \(25, 9\)"):
+    join([one, resample(_weighted_ratio(table), 25, draws=8)])
+
+
+def test_many_examples_are_resampled_in_parts():
+  table = _skewed(1500)
+  found = resample(_weighted_ratio(table), 1500, draws=1000)
+  total = table.sum(axis=0)
+  np.testing.assert_allclose(found.without_one, _ratio(total - table))
+  assert found.drawn.shape == (1000, 1)
+
+
+def test_nothing_cannot_be_resampled():
+  with pytest.raises(ValueError, match="no examples"):
+    resample(_weighted_ratio(_skewed(3)), 0)

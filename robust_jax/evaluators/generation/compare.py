@@ -13,11 +13,8 @@ from robust_jax.evaluators.generation.frechet_distance import (
 )
 from robust_jax.evaluators.generation.kernel_distance import kernel_distance
 from robust_jax.evaluators.generation.neighborhoods import neighborhoods
-from robust_jax.statistics.bootstrap import (
-  Estimate,
-  bootstrap,
-  centered_interval,
-)
+from robust_jax.statistics.bootstrap import Estimate, bootstrap
+from robust_jax.statistics.resampling import centered_interval
 
 
 def compare(
