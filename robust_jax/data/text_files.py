@@ -1,6 +1,5 @@
 """Datasets of tokenized texts from csv, tsv and jsonl files, and from TFDS."""
 
-import os
 import pathlib
 import re
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ import numpy as np
 import tokenizers
 
 from robust_jax.data.dataset import Dataset, from_arrays
+from robust_jax.data.raw_files import find_raw
 from robust_jax.data.readers.text_table import TextTable, read_text_table
 from robust_jax.data.readers.tfds_texts import read_tfds_texts
 from robust_jax.text.tokenizer import encode
@@ -157,7 +157,7 @@ def find_part(part: str) -> tuple[pathlib.Path, slice]:
   found = _PART.fullmatch(part)
   assert found is not None  # it matches any text
   rows = slice(*(int(v) if v else None for v in found.group("start", "stop")))
-  return _located(found["file"]), rows
+  return find_raw(found["file"], "text"), rows
 
 
 def with_variants(
@@ -180,18 +180,3 @@ def with_variants(
       name: np.stack([one[name] for one in variants], axis=1) for name in x
     },
   }
-
-
-def _located(name: str) -> pathlib.Path:
-  """The path of a file, in the working directory or in that of raw data."""
-  path = pathlib.Path(name).expanduser()
-  folder = os.environ.get("ROBUST_JAX_DATA")
-  if path.exists() or path.is_absolute():
-    return path
-  if folder and (raw := pathlib.Path(folder, "raw", "text", name)).exists():
-    return raw
-  where = f" or in {folder}/raw/text" if folder else ""
-  raise ValueError(
-    f"{name}: no such file in the working directory{where}. Give its path, or "
-    "put it there; ROBUST_JAX_DATA names the folder of raw data."
-  )

@@ -38,20 +38,7 @@ class InOrder:
     self.class_names: Sequence[str] = tuple(class_names)
     self.left_out = getattr(dataset, "left_out", ())
     self._dataset = dataset
-    places = {name: place for place, name in enumerate(self.class_names)}
-    own = list(dataset.class_names)
-    if all(name.isdecimal() for name in own) and not set(own) <= set(places):
-      places = {f"{place}": place for place in range(len(self.class_names))}
-    missing = [name for name in own if name not in places]
-    if missing:
-      near = difflib.get_close_matches(missing[0], places, n=1)
-      hint = f" Is '{missing[0]}' their '{near[0]}'?" if near else ""
-      raise ValueError(
-        f"the {len(places)} class names given lack {len(missing)} of "
-        f"the {len(own)} classes of the data ({', '.join(missing[:5])}"
-        f"{', ...' if len(missing) > 5 else ''}): expected all of them.{hint}"
-      )
-    self._labels = [places[name] for name in own]
+    self._labels = places(dataset.class_names, self.class_names)
 
   def __len__(self) -> int:
     return len(self._dataset)
@@ -62,3 +49,29 @@ class InOrder:
     if sample.label is None or sample.label not in range(len(self._labels)):
       return sample
     return sample._replace(label=self._labels[sample.label])
+
+
+def places(own: Sequence[str], class_names: Sequence[str]) -> list[int]:
+  """Returns the position of each class of a dataset among given names.
+
+  Args:
+    own: names of the dataset. Where they are all numbers, and not among the
+      given names, they are the positions themselves.
+    class_names: K names, in the order of the model's outputs.
+
+  Raises:
+    ValueError: a class of the dataset is not among the names.
+  """
+  found = {name: place for place, name in enumerate(class_names)}
+  if all(name.isdecimal() for name in own) and not set(own) <= set(found):
+    found = {f"{place}": place for place in range(len(class_names))}
+  missing = [name for name in own if name not in found]
+  if missing:
+    near = difflib.get_close_matches(missing[0], found, n=1)
+    hint = f" Is '{missing[0]}' their '{near[0]}'?" if near else ""
+    raise ValueError(
+      f"the {len(found)} class names given lack {len(missing)} of "
+      f"the {len(own)} classes of the data ({', '.join(missing[:5])}"
+      f"{', ...' if len(missing) > 5 else ''}): expected all of them.{hint}"
+    )
+  return [found[name] for name in own]

@@ -1,0 +1,1 @@
+"""Readers of images with boxes around objects, one format per file."""
