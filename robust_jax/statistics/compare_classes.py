@@ -4,7 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from robust_jax.statistics.hypothesis_tests import holm, mcnemar, sign_flip_test
+from robust_jax.statistics.clusters import cluster_sums, compare_binary
+from robust_jax.statistics.hypothesis_tests import holm, sign_flip_test
 from robust_jax.statistics.outcomes import Outcomes
 from robust_jax.statistics.weighted_averages import OVERALL, weighted_averages
 
@@ -19,8 +20,8 @@ class ClassDifference:
     clean: clean accuracies of a and of b.
     changed: accuracies of a and of b on changed examples, averaged over
       families.
-    p_clean: exact McNemar p-value for clean accuracies, after Holm's correction
-      over all classes, clean and changed.
+    p_clean: exact p-value for clean accuracies, McNemar's or that of whole
+      clusters, after Holm's correction over all classes, clean and changed.
     p_changed: sign-flip p-value for changed examples, corrected likewise.
   """
 
@@ -48,7 +49,7 @@ def compare_classes(
   """
   if a.labels is None:
     return []
-  averages = weighted_averages(a)
+  averages = weighted_averages(a.conditions)
   overall = averages.matrix[:, averages.columns[OVERALL]]
   changed = [o.transformed @ overall for o in (a, b)]
   rows, p_values = [], []
@@ -56,9 +57,11 @@ def compare_classes(
     of_class = a.labels == label
     clean = [o.clean[of_class] for o in (a, b)]
     after = [values[of_class] for values in changed]
+    clusters = None if a.clusters is None else a.clusters[of_class]
+    differences = cluster_sums((after[0] - after[1])[:, None], clusters)
     p_values += [
-      mcnemar((~clean[0] & clean[1]).sum(), (clean[0] & ~clean[1]).sum()),
-      *sign_flip_test((after[0] - after[1])[:, None], draws=draws, seed=seed),
+      *compare_binary(clean[0][:, None], clean[1][:, None], clusters),
+      *sign_flip_test(differences, draws=draws, seed=seed),
     ]
     rows.append((label, of_class.sum(), clean, after))
   adjusted = holm(np.array(p_values)).reshape(-1, 2)

@@ -10,11 +10,13 @@ from robust_jax.statistics.bootstrap import (
   bootstrap,
   exact_interval_if_degenerate,
 )
+from robust_jax.statistics.clusters import cluster_sums
 from robust_jax.statistics.compare_classes import (
   ClassDifference,
   compare_classes,
 )
-from robust_jax.statistics.hypothesis_tests import holm, mcnemar, sign_flip_test
+from robust_jax.statistics.discordance import Discordance, discordances
+from robust_jax.statistics.hypothesis_tests import holm, sign_flip_test
 from robust_jax.statistics.outcomes import Outcomes
 from robust_jax.statistics.proportions import compare_proportions
 from robust_jax.statistics.verdict import Difference, verdict
@@ -36,29 +38,6 @@ ACCURACIES = {
 Balanced accuracies are means over the classes of the data, each of equal
 weight whatever its number of examples.
 """
-
-
-@dataclasses.dataclass(frozen=True)
-class Discordance:
-  """One condition, on examples that both models classify correctly when clean.
-
-  Attributes:
-    family: family of the condition.
-    transformation: transformation of the condition.
-    severity: severity of the condition.
-    only_a_lost: number of examples on which only A fails.
-    only_b_lost: number of examples on which only B fails.
-    p_value: exact two-sided McNemar p-value.
-    p_adjusted: the same after Holm's correction over all conditions.
-  """
-
-  family: str
-  transformation: str
-  severity: float
-  only_a_lost: int
-  only_b_lost: int
-  p_value: float
-  p_adjusted: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,7 +112,8 @@ def compare_risks(
   Examples are resampled together with the predictions of both models, so that
   the difficulty shared by both cancels. Each risk keeps its own denominator,
   the examples that its model classifies correctly when clean; McNemar's tests
-  use the examples that both classify correctly.
+  use the examples that both classify correctly. Clusters of examples are
+  resampled as a whole, and exact tests flip them as a whole.
 
   Args:
     a: outcomes of the first model.
@@ -150,9 +130,9 @@ def compare_risks(
     A `Comparison`.
 
   Raises:
-    ValueError: examples, their order or conditions differ, labels are given for
-      one model only, the names are equal, or a model classifies no clean
-      example correctly.
+    ValueError: examples, their order, conditions, labels or clusters differ,
+      labels are given for one model only, the names are equal, or a model
+      classifies no clean example correctly.
 
   Example:
     >>> import numpy as np
@@ -166,14 +146,16 @@ def compare_risks(
     'A better'
   """
   _check(a, b, names)
-  averages = weighted_averages(a)
+  averages = weighted_averages(a.conditions)
   keys = [OVERALL, *((f,) for f in a.families)]
   columns = [0, *(1 + averages.columns[key] for key in keys)]
-  tables = [lost_table(o, averages)[:, columns] for o in (a, b)]
+  tables = [
+    cluster_sums(lost_table(o, averages)[:, columns], o.clusters)
+    for o in (a, b)
+  ]
   options = BootstrapOptions(draws=draws, level=level, method=method, seed=seed)
   result = bootstrap(np.hstack(tables), _difference, **options)
-  both = a.clean & b.clean
-  num_examples = min(int(a.clean.sum()), int(b.clean.sum()))
+  num_examples = min(int((table[:, 0] > 0).sum()) for table in tables)
   result = exact_interval_if_degenerate(
     result, (-100.0, 100.0), num_examples, level
   )
@@ -197,11 +179,11 @@ def compare_risks(
     a=names[0],
     b=names[1],
     examples=len(a.ids),
-    both_clean_correct=int(both.sum()),
+    both_clean_correct=int((a.clean & b.clean).sum()),
     **_compare_accuracies(a, b, names, averages, options),
     overall=differences[0],
     families=dict(zip(a.families, differences[1:], strict=True)),
-    conditions=_discordances(a, b, both),
+    conditions=discordances(a, b),
     classes=compare_classes(a, b, draws=draws, seed=seed),
     draws=draws,
     level=level,
@@ -222,7 +204,13 @@ def _compare_accuracies(a, b, names, averages, options):
     if name.startswith("balanced") and weights is None:
       continue
     found[name] = compare_proportions(
-      *values, names, what, less_is_better=False, weights=weights, **options
+      *values,
+      names,
+      what,
+      less_is_better=False,
+      weights=weights,
+      clusters=a.clusters,
+      **options,
     )
   return found
 
@@ -242,27 +230,6 @@ def _per_example(a: np.ndarray, b: np.ndarray) -> np.ndarray:
   together = lost_fraction((a + b).sum(axis=0)) / 100
   beyond = [(t[:, 1:] - together * t[:, :1]) / t[:, 0].sum() for t in (a, b)]
   return beyond[0] - beyond[1]
-
-
-def _discordances(a, b, both):
-  lost_a = both[:, None] & ~a.transformed
-  lost_b = both[:, None] & ~b.transformed
-  only_a = (lost_a & ~lost_b).sum(axis=0)
-  only_b = (lost_b & ~lost_a).sum(axis=0)
-  p_values = mcnemar(only_a, only_b)
-  adjusted = holm(p_values)
-  return [
-    Discordance(
-      family=c.family,
-      transformation=c.transformation,
-      severity=float(c.severity),
-      only_a_lost=int(only_a[i]),
-      only_b_lost=int(only_b[i]),
-      p_value=float(p_values[i]),
-      p_adjusted=float(adjusted[i]),
-    )
-    for i, c in enumerate(a.conditions)
-  ]
 
 
 def _check(a, b, names):
@@ -288,6 +255,10 @@ def _check(a, b, names):
   if not np.array_equal(a.labels, b.labels):
     raise ValueError(
       f"{names[0]} and {names[1]} have other labels for the same examples."
+    )
+  if not np.array_equal(a.clusters, b.clusters):
+    raise ValueError(
+      f"{names[0]} and {names[1]} have other clusters of the same examples."
     )
   for name, outcomes in zip(names, (a, b), strict=True):
     if not outcomes.clean.any():

@@ -135,6 +135,53 @@ def holm(p_values: np.ndarray) -> np.ndarray:
   return adjusted
 
 
+def exact_sign_flip_test(differences: np.ndarray) -> np.ndarray:
+  """Exact sign-flip test of whole numbers: two-sided p-values.
+
+  The same as `sign_flip_test` with all signs in place of random ones: the
+  distribution of the sum is the convolution of those of `+-d`. For differences
+  of -1, 0 and 1 it is the exact McNemar test. For clusters of examples, whose
+  outcomes are not independent, the differences are those of whole clusters.
+
+  Args:
+    differences: int `[N, M]`, one row per cluster.
+
+  Returns:
+    Two-sided p-values `[M]`.
+
+  Raises:
+    ValueError: the shape is wrong, or values are not whole numbers.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.statistics import hypothesis_tests
+    >>> differences = np.array([[1], [1], [2]])
+    >>> hypothesis_tests.exact_sign_flip_test(differences).tolist()  # 2 / 2^3
+    [0.25]
+  """
+  differences = np.asarray(differences)
+  whole = np.issubdtype(differences.dtype, np.integer)
+  if differences.ndim != 2 or not whole:
+    raise ValueError(
+      f"differences of shape {differences.shape} and dtype "
+      f"{differences.dtype}: expected integers [N, M], one row per cluster."
+    )
+  if np.abs(differences).max(initial=0) <= 1:
+    return mcnemar((differences < 0).sum(axis=0), (differences > 0).sum(axis=0))
+  return np.array([_exact_p_value(column) for column in differences.T])
+
+
+def _exact_p_value(differences):
+  sizes = np.abs(differences[differences != 0])
+  total = sizes.sum()
+  # Probabilities that the differences of positive sign sum to 0, 1, ...
+  chances = np.ones(1)
+  for size in sizes:
+    chances = (np.pad(chances, (0, size)) + np.pad(chances, (size, 0))) / 2
+  sums = np.abs(2 * np.arange(total + 1) - total)
+  return min(1.0, chances[sums >= abs(differences.sum())].sum())
+
+
 _DRAWS = 2000
 
 

@@ -31,6 +31,13 @@ class Condition:
   weight: float = 1.0
 
 
+def families(conditions: Sequence[Condition]) -> list[str]:
+  """Families that count in a risk, in order; not the invariance tests."""
+  names = dict.fromkeys(c.family for c in conditions)
+  names.pop(INVARIANCE_TESTS, None)
+  return list(names)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Outcomes:
   """Correctness of one model's predictions on N examples under T conditions.
@@ -43,11 +50,14 @@ class Outcomes:
     labeled: False where the clean prediction replaces the label.
     labels: int `[N]`, class of each example. None where it is unknown, and then
       there are no statistics of classes.
+    clusters: int `[N]`, for examples that are not independent: the cluster of
+      each, such as the image of a box. Whole clusters are resampled in
+      intervals and flipped in tests. None where each example is one of its own.
 
   Raises:
     ValueError: shapes do not match, ids or conditions are repeated, values are
-      not bool, weights are not positive, or all conditions are invariance
-      tests.
+      not bool, clusters are not integers, weights are not positive, or all
+      conditions are invariance tests.
   """
 
   ids: tuple[Hashable, ...]
@@ -56,6 +66,7 @@ class Outcomes:
   conditions: tuple[Condition, ...]
   labeled: bool = True
   labels: np.ndarray | None = None
+  clusters: np.ndarray | None = None
 
   def __post_init__(self):
     _check_ids(self.ids)
@@ -67,13 +78,13 @@ class Outcomes:
       raise ValueError(
         f"labels of shape {self.labels.shape}: expected {list(shape[:1])}."
       )
+    if self.clusters is not None:
+      _check_clusters(self.clusters, shape[:1])
 
   @property
   def families(self) -> list[str]:
     """Families that count in the risk, in order; not the invariance tests."""
-    names = dict.fromkeys(c.family for c in self.conditions)
-    names.pop(INVARIANCE_TESTS, None)
-    return list(names)
+    return families(self.conditions)
 
   @property
   def class_weights(self) -> np.ndarray | None:
@@ -189,6 +200,14 @@ def _check_conditions(conditions):
     raise ValueError(
       f"{len(conditions)} conditions, none of which counts in a risk: expected "
       f"at least one family beside '{INVARIANCE_TESTS}'."
+    )
+
+
+def _check_clusters(clusters, shape):
+  if clusters.shape != shape or not np.issubdtype(clusters.dtype, np.integer):
+    raise ValueError(
+      f"clusters of shape {clusters.shape} and dtype {clusters.dtype}: "
+      f"expected integers {list(shape)}, the cluster of each example."
     )
 
 

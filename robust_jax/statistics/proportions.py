@@ -9,7 +9,8 @@ from robust_jax.statistics.bootstrap import (
   bootstrap,
   exact_interval_if_degenerate,
 )
-from robust_jax.statistics.hypothesis_tests import mcnemar, sign_flip_test
+from robust_jax.statistics.clusters import cluster_sums, compare_binary
+from robust_jax.statistics.hypothesis_tests import sign_flip_test
 from robust_jax.statistics.verdict import Difference, verdict
 
 
@@ -53,6 +54,7 @@ def compare_proportions(
   *,
   less_is_better: bool,
   weights: np.ndarray | None = None,
+  clusters: np.ndarray | None = None,
   draws: int = 2000,
   level: float = 0.95,
   method: Method = "bca",
@@ -60,8 +62,8 @@ def compare_proportions(
 ) -> Difference:
   """Paired difference of two means in percentage points, with a verdict.
 
-  The test is McNemar's exact test for binary values of equal weight, and the
-  sign-flip test otherwise.
+  The test is exact for binary values of equal weight: McNemar's, or that of
+  all signs of whole clusters. Otherwise it is the sign-flip test.
 
   Args:
     a: `[N]` of the first model, bool or in [0, 1].
@@ -71,6 +73,7 @@ def compare_proportions(
     less_is_better: whether smaller values are better, as for flip
       probabilities.
     weights: weights `[N]` of the examples; None for equal weights.
+    clusters: int `[N]`, for examples that are not independent; see `Outcomes`.
     draws: number of draws of the bootstrap and of the sign-flip test.
     level: confidence level; 1 - level is the significance level of the test.
     method: "bca" or "percentile"; see `bootstrap`.
@@ -93,19 +96,22 @@ def compare_proportions(
   """
   weight = np.ones(len(a)) if weights is None else weights
   table = np.column_stack([weight * a, weight * b, weight])
+  table = cluster_sums(table, clusters)
   options = BootstrapOptions(draws=draws, level=level, method=method, seed=seed)
   result = bootstrap(
     table, lambda s: 100 * (s[..., :1] - s[..., 1:2]) / s[..., 2:], **options
   )
-  # Effective number of examples under unequal weights (Kish 1965).
-  num_examples = weight.sum() ** 2 / (weight**2).sum()
+  # Effective number of clusters under unequal weights (Kish 1965).
+  sizes = cluster_sums(weight, clusters)
+  num_examples = sizes.sum() ** 2 / (sizes**2).sum()
   result = exact_interval_if_degenerate(
     result, (-100.0, 100.0), num_examples, level
   )
   if a.dtype == b.dtype == bool and np.ptp(weight) == 0:
-    p_value = float(mcnemar((~a & b).sum(), (a & ~b).sum()))
+    p_value = float(compare_binary(a[:, None], b[:, None], clusters)[0])
   else:
     differences = (weight * (a.astype(float) - b))[:, None]
+    differences = cluster_sums(differences, clusters)
     p_value = float(sign_flip_test(differences, draws=draws, seed=seed)[0])
   return verdict(
     what,

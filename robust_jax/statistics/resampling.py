@@ -45,18 +45,18 @@ class Resampled(NamedTuple):
     check_options(len(self.drawn), level)
     return intervals(*self, level=level, method=method)
 
-  def pseudovalues(self) -> np.ndarray:
-    """Contributions `[N, M]` of the examples to the statistics.
+  def contributions(self) -> np.ndarray:
+    """Contributions `[N, M]` of the examples, whose means are the values.
 
-    They are `N value - (N - 1) value_without_i`, which is x_i if the statistic
-    is the mean of x. Their mean is the jackknife's estimate, and if the
-    statistic is a smooth function of the weights of examples, the deviation of
-    that mean is the deviation of the statistic.
+    They are `value + (N - 1) (mean_j value_without_j - value_without_i)`, which
+    is x_i if the statistic is the mean of x. If the statistic is a smooth
+    function of the weights of examples, the deviation of their mean is the
+    deviation of the statistic, so that they can be tested by random signs.
 
-    Source: Tukey 1958, "Bias and confidence in not quite large samples".
+    Source: Efron & Stein 1981, "The Jackknife Estimate of Variance", (1.4).
     """
-    num_examples = len(self.without_one)
-    return num_examples * self.value - (num_examples - 1) * self.without_one
+    deviations = self.without_one.mean(axis=0) - self.without_one
+    return self.value + (len(deviations) - 1) * deviations
 
 
 def resample(

@@ -13,6 +13,7 @@ from robust_jax.statistics.bootstrap import (
   bootstrap,
   exact_interval_if_degenerate,
 )
+from robust_jax.statistics.clusters import cluster_sums
 from robust_jax.statistics.outcomes import INVARIANCE_TESTS, Outcomes
 from robust_jax.statistics.weighted_averages import (
   OVERALL,
@@ -137,7 +138,7 @@ def risk(
   method: Method = "bca",
   seed: int = 0,
 ) -> Risk:
-  """Risk per family and overall, with intervals clustered by example.
+  """Risk per family and overall, with intervals over examples or clusters.
 
   With c_i = 1 where example i is classified correctly when clean, t_ij = 1
   where it is under condition j, and weights w_j that sum to 1: `risk = 100
@@ -182,9 +183,10 @@ def risk(
       "correctly, so that no risk is defined: expected at least one. Are the "
       "labels in the order of the model, and the examples in its range?"
     )
-  averages = weighted_averages(outcomes)
+  averages = weighted_averages(outcomes.conditions)
+  table = cluster_sums(lost_table(outcomes, averages), outcomes.clusters)
   result = bootstrap(
-    lost_table(outcomes, averages),
+    table,
     lost_fraction,
     draws=draws,
     level=level,
@@ -192,7 +194,7 @@ def risk(
     seed=seed,
   )
   result = exact_interval_if_degenerate(
-    result, (0.0, 100.0), clean_correct, level
+    result, (0.0, 100.0), int((table[:, 0] > 0).sum()), level
   )
   tree = _Tree(averages, _rows(outcomes, averages, result), tolerance)
   families = {f: tree.family(f) for f in outcomes.families}

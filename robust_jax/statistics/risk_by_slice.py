@@ -12,6 +12,7 @@ from robust_jax.statistics.bootstrap import (
   bootstrap,
   exact_interval_if_degenerate,
 )
+from robust_jax.statistics.clusters import cluster_sums
 from robust_jax.statistics.outcomes import Outcomes
 from robust_jax.statistics.weighted_averages import (
   OVERALL,
@@ -86,27 +87,35 @@ def risk_by_slice(
       "each."
     )
   options = BootstrapOptions(draws=draws, level=level, method=method, seed=seed)
-  averages = weighted_averages(outcomes)
+  averages = weighted_averages(outcomes.conditions)
   keys = [OVERALL, *((f,) for f in outcomes.families)]
   columns = [0, *(1 + averages.columns[key] for key in keys)]
   table = lost_table(outcomes, averages)[:, columns]
   names, index = np.unique(np.asarray(groups), return_inverse=True)
   order = np.argsort(index, kind="stable")
-  parts = np.split(table[order], np.cumsum(np.bincount(index))[:-1])
+  parts = np.split(order, np.cumsum(np.bincount(index))[:-1])
+  clusters = outcomes.clusters
   return [
-    _slice(name.item(), part, outcomes.families, options)
+    _slice(
+      name.item(),
+      table[part],
+      None if clusters is None else clusters[part],
+      outcomes.families,
+      options,
+    )
     for name, part in zip(names, parts, strict=True)
   ]
 
 
-def _slice(name, table, families, options):
+def _slice(name, table, clusters, families, options):
   clean_correct = int(table[:, 0].sum())
   accuracy = 100 * clean_correct / len(table)
   if clean_correct == 0:
     return Slice(name, len(table), accuracy, None, {})
-  result = bootstrap(table[:, :2], lost_fraction, **options)
+  rows = cluster_sums(table[:, :2], clusters)
+  result = bootstrap(rows, lost_fraction, **options)
   result = exact_interval_if_degenerate(
-    result, (0.0, 100.0), clean_correct, options["level"]
+    result, (0.0, 100.0), int((rows[:, 0] > 0).sum()), options["level"]
   )
   of_families = lost_fraction(table.sum(axis=0))[1:].tolist()
   by_family = dict(zip(families, of_families, strict=True))

@@ -1,10 +1,11 @@
 """Weighted averages over conditions, for which risks are reported."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from robust_jax.statistics.outcomes import Outcomes
+from robust_jax.statistics.outcomes import Condition, Outcomes, families
 
 Key = tuple[str | float, ...]
 """`()`, `(family,)`, `(family, transformation)`, or with a severity as well."""
@@ -33,22 +34,22 @@ class WeightedAverages(NamedTuple):
     ]
 
 
-def weighted_averages(outcomes: Outcomes) -> WeightedAverages:
+def weighted_averages(conditions: Sequence[Condition]) -> WeightedAverages:
   """Averages overall, by family, by transformation and by condition.
 
   Families have equal weight overall, conditions within a family their own
   weights. Invariance tests have columns like a family, but no weight overall.
   """
-  keys = [(c.family, c.transformation, c.severity) for c in outcomes.conditions]
-  weight = np.array([c.weight for c in outcomes.conditions], float)
+  keys = [(c.family, c.transformation, c.severity) for c in conditions]
+  weight = np.array([c.weight for c in conditions], float)
   columns: dict[Key, np.ndarray] = {OVERALL: np.zeros_like(weight)}
   for length in (1, 2, 3):
     for key in dict.fromkeys(k[:length] for k in keys):
       column = weight * [k[:length] == key for k in keys]
       columns[key] = column / column.sum()
-  families = outcomes.families
-  total = np.sum([columns[f,] for f in families], axis=0)
-  columns[OVERALL] = total / len(families)
+  counted = families(conditions)
+  total = np.sum([columns[f,] for f in counted], axis=0)
+  columns[OVERALL] = total / len(counted)
   places = {key: i for i, key in enumerate(columns)}
   return WeightedAverages(places, np.stack(list(columns.values()), axis=1))
 

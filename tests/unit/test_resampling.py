@@ -223,10 +223,13 @@ def test_statistics_of_counts_and_of_sums_have_the_same_intervals(method):
     np.testing.assert_allclose(one, other)
 
 
-def test_pseudovalues_of_a_mean_are_its_terms():
+def test_contributions_have_the_value_as_their_mean():
+  table = _skewed(30)
+  found = resample(_weighted_ratio(table), 30, draws=5)
+  np.testing.assert_allclose(found.contributions().mean(axis=0), found.value)
   x = np.random.default_rng(0).normal(size=(30, 2))
   mean = lambda counts: counts @ x / counts.sum(axis=1, keepdims=True)
-  np.testing.assert_allclose(resample(mean, 30, draws=5).pseudovalues(), x)
+  np.testing.assert_allclose(resample(mean, 30, draws=5).contributions(), x)
 
 
 def test_statistics_side_by_side_are_of_the_same_draws():

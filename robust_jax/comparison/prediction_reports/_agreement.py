@@ -4,7 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from robust_jax.statistics.compare_risks import Comparison, Discordance
+from robust_jax.statistics.compare_risks import Comparison
+from robust_jax.statistics.discordance import Discordance
 from robust_jax.statistics.outcomes import Outcomes
 from robust_jax.statistics.weighted_averages import OVERALL, weighted_averages
 
@@ -64,7 +65,7 @@ def agreement(
   Returns:
     An `Agreement`.
   """
-  averages = weighted_averages(a)
+  averages = weighted_averages(a.conditions)
   weights = averages.matrix[:, averages.columns[OVERALL]]
   (clean_a, transformed_a), (clean_b, transformed_b) = classes
   found = sorted(
