@@ -1,30 +1,18 @@
 """Models behind an HTTP endpoint."""
 
 import base64
-import http.client
 import io
-import json
-import queue
-import threading
-import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import PIL.Image
 
-from robust_jax import checks
+from robust_jax.comparison.predictors.detector_predictor import (
+  detector_predictor,
+)
+from robust_jax.comparison.predictors.http_requests import post_in_batches
 from robust_jax.comparison.predictors.predict import Predict
-from robust_jax.comparison.predictors.retry import NoResponse, retry
-
-_LARGEST = 2**28  # bytes of a reply
-_SHOWN = 80  # bytes of an invalid reply in messages
-# Statuses below 500 that are temporary: timeouts and rate limits.
-_TEMPORARY = (408, 425, 429)
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def images_as_json(images: Sequence[np.ndarray]) -> Mapping[str, list[str]]:
@@ -44,176 +32,82 @@ def http_predictor(
   url: str,
   *,
   as_json: Callable[[Sequence[Any]], Mapping[str, list[str]]] = images_as_json,
-  api_key: str | None = None,
-  batch_size: int = 32,
-  concurrency: int = 4,
-  timeout: float = 60.0,
-  retries: int = 4,
+  **options: Any,
 ) -> Predict:
-  """Predictor that calls a model over HTTP.
+  """Predictor that calls a classifier over HTTP.
 
   A request is a POST of the JSON of some examples. The reply is the JSON
   `{"outputs": [...]}`, with a list of K scores or one integer class for each
   example.
 
-  Requests are repeated after a status of 5xx, 408, 425 or 429, a timeout, a
-  dropped connection and an invalid reply; other statuses are errors.
-
   Args:
     url: http:// or https://.
     as_json: the JSON of some examples, `images_as_json` or `texts_as_json`.
-    api_key: sent as `Authorization: Bearer <api_key>`, only over https or to
-      this machine.
-    batch_size: largest number of examples per request.
-    concurrency: number of simultaneous requests.
-    timeout: timeout of a request in seconds.
-    retries: number of repetitions of a failed request, after 0.5, 1, 2, ...
-      seconds or as the service requests (`Retry-After`).
+    **options: key, sizes and repetitions of requests; see `post_in_batches`.
 
   Returns:
     A predictor. It raises `NoResponse` if all attempts fail, and ValueError if
     the service refuses.
 
   Raises:
-    ValueError: the URL is invalid, the key would be sent unencrypted, or a
-      number is too small.
+    ValueError: an argument is invalid; see `post_in_batches`.
   """
-  _check_url(url, api_key)
-  checks.at_least_one("batch_size", batch_size)
-  checks.at_least_one("concurrency", concurrency)
-  if retries < 0 or not timeout > 0:
-    raise ValueError(
-      f"retries = {retries}, timeout = {timeout}: expected 0 or more, and more "
-      "than 0 seconds."
-    )
-  headers = {"Content-Type": "application/json", "Accept": "application/json"}
-  if api_key is not None:
-    headers["Authorization"] = f"Bearer {api_key}"
-
-  def request_batch(examples: Sequence[Any]) -> np.ndarray:
-    body = json.dumps(as_json(examples)).encode()
-    request = urllib.request.Request(url, body, headers, method="POST")
-    call = lambda: _outputs(_reply(request, timeout), len(examples))
-    return retry(call, retries)
-
-  def predict(examples: Sequence[Any]) -> np.ndarray:
-    parts = [
-      examples[start : start + batch_size]
-      for start in range(0, len(examples), batch_size)
-    ]
-    return np.concatenate(_concurrently(request_batch, parts, concurrency))
-
-  return predict
+  post = post_in_batches(url, as_json, _outputs, **options)
+  return lambda examples: np.concatenate(post(examples))
 
 
-def _concurrently(
-  call: Callable, parts: Sequence, concurrency: int
-) -> list[np.ndarray]:
-  """Calls a function for each part in daemon threads.
+def http_detector(
+  url: str, class_names: Sequence[str], **options: Any
+) -> Predict:
+  """Predictor that calls a detector over HTTP.
 
-  An interrupt does not wait for hanging requests.
-  """
-  waiting: queue.SimpleQueue = queue.SimpleQueue()
-  done: queue.SimpleQueue = queue.SimpleQueue()
-  for item in enumerate(parts):
-    waiting.put(item)
+  A request is a POST of the JSON `images_as_json` of some images. The reply is
+  the JSON `{"detections": [...]}` with an object for each image: its `boxes`, a
+  list of [left, top, right, bottom] in pixels of the image that was sent, and
+  `scores` and `classes` of equal length. Classes are names, or indices from 0
+  on.
 
-  def work():
-    while True:
-      try:
-        place, part = waiting.get_nowait()
-      except queue.Empty:
-        return
-      try:
-        done.put((place, call(part), None))
-      except BaseException as error:
-        done.put((place, None, error))
+  Args:
+    url: http:// or https://.
+    class_names: K names.
+    **options: key, sizes and repetitions of requests; see `post_in_batches`.
 
-  for _ in range(min(concurrency, len(parts))):
-    threading.Thread(target=work, daemon=True).start()
-  found: dict[int, np.ndarray] = {}
-  try:
-    while len(found) < len(parts):
-      place, outputs, error = done.get()
-      if error is not None:
-        raise error
-      found[place] = outputs
-  finally:
-    while not waiting.empty():  # drop the remaining requests
-      waiting.get_nowait()
-  return [found[place] for place in range(len(parts))]
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-  """Refuses redirects, which send the key to another host."""
-
-  def redirect_request(self, *arguments):
-    return None
-
-
-_OPENER = urllib.request.build_opener(_NoRedirect)
-
-
-def _reply(request, timeout) -> bytes:
-  """Returns the body of the response.
+  Returns:
+    A predictor of detections `[B, M, 6]`; see `detector_predictor`. It raises
+    `NoResponse` if all attempts fail, and ValueError if the service refuses.
 
   Raises:
-    NoResponse: the failure may be temporary.
-    ValueError: the service refuses.
+    ValueError: an argument is invalid; see `post_in_batches`.
   """
-  ends = time.monotonic() + timeout
-  try:
-    with _OPENER.open(request, timeout=timeout) as response:
-      pieces = []
-      while piece := response.read1(2**16):
-        pieces.append(piece)
-        if time.monotonic() > ends:
-          raise TimeoutError
-        if sum(map(len, pieces)) > _LARGEST:
-          raise ValueError(
-            f"{request.full_url} sent more than {_LARGEST} bytes."
-          )
-      if response.length:
-        raise NoResponse(f"{request.full_url} dropped the connection.")
-      return b"".join(pieces)
-  except urllib.error.HTTPError as error:
-    with error:
-      status = f"{error.code} {error.reason}: {_shown(error.read(_SHOWN))}"
-    if error.code < 500 and error.code not in _TEMPORARY:
-      raise ValueError(f"{request.full_url} refused with {status}") from error
-    after = error.headers.get("Retry-After", "")
-    wait = float(after) if after.isdecimal() else None
-    raise NoResponse(f"{request.full_url} responded {status}", wait) from error
-  except TimeoutError as error:
-    raise NoResponse(
-      f"{request.full_url} did not respond within {timeout:g} s."
-    ) from error
-  except (OSError, http.client.HTTPException) as error:
-    reason = getattr(error, "reason", error)
-    if isinstance(reason, TimeoutError):
-      reason = f"no connection within {timeout:g} s"
-    raise NoResponse(f"{request.full_url}: {reason}") from error
+  post = post_in_batches(url, images_as_json, _detections, **options)
+  detect = lambda images: [one for part in post(images) for one in part]
+  return detector_predictor(detect, class_names)
 
 
-def _outputs(reply: bytes, size: int) -> np.ndarray:
-  try:
-    found = np.array(json.loads(reply)["outputs"])
-  except (ValueError, TypeError, KeyError, RecursionError) as error:
-    raise NoResponse(
+def _outputs(reply: Any, size: int) -> np.ndarray:
+  if not isinstance(reply, dict) or "outputs" not in reply:
+    raise ValueError(
       'the reply is not the JSON {"outputs": [...]}, with a list of scores or '
-      f"a class for each example: it begins with {_shown(reply)}"
-    ) from error
+      "a class for each example"
+    )
+  found = np.array(reply["outputs"])
   if not np.issubdtype(found.dtype, np.number) or found.shape[:1] != (size,):
-    raise NoResponse(
+    raise ValueError(
       f"the reply has outputs {found.dtype} of shape {found.shape} for {size} "
-      f"examples; it begins with {_shown(reply)}"
+      "examples"
     )
   # Scores may be whole numbers.
   return found.astype(float) if found.ndim == 2 else found
 
 
-def _shown(reply: bytes) -> str:
-  return f"{reply[:_SHOWN]!r}" + (" ..." if len(reply) > _SHOWN else "")
+def _detections(reply: Any, size: int) -> list[Any]:
+  found = reply.get("detections") if isinstance(reply, dict) else None
+  if not isinstance(found, list) or len(found) != size:
+    raise ValueError(
+      'the reply is not the JSON {"detections": [...]} with an object for each '
+      f"of {size} images, of its boxes, scores and classes"
+    )
+  return found
 
 
 def _png(image: np.ndarray) -> str:
@@ -223,24 +117,3 @@ def _png(image: np.ndarray) -> str:
   )
   picture.save(file, "png", compress_level=1)
   return base64.b64encode(file.getvalue()).decode()
-
-
-def _check_url(url, api_key):
-  try:
-    parts = urllib.parse.urlsplit(url)
-    known = parts.scheme in ("http", "https") and bool(parts.hostname)
-    _ = parts.port  # raises if it is not a number
-  except ValueError:
-    known = False
-  if not known:
-    raise ValueError(f"'{url}': expected an address such as https://HOST/PATH.")
-  if parts.username is not None:
-    raise ValueError(
-      f"the address of {parts.hostname} contains a password, which would be "
-      "reported: expected a key in an environment variable."
-    )
-  is_open = parts.scheme == "http" and parts.hostname not in _LOOPBACK
-  if api_key is not None and is_open:
-    raise ValueError(
-      f"the key of {url} would be sent unencrypted: expected https://."
-    )

@@ -2,6 +2,7 @@
 
 import abc
 import collections
+import pathlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -45,8 +46,9 @@ class AnnotatedImages(abc.ABC):
   Attributes:
     class_names: K names.
     ids: names of the N examples.
-    image_ids: number of each image in COCO files -> its name.
-    category_ids: number of each class in COCO files -> its name.
+    image_ids: number of each image in COCO files -> its name; from 1 on, unless
+      all names of files are distinct numbers.
+    category_ids: number of each class in COCO files -> its name; from 1 on.
     left_out: files beside the examples that are not used.
   """
 
@@ -80,7 +82,9 @@ class AnnotatedImages(abc.ABC):
             f"{count} classes are named '{name}': expected distinct names."
           )
     self.ids = tuple(ids)
-    self.image_ids: Mapping[int, str] = dict(enumerate(self.ids, 1))
+    self.image_ids: Mapping[int, str] = dict(
+      zip(_numbers(self.ids), self.ids, strict=True)
+    )
     self.category_ids: Mapping[int, str] = dict(enumerate(self.class_names, 1))
     self.left_out = tuple(left_out)
     self._places = np.array(places(own_names, self.class_names))
@@ -133,6 +137,12 @@ class AnnotatedImages(abc.ABC):
         f"{_words(picture.image.shape)}: expected the one that was annotated."
       )
     return stored
+
+
+def _numbers(ids: Sequence[str]) -> Sequence[int]:
+  stems = [pathlib.PurePosixPath(name).stem for name in ids]
+  numbers = [int(stem) for stem in stems if stem.isdecimal()]
+  return numbers if len(set(numbers)) == len(ids) else range(1, len(ids) + 1)
 
 
 def _words(size) -> str:

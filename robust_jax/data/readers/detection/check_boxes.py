@@ -123,7 +123,9 @@ def refuse_fractions(name: str, boxes: np.ndarray) -> None:
   Raises:
     ValueError: they look like fractions of the image.
   """
-  if len(boxes) >= _LEAST and boxes.min() >= 0 and boxes.max() <= 1 + _SLACK:
+  if len(boxes) < _LEAST or boxes.min() < 0:
+    return
+  if 0 < boxes.max() <= 1 + _SLACK:
     raise ValueError(
       f"{name}: all {len(boxes):,} boxes lie within the first pixel, as "
       "fractions of the image would: expected pixels."
