@@ -19,7 +19,9 @@ def find(kind: str | types.ModuleType, name: str) -> Any:
       "models"; a module of functions, such as "scores"; or a package or module
       itself.
     name: name of a member, up to case and underscores ("small_cnn" is
-      SmallCNN), or `"package.module:function"` for anything importable.
+      SmallCNN), behind that of a package within the package if it is there, as
+      in "detection.vanish", or `"package.module:function"` for anything
+      importable.
 
   Raises:
     ValueError: the name is no text, or there is no such member; the message
@@ -36,11 +38,14 @@ def find(kind: str | types.ModuleType, name: str) -> Any:
     )
   if imported_module(name):
     return import_function(name)
-  home = _home(kind)
+  home, own_name = _home(kind), name
+  while "." in own_name:
+    part, _, own_name = own_name.partition(".")
+    home = _part(home, part)
   for value in _registered(home):
-    if _plain(value.__name__) == _plain(name):
+    if _plain(value.__name__) == _plain(own_name):
       return value
-  raise ValueError(_unknown(name, members(home), home.__name__))
+  raise ValueError(_unknown(own_name, members(home), home.__name__))
 
 
 def imported_module(name: str) -> str | None:
@@ -59,7 +64,7 @@ def members(kind: str | types.ModuleType) -> list[str]:
   Example:
     >>> from robust_jax import lookup
     >>> lookup.members("scores")
-    ['accuracy', 'mean_iou', 'pixel_accuracy']
+    ['accuracy', 'center_iou', 'pixel_accuracy']
   """
   return sorted(map(_config_name, _registered(_home(kind))))
 
@@ -70,6 +75,14 @@ def _home(kind: str | types.ModuleType) -> types.ModuleType:
   if importlib.util.find_spec(f"robust_jax.{kind}") is None:
     raise ValueError(f"robust_jax has no part named '{kind}'.")
   return importlib.import_module(f"robust_jax.{kind}")
+
+
+def _part(home: types.ModuleType, name: str) -> types.ModuleType:
+  """Returns a package with members within a package."""
+  inner = f"{home.__name__}.{name}"
+  if not name.isidentifier() or importlib.util.find_spec(inner) is None:
+    raise ValueError(f"there is no package '{name}' in {home.__name__}.")
+  return importlib.import_module(inner)
 
 
 def _registered(home: types.ModuleType) -> list[Any]:

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 
 import jax.numpy as jnp
 
+from robust_jax import boxes as geometry
+from robust_jax import cells
 from robust_jax.types import Array
 
-__all__ = ["accuracy", "mean_iou", "pixel_accuracy"]
+__all__ = ["accuracy", "center_iou", "pixel_accuracy"]
 
 
 def accuracy(logits: Array, labels: Array) -> Array:
@@ -32,36 +34,33 @@ def accuracy(logits: Array, labels: Array) -> Array:
   return jnp.argmax(logits, axis=-1) == labels
 
 
-def mean_iou(
+def center_iou(
   outputs: Mapping[str, Array], targets: Mapping[str, Array]
 ) -> Array:
-  """Mean intersection over union (IoU) of boxes, slot by slot.
+  """Mean IoU of objects and the boxes that a detector gives at their centers.
 
   Args:
-    outputs: "boxes" `[B, N, 4]`, each a top, left, bottom and right edge.
-    targets: "boxes" `[B, N, 4]`, padded, and "mask" `[B, N]`, 1 for a real box.
+    outputs: raw outputs of a detector, see `losses.detection`.
+    targets: padded objects, likewise.
 
   Returns:
-    `[B]`, from 0 to 1; 0 for an example without boxes.
+    `[B]`, from 0 to 1; 0 for an image without objects.
 
   Example:
     >>> import jax.numpy as jnp
     >>> from robust_jax import scores
-    >>> outputs = {"boxes": jnp.array([[[0.0, 0.0, 1.0, 2.0]]])}
-    >>> boxes = jnp.array([[[0.0, 0.0, 2.0, 2.0]]])
-    >>> scores.mean_iou(outputs, {"boxes": boxes, "mask": jnp.ones((1, 1))})
-    Array([0.5], dtype=float32)
+    >>> boxes = jnp.array([[[0.0, 0.0, 4.0, 2.0]]])
+    >>> outputs = {"boxes": boxes[:, None]}
+    >>> targets = {"boxes": 2 * boxes, "present": jnp.ones((1, 1))}
+    >>> scores.center_iou(outputs, targets)
+    Array([0.25], dtype=float32)
   """
-  boxes, others = outputs["boxes"], targets["boxes"]
-  overlap = _area(
-    jnp.maximum(boxes[..., :2], others[..., :2]),
-    jnp.minimum(boxes[..., 2:], others[..., 2:]),
-  )
-  areas = (_area(b[..., :2], b[..., 2:]) for b in (boxes, others))
-  union = sum(areas) - overlap
-  iou = jnp.where(union > 0, overlap / jnp.where(union > 0, union, 1.0), 0.0)
-  mask = targets["mask"]
-  return (iou * mask).sum(axis=-1) / jnp.maximum(mask.sum(axis=-1), 1.0)
+  boxes, present = outputs["boxes"], targets["present"]
+  place = cells.of_boxes(targets["boxes"], *boxes.shape[1:3])
+  found = cells.at(boxes, *place)[:, :, None]
+  each = geometry.iou(found, targets["boxes"][:, :, None])[..., 0, 0]
+  total = jnp.where(present > 0, each, 0.0).sum(axis=1)
+  return total / jnp.maximum(present.sum(axis=1), 1.0)
 
 
 def pixel_accuracy(logits: Array, labels: Array) -> Array:
@@ -85,8 +84,3 @@ def pixel_accuracy(logits: Array, labels: Array) -> Array:
   correct = jnp.argmax(logits, axis=-1) == labels
   num_correct = (correct.reshape(known.shape) & known).sum(axis=1)
   return num_correct / jnp.maximum(known.sum(axis=1), 1)
-
-
-def _area(top_left: Array, bottom_right: Array) -> Array:
-  """Area of a box; 0 if its edges are in the wrong order."""
-  return jnp.maximum(bottom_right - top_left, 0.0).prod(axis=-1)

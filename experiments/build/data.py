@@ -13,8 +13,9 @@ from experiments.build.text_data import (
   misspelled_dataset,
   text_dataset,
 )
-from robust_jax import lookup
+from robust_jax import lookup, parallel
 from robust_jax.data.dataset import Dataset, spec_of_batch
+from robust_jax.data.detection import MAX_BOXES, detection_dataset
 from robust_jax.data.load import load
 from robust_jax.data.loader import Loader, evaluation_loader, training_loader
 from robust_jax.data.match_shapes import match_shapes
@@ -24,6 +25,7 @@ from robust_jax.data.paired_loader import (
   paired_loader,
 )
 from robust_jax.data.pairs.targets import labeled_targets
+from robust_jax.data.readers.annotated_npz import read_annotated_npz
 from robust_jax.data.readers.npz_dataset import npz_dataset
 from robust_jax.data.stacked import stacked
 from robust_jax.types import Batch
@@ -91,6 +93,20 @@ def _stacks(config, split):
     _stored(config, split),
     _part_of(config.data.num_examples, config.data.name, split),
   )
+
+
+def _annotated(config, split):
+  """Images with boxes; a line tells how many boxes are not used, if any."""
+  data = config.data
+  name = f"{data.name} ({split})"
+  reader = read_annotated_npz(_part_of(data, data.name, split))
+  found = detection_dataset(name, reader, data.get("max_boxes", MAX_BOXES))
+  if (left_out := found.fact("left_out")) and parallel.is_lead():
+    print(
+      f"{name}: {left_out} boxes are left out, without area or beyond the "
+      f"{data.get('max_boxes', MAX_BOXES)} largest of their image."
+    )
+  return found
 
 
 def _synthetic(config, split):
@@ -209,6 +225,7 @@ def _training_loader(config: ConfigDict, real: Dataset) -> Loader:
 _KINDS = {
   "corpus": _of_one(corpus_dataset),
   "dataset": _of_one(_stored),
+  "detection": _of_one(_annotated),
   "domains": _Kind(_paired_loaders, _target, _describe_pair),
   "labeled_targets": _of_one(_labeled_targets),
   "pairs": _of_one(_pairs),

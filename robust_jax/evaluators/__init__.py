@@ -7,6 +7,7 @@ directly.
 
 from robust_jax.evaluators.adaptation import adaptation
 from robust_jax.evaluators.confusion import confusion
+from robust_jax.evaluators.detection import detection
 from robust_jax.evaluators.gaussian_noise import gaussian_noise
 from robust_jax.evaluators.interval_bounds import interval_bounds
 from robust_jax.evaluators.paired import paired
@@ -16,6 +17,7 @@ from robust_jax.evaluators.sample_quality import sample_quality
 __all__ = [
   "adaptation",
   "confusion",
+  "detection",
   "gaussian_noise",
   "interval_bounds",
   "paired",

@@ -2,10 +2,10 @@
 
 A classifier is called as `model.apply(variables, x, train=False)` and returns
 float32 logits `[B, K]`. Its input x is `[B, H, W, C]`, or a text given by its
-tokens and their mask. Everything that depends on the dataset, such as pixel
-statistics or the number of classes, is a field of the module. All layers
-compute in the module's `dtype` except the last one, whose input and output are
-float32, so that logits keep their digits.
+tokens and their mask. A detector returns a dict of such arrays. Everything that
+depends on the dataset, such as pixel statistics or the number of classes, is a
+field of the module. All layers compute in the module's `dtype` except the last
+one, whose input and output are float32, so that logits keep their digits.
 """
 
 from robust_jax.models.autoencoders.fader_autoencoder import FaderAutoencoder
@@ -17,6 +17,7 @@ from robust_jax.models.classifiers.wide_resnet import WideResNet
 from robust_jax.models.dann.dann_mnist import DannMnist
 from robust_jax.models.dann.dann_svhn import DannSvhn
 from robust_jax.models.dann.domain_classifier import DomainClassifier
+from robust_jax.models.detection.center_net import CenterNet
 from robust_jax.models.gan.biggan import BigganDiscriminator, BigganGenerator
 from robust_jax.models.gan.dcgan import DcganDiscriminator, DcganGenerator
 from robust_jax.models.gan.patch_discriminator import PatchDiscriminator
@@ -38,6 +39,7 @@ __all__ = [
   "BagOfWords",
   "BigganDiscriminator",
   "BigganGenerator",
+  "CenterNet",
   "CharacterCNN",
   "DannMnist",
   "DannSvhn",

@@ -50,6 +50,29 @@ SAMPLES = {
   "sigma": 0.1,
   "validation_attacks": {"dark": darker, "inverted": lambda *a: 1 - a[2]},
 }
+
+
+def corners_of_cells(x):
+  """A detector of three classes by the levels of gray of an image."""
+  levels = x[..., 0, None] - jnp.array([0.3, 0.5, 0.7])
+  edges = 4.0 * jnp.stack(jnp.meshgrid(jnp.arange(4), jnp.arange(4)), axis=-1)
+  sides = edges - 3 * x, edges + 4 + 3 * x
+  return {"heatmap": 9 * levels, "boxes": jnp.concatenate(sides, axis=-1)}
+
+
+def example_boxes():
+  """Three objects at most in each of eight images, of 16x16 pixels."""
+  batch, keys = example_batch(), jax.random.split(KEY, 2)
+  corner = jax.random.uniform(keys[0], (8, 3, 2), maxval=10.0)
+  size = jax.random.uniform(keys[1], (8, 3, 2), minval=4.0, maxval=9.0)
+  objects = {
+    "boxes": jnp.concatenate([corner, corner + size], axis=-1),
+    "classes": jnp.arange(24).reshape(8, 3) % NUM_CLASSES,
+    "present": (jnp.arange(3) < jnp.arange(8)[:, None] % 4) * 1.0,
+  }
+  return {**batch, "y": objects}
+
+
 IMAGES = jax.random.uniform(KEY, (2, 8, 4, 4, 1))
 MEASURED = (
   (classifier(0), example_batch()),
@@ -59,6 +82,7 @@ MEASURED = (
     {"x": IMAGES[0], "y": IMAGES[1], "mask": jnp.ones(8)},
   ),
   (Generator(jax.tree_util.Partial(jax.nn.sigmoid), 16), example_batch()),
+  (jax.tree_util.Partial(corners_of_cells), example_boxes()),
 )
 """(model, batch) of each kind that is measured."""
 
@@ -84,12 +108,12 @@ def where_masked(batch, real, fill):
   """Of every domain, only `real` rows; what others hold is made by `fill`."""
   if "mask" not in batch:
     return {k: where_masked(part, real, fill) for k, part in batch.items()}
-  rows = {
-    k: np.where(real.reshape(-1, *[1] * (v.ndim - 1)), v, fill(v)).astype(
-      v.dtype
-    )
-    for k, v in batch.items()
-  }
+  rows = jax.tree.map(
+    lambda v: np.where(
+      real.reshape(-1, *[1] * (v.ndim - 1)), v, fill(v)
+    ).astype(v.dtype),
+    batch,
+  )
   return rows | {"mask": np.float32(real)}
 
 

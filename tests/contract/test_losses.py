@@ -168,14 +168,16 @@ def test_the_check_of_a_loss_says_what_the_loss_says(name, logits, targets):
   assert said[0] == said[1]
 
 
-def _boxes(seed):
-  corners = np.random.default_rng(seed).uniform(0, 5, (B, 3, 4))
-  corners[..., 2:] += corners[..., :2]
-  mask = np.arange(3) < np.arange(B)[:, None] % 4
-  return {"boxes": np.float32(corners), "mask": np.float32(mask)}
+def _objects():
+  """Random outputs of a detector, and objects in all images but one."""
+  corners = RNG.uniform(0, 12, (2, B, 3, 4)).astype(np.float32)
+  corners[..., 2:] += corners[..., :2] + 1
+  present = np.float32(np.arange(3) < np.arange(B)[:, None] % 4)
+  outputs = {"boxes": corners[0].reshape(B, 3, 1, 4)}
+  return outputs, {"boxes": corners[1], "present": present}
 
 
-SCORED = ((LOGITS, LABELS), (_boxes(0), _boxes(1)))
+SCORED = ((LOGITS, LABELS), _objects())
 """(outputs, targets) of each kind that is scored."""
 
 

@@ -15,6 +15,7 @@ LAYERS = [
   ["types"],
   [
     "boxes",
+    "cells",
     "checks",
     "distributed",
     "files",

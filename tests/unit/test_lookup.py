@@ -3,6 +3,7 @@ import importlib
 import pytest
 
 from robust_jax import lookup, losses
+from robust_jax.losses import detection
 from robust_jax.models.classifiers.small_cnn import SmallCNN
 from robust_jax.search import pgd
 
@@ -11,6 +12,11 @@ def test_a_member_is_found_by_its_name():
   assert lookup.find("search", "pgd") is pgd
   assert lookup.find("models", "small_cnn") is SmallCNN
   assert lookup.find("losses", "margin") is losses.margin
+
+
+def test_a_member_of_a_package_within_is_found_behind_its_name():
+  assert lookup.find("losses", "detection.vanish") is detection.vanish
+  assert "vanish" not in lookup.members("losses")
 
 
 def test_a_path_finds_anything_importable():
@@ -25,6 +31,9 @@ def test_a_path_finds_anything_importable():
     ("search", "robust_jax.losses:kll", "did you mean 'kl'"),
     ("search", "no_such_package.module:f", "no module named 'no_such_package"),
     ("nothing", "pgd", "no part named 'nothing'"),
+    ("losses", "detection.vanished", "did you mean 'vanish'"),
+    ("losses", "detector.vanish", "no package 'detector' in robust_jax.losses"),
+    ("losses", "detection.", "there is no '' in robust_jax.losses.detection"),
   ],
 )
 def test_an_unknown_name_is_answered_with_the_nearest(kind, name, message):
@@ -55,6 +64,7 @@ PACKAGES = [
   "games",
   "gradients",
   "losses",
+  "losses.detection",
   "models",
   "perturbations",
   "scores",

@@ -1,0 +1,1 @@
+"""Detectors: from images to boxes, and what is read from their outputs."""
