@@ -1,4 +1,4 @@
-"""Calibration of classifiers: agreement of confidence and accuracy."""
+"""Calibration: agreement of confidence and accuracy."""
 
 import dataclasses
 
@@ -87,26 +87,90 @@ def calibration(
   """
   given, labels = np.asarray(probabilities), np.asarray(labels)
   probabilities = given.astype(float)
-  _check(probabilities, labels, num_bins, examples_per_bin, distribution)
-  confidence = probabilities.max(axis=1)
-  correct = (probabilities.argmax(axis=1) == labels).astype(float)
+  _check(probabilities, labels, distribution)
+  correct = probabilities.argmax(axis=1) == labels
+  one_hot = labels[:, None] == np.arange(probabilities.shape[1])
+  brier = np.square(probabilities - one_hot).sum(axis=1).mean()
+  return _calibration(
+    given.max(axis=1), correct, brier, num_bins, examples_per_bin
+  )
+
+
+def calibration_of_events(
+  probabilities: np.ndarray,
+  happened: np.ndarray,
+  *,
+  num_bins: int = 15,
+  examples_per_bin: int = 100,
+) -> Calibration:
+  """Calibration errors of predicted probabilities of events.
+
+  An event is an example, its probability the confidence, and it is correct if
+  it happens. The Brier score is that of two classes, `2 (p - y)^2` with y in
+  {0, 1}.
+
+  Args:
+    probabilities: `[N]`, from 0 to 1.
+    happened: bool `[N]`.
+    num_bins: number of bins of equal width.
+    examples_per_bin: approximate number of examples in bins of equal mass.
+
+  Returns:
+    A `Calibration`.
+
+  Raises:
+    ValueError: shapes do not match, values are outside [0, 1] or NaN, happened
+      is not bool, or a number of bins is below 1.
+
+  Source: Kuppers et al. 2020, "Multivariate Confidence Calibration for Object
+    Detection", for detections that are true or false.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.statistics.calibration import calibration_of_events
+    >>> rain = np.array([True, False, False, False])
+    >>> calibration_of_events(np.full(4, 0.25), rain).ece
+    0.0
+  """
+  probabilities, happened = np.asarray(probabilities), np.asarray(happened)
+  if probabilities.ndim != 1 or happened.shape != probabilities.shape:
+    raise ValueError(
+      f"probabilities of shape {probabilities.shape} and happened "
+      f"{happened.shape}: expected [N] both."
+    )
+  if happened.dtype != bool:
+    raise ValueError(f"happened of dtype {happened.dtype}: expected bool.")
+  _check_probabilities(probabilities)
+  brier = 2 * np.square(probabilities.astype(float) - happened).mean()
+  return _calibration(
+    probabilities, happened, brier, num_bins, examples_per_bin
+  )
+
+
+def _calibration(given, correct, brier, num_bins, per_bin) -> Calibration:
+  """Calibration of confidences `given`, in the dtype that they come in."""
+  for name, value in (
+    ("num_bins", num_bins),
+    ("examples_per_bin", per_bin),
+  ):
+    if value < 1:
+      raise ValueError(f"{name} = {value}: expected 1 or more.")
+  confidence, correct = given.astype(float), correct.astype(float)
   ends = _ends(num_bins, given.dtype)
   bins = _bins(np.searchsorted(ends, confidence), confidence, correct)
-
   order = np.argsort(confidence, kind="stable")
   fair = _mean_over_ties(confidence, correct)[order]
-  size = len(labels)
-  num_mass_bins = max(1, size // examples_per_bin)
+  size = len(correct)
+  num_mass_bins = max(1, size // per_bin)
   mass_bins = np.arange(size) * num_mass_bins // size
   of_equal_mass = _bins(mass_bins, confidence[order], fair)
-  one_hot = labels[:, None] == np.arange(probabilities.shape[1])
   prefixes = np.cumsum(fair[::-1]) / np.arange(1, size + 1)
   return Calibration(
     accuracy=float(correct.mean()),
     confidence=float(confidence.mean()),
     ece=_mean_gap(bins, 1),
     rms=_mean_gap(of_equal_mass, 2),
-    brier=float(np.square(probabilities - one_hot).sum(axis=1).mean()),
+    brier=float(brier),
     aurra=float(prefixes.mean()),
     bins=bins,
   )
@@ -145,16 +209,24 @@ def _mean_over_ties(confidence, correct):
   return (np.bincount(group, correct) / counts)[group]
 
 
-def _check(probabilities, labels, num_bins, examples_per_bin, distribution):
-  if probabilities.ndim != 2 or probabilities.size == 0:
+def _check_probabilities(probabilities):
+  if probabilities.size == 0:
     raise ValueError(
-      f"probabilities of shape {probabilities.shape}: expected [N, K]."
+      f"probabilities of shape {probabilities.shape}: expected at least one."
     )
   if not ((probabilities >= 0) & (probabilities <= 1)).all():
     raise ValueError(
       f"probabilities from {probabilities.min():g} to "
       f"{probabilities.max():g}: expected 0 to 1; take the softmax of logits."
     )
+
+
+def _check(probabilities, labels, distribution):
+  if probabilities.ndim != 2:
+    raise ValueError(
+      f"probabilities of shape {probabilities.shape}: expected [N, K]."
+    )
+  _check_probabilities(probabilities)
   off = np.abs(probabilities.sum(axis=1) - 1)
   # Allows for float32 sums over a thousand classes and rounded text.
   if distribution and off.max() > 1e-3:
@@ -173,9 +245,3 @@ def _check(probabilities, labels, num_bins, examples_per_bin, distribution):
       f"labels from {labels.min()} to {labels.max()}: expected "
       f"0..{probabilities.shape[1] - 1}."
     )
-  for name, value in (
-    ("num_bins", num_bins),
-    ("examples_per_bin", examples_per_bin),
-  ):
-    if value < 1:
-      raise ValueError(f"{name} = {value}: expected 1 or more.")

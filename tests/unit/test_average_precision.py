@@ -60,13 +60,16 @@ def test_average_precision_is_that_of_pycocotools(options):
 
 
 def test_counts_are_copies_of_images():
-  images = scenes(1, ties=False)
-  counts = np.random.default_rng(0).integers(4, size=(3, len(images)))
+  images = [match(*pair) for pair in scenes(1, ties=False)]
+  counts = np.random.default_rng(0).integers(4, size=(2, len(images)))
+  copies = [
+    rank([images[i] for i in np.repeat(np.arange(len(images)), row)], 5)
+    for row in counts
+  ]
   for size in SIZES:
-    found = measures(_ranking(images), counts, size)
-    for draw, row in zip(found, counts, strict=True):
-      copies = [images[i] for i in np.repeat(np.arange(len(images)), row)]
-      expected = measures(_ranking(copies), size=size)[0]
+    found = measures(rank(images, NUM_CLASSES), counts, size)
+    for draw, copied in zip(found, copies, strict=True):
+      expected = measures(copied, size=size)[0]
       np.testing.assert_allclose(draw, expected, atol=1e-9)
 
 
