@@ -71,6 +71,10 @@ dataset (`data.dataset`): inputs `x` and targets `y`, pytrees whose leaves have
 the leading axis B. For images with a class, `x [B, H, W, C]` is float32 in
 [0, 1] and `y [B]` is int32. Domain adaptation nests one batch per domain."""
 
+BatchAugmentation = Callable[[Key, Batch], Batch]
+"""`(key, {"x": x, "y": y}) -> both`: changes of inputs and targets together, as
+of images with boxes."""
+
 Metrics = dict[str, tuple[Array, Array]]
 """name -> (sum, count), summed over examples, batches and devices, and divided
 once at the end."""

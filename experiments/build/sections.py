@@ -33,6 +33,7 @@ KINDS = {
   "alignment": "adaptation",
   "attack": "attacks",
   "augment": "augmentation",
+  "augment_batch": "augmentation.boxes",
   "augmentation": "augmentation",
   "average": "training.weight_averages",
   "certificate": "certificates",
@@ -76,6 +77,7 @@ GROUPS = {
 }
 """Field of several sections -> field of each of them."""
 
+_CHAINED = ("augmentation", "augmentation.boxes")
 _FUNCTIONS = ("losses", "scores")  # functions without options
 _OF_OPTIMIZERS = ("schedule", "clip_norm", "weight_decay", "layer_decay")
 
@@ -114,7 +116,7 @@ def build(
   kind = KINDS.get(field)
   if kind in _FUNCTIONS:
     return value and lookup.find(kind, value)
-  if kind == "augmentation" and isinstance(value, list | tuple):
+  if kind in _CHAINED and isinstance(value, list | tuple):
     return chain(_build_each(field, value, facts))
   if kind is None or not _is_section(value):
     return value

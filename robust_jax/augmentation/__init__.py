@@ -4,7 +4,7 @@ A factory makes an `Augmentation`, `(key, x) -> x'`, from its options. Changes
 of images are defined once, for training and testing alike: `corrupt` applies
 any corruption and `perturb` any perturbation set. `chain`, `grouped`, `one_of`
 and `sometimes` combine augmentations. Augmentations that mix labels as well are
-in `augmentation.mixing`.
+in `augmentation.mixing`, and those that move boxes in `augmentation.boxes`.
 """
 
 from robust_jax.augmentation.augmix import augmix

@@ -23,6 +23,7 @@ from robust_jax.training_losses.forward import model_forward
 from robust_jax.types import (
   Augmentation,
   Batch,
+  BatchAugmentation,
   Evaluator,
   GradientTransform,
   Key,
@@ -48,6 +49,7 @@ def supervised(
   gradient: GradientTransform = _PLAIN_GRADIENT,
   score: Score = scores.accuracy,
   warm_start: Callable[[PyTree], PyTree] | None = None,
+  augment_batch: BatchAugmentation | None = None,
   augment: Augmentation | None = None,
   mix: Mixing | None = None,
   label_smoothing: float = 0.0,
@@ -70,8 +72,9 @@ def supervised(
       see `robust_jax.scores`.
     warm_start: applied to the model's initial variables, for example to replace
       them by variables trained on other data.
-    augment: augmentation of the inputs in training steps; there is none in
-      evaluation.
+    augment_batch: augmentation of inputs and targets together in training
+      steps, such as those of `augmentation.boxes`; there is none in evaluation.
+    augment: augmentation of the inputs alone, after it.
     mix: mixing of augmented images and their labels, which become class
       probabilities. It needs a model with a field `num_classes`, and a loss and
       an attack for probabilities, such as `losses.soft_cross_entropy`.
@@ -146,6 +149,10 @@ def supervised(
 
   def augmented(batch: Batch, key: Key) -> tuple[Batch, Key]:
     """Augments and mixes the batch; also returns the key for what follows."""
+    if augment_batch is not None:
+      key, key_batch = jax.random.split(key)
+      both = {"x": batch["x"], "y": batch["y"]}
+      batch = {**batch, **augment_batch(key_batch, both)}
     x, y = batch["x"], batch["y"]
     if augment is not None:
       key, key_augment = jax.random.split(key)

@@ -53,6 +53,7 @@ PACKAGES = [
   "corruptions",
   "corruptions.sequences",
   "augmentation",
+  "augmentation.boxes",
   "augmentation.mixing",
   "data.handwriting",
   "defenses",
