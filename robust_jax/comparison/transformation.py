@@ -5,6 +5,8 @@ import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from robust_jax.corruptions.base import PointMap
+
 Change = Callable[..., Any]
 """A change of examples.
 
@@ -36,6 +38,9 @@ class Transformation:
     on_host: whether the change is one on the host.
     of_model: whether the change is an attack on a model; each model then sees
       its own examples.
+    moves: where the change takes the points of images, see
+      `corruptions.base.PointMap`; None if it leaves them. Of a change on the
+      host it is given no keys and may compute with NumPy.
 
   Raises:
     ValueError: there is no level, or not one label per level.
@@ -47,6 +52,7 @@ class Transformation:
   labels: Sequence[str] = tuple(f"level {level} of 5" for level in LEVELS)
   on_host: bool = False
   of_model: bool = False
+  moves: PointMap | None = None
 
   def __post_init__(self):
     if len(self.levels) != len(self.labels) or not self.levels:

@@ -16,10 +16,10 @@ from robust_jax.corruptions.blur import (
 from robust_jax.corruptions.digital import (
   color_quant,
   contrast,
-  elastic_transform,
   pixelate,
   saturate,
 )
+from robust_jax.corruptions.elastic_transform import elastic_transform
 from robust_jax.corruptions.geometry import (
   rotate,
   scale,

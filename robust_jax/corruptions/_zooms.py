@@ -23,6 +23,18 @@ def places(n: int, zoom: float) -> np.ndarray:
   return first + np.minimum(way, 1.0) * (middle - 1)
 
 
+def inverse(places: Array, source: Array) -> Array:
+  """Returns where source coordinates are in enlarged centers.
+
+  Args:
+    places: `[Z, n]`, those of Z centers from `places`, which are affine.
+    source: coordinates that broadcast with `[Z]`.
+  """
+  span = places[:, -1] - places[:, 0]
+  zoom = (places.shape[1] - 1) / jnp.where(span > 0, span, 1)
+  return (source - places[:, 0]) * zoom
+
+
 def read(image: Array, rows: Array, columns: Array) -> Array:
   """Samples an image `[H, W, C]` bilinearly at rows `[H']` x columns `[W']`.
 

@@ -9,10 +9,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from robust_jax import checks
-from robust_jax.types import Array, Key
+from robust_jax.types import AnyArray, Array, Key
 
 Corruption = Callable[..., Array]
 """(keys `[B]`, x `[B, H, W, C]` in [0, 1], severity) -> x' like x."""
+
+PointMap = Callable[..., AnyArray]
+"""(keys `[B]`, x `[B, H, W, C]`, severity, points `[B, P, 2]`) -> points'.
+
+Where a corruption that moves pixels takes the points of an image, by the same
+draws. Of x only the shape is used. Points are (right, down) in pixels from the
+upper left corner of the image, so that the center of its first pixel is (0.5,
+0.5); they may leave it."""
 
 SEVERITIES = range(1, 6)
 # A gray level of float32 may come out a little low, and `floor` would take a

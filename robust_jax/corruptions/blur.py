@@ -131,11 +131,27 @@ def motion_blur(
     >>> jax.eval_shape(corruptions.motion_blur, keys, x, 3).shape
     (2, 8, 8, 3)
   """
+  return _motion.blurred(x, *_motion_of(keys, x, severity, size))
+
+
+def motion_blur_points(
+  keys: Key,
+  x: Array,
+  severity: int | Array,
+  points: Array,
+  *,
+  size: int | None = None,
+) -> Array:
+  """Returns points moved to the mean of their smear; see `base.PointMap`."""
+  offsets = _motion.mean_offsets(*_motion_of(keys, x, severity, size))
+  return points - offsets[:, None]
+
+
+def _motion_of(keys, x, severity, size):
+  """Radius, deviation, angles and largest radius of a blur."""
   table = constants.rows(_BLUR, x, size)
   radius, sigma = constants.pick(table, severity)
-  return _motion.blurred(
-    x, radius, sigma, draw_motion_blur(keys, x), int(table[:, 0].max())
-  )
+  return radius, sigma, draw_motion_blur(keys, x), int(table[:, 0].max())
 
 
 def draw_motion_blur(keys: Key, x: Array) -> Array:
@@ -187,14 +203,7 @@ def zoom_blur(
     (2, 8, 8, 3)
   """
   del keys
-  zoom_sets = [
-    np.arange(1, *bounds) for bounds in constants.rows(_ZOOMS, x, size)
-  ]
-  rows, columns = (
-    constants.pick(_places(n, zoom_sets), severity) for n in x.shape[1:3]
-  )
-
-  count = jnp.array([len(zoom_set) for zoom_set in zoom_sets])[severity - 1]
+  rows, columns, count = _zooms_of(x, severity, size)
 
   def one(image):
     add = lambda i, total: total + _zooms.read(image, rows[i], columns[i])
@@ -202,6 +211,40 @@ def zoom_blur(
 
   # One image at a time, which stays in the cache for all of its zooms.
   return lax.map(one, x)
+
+
+def zoom_blur_points(
+  keys: Key,
+  x: Array,
+  severity: int | Array,
+  points: Array,
+  *,
+  size: int | None = None,
+) -> Array:
+  """Returns points moved to the mean of their smear; see `base.PointMap`."""
+  del keys
+  rows, columns, count = _zooms_of(x, severity, size)
+  used = jnp.arange(len(rows)) < count
+  axes = []
+  for axis, table in enumerate((columns, rows)):
+    # Centers of pixels are whole numbers there, and halves in points.
+    place = points[..., axis, None] - 0.5
+    moved = _zooms.inverse(table, place)
+    total = place[..., 0] + jnp.where(used, moved, 0).sum(axis=-1)
+    axes.append(total / (count + 1) + 0.5)
+  return jnp.stack(axes, axis=-1)
+
+
+def _zooms_of(x, severity, size):
+  """Source rows and columns `[zooms, n]` of each zoom, and their number."""
+  zoom_sets = [
+    np.arange(1, *bounds) for bounds in constants.rows(_ZOOMS, x, size)
+  ]
+  rows, columns = (
+    constants.pick(_places(n, zoom_sets), severity) for n in x.shape[1:3]
+  )
+  count = jnp.array([len(zoom_set) for zoom_set in zoom_sets])[severity - 1]
+  return rows, columns, count
 
 
 def _places(n: int, zoom_sets: list[np.ndarray]) -> np.ndarray:

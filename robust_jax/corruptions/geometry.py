@@ -28,11 +28,15 @@ def rotate(
     >>> y[0, 4, 4, 0].item(), y[0, 0, 0, 0].item()
     (1.0, 0.0)
   """
+  return affine_maps.about_center(x, *_rotation(keys, x, severity, size=size))
+
+
+def _rotation(keys, x, severity, *, size=None):
   angle = constants.pick(constants.rows(_ROTATE_RADIANS, x, size), severity)
   cos, sin = jnp.cos(angle), jnp.sin(angle) * draw_rotate(keys, x)
   cos = jnp.broadcast_to(cos, sin.shape)
   rows = jnp.stack([cos, -sin], -1), jnp.stack([sin, cos], -1)
-  return affine_maps.about_center(x, jnp.stack(rows, axis=-2))
+  return jnp.stack(rows, axis=-2), 0.0
 
 
 def draw_rotate(keys: Key, x: Array) -> Array:
@@ -62,9 +66,13 @@ def scale(
     >>> y[0, 4, 4, 0].item(), y[0, 0, 0, 0].item()
     (1.0, 0.0)
   """
+  return affine_maps.about_center(x, *_reduction(keys, x, severity, size=size))
+
+
+def _reduction(keys, x, severity, *, size=None):
   del keys
   fraction = constants.pick(constants.rows(_FRACTION, x, size), severity)
-  return affine_maps.about_center(x, jnp.eye(2) / fraction)
+  return jnp.eye(2) / fraction, 0.0
 
 
 _SHEAR_RADIANS = {28: (0.2, 0.4, 0.6, 0.8, 1.0)}
@@ -89,11 +97,15 @@ def shear(
     >>> sorted(y[0, 0, [0, 8], 0].tolist())  # the upper corners
     [0.0, 1.0]
   """
+  return affine_maps.about_center(x, *_shear(keys, x, severity, size=size))
+
+
+def _shear(keys, x, severity, *, size=None):
   angle = constants.pick(constants.rows(_SHEAR_RADIANS, x, size), severity)
   cos, sin = jnp.cos(angle), jnp.sin(angle) * draw_shear(keys, x)
   one, nothing = jnp.ones_like(sin), jnp.zeros_like(sin)
   rows = jnp.stack([one, -sin], -1), jnp.stack([nothing, cos * one], -1)
-  return affine_maps.about_center(x, jnp.stack(rows, axis=-2))
+  return jnp.stack(rows, axis=-2), 0.0
 
 
 def draw_shear(keys: Key, x: Array) -> Array:
@@ -127,13 +139,24 @@ def translate(
     >>> [abs(i - 14) for i in divmod(int(y.argmax()), 28)]
     [3, 3]
   """
+  return affine_maps.about_center(
+    x, *_translation(keys, x, severity, size=size)
+  )
+
+
+def _translation(keys, x, severity, *, size=None):
   pixels = constants.pick(constants.rows(_PIXELS, x, size), severity)
   sizes = jnp.array([x.shape[2], x.shape[1]], jnp.float32)
-  shift = pixels * sizes / _SIZE * draw_translate(keys, x)
-  return affine_maps.about_center(x, jnp.eye(2), shift)
+  return jnp.eye(2), pixels * sizes / _SIZE * draw_translate(keys, x)
 
 
 def draw_translate(keys: Key, x: Array) -> Array:
   """Draws the directions along both axes, `[B, 2]`: -1 or 1."""
   del x
   return affine_maps.signs(keys, (2,))
+
+
+rotate_points = affine_maps.of_points(_rotation)
+scale_points = affine_maps.of_points(_reduction)
+shear_points = affine_maps.of_points(_shear)
+translate_points = affine_maps.of_points(_translation)

@@ -2,12 +2,16 @@
 
 from robust_jax import lookup
 from robust_jax.comparison.transformation import Family, Shapes, Transformation
+from robust_jax.corruptions.point_maps import point_map
 
 
 def of_corruptions(*names: str) -> list[Transformation]:
   """Returns members of `robust_jax.corruptions` at their five severities."""
   return [
-    Transformation(name, lookup.find("corruptions", name)) for name in names
+    Transformation(
+      name, lookup.find("corruptions", name), moves=point_map(name)
+    )
+    for name in names
   ]
 
 

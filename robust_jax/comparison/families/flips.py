@@ -1,5 +1,7 @@
 """Flips along both axes."""
 
+import functools
+
 import numpy as np
 
 from robust_jax.comparison.transformation import Family, Shapes, Transformation
@@ -32,12 +34,37 @@ def flips(shapes: Shapes) -> Family:
     [
       Transformation(
         name,
-        lambda images, _, axes=axes: np.flip(images, axes),
+        functools.partial(flipped, axes=axes),
         (1,),
         (_WORDS[name],),
         on_host=True,
+        moves=functools.partial(flipped_points, axes=axes),
       )
       for name, axes in _AXES.items()
     ],
     by_default=False,
   )
+
+
+def flipped(
+  images: np.ndarray, level: int, axes: tuple[int, ...]
+) -> np.ndarray:
+  """Reverses images along rows (axis 1), columns (axis 2) or both."""
+  del level
+  return np.ascontiguousarray(np.flip(images, axes))
+
+
+def flipped_points(
+  keys: None,
+  images: np.ndarray,
+  level: int,
+  points: np.ndarray,
+  axes: tuple[int, ...],
+) -> np.ndarray:
+  """Returns where `flipped` takes points; see `corruptions.base.PointMap`."""
+  del keys, level
+  moved = points.copy()
+  for axis in axes:
+    place = 2 - axis  # points are (right, down)
+    moved[..., place] = images.shape[axis] - points[..., place]
+  return moved

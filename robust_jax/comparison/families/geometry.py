@@ -1,11 +1,15 @@
 """Affine changes: position, size and orientation of objects."""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import jax.numpy as jnp
 import numpy as np
 
 from robust_jax.comparison.transformation import Family, Shapes, Transformation
 from robust_jax.corruptions import affine_maps, constants
-from robust_jax.corruptions.base import corruption
+from robust_jax.corruptions.base import Corruption, PointMap, corruption
+from robust_jax.types import Array, Key
 
 _DEGREES = (5, 10, 15, 20, 30)
 _SHIFTS = (2, 4, 6, 9, 12)  # percent of height and width
@@ -26,65 +30,73 @@ def geometry(shapes: Shapes) -> Family:
   """
   del shapes
   degrees = [f"{angle} degrees" for angle in _DEGREES]
+  changes = {
+    "rotated": (_ROTATED, degrees),
+    "moved": (_MOVED, [f"{n} % of height and width" for n in _SHIFTS]),
+    "sheared": (_SHEARED, degrees),
+    "smaller": (_REDUCED, [f"{n} % smaller" for n in _SMALLER]),
+    "larger": (_ENLARGED, [f"{n} % larger" for n in _LARGER]),
+  }
   return Family(
     "Rotated, moved, sheared, smaller or larger, each image in a random "
     "direction; pixels from outside are black.",
     [
-      Transformation("rotated", _rotated, labels=degrees),
-      Transformation(
-        "moved",
-        _moved,
-        labels=[f"{fraction} % of height and width" for fraction in _SHIFTS],
-      ),
-      Transformation("sheared", _sheared, labels=degrees),
-      Transformation(
-        "smaller",
-        _smaller,
-        labels=[f"{fraction} % smaller" for fraction in _SMALLER],
-      ),
-      Transformation(
-        "larger",
-        _larger,
-        labels=[f"{fraction} % larger" for fraction in _LARGER],
-      ),
+      Transformation(name, one.change, labels=labels, moves=one.moves)
+      for name, (one, labels) in changes.items()
     ],
   )
 
 
-@corruption
-def _rotated(keys, x, level):
+class _Affine(NamedTuple):
+  """A change by affine maps, of images and of points."""
+
+  change: Corruption
+  moves: PointMap
+
+
+def _affine(
+  maps: Callable[[Key, Array, int | Array], tuple[Array, Array | float]],
+) -> _Affine:
+  """The change by maps `(keys, x, level) -> (matrices, shift)`."""
+
+  @corruption
+  def change(keys, x, level):
+    return affine_maps.about_center(x, *maps(keys, x, level))
+
+  return _Affine(change, affine_maps.of_points(maps))
+
+
+def _rotation(keys, x, level):
   angle = constants.pick(np.deg2rad(_DEGREES), level)
   angle = angle * affine_maps.signs(keys)
   cos, sin = jnp.cos(angle), jnp.sin(angle)
   rows = jnp.stack([cos, -sin], -1), jnp.stack([sin, cos], -1)
-  return affine_maps.about_center(x, jnp.stack(rows, axis=-2))
+  return jnp.stack(rows, axis=-2), 0.0
 
 
-@corruption
-def _moved(keys, x, level):
+def _translation(keys, x, level):
   fraction = constants.pick(np.array(_SHIFTS) / 100, level)
   sizes = jnp.array([x.shape[2], x.shape[1]], jnp.float32)
-  shift = fraction * sizes * affine_maps.signs(keys, (2,))
-  return affine_maps.about_center(x, jnp.eye(2), shift)
+  return jnp.eye(2), fraction * sizes * affine_maps.signs(keys, (2,))
 
 
-@corruption
-def _sheared(keys, x, level):
+def _shear(keys, x, level):
   lean = constants.pick(np.tan(np.deg2rad(_DEGREES)), level)
   lean = lean * affine_maps.signs(keys)
-  matrices = jnp.eye(2) + jnp.zeros((len(x), 2, 2)).at[:, 0, 1].set(lean)
-  return affine_maps.about_center(x, matrices)
+  matrices = jnp.zeros((x.shape[0], 2, 2)).at[:, 0, 1].set(lean)
+  return jnp.eye(2) + matrices, 0.0
 
 
-@corruption
-def _smaller(keys, x, level):
-  del keys
-  fraction = constants.pick(1 - np.array(_SMALLER) / 100, level)
-  return affine_maps.about_center(x, jnp.eye(2) / fraction)
+def _reduction(keys, x, level):
+  return jnp.eye(2) / constants.pick(1 - np.array(_SMALLER) / 100, level), 0.0
 
 
-@corruption
-def _larger(keys, x, level):
-  del keys
-  fraction = constants.pick(1 + np.array(_LARGER) / 100, level)
-  return affine_maps.about_center(x, jnp.eye(2) / fraction)
+def _enlargement(keys, x, level):
+  return jnp.eye(2) / constants.pick(1 + np.array(_LARGER) / 100, level), 0.0
+
+
+_ROTATED = _affine(_rotation)
+_MOVED = _affine(_translation)
+_SHEARED = _affine(_shear)
+_REDUCED = _affine(_reduction)
+_ENLARGED = _affine(_enlargement)

@@ -1,11 +1,15 @@
 """Invariance tests: changes that should not matter to any model."""
 
+import functools
+
 import numpy as np
 
+from robust_jax.comparison.families.flips import flipped, flipped_points
 from robust_jax.comparison.families.pixel_shift import (
   LARGEST_FRACTION,
   one_pixel,
   shifted,
+  shifted_points,
 )
 from robust_jax.comparison.transformation import Family, Shapes, Transformation
 from robust_jax.corruptions.jpeg_compression import on_host
@@ -29,8 +33,9 @@ def invariance_tests(shapes: Shapes) -> Family:
   """
   shift = _test(
     "one_pixel_shift",
-    lambda x, level: shifted(x, level, dx=1, dy=0),
+    functools.partial(shifted, dx=1, dy=0),
     "one pixel to the right",
+    functools.partial(shifted_points, dx=1, dy=0),
   )
   fraction = one_pixel(shapes)
   is_small = fraction <= LARGEST_FRACTION
@@ -42,8 +47,9 @@ def invariance_tests(shapes: Shapes) -> Family:
       *([shift] if is_small else []),
       _test(
         "horizontal_flip",
-        lambda x, _: np.ascontiguousarray(x[:, :, ::-1]),
+        functools.partial(flipped, axes=(2,)),
         "left and right exchanged",
+        functools.partial(flipped_points, axes=(2,)),
       ),
       _test("jpeg_95", _jpeg_95, "stored as JPEG of quality 95"),
       _test(
@@ -64,8 +70,8 @@ def _about_shift(fraction, is_small) -> str:
   )
 
 
-def _test(name, change, label):
-  return Transformation(name, change, _ONE, (label,), on_host=True)
+def _test(name, change, label, moves=None):
+  return Transformation(name, change, _ONE, (label,), on_host=True, moves=moves)
 
 
 def _jpeg_95(images, level):

@@ -5,6 +5,7 @@ import functools
 from robust_jax import lookup
 from robust_jax.comparison.transformation import Family, Shapes, Transformation
 from robust_jax.corruptions import suites
+from robust_jax.corruptions.point_maps import point_map
 
 _SHAPE = (28, 28, 1)
 
@@ -36,6 +37,7 @@ def mnist_c(shapes: Shapes) -> Family:
         functools.partial(lookup.find("corruptions", name), **one.options),
         (one.severity,),
         ("the severity of MNIST-C",),
+        moves=point_map(name, **one.options),
       )
       for name, one in suites.MNIST_C.items()
       if name != "identity"  # one of the invariance tests

@@ -38,6 +38,7 @@ def pixel_shift(shapes: Shapes) -> Family:
         (max(abs(dx), abs(dy)),),
         (_words(dx, dy),),
         on_host=True,
+        moves=functools.partial(shifted_points, dx=dx, dy=dy),
       )
       for dy, dx in itertools.product(ways, ways)
       if dx or dy
@@ -75,3 +76,16 @@ def shifted(images: np.ndarray, level: int, dx: int, dy: int) -> np.ndarray:
   rows = np.clip(np.arange(images.shape[1]) - dy, 0, images.shape[1] - 1)
   columns = np.clip(np.arange(images.shape[2]) - dx, 0, images.shape[2] - 1)
   return images[:, rows][:, :, columns]
+
+
+def shifted_points(
+  keys: None,
+  images: np.ndarray,
+  level: int,
+  points: np.ndarray,
+  dx: int,
+  dy: int,
+) -> np.ndarray:
+  """Returns where `shifted` takes points; see `corruptions.base.PointMap`."""
+  del keys, images, level
+  return points + np.array([dx, dy], points.dtype)
