@@ -90,6 +90,23 @@ class Run:
       "deploys no classifier: expected a run whose model returns logits."
     )
 
+  def detector(self) -> Model:
+    """Returns the deployed model, which has to be a detector of objects.
+
+    Raises:
+      ValueError: it is not a detector.
+    """
+    deployed = self.deployed
+    if callable(deployed):
+      x = spec_of_batch(self.dataset("test"))["x"]
+      outputs = jax.eval_shape(deployed, x)
+      if isinstance(outputs, dict) and {"heatmap", "boxes"} <= outputs.keys():
+        return deployed
+    raise ValueError(
+      f"{self.path} is a run of the task '{self.config.task.name}', which "
+      "deploys no detector: expected a run whose model finds objects."
+    )
+
   def split_classifier(self) -> SplitModel:
     """Returns the deployed model as its features and its head.
 

@@ -11,6 +11,7 @@ from experiments.compare.models import (
   RequestOptions,
   parse_models,
   with_output_kinds,
+  with_trained_families,
 )
 from experiments.compare.open_data import kind_of
 from experiments.compare.run import compare
@@ -72,6 +73,12 @@ _FAMILIES = flags.DEFINE_list(
   None,
   "compare: families of transformations, separated by commas; all that apply "
   "if absent.",
+)
+_TRAINED_FAMILIES = flags.DEFINE_multi_string(
+  "trained_families",
+  [],
+  "compare: NAME=FAMILY+FAMILY, the families of transformations that a model "
+  "was trained with: did its risk under them fall, relative to --baseline?",
 )
 _NATURAL_SHIFTS = flags.DEFINE_multi_string(
   "natural_shifts",
@@ -166,12 +173,15 @@ def compare_command(
     _API_KEY_VARIABLE.value,
   )
   kind = kind_of(data)
+  reader = open_data(data, kind)
   models = with_output_kinds(
-    parse_models(texts, allow_imports, options, kind), _OUTPUT_KIND.value
+    parse_models(texts, allow_imports, options, kind, reader),
+    _OUTPUT_KIND.value,
   )
+  models = with_trained_families(models, _TRAINED_FAMILIES.value)
   result = compare(
     models,
-    open_data(data, kind),
+    reader,
     pathlib.Path(folder),
     name=data,
     num_examples=num_examples,

@@ -7,6 +7,7 @@ from absl import flags
 from experiments.compare.class_names import class_names
 from experiments.compare.open_data import Columns, open_images, open_texts
 from robust_jax.comparison.data_kinds.base import DataKind
+from robust_jax.data.open_detection import open_detection
 from robust_jax.data.readers.reader import Reader
 
 DATA = flags.DEFINE_string(
@@ -14,7 +15,8 @@ DATA = flags.DEFINE_string(
   None,
   "compare: a folder of class folders, an .npz or a dataset by name; or texts "
   "in a .csv, .tsv or .jsonl, or some of its rows, as in reviews.csv[1000:], "
-  "or in a TFDS dataset, as in tfds:imdb_reviews#test.",
+  "or in a TFDS dataset, as in tfds:imdb_reviews#test; or images with boxes, "
+  "as in annotations.json, data.yaml or boxes.npz[test].",
 )
 _TEXT_COLUMN = flags.DEFINE_list(
   "text_column",
@@ -47,8 +49,23 @@ _CLASS_NAMES = flags.DEFINE_string(
   "name on each line or a JSON list, or names separated by commas. The data "
   "may lack some.",
 )
-# Flags of the extra tests, which are of images.
-_EXTRA_TESTS = ("natural_shifts", "sequences", "system_noise")
+_PICTURES = flags.DEFINE_string(
+  "pictures",
+  None,
+  "compare: folder of the pictures of annotations, if it is not beside them.",
+)
+# Flags that are for one kind of data alone; extra tests are of images.
+_FLAGS = {
+  "texts": ("text_column", "label_column", "header"),
+  "images": (
+    "split",
+    "image_size",
+    "natural_shifts",
+    "sequences",
+    "system_noise",
+  ),
+  "annotated_images": ("pictures",),
+}
 
 
 def open_data(data: str, kind: DataKind) -> Reader:
@@ -61,13 +78,13 @@ def open_data(data: str, kind: DataKind) -> Reader:
   Raises:
     ValueError: a flag is for another kind of data, or the data cannot be read.
   """
-  of_texts = ("text_column", "label_column", "header")
-  of_images = ("split", "image_size", *_EXTRA_TESTS)
-  for name in of_images if kind.name == "texts" else of_texts:
+  unused = {name for names in _FLAGS.values() for name in names}
+  for name in sorted(unused - set(_FLAGS[kind.name])):
     if flags.FLAGS[name].present:
+      what = kind.name.replace("_", " ")
       raise ValueError(
-        f"--{name} is not for {kind.name}, and --data={data} are {kind.name}: "
-        "leave it out."
+        f"--{name} is not for {what}, and --data={data} are {what}: leave it "
+        "out."
       )
   names: Sequence[str] | None = None
   if _CLASS_NAMES.value is not None:
@@ -75,4 +92,6 @@ def open_data(data: str, kind: DataKind) -> Reader:
   if kind.name == "texts":
     columns = Columns(_TEXT_COLUMN.value, _LABEL_COLUMN.value, _HEADER.value)
     return open_texts(data, columns, names)
+  if kind.annotated:
+    return open_detection(data, images=_PICTURES.value, class_names=names)
   return open_images(data, _SPLIT.value, IMAGE_SIZE.value, names)

@@ -4,10 +4,14 @@ import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from robust_jax.comparison.data_kinds.annotated_images import (
+  ANNOTATED_IMAGES,
+)
 from robust_jax.comparison.data_kinds.base import DataKind
 from robust_jax.comparison.data_kinds.images import IMAGES
 from robust_jax.comparison.data_kinds.texts import TEXTS
 from robust_jax.data.load import load
+from robust_jax.data.open_detection import has_boxes
 from robust_jax.data.readers.dataset_images import DatasetImages
 from robust_jax.data.readers.image_folder import ImageFolder
 from robust_jax.data.readers.in_order import InOrder
@@ -39,12 +43,14 @@ def kind_of(data: str) -> DataKind:
 
   Files named .csv, .tsv or .jsonl hold texts, also where some rows are named,
   as in "reviews.csv[1000:]", and so do splits of TFDS datasets such as
-  "tfds:imdb_reviews#test". All else are images.
+  "tfds:imdb_reviews#test". Images with boxes are those that `open_detection`
+  opens. All else are images.
   """
-  if data.startswith("tfds:"):
-    return TEXTS
+  if has_boxes(data):
+    return ANNOTATED_IMAGES
   path = pathlib.Path(data.partition("[")[0])
-  return TEXTS if path.suffix in SUFFIXES else IMAGES
+  of_texts = data.startswith("tfds:") or path.suffix in SUFFIXES
+  return TEXTS if of_texts else IMAGES
 
 
 def open_texts(

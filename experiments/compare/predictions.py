@@ -9,6 +9,7 @@ from robust_jax.comparison.load_examples import LoadedExamples
 from robust_jax.comparison.model import CLEAN
 from robust_jax.comparison.predict_with_model import ModelFailed
 from robust_jax.comparison.prediction_store import PredictionStore
+from robust_jax.comparison.report.build_report import report_of
 from robust_jax.comparison.run_predictions import has_changed, run_predictions
 from robust_jax.training.interrupt import interrupt
 from robust_jax.training.progress import Progress
@@ -74,16 +75,17 @@ def run_all_predictions(
 
 
 def _check_correct(stores: Sequence[PredictionStore], examples: LoadedExamples):
-  if examples.labels is None:
+  if not examples.labeled:
     return
+  words = report_of(examples).words
   for one in stores:
     kind = examples.kind.predictions
-    if not kind.any_correct(one.get(CLEAN), examples.labels):
+    if not kind.any_correct(one.get(CLEAN), examples.truth):
       name = one.model.name
       raise ModelFailed(
         name,
-        f"model '{name}' classifies none of {len(examples.ids)} clean examples "
-        "correctly: are the classes of the data in the model's order?",
+        f"model '{name}' {words.is_right} no {words.unit}{words.correctly}: "
+        "are the classes of the data in the model's order?",
       )
 
 

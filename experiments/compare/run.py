@@ -34,6 +34,7 @@ from robust_jax.comparison.report.html_report import html_report
 from robust_jax.data.readers.reader import Reader
 from robust_jax.files import atomic_write, write_json
 from robust_jax.lookup import find, members
+from robust_jax.statistics.outcomes import INVARIANCE_TESTS
 
 _LEVEL = 0.95
 
@@ -86,6 +87,7 @@ def compare(
   cases = build_cases(examples.facts, families, examples.kind)
   _check_gradients(models, examples, cases)
   _check_classes(models, examples)
+  _check_trained_families(models, cases)
   gate.check(cases)
 
   def context_of(models):
@@ -215,6 +217,17 @@ def _check_classes(
         f"the data {', '.join(own)}: expected one order, as by "
         f"--class_names={','.join(model.class_names)}."
       )
+
+
+def _check_trained_families(models: Mapping[str, ComparedModel], cases: Cases):
+  known = [family for family in cases.about if family != INVARIANCE_TESTS]
+  for name, model in models.items():
+    for family in model.trained_families:
+      if family not in known:
+        raise ValueError(
+          f"--trained_families {name}={family}: expected families that are "
+          f"tested, of {', '.join(known)}."
+        )
 
 
 def _check_gradients(

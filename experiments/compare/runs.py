@@ -1,7 +1,7 @@
 """Runs of this project as models of a comparison, by kind of data."""
 
 import pathlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -13,7 +13,14 @@ from experiments.load_run import Run, load_run
 from robust_jax import fingerprint, precision
 from robust_jax.comparison.data_kinds.base import DataKind
 from robust_jax.comparison.model import ComparedModel
-from robust_jax.comparison.predictors.jax_predictor import jax_predictor
+from robust_jax.comparison.predictors.detector_predictor import (
+  detector_predictor,
+)
+from robust_jax.comparison.predictors.jax_predictor import (
+  jax_detector,
+  jax_predictor,
+)
+from robust_jax.comparison.predictors.read_outputs import Kind
 from robust_jax.data.dataset import spec_of_batch
 from robust_jax.data.images import image_shape
 from robust_jax.text.predict_texts import predict_texts
@@ -40,15 +47,15 @@ def compared_run(
     ValueError: there is no run, or it is one of another kind of data.
   """
   run = load_run(path, "best", allow_imports)
-  of_texts = run.config.data.kind == "text"
-  if of_texts != (kind.name == "texts"):
-    own = "texts" if of_texts else "images"
+  own = _kind(run)
+  if own != kind.name:
+    own, data = own.replace("_", " "), kind.name.replace("_", " ")
     raise ValueError(
-      f"model '{name}' is a run of {own}, and the data are {kind.name}: "
-      "expected data of the same kind (texts are files named .csv, .tsv or "
-      ".jsonl)."
+      f"model '{name}' is a run of {own}, and the data are {data}: expected "
+      "data of the same kind (texts are files named .csv, .tsv or .jsonl; "
+      "annotated images are files of boxes, such as COCO's)."
     )
-  opened = (_of_texts if of_texts else _of_images)(run)
+  opened = _OPEN[own](run)
   return ComparedModel(
     name,
     source,
@@ -58,20 +65,21 @@ def compared_run(
     opened.logits_fn,
     parameters=_num_parameters(run.variables),
     computed_in=precision.computed_in(opened.model, opened.x),
-    output_kind="logits",
+    output_kind=opened.output_kind,
     class_names=opened.class_names,
     warn=opened.warn,
   )
 
 
 class _Opened(NamedTuple):
-  """The classifier of a run.
+  """The model of a run.
 
   Attributes:
-    model: the classifier.
+    model: the model.
     x: shapes and dtypes of a batch.
-    predict: the classifier as a function of examples.
-    logits_fn: the classifier of arrays, if examples are arrays.
+    predict: the model as a function of examples.
+    logits_fn: a classifier of arrays, if examples are arrays.
+    output_kind: kind of its outputs; None for that of detectors.
     reads: hash of what makes arrays of examples; "" for arrays.
     class_names: names of its classes, if they are known.
     warn: see `ComparedModel`.
@@ -81,9 +89,34 @@ class _Opened(NamedTuple):
   x: PyTree
   predict: Callable[[Sequence[Any]], np.ndarray]
   logits_fn: Model | None
+  output_kind: Kind | None = "logits"
   reads: str = ""
   class_names: tuple[str, ...] = ()
   warn: Callable[[Sequence[Any]], list[str]] = lambda examples: []
+
+
+def _kind(run: Run) -> str:
+  """Returns the name of the kind of data that a run is of."""
+  if run.config.data.kind == "text":
+    return "texts"
+  y = spec_of_batch(run.dataset("test")).get("y")
+  has_boxes = isinstance(y, Mapping) and "boxes" in y
+  return "annotated_images" if has_boxes else "images"
+
+
+def _of_annotated_images(run: Run) -> _Opened:
+  model, dataset = run.detector(), run.dataset("test")
+  names = tuple(dataset.fact("class_names"))
+  x = jax.ShapeDtypeStruct((1, *image_shape(dataset)), np.float32)
+  detect_fn = jax_detector(model)
+  return _Opened(
+    model,
+    x,
+    detector_predictor(detect_fn, names),
+    None,
+    output_kind=None,
+    class_names=names,
+  )
 
 
 def _of_images(run: Run) -> _Opened:
@@ -106,10 +139,17 @@ def _of_texts(run: Run) -> _Opened:
     spec_of_batch(dataset)["x"],
     predict_texts(model, tokenizer, data.length),
     None,
-    fingerprint.of_arrays([tokenizer.to_str(), np.array(data.length)]),
-    tuple(dataset.fact("class_names")),
-    lambda texts: _too_long(tokenizer, texts, data.length),
+    reads=fingerprint.of_arrays([tokenizer.to_str(), np.array(data.length)]),
+    class_names=tuple(dataset.fact("class_names")),
+    warn=lambda texts: _too_long(tokenizer, texts, data.length),
   )
+
+
+_OPEN = {
+  "annotated_images": _of_annotated_images,
+  "images": _of_images,
+  "texts": _of_texts,
+}
 
 
 def _too_long(

@@ -68,6 +68,26 @@ class LoadedExamples:
     return [group.inputs for group in self.groups]
 
   @property
+  def labeled(self) -> bool:
+    """Returns whether it is known what is true of the examples."""
+    return self.labels is not None or self.kind.annotated
+
+  def in_order(self) -> list[Any]:
+    """Returns all N examples."""
+    found = [None] * len(self.ids)
+    for group in self.groups:
+      for row, x in zip(group.rows, group.inputs, strict=True):
+        found[row] = x
+    return found
+
+  @property
+  def truth(self) -> Any:
+    """Returns labels `[N]` or N annotations; None if nothing is known."""
+    if self.kind.annotated:
+      return [x.annotations for x in self.in_order()]
+    return self.labels
+
+  @property
   def facts(self) -> Any:
     """The argument of families; see `DataKind.facts`."""
     return self.kind.facts(self.inputs)

@@ -35,6 +35,7 @@ class ComparedModel:
       into memory.
     retries: see `predict_batches`.
     class_names: names of its classes in the order of its outputs, if known.
+    trained_families: families of changes that it was trained with.
     warn: `(examples) -> sentences` on examples that it does not see whole.
   """
 
@@ -50,4 +51,5 @@ class ComparedModel:
   batch_size: int | None = None
   retries: int = 0
   class_names: tuple[str, ...] = ()
+  trained_families: tuple[str, ...] = ()
   warn: Callable[[Sequence[Any]], list[str]] = lambda examples: []

@@ -48,7 +48,7 @@ def predict_with_model(
   try:
     return predict_batches(
       lambda batch: model.predict(case, ids, batch),
-      list(inputs),
+      [examples.kind.seen(x) for x in inputs],
       len(examples.class_names),
       batch_size=model.batch_size or len(rows),
       retries=model.retries,

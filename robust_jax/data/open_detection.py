@@ -1,7 +1,9 @@
 """Images with boxes by a path or the name of a dataset."""
 
+import contextlib
 import pathlib
 import re
+import zipfile
 from collections.abc import Sequence
 
 from robust_jax.data.raw_files import find_raw
@@ -11,6 +13,7 @@ from robust_jax.data.readers.detection.npz_boxes import NpzBoxes
 from robust_jax.data.readers.detection.tfds_boxes import TfdsBoxes
 from robust_jax.data.readers.detection.voc_boxes import VocBoxes
 from robust_jax.data.readers.detection.yolo_boxes import YoloBoxes
+from robust_jax.data.tfds import find_builder
 
 _TFDS = re.compile(r"tfds:(?P<name>.+)#(?P<split>.+)")
 _PART = re.compile(r"(?P<file>.*?)(?:\[(?P<parts>[\w+-]+)\])?")
@@ -65,6 +68,30 @@ def open_detection(
   if path.suffix in (".yaml", ".yml"):
     return YoloBoxes(path, parts, class_names)
   return VocBoxes(path, parts, class_names)
+
+
+def has_boxes(data: str) -> bool:
+  """Returns whether a path or TFDS dataset is one of images with boxes.
+
+  Args:
+    data: as in `open_detection`.
+  """
+  if found := _TFDS.fullmatch(data):
+    with contextlib.suppress(ValueError):
+      features = find_builder(found["name"], None).info.features
+      return "objects" in (features or {})
+    return False
+  split = _PART.fullmatch(data)
+  assert split is not None  # it matches any text
+  try:
+    path = _annotations(find_raw(split["file"]))
+  except ValueError:
+    return False
+  if path.suffix == ".npz":
+    with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as file:
+      return "box_xyxy.npy" in file.namelist()
+    return False
+  return path.suffix != ".json" or '"annotations"' in path.read_text("utf-8")
 
 
 def _annotations(path: pathlib.Path) -> pathlib.Path:

@@ -3,7 +3,8 @@
 Each class follows the protocol `base.DataKind`.
 """
 
+from robust_jax.comparison.data_kinds.annotated_images import AnnotatedImages
 from robust_jax.comparison.data_kinds.images import Images
 from robust_jax.comparison.data_kinds.texts import Texts
 
-__all__ = ["Images", "Texts"]
+__all__ = ["AnnotatedImages", "Images", "Texts"]

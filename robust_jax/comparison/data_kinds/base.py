@@ -27,6 +27,7 @@ class DataKind(Protocol):
     families: package of the families, whose `__all__` is their registry.
     predictions: the kind of predictions of models of such data.
     code: names of the modules that change examples, besides families.
+    annotated: whether an example has `annotations` instead of a label.
     may_keep: whether a change may leave an example as it is, so that the report
       counts those that differ.
   """
@@ -42,6 +43,9 @@ class DataKind(Protocol):
 
   @property
   def code(self) -> Sequence[str]: ...
+
+  @property
+  def annotated(self) -> bool: ...
 
   @property
   def may_keep(self) -> bool: ...
@@ -63,6 +67,9 @@ class DataKind(Protocol):
 
   def facts(self, inputs: Sequence[Inputs]) -> Any:
     """Returns the argument of families; `inputs` are those of all layouts."""
+
+  def seen(self, x: Any) -> Any:
+    """Returns what a model sees of an example."""
 
   def describe(self, inputs: Inputs) -> str:
     """Returns a phrase for error messages, such as "images of shape ..."."""

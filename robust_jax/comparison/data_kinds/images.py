@@ -37,6 +37,7 @@ class Images:
     "robust_jax.comparison.data_kinds._transform_images",
     "robust_jax.corruptions",
   )
+  annotated = False
   may_keep = False
   defect = staticmethod(defect_of_image)
   transform = staticmethod(transform_images)
@@ -60,6 +61,9 @@ class Images:
   def facts(self, inputs: Sequence[np.ndarray]) -> Collection[tuple[int, ...]]:
     """Returns the shapes (H, W, C) of the images."""
     return [pixels.shape[1:] for pixels in inputs]
+
+  def seen(self, x: np.ndarray) -> np.ndarray:
+    return x
 
   def describe(self, inputs: np.ndarray) -> str:
     return f"images of shape {list(inputs.shape[1:])}"

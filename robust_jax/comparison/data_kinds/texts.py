@@ -33,6 +33,7 @@ class Texts:
     "robust_jax.comparison.data_kinds.texts",
     "robust_jax.comparison.text_families",
   )
+  annotated = False
   may_keep = True
 
   def defect(self, x: Any) -> Defect | None:
@@ -59,6 +60,9 @@ class Texts:
   def facts(self, inputs: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     """Returns all texts."""
     return tuple(text for group in inputs for text in group)
+
+  def seen(self, x: str) -> str:
+    return x
 
   def describe(self, inputs: tuple[str, ...]) -> str:
     return f"{len(inputs)} texts"

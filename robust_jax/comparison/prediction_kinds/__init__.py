@@ -4,5 +4,6 @@ Each class follows the protocol `base.PredictionKind`.
 """
 
 from robust_jax.comparison.prediction_kinds.classes import Classes
+from robust_jax.comparison.prediction_kinds.detections import Detections
 
-__all__ = ["Classes"]
+__all__ = ["Classes", "Detections"]

@@ -34,11 +34,15 @@ class PredictionKind(Protocol):
   Attributes:
     name: name of its module, under which `comparison.prediction_reports` has
       the report of such predictions.
+    meanings: kind of outputs -> its interpretation in words.
     code: names of the modules that read outputs.
   """
 
   @property
   def name(self) -> str: ...
+
+  @property
+  def meanings(self) -> Mapping[Any, str]: ...
 
   @property
   def code(self) -> tuple[str, ...]: ...

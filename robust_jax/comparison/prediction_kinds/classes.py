@@ -5,7 +5,11 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from robust_jax.comparison.predictors.read_outputs import Kind, read_outputs
+from robust_jax.comparison.predictors.read_outputs import (
+  MEANING,
+  Kind,
+  read_outputs,
+)
 
 # Tolerance of the probabilities of an unchanged model.
 _TOLERANCE = 1e-3
@@ -50,6 +54,7 @@ class Classes:
   """
 
   name = "classes"
+  meanings = MEANING
   code = ("robust_jax.comparison.predictors.read_outputs",)
 
   def check(self, outputs: np.ndarray, size: int, num_classes: int) -> None:

@@ -4,5 +4,6 @@ Each class follows the protocol `base.PredictionReport`.
 """
 
 from robust_jax.comparison.prediction_reports.classes import Classes
+from robust_jax.comparison.prediction_reports.detections import Detections
 
-__all__ = ["Classes"]
+__all__ = ["Classes", "Detections"]

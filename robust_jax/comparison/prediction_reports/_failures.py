@@ -38,11 +38,27 @@ def most_confident_failures(
   # The last key of lexsort is the primary one.
   rows, columns = np.nonzero(lost)
   order = np.lexsort((rows, levels[columns], -confidence[rows, columns]))
+  return distinct_failures(rows[order], columns[order], cases, max_failures)
+
+
+def distinct_failures(
+  rows: np.ndarray,
+  columns: np.ndarray,
+  cases: Sequence[Case],
+  max_failures: int,
+) -> list[Failure]:
+  """Returns the first failures, each example and transformation once.
+
+  Args:
+    rows: examples of the failures, in the order of preference.
+    columns: indices of their cases.
+    cases: the cases.
+    max_failures: largest number of failures.
+  """
   found: list[Failure] = []
   seen_rows: set[int] = set()
   seen_kinds: set[str] = set()
-  for place in order:
-    row, column = int(rows[place]), int(columns[place])
+  for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
     kind = _kind(cases[column])
     if row in seen_rows or kind in seen_kinds:
       continue

@@ -21,7 +21,7 @@ def render_failure(
   predictions: Mapping[str, Mapping[str, ClassPredictions]],
   seed: int,
 ) -> dict[str, Any]:
-  """Returns the input of the template; see `PredictionReport.render`."""
+  """Returns a failure as its template shows it."""
   row = failure.row
   group, place = examples.find(row)
   part = slice(place, place + 1)

@@ -110,20 +110,20 @@ class PredictionReport(Protocol):
 
   def render(
     self,
-    failure: Failure,
-    model: ComparedModel,
+    failures: Mapping[str, Sequence[Failure]],
+    models: Mapping[str, ComparedModel],
     examples: LoadedExamples,
-    case: Case,
+    cases: Sequence[Case],
     predictions: Mapping[str, Mapping[str, Any]],
     seed: int,
-  ) -> dict[str, Any]:
-    """Returns a failure as its template shows it.
+  ) -> dict[str, list[dict[str, Any]]]:
+    """Returns the failures of each model as the template shows them.
 
     Args:
-      failure: the failure.
-      model: the model that fails.
+      failures: model -> its failures.
+      models: models by name.
       examples: the examples.
-      case: the case in which it fails.
+      cases: the cases.
       predictions: model -> name of the case -> predictions.
       seed: seed of the transformations.
     """

@@ -113,14 +113,22 @@ class Classes:
 
   def render(
     self,
-    failure: Failure,
-    model: ComparedModel,
+    failures: Mapping[str, Sequence[Failure]],
+    models: Mapping[str, ComparedModel],
     examples: LoadedExamples,
-    case: Case,
+    cases: Sequence[Case],
     predictions: Mapping[str, Mapping[str, ClassPredictions]],
     seed: int,
-  ) -> dict[str, Any]:
-    return render_failure(failure, model, examples, case, predictions, seed)
+  ) -> dict[str, list[dict[str, Any]]]:
+    return {
+      name: [
+        render_failure(
+          one, models[name], examples, cases[one.case], predictions, seed
+        )
+        for one in found
+      ]
+      for name, found in failures.items()
+    }
 
 
 def _accuracies(risks):

@@ -9,6 +9,7 @@ class Words(NamedTuple):
   Attributes:
     unit: what is counted.
     units: its plural.
+    clean_units: those without a change, as the objects of `is_right`.
     is_right: verb of a model that is right about units.
     are_right: verb of several models.
     correctly: what follows the units.
@@ -27,6 +28,7 @@ class Words(NamedTuple):
 
   unit: str = "example"
   units: str = "examples"
+  clean_units: str = "clean examples"
   is_right: str = "classifies"
   are_right: str = "classify"
   correctly: str = " correctly"

@@ -1,12 +1,45 @@
 """JAX models as predictors."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import jax.numpy as jnp
 import numpy as np
 
 from robust_jax.as_numpy_fn import as_numpy_fn
+from robust_jax.boxes import Detections
 from robust_jax.comparison.predictors.predict import Predict, by_shape
+from robust_jax.models.detection.center_net import detect
 from robust_jax.types import Model
+
+
+def jax_detector(
+  model: Model,
+) -> Callable[[Sequence[np.ndarray]], list[Detections]]:
+  """Function of uint8 images that finds objects with a JAX model.
+
+  Args:
+    model: x `[B, H, W, C]` float32 in [0, 1] -> raw outputs, which
+      `models.detection.center_net.detect` reads.
+
+  Returns:
+    A function for `detector_predictor`.
+  """
+
+  def rows(x):
+    found = detect(model(x))
+    parts = [found["boxes"], found["scores"][..., None]]
+    classes = found["classes"][..., None].astype(jnp.float32)
+    return jnp.concatenate([*parts, classes], axis=-1)
+
+  predict = jax_predictor(rows)
+
+  def find(images: Sequence[np.ndarray]) -> list[Detections]:
+    return [
+      Detections(one[:, :4], one[:, 4], one[:, 5].astype(int))
+      for one in (each[each[:, 4] > 0] for each in predict(images))
+    ]
+
+  return find
 
 
 def jax_predictor(logits_fn: Model) -> Predict:

@@ -2,6 +2,7 @@
 
 import collections
 import functools
+import hashlib
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -31,6 +32,7 @@ class StoredDetections:
 
   Attributes:
     conditions: names of the conditions.
+    digest: hash of the files.
   """
 
   def __init__(self, path: str | pathlib.Path, data: AnnotatedImages):
@@ -57,6 +59,10 @@ class StoredDetections:
         f"{CLEAN}.json in it."
       )
     self.conditions = tuple(self._files)
+    digest = hashlib.sha256()
+    for condition, file in self._files.items():
+      digest.update(condition.encode() + file.read_bytes())
+    self.digest = digest.hexdigest()
     self._class_names = tuple(data.class_names)
     self._images = _names_of_images(data)
     places = {name: place for place, name in enumerate(data.class_names)}

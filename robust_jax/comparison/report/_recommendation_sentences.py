@@ -24,7 +24,7 @@ def loss(name: str, risk: Risk, words: Words) -> str:
       f"predictions on average {interval}"
     )
   return (
-    f"Of the {risk.clean_correct:,} clean {words.units} that {name} "
+    f"Of the {risk.clean_correct:,} {words.clean_units} that {name} "
     f"{words.is_right}{words.correctly}, changes make it lose "
     f"{row.value:.1f} % on average {interval}"
   )
@@ -53,12 +53,12 @@ def bugs(risks: Mapping[str, Risk], words: Words) -> list[str]:
   return sentences
 
 
-def few_examples(risks: Mapping[str, Risk]) -> list[str]:
+def few_examples(risks: Mapping[str, Risk], words: Words) -> list[str]:
   """Returns a warning if there are few examples."""
   examples = next(iter(risks.values())).examples
   if examples >= _FEW:
     return []
-  return [f"With only {examples} examples, intervals are too narrow."]
+  return [f"With only {examples} {words.units}, intervals are too narrow."]
 
 
 def identical(names: Sequence[str], words: Words) -> str:

@@ -14,9 +14,9 @@ from robust_jax.comparison.prediction_reports.base import (
   Measured,
   PredictionReport,
 )
-from robust_jax.comparison.predictors.read_outputs import MEANING
 from robust_jax.comparison.report.data_report import data_report
 from robust_jax.comparison.report.recommendation import Results, recommendation
+from robust_jax.comparison.report.trained_families import trained_families
 from robust_jax.comparison.run_predictions import count_altered
 
 SCHEMA = "robust_jax.compare/3"
@@ -115,6 +115,9 @@ def comparison_report(
     "identical": measured.identical,
     "words": kind.words._asdict(),
     "comparisons": [dataclasses.asdict(c) for c in measured.comparisons],
+    "trained_families": trained_families(
+      models, measured.comparisons, baseline
+    ),
     **measured.report,
   }
   return Compared(measured, report)
@@ -135,7 +138,7 @@ def _describe(model, predictions, examples):
     "kind": model.kind,
     "identity": model.identity,
     "output_kind": predictions[CLEAN].kind,
-    "output_meaning": _meaning(model, predictions[CLEAN].kind),
+    "output_meaning": _meaning(model, predictions[CLEAN].kind, examples),
     "warnings": _warnings(model, predictions, examples),
     "missing": _missing(predictions),
     "parameters": model.parameters,
@@ -143,12 +146,13 @@ def _describe(model, predictions, examples):
   }
 
 
-def _meaning(model, kind):
+def _meaning(model, kind, examples):
   """Returns the interpretation of the outputs, and where it comes from."""
-  if model.kind == "run":
-    return MEANING[kind]
+  meanings = examples.kind.predictions.meanings
+  if model.kind == "run" or len(meanings) == 1:
+    return meanings[kind]
   known = "detected" if model.output_kind is None else "as declared"
-  return f"{MEANING[kind]} ({known})"
+  return f"{meanings[kind]} ({known})"
 
 
 def _warnings(model, predictions, examples) -> list[str]:

@@ -14,7 +14,7 @@ def data_report(examples: LoadedExamples) -> dict[str, Any]:
     "examples": len(examples.ids),
     "drawn": len(examples.ids) + len(examples.problems),
     "available": examples.available,
-    "labeled": examples.labels is not None,
+    "labeled": examples.labeled,
     "class_names": list(examples.class_names),
     "classes_without_examples": _without_examples(examples),
     **examples.kind.report(examples.inputs),

@@ -91,20 +91,9 @@ def html_report(
     basic=INVARIANCE_TESTS,
     top=_top(report),
     classes=_classes(report),
-    gallery={
-      name: [
-        report_of(examples).render(
-          failure,
-          models[name],
-          examples,
-          cases[failure.case],
-          predictions,
-          seed,
-        )
-        for failure in found
-      ]
-      for name, found in failures.items()
-    },
+    gallery=report_of(examples).render(
+      failures, models, examples, cases, predictions, seed
+    ),
   )
   return page.replace(_CONTENTS, _contents(page))
 

@@ -71,7 +71,7 @@ def recommendation(results: Results) -> Recommendation:
   weaknesses = coverage_weaknesses(
     results.risks, results.coverage, results.class_names, words
   )
-  few = sentences.few_examples(results.risks)
+  few = sentences.few_examples(results.risks, words)
   return dataclasses.replace(
     found, cautions=same + weaknesses + few + found.cautions
   )

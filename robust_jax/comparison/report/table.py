@@ -18,11 +18,12 @@ def comparison_table(report: Mapping[str, Any]) -> rich.table.Table:
     report: report of `comparison_report`, with the name of the data.
   """
   data, models, words = report["data"], report["models"], report["words"]
+  kind = data["kind"].replace("_", " ")
   lost = words["lost"] if data["labeled"] else _CHANGED
   spacious = len(models) <= WITH_INTERVALS
   interval = _interval if spacious else _value
   table = rich.table.Table(
-    title=f"{data['name']}, {data['examples']} examples",
+    title=f"{data['name']}, {data['examples']} {kind}",
     caption=f"Risk: % of {lost}"
     + (f" ({100 * report['level']:g} % interval)." if spacious else "."),
     box=rich.box.SIMPLE_HEAD,
