@@ -139,6 +139,12 @@ def test_intervals_are_as_wide_as_estimates_of_other_images_vary():
     ),
     (
       lambda: changed_precision(
+        _constant(1.0), [_constant(np.nan)], CONDITIONS[:1]
+      ),
+      "not defined under gaussian, where no object",
+    ),
+    (
+      lambda: changed_precision(
         _constant(1.0), [_constant(1.0)], CONDITIONS[:1], measure="map"
       ),
       "measure = 'map'",

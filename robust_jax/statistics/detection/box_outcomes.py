@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from robust_jax.statistics.detection.found import Found
+from robust_jax.statistics.detection.match import joined
 from robust_jax.statistics.outcomes import Condition, Outcomes
 
 
@@ -57,12 +58,12 @@ def box_outcomes(
   sizes = [len(image.found) for image in clean]
   images = np.repeat(np.arange(len(clean)), sizes)
   places = [place for size in sizes for place in range(size)]
-  counted = _joined(clean, "counted")
-  found = _joined(clean, "found")[counted]
+  counted = joined(clean, "counted")
+  found = joined(clean, "found")[counted]
   columns = [
     np.where(
-      _joined(of_condition, "counted")[counted],
-      _joined(of_condition, "found")[counted],
+      joined(of_condition, "counted")[counted],
+      joined(of_condition, "found")[counted],
       found,
     )
     for of_condition in changed
@@ -75,13 +76,9 @@ def box_outcomes(
     clean=found,
     transformed=np.stack(columns, axis=1),
     conditions=tuple(conditions),
-    labels=_joined(clean, "classes")[counted],
+    labels=joined(clean, "classes")[counted],
     clusters=images[counted],
   )
-
-
-def _joined(images, name):
-  return np.concatenate([getattr(image, name) for image in images])
 
 
 def _check(image_ids, clean, changed, conditions):

@@ -100,7 +100,8 @@ def changed_precision(
 
   Raises:
     ValueError: draws or numbers of images differ, there are no conditions, the
-      measure is unknown, or its value without a change is 0 or NaN.
+      measure is unknown or not defined under a condition, or its value without
+      a change is 0 or NaN.
 
   Source: Michaelis et al. 2019, "Benchmarking Robustness in Object Detection",
     (1) and (2).
@@ -233,6 +234,13 @@ def _table(clean, changed, conditions, measure):
   column = MEASURES.index(measure)
   picked = lambda values: values[..., column : column + 1]
   table = join([part.then(picked) for part in (clean, *changed)])
+  undefined = ~np.isfinite(table.value[1:])
+  if undefined.any():
+    hiding = conditions[int(undefined.argmax())]
+    raise ValueError(
+      f"{measure} is not defined under {hiding.transformation}, where no "
+      "object is counted: expected at least one, or leave the condition out."
+    )
   if not table.value[0] > 0:
     raise ValueError(
       f"{measure} = {table.value[0]:g} without a change: expected more than 0, "

@@ -84,11 +84,26 @@ def scores_and_truth(
 ) -> tuple[np.ndarray, np.ndarray]:
   """Scores of all detections that are not ignored, and which are true.
 
+  They are what the calibration of a detector is measured on: is a fraction s
+  of the detections of score s true?
+
   Args:
     images: matches, of which those of all sizes at an IoU of 0.5 are used.
 
   Returns:
     Scores `[M]`, and bool `[M]`.
+
+  Example:
+    >>> import numpy as np
+    >>> from robust_jax.boxes import Annotations, Detections
+    >>> from robust_jax.statistics.calibration import calibration_of_events
+    >>> from robust_jax.statistics.detection.found import scores_and_truth
+    >>> from robust_jax.statistics.detection.match import match
+    >>> box, one = np.array([[0, 0, 10, 10]], np.float32), np.zeros(1, np.int64)
+    >>> truth = Annotations(box, one, np.zeros(1, bool))
+    >>> matches = match(truth, Detections(box, np.array([0.75]), one))
+    >>> calibration_of_events(*scores_and_truth([matches])).ece
+    0.25
   """
   used = [~image.ignored[0, 0] for image in images]
   scores = [image.scores[u] for image, u in zip(images, used, strict=True)]
@@ -132,8 +147,8 @@ def found(matches: Matches, threshold: float) -> Found:
   counted = matches.counted[0]
   used = (matches.scores >= threshold) & ~matches.ignored[0, 0]
   matched = matches.matched[0, 0, used]
-  found = np.zeros(len(counted), bool)
-  found[matched[matched >= 0]] = True
+  is_found = np.zeros(len(counted), bool)
+  is_found[matched[matched >= 0]] = True
   return Found(
-    found, counted, matches.annotated_classes, int((matched < 0).sum())
+    is_found, counted, matches.annotated_classes, int((matched < 0).sum())
   )

@@ -1,5 +1,6 @@
 """Matching of an image's detections with its annotations, as COCO does."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -121,6 +122,11 @@ def match(
     annotated_classes=annotations.classes,
     counted=counted,
   )
+
+
+def joined(images: Sequence[NamedTuple], name: str) -> np.ndarray:
+  """Puts a field of the records of images together, along its last axis."""
+  return np.concatenate([getattr(image, name) for image in images], axis=-1)
 
 
 def _kept(detections, max_detections):

@@ -7,7 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.sparse
 
-from robust_jax.statistics.detection.match import SIZES, THRESHOLDS, Matches
+from robust_jax.statistics.detection.match import (
+  SIZES,
+  THRESHOLDS,
+  Matches,
+  joined,
+)
 
 RECALLS = np.linspace(0.0, 1.0, 101)
 """Levels of recall at which precision is averaged."""
@@ -74,31 +79,27 @@ def rank(images: Sequence[Matches], num_classes: int) -> Ranking:
   """
   if not images:
     raise ValueError("no images: expected the matches of at least one.")
-  classes = np.concatenate([m.classes for m in images])
-  objects = np.concatenate([m.annotated_classes for m in images])
+  classes = joined(images, "classes")
+  objects = joined(images, "annotated_classes")
   for name, found in (("detections", classes), ("annotations", objects)):
     if ((found < 0) | (found >= num_classes)).any():
       raise ValueError(
         f"classes of {name} from {found.min()} to {found.max()}: expected "
         f"0..{num_classes - 1}."
       )
-  scores = np.concatenate([m.scores for m in images])
-  order = np.lexsort([-scores, classes])
-  image = np.repeat(np.arange(len(images)), [len(m.scores) for m in images])
-  matched = np.concatenate([m.matched for m in images], axis=-1)[..., order]
-  ignored = np.concatenate([m.ignored for m in images], axis=-1)[..., order]
-  where = np.repeat(
-    np.arange(len(images)), [len(m.annotated_classes) for m in images]
-  )
-  counted = np.concatenate([m.counted for m in images], axis=-1)
-  cells = num_classes * len(images)
+  order = np.lexsort([-joined(images, "scores"), classes])
+  ignored = joined(images, "ignored")[..., order]
+  numbers = np.arange(len(images))
+  image = np.repeat(numbers, [len(m.classes) for m in images])
+  where = np.repeat(numbers, [len(m.annotated_classes) for m in images])
+  cells = objects * len(images) + where
   annotated = [
-    np.bincount((objects * len(images) + where)[of_size], minlength=cells)
-    for of_size in counted
+    np.bincount(cells[counted], minlength=num_classes * len(images))
+    for counted in joined(images, "counted")
   ]
   return Ranking(
     image[order],
-    (matched >= 0) & ~ignored,
+    (joined(images, "matched")[..., order] >= 0) & ~ignored,
     ignored,
     np.cumsum(np.bincount(classes, minlength=num_classes)),
     np.reshape(annotated, (len(SIZES), num_classes, len(images))),
