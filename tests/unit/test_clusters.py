@@ -97,8 +97,20 @@ def test_a_cluster_for_each_example_is_no_cluster():
   assert _differ(_everything(*clustered), _everything(a, b)) == []
 
 
-def test_copies_in_a_cluster_change_no_interval_and_no_test():
-  a, b = _random(90, 1), _random(90, 2)
+def _perfect(size):
+  one = _random(size, 0)
+  return dataclasses.replace(
+    one, clean=one.clean | True, transformed=one.transformed | True
+  )
+
+
+@pytest.mark.parametrize(
+  "pair",
+  [(_random(90, 1), _random(90, 2)), (_perfect(20), _perfect(20))],
+  ids=["random", "perfect"],
+)
+def test_copies_in_a_cluster_change_no_interval_and_no_test(pair):
+  a, b = pair
   found = _everything(_copies(a, 3), _copies(b, 3))
   counts = {
     "examples",
@@ -108,7 +120,7 @@ def test_copies_in_a_cluster_change_no_interval_and_no_test():
     "only_b_lost",
   }
   places = _differ(_everything(a, b), found)
-  assert {place[-1] for place in places} == counts
+  assert {place[-1] for place in places} <= counts
 
 
 def test_boxes_that_fail_together_make_wider_intervals():

@@ -50,6 +50,15 @@ def test_no_threshold_is_better_than_the_operating_point():
   assert best.recall == pytest.approx(100 * true / objects)
 
 
+@pytest.mark.parametrize("order", [[0, 1], [1, 0]])
+def test_equal_scores_are_found_together(order):
+  boxes = ROW[:1] + np.array([[0], [20]], np.float32)
+  tied = Detections(boxes[order], np.full(2, 0.9), np.zeros(2, np.int64))
+  truth = Annotations(ROW[:1], np.zeros(1, np.int64), np.zeros(1, bool))
+  best = operating_point([match(truth, tied)])
+  assert (best.threshold, best.precision, best.recall) == (0.9, 50, 100)
+
+
 def test_a_detector_that_finds_nothing_has_no_operating_point():
   truth, _ = IMAGES[10]
   elsewhere = Detections(

@@ -19,9 +19,6 @@ SIZES = {
 }
 """Ranges of areas in square pixels; both ends belong to a range."""
 
-# Boxes whose IoU is 1 up to rounding match at every threshold.
-_LEAST_IOU = np.minimum(THRESHOLDS, 1 - 1e-10)
-
 
 class Matches(NamedTuple):
   """Matches of m detections with n annotations of one image.
@@ -160,12 +157,12 @@ def _choose(ious, counted, ignored):
   shape = (len(SIZES), len(THRESHOLDS))
   matched = np.full((*shape, len(ious)), -1, np.int16)
   free = np.ones((*shape, ious.shape[1]), bool)
-  reachable = ious >= _LEAST_IOU[0]
+  reachable = ious >= THRESHOLDS[0]
   for detection in np.flatnonzero(reachable.any(axis=1)):
     # From the last to the first, since of equal ones argmax takes the first.
     near = np.flatnonzero(reachable[detection])[::-1]
     iou = ious[detection, near]
-    possible = free[..., near] & (iou >= _LEAST_IOU[:, None])
+    possible = free[..., near] & (iou >= THRESHOLDS[:, None])
     preferred = possible & counted[:, None, near]
     has_preferred = preferred.any(axis=-1, keepdims=True)
     possible = np.where(has_preferred, preferred, possible)
