@@ -5,6 +5,7 @@ from typing import Any
 
 import rich.box
 import rich.table
+import rich.text
 
 from robust_jax.comparison.extra_tests.table import WITH_INTERVALS
 
@@ -23,7 +24,8 @@ def comparison_table(report: Mapping[str, Any]) -> rich.table.Table:
   spacious = len(models) <= WITH_INTERVALS
   interval = _interval if spacious else _value
   table = rich.table.Table(
-    title=f"{data['name']}, {data['examples']} {kind}",
+    # Names may have brackets, which would be markup in a string.
+    title=rich.text.Text(f"{data['name']}, {data['examples']} {kind}"),
     caption=f"Risk: % of {lost}"
     + (f" ({100 * report['level']:g} % interval)." if spacious else "."),
     box=rich.box.SIMPLE_HEAD,
