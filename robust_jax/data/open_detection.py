@@ -7,8 +7,9 @@ import zipfile
 from collections.abc import Sequence
 
 from robust_jax.data.raw_files import find_raw
-from robust_jax.data.readers.detection.annotated_images import AnnotatedImages
+from robust_jax.data.readers.detection.annotated_images import BoxReader
 from robust_jax.data.readers.detection.coco_boxes import CocoBoxes
+from robust_jax.data.readers.detection.letterboxed import Letterboxed
 from robust_jax.data.readers.detection.npz_boxes import NpzBoxes
 from robust_jax.data.readers.detection.tfds_boxes import TfdsBoxes
 from robust_jax.data.readers.detection.voc_boxes import VocBoxes
@@ -24,7 +25,8 @@ def open_detection(
   *,
   images: str | pathlib.Path | None = None,
   class_names: Sequence[str] | None = None,
-) -> AnnotatedImages:
+  size: int | None = None,
+) -> BoxReader:
   """Opens images with boxes of any format.
 
   Args:
@@ -43,11 +45,18 @@ def open_detection(
     images: folder of the pictures of a json, if it is not found beside it.
     class_names: K names, in the order of the model's outputs; None for those of
       the data.
+    size: side in pixels that all images are resized and padded to, see
+      `Letterboxed`; None leaves them as they are.
 
   Raises:
     ValueError: there is no such file, its format is not recognized, it cannot
       be read, or an argument is not for it.
   """
+  reader = _open(data, images, class_names)
+  return reader if size is None else Letterboxed(reader, size)
+
+
+def _open(data, images, class_names) -> BoxReader:
   if found := _TFDS.fullmatch(data):
     _refuse(data, images=images)
     return TfdsBoxes(found["name"], found["split"], class_names)

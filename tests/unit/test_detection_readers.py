@@ -9,9 +9,11 @@ import PIL.Image
 import pytest
 import tensorflow_datasets as tfds
 
+from robust_jax.boxes import AnnotatedImage, Annotations
 from robust_jax.data.open_detection import open_detection
 from robust_jax.data.readers.detection import check_boxes, yolo_boxes
 from robust_jax.data.readers.detection.coco_boxes import NO_IMAGE
+from robust_jax.data.readers.detection.letterboxed import letterboxed
 from robust_jax.data.readers.detection.write_coco import write_coco
 from robust_jax.data.readers.validate_dataset import validate_dataset
 from tests.unit import detection_files as files
@@ -549,3 +551,35 @@ def test_relative_paths_are_found_among_raw_files(tmp_path, monkeypatch):
   files.write_npz(folder, EXAMPLES)
   monkeypatch.setenv("ROBUST_JAX_DATA", str(tmp_path))
   assert len(open_detection("scenes/boxes.npz[test]")) == 2
+
+
+@pytest.mark.parametrize("size", [16, 24, 100])
+@pytest.mark.parametrize("shape", [(24, 48), (48, 24), (31, 31)])
+def test_a_painted_rectangle_is_where_its_resized_box_is(shape, size):
+  image = np.zeros((*shape, 3), np.uint8)
+  image[6:18, 3:21] = 255
+  box = np.array([[3, 6, 21, 18]], np.float32)
+  objects = Annotations(box, np.array([1]), np.array([True]))
+  found = letterboxed(AnnotatedImage(image, objects), size)
+  assert found.image.shape == (size, size, 3)
+  rows, columns = np.nonzero(found.image[..., 0] > 127)
+  seen = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+  np.testing.assert_allclose(found.annotations.boxes, [seen], atol=0.55)
+  assert found.annotations[1:] == objects[1:]
+
+
+def test_images_of_several_shapes_are_resized_to_one(tmp_path):
+  path = str(files.write_coco_files(tmp_path, EXAMPLES))
+  plain, resized = open_detection(path), open_detection(path, size=20)
+  for name in ("class_names", "ids", "image_ids", "category_ids", "left_out"):
+    assert getattr(plain, name) == getattr(resized, name)
+  shapes = {sample.x.image.shape for sample in everything(resized)}
+  assert shapes == {(20, 20, 3)}
+  # The file of the resized images has their sizes.
+  write_coco(tmp_path / "resized.json", resized)
+  content = json.loads((tmp_path / "resized.json").read_text())
+  assert {(one["width"], one["height"]) for one in content["images"]} == {
+    (20, 20)
+  }
+  with pytest.raises(ValueError, match="size"):
+    open_detection(path, size=0)

@@ -15,6 +15,7 @@ import types
 import numpy as np
 import PIL.Image
 import pytest
+from pycocotools import coco, cocoeval
 
 from robust_jax.boxes import Detections
 from robust_jax.comparison.predictors import retry as retrying
@@ -34,6 +35,7 @@ from robust_jax.data.readers.detection.coco_results import (
   read_coco_results,
   write_coco_results,
 )
+from robust_jax.data.readers.detection.write_coco import write_coco
 from tests.unit import detection_files as files
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -347,6 +349,24 @@ def test_a_folder_needs_clean_detections(data, tmp_path):
   for path in (tmp_path / "empty", tmp_path / "nothing.json"):
     with pytest.raises(ValueError, match=r"with clean\.json in it"):
       StoredDetections(path, data)
+
+
+def test_pycocotools_reads_both_files(data, tmp_path):
+  """And finds every object in detections that are the objects themselves."""
+  write_coco(tmp_path / "data.json", data)
+  samples = [data.get(row) for row in range(len(data))]
+  found = {}
+  for sample in samples:
+    objects = sample.x.annotations
+    ones = np.ones(len(objects.boxes), np.float32)
+    found[sample.id] = Detections(objects.boxes, ones, objects.classes)
+  path = stored(tmp_path, found, data)
+  truth = coco.COCO(str(tmp_path / "data.json"))
+  judge = cocoeval.COCOeval(truth, truth.loadRes(str(path)), "bbox")
+  judge.evaluate()
+  judge.accumulate()
+  judge.summarize()
+  assert judge.stats[0] == pytest.approx(1.0)
 
 
 # -- The examples of the page, beside stand-ins for what is not installed.

@@ -14,7 +14,7 @@ from robust_jax.comparison.predictors.detector_predictor import (
   refuse_other_boxes,
 )
 from robust_jax.comparison.predictors.pack_detections import pack
-from robust_jax.data.readers.detection.annotated_images import AnnotatedImages
+from robust_jax.data.readers.detection.annotated_images import BoxReader
 from robust_jax.data.readers.detection.coco_results import read_coco_results
 
 CLEAN = "clean"
@@ -35,7 +35,7 @@ class StoredDetections:
     digest: hash of the files.
   """
 
-  def __init__(self, path: str | pathlib.Path, data: AnnotatedImages):
+  def __init__(self, path: str | pathlib.Path, data: BoxReader):
     """Lists the files; each is read on access.
 
     Args:
@@ -159,7 +159,7 @@ class _File(NamedTuple):
   others: list[int | str]
 
 
-def _names_of_images(data: AnnotatedImages) -> Mapping[int | str, str]:
+def _names_of_images(data: BoxReader) -> Mapping[int | str, str]:
   """The ids of images by all that a file may call them."""
   found: dict[int | str, str] = dict(data.image_ids.items())
   paths = {name: pathlib.PurePosixPath(name) for name in data.ids}

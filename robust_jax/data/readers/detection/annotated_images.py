@@ -4,7 +4,7 @@ import abc
 import collections
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from robust_jax.boxes import AnnotatedImage
 from robust_jax.data.readers.detection.check_boxes import clean
 from robust_jax.data.readers.in_order import places
 from robust_jax.data.readers.read_picture import Picture
-from robust_jax.data.readers.reader import Problem, Sample
+from robust_jax.data.readers.reader import Problem, Reader, Sample
 
 
 class Entry(NamedTuple):
@@ -35,13 +35,8 @@ class Entry(NamedTuple):
   changed: tuple[str, ...] = ()
 
 
-class AnnotatedImages(abc.ABC):
-  """Base class of readers of images with boxes, in color.
-
-  Pictures are read on access. Their EXIF orientation is applied, unless the
-  stored size of the image says that its boxes are those of the unturned one.
-  Boxes are clipped to the image, and those without area are left out; each is a
-  phrase in `Sample.changed`.
+class BoxReader(Reader, Protocol):
+  """Protocol of readers of images with boxes.
 
   Attributes:
     class_names: K names.
@@ -50,6 +45,28 @@ class AnnotatedImages(abc.ABC):
       all names of files are distinct numbers.
     category_ids: number of each class in COCO files -> its name; from 1 on.
     left_out: files beside the examples that are not used.
+  """
+
+  ids: Sequence[str]
+  image_ids: Mapping[int, str]
+  category_ids: Mapping[int, str]
+  left_out: Sequence[Problem]
+
+
+class AnnotatedImages(abc.ABC):
+  """Base class of a `BoxReader` of one format; images are in color.
+
+  Pictures are read on access. Their EXIF orientation is applied, unless the
+  stored size of the image says that its boxes are those of the unturned one.
+  Boxes are clipped to the image, and those without area are left out; each is a
+  phrase in `Sample.changed`.
+
+  Attributes:
+    class_names: see `BoxReader`, as the others.
+    ids: likewise.
+    image_ids: likewise.
+    category_ids: likewise.
+    left_out: likewise.
   """
 
   def __init__(
@@ -81,12 +98,12 @@ class AnnotatedImages(abc.ABC):
           raise ValueError(
             f"{count} classes are named '{name}': expected distinct names."
           )
-    self.ids = tuple(ids)
+    self.ids: Sequence[str] = tuple(ids)
     self.image_ids: Mapping[int, str] = dict(
       zip(_numbers(self.ids), self.ids, strict=True)
     )
     self.category_ids: Mapping[int, str] = dict(enumerate(self.class_names, 1))
-    self.left_out = tuple(left_out)
+    self.left_out: Sequence[Problem] = tuple(left_out)
     self._places = np.array(places(own_names, self.class_names))
 
   def __len__(self) -> int:

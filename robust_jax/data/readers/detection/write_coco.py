@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from robust_jax.boxes import to_corner_and_size
-from robust_jax.data.readers.detection.annotated_images import AnnotatedImages
+from robust_jax.data.readers.detection.annotated_images import BoxReader
 from robust_jax.files import write_json
 
 
-def write_coco(path: pathlib.Path, reader: AnnotatedImages) -> None:
+def write_coco(path: pathlib.Path, reader: BoxReader) -> None:
   """Writes the boxes of a reader as a COCO file; pictures are not copied.
 
   Numbers are written in full, so that reading the file gives equal boxes.
