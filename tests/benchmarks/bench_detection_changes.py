@@ -65,7 +65,7 @@ def milliseconds(transformation: Transformation) -> np.ndarray:
 def print_row(name: str, row: np.ndarray) -> None:
   alone, both = row
   print(
-    f"| {name} | {1e3 / alone:.0f} | {1e3 / both:.0f} | {alone:.2f} | "
+    f"| {name} | {1e3 / alone:.3g} | {1e3 / both:.3g} | {alone:.2f} | "
     f"{both:.2f} |",
     flush=True,
   )

@@ -22,19 +22,19 @@ from robust_jax.comparison.predictors import retry as retrying
 from robust_jax.comparison.predictors.detector_predictor import (
   detector_predictor,
 )
-from robust_jax.comparison.predictors.http_predictor import http_detector
+from robust_jax.comparison.predictors.http_detector import http_detector
 from robust_jax.comparison.predictors.pack_detections import (
   pack,
   slots,
   unpack,
 )
 from robust_jax.comparison.predictors.retry import NoResponse
-from robust_jax.comparison.predictors.stored_detections import StoredDetections
-from robust_jax.data.open_detection import open_detection
-from robust_jax.data.readers.detection.coco_results import (
-  read_coco_results,
-  write_coco_results,
+from robust_jax.comparison.predictors.stored_detections import (
+  StoredDetections,
+  write_detections,
 )
+from robust_jax.data.open_detection import open_detection
+from robust_jax.data.readers.detection.coco_results import read_coco_results
 from robust_jax.data.readers.detection.write_coco import write_coco
 from tests.unit import detection_files as files
 
@@ -239,15 +239,9 @@ def data(tmp_path):
 
 
 def stored(folder, found, data, name="clean"):
-  path = folder / f"{name}.json"
-  path.parent.mkdir(parents=True, exist_ok=True)
-  numbers = {name: number for number, name in data.image_ids.items()}
-  write_coco_results(
-    path,
-    {numbers[one]: kept for one, kept in found.items()},
-    list(data.category_ids),
-  )
-  return path
+  packed = pack(list(found.values()), len(data.class_names))
+  write_detections(folder, name, list(found), packed, data)
+  return folder / f"{name}.json"
 
 
 def test_what_is_stored_is_what_the_model_returned(data, tmp_path):
@@ -272,6 +266,11 @@ def test_what_is_stored_is_what_the_model_returned(data, tmp_path):
   assert alone.conditions == ("clean",)
   np.testing.assert_array_equal(alone.get("clean", ids, images), expected)
   assert alone.warn(images) == []
+  # The numbers in a file are those of categories, whatever the order of names.
+  path = str(tmp_path / "annotations" / "instances_val2017.json")
+  turned = open_detection(path, class_names=NAMES[::-1])
+  found = StoredDetections(folder, turned).get("clean", ids, images)
+  np.testing.assert_array_equal(2 - found[..., 5], expected[..., 5])
 
 
 @pytest.mark.parametrize("name", [17, "a.png", "a"])

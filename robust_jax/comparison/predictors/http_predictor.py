@@ -1,4 +1,4 @@
-"""Models behind an HTTP endpoint."""
+"""Classifiers behind an HTTP endpoint."""
 
 import base64
 import io
@@ -8,9 +8,6 @@ from typing import Any
 import numpy as np
 import PIL.Image
 
-from robust_jax.comparison.predictors.detector_predictor import (
-  detector_predictor,
-)
 from robust_jax.comparison.predictors.http_requests import post_in_batches
 from robust_jax.comparison.predictors.predict import Predict
 
@@ -56,34 +53,6 @@ def http_predictor(
   return lambda examples: np.concatenate(post(examples))
 
 
-def http_detector(
-  url: str, class_names: Sequence[str], **options: Any
-) -> Predict:
-  """Predictor that calls a detector over HTTP.
-
-  A request is a POST of the JSON `images_as_json` of some images. The reply is
-  the JSON `{"detections": [...]}` with an object for each image: its `boxes`, a
-  list of [left, top, right, bottom] in pixels of the image that was sent, and
-  `scores` and `classes` of equal length. Classes are names, or indices from 0
-  on.
-
-  Args:
-    url: http:// or https://.
-    class_names: K names.
-    **options: key, sizes and repetitions of requests; see `post_in_batches`.
-
-  Returns:
-    A predictor of detections `[B, M, 6]`; see `detector_predictor`. It raises
-    `NoResponse` if all attempts fail, and ValueError if the service refuses.
-
-  Raises:
-    ValueError: an argument is invalid; see `post_in_batches`.
-  """
-  post = post_in_batches(url, images_as_json, _detections, **options)
-  detect = lambda images: [one for part in post(images) for one in part]
-  return detector_predictor(detect, class_names)
-
-
 def _outputs(reply: Any, size: int) -> np.ndarray:
   if not isinstance(reply, dict) or "outputs" not in reply:
     raise ValueError(
@@ -98,16 +67,6 @@ def _outputs(reply: Any, size: int) -> np.ndarray:
     )
   # Scores may be whole numbers.
   return found.astype(float) if found.ndim == 2 else found
-
-
-def _detections(reply: Any, size: int) -> list[Any]:
-  found = reply.get("detections") if isinstance(reply, dict) else None
-  if not isinstance(found, list) or len(found) != size:
-    raise ValueError(
-      'the reply is not the JSON {"detections": [...]} with an object for each '
-      f"of {size} images, of its boxes, scores and classes"
-    )
-  return found
 
 
 def _png(image: np.ndarray) -> str:

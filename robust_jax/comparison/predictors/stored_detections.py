@@ -13,9 +13,12 @@ from robust_jax.boxes import Detections, to_corner_and_size
 from robust_jax.comparison.predictors.detector_predictor import (
   refuse_other_boxes,
 )
-from robust_jax.comparison.predictors.pack_detections import pack
+from robust_jax.comparison.predictors.pack_detections import pack, unpack
 from robust_jax.data.readers.detection.annotated_images import BoxReader
-from robust_jax.data.readers.detection.coco_results import read_coco_results
+from robust_jax.data.readers.detection.coco_results import (
+  read_coco_results,
+  write_coco_results,
+)
 
 CLEAN = "clean"
 _FORM = "left, top, width, height in pixels"
@@ -150,6 +153,36 @@ class StoredDetections:
       },
       list(dict.fromkeys(others)),
     )
+
+
+def write_detections(
+  folder: pathlib.Path,
+  condition: str,
+  ids: Sequence[str],
+  packed: np.ndarray,
+  data: BoxReader,
+) -> None:
+  """Writes the file of a condition for `StoredDetections`, atomically.
+
+  Args:
+    folder: the folder, created if necessary.
+    condition: name of the condition, such as "noise/gaussian_noise/3".
+    ids: ids of B images.
+    packed: their detections `[B, M, 6]`; see `pack`.
+    data: the images.
+  """
+  path = folder / f"{condition}.json"
+  path.parent.mkdir(parents=True, exist_ok=True)
+  images = {name: number for number, name in data.image_ids.items()}
+  classes = {name: number for number, name in data.category_ids.items()}
+  write_coco_results(
+    path,
+    {
+      images[name]: found
+      for name, found in zip(ids, unpack(packed), strict=True)
+    },
+    [classes[name] for name in data.class_names],
+  )
 
 
 class _File(NamedTuple):

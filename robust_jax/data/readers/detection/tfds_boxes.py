@@ -84,4 +84,5 @@ class TfdsBoxes(AnnotatedImages):
   def _read(self, index: int, upright: bool = True) -> Picture:
     del upright
     image = np.asarray(self._records[index]["image"])
-    return Picture(np.repeat(image, 3 // image.shape[-1], axis=-1), ())
+    is_gray = image.shape[-1] == 1
+    return Picture(np.repeat(image, 3, axis=-1) if is_gray else image, ())

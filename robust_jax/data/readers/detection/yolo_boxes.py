@@ -12,7 +12,11 @@ from robust_jax.data.readers.detection.annotated_images import (
   Entry,
 )
 from robust_jax.data.readers.detection.check_boxes import refuse_another_form
-from robust_jax.data.readers.detection.files import read_lines, read_text
+from robust_jax.data.readers.detection.files import (
+  NO_PICTURE,
+  read_lines,
+  read_text,
+)
 from robust_jax.data.readers.list_pictures import list_pictures
 from robust_jax.data.readers.read_picture import Picture, read_picture
 from robust_jax.data.readers.reader import Problem
@@ -170,7 +174,7 @@ def _without_picture(pictures: Sequence[pathlib.Path]) -> Iterator[Problem]:
   for folder in sorted({file.parent for file in used}):
     for file in sorted(folder.glob("*.txt")):
       if folder.name == "labels" and file not in used:
-        yield Problem(None, file.name, "boxes without a picture", str(file))
+        yield Problem(None, file.name, NO_PICTURE, str(file))
 
 
 def _id(file: pathlib.Path, folder: pathlib.Path) -> str:
