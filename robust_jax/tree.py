@@ -31,6 +31,11 @@ def batch_size(tree: PyTree) -> int:
   return jax.tree.leaves(tree)[0].shape[0]
 
 
+def rows(tree: PyTree, index: Array) -> PyTree:
+  """Selects the examples at an index, such as `[M]` int, of all leaves."""
+  return jax.tree.map(lambda leaf: leaf[index], tree)
+
+
 def where(mask: Array, a: PyTree, b: PyTree) -> PyTree:
   """Selects example i from `a` where `mask[i]`, else from `b`; `mask [B]`."""
   return jax.tree.map(

@@ -157,9 +157,22 @@ def count_passes(program: core.ClosedJaxpr, num_examples: int) -> ModelCalls:
   return ModelCalls(*(_count(program.jaxpr) / num_examples).tolist())
 
 
+def _mark(outputs: PyTree) -> PyTree:
+  """Marks all leaves `[B, ...]` at once, as one array `[B, D]`."""
+  leaves, treedef = jax.tree.flatten(outputs)
+  rows = [leaf.reshape(leaf.shape[0], -1) for leaf in leaves]
+  ends = np.cumsum([row.shape[1] for row in rows])[:-1].tolist()
+  parts = jnp.split(_mark_rows(jnp.concatenate(rows, axis=1)), ends, axis=1)
+  marked = [
+    part.reshape(leaf.shape).astype(leaf.dtype)
+    for part, leaf in zip(parts, leaves, strict=True)
+  ]
+  return jax.tree.unflatten(treedef, marked)
+
+
 @jax.jit
-def _forward_pass(logits):
-  return logits
+def _forward_pass(rows):
+  return rows
 
 
 @jax.jit
@@ -168,12 +181,12 @@ def _backward_pass(gradient):
 
 
 @jax.custom_vjp
-def _mark(logits):
-  return _forward_pass(logits)
+def _mark_rows(rows):
+  return _forward_pass(rows)
 
 
-_mark.defvjp(
-  lambda logits: (_forward_pass(logits), None),
+_mark_rows.defvjp(
+  lambda rows: (_forward_pass(rows), None),
   lambda _, gradient: (_backward_pass(gradient),),
 )
 
@@ -194,7 +207,7 @@ def _count_equation(eqn: core.JaxprEqn) -> np.ndarray:
   name = eqn.params.get("name")
   if name in ("_forward_pass", "_backward_pass"):
     shape = eqn.invars[0].aval.shape  # type: ignore[attr-defined]
-    size = math.prod(shape[:-1])  # [..., B, K] under vmap
+    size = math.prod(shape[:-1])  # [..., B, D] under vmap
     return np.asarray([size, 0] if name == "_forward_pass" else [0, size])
   inner = [_count(sub) for sub in core.jaxprs_in_params(eqn.params)]
   if not inner:

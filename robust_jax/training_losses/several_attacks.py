@@ -1,6 +1,6 @@
 """Adversarial training against several attacks, on average or the worst."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import jax
@@ -17,19 +17,23 @@ from robust_jax.types import (
   Forward,
   Key,
   LossOutput,
+  Objective,
   PyTree,
   TrainingLoss,
 )
 
 
 def several_attacks(
-  attacks: Mapping[str, Attack], *, over: Literal["mean", "max"] = "max"
+  attacks: Mapping[str, Attack],
+  *,
+  over: Literal["mean", "max"] = "max",
+  objective: Objective = cross_entropy,
 ) -> TrainingLoss:
   """Adversarial training against several attacks, on average or the worst.
 
-      "mean":  per_example = mean_i CE(f(attack_i(x, y)), y)
-      "max":   per_example = CE(f(x_adv), y), of the attack_i(x, y) with the
-               largest cross-entropy under the frozen model
+      "mean":  per_example = mean_i objective(f(attack_i(x, y)), y)
+      "max":   per_example = objective(f(x_adv), y), of the attack_i(x, y) with
+               the largest objective under the frozen model
 
   Attacks in several sets, such as two balls or a ball and rotations, train one
   model for the union of the sets. "mean" has a training pass for each attack;
@@ -39,16 +43,19 @@ def several_attacks(
   Args:
     attacks: two or more, by name.
     over: how the attacks are put together.
+    objective: the loss that is minimized, as for `erm`.
 
   Returns:
-    The loss. Its outputs are the logits on the example that counts, or on that
+    The loss. Its outputs are the outputs on the example that counts, or on that
     of the last attack; it reports "attack_passes".
 
   Raises:
     ValueError: fewer than two attacks, or another `over`.
 
   Source: Tramer and Boneh 2019, "Adversarial training and robustness for
-  multiple perturbations", strategies "avg" and "max".
+  multiple perturbations", strategies "avg" and "max". For a detector with the
+  attacks on its losses of classes and of boxes, Zhang and Wang 2019, "Towards
+  adversarially robust object detection".
 
   Example:
     >>> import jax, jax.numpy as jnp
@@ -84,10 +91,11 @@ def several_attacks(
     candidates = jnp.stack([x_adv for x_adv, _ in found])
     passes = sum((cost["attack_passes"][0] for _, cost in found), jnp.zeros(()))
     if over == "max":
-      candidates = _worst(forward, candidates, batch["y"])[None]
+      at = lambda x: objective(forward.inference(x), batch["y"])
+      candidates = _worst(at, candidates)[None]
       passes += len(attacks)
     per_example, outputs, model_state = _mean_loss(
-      forward, key_train, candidates, batch["y"]
+      forward, key_train, candidates, batch["y"], objective
     )
     report = {"attack_passes": (passes, jnp.ones(()))}
     return LossOutput(per_example, outputs, report, model_state)
@@ -95,22 +103,24 @@ def several_attacks(
   return loss
 
 
-def _worst(forward: Forward, candidates: Array, labels: Array) -> Array:
+def _worst(loss: Callable[[Array], Array], candidates: Array) -> Array:
   """Of `[N, B, ...]` the one of largest loss for each example, `[B, ...]`."""
-  value = jnp.stack(
-    [cross_entropy(forward.inference(x), labels) for x in candidates]
-  )
+  value = jnp.stack([loss(x) for x in candidates])
   # NaN never wins.
   worst = jnp.nan_to_num(value, nan=-jnp.inf).argmax(axis=0)
-  return candidates[worst, jnp.arange(len(labels))]
+  return candidates[worst, jnp.arange(value.shape[1])]
 
 
 def _mean_loss(
-  forward: Forward, key: Key, candidates: Array, labels: Array
+  forward: Forward,
+  key: Key,
+  candidates: Array,
+  targets: PyTree,
+  objective: Objective,
 ) -> tuple[Array, PyTree, PyTree]:
   per_attack, model_state = [], None
   keys = jax.random.split(key, len(candidates))
   for key_train, x in zip(keys, candidates, strict=True):
     outputs, model_state = forward.train(key_train, x, model_state)
-    per_attack.append(cross_entropy(outputs, labels))
+    per_attack.append(objective(outputs, targets))
   return jnp.stack(per_attack).mean(axis=0), outputs, model_state

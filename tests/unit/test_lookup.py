@@ -49,6 +49,7 @@ def test_a_function_is_no_name():
 PACKAGES = [
   "adaptation",
   "attacks",
+  "attacks.detection",
   "black_box",
   "corruptions",
   "corruptions.sequences",

@@ -1,5 +1,6 @@
 """Adversarial patches: effective at any position in unseen images."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from robust_jax import checks, losses, tree
 from robust_jax.attacks.standalone import standalone
 from robust_jax.attacks.universal.universal import mean_gradient
 from robust_jax.objective import surrogate_of
-from robust_jax.types import Array, Key, Model, Objective
+from robust_jax.types import Array, Key, Model, Objective, PyTree
 from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 
 
@@ -61,12 +62,13 @@ def adversarial_patch(
     learning_rate: learning rate of Adam, in input units.
 
   Returns:
-    `(key, logits_fn, x [N, H, W, C], labels [N]) -> patch [S, S, C]` in [0, 1],
-    S the resolution.
+    `(key, model, x [N, H, W, C], targets [N, ...]) -> patch [S, S, C]` in [0,
+    1], S the resolution.
 
   Raises:
     ValueError: num_steps, batch_size or resolution is not a whole number, 1 or
-      more.
+      more; when it is called, if outputs or targets are not those of the
+      objective.
 
   Source: Brown, Mane, Roy, Abadi and Gilmer 2017, "Adversarial Patch", eq. 1.
 
@@ -91,9 +93,11 @@ def adversarial_patch(
   checks.at_least_one("batch_size", batch_size)
   checks.at_least_one("resolution", resolution)
 
-  @standalone
-  def find(key: Key, logits_fn: Model, x: Array, labels: Array) -> Array:
-    model = canonicalize_on_cpu(logits_fn)
+  @functools.partial(
+    standalone, check_outputs=functools.partial(checks.objective, objective)
+  )
+  def find(key: Key, model: Model, x: Array, targets: PyTree) -> Array:
+    model = canonicalize_on_cpu(model)
     adam, maximized = optax.scale_by_adam(), surrogate_of(objective)
 
     def gradient(patch, key):
@@ -103,7 +107,7 @@ def adversarial_patch(
 
       def loss(each):
         x_adv = jax.vmap(_place_one)(each, x[rows], placement)
-        return maximized(model(x_adv), labels[rows])
+        return maximized(model(x_adv), tree.rows(targets, rows))
 
       return mean_gradient(loss, patch, batch_size)
 

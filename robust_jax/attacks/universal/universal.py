@@ -1,5 +1,6 @@
 """Universal adversarial perturbations: one delta for all images."""
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -58,11 +59,13 @@ def universal(
       (expectation over transformation), drawn anew for each batch.
 
   Returns:
-    `(key, logits_fn, x [N, ...], labels [N]) -> delta`, with leaves `[1, ...]`.
+    `(key, model, x [N, ...], targets [N, ...]) -> delta`, with leaves `[1,
+    ...]`.
 
   Raises:
-    ValueError: num_epochs or batch_size is not a whole number, 1 or more, or
-      there are fewer images than one batch.
+    ValueError: num_epochs or batch_size is not a whole number, 1 or more, there
+      are fewer images than one batch, or outputs or targets are not those of
+      the objective.
 
   Source: Shafahi, Najibi, Xu, Dickerson, Davis and Goldstein 2020, "Universal
   Adversarial Training", section 3 and algorithm 1 (clipped loss, beta = 9);
@@ -86,9 +89,11 @@ def universal(
   checks.at_least_one("num_epochs", num_epochs)
   checks.at_least_one("batch_size", batch_size)
 
-  @standalone
-  def find(key: Key, logits_fn: Model, x: Array, labels: Array) -> PyTree:
-    model = canonicalize_on_cpu(logits_fn)
+  @functools.partial(
+    standalone, check_outputs=functools.partial(checks.objective, objective)
+  )
+  def find(key: Key, model: Model, x: Array, targets: PyTree) -> PyTree:
+    model = canonicalize_on_cpu(model)
     num_batches = len(x) // batch_size
     if num_batches == 0:
       raise ValueError(
@@ -104,14 +109,14 @@ def universal(
     else:
       size = step_size
 
-    def gradient(delta, key, x, labels):
+    def gradient(delta, key, x, targets):
       def loss(each):
         x_adv = pset.apply(x, each)
         if transform is not None:
           x_adv = transform(key, x_adv)
-        logits = model(x_adv)
-        counts = objective(logits, labels) < clip
-        return jnp.where(counts, maximized(logits, labels), 0.0)
+        outputs = model(x_adv)
+        counts = objective(outputs, targets) < clip
+        return jnp.where(counts, maximized(outputs, targets), 0.0)
 
       return mean_gradient(loss, delta, len(x))
 
@@ -122,7 +127,7 @@ def universal(
       def step(j, delta):
         rows = jax.lax.dynamic_slice(order, [j * batch_size], [batch_size])
         key_step = jax.random.fold_in(key_draws, j)
-        grad = gradient(delta, key_step, x[rows], labels[rows])
+        grad = gradient(delta, key_step, x[rows], tree.rows(targets, rows))
         return first_order_step.step(pset, gray, delta, grad, size)
 
       return jax.lax.fori_loop(0, num_batches, step, delta)

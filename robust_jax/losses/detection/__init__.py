@@ -9,6 +9,7 @@ in it. All are defined for images without objects, and `targeted` turns each
 into its opposite.
 """
 
+from robust_jax.losses.detection._check import check_outputs as check_outputs
 from robust_jax.losses.detection.attacked import fabricate, mislabel, vanish
 from robust_jax.losses.detection.trained import (
   center_net,

@@ -18,15 +18,9 @@ def check(outputs: Any, targets: Any) -> None:
   Raises:
     ValueError: they are not.
   """
-  _has_entries("outputs", outputs, _OUTPUTS)
+  check_outputs(outputs)
   _has_entries("targets", targets, _TARGETS)
-  heatmap, boxes = (outputs[name] for name in _OUTPUTS)
-  if len(heatmap.shape) != 4 or boxes.shape != (*heatmap.shape[:3], 4):
-    raise ValueError(
-      f"outputs of shapes {heatmap.shape} and {boxes.shape}: expected a "
-      "heatmap [B, h, w, K] and a box of each cell, [B, h, w, 4]."
-    )
-  slots = targets["present"].shape
+  heatmap, slots = outputs["heatmap"], targets["present"].shape
   if len(slots) != 2 or slots[0] != heatmap.shape[0]:
     raise ValueError(
       f"targets['present'] of shape {slots}: expected [{heatmap.shape[0]}, G], "
@@ -42,6 +36,21 @@ def check(outputs: Any, targets: Any) -> None:
       f"{list(slots)}, as 'present' has."
     )
   _check_classes(targets["classes"], heatmap.shape[-1])
+
+
+def check_outputs(outputs: Any) -> None:
+  """Checks that outputs are those of a detector.
+
+  Raises:
+    ValueError: they are not.
+  """
+  _has_entries("outputs", outputs, _OUTPUTS)
+  heatmap, boxes = (outputs[name] for name in _OUTPUTS)
+  if len(heatmap.shape) != 4 or boxes.shape != (*heatmap.shape[:3], 4):
+    raise ValueError(
+      f"outputs of shapes {heatmap.shape} and {boxes.shape}: expected a "
+      "heatmap [B, h, w, K] and a box of each cell, [B, h, w, 4]."
+    )
 
 
 def _has_entries(what: str, value: Any, names: tuple[str, ...]) -> None:

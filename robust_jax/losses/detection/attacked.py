@@ -38,14 +38,17 @@ def vanish(outputs: PyTree, targets: PyTree) -> Array:
 
 @checked_by(check)
 def fabricate(outputs: PyTree, targets: PyTree) -> Array:
-  """Objects appear: the log-probability of one of each class in each cell.
+  """Objects appear: the expected number of them.
 
-      sum over cells and classes of log p
+      sum over cells and classes of p
 
-  The gradient of a cell is its 1 - p, so that the empty cells count. Targets
-  are not used.
+  The gradient of a cell is p (1 - p), so that the cells count that are nearly
+  taken for an object and not yet. Targets are not used.
 
   Source: TOG (Chow et al. 2020).
+
+  Deviation: not the sum of log p, whose gradient is that of the many cells that
+  cannot be reached.
 
   Example:
     >>> import jax.numpy as jnp
@@ -54,12 +57,12 @@ def fabricate(outputs: PyTree, targets: PyTree) -> Array:
     >>> outputs = {"heatmap": jnp.zeros((1, 1, 1, 2)), "boxes": boxes[:, None]}
     >>> targets = {"boxes": boxes, "classes": jnp.zeros((1, 1), int)}
     >>> targets["present"] = jnp.zeros((1, 1))
-    >>> print(detection.fabricate(outputs, targets))  # -2 log 2
-    [-1.3862944]
+    >>> print(detection.fabricate(outputs, targets))  # 2 / 2
+    [1.]
   """
   check(outputs, targets)
   logits = outputs["heatmap"].astype(jnp.float32)
-  return jax.nn.log_sigmoid(logits).sum((1, 2, 3))
+  return jax.nn.sigmoid(logits).sum((1, 2, 3))
 
 
 @checked_by(check)

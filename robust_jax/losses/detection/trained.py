@@ -40,11 +40,12 @@ def classification(outputs: PyTree, targets: PyTree) -> Array:
         (1 - p)^2 log p                 at the center of an object,
         (1 - y)^4 p^2 log(1 - p)        elsewhere
 
-  divided by the number of objects, or 1 if there are none; y is from
-  `cells.heatmaps`.
+  with y from `cells.heatmaps`.
 
   Source: Zhou, Wang and Kraehenbuehl 2019, "Objects as points", eq. 1.
-  Deviation: divided by the number of objects of the image, not of the batch.
+  Deviation: not divided by the number of objects. By that of the image, the
+  many small objects of a crowd would count less than one large object; and by
+  that of the batch, the loss of an image would depend on other images.
 
   Example:
     >>> import jax.numpy as jnp
@@ -63,12 +64,12 @@ def classification(outputs: PyTree, targets: PyTree) -> Array:
   found = (1 - p) ** _FOCUS * jax.nn.log_sigmoid(logits)
   empty = p**_FOCUS * jax.nn.log_sigmoid(-logits)
   each = jnp.where(y == 1, found, (1 - y) ** _NEARNESS * empty)
-  return -each.sum((1, 2, 3)) / _number(targets)
+  return -each.sum((1, 2, 3))
 
 
 @checked_by(check)
 def localization(outputs: PyTree, targets: PyTree) -> Array:
-  """`1 - GIoU` of the boxes at the centers, averaged over the objects.
+  """`1 - GIoU` of the boxes at the centers, summed over the objects.
 
   Source: Rezatofighi et al. 2019, "Generalized intersection over union".
 
@@ -87,8 +88,4 @@ def localization(outputs: PyTree, targets: PyTree) -> Array:
   place = cells.of_boxes(targets["boxes"], *boxes.shape[1:3])
   loss = 1 - cells.giou(cells.at(boxes, *place), targets["boxes"])
   present = targets["present"] > 0
-  return jnp.where(present, loss, 0.0).sum(axis=1) / _number(targets)
-
-
-def _number(targets: PyTree) -> Array:
-  return jnp.maximum(targets["present"].sum(axis=1), 1.0)
+  return jnp.where(present, loss, 0.0).sum(axis=1)
