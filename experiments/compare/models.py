@@ -19,8 +19,8 @@ from robust_jax.comparison.model import ComparedModel
 from robust_jax.comparison.predictors.detector_predictor import (
   detector_predictor,
 )
+from robust_jax.comparison.predictors.http_detector import http_detector
 from robust_jax.comparison.predictors.http_predictor import (
-  http_detector,
   http_predictor,
   images_as_json,
   texts_as_json,
