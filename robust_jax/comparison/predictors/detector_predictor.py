@@ -50,7 +50,7 @@ def detector_predictor(
 
   def predict(images: Sequence[np.ndarray]) -> np.ndarray:
     shapes = [image.shape for image in images]
-    found = detect(images)
+    found = list(detect(images))
     if len(found) != len(shapes):
       raise ValueError(
         f"the model returned {len(found)} results for {len(shapes)} images: "
