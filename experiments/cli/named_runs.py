@@ -56,7 +56,12 @@ def to_evaluate() -> pathlib.Path:
 
 
 def report_folder(run: pathlib.Path, name: str) -> pathlib.Path:
-  """Returns --workdir if --checkpoint names the run, or a folder in the run."""
+  """Returns the folder of a report.
+
+  It is --workdir if --checkpoint names the run, and a folder in the run
+  otherwise, of a name that begins with the given one: a model behind a defense
+  has other results than the model itself.
+  """
   if given.CHECKPOINT.value is not None and given.WORKDIR.value is not None:
     return to_train()
-  return run / name
+  return run / "_".join([name, *(given.DEFENSE.value or ())[:1]])

@@ -152,6 +152,11 @@ def test_attacks_see_the_model_behind_a_recognizer_of_words(run, tmp_path):
     (tmp_path / f"{name}.jsonl").read_text() for name in "abc"
   )
   assert neutral != passing or passing != plain
+  # An evaluation behind it takes a folder of its own, beside that without.
+  evaluate = ["evaluate", f"--workdir={run}", "--attack=typo"]
+  assert command_line(*evaluate, "--num_examples=6") == 0
+  assert command_line(*evaluate, "--num_examples=6", defense) == 0
+  assert (run / "text_attacks_word_recognition" / "report.json").exists()
 
 
 def test_replacements_from_files_and_from_embeddings(run, tmp_path):
