@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import jax
@@ -79,16 +79,10 @@ class Run:
     Raises:
       ValueError: it is not a classifier.
     """
-    deployed = self.deployed
-    if callable(deployed):
-      x = spec_of_batch(self.dataset("test"))["x"]
-      outputs = jax.eval_shape(deployed, x)
-      if isinstance(outputs, jax.ShapeDtypeStruct) and len(outputs.shape) == 2:
-        return deployed
-    raise ValueError(
-      f"{self.path} is a run of the task '{self.config.task.name}', which "
-      "deploys no classifier: expected a run whose model returns logits."
+    is_one = lambda out: (
+      isinstance(out, jax.ShapeDtypeStruct) and len(out.shape) == 2
     )
+    return self._model(is_one, "classifier", "returns logits")
 
   def detector(self) -> Model:
     """Returns the deployed model, which has to be a detector of objects.
@@ -96,15 +90,23 @@ class Run:
     Raises:
       ValueError: it is not a detector.
     """
+    is_one = lambda out: (
+      isinstance(out, dict) and {"heatmap", "boxes"} <= out.keys()
+    )
+    return self._model(is_one, "detector", "finds objects")
+
+  def _model(
+    self, is_one: Callable[[PyTree], bool], what: str, does: str
+  ) -> Model:
+    """Returns the deployed model if its outputs are as they should be."""
     deployed = self.deployed
     if callable(deployed):
       x = spec_of_batch(self.dataset("test"))["x"]
-      outputs = jax.eval_shape(deployed, x)
-      if isinstance(outputs, dict) and {"heatmap", "boxes"} <= outputs.keys():
+      if is_one(jax.eval_shape(deployed, x)):
         return deployed
     raise ValueError(
       f"{self.path} is a run of the task '{self.config.task.name}', which "
-      "deploys no detector: expected a run whose model finds objects."
+      f"deploys no {what}: expected a run whose model {does}."
     )
 
   def split_classifier(self) -> SplitModel:
