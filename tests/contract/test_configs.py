@@ -141,6 +141,14 @@ def _pix2pix(config, path):
   assert (path / "translations.png").stat().st_size > 1000
 
 
+def _detection(config, path):
+  """Training ended with the config's own report."""
+  report = json.loads((path / "report.json").read_text())
+  found = report["runs"]["run"]
+  assert 0 <= found["vanish_ap50"] <= 1
+  assert {"ap50", "threshold", "vanish_vanished"} <= set(found)
+
+
 def _generation(config, path):
   """Training ended with the config's own report."""
   report = json.loads((path / "report.json").read_text())
@@ -152,6 +160,7 @@ def _generation(config, path):
 _CHECKS = {
   "attacks": _attacks,
   "adaptation_report": _adaptation,
+  "detection_report": _detection,
   "fader_report": _fader,
   "fader_attributes_report": _fader,
   "pix2pix_report": _pix2pix,

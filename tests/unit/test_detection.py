@@ -1,7 +1,6 @@
 """A tiny detector of painted rectangles: trained, attacked, made robust."""
 
 import chex
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -27,27 +26,17 @@ from robust_jax.attacks.universal.universal import apply_universal
 from robust_jax.augmentation.boxes import flip
 from robust_jax.data.synthetic import rectangles
 from robust_jax.losses import detection
-from robust_jax.models import CenterNet
 from robust_jax.models.detection.center_net import detect
 from robust_jax.models.detection.targets import as_targets, relabeled
 from robust_jax.tasks.supervised import supervised
 from robust_jax.training_losses import erm, pgd_at, several_attacks
+from tests.unit.tiny_detector import TinyDetector
 
 KEY = jax.random.key(0)
 SIDE, THRESHOLD = 32, 0.3
 IMAGES = rectangles(64, size=SIDE, max_boxes=2)
 TESTED = rectangles(16, seed=1, size=SIDE, max_boxes=2)
 STEPS, BATCH = 150, 16
-
-
-class TinyDetector(CenterNet):
-  """Two layers in the place of all but the last one."""
-
-  @nn.compact
-  def features(self, x, *, train=False):
-    del train
-    h = nn.relu(nn.Conv(16, (4, 4), (4, 4))(x - 0.5))
-    return nn.relu(nn.Conv(32, (5, 5))(h))
 
 
 def rows(dataset, start=0, stop=None):

@@ -20,9 +20,11 @@ Command:
   ./launch.sh train --config=experiments/configs/detection/hard_hats.py:flipped
 """
 
-from typing import Any
+from typing import Any, get_args
 
 from ml_collections import ConfigDict
+
+from robust_jax.attacks.detection.tog import Goal
 
 _FILE = "hardhat/hardhat_320q85.npz"
 _EPS = 8 / 255
@@ -133,7 +135,34 @@ def get_config(arg=""):
         "monitor_mode": "max",
         "max_drop": float("inf"),
       },
-      "evaluation": {"batch_size": 16},
+      "evaluation": {
+        "batch_size": 16,
+        "attacks": {
+          goal: {"name": "detection.tog", "goal": goal}
+          for goal in get_args(Goal)
+        },
+        # These are learned on training images, and put on those of the test.
+        "universal": {
+          "set": {"name": "linf", "eps": _EPS},
+          "objective": "detection.vanish",
+          "num_examples": 128,
+          "num_epochs": 5,
+          "batch_size": 16,
+          "clip": float("inf"),
+        },
+        "patch": {
+          "objective": "detection.vanish",
+          "diameter": (0.15, 0.3),
+          "degrees": 20.0,
+          "resolution": 64,
+          "num_examples": 128,
+          "num_steps": 200,
+          "batch_size": 8,
+        },
+        # Runs that are measured in the same report, by title.
+        "beside": {},
+      },
+      "report": "detection_report",
     }
   )
   config.update(_VARIANTS.get(arg, {}))
@@ -154,4 +183,8 @@ def _smoke(config: ConfigDict) -> None:
   config.model.width = 4
   config.training.update(num_epochs=1.0, batch_size=16, log_every=1)
   config.training.evaluate_every_epochs = 0.5
-  config.evaluation.batch_size = 16
+  config.evaluation.attacks = {
+    "vanish": {"name": "detection.tog", "goal": "vanish", "num_steps": 1}
+  }
+  with config.unlocked():
+    del config.evaluation.universal, config.evaluation.patch
