@@ -1,8 +1,13 @@
 """Datasets of images with boxes."""
 
-import numpy as np
-import pytest
+import io
 
+import numpy as np
+import PIL.Image
+import pytest
+from ml_collections import ConfigDict
+
+from experiments import build
 from robust_jax.boxes import AnnotatedImage, Annotations
 from robust_jax.data.detection import detection_dataset
 from robust_jax.data.readers.reader import Sample
@@ -58,3 +63,52 @@ def test_images_of_two_sizes_are_refused():
     detection_dataset("hats", Reader((12, 16), (16, 12)))
   with pytest.raises(ValueError, match="'hats' has no images"):
     detection_dataset("hats", Reader())
+
+
+@pytest.fixture
+def stored(tmp_path):
+  """A file of a picture for training and one for validation."""
+  files = []
+  for level in (50, 200):
+    picture = io.BytesIO()
+    PIL.Image.fromarray(np.full((32, 64, 3), level, np.uint8)).save(
+      picture, "JPEG"
+    )
+    files.append(np.frombuffer(picture.getvalue(), np.uint8))
+  np.savez(
+    tmp_path / "hats.npz",
+    blob=np.concatenate(files),
+    offsets=np.cumsum([0, *map(len, files)]),
+    names=np.array([b"a.jpg", b"b.jpg"]),
+    split=np.uint8([0, 1]),
+    classes=np.array([b"hat", b"head"]),
+    box_image=np.int32([1, 0, 1]),
+    box_class=np.uint8([1, 0, 0]),
+    box_xyxy=np.float32(
+      [[0, 0, 0.5, 0.5], [0.25, 0, 1, 1], [0.5, 0.5, 0.75, 1]]
+    ),
+  )
+  return tmp_path / "hats.npz"
+
+
+def test_a_config_names_a_file_and_the_part_of_each_split(stored, capsys):
+  data = {
+    "kind": "detection",
+    "name": "hats",
+    "train": f"{stored}[train]",
+    "validation": f"{stored}[val]",
+    "max_boxes": 1,
+  }
+  config = ConfigDict({"data": data})
+  train, valid = (build.dataset(config, s) for s in ("train", "validation"))
+  batch = train.decode(train.read(np.array([0])))
+  assert batch["y"]["boxes"].tolist() == [[[16, 0, 64, 32]]]
+  np.testing.assert_allclose(batch["x"], 50 / 255, atol=0.01)
+  assert capsys.readouterr().out == (
+    "hats (validation): 1 boxes are left out, without area or beyond the 1 "
+    "largest of their image.\n"
+  )
+  assert valid.read(np.array([0]))["y"]["classes"].tolist() == [[1]]
+  assert valid.info["class_names"] == ("hat", "head")
+  with pytest.raises(ValueError, match="no split 'test'"):
+    build.dataset(config, "test")

@@ -55,7 +55,7 @@ def test_a_report_is_not_just_any_function_of_ours(tmp_path, capsys, name):
   path = handed_over(tmp_path / "run", lambda c: c.update(report=name))
   assert command_line("evaluate", f"--workdir={path}") == 2
   assert (
-    "in experiments.reports; it has adaptation_report, fader_"
+    "in experiments.reports; it has adaptation_report, "
     in capsys.readouterr().err
   )
 
