@@ -20,12 +20,12 @@ from robust_jax.data.load import load
 from robust_jax.data.loader import Loader, evaluation_loader, training_loader
 from robust_jax.data.match_shapes import match_shapes
 from robust_jax.data.mixed_loader import mixed_loader
+from robust_jax.data.open_detection import open_detection
 from robust_jax.data.paired_loader import (
   paired_evaluation_loader,
   paired_loader,
 )
 from robust_jax.data.pairs.targets import labeled_targets
-from robust_jax.data.readers.annotated_npz import read_annotated_npz
 from robust_jax.data.readers.npz_dataset import npz_dataset
 from robust_jax.data.stacked import stacked
 from robust_jax.types import Batch
@@ -96,10 +96,18 @@ def _stacks(config, split):
 
 
 def _annotated(config, split):
-  """Images with boxes; a line tells how many boxes are not used, if any."""
+  """Images with boxes; a line tells how many boxes are not used, if any.
+
+  `data.size` is the side in pixels that they are resized and padded to, and
+  `data.class_names` the order of the classes, if it is not that of the files.
+  """
   data = config.data
   name = f"{data.name} ({split})"
-  reader = read_annotated_npz(_part_of(data, data.name, split))
+  reader = open_detection(
+    _part_of(data, data.name, split),
+    size=data.get("size"),
+    class_names=data.get("class_names"),
+  )
   found = detection_dataset(name, reader, data.get("max_boxes", MAX_BOXES))
   if (left_out := found.fact("left_out")) and parallel.is_lead():
     print(
