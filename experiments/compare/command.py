@@ -123,7 +123,8 @@ _MAX_INVARIANCE_TESTS = flags.DEFINE_multi_string(
 _MIN_SAMPLES = flags.DEFINE_integer(
   "min_samples",
   500,
-  "compare, gate: correctly classified clean images needed for a conclusion.",
+  "compare, gate: clean examples classified correctly, or objects found, that "
+  "are needed for a conclusion.",
 )
 _STRICT = flags.DEFINE_bool(
   "strict", False, "compare, gate: inconclusive checks fail."

@@ -26,8 +26,9 @@ class Thresholds:
     max_invariance_tests: transformation -> largest risk. A failure there is a
       bug whatever other examples would show, so the value itself is checked and
       not its interval.
-    min_samples: number of correctly classified clean examples below which
-      interval checks are inconclusive.
+    min_samples: number of examples that are right without a change, such as
+      images classified correctly or objects found, below which interval checks
+      are inconclusive.
   """
 
   max_risk: Mapping[str, float] = dataclasses.field(default_factory=dict)
@@ -190,9 +191,8 @@ def _check_value(name, value, threshold):
 
 def _too_few(name, value, threshold, risk, thresholds):
   reason = (
-    f"{name} is {value.value:z.1f}, of {risk.clean_correct} correctly "
-    f"classified clean examples: {thresholds.min_samples} are needed to check "
-    "it."
+    f"{name} is {value.value:z.1f}, of {risk.clean_correct} examples that are "
+    f"right without a change: {thresholds.min_samples} are needed to check it."
   )
   return Check(name, "inconclusive", value, threshold, reason)
 

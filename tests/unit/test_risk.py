@@ -416,6 +416,12 @@ def test_the_gate(judged, thresholds, outcome, exit_code):
   assert all(check.reason.endswith(".") for check in found.checks)
 
 
+def test_a_gate_of_few_examples_speaks_of_images_and_objects_alike(judged):
+  report, _ = judged
+  (check,) = gate(report, Thresholds(max_overall=5, min_samples=950)).checks
+  assert f"of {report.clean_correct} examples that are right" in check.reason
+
+
 def test_a_regression_is_looked_for_in_every_family(judged):
   report, comparison = judged
   found = gate(report, Thresholds(max_regression=2), comparison)
