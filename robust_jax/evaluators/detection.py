@@ -12,6 +12,9 @@ from robust_jax import boxes as geometry
 from robust_jax import metrics
 from robust_jax.losses.detection import center_net
 from robust_jax.models.detection.center_net import detect
+from robust_jax.statistics.detection.changed_detections import (
+  changed_detections,
+)
 from robust_jax.types import (
   Array,
   Attack,
@@ -147,17 +150,12 @@ def _changes(
   clean: PyTree, attacked: PyTree, threshold: float
 ) -> dict[str, Array]:
   """Numbers of detections `[B]` above the threshold that changed."""
-  before, after = (_is_above(d, threshold) for d in (clean, attacked))
-  meet = geometry.iou(clean["boxes"], attacked["boxes"]) >= _OVERLAP
-  meet = meet & (before[:, :, None] > 0) & (after[:, None, :] > 0)
-  same = clean["classes"][:, :, None] == attacked["classes"][:, None, :]
-  seen, kept = meet.any(axis=2), (meet & same).any(axis=2)
-  return {
-    "detections": after.sum(axis=1),
-    "vanished": (before * ~seen).sum(axis=1),
-    "mislabeled": (before * (seen & ~kept)).sum(axis=1),
-    "fabricated": (after * ~meet.any(axis=1)).sum(axis=1),
-  }
+  before, after = (
+    {**found, "present": _is_above(found, threshold)}
+    for found in (clean, attacked)
+  )
+  number = {"detections": after["present"].sum(axis=1)}
+  return number | changed_detections(before, after)
 
 
 def _summarize(averages: Mapping[str, Any]) -> dict[str, float]:

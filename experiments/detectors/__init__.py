@@ -1,0 +1,1 @@
+"""Attacks on detectors: changes of images, measures, the table."""
