@@ -237,6 +237,12 @@ def _check_gradients(
     c.condition.family for c in cases.cases if c.transformation.of_model
   }
   for family in of_model:
+    if examples.kind.annotated:
+      raise ValueError(
+        f"family '{family}' attacks the logits of classifiers, and the data "
+        "are annotated images: expected another --families. Detectors are "
+        "attacked by `python -m experiments.studies.detector_attacks`."
+      )
     for name, model in models.items():
       if model.logits_fn is None:
         raise ValueError(

@@ -290,6 +290,18 @@ def test_other_files_are_not(tmp_path):
     assert kind.name in ("images", "texts")
 
 
+def test_attacks_on_classifiers_are_refused(tmp_path):
+  said = "family 'adversarial' attacks the logits of classifiers.*studies.det"
+  with pytest.raises(ValueError, match=said):
+    compare(
+      {"both": _model("both", find_colors)},
+      Rectangles(),
+      tmp_path,
+      families=["adversarial"],
+      kind=AnnotatedImages(),
+    )
+
+
 def test_families_that_are_not_tested_are_refused(tmp_path):
   models = {name: _model(name, find_colors) for name in "ab"}
   asked = with_trained_families(models, ["b=flips+noise"])
