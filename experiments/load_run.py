@@ -1,7 +1,6 @@
 """Trained runs, opened at any of their checkpoints."""
 
 import dataclasses
-import math
 import pathlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -51,13 +50,8 @@ class Run:
   @property
   def seconds(self) -> float:
     """Seconds of all steps, without compilation and evaluations."""
-    total, before = 0.0, 0
-    for record in self.records:
-      if record["split"] == "train":
-        rows = (record["step"] - before) * self.config.training.batch_size
-        total += rows / record.get("examples_per_second", math.inf)
-        before = record["step"]
-    return total
+    batch_size = self.config.training.batch_size
+    return log.training_seconds(self.records, batch_size)
 
   @property
   def deployed(self) -> Any:

@@ -22,6 +22,9 @@
   ./launch.sh --processes 2 train --config=...    two processes on this machine
   ./launch.sh compare --models A=runs/a B=runs/b C=my.module:predict \\
       --data=mnist --out=runs/compared   which of them would you deploy?
+  ./launch.sh sweep --config=experiments/configs/adversarial/digits_pgd.py \\
+      --grid config.loss.attack.set.eps=0.1,0.2 --seeds=0..2 --out=runs/eps
+  ./launch.sh runs runs/eps            list runs: status, step, best metric
   ./launch.sh data mnist               prepare a TFDS dataset
   ./launch.sh test                     run the tests
 
@@ -57,6 +60,8 @@ from experiments.demo import demo
 from experiments.evaluate import evaluate
 from experiments.evaluate_attacks import evaluate_attacks
 from experiments.sample import sample
+from experiments.sweeps.command import sweep_command
+from experiments.sweeps.list_runs import list_runs
 from experiments.train import make_report, train
 from robust_jax.distributed import join
 
@@ -152,6 +157,19 @@ def _compare(arguments: Sequence[str]) -> int:
   )
 
 
+def _sweep(arguments: Sequence[str]) -> int:
+  _no_more(arguments)
+  return sweep_command()
+
+
+def _runs(arguments: Sequence[str]) -> int:
+  folder, *more = arguments or ["runs"]
+  _no_more(more)
+  other = given.DIFFERS_FROM.value
+  list_runs(pathlib.Path(folder), pathlib.Path(other) if other else None)
+  return 0
+
+
 def _data(arguments: Sequence[str]) -> int:
   if not arguments:
     raise ValueError("data needs a name, as in `./launch.sh data mnist`.")
@@ -172,6 +190,8 @@ _COMMANDS = {
   "attack": _attack,
   "sample": _sample,
   "compare": _compare,
+  "sweep": _sweep,
+  "runs": _runs,
   "data": _data,
   "demo": _demo,
 }

@@ -2,6 +2,7 @@
 
 import math
 import pathlib
+import tempfile
 from typing import Any
 
 import jax
@@ -18,6 +19,7 @@ from experiments.build.imports import named_modules
 from experiments.build.text_data import with_tokenizer
 from experiments.build.with_overrides import with_overrides
 from experiments.cli import output
+from experiments.feature_extractor import FeatureExtractor
 from experiments.origin import origin
 from experiments.trained_models import trained_models
 from experiments.warm_start import warm_start_of
@@ -85,6 +87,25 @@ def make_report(
   return make(path, config, num_examples)
 
 
+def check(config: ConfigDict) -> None:
+  """Refuses now what `train` would refuse before its first step.
+
+  Nothing is kept. A run that is judged by a classifier of its own, which is not
+  trained yet, is checked up to that classifier.
+
+  Raises:
+    ValueError: an option or a name is unknown or invalid, or data are missing.
+  """
+  if "report" in config:
+    _check_report(config)
+  runs = _other_runs(config)
+  if "independent_classifier" not in runs:
+    runs["itself"] = config
+  with tempfile.TemporaryDirectory() as folder:
+    for name, run in runs.items():
+      _prepared(run, pathlib.Path(folder, name))
+
+
 def control_config(config: ConfigDict) -> ConfigDict:
   """Returns the config of the control, with the changes of that section."""
   changed = with_overrides(config, config.control)
@@ -119,14 +140,7 @@ def _train(
 ) -> loop.TrainResult:
   if (path / "config.json").exists():  # before anything is written there
     workdir.refuse_another(path, config)
-  extractor = feature_extractor.for_evaluator(path, config)
-  tokenized = with_tokenizer(config, path, train=True)
-  experiment = build.experiment(
-    tokenized,
-    warm_start_of(tokenized),
-    trained_models(config) | feature_extractor.facts_of(extractor),
-  )
-  loop.dry_run(*experiment)
+  experiment, extractor = _prepared(config, path)
   observe = draw_pictures.observer(config, experiment.task, path)
   with output.locked(path, "--workdir"):
     made_from = origin(config, experiment.training, experiment.validation)
@@ -153,6 +167,21 @@ def _train(
       f"{path}"
     )
   return result
+
+
+def _prepared(
+  config: ConfigDict, path: pathlib.Path
+) -> tuple[build.Experiment, FeatureExtractor | None]:
+  """Builds and traces all that training needs, with its feature extractor."""
+  extractor = feature_extractor.for_evaluator(path, config)
+  tokenized = with_tokenizer(config, path, train=True)
+  experiment = build.experiment(
+    tokenized,
+    warm_start_of(tokenized),
+    trained_models(config) | feature_extractor.facts_of(extractor),
+  )
+  loop.dry_run(*experiment)
+  return experiment, extractor
 
 
 def _best_and_last(config: ConfigDict, path: pathlib.Path) -> str:

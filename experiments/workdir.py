@@ -5,6 +5,7 @@ import json
 import pathlib
 import types
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from ml_collections import ConfigDict
 
@@ -87,12 +88,17 @@ def read_config(
       module, or the directory contains a link that leads out of it.
   """
   _refuse_links(workdir)
-  config = _read(workdir)
+  config = read_values(workdir)
   refuse_imports(config, allow_imports, workdir / "config.json")
   return config
 
 
-def _read(workdir):
+def read_values(workdir: pathlib.Path) -> ConfigDict:
+  """Reads the config of a run as plain values, of which no name is looked up.
+
+  Raises:
+    ValueError: there is no config, or it is invalid.
+  """
   path = workdir / "config.json"
   if not path.exists():
     raise ValueError(
@@ -115,7 +121,7 @@ def open_checkpoints(workdir: pathlib.Path) -> Iterator[Checkpoints]:
   """
   _refuse_links(workdir)
   # Of an untrusted config only numbers and a metric are used.
-  training = _read(workdir).training
+  training = read_values(workdir).training
   with contextlib.closing(
     Checkpoints(
       workdir / "checkpoints",
@@ -141,19 +147,38 @@ def _refuse_links(workdir: pathlib.Path) -> None:
       )
 
 
+def differences(
+  one: ConfigDict, other: ConfigDict
+) -> dict[str, tuple[Any, Any]]:
+  """Returns the fields in which two configs differ, with both values.
+
+  Fields are named as on the command line, without the leading "config."; a
+  value is "absent" where a config has no such field.
+
+  Example:
+    >>> from ml_collections import ConfigDict
+    >>> from experiments.workdir import differences
+    >>> differences(ConfigDict({"a": {"b": 1}}), ConfigDict({"a": {"b": 2}}))
+    {'a.b': (1, 2)}
+  """
+  first, second = fields(one), fields(other)
+  pairs = {
+    name: (first.get(name, "absent"), second.get(name, "absent"))
+    for name in sorted(first | second)
+  }
+  return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def fields(config: ConfigDict) -> dict[str, Any]:
+  """Returns all fields of a config by their path, as values of JSON."""
+  return _flat(json.loads(config.to_json()))
+
+
 def _refuse_another_config(workdir: pathlib.Path, config: ConfigDict) -> None:
-  theirs = _flat(json.loads(_read(workdir).to_json()))
-  ours = _flat(json.loads(config.to_json()))
-  differing = sorted(
-    name
-    for name in theirs | ours
-    if theirs.get(name, "absent") != ours.get(name, "absent")
-  )
-  if differing:
+  if differing := differences(read_values(workdir), config):
     lines = [
-      f"  {name}: {theirs.get(name, 'absent')} there, "
-      f"{ours.get(name, 'absent')} here"
-      for name in differing
+      f"  {name}: {theirs} there, {ours} here"
+      for name, (theirs, ours) in differing.items()
     ]
     raise ValueError(
       f"{workdir} holds a run of another config:\n"

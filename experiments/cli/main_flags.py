@@ -73,7 +73,7 @@ NEIGHBORS = flags.DEFINE_string(
 MAX_MINUTES = flags.DEFINE_float(
   "max_minutes",
   math.inf,
-  "train: interrupts training after so long; the same command resumes.",
+  "train, sweep: interrupts training after so long; the same command resumes.",
   lower_bound=0.0,
 )
 SAVE_IMAGES = flags.DEFINE_bool(
@@ -109,7 +109,41 @@ OUT = flags.DEFINE_string(
   "out",
   None,
   "compare: the folder of the report; attack: the .npz file of x, x_adv, "
-  "labels, predictions and misclassified; sample: the picture.",
+  "labels, predictions and misclassified; sample: the picture; sweep: the "
+  "folder of its runs and tables.",
+)
+SEEDS = define_numbers(
+  "seeds", [0], "sweep: all of it from each of them, as in 0,1 or 0..4."
+)
+GRID = flags.DEFINE_multi_string(
+  "grid",
+  [],
+  "sweep: a field of the config and its values, as in "
+  "config.optimizer.learning_rate=0.1,0.01; of several of these flags, all "
+  "combinations are trained.",
+)
+PRINT_COMMANDS = flags.DEFINE_bool(
+  "print_commands", False, "sweep: prints a command for each run, trains none."
+)
+SLURM = flags.DEFINE_string(
+  "slurm", None, "sweep: the file of a Slurm array to write; trains none."
+)
+SKYPILOT = flags.DEFINE_string(
+  "skypilot", None, "sweep: the file of a SkyPilot task to write; trains none."
+)
+COLLECT = flags.DEFINE_bool(
+  "collect", False, "sweep: writes the tables of what is in --out; trains none."
+)
+PLOT = flags.DEFINE_list(
+  "plot",
+  None,
+  "sweep: two quantities, of which the second is drawn against the first, as "
+  "in config.optimizer.learning_rate,accuracy.",
+)
+DIFFERS_FROM = flags.DEFINE_string(
+  "differs_from",
+  None,
+  "runs: a run; the fields in which the config of each other run differs.",
 )
 PROCESSES = flags.DEFINE_integer(
   "processes", None, "number of processes to start on this machine."

@@ -58,6 +58,23 @@ def locked(folder: pathlib.Path, flag: str) -> Iterator[None]:
     os.close(handle)
 
 
+def is_locked(folder: pathlib.Path) -> bool:
+  """Returns whether a program holds the lock of a folder, see `locked`.
+
+  On network file systems without such locks no folder is locked.
+  """
+  handle = os.open(folder, os.O_RDONLY)
+  try:
+    fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+  except BlockingIOError:
+    return True
+  except OSError:
+    return False
+  finally:
+    os.close(handle)
+  return False
+
+
 def _lock(handle: int, folder: pathlib.Path, flag: str) -> None:
   try:
     fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

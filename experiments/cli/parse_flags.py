@@ -114,6 +114,23 @@ def _config_given(argv: Sequence[str]) -> str | None:
   return found
 
 
+def config_arguments(argv: Sequence[str]) -> list[str]:
+  """Returns those arguments that name the config or set a field of it.
+
+  Example:
+    >>> from experiments.cli.parse_flags import config_arguments
+    >>> config_arguments(["sweep", "--config=a.py", "--out=b", "--config.c=3"])
+    ['--config=a.py', '--config.c=3']
+  """
+  found = []
+  for argument, following in zip(argv, [*argv[1:], None], strict=True):
+    if match := re.fullmatch(r"--?(no)?config(\.[^=]+)?(=.*)?", argument):
+      found.append(argument)
+      if match[3] is None and following and following[:2] != "--":
+        found.append(following)
+  return found
+
+
 def _typed(argv: Sequence[str]) -> dict[str, str | None]:
   """Returns the path of each config field that a flag sets, and its text."""
   found = {}

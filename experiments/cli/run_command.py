@@ -62,12 +62,12 @@ def run_command(
     if show_traceback:
       traceback.print_exc()
     else:
-      print(f"error: {_told(error)}", file=sys.stderr)
+      print(f"error: {told(error)}", file=sys.stderr)
     _drop_unwritable_output()
     return ERROR
 
 
-def _told(error: BaseException) -> str:
+def told(error: BaseException) -> str:
   """Describes an error to the user: its cause, and what to do."""
   if isinstance(error, SystemExit):
     if isinstance(error.__context__, BrokenPipeError):  # raised by rich

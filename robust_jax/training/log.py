@@ -1,8 +1,9 @@
 """The log of a run: metrics.jsonl and TensorBoard events."""
 
 import json
+import math
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import tensorboardX
@@ -85,6 +86,30 @@ def read(workdir: pathlib.Path) -> list[dict[str, Any]]:
       break
     records.append(record)
   return records
+
+
+def training_seconds(
+  records: Iterable[Mapping[str, Any]], batch_size: int
+) -> float:
+  """Adds the seconds of all steps, without compilation and evaluations.
+
+  Args:
+    records: records of the log, in order.
+    batch_size: examples of a step.
+
+  Example:
+    >>> from robust_jax.training.log import training_seconds
+    >>> record = {"split": "train", "step": 20, "examples_per_second": 640.0}
+    >>> training_seconds([record], batch_size=64)
+    2.0
+  """
+  total, before = 0.0, 0
+  for record in records:
+    if record["split"] == "train":
+      rows = (record["step"] - before) * batch_size
+      total += rows / record.get("examples_per_second", math.inf)
+      before = record["step"]
+  return total
 
 
 def _keep_until(path: pathlib.Path, step: int) -> None:

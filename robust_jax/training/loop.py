@@ -19,7 +19,12 @@ from robust_jax.training.log import Log
 from robust_jax.training.measure_dataset import measure_dataset
 from robust_jax.training.monitor import Monitor
 from robust_jax.training.progress import Progress
-from robust_jax.training.result import TrainResult, read_result, write_result
+from robust_jax.training.result import (
+  TrainResult,
+  failure_noted,
+  read_result,
+  write_result,
+)
 from robust_jax.training.window import Window
 from robust_jax.types import Key, State, Task
 
@@ -67,7 +72,8 @@ def train(
 ) -> TrainResult:
   """Trains a task, resuming from the newest checkpoint in `workdir`.
 
-  Checkpoints, `metrics.jsonl` and TensorBoard events are written to `workdir`.
+  Checkpoints, `metrics.jsonl` and TensorBoard events are written to `workdir`,
+  and the message of an error to `failure.txt`.
   The position in the data and all keys are functions of the step, so on one
   device a run that was killed and resumed ends with the same parameters, bit
   for bit, as one that was not.
@@ -97,6 +103,8 @@ def train(
   if previous is not None:
     return previous
   with contextlib.ExitStack() as opened:
+    if parallel.is_lead():
+      opened.enter_context(failure_noted(workdir))
     checkpoints = Checkpoints(
       workdir / "checkpoints", config.keep_last, config.monitor
     )

@@ -1,0 +1,1 @@
+"""Many runs: sweeps of a config over values and seeds, and lists of runs."""
