@@ -16,6 +16,7 @@ from robust_jax.models.layers import (
   normalize,
 )
 from robust_jax.types import Array
+from robust_jax.xla_cpu.materialize import materialize
 
 _PRIOR = 0.01
 _UNIT = 4 * cells.STRIDE
@@ -210,7 +211,9 @@ def detect(
     >>> found["boxes"][0, 0].tolist(), found["scores"][0, 0].item()
     ([3.0, 4.0, 32.0, 16.0], 0.5)
   """
-  logits, boxes = outputs["heatmap"], outputs["boxes"]
+  # A logit is compared with itself: computed twice, in two fused loops, it may
+  # differ in its last bit.
+  logits, boxes = materialize(outputs["heatmap"]), outputs["boxes"]
   batch, height, width, num_classes = logits.shape
   around = nn.max_pool(logits, (3, 3), padding="SAME")
   peaks = jnp.where(logits >= around, logits, -jnp.inf)
