@@ -81,11 +81,13 @@ class TestSolver:
 
   def test_new_parameters_and_args_do_not_recompile(self, name):
     solver, step, traces = _compiled(name)
+    before = len(traces)
     state = solver.init(_params())
     for scale in (1.0, 2.0, 3.0):
       state, _ = step(state, *_args(scale))
     step(solver.init(_params(5.0)), *_args())
-    assert len(traces) == 1
+    # One, or none after another test, unless programs were dropped in between.
+    assert len(traces) - before <= 1
 
   def test_a_step_keeps_structure_shapes_and_dtypes(self, name):
     solver, step, _ = _compiled(name)
