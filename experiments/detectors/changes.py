@@ -62,7 +62,7 @@ def detector_changes(
 ) -> dict[str, Change]:
   """Makes the changes of `NAMES`, by name.
 
-  What is learned hides objects (`losses.detection.vanish`). Random noise moves
+  The learned ones hide objects (`losses.detection.vanish`). Random noise moves
   each pixel by eps up or down.
 
   Args:

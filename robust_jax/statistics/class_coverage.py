@@ -91,11 +91,7 @@ def class_coverage(
   if labels is None or weights is None:
     constant = predicted <= 1
     return ClassCoverage(predicted, None, None, None, None, [], None, constant)
-  present, index, counts = np.unique(
-    labels, return_inverse=True, return_counts=True
-  )
-  right = np.bincount(index, outcomes.clean)
-  missed = (right == 0) & (counts >= _EXAMPLES_TO_MISS)
+  present, counts, right = _by_class(outcomes, labels)
   p_guessing = _p_guessing(classes, labels, weights, draws, seed)
   return ClassCoverage(
     predicted=predicted,
@@ -103,10 +99,29 @@ def class_coverage(
     largest_fraction=100 * float(counts.max()) / len(labels),
     num_classes=len(present),
     balanced_accuracy=100 * float((right / counts).mean()),
-    never_correct=present[missed].tolist(),
+    never_correct=never_correct(outcomes),
     p_guessing=p_guessing,
     guesses=p_guessing >= 1 - level,
   )
+
+
+def never_correct(outcomes: Outcomes) -> list[int]:
+  """Returns the classes of five examples or more, none of which is correct.
+
+  Args:
+    outcomes: outcomes with labels.
+  """
+  present, counts, right = _by_class(outcomes, outcomes.labels)
+  missed = (right == 0) & (counts >= _EXAMPLES_TO_MISS)
+  return present[missed].tolist()
+
+
+def _by_class(outcomes, labels):
+  """Returns the classes, their numbers of examples and of correct ones."""
+  present, index, counts = np.unique(
+    labels, return_inverse=True, return_counts=True
+  )
+  return present, counts, np.bincount(index, outcomes.clean)
 
 
 def _p_guessing(classes, labels, weights, draws, seed) -> float:

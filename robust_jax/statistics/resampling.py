@@ -15,7 +15,7 @@ from robust_jax.statistics.bootstrap import (
 )
 
 CountStatistic = Callable[[np.ndarray], np.ndarray]
-"""How often each example is drawn `[R, N]` -> values `[R, M]`, row by row."""
+"""Counts `[R, N]` of the draws of each example -> values `[R, M]`, by row."""
 
 
 class Resampled(NamedTuple):

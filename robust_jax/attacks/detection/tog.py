@@ -33,7 +33,7 @@ def tog(
 ) -> Attack:
   """Targeted objectness gradient (TOG) attacks: PGD on the clean detections.
 
-  What the detector finds in the clean image takes the place of labels, which
+  The detections in the clean image take the place of labels, which
   are not used.
 
       untargeted    the loss of training grows, with the detections as objects

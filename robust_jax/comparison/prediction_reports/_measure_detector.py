@@ -21,7 +21,10 @@ from robust_jax.comparison.prediction_reports._detector_measures import (
   labels_of,
 )
 from robust_jax.statistics.calibration import calibration_of_events
-from robust_jax.statistics.class_coverage import ClassCoverage
+from robust_jax.statistics.class_coverage import (
+  ClassCoverage,
+  never_correct,
+)
 from robust_jax.statistics.detection.average_precision import (
   draw_precision,
 )
@@ -37,9 +40,6 @@ from robust_jax.statistics.detection.found import (
 from robust_jax.statistics.detection.match import SIZES, match
 from robust_jax.statistics.detection.ranking import rank
 from robust_jax.statistics.outcomes import Outcomes
-
-# A class of fewer objects is not reported as one that is never found.
-_OBJECTS_TO_MISS = 5
 
 
 def measure_detector(
@@ -120,19 +120,13 @@ def class_coverage_of(
   outcomes: Outcomes, clean: DetectionPredictions
 ) -> ClassCoverage:
   """Returns the classes of which no object is found; nothing is guessed."""
-  labels = labels_of(outcomes)
-  present, index, counts = np.unique(
-    labels, return_inverse=True, return_counts=True
-  )
-  right = np.bincount(index, outcomes.clean)
-  missed = (right == 0) & (counts >= _OBJECTS_TO_MISS)
   return ClassCoverage(
     predicted=len(np.unique(clean.classes)),
     largest_class=None,
     largest_fraction=None,
-    num_classes=len(present),
+    num_classes=len(np.unique(labels_of(outcomes))),
     balanced_accuracy=None,
-    never_correct=present[missed].tolist(),
+    never_correct=never_correct(outcomes),
     p_guessing=None,
     guesses=False,
   )

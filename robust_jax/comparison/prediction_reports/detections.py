@@ -29,7 +29,7 @@ from robust_jax.statistics.risk import risk
 class Detections:
   """Reports of detections; a `PredictionReport`.
 
-  What is counted are the annotated objects of all images: a model is right
+  The examples are the annotated objects of all images: a model is right
   about one if it finds it at its own threshold of scores. Accuracy is average
   precision, which has no threshold.
 
