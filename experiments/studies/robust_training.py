@@ -12,8 +12,8 @@ stand the held-out accuracies at the best and at the last checkpoint, which
 differ where training overfits, the seconds that the steps took, and the forward
 and backward passes of a step per example.
 
-Runs and measurements that exist are not repeated and interrupted ones continue,
-so the same command with more methods or seeds adds to the table. It is written
+Runs and measurements that exist are not repeated and interrupted ones continue;
+a run whose loss becomes infinite or undefined is named as diverged. So the same command with more methods or seeds adds to the table. It is written
 to OUT after every measurement: `robust_training.md`, `.json` and `.csv` with a
 line per run, and `trade_off.png`, clean against robust accuracy. Fields of the
 config are set as in training: `--config.training.num_epochs=5`.
@@ -80,7 +80,12 @@ def _measured(
   if time.monotonic() >= deadline and read_result(path) is None:
     yield {"status": "not started"}
     return
-  result = train(config, path, title, deadline)
+  try:
+    result = train(config, path, title, deadline)
+  except FloatingPointError as error:
+    print(f"{title}: {error}")
+    yield {"status": "diverged"}
+    return
   yield {"status": result.status, "step": result.step}
   if result.status == "interrupted":
     return

@@ -15,6 +15,10 @@ from robust_jax.types import (
   TrainingLoss,
 )
 
+# Of gradients with an angle: squares of much smaller ones underflow, and cross-
+# entropy rounds to a constant long before.
+_SMALLEST = 1e-12
+
 
 def grad_align(eps: float, *, weight: float = 0.2) -> TrainingLoss:
   """FGSM with gradient alignment (GradAlign): one-step training kept linear.
@@ -27,7 +31,8 @@ def grad_align(eps: float, *, weight: float = 0.2) -> TrainingLoss:
   Catastrophic overfitting of FGSM comes with gradients that turn within the
   ball; the second term keeps them parallel. All three passes are training
   passes, whose BatchNorm statistics are kept one after the other. Examples
-  with a gradient of 0 have no angle and no second term.
+  with a gradient of 0, or of 1e-12 at most, where float32 has no angle, have no
+  second term.
 
   Args:
     eps: radius in input units; the step has full length.
@@ -86,8 +91,8 @@ def grad_align(eps: float, *, weight: float = 0.2) -> TrainingLoss:
 
 
 def _cosine(a: Array, b: Array) -> Array:
-  """`[B]`; 1 where one of them is 0, with gradients of 0."""
-  defined = (tree.norm(a, "linf") > 0) & (tree.norm(b, "linf") > 0)
+  """`[B]`; 1 where one of them is nearly 0, with gradients of 0."""
+  defined = jnp.minimum(tree.norm(a, "linf"), tree.norm(b, "linf")) > _SMALLEST
   # Ones have an angle of 0, and no division by 0 to be differentiated.
   a, b = (tree.where(defined, v, jnp.ones_like(v)) for v in (a, b))
   return tree.dot(tree.normalize(a, "l2"), tree.normalize(b, "l2"))

@@ -125,3 +125,14 @@ def test_corruption_risk_is_of_the_images_classified_correctly(monkeypatch):
   model = lambda x: light(x) * np.asarray([-1.0, 1.0])
   examples = Examples(x, np.asarray([0, 0, 1]))
   assert corruption_risk(model, examples) == pytest.approx(60)
+
+
+def test_a_run_that_diverges_is_named_and_the_others_are_trained(tmp_path):
+  methods = "--methods=standard,label_smoothing"
+  # After a step so long, activations overflow.
+  status, rows = _run(
+    tmp_path, methods, "--config.optimizer.learning_rate=1e38"
+  )
+  assert status == 0
+  assert [row["status"] for row in rows] == ["diverged", "diverged"]
+  assert "diverged" in (tmp_path / "robust_training.md").read_text("utf-8")

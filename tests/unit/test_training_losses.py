@@ -204,6 +204,22 @@ def test_alignment_turns_gradients_that_differ_within_the_ball():
   assert found(after, 0.0)[1] > before
 
 
+@pytest.mark.parametrize("scale", [1.0, 10.0, 30.0, 35.0, 100.0])
+def test_alignment_is_finite_for_examples_that_are_certainly_correct(scale):
+  """Their gradients are so small that squares of them underflow."""
+  weights = scale * jnp.array([[1.0, -1.0], [0.3, 0.1], [0.2, -0.5]])
+  batch = {"x": jnp.array([[0.9, 0.2, 0.5]]), "y": jnp.array([0])}
+
+  @jax.jit
+  @jax.grad
+  def slope(weights):
+    forward = Forward(lambda _, x, state=None: (x @ weights, {}), None, 0)
+    out = grad_align(0.1)(forward, batch | {"mask": jnp.ones(1)}, KEY)
+    return out.per_example.sum()
+
+  assert np.isfinite(slope(weights)).all()
+
+
 def test_several_attacks_take_the_mean_or_the_worst_of_them():
   both = {"unmoved": unmoved, "invert": invert}
   start, _, mean = step_of(several_attacks(both, over="mean"))
