@@ -111,6 +111,18 @@ def _programs_are_dropped_now_and_then(_compiled):
     _compiled.clear()
 
 
+@pytest.fixture(scope="module")
+def few_drawn_digits(tmp_path_factory):
+  """For a module, drawing digits takes a moment: there are 500 of a set."""
+  from robust_jax.data.builders import drawn_digits
+
+  few = {"train": 400, "test": 100}
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(drawn_digits, "NUM_EXAMPLES", few)
+    patch.setenv("TFDS_DATA_DIR", str(tmp_path_factory.mktemp("tfds")))
+    yield
+
+
 def _resident_bytes():
   """Memory of this process; 0 where the system does not tell."""
   statm = pathlib.Path("/proc/self/statm")

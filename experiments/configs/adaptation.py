@@ -106,8 +106,8 @@ def adaptation(
   )
 
 
-def between_mnist_and_usps(source: str, target: str) -> ConfigDict:
-  """Makes the config for MNIST and USPS, at the 16x16 pixels of USPS."""
+def at_size_of_usps(source: str, target: str) -> ConfigDict:
+  """Makes the config for gray digits at the 16x16 pixels of USPS."""
   config = adaptation(source, target, "dann_mnist", (0.19,))
   with config.unlocked():
     config.data.image_shape = (16, 16, 1)

@@ -13,10 +13,11 @@ differ where training overfits, the seconds that the steps took, and the forward
 and backward passes of a step per example.
 
 Runs and measurements that exist are not repeated and interrupted ones continue;
-a run whose loss becomes infinite or undefined is named as diverged. So the same command with more methods or seeds adds to the table. It is written
-to OUT after every measurement: `robust_training.md`, `.json` and `.csv` with a
-line per run, and `trade_off.png`, clean against robust accuracy. Fields of the
-config are set as in training: `--config.training.num_epochs=5`.
+a run whose loss becomes infinite or undefined is named as diverged. So the same
+command with more methods or seeds adds to the table. It is written to OUT after
+every measurement: `robust_training.md`, `.json` and `.csv` with a line per run,
+and `trade_off.png`, clean against robust accuracy. Fields of the config are set
+as in training: `--config.training.num_epochs=5`.
 """
 
 import functools

@@ -15,5 +15,5 @@ from experiments.configs import adaptation
 
 
 def get_config(arg=""):
-  config = adaptation.between_mnist_and_usps("mnist", "usps")
+  config = adaptation.at_size_of_usps("mnist", "usps")
   return adaptation.finish(config, arg, "mnist_to_usps")

@@ -15,5 +15,5 @@ from experiments.configs import adaptation
 
 
 def get_config(arg=""):
-  config = adaptation.between_mnist_and_usps("usps", "mnist")
+  config = adaptation.at_size_of_usps("usps", "mnist")
   return adaptation.finish(config, arg, "usps_to_mnist")
