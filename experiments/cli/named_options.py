@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 from ml_collections.config_flags import config_path
 
 from experiments.build import sections
+from experiments.cli.fractions import in_decimals
 
 
 def complete(config: ConfigDict, typed: Mapping[str, str | None]) -> list[str]:
@@ -135,7 +136,7 @@ def _stand_in(default: Any, text: str | None) -> Any:
   if isinstance(default, plain):
     return default
   try:
-    value = ast.literal_eval(text or "True")
+    value = ast.literal_eval(in_decimals(text or "True"))
   except (SyntaxError, ValueError):
     return text
   value = tuple(value) if isinstance(value, list) else value

@@ -13,6 +13,7 @@ from absl import flags
 from ml_collections import ConfigDict
 from ml_collections.config_flags import config_path
 
+from experiments.cli.fractions import fractions_to_decimals
 from experiments.cli.named_options import complete, options_of
 from experiments.cli.run_command import HelpShown
 from robust_jax import checks
@@ -76,6 +77,7 @@ def parse_flags(
     print(_help(values, usage), flush=True)
     raise HelpShown
   values.set_gnu_getopt(True)
+  config = None
   given = _config_given(argv) if "config" in values else None
   if given is not None:
     config, typed = load_config(given), _typed(argv)
@@ -87,6 +89,9 @@ def parse_flags(
     if not any(_OTHERS.match(argument) for argument in argv):
       for sentence in lost:
         print(f"note: {sentence}", file=sys.stderr)
+  argv = fractions_to_decimals(
+    argv, lambda name: _default_of(name, values, config)
+  )
   try:
     rest = values(argv)
     _refuse_bad_values(values)
@@ -139,6 +144,18 @@ def _typed(argv: Sequence[str]) -> dict[str, str | None]:
       apart = following if following and following[:2] != "--" else None
       found[match[2]] = apart if match[3] is None else match[4]
   return found
+
+
+def _default_of(
+  name: str, values: flags.FlagValues, config: ConfigDict | None
+) -> Any:
+  """Returns a value of the type that a flag takes, None if that is unknown."""
+  if name.startswith("config."):
+    return config and config_path.get_value(name.partition(".")[2], config)
+  takes_float = name in values and isinstance(
+    values[name].parser, flags.FloatParser
+  )
+  return 0.0 if takes_float else None
 
 
 class _Loaded(flags.ArgumentParser):
