@@ -22,7 +22,8 @@ from robust_jax.attacks.autoattack import suite
 from robust_jax.attacks.autoattack.autoattack import stages
 from robust_jax.attacks.autoattack.suite import Stage, SuiteResult
 from robust_jax.attacks.lp_ball import ball, in_ball
-from robust_jax.data.loader import Loader, evaluation_loader
+from robust_jax.attacks.standalone import check_call
+from robust_jax.data.loader import evaluation_loader
 from robust_jax.files import atomic_write, write_json
 from robust_jax.gradient_masking.audit import masking_checks
 from robust_jax.perturbations import box
@@ -72,40 +73,34 @@ def evaluate_attacks(
     return _evaluate(model, config, attacks, path, num_examples, save_images)
 
 
-def attack_test_set(
+def attack_images(
   model: Model,
   config: ConfigDict,
   attacks: Sequence[str],
-  num_examples: int | None,
+  x: np.ndarray,
+  labels: np.ndarray,
   save_to: pathlib.Path,
-) -> tuple[Loader, np.ndarray, np.ndarray, SuiteResult]:
-  """Runs attacks on test images in sequence.
+) -> SuiteResult:
+  """Runs attacks on images in sequence.
 
   Args:
     model: a frozen classifier.
     config: see `evaluate_attacks`.
     attacks: names of the attacks, see `evaluate_attacks`.
-    num_examples: number of test images, from the first on; None for all.
+    x: images `[N, H, W, C]` in [0, 1].
+    labels: their classes `[N]`.
     save_to: `.npz` file of the state, from which an interrupted call resumes.
-
-  Returns:
-    The loader of the images, the images `[N, H, W, C]`, their classes `[N]`,
-    and the result of the attacks.
 
   Raises:
     ValueError: the config has no such attack.
   """
-  dataset = build.dataset(config, "test")
-  loader = evaluation_loader(
-    dataset, config.evaluation.batch_size, num_examples=num_examples
-  )
-  x, labels = loaded_examples(loader)
+  num_classes = check_call(model, x, labels).shape[1]
   check: suite.Check = suite.accept_any
   if list(attacks) == ["autoattack"]:
     check = in_ball(_threat(config).norm, _threat(config).eps)
   with StageProgress() as bars:
-    outcome = suite.run(
-      _stages(config, attacks, dataset.fact("num_classes")),
+    return suite.run(
+      _stages(config, attacks, num_classes),
       _keys(config)[0],
       model,
       x,
@@ -114,7 +109,6 @@ def attack_test_set(
       save_to=save_to,
       progress=bars.update,
     )
-  return loader, x, labels, outcome
 
 
 def _keys(config):
@@ -124,8 +118,14 @@ def _keys(config):
 
 def _evaluate(model, config, attacks, path, num_examples, save_images):
   threat, key_checks = _threat(config), _keys(config)[1]
-  loader, x, labels, outcome = attack_test_set(
-    model, config, attacks, num_examples, path / "attack_state.npz"
+  loader = evaluation_loader(
+    build.dataset(config, "test"),
+    config.evaluation.batch_size,
+    num_examples=num_examples,
+  )
+  x, labels = loaded_examples(loader)
+  outcome = attack_images(
+    model, config, attacks, x, labels, path / "attack_state.npz"
   )
   findings = masking_checks(
     key_checks,
@@ -193,7 +193,8 @@ def _stages(config, attacks, num_classes) -> list[Stage]:
     else:
       raise ValueError(
         f"there is no attack '{name}': expected autoattack, one of the "
-        f"config's, {', '.join(known)}, or package.module:function."
+        f"config's, {', '.join(known)}, a member of `search` or `attacks`, or "
+        "package.module:function."
       )
   return found
 

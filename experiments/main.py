@@ -12,6 +12,8 @@
       --num_examples=1000
   ./launch.sh attack --workdir=runs/mnist_pgd20 --attack=pgd \\
       --out=runs/adversarial.npz       write adversarial examples
+  ./launch.sh attack --workdir=runs/mnist_pgd20 --data=pictures \\
+      --attack=autoattack --norm=linf --eps=8/255 --out=runs/adversarial
   ./launch.sh evaluate --checkpoint=runs/mnist_smoothing --certify
   ./launch.sh evaluate --workdir=runs/sst2 --attack=pwws,hot_flip \\
       --wordnet=/usr/share/wordnet     attack texts; a page of the differences
@@ -50,11 +52,17 @@ from experiments.attack import attack
 from experiments.attack_texts import evaluate_text_attacks, write_text_attack
 from experiments.certify import certify
 from experiments.cli import main_flags as given
-from experiments.cli import named_models, named_runs, processes
+from experiments.cli import (
+  named_attacks,
+  named_models,
+  named_runs,
+  processes,
+)
 from experiments.cli.parse_flags import parse_flags
 from experiments.cli.prepare_data import prepare_data
 from experiments.cli.run_command import ERROR, INTERRUPTED, run_command
 from experiments.compare import command as compare_command
+from experiments.compare import data_flags
 from experiments.configs.adversarial import digits_pgd
 from experiments.demo import demo
 from experiments.evaluate import evaluate
@@ -78,6 +86,10 @@ def _evaluate(arguments: Sequence[str]) -> int:
   attacks, num_examples = given.ATTACK.value, given.NUM_EXAMPLES.value
   if given.CERTIFY.value and attacks is not None:
     raise ValueError("--certify and --attack: expected one of them at a time.")
+  if attacks is None and (given.NORM.value or given.EPS.value is not None):
+    raise ValueError(
+      "--norm and --eps are of --attack: name one, as in --attack=autoattack."
+    )
   path = named_runs.to_evaluate()
   if given.WEIGHTS.value is None and attacks is None:
     config = named_runs.config_of(path)
@@ -85,6 +97,7 @@ def _evaluate(arguments: Sequence[str]) -> int:
       make_report(path, config, num_examples)
       return 0
   if attacks is not None and (run := named_models.run_of_texts(path)):
+    named_attacks.refuse_flags_of_images()
     out = named_runs.report_folder(path, "text_attacks")
     evaluate_text_attacks(
       run, attacks, out, num_examples, *named_models.of_texts()
@@ -98,10 +111,11 @@ def _evaluate(arguments: Sequence[str]) -> int:
     certify(found.only(), found.config, out, num_examples)
   elif attacks is not None:
     out = named_runs.report_folder(path, "audit")
+    config, names = named_attacks.of_flags(found.config, attacks)
     evaluate_attacks(
       found.only(),
-      found.config,
-      attacks,
+      config,
+      names,
       out,
       num_examples,
       given.SAVE_IMAGES.value,
@@ -115,19 +129,24 @@ def _evaluate(arguments: Sequence[str]) -> int:
 
 def _attack(arguments: Sequence[str]) -> int:
   _no_more(arguments)
-  names = given.ATTACK.value or []
-  if len(names) != 1:
+  parts = given.ATTACK.value or []
+  if sum("=" not in part for part in parts) != 1:
     raise ValueError("attack needs one --attack, as in --attack=pgd.")
   if given.OUT.value is None:
-    raise ValueError("attack needs --out, as in --out=adversarial.npz.")
+    raise ValueError(
+      "attack needs --out, as in --out=adversarial.npz or --out=FOLDER."
+    )
   path, out = named_runs.to_evaluate(), pathlib.Path(given.OUT.value)
   if run := named_models.run_of_texts(path):
+    named_attacks.refuse_flags_of_images()
     write_text_attack(
-      run, names[0], out, given.NUM_EXAMPLES.value, *named_models.of_texts()
+      run, parts[0], out, given.NUM_EXAMPLES.value, *named_models.of_texts()
     )
     return 0
   found = named_models.load(path)
-  attack(found.only(), found.config, names[0], out, given.NUM_EXAMPLES.value)
+  config, (name,) = named_attacks.of_flags(found.config, parts)
+  data = data_flags.images_to_attack()
+  attack(found.only(), config, name, out, given.NUM_EXAMPLES.value, data)
   return 0
 
 

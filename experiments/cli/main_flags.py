@@ -33,9 +33,24 @@ CHECKPOINT = flags.DEFINE_string(
 ATTACK = flags.DEFINE_list(
   "attack",
   None,
-  "evaluate: autoattack, pgd or other attacks of the config, or your own as "
-  "package.module:function, in sequence, each on the images that withstood the "
-  "previous ones, with checks for masked gradients; attack: one of these.",
+  "evaluate: autoattack, pgd or other attacks of the config, members of "
+  "`attacks` or `search`, or your own as package.module:function, each perhaps "
+  "with options, as in pgd,num_steps=100; in sequence, each on the images that "
+  "withstood the previous ones, with checks for masked gradients; attack: one "
+  "of these.",
+)
+NORM = flags.DEFINE_enum(
+  "norm",
+  None,
+  ["linf", "l2", "l1"],
+  "evaluate, attack: norm of the ball of --attack, instead of the config's.",
+)
+EPS = flags.DEFINE_float(
+  "eps",
+  None,
+  "evaluate, attack: radius of the ball of --attack in input units, as in "
+  "8/255, instead of the config's.",
+  lower_bound=0.0,
 )
 CERTIFY = flags.DEFINE_bool(
   "certify",
@@ -109,8 +124,9 @@ OUT = flags.DEFINE_string(
   "out",
   None,
   "compare: the folder of the report; attack: the .npz file of x, x_adv, "
-  "labels, predictions and misclassified; sample: the picture; sweep: the "
-  "folder of its runs and tables.",
+  "labels, predictions and misclassified, or the folder of these, of PNG "
+  "images, a picture and a report; sample: the picture; sweep: the folder of "
+  "its runs and tables.",
 )
 SEEDS = define_numbers(
   "seeds", [0], "sweep: all of it from each of them, as in 0,1 or 0..4."

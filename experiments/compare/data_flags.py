@@ -1,11 +1,16 @@
-"""Flags that name the data of the command `compare`."""
+"""Flags that name the data of the commands `compare` and `attack`."""
 
 from collections.abc import Sequence
 
 from absl import flags
 
 from experiments.compare.class_names import class_names
-from experiments.compare.open_data import Columns, open_images, open_texts
+from experiments.compare.open_data import (
+  Columns,
+  kind_of,
+  open_images,
+  open_texts,
+)
 from robust_jax.comparison.data_kinds.base import DataKind
 from robust_jax.data.open_detection import open_detection
 from robust_jax.data.readers.reader import Reader
@@ -13,10 +18,11 @@ from robust_jax.data.readers.reader import Reader
 DATA = flags.DEFINE_string(
   "data",
   None,
-  "compare: a folder of class folders, an .npz or a dataset by name; or texts "
-  "in a .csv, .tsv or .jsonl, or some of its rows, as in reviews.csv[1000:], "
-  "or in a TFDS dataset, as in tfds:imdb_reviews#test; or images with boxes, "
-  "as in annotations.json, data.yaml or boxes.npz[test].",
+  "compare, attack: a folder of class folders, an .npz of images and labels, "
+  "or a dataset by name; compare: or texts in a .csv, .tsv or .jsonl, or some "
+  "of its rows, as in reviews.csv[1000:], or in a TFDS dataset, as in "
+  "tfds:imdb_reviews#test; or images with boxes, as in annotations.json, "
+  "data.yaml or boxes.npz[test].",
 )
 _TEXT_COLUMN = flags.DEFINE_list(
   "text_column",
@@ -34,20 +40,20 @@ _HEADER = flags.DEFINE_list(
   "compare: names of the columns of texts in a file without a header.",
 )
 _SPLIT = flags.DEFINE_string(
-  "split", "test", "compare: split of a dataset by name."
+  "split", "test", "compare, attack: split of a dataset by name."
 )
 IMAGE_SIZE = flags.DEFINE_integer(
   "image_size",
   None,
-  "compare: side in pixels to resize and crop images to.",
+  "compare, attack: side in pixels to resize and crop images to.",
   lower_bound=1,
 )
 _CLASS_NAMES = flags.DEFINE_string(
   "class_names",
   None,
-  "compare: the classes in the order of the models' outputs: a file with a "
-  "name on each line or a JSON list, or names separated by commas. The data "
-  "may lack some.",
+  "compare, attack: the classes in the order of the models' outputs: a file "
+  "with a name on each line or a JSON list, or names separated by commas. The "
+  "data may lack some.",
 )
 _PICTURES = flags.DEFINE_string(
   "pictures",
@@ -95,3 +101,27 @@ def open_data(data: str, kind: DataKind) -> Reader:
   if kind.annotated:
     return open_detection(data, images=_PICTURES.value, class_names=names)
   return open_images(data, _SPLIT.value, IMAGE_SIZE.value, names)
+
+
+def images_to_attack() -> Reader | None:
+  """Opens the images that the flags name; None without --data.
+
+  Raises:
+    ValueError: they are no images, or a flag describes data that are not given.
+  """
+  if DATA.value is None:
+    for name in ("split", "image_size", "class_names"):
+      if flags.FLAGS[name].present:
+        raise ValueError(
+          f"--{name} describes --data: give a folder, an .npz or a dataset by "
+          "name."
+        )
+    return None
+  kind = kind_of(DATA.value)
+  if kind.name != "images":
+    what = kind.name.replace("_", " ")
+    raise ValueError(
+      f"--data={DATA.value} are {what}: attack needs images, in a folder of "
+      "class folders, an .npz or a dataset by name."
+    )
+  return open_data(DATA.value, kind)

@@ -1,12 +1,21 @@
-"""`attack` writes what `evaluate --attack` finds, as a file and in figures."""
+"""`attack` writes what `evaluate --attack` finds, as files and in figures."""
+
+import json
 
 import numpy as np
+import PIL.Image
 import pytest
 
-from experiments import evaluate_attacks
+from experiments.adversarial_examples import files
+from experiments.adversarial_examples.images import (
+  LabeledImages,
+  images_of_config,
+)
 from experiments.attack import attack
 from experiments.cli import named_models
+from experiments.compare.open_data import open_images
 from experiments.configs import common
+from experiments.evaluate_attacks import attack_images
 from experiments.load_run import load_run
 from experiments.train import train
 from robust_jax.as_numpy_fn import as_numpy_fn
@@ -54,12 +63,10 @@ def test_the_file_says_what_the_model_answers(run, written):
 
 def test_they_are_the_images_of_evaluate(run, written, tmp_path):
   opened = load_run(run)
-  _, x, labels, outcome = evaluate_attacks.attack_test_set(
-    opened.classifier(),
-    opened.config,
-    ["pgd"],
-    NUM_EXAMPLES,
-    tmp_path / "a.npz",
+  images = images_of_config(opened.config, NUM_EXAMPLES)
+  x, labels = images.x, images.labels
+  outcome = attack_images(
+    opened.classifier(), opened.config, ["pgd"], x, labels, tmp_path / "a.npz"
   )
   np.testing.assert_array_equal(written["x"], x)
   np.testing.assert_array_equal(written["labels"], labels)
@@ -88,7 +95,7 @@ def test_the_figures_are_those_of_the_file(run, written, tmp_path, capsys):
     np.testing.assert_allclose(found[norm], expected, rtol=1e-5)
   said = capsys.readouterr().out
   assert f"{found['robust_accuracy']:.2%}" in said
-  assert f"largest {found['l2'].max():.4g}" in said
+  assert f"/ {found['l2'].max():.4g}" in said
 
 
 def test_an_attack_that_finds_nothing_has_no_norms(run, tmp_path):
@@ -106,9 +113,20 @@ def test_an_attack_that_finds_nothing_has_no_norms(run, tmp_path):
   [
     (["--out=a.npz"], "attack needs one --attack"),
     (["--attack=pgd,fgsm", "--out=a.npz"], "attack needs one --attack"),
+    (["--attack=eps=1/8", "--out=a.npz"], "attack needs one --attack"),
     (["--attack=pgd"], "attack needs --out"),
     (["--attack=pgd", "--out=a.png"], "expected a file named *.npz"),
     (["--attack=magic", "--out=a.npz"], "there is no attack 'magic'"),
+    (["--attack=pgd", "--norm=l2", "--out=a.npz"], "expected its radius too"),
+    (["--attack=pgd,epz=1", "--out=a.npz"], "did you mean 'eps'? It has"),
+    (
+      ["--attack=pgd", "--image_size=8", "--out=a.npz"],
+      "--image_size describes --data",
+    ),
+    (
+      ["--attack=pgd", "--data=reviews.csv", "--out=a.npz"],
+      "--data=reviews.csv are texts",
+    ),
   ],
 )
 def test_what_is_asked_for_wrongly_is_told_in_one_line(
@@ -152,3 +170,126 @@ def test_weights_of_a_file_are_attacked_by_a_config(tmp_path, monkeypatch):
   assert written == ["a.npz", "a_state.npz", "own.py"]
   with np.load("a.npz") as stored:
     assert stored["x"].shape == (8, 8, 8, 1)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+  """Pictures of three classes, in folders: (folder, their pixels by class)."""
+  folder = tmp_path_factory.mktemp("pictures") / "digits"
+  pixels = np.random.default_rng(0).integers(0, 256, (3, 2, 8, 8), np.uint8)
+  for name, images in zip(("one", "two", "zero"), pixels, strict=True):
+    (folder / name).mkdir(parents=True)
+    for number, image in enumerate(images):
+      PIL.Image.fromarray(image).save(folder / name / f"{number}.png")
+  return folder, pixels
+
+
+TEN = "zero,one,two,three,four,five,six,seven,eight,nine"
+
+
+@pytest.fixture(scope="module")
+def folder(run, pictures):
+  """The folder of an attack on these pictures."""
+  out = run.parent / "eps0.1"
+  status = command_line(
+    "attack",
+    f"--workdir={run}",
+    f"--data={pictures[0]}",
+    f"--class_names={TEN}",
+    "--attack=autoattack",
+    "--norm=l2",
+    "--eps=1/8",
+    f"--out={out}",
+  )
+  assert status == 0
+  return out
+
+
+def test_pictures_of_a_folder_are_attacked_in_the_ball_of_the_flags(
+  run, pictures, folder
+):
+  with np.load(folder / "adversarial.npz") as stored:
+    found = dict(stored)
+  np.testing.assert_array_equal(
+    np.rint(255 * found["x"][..., 0]), pictures[1].reshape(-1, 8, 8)
+  )
+  assert found["labels"].tolist() == [1, 1, 2, 2, 0, 0]
+  assert found["ids"].tolist()[:3] == ["one/0.png", "one/1.png", "two/0.png"]
+  lengths = np.linalg.norm((found["x_adv"] - found["x"]).reshape(6, -1), axis=1)
+  assert lengths.max() <= 1 / 8 + 1e-5
+  report = json.loads((folder / "report.json").read_text("utf-8"))
+  threat = report["config"]["evaluation"]["autoattack"]
+  assert threat == {"norm": "l2", "eps": 1 / 8, "version": "standard"}
+  assert report["robust_accuracy"] == 1 - found["misclassified"].mean()
+
+
+def test_png_files_are_the_images_in_8_bits(run, folder):
+  with np.load(folder / "adversarial.npz") as stored:
+    found = dict(stored)
+  reader = open_images(f"{folder / 'adversarial'}", names=TEN.split(","))
+  read = [reader.get(i) for i in range(len(reader))]
+  assert [sample.label for sample in read] == found["labels"].tolist()
+  x = np.stack([sample.x for sample in read]).astype(np.float32) / 255
+  assert np.abs(x - found["x_adv"]).max() <= 0.5 / 255 + 1e-6
+  answers = as_numpy_fn(load_run(run).classifier())(x).argmax(axis=-1)
+  np.testing.assert_array_equal(found["png_predictions"], answers)
+  report = json.loads((folder / "report.json").read_text("utf-8"))
+  right = np.mean(answers == found["labels"])
+  assert report["png"]["robust_accuracy"] == pytest.approx(right)
+
+
+def test_rounding_to_8_bits_stays_in_a_ball_of_whole_steps(tmp_path, run):
+  """8-bit images, and eps in whole 255ths: x + delta rounds within eps."""
+  out = tmp_path / "png"
+  arguments = ["attack", f"--workdir={run}", "--attack=fgsm", f"--out={out}"]
+  assert command_line(*arguments, "--eps=30/255", "--num_examples=16") == 0
+  with np.load(out / "adversarial.npz") as stored:
+    steps = 255 * stored["x"]
+    rounded = np.rint(255 * stored["x_adv"])
+  on_grid = np.abs(steps - np.rint(steps)) < 1e-3
+  assert np.abs(rounded - steps)[on_grid].max() <= 30 + 1e-3
+  assert (out / "pairs.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+  ("more", "said"),
+  [
+    ((), "the model has 10 classes, and --data has 3, one, two, zero"),
+    (
+      (f"--class_names={TEN}", "--image_size=12"),
+      "the model does not take the images of --data, which are 12 x 12",
+    ),
+  ],
+)
+def test_images_that_the_model_is_not_for_are_refused(
+  run, pictures, more, said, capsys, tmp_path
+):
+  status = command_line(
+    "attack",
+    f"--workdir={run}",
+    f"--data={pictures[0]}",
+    "--attack=pgd",
+    f"--out={tmp_path / 'a.npz'}",
+    *more,
+  )
+  assert status == 2
+  assert said in capsys.readouterr().err
+  assert list(tmp_path.iterdir()) == []
+
+
+def test_names_of_classes_cannot_lead_out_of_the_folder(tmp_path):
+  found = files.Attacked(
+    LabeledImages(
+      np.zeros((2, 2, 2, 3)), np.array([0, 1]), "ab", ["../../a", ".hidden/b"]
+    ),
+    np.ones((2, 2, 2, 3)),
+    np.zeros(2),
+    np.zeros(2),
+  )
+  files.write_pngs(tmp_path / "out", found)
+  assert {path.name for path in tmp_path.iterdir()} == {"out"}
+  written = [p.relative_to(tmp_path / "out") for p in tmp_path.rglob("*.png")]
+  assert sorted(map(str, written)) == [
+    "_.._a/000000.png",
+    "hidden_b/000001.png",
+  ]

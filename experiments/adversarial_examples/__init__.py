@@ -1,0 +1,1 @@
+"""Parts of the command `attack`: its images, its attack, and what it writes."""
