@@ -28,6 +28,7 @@
       --grid config.loss.attack.set.eps=0.1,0.2 --seeds=0..2 --out=runs/eps
   ./launch.sh runs runs/eps            list runs: status, step, best metric
   ./launch.sh data mnist               prepare a TFDS dataset
+  ./launch.sh version                  versions and devices, for an issue
   ./launch.sh test                     run the tests
 
 Any field of a config can be overridden by --config.<field>=<value>. The same
@@ -61,6 +62,7 @@ from experiments.cli import (
 from experiments.cli.parse_flags import parse_flags
 from experiments.cli.prepare_data import prepare_data
 from experiments.cli.run_command import ERROR, INTERRUPTED, run_command
+from experiments.cli.version import version_text
 from experiments.compare import command as compare_command
 from experiments.compare import data_flags
 from experiments.configs.adversarial import digits_pgd
@@ -197,6 +199,12 @@ def _data(arguments: Sequence[str]) -> int:
   return 0
 
 
+def _version(arguments: Sequence[str]) -> int:
+  _no_more(arguments)
+  print(version_text())
+  return 0
+
+
 def _demo(arguments: Sequence[str]) -> int:
   _no_more(arguments)
   config = given.CONFIG.value or digits_pgd.get_config()
@@ -213,6 +221,7 @@ _COMMANDS = {
   "runs": _runs,
   "data": _data,
   "demo": _demo,
+  "version": _version,
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
+import robust_jax
 from robust_jax import precision
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
@@ -27,6 +28,9 @@ def machine() -> dict[str, Any]:
   return {
     "devices": [str(device) for device in jax.devices()],
     "matmul_precision": precision.matmul_precision(),
-    "versions": {"python": platform.python_version()}
+    "versions": {
+      "robust_jax": robust_jax.__version__,
+      "python": platform.python_version(),
+    }
     | {name: importlib.metadata.version(name) for name in _PACKAGES},
   }

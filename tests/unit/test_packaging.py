@@ -2,11 +2,15 @@
 
 import importlib
 import pathlib
+import re
 import tomllib
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
+from packaging.version import Version
 
+import robust_jax
 from experiments import main
 from experiments.cli import parse_flags
 from experiments.configs.adversarial import digits_pgd
@@ -41,6 +45,42 @@ def test_the_dependencies_of_a_wheel_are_those_of_requirements_txt():
   for line in (ROOT / "requirements.txt").read_text("utf-8").splitlines():
     if not line.startswith("#"):
       assert Requirement(line).specifier  # pinned
+
+
+def test_the_version_is_stated_once_and_repeated_truly():
+  assert "version" in PYPROJECT["project"]["dynamic"]
+  attribute = SETUPTOOLS["dynamic"]["version"]["attr"]
+  module, name = attribute.rsplit(".", 1)
+  version = getattr(importlib.import_module(module), name)
+  assert version == robust_jax.__version__ == str(Version(version))
+  citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+  assert citation["version"] == version
+  newest = re.search(
+    r"^## (\S+?),? ", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE
+  )
+  assert newest[1] == version
+
+
+def test_the_license_is_the_one_that_is_named():
+  (file,) = PYPROJECT["project"]["license-files"]
+  text = (ROOT / file).read_text("utf-8")
+  assert "Apache License\n                           Version 2.0" in text
+  citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+  assert PYPROJECT["project"]["license"] == citation["license"] == "Apache-2.0"
+
+
+def test_hooks_run_what_continuous_integration_runs():
+  hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))
+  (local,) = hooks["repos"]
+  commands = {one["entry"]: one.get("stages") for one in local["hooks"]}
+  assert commands.pop(".ci/run") == ["pre-push"]
+  assert (
+    (ROOT / ".ci" / "run").read_text("utf-8").endswith("./launch.sh test\n")
+  )
+  script = (ROOT / "launch.sh").read_text("utf-8")
+  tests = re.search(r"  test\)\n(.*?);;", script, re.DOTALL)[1]
+  linters = [line.strip() for line in tests.splitlines() if ".venv" in line]
+  assert [*commands] == [line for line in linters if "pytest" not in line]
 
 
 def test_the_installed_command_is_that_of_launch_sh():

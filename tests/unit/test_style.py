@@ -12,7 +12,7 @@ CODE = [
   for folder in ("robust_jax", "experiments", "tests")
   for path in sorted((ROOT / folder).rglob("*.py"))
 ]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 TEXT = [*CODE, *PAGES]
 RIDDLE = re.compile(r"(What|Who|Whose|How|Whether|By what|Where)\b")
 # American spelling, and the words of this project for one thing each.
