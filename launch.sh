@@ -25,6 +25,18 @@ case "${1-}" in
     .venv/bin/python -m mypy
     exec .venv/bin/python -m pytest -n 2 --dist loadfile "$@"
     ;;
+  docs)
+    shift
+    needed=docs/requirements.txt
+    if [ $needed -nt .venv/docs ] || [ .venv/ready -nt .venv/docs ]; then
+      echo "installing MkDocs into .venv (once)"
+      .venv/bin/python -m pip install --quiet \
+        --requirement requirements.txt --requirement $needed
+      touch .venv/docs
+    fi
+    export NO_MKDOCS_2_WARNING=1
+    exec .venv/bin/python -m mkdocs build --strict "$@"
+    ;;
   *)
     exec .venv/bin/python -m experiments.main "$@"
     ;;

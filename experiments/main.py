@@ -30,6 +30,7 @@
   ./launch.sh data mnist               prepare a TFDS dataset
   ./launch.sh version                  versions and devices, for an issue
   ./launch.sh test                     run the tests
+  ./launch.sh docs                     build the site of the documentation
 
 Any field of a config can be overridden by --config.<field>=<value>. The same
 command resumes a run that was interrupted or killed.

@@ -27,6 +27,7 @@ _BETWEEN = re.compile(
   r"(?=<!-- end of the catalogue -->)",
   re.DOTALL,
 )
+_SECTION = re.compile(r"^## Catalogue\n.*?(?=^## )", re.MULTILINE | re.DOTALL)
 
 
 def with_catalogue(readme: str) -> str:
@@ -45,6 +46,11 @@ def with_catalogue(readme: str) -> str:
   return _BETWEEN.sub(lambda _: f"\n{sections}\n", readme)
 
 
+def without_catalogue(readme: str) -> str:
+  """The text of the README without the section that has the catalogue."""
+  return _SECTION.sub("", readme)
+
+
 def registries() -> list[str]:
   """Packages and modules of robust_jax whose `__all__` lists their members."""
   package = ROOT / "robust_jax"
@@ -57,26 +63,27 @@ def registries() -> list[str]:
   )
 
 
-def first_sentence(value: Any) -> str:
-  """Of a docstring, on one line, for a table in Markdown."""
-  paragraph = (inspect.getdoc(value) or "").partition("\n\n")[0]
+def first_sentence(docstring: str) -> str:
+  """On one line, for a table in Markdown."""
+  paragraph = docstring.partition("\n\n")[0]
   line = " ".join(paragraph.split())
   return re.split(r"(?<=[.?])\s", line)[0].replace("|", "\\|")
 
 
 def _section(kind: str) -> str:
   names = lookup.members(kind)
-  about = first_sentence(importlib.import_module(f"robust_jax.{kind}"))
+  about = _about(importlib.import_module(f"robust_jax.{kind}"))
   about = re.sub(r"`(.*?)`", r"<code>\1</code>", about)  # HTML has no backticks
-  rows = [
-    f"| `{name}` | {first_sentence(lookup.find(kind, name))} |"
-    for name in names
-  ]
+  rows = [f"| `{name}` | {_about(lookup.find(kind, name))} |" for name in names]
   table = "\n".join(["| | |", "|---|---|", *rows])
   return (
     f"<details><summary><b>{kind}</b> ({len(names)}): {about}</summary>\n\n"
     f"{table}\n\n</details>\n"
   )
+
+
+def _about(value: Any) -> str:
+  return first_sentence(inspect.getdoc(value) or "")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

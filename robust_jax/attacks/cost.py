@@ -32,7 +32,7 @@ class ModelCalls(NamedTuple):
 
 def count_model_calls(
   attack: Attack, logits_fn: Model, x: PyTree, labels: Array
-):
+) -> ModelCalls:
   """Counts the passes through the model that `attack` makes per example of x.
 
   It traces the attack and computes nothing.

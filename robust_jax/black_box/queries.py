@@ -96,7 +96,14 @@ class Victim:
     (array([ True]), array([1]))
   """
 
-  def __init__(self, predict: Predict, x, labels, max_queries, targeted: bool):
+  def __init__(
+    self,
+    predict: Predict,
+    x: np.ndarray,
+    labels: np.ndarray,
+    max_queries: int | np.ndarray,
+    targeted: bool,
+  ):
     checks.images(x)
     self.x = np.asarray(x, np.float32)
     self.labels = np.asarray(labels)

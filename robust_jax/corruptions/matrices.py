@@ -43,7 +43,12 @@ def _product(a: Array, b: Array) -> Array:
 
 
 def gaussian_blur(
-  x: Array, sigma: Array, max_sigma: float, *, truncate=4.0, border="edge"
+  x: Array,
+  sigma: Array,
+  max_sigma: float,
+  *,
+  truncate: float = 4.0,
+  border: Border = "edge",
 ) -> Array:
   """Gaussian blur as by `scipy.ndimage.gaussian_filter`.
 

@@ -48,7 +48,7 @@ class NaturalShifts:
     """Parses the names of the datasets.
 
     Args:
-      texts: "NAME[/PART][=FOLDER]" each; see `parse_shift_spec`.
+      texts: `NAME[/PART][=FOLDER]` each; see `parse_shift_spec`.
       size: side in pixels to which all images are resized and cropped; None
         leaves them unchanged.
 

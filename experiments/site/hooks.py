@@ -1,0 +1,61 @@
+"""Hooks of mkdocs.yml, which add the README and the reference to the pages."""
+
+import pathlib
+
+from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import File, Files, InclusionLevel
+from mkdocs.structure.pages import Page
+
+from experiments.cli import catalogue
+from experiments.site import links, reference
+
+
+def on_config(config):
+  """Puts the pages of the reference into the navigation."""
+  pages = {
+    reference.title(name): reference.page_of(name)
+    for name in reference.packages()
+  }
+  config.nav.append({"Reference": [{name: pages[name]} for name in pages]})
+  return config
+
+
+def on_files(files: Files, *, config) -> Files:
+  """Adds the README, the reference, and files that pages link to."""
+  _refuse_undocumented()
+  for name in reference.packages():
+    page = reference.page(name)
+    files.append(File.generated(config, reference.page_of(name), content=page))
+  readme = links.README.read_text(encoding="utf-8")
+  home = links.on_site(catalogue.without_catalogue(readme), links.README)
+  files.append(File.generated(config, "index.md", content=home))
+  sources = [(links.README, readme)]
+  sources += [
+    (pathlib.Path(file.abs_src_path), file.content_string)
+    for file in files.documentation_pages()
+    if file.abs_src_path and file.src_path.endswith(".md")
+  ]
+  linked = {f for path, text in sources for f in links.linked_files(text, path)}
+  for path in sorted(linked):
+    place, text = links.page_of_file(path)
+    page = File.generated(
+      config, place, content=text, inclusion=InclusionLevel.NOT_IN_NAV
+    )
+    files.append(page)
+  return files
+
+
+def on_page_markdown(markdown: str, *, page: Page, **_) -> str:
+  """Mends links that leave docs/."""
+  path = page.file.abs_src_path
+  return links.on_site(markdown, pathlib.Path(path)) if path else markdown
+
+
+def _refuse_undocumented() -> None:
+  for package in reference.packages():
+    for name in [package, *reference.modules(package)]:
+      if bare := reference.undocumented(name):
+        raise PluginError(
+          f"{name} has no docstring for {', '.join(bare)}: write one, or "
+          "begin the name with an underscore."
+        )
