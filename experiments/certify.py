@@ -19,7 +19,7 @@ from experiments.examples import Examples, loaded_examples
 from robust_jax import fingerprint, parallel, precision
 from robust_jax.data.loader import evaluation_loader
 from robust_jax.files import write_json
-from robust_jax.models.inference import as_pytree
+from robust_jax.models.as_pytree import as_pytree
 from robust_jax.plotting.accuracy_curve import draw_accuracy_curves
 from robust_jax.plotting.tables import print_table
 from robust_jax.types import Certificate, Model

@@ -1,6 +1,6 @@
 """JAX models as functions of numpy arrays, for batches of any size."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -37,20 +37,37 @@ def as_numpy_fn(fn: Callable[..., Array]) -> Callable[..., np.ndarray]:
            [2., 2.]], dtype=float32)
   """
 
-  def predict(*inputs: np.ndarray) -> np.ndarray:
-    outputs, start = [], 0
-    while start < len(inputs[0]):
-      remaining = len(inputs[0]) - start
-      size = next((s for s in _SIZES if s <= remaining), _SIZES[-1])
-      pieces = [rows[start : start + size] for rows in inputs]
-      output = bounded_jit.call(
-        _apply, fn, *(_padded(piece, size) for piece in pieces)
-      )
-      outputs.append(np.asarray(output, np.float32)[: len(pieces[0])])
-      start += size
-    return np.concatenate(outputs)
+  def apply(*piece: np.ndarray) -> np.ndarray:
+    return np.asarray(bounded_jit.call(_apply, fn, *piece), np.float32)
 
-  return predict
+  return lambda *inputs: in_pieces(apply, *inputs)
+
+
+def in_pieces(
+  fn: Callable[..., np.ndarray],
+  *inputs: np.ndarray,
+  sizes: Sequence[int] = _SIZES,
+) -> np.ndarray:
+  """Calls a function on pieces of a few sizes, of which the last is padded.
+
+  Args:
+    fn: arrays `[B, ...]` -> an array `[B, ...]`, of which each row depends on
+      the same row of the arguments alone.
+    *inputs: arrays `[N, ...]`, for N > 0.
+    sizes: sizes of the pieces, the largest first.
+
+  Returns:
+    `[N, ...]`.
+  """
+  outputs, start = [], 0
+  while start < len(inputs[0]):
+    remaining = len(inputs[0]) - start
+    size = next((s for s in sizes if s <= remaining), sizes[-1])
+    pieces = [rows[start : start + size] for rows in inputs]
+    output = fn(*(_padded(piece, size) for piece in pieces))
+    outputs.append(output[: len(pieces[0])])
+    start += size
+  return np.concatenate(outputs)
 
 
 def _padded(piece, size):

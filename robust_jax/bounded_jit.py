@@ -19,7 +19,8 @@ from robust_jax.types import PyTree
 
 # AutoAttack on one model makes twelve of them, five of which are not compiled.
 KEPT = 48
-_TRACED = (jax.Array, np.ndarray, np.generic, int, float, complex)
+TRACED = (jax.Array, np.ndarray, np.generic, int, float, complex)
+"""Types of leaves that are traced, and not part of a program."""
 
 
 def call(fn: Callable[..., PyTree], *args: PyTree) -> PyTree:
@@ -33,6 +34,10 @@ def call(fn: Callable[..., PyTree], *args: PyTree) -> PyTree:
   Args:
     fn: a pure function, the same object at every call.
     *args: its arguments.
+
+  Raises:
+    ValueError: `fn` changes an argument, such as a module of `flax.nnx` in
+      training mode.
 
   Example:
     >>> import jax.numpy as jnp
@@ -72,7 +77,7 @@ class _Part(NamedTuple):
 
 def _split(fn, args):
   leaves, treedef = jax.tree.flatten(args)
-  arrays = {i: v for i, v in enumerate(leaves) if isinstance(v, _TRACED)}
+  arrays = {i: v for i, v in enumerate(leaves) if isinstance(v, TRACED)}
   parts = [(i, _part(v)) for i, v in enumerate(leaves) if i not in arrays]
   return _program(fn, treedef, tuple(parts)), arrays
 
@@ -89,6 +94,24 @@ def _part(value: Any) -> _Part:
 def _program(fn, treedef, parts):
   def run(arrays):
     leaves = arrays | {i: part.value for i, part in parts}
-    return fn(*treedef.unflatten(leaves[i] for i in sorted(leaves)))
+    args = treedef.unflatten(leaves[i] for i in sorted(leaves))
+    before = jax.tree.leaves(args)
+    result = fn(*args)
+    _refuse_changes(before, jax.tree.leaves(args))
+    return result
 
   return jax.jit(run)
+
+
+def _refuse_changes(before, after):
+  """Refuses models that are objects and were changed by their call."""
+  same = len(before) == len(after) and all(
+    new is old or not isinstance(new, jax.core.Tracer)
+    for old, new in zip(before, after, strict=True)
+  )
+  if not same:
+    raise ValueError(
+      "the model changes its own arrays when it is called, as BatchNorm and "
+      "dropout do in training: expected a frozen model. Of flax.nnx, call "
+      "model.eval() first."
+    )

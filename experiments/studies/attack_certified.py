@@ -37,7 +37,7 @@ from robust_jax import attacks, fingerprint, losses, parallel, precision, search
 from robust_jax.attacks.lp_ball import ball
 from robust_jax.bounded_jit import call
 from robust_jax.files import read_json, write_json
-from robust_jax.models.inference import as_pytree
+from robust_jax.models.as_pytree import as_pytree
 from robust_jax.search.expectation_over_transformation import (
   expectation_over_transformation,
 )

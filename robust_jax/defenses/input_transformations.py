@@ -17,7 +17,7 @@ from robust_jax import checks
 from robust_jax.corruptions.jpeg_compression import compress
 from robust_jax.corruptions.matrices import gaussian
 from robust_jax.defenses.bpda import bpda
-from robust_jax.models.inference import as_pytree
+from robust_jax.models.as_pytree import as_pytree
 from robust_jax.types import Array, Model
 
 

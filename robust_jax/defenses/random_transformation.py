@@ -6,7 +6,7 @@ import jax
 
 from robust_jax import checks
 from robust_jax.defenses.bpda import differentiated_as
-from robust_jax.models.inference import as_pytree
+from robust_jax.models.as_pytree import as_pytree
 from robust_jax.search.expectation_over_transformation import keys_of_images
 from robust_jax.types import Array, Augmentation, Model
 

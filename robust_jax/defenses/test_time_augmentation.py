@@ -6,7 +6,7 @@ from collections.abc import Callable
 import jax
 
 from robust_jax.losses import log_mean_probability
-from robust_jax.models.inference import as_pytree
+from robust_jax.models.as_pytree import as_pytree
 from robust_jax.types import Array, Model
 
 

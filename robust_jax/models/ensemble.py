@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from robust_jax import losses
-from robust_jax.models.inference import as_pytree
+from robust_jax.models.as_pytree import as_pytree
 from robust_jax.types import Array, Model, Objective
 
 

@@ -46,16 +46,6 @@ def inference_fn(
   return jax.tree_util.Partial(_Apply(model, method), variables)
 
 
-def as_pytree(model: Model) -> Model:
-  """The model as an argument that jit takes: a function becomes a `Partial`.
-
-  A `jax.tree_util.Partial`, such as `inference_fn` makes, stays what it is, and
-  its parameters are traced; any other function is a pytree without leaves.
-  """
-  is_pytree = isinstance(model, jax.tree_util.Partial)
-  return model if is_pytree else jax.tree_util.Partial(model)
-
-
 @dataclasses.dataclass(frozen=True)
 class _Apply:
   """`model.apply`, equal where the models are; bound methods are not."""

@@ -8,7 +8,7 @@ import numpy as np
 import tokenizers
 
 from robust_jax.as_numpy_fn import as_numpy_fn
-from robust_jax.models.inference import as_pytree
+from robust_jax.models.as_pytree import as_pytree
 from robust_jax.text.token_exchanges import ReplacedTokens, TokenExchanges
 from robust_jax.text.tokenizer import encode
 from robust_jax.types import Array, Model

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from robust_jax.as_numpy_fn import as_numpy_fn
-from robust_jax.models.inference import as_pytree
+from robust_jax.models.as_pytree import as_pytree
 from robust_jax.text.attack_texts import TextPredict
 from robust_jax.text.split_text import split
 from robust_jax.text.tokenizer import SPECIAL_TOKENS

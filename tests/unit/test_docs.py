@@ -14,7 +14,7 @@ from experiments.cli import catalogue
 from experiments.evaluate import evaluate
 from experiments.load_run import load_run
 from experiments.train import train
-from robust_jax import lookup, search
+from robust_jax import lookup, losses, search
 from robust_jax.models import MLP
 from tests import conftest
 from tests.contract import test_searches
@@ -146,6 +146,26 @@ def test_a_function_from_outside_is_a_member_for_a_run_of_the_tests(
   conftest.add_member("search=my_searches:annealed")
   assert "annealed" in lookup.members("search")
   assert callable(lookup.find("search", "annealed"))
+
+
+def test_models_of_other_frameworks_are_attacked_as_the_page_says(run):
+  page = run("docs/other_frameworks.md")
+  x, attack = page["x"], page["pgd"]
+  for name in ("plain", "nnx_model", "equinox_model", "haiku_model"):
+    model = page[name]
+    assert model(x).shape == (4, 4)
+    x_adv = attack(page["key"], model, x, page["labels"])
+    loss = losses.cross_entropy
+    assert jnp.all(
+      loss(model(x_adv), page["labels"]) >= loss(model(x), page["labels"])
+    )
+  assert list(page["accuracies"]) == [
+    *("clean", "apgd-ce", "apgd-t", "fab-t", "square")
+  ]
+  scores = page["predict"]([np.full((8, 8, 1), 255, np.uint8)])
+  expected = page["nnx_model"](jnp.ones((1, 8, 8, 1)))
+  np.testing.assert_allclose(scores, expected, atol=1e-5)
+  assert page["adversarial"].shape == (5, 1, 8, 8)
 
 
 def test_the_robustness_tests_run(run):
