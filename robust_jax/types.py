@@ -28,8 +28,9 @@ activations, or text as `{"tokens": [B, T], "mask": [B, T]}`. The outputs are
 the model's own: the logits `[B, K]` of a classifier, or the boxes and scores of
 a detector.
 
-A `jax.tree_util.Partial(apply, params)` passes through `jit` as a pytree, so
-that new parameters of the same shapes do not recompile."""
+A `jax.tree_util.Partial(apply, params)`, or another callable pytree such as a
+module of `flax.nnx`, passes through `jit` with its parameters traced, so that
+new ones of the same shapes do not recompile."""
 
 Objective = Callable[[PyTree, PyTree], Array]
 """`(outputs, targets) -> [B]`, which searches always maximize.

@@ -13,6 +13,8 @@ _INSTALLED = tuple(
   for name, path in sysconfig.get_paths().items()
   if "lib" in name
 )
+# Those of a user, of the system below a virtual environment, or of another one.
+_PACKAGES = {"site-packages", "dist-packages"}
 
 
 def code_hash(*modules: str) -> str:
@@ -50,21 +52,31 @@ def code_hash(*modules: str) -> str:
 
 def _roots() -> list[pathlib.Path]:
   """Returns the folders in which modules that are not installed are found."""
-  places = [pathlib.Path(place).resolve() for place in sys.path]
-  beside = [p for p in places if not any(map(p.is_relative_to, _INSTALLED))]
-  return list(dict.fromkeys([_OWN.parent, *beside]))
+  places = dict.fromkeys(pathlib.Path(place).resolve() for place in sys.path)
+  return [place for place in places if not _is_installed(place)]
+
+
+def _is_installed(place: pathlib.Path) -> bool:
+  inside = any(map(place.is_relative_to, _INSTALLED))
+  return inside or not _PACKAGES.isdisjoint(place.parts)
+
+
+def _places(name, roots) -> list[pathlib.Path]:
+  """Returns where a module or a package may be; ours may be installed."""
+  parts = name.split(".")
+  own = [_OWN.parent] if parts[0] == _OWN.name else []
+  return [root.joinpath(*parts) for root in (*own, *roots)]
 
 
 def _with_members(module, roots) -> list[str]:
-  folders = [root.joinpath(*module.split(".")) for root in roots]
+  folders = _places(module, roots)
   names = sorted({f.stem for folder in folders for f in folder.glob("*.py")})
   return [module, *(f"{module}.{name}" for name in names)]
 
 
 def _file(name, roots) -> pathlib.Path | None:
   """Returns the file of a module without importing it or its package."""
-  for root in roots:
-    place = root.joinpath(*name.split("."))
+  for place in _places(name, roots):
     for file in (place.with_name(f"{place.name}.py"), place / "__init__.py"):
       if file.is_file():
         return file

@@ -202,6 +202,33 @@ def test_code_of_ours_that_makes_images_is_followed(monkeypatch):
   assert "compare.py" not in seen
 
 
+def test_installed_packages_are_not_followed_wherever_they_are(
+  tmp_path, monkeypatch
+):
+  """Of a user, of the system, or robust_jax itself beside other packages."""
+  beside, packages = tmp_path / "beside", tmp_path / "lib" / "site-packages"
+  for folder, text in (
+    (beside, "import large"),
+    (packages, "import robust_jax"),
+  ):
+    folder.mkdir(parents=True)
+    monkeypatch.syspath_prepend(folder)
+    name = "mine.py" if folder is beside else "large.py"
+    (folder / name).write_text(text)
+  before = code_hash.code_hash("mine")
+  (packages / "large.py").write_text("SCALE = 2")
+  assert code_hash.code_hash("mine") == before
+  monkeypatch.setattr(code_hash, "_OWN", packages / "robust_jax")
+  assert code_hash.code_hash("mine") == before
+  own = code_hash.code_hash("robust_jax")
+  (packages / "robust_jax").mkdir()
+  (packages / "robust_jax" / "__init__.py").write_text("import large")
+  found = code_hash.code_hash("robust_jax")
+  assert found != own
+  (packages / "large.py").write_text("SCALE = 3")
+  assert code_hash.code_hash("robust_jax") == found
+
+
 def darkest(images):
   """Classes: the darkest third."""
   thirds = np.stack(images).reshape(len(images), 9, 3, 3)
