@@ -1,6 +1,8 @@
 """Hooks of mkdocs.yml, which add the README and the reference to the pages."""
 
 import pathlib
+import posixpath
+import re
 
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files, InclusionLevel
@@ -8,6 +10,8 @@ from mkdocs.structure.pages import Page
 
 from experiments.cli import catalogue
 from experiments.site import links, reference
+
+_NOTEBOOK_LINK = re.compile(r'href="([\w./-]+\.(?:md|ipynb))"')
 
 
 def on_config(config):
@@ -48,7 +52,26 @@ def on_files(files: Files, *, config) -> Files:
 def on_page_markdown(markdown: str, *, page: Page, **_) -> str:
   """Mends links that leave docs/."""
   path = page.file.abs_src_path
-  return links.on_site(markdown, pathlib.Path(path)) if path else markdown
+  if not path or not path.endswith(".md"):
+    return markdown
+  return links.on_site(markdown, pathlib.Path(path))
+
+
+def on_page_content(html: str, *, page: Page, files: Files, **_) -> str:
+  """Mends links of notebooks, which MkDocs takes as they are."""
+  if not page.file.src_path.endswith(".ipynb"):
+    return html
+
+  def on_site(match: re.Match[str]) -> str:
+    path = posixpath.normpath(
+      posixpath.join(page.file.src_path, "..", match[1])
+    )
+    found = files.get_file_from_path(path)
+    if found is None:
+      raise PluginError(f"{page.file.src_path} links to {match[1]}: no page.")
+    return f'href="{found.url_relative_to(page.file)}"'
+
+  return _NOTEBOOK_LINK.sub(on_site, html)
 
 
 def _refuse_undocumented() -> None:

@@ -184,6 +184,39 @@ def test_the_robustness_tests_run(run):
   assert page["averaged"](np.float32(images) / 255).shape == (3, 10)
 
 
+def test_the_guide_to_attacks_runs(run):
+  page = run("docs/guides/attack.md")
+  model, key, x, y = (page[name] for name in ("model", "key", "x", "y"))
+  seen = model(page["nearest"]).argmax(axis=1)
+  assert jnp.all((seen != y) | (model(x).argmax(axis=1) != y))
+  assert jnp.all((page["distance"] > 0) == (model(x).argmax(axis=1) == y))
+  for name in ("fgsm", "pgd", "suite"):
+    assert jnp.abs(page[name](key, model, x, y) - x).max() <= 0.1 + 1e-6
+  assert page["found"].success.all()
+  assert page["found"].queries.max() <= 500
+
+
+def test_the_guide_to_texts_runs(run, monkeypatch):
+  monkeypatch.chdir(ROOT)
+  page = run("docs/guides/text.md")
+  assert len(page["results"]) == len(page["texts"]) - 30
+  assert page["result"].adversarial == "a bda film"
+
+
+def test_the_function_of_the_guide_to_deployment_is_a_model(run):
+  run("docs/guides/deploy.md")
+  images = [np.full((2, 2, 3), value, np.uint8) for value in (0, 255)]
+  predict = lookup.import_function("my_model:predict")
+  assert predict(images).argmax(axis=1).tolist() == [1, 0]
+
+
+def test_the_code_of_the_questions_runs(run):
+  x_adv = jnp.linspace(0, 1, 7)
+  page = run("docs/faq.md", model=lambda x: x, mean=0.5, std=0.25, x_adv=x_adv)
+  assert page["normalized"](jnp.array(0.75)) == 1
+  assert jnp.abs(page["rounded"] - x_adv).max() <= 0.5 / 255 + 1e-6
+
+
 def test_the_family_of_the_page_turns_images_upside_down(run):
   family = run("docs/compare.md")["upside_down"]([(2, 3, 1)])
   images = np.arange(6, dtype=np.uint8).reshape(1, 2, 3, 1)
