@@ -8,9 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from absl import flags
 from PIL import Image
 
-from experiments.cli import catalogue
+from experiments import main  # noqa: F401 - which defines the flags
+from experiments.cli import catalogue, parse_flags
 from experiments.evaluate import evaluate
 from experiments.load_run import load_run
 from experiments.train import train
@@ -259,6 +261,16 @@ def test_files_that_a_page_names_exist(page):
     paths += [ROOT / name for name in _NAMED_FILE.findall(text)]
   for path in paths:
     assert path.exists(), path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_commands_of_a_page_name_flags_and_configs(page):
+  text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+  for command in re.findall(r"\./launch\.sh ([^|`\n]*)", text):
+    for flag in re.findall(r"(?<!\S)--(\w+)", command):
+      assert flag in flags.FLAGS, f"{flag} in {command}"
+    for config in re.findall(r"--config=(experiments/\S+)", command):
+      assert parse_flags.load_config(config), command
 
 
 def test_the_index_of_results_has_every_page():
