@@ -1,5 +1,6 @@
 """Hooks of mkdocs.yml, which add the README and the reference to the pages."""
 
+import contextlib
 import pathlib
 import posixpath
 import re
@@ -14,6 +15,15 @@ from experiments.site import links, reference
 _NOTEBOOK_LINK = re.compile(r'href="([\w./-]+\.(?:md|ipynb))"')
 
 
+@contextlib.contextmanager
+def _errors_of_one_line():
+  """Has MkDocs print bad input without a traceback."""
+  try:
+    yield
+  except ValueError as error:
+    raise PluginError(str(error)) from error
+
+
 def on_config(config):
   """Puts the pages of the reference into the navigation."""
   pages = {
@@ -24,6 +34,7 @@ def on_config(config):
   return config
 
 
+@_errors_of_one_line()
 def on_files(files: Files, *, config) -> Files:
   """Adds the README, the reference, and files that pages link to."""
   _refuse_undocumented()
@@ -49,6 +60,7 @@ def on_files(files: Files, *, config) -> Files:
   return files
 
 
+@_errors_of_one_line()
 def on_page_markdown(markdown: str, *, page: Page, **_) -> str:
   """Mends links that leave docs/."""
   path = page.file.abs_src_path
@@ -57,6 +69,7 @@ def on_page_markdown(markdown: str, *, page: Page, **_) -> str:
   return links.on_site(markdown, pathlib.Path(path))
 
 
+@_errors_of_one_line()
 def on_page_content(html: str, *, page: Page, files: Files, **_) -> str:
   """Mends links of notebooks, which MkDocs takes as they are."""
   if not page.file.src_path.endswith(".ipynb"):
@@ -68,7 +81,7 @@ def on_page_content(html: str, *, page: Page, files: Files, **_) -> str:
     )
     found = files.get_file_from_path(path)
     if found is None:
-      raise PluginError(f"{page.file.src_path} links to {match[1]}: no page.")
+      raise ValueError(f"{page.file.src_path} links to {match[1]}: no page.")
     return f'href="{found.url_relative_to(page.file)}"'
 
   return _NOTEBOOK_LINK.sub(on_site, html)
@@ -78,7 +91,7 @@ def _refuse_undocumented() -> None:
   for package in reference.packages():
     for name in [package, *reference.modules(package)]:
       if bare := reference.undocumented(name):
-        raise PluginError(
+        raise ValueError(
           f"{name} has no docstring for {', '.join(bare)}: write one, or "
           "begin the name with an underscore."
         )
