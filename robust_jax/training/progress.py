@@ -1,10 +1,16 @@
-"""Progress bars with ETA; without a terminal, a line every 15 seconds."""
+"""Progress bars with ETA; without a terminal, a line every 15 seconds.
+
+A bar needs a terminal that can move its cursor. In a file, a notebook, a
+terminal called "dumb" and continuous integration, also where that asks for
+colors (`FORCE_COLOR`), there are lines.
+"""
 
 import time
 from collections.abc import Mapping
 
 import rich.console
 import rich.progress
+from rich.table import Column
 
 from robust_jax import parallel
 
@@ -23,18 +29,21 @@ class Progress:
   def __init__(self, title: str, total: int, done: int = 0):
     self._title, self._total, self._first = title, total, done
     self._console = rich.console.Console(quiet=not parallel.is_lead())
+    self._is_live = self._console.is_interactive and _is_terminal(self._console)
     self._start = self._last_line = time.monotonic()
     self._numbers = ""
     self._bar = rich.progress.Progress(
       rich.progress.TextColumn("{task.description}"),
       rich.progress.BarColumn(bar_width=24),
-      rich.progress.MofNCompleteColumn(),
-      rich.progress.TimeElapsedColumn(),
-      rich.progress.TextColumn("eta"),
-      rich.progress.TimeRemainingColumn(elapsed_when_finished=False),
+      rich.progress.MofNCompleteColumn(table_column=_whole()),
+      rich.progress.TimeElapsedColumn(table_column=_whole()),
+      rich.progress.TextColumn("eta", table_column=_whole(3)),
+      rich.progress.TimeRemainingColumn(
+        elapsed_when_finished=False, table_column=_whole()
+      ),
       rich.progress.TextColumn("{task.fields[numbers]}"),
       console=self._console,
-      disable=not self._console.is_terminal,
+      disable=not self._is_live,
     )
     self._task = self._bar.add_task(
       title, total=total, completed=done, numbers=""
@@ -58,7 +67,7 @@ class Progress:
     self._bar.update(self._task, completed=done, numbers=self._numbers)
     now = time.monotonic()
     overdue = now - self._last_line > _SECONDS_BETWEEN_LINES
-    if not self._console.is_terminal and (overdue or done == self._total):
+    if not self._is_live and (overdue or done == self._total):
       self._last_line = now
       self.say(
         f"{self._title}  {done}/{self._total}  eta {self._eta(done, now)}  "
@@ -69,6 +78,16 @@ class Progress:
     rate = (now - self._start) / max(1, done - self._first)
     seconds = int(rate * (self._total - done))
     return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+
+
+def _is_terminal(console: rich.console.Console) -> bool:
+  """Returns whether output is shown as it is written, whatever rich is told."""
+  return console.file.isatty() and not console.is_jupyter
+
+
+def _whole(width: int = 7) -> Column:
+  """A column that a narrow terminal does not cut, as it cuts the metrics."""
+  return Column(no_wrap=True, min_width=width)
 
 
 class StageProgress:
