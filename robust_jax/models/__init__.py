@@ -12,6 +12,7 @@ from robust_jax.models.autoencoders.fader_autoencoder import FaderAutoencoder
 from robust_jax.models.classifiers.madry_cnn import MadryCNN
 from robust_jax.models.classifiers.mlp import MLP
 from robust_jax.models.classifiers.preact_resnet import PreActResNet
+from robust_jax.models.classifiers.resnet import ResNet
 from robust_jax.models.classifiers.small_cnn import SmallCNN
 from robust_jax.models.classifiers.wide_resnet import WideResNet
 from robust_jax.models.dann.dann_mnist import DannMnist
@@ -52,6 +53,7 @@ __all__ = [
   "PreActResNet",
   "R3ganDiscriminator",
   "R3ganGenerator",
+  "ResNet",
   "SemiCharacterRNN",
   "SmallCNN",
   "Stylegan2Discriminator",

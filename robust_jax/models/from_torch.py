@@ -1,22 +1,15 @@
 """Conversion of published PyTorch weights to linen models, without PyTorch."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
+from robust_jax.models.torch_names import channels_of_flattened, torch_names
 from robust_jax.types import PyTree
 
-_SUFFIXES = {
-  ("params", "kernel"): "weight",
-  ("params", "bias"): "bias",
-  ("params", "scale"): "weight",
-  ("batch_stats", "mean"): "running_mean",
-  ("batch_stats", "var"): "running_var",
-}
-_KINDS = {4: "convolution", 2: "linear layer", 1: "normalization"}
+_MOST_PROBLEMS = 20  # a network of another depth has hundreds
 
 
 def from_torch(
@@ -24,6 +17,7 @@ def from_torch(
   variables: PyTree,
   *,
   channels: int | None = None,
+  rename: Callable[[str], str] | None = None,
 ) -> PyTree:
   """Converts a PyTorch state dict to the variables of a linen model.
 
@@ -48,13 +42,15 @@ def from_torch(
       some by hand.
     channels: C, where the model does not determine it; 1 if the inputs of the
       first linear layer are not a flattened image of several channels.
+    rename: path of a layer -> the name of its module in the file, if names do
+      not match: the `rename` of a layout, see `layouts`.
 
   Returns:
     A new tree like `variables`.
 
   Raises:
     ValueError: tensors are missing, left over, of another shape or not floats
-      (all of them are listed), or the order of layers or C is undetermined.
+      (the first 20 are listed), or the order of layers or C is undetermined.
 
   Example:
     >>> import numpy as np
@@ -66,15 +62,14 @@ def from_torch(
     (3, 2)
   """
   leaves = flatten_dict(variables)
-  kinds = _kinds(leaves)
   tensors = {
     name: tensor
     for name, tensor in tensors.items()
     if name.rpartition(".")[2] != "num_batches_tracked"
   }
-  names = _torch_names(leaves, kinds, tensors)
+  names = torch_names(leaves, tensors, rename)
   _check(leaves, names, tensors)
-  flattened = _flattened(leaves, kinds, channels)
+  flattened = channels_of_flattened(leaves, channels)
   filled = {
     leaf: jnp.asarray(
       _to_linen(tensors[name], flattened.get(leaf, 1)), leaves[leaf].dtype
@@ -99,92 +94,6 @@ def _to_torch_shape(shape):
   return tuple(reversed(shape))
 
 
-def _kinds(leaves):
-  """Maps the path of each linen module to its kind, by its weight's rank."""
-  weights = {
-    leaf[1:-1]: value
-    for leaf, value in leaves.items()
-    if leaf[-1] in ("kernel", "scale")
-  }
-  unknown = [
-    "/".join(leaf)
-    for leaf in leaves
-    if (leaf[0], leaf[-1]) not in _SUFFIXES
-    or leaf[1:-1] not in weights
-    or len(weights[leaf[1:-1]].shape) not in _KINDS
-  ]
-  if unknown:
-    raise ValueError(
-      "tensors fit 2-d convolutions, linear layers and normalizations only; "
-      "the model also has " + ", ".join(unknown) + "."
-    )
-  return {module: _KINDS[len(w.shape)] for module, w in weights.items()}
-
-
-def _torch_names(leaves, kinds, tensors):
-  """Maps each linen leaf to the name of its tensor."""
-  prefixes = {name.rpartition(".")[0] for name in tensors}
-  if all(re.fullmatch(r"\d+(\.\d+)*", prefix) for prefix in prefixes):
-    found = _by_position(kinds, tensors)
-  else:
-    found = _by_name(kinds, prefixes)
-  return {
-    leaf: f"{found[leaf[1:-1]]}.{_SUFFIXES[leaf[0], leaf[-1]]}"
-    for leaf in leaves
-  }
-
-
-def _by_name(kinds, prefixes):
-  spelled = {}
-  for prefix in sorted(prefixes):
-    plain = prefix.replace("_", ".")
-    if plain in spelled:
-      raise ValueError(
-        f"'{spelled[plain]}' and '{prefix}' differ only in '.' and '_', which "
-        "are treated alike: rename one of them."
-      )
-    spelled[plain] = prefix
-  expected = {module: ".".join(module).replace("_", ".") for module in kinds}
-  return {module: spelled.get(name, name) for module, name in expected.items()}
-
-
-def _by_position(kinds, tensors):
-  found = {}
-  for kind in _KINDS.values():
-    given = sorted(
-      (
-        name.removesuffix(".weight")
-        for name, tensor in tensors.items()
-        if name.endswith(".weight") and _KINDS.get(tensor.ndim) == kind
-      ),
-      key=_numbers,
-    )
-    expected = _in_order([m for m in kinds if kinds[m] == kind], kind)
-    given += [f"({kind} {n + 1})" for n in range(len(given), len(expected))]
-    found.update(zip(expected, given, strict=False))
-  return found
-
-
-def _in_order(modules, kind):
-  """Sorts module paths by the numbers in their names."""
-  if not _are_numbered_alike(modules):
-    raise ValueError(
-      f"which {kind} of the model comes first cannot be told from their names "
-      + ", ".join("/".join(module) for module in modules)
-      + ": expected names that differ in numbers only (conv1, conv2); or name "
-      "the tensors like the model's layers (conv1.weight)."
-    )
-  return sorted(modules, key=lambda module: _numbers("/".join(module)))
-
-
-def _are_numbered_alike(modules):
-  return len({re.sub(r"\d+", "#", "/".join(m)) for m in modules}) <= 1
-
-
-def _numbers(name):
-  return [int(number) for number in re.findall(r"\d+", name)]
-
-
 def _check(leaves, names, tensors):
   problems = []
   for leaf, name in names.items():
@@ -202,34 +111,11 @@ def _check(leaves, names, tensors):
       )
   for name in sorted(set(tensors) - set(names.values())):
     problems.append(f"left over: {name} {tensors[name].shape}")
+  if len(problems) > _MOST_PROBLEMS:
+    more = f"and {len(problems) - _MOST_PROBLEMS} more"
+    problems = [*problems[:_MOST_PROBLEMS], more]
   if problems:
     raise ValueError(
       "the tensors do not fit the model; rename or remove them, or build the "
       "model that they come from:\n  " + "\n  ".join(problems)
     )
-
-
-def _flattened(leaves, kinds, channels):
-  """Maps the kernel that reads a flattened image, if any, to the image's C."""
-  linear = [m for m in kinds if kinds[m] == "linear layer"]
-  if not linear or channels == 1:
-    return {}
-  first = ("params", *_in_order(linear, "linear layer")[0], "kernel")
-  inputs = leaves[first].shape[0]
-  if channels is None:
-    channels = _channels_before(inputs, leaves, kinds)
-  if channels is None or channels < 1 or inputs % channels:
-    raise ValueError(
-      f"{'/'.join(first)} reads {inputs} numbers, which cannot be a flattened "
-      f"image of {'unknown' if channels is None else channels} channels: pass "
-      "channels=C, with 1 for what is no image of several channels."
-    )
-  return {first: channels}
-
-
-def _channels_before(inputs, leaves, kinds):
-  convolutions = [m for m in kinds if kinds[m] == "convolution"]
-  outputs = {m: leaves["params", *m, "kernel"].shape[3] for m in convolutions}
-  if convolutions and _are_numbered_alike(convolutions):
-    return outputs[_in_order(convolutions, "convolution")[-1]]
-  return inputs if inputs in outputs.values() else None

@@ -117,30 +117,44 @@ def batch_norm(
 
 
 def he_conv(
-  features: int, size: int, stride: int, dtype: DTypeLike, *, name: str
+  features: int,
+  size: int,
+  stride: int,
+  dtype: DTypeLike,
+  *,
+  name: str,
+  padding: str = "symmetric",
 ) -> nn.Conv:
   """A convolution without bias, in He initialization.
 
-  It pads `size // 2` zeros on every side, as PyTorch does. Flax's "SAME" puts
-  the odd zero of a strided convolution last, which would shift what published
-  weights see.
-
   Args:
     features: number of output channels.
-    size: height and width of the kernel.
+    size: height and width of the kernel, odd.
     stride: stride along both axes.
     dtype: dtype of the computation.
     name: the name of the layer.
+    padding: "symmetric" pads `size // 2` zeros on every side, as PyTorch does;
+      "same" pads `size - stride` zeros along each axis, the odd one last, as
+      TensorFlow's SAME does at sizes that the stride divides. They differ in
+      convolutions with a stride, where weights trained with one see images
+      shifted by a pixel with the other.
+
+  Raises:
+    ValueError: padding is neither.
 
   Source: He, Zhang, Ren and Sun, "Delving Deep into Rectifiers", 2015: normal
   with variance `2 / (size^2 features)`, the backward form (fan out), which the
   original code of both residual networks uses.
   """
+  if padding not in ("symmetric", "same"):
+    raise ValueError(f"padding = {padding!r}: expected 'symmetric' or 'same'.")
+  zeros = size - stride if padding == "same" else 2 * (size // 2)
+  before = max(zeros, 0) // 2
   return nn.Conv(
     features,
     (size, size),
     strides=(stride, stride),
-    padding=((size // 2, size // 2),) * 2,
+    padding=((before, max(zeros, 0) - before),) * 2,
     use_bias=False,
     kernel_init=nn.initializers.variance_scaling(2.0, "fan_out", "normal"),
     dtype=dtype,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from robust_jax import precision
-from robust_jax.models import PreActResNet, WideResNet
+from robust_jax.models import PreActResNet, ResNet, WideResNet
 from robust_jax.models.layers import activation, normalization
 from tests.contract.samples import random_variables
 
@@ -17,6 +17,9 @@ KEY = jax.random.key(0)
 X = jax.random.uniform(KEY, (3, 8, 8, 3))
 NETWORKS = {
   "preact_resnet": lambda **options: PreActResNet(
+    num_classes=5, num_blocks=(1, 1), width=16, **options
+  ),
+  "resnet": lambda **options: ResNet(
     num_classes=5, num_blocks=(1, 1), width=16, **options
   ),
   "wide_resnet": lambda **options: WideResNet(

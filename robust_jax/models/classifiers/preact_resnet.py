@@ -24,12 +24,12 @@ class PreActResNet(nn.Module):
   there are 11,172,170 parameters for 10 classes, without running statistics.
   Layers have the names of the usual PyTorch code, with `_` for `.`.
 
-  Two switches select the variants that published weights come in. With both on
-  it is the paper's network; `final_norm=False` is the widely copied CIFAR code
+  Switches select the variants that published weights come in. By default it is
+  the paper's network; `final_norm=False` is the widely copied CIFAR code
   without the last normalization; `preactivated_shortcut=False` is the network
   of "Fast is Better than Free". The latter has the same parameters as the
   paper's and differs only in arithmetic, so weights of one load into the other
-  without an error: select the right one yourself.
+  without an error: select the right one yourself, or by a layout (`layouts`).
 
   Attributes:
     num_classes: K.
@@ -42,6 +42,10 @@ class PreActResNet(nn.Module):
     final_norm: whether normalization and relu precede the global pooling.
     preactivated_shortcut: whether a projecting shortcut starts after the
       block's first normalization and relu, or before.
+    shortcut_size: height and width of the kernel of a projecting shortcut: 1,
+      or 3 as in DeepMind's networks.
+    padding: "symmetric", or "same" as in DeepMind's networks, see
+      `layers.he_conv`.
     blur_pool: whether a block downsamples by `layers.blur_pool`, after its
       first convolution and relu and before its shortcut, instead of by stride:
       the anti-aliased network of Zhang 2019, with the same parameters.
@@ -72,6 +76,8 @@ class PreActResNet(nn.Module):
   norm: str = "batch"
   final_norm: bool = True
   preactivated_shortcut: bool = True
+  shortcut_size: int = 1
+  padding: str = "symmetric"
   blur_pool: bool = False
   mean: tuple[float, ...] = (0.0,)
   std: tuple[float, ...] = (1.0,)
@@ -111,6 +117,8 @@ class PreActResNet(nn.Module):
           act=act,
           dtype=self.dtype,
           preactivated_shortcut=self.preactivated_shortcut,
+          shortcut_size=self.shortcut_size,
+          padding=self.padding,
           blur_pool=self.blur_pool,
           name=f"layer{stage + 1}_{block}",
         )(x)
@@ -125,20 +133,25 @@ class _Block(nn.Module):
   norm: Callable[..., Callable[[Array], Array]]
   act: Callable[[Array], Array]
   preactivated_shortcut: bool
+  shortcut_size: int
+  padding: str
   blur_pool: bool
   dtype: DTypeLike
 
   @nn.compact
   def __call__(self, x: Array) -> Array:
+    conv = functools.partial(he_conv, dtype=self.dtype, padding=self.padding)
     bn1, bn2 = self.norm(name="bn1"), self.norm(name="bn2")
     pooled = self.blur_pool and self.stride == 2
     pool, stride = (blur_pool, 1) if pooled else (lambda x: x, self.stride)
     out = self.act(bn1(x))
     shortcut = x
     if self.stride != 1 or x.shape[-1] != self.features:
-      project = he_conv(self.features, 1, stride, self.dtype, name="shortcut_0")
+      project = conv(
+        self.features, self.shortcut_size, stride, name="shortcut_0"
+      )
       shortcut = project(pool(out if self.preactivated_shortcut else x))
-    out = he_conv(self.features, 3, stride, self.dtype, name="conv1")(out)
+    out = conv(self.features, 3, stride, name="conv1")(out)
     out = pool(self.act(bn2(out)))
-    out = he_conv(self.features, 3, 1, self.dtype, name="conv2")(out)
+    out = conv(self.features, 3, 1, name="conv2")(out)
     return out + shortcut

@@ -21,7 +21,7 @@ class WideResNet(nn.Module):
 
   By default (WRN-28-10) there are 36,479,194 parameters, without running
   statistics. Layers have the names of the PyTorch code used with TRADES and by
-  RobustBench, with `_` for `.`. There is no dropout.
+  RobustBench, with `_` for `.`; `layouts` has DeepMind's. There is no dropout.
 
   Attributes:
     num_classes: K.
@@ -31,6 +31,8 @@ class WideResNet(nn.Module):
     activation: "relu", "silu" or "softplus", see `layers.activation`.
     norm: "batch", "group" or "layer", see `layers.normalization`. Layers keep
       their names.
+    padding: "symmetric", or "same" as in DeepMind's networks, see
+      `layers.he_conv`.
     mean: mean of the pixels, per channel, in [0, 1].
     std: standard deviation of the pixels, likewise.
     dtype: dtype of the computation, see `robust_jax.precision`.
@@ -56,6 +58,7 @@ class WideResNet(nn.Module):
   batch_norm: str = "per_device"
   activation: str = "relu"
   norm: str = "batch"
+  padding: str = "symmetric"
   mean: tuple[float, ...] = (0.0,)
   std: tuple[float, ...] = (1.0,)
   dtype: DTypeLike = jnp.float32
@@ -101,6 +104,7 @@ class WideResNet(nn.Module):
           stride=2 if group > 0 and block == 0 else 1,
           norm=norm,
           act=act,
+          padding=self.padding,
           dtype=self.dtype,
           name=f"block{group + 1}_layer_{block}",
         )(x)
@@ -113,19 +117,19 @@ class _Block(nn.Module):
   stride: int
   norm: Callable[..., Callable[[Array], Array]]
   act: Callable[[Array], Array]
+  padding: str
   dtype: DTypeLike
 
   @nn.compact
   def __call__(self, x: Array) -> Array:
+    conv = functools.partial(he_conv, dtype=self.dtype, padding=self.padding)
     bn1, bn2 = self.norm(name="bn1"), self.norm(name="bn2")
     out = self.act(bn1(x))
     shortcut = x
     if x.shape[-1] != self.features:
-      project = he_conv(
-        self.features, 1, self.stride, self.dtype, name="convShortcut"
-      )
+      project = conv(self.features, 1, self.stride, name="convShortcut")
       shortcut = project(out)
-    out = he_conv(self.features, 3, self.stride, self.dtype, name="conv1")(out)
+    out = conv(self.features, 3, self.stride, name="conv1")(out)
     out = self.act(bn2(out))
-    out = he_conv(self.features, 3, 1, self.dtype, name="conv2")(out)
+    out = conv(self.features, 3, 1, name="conv2")(out)
     return out + shortcut
