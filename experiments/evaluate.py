@@ -15,7 +15,7 @@ from experiments.build import sections
 from experiments.build.check_config import check_config
 from experiments.cli import output
 from experiments.cli.provenance import provenance
-from robust_jax import parallel, precision
+from robust_jax import fingerprint, parallel, precision
 from robust_jax.attacks.cost import count_model_calls
 from robust_jax.data.dataset import Dataset
 from robust_jax.data.loader import Loader, evaluation_loader
@@ -82,6 +82,10 @@ def evaluate(
       for name, model in models.items()
     },
     "num_examples": num_examples or len(dataset),
+    "model_digests": {
+      name: fingerprint.of_model(model, some["x"])
+      for name, model in models.items()
+    },
     "seconds": round(time.monotonic() - started, 1),
     **provenance(config),
   }

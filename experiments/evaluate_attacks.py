@@ -17,7 +17,7 @@ from experiments.cli import output
 from experiments.cli.provenance import provenance
 from experiments.evaluate import measure_curves
 from experiments.examples import loaded_examples
-from robust_jax import lookup, precision
+from robust_jax import fingerprint, lookup, precision
 from robust_jax.attacks.autoattack import suite
 from robust_jax.attacks.autoattack.autoattack import stages
 from robust_jax.attacks.autoattack.suite import Stage, SuiteResult
@@ -141,6 +141,8 @@ def _evaluate(model, config, attacks, path, num_examples, save_images):
   )
   result = {
     "num_examples": len(x),
+    "attacks": list(attacks),
+    "model_digest": fingerprint.of_model(model, x),
     "stages": outcome.stages,
     "worst_case_accuracy": outcome.stages[-1]["accuracy"],
     "misclassified_by": outcome.misclassified_by.tolist(),

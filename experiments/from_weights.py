@@ -1,34 +1,108 @@
 """Models with published PyTorch weights, to be evaluated."""
 
+import math
 import pathlib
+from collections.abc import Mapping
+from typing import Any
 
-import jax
+import jax.numpy as jnp
+import rich.box
+import rich.table
+from flax import linen as nn
+from flax.traverse_util import flatten_dict
 from ml_collections import ConfigDict
 
 from experiments import build
+from robust_jax import parallel
 from robust_jax.data.dataset import spec_of_batch
-from robust_jax.models.from_torch import from_torch
 from robust_jax.models.inference import inference_fn
+from robust_jax.models.load_network import WeightsFile, fill, read_layout
 from robust_jax.models.load_tensors import load_tensors
-from robust_jax.types import Model
+from robust_jax.models.torch_names import torch_names
+from robust_jax.plotting.tables import print_table
+from robust_jax.types import Model, PyTree
 
 
-def from_weights(config: ConfigDict, weights: pathlib.Path | str) -> Model:
+def from_weights(
+  config: ConfigDict, weights: pathlib.Path | str, layout: str | None = None
+) -> Model:
   """Makes the model of a config with tensors from a file.
+
+  Prints the layers with their names in the file and their shapes, the number of
+  parameters, and the options that layout and file determine.
 
   Args:
     config: config of the model, its data and its evaluation.
     weights: tensors in PyTorch's layout, `.npz` or `.safetensors`.
+    layout: a member of `models.layouts`; None if names are those of the model.
 
   Returns:
     The frozen model.
 
   Raises:
-    ValueError: the file cannot be read, or its tensors do not fit the model.
+    ValueError: the file cannot be read, its tensors do not fit the model, or an
+      option of the model contradicts the layout or the file.
   """
   dataset = build.dataset(config, "test")
-  model = build.model(config, dataset.info)
-  x = spec_of_batch(dataset)["x"]
-  shapes = jax.eval_shape(model.init, jax.random.key(0), x)
-  variables = from_torch(load_tensors(weights), shapes)
+  given = config.model.to_dict()
+  file = read_layout(
+    load_tensors(weights),
+    given["name"],
+    layout,
+    dataset.fact("num_classes"),
+    given,
+  )
+  model = build.model(_with_options(config, file.options), dataset.info)
+  variables = fill(model, file, spec_of_batch(dataset)["x"])
+  if parallel.is_lead():
+    _print(pathlib.Path(weights).name, model, file, variables)
   return inference_fn(model, variables)
+
+
+def _with_options(config: ConfigDict, options: Mapping[str, Any]) -> ConfigDict:
+  """Returns the config with these options of the model, below its own."""
+  changed = ConfigDict(config.to_dict())
+  changed.model = {**options, **changed.model.to_dict()}
+  return changed
+
+
+def _print(
+  name: str, model: nn.Module, file: WeightsFile, variables: PyTree
+) -> None:
+  leaves = flatten_dict(variables)
+  names = torch_names(leaves, file.tensors, file.rename)
+  print_table(_table(name, leaves, names, file))
+  parameters, statistics = (
+    sum(leaf.size for path, leaf in leaves.items() if path[0] == collection)
+    for collection in ("params", "batch_stats")
+  )
+  print(
+    f"{type(model).__name__}: {parameters:,} parameters and {statistics:,} "
+    f"running statistics; each of {len(leaves)} tensors has its place."
+  )
+  if file.unused:
+    print(f"not used: {', '.join(file.unused)}")
+  options = dict(file.options)
+  if hasattr(model, "dtype"):
+    options["dtype"] = jnp.dtype(model.dtype).name
+  said = ", ".join(f"{key} = {value}" for key, value in options.items())
+  print(f"options of the network: {said}")
+
+
+def _table(name, leaves, names, file) -> rich.table.Table:
+  table = rich.table.Table(title=name, box=rich.box.SIMPLE_HEAD)
+  for title in ("in the file", "layer", "shape in the file", "parameters"):
+    table.add_column(title, justify="right" if "param" in title else "left")
+  layers = dict.fromkeys(path[1:-1] for path in leaves)
+  for layer in layers:
+    own = [
+      path for path in leaves if path[0] == "params" and path[1:-1] == layer
+    ]
+    weight = next(p for p in own if p[-1] in ("kernel", "scale"))
+    table.add_row(
+      names[weight].rpartition(".")[0],
+      "/".join(layer),
+      "x".join(map(str, file.tensors[names[weight]].shape)),
+      f"{sum(math.prod(leaves[path].shape) for path in own):,}",
+    )
+  return table

@@ -14,6 +14,10 @@
       --out=runs/adversarial.npz       write adversarial examples
   ./launch.sh attack --workdir=runs/mnist_pgd20 --data=pictures \\
       --attack=autoattack --norm=linf --eps=8/255 --out=runs/adversarial
+  ./launch.sh evaluate --weights=wrn.safetensors --layout=deepmind \\
+      --model=wide_resnet,depth=70,widen=16 \\
+      --config=experiments/configs/adversarial/cifar10_pgd.py
+  ./launch.sh export --workdir=runs/mnist_pgd20 --out=model.safetensors
   ./launch.sh evaluate --checkpoint=runs/mnist_smoothing --certify
   ./launch.sh evaluate --workdir=runs/sst2 --attack=pwws,hot_flip \\
       --wordnet=/usr/share/wordnet     attack texts; a page of the differences
@@ -70,6 +74,7 @@ from experiments.configs.adversarial import digits_pgd
 from experiments.demo import demo
 from experiments.evaluate import evaluate
 from experiments.evaluate_attacks import evaluate_attacks
+from experiments.export.run import export
 from experiments.sample import sample
 from experiments.sweeps.command import sweep_command
 from experiments.sweeps.list_runs import list_runs
@@ -86,6 +91,7 @@ def _train(arguments: Sequence[str]) -> int:
 
 def _evaluate(arguments: Sequence[str]) -> int:
   _no_more(arguments)
+  named_models.refuse_unused_flags()
   attacks, num_examples = given.ATTACK.value, given.NUM_EXAMPLES.value
   if given.CERTIFY.value and attacks is not None:
     raise ValueError("--certify and --attack: expected one of them at a time.")
@@ -132,6 +138,7 @@ def _evaluate(arguments: Sequence[str]) -> int:
 
 def _attack(arguments: Sequence[str]) -> int:
   _no_more(arguments)
+  named_models.refuse_unused_flags()
   parts = given.ATTACK.value or []
   if sum("=" not in part for part in parts) != 1:
     raise ValueError("attack needs one --attack, as in --attack=pgd.")
@@ -153,11 +160,20 @@ def _attack(arguments: Sequence[str]) -> int:
   return 0
 
 
+def _export(arguments: Sequence[str]) -> int:
+  _no_more(arguments)
+  if given.OUT.value is None:
+    raise ValueError("export needs --out, as in --out=model.safetensors.")
+  run = named_models.one_run(named_runs.to_evaluate(), "export")
+  export(run, pathlib.Path(given.OUT.value), given.LAYOUT.value)
+  return 0
+
+
 def _sample(arguments: Sequence[str]) -> int:
   _no_more(arguments)
   if given.OUT.value is None:
     raise ValueError("sample needs --out, as in --out=grid.png.")
-  run = named_models.run_to_sample(named_runs.to_evaluate())
+  run = named_models.one_run(named_runs.to_evaluate(), "sample from")
   sample(
     run,
     pathlib.Path(given.OUT.value),
@@ -216,6 +232,7 @@ _COMMANDS = {
   "train": _train,
   "evaluate": _evaluate,
   "attack": _attack,
+  "export": _export,
   "sample": _sample,
   "compare": _compare,
   "sweep": _sweep,

@@ -86,6 +86,32 @@ def of_function(fn: Callable[..., PyTree], *args: PyTree) -> str:
   return digest.hexdigest()[:_DIGITS]
 
 
+def of_model(model: Callable[..., PyTree], x: PyTree) -> str:
+  """Digest of a trained model, whatever the precision of matrix products.
+
+  Args:
+    model: the model, of which parameters and program count.
+    x: examples, or their shapes, of which the first is taken.
+
+  Returns:
+    16 hexadecimal digits, see `of_function`.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax import fingerprint
+    >>> fn, x = lambda x: x @ jnp.ones((3, 2)), jnp.ones((4, 3))
+    >>> with jax.default_matmul_precision("bfloat16"):
+    ...   digest = fingerprint.of_model(fn, x)
+    >>> digest == fingerprint.of_model(fn, x)
+    True
+  """
+  one = jax.tree.map(
+    lambda leaf: jax.ShapeDtypeStruct((1, *leaf.shape[1:]), leaf.dtype), x
+  )
+  with jax.default_matmul_precision("highest"):
+    return of_function(model, one)
+
+
 def refuse_other(
   there: Mapping[str, str], here: Mapping[str, str], what: str, remedy: str
 ) -> None:

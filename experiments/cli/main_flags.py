@@ -25,10 +25,23 @@ WEIGHTS = flags.DEFINE_string(
   None,
   "evaluate, attack: PyTorch-layout tensors, .npz or .safetensors.",
 )
+MODEL = flags.DEFINE_string(
+  "model",
+  None,
+  "evaluate, attack: the network of --weights and its options instead of the "
+  "config's, as in wide_resnet,depth=34,widen=10.",
+)
+LAYOUT = flags.DEFINE_string(
+  "layout",
+  None,
+  "evaluate, attack, export: the names and conventions of PyTorch tensors: "
+  "robustbench, trades, wong, deepmind or torchvision; those of the network if "
+  "absent.",
+)
 CHECKPOINT = flags.DEFINE_string(
   "checkpoint",
   None,
-  "evaluate, attack, sample: the run; --workdir by default.",
+  "evaluate, attack, export, sample: the run; --workdir by default.",
 )
 ATTACK = flags.DEFINE_list(
   "attack",
@@ -61,8 +74,8 @@ CERTIFY = flags.DEFINE_bool(
 WHICH = flags.DEFINE_list(
   "which",
   ["best"],
-  "evaluate, attack, sample: the checkpoint, best, last or the step of one; "
-  "several, as in best,last, are evaluated side by side.",
+  "evaluate, attack, export, sample: the checkpoint, best, last or the step of "
+  "one; several, as in best,last, are evaluated side by side.",
 )
 DEFENSE = flags.DEFINE_list(
   "defense",
@@ -125,8 +138,8 @@ OUT = flags.DEFINE_string(
   None,
   "compare: the folder of the report; attack: the .npz file of x, x_adv, "
   "labels, predictions and misclassified, or the folder of these, of PNG "
-  "images, a picture and a report; sample: the picture; sweep: the folder of "
-  "its runs and tables.",
+  "images, a picture and a report; export: the file, .safetensors or "
+  ".stablehlo; sample: the picture; sweep: the folder of its runs and tables.",
 )
 SEEDS = define_numbers(
   "seeds", [0], "sweep: all of it from each of them, as in 0,1 or 0..4."

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import re
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
@@ -65,8 +66,9 @@ def load(path: pathlib.Path) -> NamedModels:
   """
   name = pathlib.Path(given.WORKDIR.value or path).name
   if given.WEIGHTS.value is not None:
-    config = named_runs.config()
-    models = {name: from_weights(config, given.WEIGHTS.value)}
+    config = _with_model(named_runs.config())
+    model = from_weights(config, given.WEIGHTS.value, given.LAYOUT.value)
+    models = {name: model}
     return NamedModels(_with_defense(models, config), config, {})
   config = named_runs.config_of(path)
   if "report" in config:
@@ -79,6 +81,33 @@ def load(path: pathlib.Path) -> NamedModels:
   models = _at_checkpoints(run, name)
   records = {next(iter(models)): run.records}
   return NamedModels(_with_defense(models, config), config, records)
+
+
+def _with_model(config: ConfigDict) -> ConfigDict:
+  """Returns the config with the network of --model, if one is given."""
+  if given.MODEL.value is None:
+    return config
+  changed = ConfigDict(config.to_dict())
+  # Commas separate options, but not the numbers of a tuple.
+  parts = re.split(r",(?![^(]*\))", given.MODEL.value)
+  changed.model = named_options.section(parts)
+  return changed
+
+
+def refuse_unused_flags() -> None:
+  """Refuses flags that describe the file of --weights, where there is none.
+
+  Raises:
+    ValueError: one is given.
+  """
+  if given.WEIGHTS.value is not None:
+    return
+  for flag in (given.MODEL, given.LAYOUT):
+    if flag.value is not None:
+      raise ValueError(
+        f"--{flag.name}={flag.value}: it describes a file of tensors; name one "
+        "by --weights, or leave it out."
+      )
 
 
 def run_of_texts(path: pathlib.Path) -> Run | None:
@@ -117,8 +146,12 @@ def refuse_another_model(run: Run, config: ConfigDict) -> None:
     )
 
 
-def run_to_sample(path: pathlib.Path) -> Run:
+def one_run(path: pathlib.Path, purpose: str) -> Run:
   """Opens a run at the checkpoint of --which.
+
+  Args:
+    path: folder of the run.
+    purpose: what it is opened for, as in "sample from", for the message.
 
   Raises:
     ValueError: several checkpoints are named.
@@ -126,7 +159,7 @@ def run_to_sample(path: pathlib.Path) -> Run:
   if len(given.WHICH.value) > 1:
     raise ValueError(
       f"--which={','.join(given.WHICH.value)}: expected one checkpoint to "
-      "sample from."
+      f"{purpose}."
     )
   return _load_run(path)
 

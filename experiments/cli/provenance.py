@@ -1,11 +1,14 @@
-"""Provenance of a report: seed, machine, versions and config."""
+"""Provenance of a report: seed, command, machine, versions and config."""
 
 import importlib.metadata
 import json
 import platform
+import shlex
+import sys
 from typing import Any
 
 import jax
+from absl import flags
 from ml_collections import ConfigDict
 
 import robust_jax
@@ -15,12 +18,23 @@ _PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy")
 
 
 def provenance(config: ConfigDict) -> dict[str, Any]:
-  """Returns the seed, `machine()` and the config, as JSON values."""
+  """Returns seed, command line, `machine()` and the config, as JSON values.
+
+  There is no command line where no command was given, as in a notebook.
+  """
   return {
     "seed": config.seed,
+    **command_line(),
     **machine(),
     "config": json.loads(config.to_json()),
   }
+
+
+def command_line() -> dict[str, str]:
+  """Returns the command that this process runs; empty if it runs none."""
+  if not flags.FLAGS.is_parsed():
+    return {}
+  return {"command": shlex.join(["./launch.sh", *sys.argv[1:]])}
 
 
 def machine() -> dict[str, Any]:

@@ -145,8 +145,8 @@ def test_weights_of_a_file_are_attacked_by_a_config(tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
   given = []
 
-  def model(config, weights):
-    given.append(weights)
+  def model(config, weights, layout):
+    given.append((weights, layout))
     return lambda x: x.reshape(len(x), -1)[:, :10]
 
   monkeypatch.setattr(named_models, "from_weights", model)
@@ -160,12 +160,13 @@ def test_weights_of_a_file_are_attacked_by_a_config(tmp_path, monkeypatch):
     "attack",
     "--config=own.py",
     "--weights=w.npz",
+    "--layout=wong",
     "--attack=fgsm",
     "--num_examples=8",
     "--out=a.npz",
   )
   assert status == 0
-  assert given == ["w.npz"]
+  assert given == [("w.npz", "wong")]
   written = sorted(path.name for path in tmp_path.iterdir())
   assert written == ["a.npz", "a_state.npz", "own.py"]
   with np.load("a.npz") as stored:

@@ -9,6 +9,8 @@ import pytest
 from experiments import build
 from experiments import evaluate_attacks as module
 from experiments.configs import common
+from robust_jax import fingerprint
+from robust_jax.files import read_json
 from robust_jax.models.inference import inference_fn
 
 
@@ -16,15 +18,20 @@ class Attacked(Exception):
   """The attacks are through."""
 
 
-def attack(
-  path, changes=(), attacks=("pgd",), num_examples=16, weights=0
-) -> None:
-  """Runs the attacks of an evaluation in `path`, and nothing after them."""
+def evaluated(changes=(), weights=0):
+  """The config of an evaluation and its model."""
   config = common.finish(common.classifier("digits", "mlp", 0.01), "smoke")
   config.update_from_flattened_dict(dict(changes))
   model = build.model(config, {"num_classes": 10})
   variables = model.init(jax.random.key(weights), jnp.zeros((1, 8, 8, 1)))
-  logits_fn = inference_fn(model, variables)
+  return config, inference_fn(model, variables)
+
+
+def attack(
+  path, changes=(), attacks=("pgd",), num_examples=16, weights=0
+) -> None:
+  """Runs the attacks of an evaluation in `path`, and nothing after them."""
+  config, logits_fn = evaluated(changes, weights)
 
   def stop(*_, **__):
     raise Attacked
@@ -75,3 +82,15 @@ def test_the_same_evaluation_resumes(state, tmp_path):
 def test_an_evaluation_without_attacks_is_refused(tmp_path):
   with pytest.raises(ValueError, match="there is no attack"):
     attack(tmp_path, attacks=())
+
+
+def test_the_report_identifies_model_and_attacks(tmp_path, monkeypatch):
+  monkeypatch.setattr(module, "masking_checks", lambda *_, **__: [])
+  config, logits_fn = evaluated({"evaluation.radii": ()})
+  module.evaluate_attacks(logits_fn, config, ["fgsm"], tmp_path, 16)
+  report = read_json(tmp_path / "report.json", "")
+  assert report["attacks"] == ["fgsm"]
+  x = jnp.zeros((1, 8, 8, 1))
+  assert report["model_digest"] == fingerprint.of_model(logits_fn, x)
+  other = evaluated(weights=1)[1]
+  assert report["model_digest"] != fingerprint.of_model(other, x)

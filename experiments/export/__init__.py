@@ -1,0 +1,1 @@
+"""`export`: a trained classifier for other programs, with its card."""
