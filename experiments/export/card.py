@@ -40,7 +40,7 @@ def card(run: Run, model: Model, x: PyTree) -> dict[str, Any]:
   size = sum(leaf.size for leaf in jax.tree.leaves(run.variables["params"]))
   found = {
     "name": run.path.resolve().name,
-    "dataset": config.data.name,
+    "dataset": config.data.get("name"),
     "architecture": config.model.name if "model" in config else None,
     "model": config.model.to_dict() if "model" in config else None,
     "number_parameters": size,

@@ -106,7 +106,7 @@ def _write_tensors(
   return {
     "format": "safetensors",
     "layout": layout or "own names",
-    "input": _shape_text((x.shape[-1], *x.shape[1:-1])),
+    "input": _input_text((x.shape[-1], *x.shape[1:-1]), x.dtype),
     **({"normalization": pixels} if pixels else {}),
   }
 
@@ -128,7 +128,9 @@ def _write_program(
   return {
     "format": "stablehlo",
     "platforms": list(_PLATFORMS),
-    "input": jax.tree.map(lambda leaf: _shape_text(leaf.shape[1:]), x),
+    "input": jax.tree.map(
+      lambda leaf: _input_text(leaf.shape[1:], leaf.dtype), x
+    ),
   }
 
 
@@ -172,8 +174,10 @@ def _refuse_other_arithmetic(
       )
 
 
-def _shape_text(shape: tuple[int, ...]) -> str:
-  return f"[batch, {', '.join(map(str, shape))}], floats in [0, 1]"
+def _input_text(shape: tuple[int, ...], dtype: np.dtype) -> str:
+  is_image = len(shape) == 3 and np.issubdtype(dtype, np.floating)
+  sizes = ", ".join(map(str, ("batch", *shape)))
+  return f"[{sizes}] {dtype}{' in [0, 1]' if is_image else ''}"
 
 
 def _print(path: pathlib.Path, made: dict[str, Any]) -> None:

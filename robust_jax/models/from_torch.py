@@ -9,7 +9,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from robust_jax.models.torch_names import channels_of_flattened, torch_names
 from robust_jax.types import PyTree
 
-_MOST_PROBLEMS = 20  # a network of another depth has hundreds
+_MOST_OF_A_KIND = 8  # a network of another depth has hundreds
 
 
 def from_torch(
@@ -50,7 +50,8 @@ def from_torch(
 
   Raises:
     ValueError: tensors are missing, left over, of another shape or not floats
-      (the first 20 are listed), or the order of layers or C is undetermined.
+      (the first 8 of each kind are listed), or the order of layers or C is
+      undetermined.
 
   Example:
     >>> import numpy as np
@@ -95,27 +96,36 @@ def _to_torch_shape(shape):
 
 
 def _check(leaves, names, tensors):
-  problems = []
+  missing, unfit = [], []
   for leaf, name in names.items():
     expected, place = _to_torch_shape(leaves[leaf].shape), "/".join(leaf)
     if name not in tensors:
-      problems.append(f"missing: {name} {expected} for {place}")
+      missing.append(f"missing: {name} {expected} for {place}")
     elif tensors[name].shape != expected:
-      problems.append(
+      unfit.append(
         f"wrong shape: {name} is {tensors[name].shape}, expected {expected} "
         f"for {place}"
       )
     elif not jnp.issubdtype(tensors[name].dtype, jnp.floating):
-      problems.append(
+      unfit.append(
         f"wrong type: {name} is {tensors[name].dtype}, expected floats"
       )
-  for name in sorted(set(tensors) - set(names.values())):
-    problems.append(f"left over: {name} {tensors[name].shape}")
-  if len(problems) > _MOST_PROBLEMS:
-    more = f"and {len(problems) - _MOST_PROBLEMS} more"
-    problems = [*problems[:_MOST_PROBLEMS], more]
+  left_over = [
+    f"left over: {name} {tensors[name].shape}"
+    for name in sorted(set(tensors) - set(names.values()))
+  ]
+  problems = [*_first(missing), *_first(unfit), *_first(left_over)]
   if problems:
     raise ValueError(
       "the tensors do not fit the model; rename or remove them, or build the "
       "model that they come from:\n  " + "\n  ".join(problems)
     )
+
+
+def _first(problems):
+  """The first problems of a kind, and how many more there are."""
+  more = len(problems) - _MOST_OF_A_KIND
+  if more <= 0:
+    return problems
+  kind = problems[0].partition(":")[0]
+  return [*problems[:_MOST_OF_A_KIND], f"{kind}: {more} more"]
