@@ -186,10 +186,9 @@ def _print(path: pathlib.Path, made: dict[str, Any]) -> None:
     f"{path}: {made['number_parameters']:,} parameters, {size:.1f} MB, sha256 "
     f"{made['sha256'][:16]}...; its card is {_card_of(path)}"
   )
-  measured = {
-    "clean": made.get("clean_acc"),
-    "AutoAttack": made.get("autoattack_acc"),
-  }
-  for what, value in measured.items():
-    text = f"{value} %" if value else "not measured on this checkpoint"
-    print(f"  {what}: {text}")
+  for what, field in (("clean", "clean"), ("AutoAttack", "autoattack")):
+    said = "not measured on this checkpoint"
+    if f"{field}_acc" in made:
+      number = made[f"{field}_num_examples"]
+      said = f"{made[f'{field}_acc']} % of {number:,} images"
+    print(f"  {what}: {said}")

@@ -199,12 +199,15 @@ def audited(run, folder, **changes):
   return opened
 
 
-def test_the_card_has_what_an_audit_measured_of_this_checkpoint(run, tmp_path):
+def test_the_card_has_what_an_audit_measured_of_this_checkpoint(
+  run, tmp_path, capsys
+):
   opened = audited(run, run / "audit")
   card = export(opened, tmp_path / "cnn.safetensors")
   assert (card["clean_acc"], card["autoattack_acc"]) == ("75.00", "12.50")
   assert (card["threat_model"], card["eps"]) == ("Linf", 0.01)
   assert card["autoattack_num_examples"] == 8
+  assert "AutoAttack: 12.50 % of 8 images" in capsys.readouterr().out
   (audit,) = card["evaluations"]
   assert audit["report"] == "audit/report.json"
   assert audit["command"] == "./launch.sh evaluate --attack=autoattack"
