@@ -151,7 +151,7 @@ def test_a_function_from_outside_is_a_member_for_a_run_of_the_tests(
 
 
 def test_models_of_other_frameworks_are_attacked_as_the_page_says(run):
-  page = run("docs/other_frameworks.md")
+  page = run("docs/guides/other_frameworks.md")
   x, attack = page["x"], page["pgd"]
   for name in ("plain", "nnx_model", "equinox_model", "haiku_model"):
     model = page[name]
