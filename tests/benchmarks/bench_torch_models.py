@@ -1,4 +1,4 @@
-"""The examples of docs/guides/other_frameworks.md that need PyTorch, run and timed.
+"""The examples of docs/guides/other_frameworks.md with PyTorch, run and timed.
 
     python -m tests.benchmarks.bench_torch_models
 
@@ -20,7 +20,10 @@ from torch.utils.data import DataLoader, TensorDataset
 from robust_jax import attacks, losses, perturbations, search
 from robust_jax.attacks.on_numpy import on_numpy
 
-PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs/guides/other_frameworks.md"
+PAGE = (
+  pathlib.Path(__file__).resolve().parents[2]
+  / "docs/guides/other_frameworks.md"
+)
 
 
 def examples_of_the_page() -> None:
