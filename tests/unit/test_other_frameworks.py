@@ -5,13 +5,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import nnx
 from jax.tree_util import Partial
 
 from robust_jax import attacks, bounded_jit, losses, perturbations, search
 from robust_jax.as_numpy_fn import as_numpy_fn
 from robust_jax.attacks.on_numpy import on_numpy
 from robust_jax.models.as_pytree import as_pytree
+from tests.unit.nnx_net import nnx_net
 
 KEY = jax.random.key(0)
 X = jax.random.uniform(KEY, (3, 4, 4, 1))
@@ -26,20 +26,6 @@ pgd = attacks.compose(
 )
 
 
-class Net(nnx.Module):
-  """A network with all that has a state: BatchNorm and dropout."""
-
-  def __init__(self, seed):
-    rngs = nnx.Rngs(seed)
-    self.norm = nnx.BatchNorm(16, rngs=rngs)
-    self.drop = nnx.Dropout(0.5, rngs=rngs)
-    self.head = nnx.Linear(16, 3, rngs=rngs)
-
-  def __call__(self, x):
-    TRACES.append(1)
-    return self.head(self.drop(self.norm(x.reshape(len(x), -1))))
-
-
 class Module(eqx.Module):
   """A module with an activation among its leaves."""
 
@@ -51,7 +37,7 @@ class Module(eqx.Module):
 
 
 def of_nnx(seed):
-  net = Net(seed)
+  net = nnx_net(seed, TRACES)
   net.eval()
   return net
 
