@@ -16,6 +16,8 @@ from experiments.studies.adaptation_methods import main
 from experiments.train import control_config
 from robust_jax.training import loop
 
+pytestmark = pytest.mark.usefixtures("few_drawn_digits")
+
 
 def _finished(path, accuracy):
   method, seed = path.parts[-2:]
@@ -54,7 +56,7 @@ def test_a_report_of_another_config_is_refused(tmp_path):
   arguments += ["--methods", "dann", "--seeds", "0"]
   assert main(arguments) == 0
   with pytest.raises(
-    ValueError, match=r"training\.num_steps: 2000 there, 9 here"
+    ValueError, match=r"training\.num_steps: 2500 there, 9 here"
   ):
     main([*arguments, "--num_steps", "9"])
 
@@ -117,7 +119,7 @@ def test_fine_tuning_begins_with_the_same_seeds_source_only(tmp_path):
   """And leaves nothing where there is no such run."""
   config = digits_dann.get_config("fine_tuned")
   assert config.warm_start.run == "runs/digits_dann_source_only"
-  assert config.data.sources.digits_m.train == "train[:100]"
+  assert config.data.sources.photo_digits.train == "train[:100]"
   arguments = ["--experiment", "digits_dann", "--out", str(tmp_path)]
   start = re.escape(str(tmp_path / "source_only" / "7"))
   with pytest.raises(ValueError, match=f"{start} holds no run"):
@@ -128,5 +130,5 @@ def test_fine_tuning_begins_with_the_same_seeds_source_only(tmp_path):
 def test_the_ceiling_learns_from_labels_of_the_target():
   data = digits_dann.get_config("on_target").data
   (source,) = data.sources.items()
-  assert source[0] == data.target.name == "digits_m"
+  assert source[0] == data.target.name == "photo_digits"
   assert {"name": source[0], **source[1]} == data.target.to_dict()

@@ -19,7 +19,7 @@ from tests.unit.command_line import command_line
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONFIG = "--config=experiments/configs/adversarial/digits_pgd.py"
 FADER = "--config=experiments/configs/fader/digits.py"
-DANN = "--config=experiments/configs/domain/digits_dann.py"
+DANN = "--config=experiments/configs/domain/digits_dann.py:smoke"
 ATTACK = "--config.loss.attack"
 # Three epochs of a few small batches, with checkpoints on the way.
 SHORT = [

@@ -73,7 +73,7 @@ def test_colors_of_a_house_number_can_be_told_apart():
 
 
 @pytest.mark.parametrize(
-  "name", ["drawn_digits", "drawn_digits_m", "street_digits"]
+  "name", ["drawn_digits", "photo_digits", "street_digits"]
 )
 def test_splits_are_balanced_and_share_no_image(name, monkeypatch):
   short = {"train": 60, "test": 40}

@@ -1,10 +1,13 @@
-"""DANN from the embedded digits to digits blended with photographs.
+"""DANN from digits drawn with fonts to others over photographs, offline.
 
 Paper: Ganin et al. 2016, "Domain-adversarial training of neural networks", on
-data of scikit-learn: 8x8 digits, and others blended with two photographs, like
-MNIST-M. A source-only network is trained as a control. It takes one or two
-minutes on two CPU cores. The example shows how the two are compared; so few and
-small images do not show a gain (docs/results/domain_adaptation.md).
+data that need no download: digits drawn with the fonts of matplotlib, and
+others over two photographs of scikit-learn. A source-only network is trained as
+a control. Deviations: the small network of Wong and Kolter 2018, a learning
+rate of 0.02, a domain classifier of two layers and a weight of 2. It takes
+about a minute on two CPU cores.
+
+The argument after the colon is a method of experiments/configs/adaptation.py.
 
 Command:
   ./launch.sh train --config=experiments/configs/domain/digits_dann.py
@@ -12,17 +15,15 @@ Command:
 
 from experiments.configs import adaptation
 
-_MEAN = (0.39, 0.39, 0.39)
+_MEAN = (0.32, 0.33, 0.32)
 
 
 def get_config(arg=""):
-  config = adaptation.adaptation("digits", "digits_m", "dann_mnist", _MEAN)
-  parts = {
-    "train": "train[:60%]",
-    "validation": "train[60%:80%]",
-    "test": "train[80%:]",
-  }
-  config.data.sources.digits.update(parts)
-  config.data.target.update(parts)
-  config.training.update(num_steps=2000, evaluate_every_steps=200)
+  config = adaptation.adaptation(
+    "drawn_digits", "photo_digits", "small_cnn", _MEAN
+  )
+  config.optimizer.learning_rate = 0.02
+  config.task.weight = 2.0
+  config.alignment.hidden = (256, 256)
+  config.training.update(num_steps=2500, evaluate_every_steps=500)
   return adaptation.with_control(config, arg, "digits_dann")

@@ -137,10 +137,10 @@ def _draw(text, u, size, relative_size):
 def _affine(u, canvas):
   """Returns the map from places in the result to places in what was drawn.
 
-  It rotates by up to 0.25 radians, slants by up to 0.3, changes the width by up
+  It rotates by up to 0.25 radians, slants by up to 0.4, changes the width by up
   to a quarter, and moves by up to a tenth of the canvas.
   """
-  angle, slant = _between(u[0], -0.25, 0.25), _between(u[1], -0.3, 0.3)
+  angle, slant = _between(u[0], -0.25, 0.25), _between(u[1], -0.4, 0.4)
   width = _between(u[2], 0.8, 1.25)
   cos, sin = np.cos(angle), np.sin(angle)
   matrix = np.array([[1 / width, slant], [0, 1]]) @ [[cos, -sin], [sin, cos]]

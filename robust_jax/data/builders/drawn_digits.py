@@ -5,13 +5,13 @@ import numpy as np
 from robust_jax.data.builders._common import Examples, InMemory
 from robust_jax.data.builders._draw_digits import draw_digits
 
-NUM_EXAMPLES = {"train": 10_000, "test": 2_000}
+NUM_EXAMPLES = {"train": 6_000, "test": 1_000}
 
 
 class DrawnDigits(InMemory, skip_registration=True):  # type: ignore[call-arg]
   """White digits on black in 22 fonts, of the size of those of MNIST.
 
-  `image` is uint8 `[28, 28, 1]`, `label` is 0..9: 10,000 training and 2,000
+  `image` is uint8 `[28, 28, 1]`, `label` is 0..9: 6,000 training and 1,000
   test examples with equally many of each class. Font, height, width, place,
   rotation, slant, thickness and blur are drawn at random with a fixed seed.
   Both splits use the same fonts. Another version of Pillow may round otherwise.
