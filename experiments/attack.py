@@ -22,7 +22,6 @@ from experiments.adversarial_examples.files import (
 from experiments.adversarial_examples.images import (
   LabeledImages,
   images_of_config,
-  images_of_reader,
   refuse_other_images,
 )
 from experiments.build.check_config import check_config
@@ -31,7 +30,6 @@ from experiments.cli.provenance import provenance
 from experiments.evaluate_attacks import attack_images
 from robust_jax import precision
 from robust_jax.as_numpy_fn import as_numpy_fn
-from robust_jax.data.readers.reader import Reader
 from robust_jax.files import write_json
 from robust_jax.plotting.adversarial_examples import draw_adversarial_examples
 from robust_jax.plotting.tables import print_table
@@ -49,7 +47,7 @@ def attack(
   name: str,
   path: pathlib.Path,
   num_examples: int | None = None,
-  data: Reader | None = None,
+  images: LabeledImages | None = None,
 ) -> dict[str, Any]:
   """Writes the adversarial examples of images under one attack.
 
@@ -74,9 +72,8 @@ def attack(
     name: a name in `config.evaluation.attacks`, "autoattack", or the user's own
       attack, "package.module:function".
     path: path of the `.npz` file, or of a folder.
-    num_examples: number of images; of test images from the first on, of `data`
-      drawn at random; None for all.
-    data: the images; None for the test images of the config.
+    num_examples: number of test images, from the first on; None for all.
+    images: the images; None for the test images of the config.
 
   Returns:
     The `figures`, and for a folder those of the PNG files as "png".
@@ -88,7 +85,10 @@ def attack(
   check_config(config)
   to_file = _is_file(path)
   output.writable(path.parent if to_file else path, "--out")
-  images = _open_images(model, config, num_examples, data)
+  if images is None:
+    images = images_of_config(config, num_examples)
+  else:
+    refuse_other_images(model, images)
   state = (
     path.with_name(f"{path.stem}_state.npz")
     if to_file
@@ -123,14 +123,6 @@ def _is_file(path: pathlib.Path) -> bool:
   if re.fullmatch(r"\.[a-z]\w*", path.suffix) and not path.is_dir():
     raise ValueError(f"--out={path}: expected a file named *.npz, or a folder.")
   return False
-
-
-def _open_images(model, config, num_examples, data) -> LabeledImages:
-  if data is None:
-    return images_of_config(config, num_examples)
-  images = images_of_reader(data, num_examples, config.seed)
-  refuse_other_images(model, images)
-  return images
 
 
 def _refuse_no_pictures(images: LabeledImages, path: pathlib.Path) -> None:

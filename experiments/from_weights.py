@@ -13,6 +13,7 @@ from flax.traverse_util import flatten_dict
 from ml_collections import ConfigDict
 
 from experiments import build
+from experiments.adversarial_examples.images import LabeledImages
 from robust_jax import parallel
 from robust_jax.data.dataset import spec_of_batch
 from robust_jax.models.inference import inference_fn
@@ -24,7 +25,10 @@ from robust_jax.types import Model, PyTree
 
 
 def from_weights(
-  config: ConfigDict, weights: pathlib.Path | str, layout: str | None = None
+  config: ConfigDict,
+  weights: pathlib.Path | str,
+  layout: str | None = None,
+  images: LabeledImages | None = None,
 ) -> Model:
   """Makes the model of a config with tensors from a file.
 
@@ -35,6 +39,8 @@ def from_weights(
     config: config of the model, its data and its evaluation.
     weights: tensors in PyTorch's layout, `.npz` or `.safetensors`.
     layout: a member of `models.layouts`; None if names are those of the model.
+    images: images that determine the input of the network and its number of
+      classes; None for the data of the config.
 
   Returns:
     The frozen model.
@@ -43,20 +49,30 @@ def from_weights(
     ValueError: the file cannot be read, its tensors do not fit the model, or an
       option of the model contradicts the layout or the file.
   """
-  dataset = build.dataset(config, "test")
+  facts, x = _input(config, images)
   given = config.model.to_dict()
   file = read_layout(
     load_tensors(weights),
     given["name"],
     layout,
-    dataset.fact("num_classes"),
+    facts["num_classes"],
     given,
   )
-  model = build.model(_with_options(config, file.options), dataset.info)
-  variables = fill(model, file, spec_of_batch(dataset)["x"])
+  model = build.model(_with_options(config, file.options), facts)
+  variables = fill(model, file, x)
   if parallel.is_lead():
     _print(pathlib.Path(weights).name, model, file, variables)
   return inference_fn(model, variables)
+
+
+def _input(config, images) -> tuple[Mapping[str, Any], PyTree]:
+  """Returns facts of the data, the number of classes among them, and x."""
+  if images is not None:
+    return {"num_classes": len(images.class_names)}, images.x[:1]
+  dataset = build.dataset(config, "test")
+  num_classes = dataset.fact("num_classes")
+  facts = dict(dataset.info) | {"num_classes": num_classes}
+  return facts, spec_of_batch(dataset)["x"]
 
 
 def _with_options(config: ConfigDict, options: Mapping[str, Any]) -> ConfigDict:

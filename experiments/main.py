@@ -146,17 +146,18 @@ def _attack(arguments: Sequence[str]) -> int:
     raise ValueError(
       "attack needs --out, as in --out=adversarial.npz or --out=FOLDER."
     )
-  path, out = named_runs.to_evaluate(), pathlib.Path(given.OUT.value)
+  path = pathlib.Path(given.WEIGHTS.value or named_runs.to_evaluate())
+  out = pathlib.Path(given.OUT.value)
   if run := named_models.run_of_texts(path):
     named_attacks.refuse_flags_of_images()
     write_text_attack(
       run, parts[0], out, given.NUM_EXAMPLES.value, *named_models.of_texts()
     )
     return 0
-  found = named_models.load(path)
+  images = data_flags.images_to_attack(given.NUM_EXAMPLES.value)
+  found = named_models.load(path, images)
   config, (name,) = named_attacks.of_flags(found.config, parts)
-  data = data_flags.images_to_attack()
-  attack(found.only(), config, name, out, given.NUM_EXAMPLES.value, data)
+  attack(found.only(), config, name, out, given.NUM_EXAMPLES.value, images)
   return 0
 
 

@@ -48,19 +48,19 @@ def images_of_config(
 
 
 def images_of_reader(
-  reader: Reader, num_examples: int | None = None, seed: int = 0
+  reader: Reader, num_examples: int | None = None
 ) -> LabeledImages:
   """Reads labeled images of one shape, and prints what is left out.
 
   Args:
     reader: the images.
-    num_examples: number of images to draw at random; None for all.
-    seed: seed of the draw.
+    num_examples: number of images to draw at random, the same for every model;
+      None for all.
 
   Raises:
     ValueError: no image is usable, they have no labels, or several shapes.
   """
-  found = load_examples(reader, num_examples, seed)
+  found = load_examples(reader, num_examples, 0)
   for kind, count in found.problem_counts.items():
     print(f"{count:,} images of --data are left out: {kind}.")
   if found.labels is None:

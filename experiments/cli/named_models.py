@@ -4,19 +4,21 @@ import dataclasses
 import pathlib
 import re
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from ml_collections import ConfigDict
 
+from experiments.adversarial_examples.images import LabeledImages
 from experiments.build import imports
 from experiments.build.text_data import with_tokenizer
 from experiments.cli import main_flags as given
 from experiments.cli import named_options, named_runs
+from experiments.configs import common
 from experiments.defended import defended
 from experiments.from_weights import from_weights
 from experiments.load_run import Run, load_run
 from experiments.texts.recipes import Tables
-from robust_jax.types import Model
+from robust_jax.types import Model, Norm
 
 
 class NamedModels(NamedTuple):
@@ -57,8 +59,14 @@ class NamedModels(NamedTuple):
     )
 
 
-def load(path: pathlib.Path) -> NamedModels:
+def load(
+  path: pathlib.Path, images: LabeledImages | None = None
+) -> NamedModels:
   """Opens the run in a folder, or the tensors of --weights.
+
+  Args:
+    path: folder of the run, or the file.
+    images: images of --data, for which a file of tensors needs no config.
 
   Raises:
     ValueError: the run is not one of a classifier, or of another model than
@@ -66,8 +74,12 @@ def load(path: pathlib.Path) -> NamedModels:
   """
   name = pathlib.Path(given.WORKDIR.value or path).name
   if given.WEIGHTS.value is not None:
-    config = _with_model(named_runs.config())
-    model = from_weights(config, given.WEIGHTS.value, given.LAYOUT.value)
+    needs_none = images is not None and given.CONFIG.value is None
+    config = _config_of_flags() if needs_none else named_runs.config()
+    config = _with_model(config)
+    model = from_weights(
+      config, given.WEIGHTS.value, given.LAYOUT.value, images
+    )
     models = {name: model}
     return NamedModels(_with_defense(models, config), config, {})
   config = named_runs.config_of(path)
@@ -81,6 +93,17 @@ def load(path: pathlib.Path) -> NamedModels:
   models = _at_checkpoints(run, name)
   records = {next(iter(models)): run.records}
   return NamedModels(_with_defense(models, config), config, records)
+
+
+def _config_of_flags() -> ConfigDict:
+  """Returns a config of the ball of --norm and --eps, for any network."""
+  norm, eps = given.NORM.value, given.EPS.value
+  if given.MODEL.value is None or norm is None or eps is None:
+    raise ValueError(
+      "--weights without --config needs --model, --norm and --eps, as in "
+      "--model=wide_resnet,depth=28,widen=10 --norm=linf --eps=8/255."
+    )
+  return common.classifier("images of --data", "", eps, cast(Norm, norm))
 
 
 def _with_model(config: ConfigDict) -> ConfigDict:

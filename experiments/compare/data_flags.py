@@ -4,6 +4,10 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from experiments.adversarial_examples.images import (
+  LabeledImages,
+  images_of_reader,
+)
 from experiments.compare.class_names import class_names
 from experiments.compare.open_data import (
   Columns,
@@ -103,8 +107,11 @@ def open_data(data: str, kind: DataKind) -> Reader:
   return open_images(data, _SPLIT.value, IMAGE_SIZE.value, names)
 
 
-def images_to_attack() -> Reader | None:
-  """Opens the images that the flags name; None without --data.
+def images_to_attack(num_examples: int | None) -> LabeledImages | None:
+  """Reads the images that the flags name; None without --data.
+
+  Args:
+    num_examples: number of images to draw at random; None for all.
 
   Raises:
     ValueError: they are no images, or a flag describes data that are not given.
@@ -124,4 +131,4 @@ def images_to_attack() -> Reader | None:
       f"--data={DATA.value} are {what}: attack needs images, in a folder of "
       "class folders, an .npz or a dataset by name."
     )
-  return open_data(DATA.value, kind)
+  return images_of_reader(open_data(DATA.value, kind), num_examples)

@@ -19,6 +19,7 @@ from experiments.evaluate_attacks import attack_images
 from experiments.load_run import load_run
 from experiments.train import train
 from robust_jax.as_numpy_fn import as_numpy_fn
+from robust_jax.models.load_network import load_network
 from tests.unit.command_line import command_line
 
 NUM_EXAMPLES = 24
@@ -145,7 +146,7 @@ def test_weights_of_a_file_are_attacked_by_a_config(tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
   given = []
 
-  def model(config, weights, layout):
+  def model(config, weights, layout, images):
     given.append((weights, layout))
     return lambda x: x.reshape(len(x), -1)[:, :10]
 
@@ -294,3 +295,51 @@ def test_names_of_classes_cannot_lead_out_of_the_folder(tmp_path):
     "_.._a/000000.png",
     "hidden_b/000001.png",
   ]
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+  """Random tensors of a published network for gray images of 8x8 pixels."""
+  rng = np.random.default_rng(1)
+  sizes = {"0": (16, 1, 4, 4), "2": (32, 16, 4, 4), "5": (100, 128)}
+  sizes["7"] = (10, 100)
+  tensors = {
+    f"{name}.weight": rng.normal(size=size) for name, size in sizes.items()
+  }
+  tensors |= {
+    f"{name}.bias": rng.normal(size=s[0]) for name, s in sizes.items()
+  }
+  # It often predicts 1, which is the class of two pictures.
+  tensors["7.weight"][1] += 0.3
+  path = tmp_path_factory.mktemp("weights") / "small.npz"
+  np.savez(path, **tensors)
+  return path
+
+
+def test_weights_and_a_folder_need_no_config(weights, pictures, tmp_path):
+  out = tmp_path / "out"
+  flags = (
+    f"--weights={weights}",
+    "--layout=wong",
+    f"--data={pictures[0]}",
+    f"--class_names={TEN}",
+    "--attack=fgsm",
+    "--norm=linf",
+    "--eps=1/8",
+    f"--out={out}",
+  )
+  assert command_line("attack", "--model=small_cnn", *flags) == 0
+  with np.load(out / "adversarial.npz") as stored:
+    found = dict(stored)
+  assert 0 < np.abs(found["x_adv"] - found["x"]).max() <= 1 / 8 + 1e-6
+  network, variables = load_network(
+    weights, "small_cnn", layout="wong", image_shape=(8, 8, 1)
+  )
+  answers = network.apply(variables, found["x_adv"]).argmax(-1)
+  np.testing.assert_array_equal(found["predictions"], answers)
+
+
+def test_what_weights_need_without_a_config_is_said(weights, pictures, capsys):
+  flags = (f"--weights={weights}", f"--data={pictures[0]}", "--attack=fgsm")
+  assert command_line("attack", *flags, "--norm=l2", "--out=x") == 2
+  assert "needs --model, --norm and --eps" in capsys.readouterr().err
