@@ -86,5 +86,5 @@ def test_a_config_to_evaluate_by_is_of_the_same_model(path):
   # As the command line has it: locked.
   refuse_another_model(run, with_overrides(run.config, {}).lock())
   other = with_overrides(run.config, {"model": {"name": "mlp"}})
-  with pytest.raises(ValueError, match=r"model .*'mlp'.* has .*'dann_mnist'"):
+  with pytest.raises(ValueError, match=r"model .*'mlp'.* has .*'small_cnn'"):
     refuse_another_model(run, other)
