@@ -12,7 +12,7 @@ from experiments.sweeps.run_summary import RunSummary, summarize
 
 _HEADINGS = ("status", "step", "best", "age", "run")
 # Folders in a run, in which there are no others.
-_CLOSED = re.compile(r"checkpoints|tensorboard|unreadable_checkpoint_\d+")
+_CLOSED = re.compile(r"checkpoints|tensorboard|wandb|unreadable_checkpoint_\d+")
 _UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 
 

@@ -1,4 +1,4 @@
-"""The log of a run: metrics.jsonl and TensorBoard events."""
+"""The log of a run: metrics.jsonl, TensorBoard events, Weights & Biases."""
 
 import json
 import math
@@ -10,6 +10,7 @@ import tensorboardX
 
 from robust_jax import parallel
 from robust_jax.files import atomic_write, naming
+from robust_jax.training.wandb_run import open_wandb_run
 
 
 class Log:
@@ -20,12 +21,16 @@ class Log:
     start: the step at which the run starts or resumes. Records of later steps,
       written by a killed run after its last checkpoint, are removed, because
       these steps are run again.
+
+  Raises:
+    ValueError: see `open_wandb_run`.
   """
 
   def __init__(self, workdir: pathlib.Path, start: int):
     self._file = None
     if not parallel.is_lead():
       return
+    self._wandb = open_wandb_run(workdir)
     self._path = workdir / "metrics.jsonl"
     _keep_until(self._path, start)
     self._file = self._path.open("a", encoding="utf-8")
@@ -55,6 +60,9 @@ class Log:
       self._file.flush()
     for name, value in values.items():
       self._board.add_scalar(f"{split}/{name}", value, step)
+    if self._wandb is not None:
+      named = {f"{split}/{name}": value for name, value in values.items()}
+      self._wandb.log({"step": step, "epoch": record["epoch"], **named})
 
   def close(self) -> None:
     """Flushes and closes the files."""
@@ -62,6 +70,8 @@ class Log:
       with naming(self._path.parent):
         self._file.close()
         self._board.close()
+      if self._wandb is not None:
+        self._wandb.finish()
 
 
 def read(workdir: pathlib.Path) -> list[dict[str, Any]]:
