@@ -10,7 +10,8 @@ import pathlib
 import re
 from collections.abc import Callable
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from experiments.cli.catalogue import ROOT
+
 DOCS, README = ROOT / "docs", ROOT / "README.md"
 _LINK = re.compile(r'(?<=\]\()[^)\s#]+(?=[#)])|(?<=src=")[^"]+(?=")')
 _FENCED = re.compile(r"(^```.*?^```)", re.MULTILINE | re.DOTALL)

@@ -11,9 +11,8 @@ import itertools
 import pathlib
 from collections.abc import Sequence
 
-from experiments.cli.catalogue import first_sentence
+from experiments.cli.catalogue import ROOT, first_sentence
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 _PACKAGE = ROOT / "robust_jax"
 _Definition = ast.FunctionDef | ast.ClassDef
 

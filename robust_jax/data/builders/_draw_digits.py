@@ -2,9 +2,12 @@
 
 import functools
 import pathlib
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+from robust_jax.data.builders._common import Examples
 
 # All of matplotlib's fonts that have the ten digits.
 _FONTS = (
@@ -19,6 +22,28 @@ _FONTS = (
 _SCALE = 4  # digits are drawn larger, and averaged over blocks of pixels
 _STREET_SIZE = 0.75  # of the digits of a number, relative to a single digit
 _MIN_CONTRAST = 0.25  # between the mean of a number's color and the background
+
+
+def drawn_splits(
+  num_examples: Mapping[str, int],
+  first_seed: int,
+  draw: Callable[[np.ndarray, int], np.ndarray],
+) -> dict[str, Examples]:
+  """Draws the splits of a dataset, with equally many examples of each class.
+
+  Args:
+    num_examples: split -> number of its examples.
+    first_seed: seed of the first split; the next has the next.
+    draw: (labels `[N]`, seed) -> images, such as `draw_digits`.
+
+  Returns:
+    Split -> examples; keys are positions in the order of drawing.
+  """
+  splits = {}
+  for seed, (split, number) in enumerate(num_examples.items(), first_seed):
+    labels = np.arange(number) % 10
+    splits[split] = Examples(np.arange(number), draw(labels, seed), labels)
+  return splits
 
 
 def draw_digits(labels: np.ndarray, seed: int, size: int) -> np.ndarray:

@@ -1,9 +1,9 @@
 """Digits drawn with the fonts of matplotlib, which need no download."""
 
-import numpy as np
+import functools
 
 from robust_jax.data.builders._common import Examples, InMemory
-from robust_jax.data.builders._draw_digits import draw_digits
+from robust_jax.data.builders._draw_digits import draw_digits, drawn_splits
 
 NUM_EXAMPLES = {"train": 6_000, "test": 1_000}
 
@@ -26,9 +26,5 @@ class DrawnDigits(InMemory, skip_registration=True):  # type: ignore[call-arg]
 
   def make_splits(self) -> dict[str, Examples]:
     """Returns both splits; keys are positions in the order of drawing."""
-    splits = {}
-    for seed, (split, number) in enumerate(NUM_EXAMPLES.items()):
-      labels = np.arange(number) % 10
-      images = draw_digits(labels, seed, self.IMAGE_SHAPE[0])
-      splits[split] = Examples(np.arange(number), images, labels)
-    return splits
+    draw = functools.partial(draw_digits, size=self.IMAGE_SHAPE[0])
+    return drawn_splits(NUM_EXAMPLES, 0, draw)

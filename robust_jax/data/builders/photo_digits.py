@@ -1,11 +1,13 @@
 """Digits drawn with fonts over photographs, which need no download."""
 
+import functools
+
 import numpy as np
 
 from robust_jax.data.builders import drawn_digits
-from robust_jax.data.builders._blend import blend
+from robust_jax.data.builders._blend import crops
 from robust_jax.data.builders._common import Examples, InMemory
-from robust_jax.data.builders._draw_digits import draw_digits
+from robust_jax.data.builders._draw_digits import draw_digits, drawn_splits
 
 _PHOTOGRAPHS = ("china.jpg", "flower.jpg")
 _BRIGHTNESS = 0.8  # of the photographs, so that white digits stand out
@@ -39,17 +41,19 @@ class PhotoDigits(InMemory, skip_registration=True):  # type: ignore[call-arg]
     ]
     trained = [band for i, band in enumerate(bands) if i % 4 != 3]
     parts = {"train": trained, "test": bands[3::4]}
-    splits = {}
-    for seed, (split, number) in enumerate(
-      drawn_digits.NUM_EXAMPLES.items(), start=_SEED
-    ):
-      labels = np.arange(number) % 10
-      digits = draw_digits(labels, seed, self.IMAGE_SHAPE[0])
-      behind = blend(np.zeros_like(digits), parts[split], seed)  # the crops
-      ink = digits / 255
-      images = np.rint(255 * ink + behind * (1 - ink)).astype(np.uint8)
-      splits[split] = Examples(np.arange(number), images, labels)
-    return splits
+    draw = functools.partial(draw_digits, size=self.IMAGE_SHAPE[0])
+    drawn = drawn_splits(drawn_digits.NUM_EXAMPLES, _SEED, draw)
+    return {
+      split: digits._replace(images=_over(digits.images, parts[split], seed))
+      for seed, (split, digits) in enumerate(drawn.items(), start=_SEED)
+    }
+
+
+def _over(digits, photographs, seed):
+  """Puts white digits over crops of photographs."""
+  ink = digits / 255
+  behind = crops(digits.shape[:3], photographs, seed)
+  return np.rint(255 * ink + behind * (1 - ink)).astype(np.uint8)
 
 
 def _photograph(name):

@@ -1,9 +1,12 @@
 """Colored digits with their neighbors, drawn as on house numbers."""
 
-import numpy as np
+import functools
 
 from robust_jax.data.builders._common import Examples, InMemory
-from robust_jax.data.builders._draw_digits import draw_street_digits
+from robust_jax.data.builders._draw_digits import (
+  draw_street_digits,
+  drawn_splits,
+)
 
 NUM_EXAMPLES = {"train": 20_000, "test": 2_000}
 _SEED = 4  # of the first split
@@ -29,9 +32,5 @@ class StreetDigits(InMemory, skip_registration=True):  # type: ignore[call-arg]
 
   def make_splits(self) -> dict[str, Examples]:
     """Returns both splits; keys are positions in the order of drawing."""
-    splits = {}
-    for seed, (split, number) in enumerate(NUM_EXAMPLES.items(), start=_SEED):
-      labels = np.arange(number) % 10
-      images = draw_street_digits(labels, seed, self.IMAGE_SHAPE[0])
-      splits[split] = Examples(np.arange(number), images, labels)
-    return splits
+    draw = functools.partial(draw_street_digits, size=self.IMAGE_SHAPE[0])
+    return drawn_splits(NUM_EXAMPLES, _SEED, draw)
