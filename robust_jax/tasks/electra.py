@@ -39,6 +39,8 @@ def electra(
   discriminator_weight: float = 50.0,
   objective: str = "likelihood",
   detected: str = "all",
+  first_stage: float = 0.0,
+  num_steps: int = 0,
 ) -> Task:
   """ELECTRA: a discriminator finds tokens that a small generator replaced.
 
@@ -65,6 +67,11 @@ def electra(
       maximizes the discriminator's loss at the masked tokens, by REINFORCE.
     detected: the tokens of the discriminator's loss: "all", or the "masked"
       ones.
+    first_stage: fraction of the run in which the generator learns alone. After
+      it the generator is fixed, and the discriminator starts as a copy of its
+      encoder, which needs generator_size = 1, sharing = "none" and objective =
+      "likelihood". 0 trains both networks together.
+    num_steps: planned length of the run, where there is a first stage.
 
   Returns:
     The task, for texts without labels. `step` reports "loss"; "masked_loss" and
@@ -79,7 +86,7 @@ def electra(
 
   Source: Clark et al. 2020, "ELECTRA: pre-training text encoders as
   discriminators rather than generators", section 2 and table 5; "adversarial"
-  as in appendix F.
+  as in appendix F; the first stage as in section 3.2.
 
   Deviation: every masked token is replaced by "[MASK]", of which their code
   leaves 15 % as they are; the baseline of REINFORCE is the mean over the batch,
@@ -100,25 +107,52 @@ def electra(
   _one_of("sharing", sharing, _SHARING)
   _one_of("objective", objective, _OBJECTIVES)
   _one_of("detected", detected, _DETECTED)
+  if first_stage != 0:
+    _check_first_stage(
+      first_stage, num_steps, generator_size, sharing, objective
+    )
   networks = Networks.of(model, generator_size, sharing, mask_fraction)
 
   def init(key: Key, batch: Batch) -> State:
     params = networks.init(key, batch["x"])
     return State(jnp.zeros((), jnp.int32), params, {}, optimizer.init(params))
 
-  def step(state: State, batch: Batch, key: Key):
+  def update(
+    state: State, batch: Batch, key: Key, weight: float, detection_weight: float
+  ):
+    """A step on the losses of generator and discriminator, weighted."""
+
     def total_loss(params: PyTree) -> tuple[Array, Round]:
       found = networks.play(params, batch, key, train=True)
-      loss = _generator_loss(found, objective)
       where = found.real if detected == "all" else found.selected
       detection = mean_of_tokens(found.detection_loss, where)
-      return loss + discriminator_weight * detection, found
+      loss = weight * _generator_loss(found, objective)
+      return loss + detection_weight * detection, found
 
     value_and_grad = jax.value_and_grad(total_loss, has_aux=True)
     (loss, found), grads = value_and_grad(state.params)
     after = apply_gradients(state, optimizer, grads, {})
     report = {"loss": (loss, jnp.ones(())), **averages(found.values())}
     return after._replace(step=state.step + 1), parallel.total(report)
+
+  def generator_step(state: State, batch: Batch, key: Key):
+    after, report = update(state, batch, key, 1.0, 0.0)
+    params = after.params
+    copied = {**params, "discriminator": params["generator"]}
+    return after._replace(params=copied), report
+
+  def discriminator_step(state: State, batch: Batch, key: Key):
+    after, report = update(state, batch, key, 0.0, discriminator_weight)
+    # A gradient of 0 is not enough: there are moments and weight decay.
+    fixed = {name: state.params[name] for name in ("generator", "prediction")}
+    return after._replace(params={**after.params, **fixed}), report
+
+  def step(state: State, batch: Batch, key: Key):
+    if first_stage == 0:
+      return update(state, batch, key, 1.0, discriminator_weight)
+    is_first = state.step < first_stage * num_steps
+    steps = (generator_step, discriminator_step)
+    return jax.lax.cond(is_first, *steps, state, batch, key)
 
   def evaluate(state: State, batch: Batch, key: Key) -> Metrics:
     found = networks.play(state.params, batch, key, train=False)
@@ -164,6 +198,22 @@ def _check(generator_size, sharing, mask_fraction, discriminator_weight):
     raise ValueError(
       f"sharing = 'all' with generator_size = {generator_size}: expected 1, "
       "for only networks of one size can share all parameters."
+    )
+
+
+def _check_first_stage(
+  first_stage, num_steps, generator_size, sharing, objective
+):
+  checks.positive("first_stage", first_stage)
+  checks.at_most("first_stage", first_stage, 1.0)
+  checks.positive("num_steps", num_steps)
+  given = (generator_size, sharing, objective)
+  if given != (1, "none", "likelihood"):
+    raise ValueError(
+      f"first_stage = {first_stage} with generator_size = {generator_size}, "
+      f"sharing = '{sharing}' and objective = '{objective}': expected 1, "
+      "'none' and 'likelihood', for the discriminator starts as a copy of the "
+      "generator."
     )
 
 

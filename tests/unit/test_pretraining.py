@@ -236,6 +236,40 @@ def test_an_adversarial_generator_goes_where_the_discriminator_errs():
   assert change(-3.0) < -0.5
 
 
+def test_the_generator_learns_alone_and_then_the_discriminator_from_its_copy():
+  # Moments and weight decay would move parameters that have no gradient.
+  one = tasks.electra(
+    example_encoder(),
+    optax.adamw(0.01, weight_decay=0.1),
+    sharing="none",
+    generator_size=1.0,
+    first_stage=0.5,
+    num_steps=4,
+  )
+  step = parallel.simulate_step(one.step, 1)
+  state = jax.jit(one.init)(KEY, BATCH)
+  losses = []
+  for i in range(4):
+    before = state.params
+    state, report = step(state, (), BATCH, jax.random.key(i))
+    after, report = state.params, metrics.result(report)
+    losses.append(report)
+    learns = "generator" if i < 2 else "discriminator"
+    moved = jax.tree.map(jnp.subtract, after[learns], before[learns])
+    assert all(jnp.any(d != 0) for d in jax.tree.leaves(moved))
+    if i < 2:
+      equal = after["discriminator"], after["generator"]
+    else:
+      names = ("generator", "prediction")
+      equal = tuple([p[name] for name in names] for p in (before, after))
+    chex.assert_trees_all_equal(*equal)
+  for found in losses[:2]:
+    assert found["loss"] == pytest.approx(found["masked_loss"], rel=1e-5)
+  for found in losses[2:]:
+    expected = 50 * found["discriminator_loss"]
+    assert found["loss"] == pytest.approx(expected, rel=1e-5)
+
+
 def test_a_masked_language_model_without_knowledge_has_the_loss_log_v():
   one = tasks.masked_language_model(example_encoder(), optax.sgd(0.1))
   state = jax.eval_shape(one.init, KEY, BATCH)
@@ -276,6 +310,9 @@ def test_scores_of_a_detector_are_those_of_scikit_learn():
     ({"mask_fraction": 1.5}, "mask_fraction = 1.5"),
     ({"discriminator_weight": -1.0}, "discriminator_weight = -1"),
     ({"generator_size": 0.0}, "generator_size = 0"),
+    ({"first_stage": 0.5}, "num_steps = 0"),
+    ({"first_stage": 1.5, "num_steps": 4}, "first_stage = 1.5"),
+    ({"first_stage": 0.5, "num_steps": 4}, "expected 1, 'none' and 'likelih"),
   ],
 )
 def test_what_makes_no_sense_is_refused(options, message):

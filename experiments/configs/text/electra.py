@@ -10,6 +10,8 @@ The argument after the colon selects the task, or an ablation of ELECTRA:
   full_size     a generator of the discriminator's size.
   adversarial   the generator works against the discriminator (REINFORCE).
   masked_only   the discriminator's loss is that of masked tokens.
+  two_stages    the generator, of the discriminator's size, learns alone in the
+                first half; the discriminator starts as its copy in the second.
 
 Corpus: 24,000 film reviews (IMDb, without labels) and 34 novels, of which a few
 pages are held out. About 12 million word pieces, of a vocabulary of 8,000, in
@@ -38,6 +40,11 @@ _VARIANTS = {
   "full_size": {"task": {"generator_size": 1.0}},
   "adversarial": {"task": {"objective": "adversarial"}},
   "masked_only": {"task": {"detected": "masked"}},
+  "two_stages": {
+    "task": {"sharing": "none", "generator_size": 1.0, "first_stage": 0.5},
+    # Where the discriminator learns, the generator is the same.
+    "training": {"monitor": "auc"},
+  },
 }
 _REVIEWS = "imdb/unsup_first25000.txt.xz"
 _NOVELS = "novels/english_novels_one_per_author.txt.xz"
