@@ -11,7 +11,8 @@ development set of GLUE. Beside these accuracies stand the forward and backward
 passes of a step per example, and the seconds of a step.
 
 Runs that are measured are not repeated and interrupted ones continue, so the
-same command with more methods or seeds adds to the table. It is written to OUT
+same command with more methods or seeds adds to the table; a run whose loss
+becomes infinite or undefined is named as diverged. The table is written to OUT
 after every run: `embedding_training.md` and `embedding_training.json` with all
 runs. Fields of the config are set as in training:
 `--config.training.num_epochs=5`; with `--warm_start=WORKDIR` every run starts
@@ -43,9 +44,8 @@ from experiments.table_over_seeds import (
   runs_over_seeds,
   table_over_seeds,
 )
-from experiments.train import train
+from experiments.train_run import ENDED, train_run
 from robust_jax.files import atomic_write, read_json, write_json
-from robust_jax.training.result import read_result
 
 _METHODS = ("standard", "noise", "pgd", "free", "freelb", "smart", "r3f")
 _COLUMNS = {
@@ -84,11 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _measured(config: ConfigDict, path: pathlib.Path, deadline: float) -> Row:
   """Trains and measures a run, unless it is already; returns its results."""
-  if time.monotonic() >= deadline and read_result(path) is None:
-    return {"status": "not started"}
-  result = train(config, path, f"{path.parent.name} {path.name} ", deadline)
-  row: Row = {"status": result.status, "step": result.step}
-  if result.status == "interrupted":
+  row = train_run(config, path, deadline)
+  if row["status"] not in ENDED:
     return row
   file = path / "measured.json"
   if not file.exists():

@@ -16,8 +16,9 @@ The independent classifier, if the config has one, is trained once, in
 `OUT/independent_classifier`.
 
 Runs that are finished and judged are not repeated and interrupted ones
-continue, so the same command with more variants or seeds adds to the table. It
-is written to OUT after every run: `generation.md` and `generation.json`. Fields
+continue, so the same command with more variants or seeds adds to the table; a
+run whose loss becomes infinite or undefined is named as diverged. The table is
+written to OUT after every run: `generation.md` and `generation.json`. Fields
 of the config are set as in training: `--config.training.num_steps=5000`.
 """
 
@@ -44,6 +45,7 @@ from experiments.table_over_seeds import (
   table_over_seeds,
 )
 from experiments.train import train
+from experiments.train_run import train_run
 from robust_jax.files import atomic_write, read_json, write_json
 
 _CLASSIFIER = "independent_classifier"
@@ -110,12 +112,9 @@ def _judged(
   """Trains and judges a run, unless it is already; returns its row."""
   file = path / "report.json"
   if not file.exists():
-    if time.monotonic() >= deadline:
-      return {"status": "not started"}
-    title = f"{path.parent.name} {path.name}"
-    status = train(config, path, title, deadline).status
-    if status != "finished":
-      return {"status": status}
+    row = train_run(config, path, deadline)
+    if row["status"] != "finished":
+      return row
   report = read_json(file, "Remove it.", ("generated", "floor", "step"))
   run = load_run(path)
   return {

@@ -43,12 +43,12 @@ from experiments.cli.run_flags import define_several, define_study
 from experiments.load_run import Run, load_run
 from experiments.table_over_seeds import Column, table_over_seeds
 from experiments.train import train
+from experiments.train_run import ENDED, train_run
 from robust_jax import parallel
 from robust_jax.data.loader import evaluation_loader
 from robust_jax.files import atomic_write, read_json, write_json
 from robust_jax.plotting.learning_speed import draw_learning_speed
 from robust_jax.training.measure_dataset import measure_dataset
-from robust_jax.training.result import read_result
 
 _FINE_TUNING = "experiments/configs/text/fine_tuning.py"
 _SCRATCH = "scratch"
@@ -156,18 +156,13 @@ def _measured(study: _Study, options) -> Iterator[dict[str, Any]]:
   """Pre-trains, fine-tunes, and yields each result as soon as it is known."""
   run = None
   if study.method != _SCRATCH:
-    finished = read_result(study.path)
-    if finished is None and time.monotonic() >= study.deadline:
-      yield {"status": "not started"}
-      return
     with study.config.unlocked():
       study.config.seed = study.seed
-    title = f"{study.method} {study.seed} "
-    result = finished or train(study.config, study.path, title, study.deadline)
-    yield {"step": result.step}
-    if result.status == "interrupted":
-      yield {"status": "interrupted"}
+    trained = train_run(study.config, study.path, study.deadline)
+    if trained["status"] not in ENDED:
+      yield trained
       return
+    yield {"step": trained["step"]}
     run = load_run(study.path, "last", named_modules(study.config))
     yield {"pflop": run.step * study.pflop, **_of_pretraining(run)}
   for task, step in _fine_tunings(run, options):

@@ -41,11 +41,10 @@ from experiments.load_run import Run, load_run
 from experiments.measured_robustness import clean_accuracy, measures
 from experiments.step_passes import step_passes
 from experiments.table_over_seeds import runs_over_seeds
-from experiments.train import train
+from experiments.train_run import ENDED, train_run
 from experiments.training_table import Row, write_tables
 from robust_jax import precision
 from robust_jax.files import read_json, write_json
-from robust_jax.training.result import read_result
 
 _MEASURES = ("pgd", "autoattack", "rotation", "corruption")
 _METHODS = ("standard", "pgd_at", "rs_fgsm", "trades", "mart", "trades_awp")
@@ -77,18 +76,9 @@ def _measured(
   config: ConfigDict, path: pathlib.Path, options, deadline: float
 ) -> Iterator[dict[str, Any]]:
   """Trains a run and yields each of its results, as soon as it is known."""
-  title = f"{path.parent.name} {path.name} "
-  if time.monotonic() >= deadline and read_result(path) is None:
-    yield {"status": "not started"}
-    return
-  try:
-    result = train(config, path, title, deadline)
-  except FloatingPointError as error:
-    print(f"{title}: {error}")
-    yield {"status": "diverged"}
-    return
-  yield {"status": result.status, "step": result.step}
-  if result.status == "interrupted":
+  trained = train_run(config, path, deadline)
+  yield trained
+  if trained["status"] not in ENDED:
     return
   run = load_run(path, "best", named_modules(config))
   file = path / "measured.json"
@@ -101,7 +91,7 @@ def _measured(
     for name, measure in _all_measures(run, options).items():
       key = f"{name} of {options.num_examples} at {run.step}"
       if key not in known and time.monotonic() < deadline:
-        print(f"{title}: {name}")
+        print(f"{path.parent.name} {path.name}: {name}")
         known[key] = measure()
         write_json(file, known)
       yield {name: known.get(key)}
