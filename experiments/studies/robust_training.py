@@ -17,7 +17,12 @@ a run whose loss becomes infinite or undefined is named as diverged. So the same
 command with more methods or seeds adds to the table. It is written to OUT after
 every measurement: `robust_training.md`, `.json` and `.csv` with a line per run,
 and `trade_off.png`, clean against robust accuracy. Fields of the config are set
-as in training: `--config.training.num_epochs=5`.
+as in training: `--config.training.num_epochs=5`. Those that one method alone
+has need it after the colon:
+
+  python -m experiments.studies.robust_training \\
+      --config=experiments/configs/robust/mnist.py:ensemble_at \\
+      --methods=ensemble_at --config.surrogates.runs="('runs/a', 'runs/b')"
 """
 
 import functools
@@ -121,13 +126,13 @@ def _of_training(run: Run) -> dict[str, float]:
 
 
 def _config(options, method: str) -> ConfigDict:
-  """Returns the config of a method, changed as the flags change the default.
+  """Returns the config of a method, changed as the flags change the given one.
 
   An epoch of free adversarial training has many steps per example: a length in
   epochs is changed in proportion.
   """
-  file = _file(options)
-  default, config = load_config(file), load_config(f"{file}:{method}")
+  default = load_config(config_flags.get_config_filename(options["config"]))
+  config = load_config(f"{_file(options)}:{method}")
   changes = overrides(default, options.config)
   epochs = changes.get("training", {}).get("num_epochs")
   if epochs is not None:
@@ -137,7 +142,9 @@ def _config(options, method: str) -> ConfigDict:
 
 
 def _file(options) -> str:
-  return config_flags.get_config_filename(options["config"])
+  """Returns the file of the config, without the argument after the colon."""
+  given = config_flags.get_config_filename(options["config"])
+  return given.partition(":")[0]
 
 
 def _flags(arguments=None):

@@ -127,6 +127,18 @@ def test_corruption_risk_is_of_the_images_classified_correctly(monkeypatch):
   assert corruption_risk(model, examples) == pytest.approx(60)
 
 
+def test_a_field_that_one_method_alone_has_is_set_with_its_name(tmp_path):
+  missing = tmp_path / "surrogate"
+  flags = (
+    f"--config={_CONFIG}:ensemble_at",
+    "--methods=ensemble_at",
+    f"--config.surrogates.runs=('{missing}',)",
+    f"--out={tmp_path}",
+  )
+  with pytest.raises(ValueError, match=f"{missing}"):
+    robust_training.main(flags)
+
+
 def test_a_run_that_diverges_is_named_and_the_others_are_trained(tmp_path):
   methods = "--methods=standard,label_smoothing"
   # After a step so long, activations overflow.
