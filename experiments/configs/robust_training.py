@@ -16,8 +16,8 @@ def methods(eps: float, warmup_steps: int = 0) -> dict[str, dict[str, Any]]:
 
   Args:
     eps: radius of the Linf ball, in input units.
-    warmup_steps: steps over which PGD-AT, TRADES and MART scale their
-      perturbations up; without them a network may stay at chance for a large
+    warmup_steps: steps over which PGD-AT, TRADES, MART and training on several
+      attacks scale their perturbations up; without them a network may stay at chance for a large
       radius. The weights of TRADES and MART are perturbed after them.
   """
   pgd = _pgd(eps, "cross_entropy")
@@ -38,7 +38,7 @@ def methods(eps: float, warmup_steps: int = 0) -> dict[str, dict[str, Any]]:
     "model": {"batch_norm": "per_device"},
     "task": {"auxiliary_norm": True},
   }
-  both = {"linf": pgd, "rotation": rotation}
+  both = {"attacks": {"linf": pgd, "rotation": rotation}, **warmup}
   return {
     "standard": clean,
     "pgd_at": pgd_at,
@@ -73,10 +73,8 @@ def methods(eps: float, warmup_steps: int = 0) -> dict[str, dict[str, Any]]:
     "pgd_at_cutmix": soft | {"mix": {"name": "cutmix"}},
     "random_rotation": clean | _loss("pgd_at", attack=common.worst_of_k(1)),
     "worst_of_10": clean | _loss("pgd_at", attack=rotation),
-    "linf_and_rotation_mean": _loss(
-      "several_attacks", attacks=both, over="mean"
-    ),
-    "linf_and_rotation_max": _loss("several_attacks", attacks=both, over="max"),
+    "linf_and_rotation_mean": _loss("several_attacks", over="mean", **both),
+    "linf_and_rotation_max": _loss("several_attacks", over="max", **both),
   }
 
 

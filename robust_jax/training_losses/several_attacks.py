@@ -6,6 +6,7 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
+from robust_jax import checks
 from robust_jax.training_losses._common import (
   adversarial_examples,
   cross_entropy,
@@ -28,6 +29,7 @@ def several_attacks(
   *,
   over: Literal["mean", "max"] = "max",
   objective: Objective = cross_entropy,
+  warmup_steps: int = 0,
 ) -> TrainingLoss:
   """Adversarial training against several attacks, on average or the worst.
 
@@ -44,13 +46,15 @@ def several_attacks(
     attacks: two or more, by name.
     over: how the attacks are put together.
     objective: the loss that is minimized, as for `erm`.
+    warmup_steps: as for `pgd_at`, of the perturbations of all attacks.
 
   Returns:
     The loss. Its outputs are the outputs on the example that counts, or on that
     of the last attack; it reports "attack_passes".
 
   Raises:
-    ValueError: fewer than two attacks, or another `over`.
+    ValueError: fewer than two attacks, another `over`, or warmup_steps is
+      negative.
 
   Source: Tramer and Boneh 2019, "Adversarial training and robustness for
   multiple perturbations", strategies "avg" and "max". For a detector with the
@@ -79,11 +83,13 @@ def several_attacks(
     )
   if over not in ("mean", "max"):
     raise ValueError(f"over = {over!r}: expected 'mean' or 'max'.")
+  checks.non_negative("warmup_steps", warmup_steps)
 
   def loss(forward: Forward, batch: Batch, key: Key) -> LossOutput:
     key, key_train = jax.random.split(key)
+    x, y = batch["x"], batch["y"]
     found = [
-      adversarial_examples(attack, key_attack, forward, batch["x"], batch["y"])
+      adversarial_examples(attack, key_attack, forward, x, y, warmup_steps)
       for key_attack, attack in zip(
         jax.random.split(key, len(attacks)), attacks.values(), strict=True
       )
@@ -91,11 +97,11 @@ def several_attacks(
     candidates = jnp.stack([x_adv for x_adv, _ in found])
     passes = sum((cost["attack_passes"][0] for _, cost in found), jnp.zeros(()))
     if over == "max":
-      at = lambda x: objective(forward.inference(x), batch["y"])
+      at = lambda x: objective(forward.inference(x), y)
       candidates = _worst(at, candidates)[None]
       passes += len(attacks)
     per_example, outputs, model_state = _mean_loss(
-      forward, key_train, candidates, batch["y"], objective
+      forward, key_train, candidates, y, objective
     )
     report = {"attack_passes": (passes, jnp.ones(()))}
     return LossOutput(per_example, outputs, report, model_state)

@@ -302,7 +302,11 @@ def test_an_attack_sees_running_statistics():
   assert max(seen) < 1e-6
 
 
-@pytest.mark.parametrize("loss", [pgd_at, trades, mart, smooth_adv])
+def _several(attack, **options):
+  return several_attacks({"first": attack, "second": attack}, **options)
+
+
+@pytest.mark.parametrize("loss", [pgd_at, trades, mart, smooth_adv, _several])
 def test_the_change_grows_over_the_warm_up(loss):
   whiten = lambda key, model, x, targets: jnp.ones_like(x)
   no_noise = {"sigma": 0.0, "num_noise": 1} if loss is smooth_adv else {}
