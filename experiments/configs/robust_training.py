@@ -17,8 +17,9 @@ def methods(eps: float, warmup_steps: int = 0) -> dict[str, dict[str, Any]]:
   Args:
     eps: radius of the Linf ball, in input units.
     warmup_steps: steps over which PGD-AT, TRADES, MART and training on several
-      attacks scale their perturbations up; without them a network may stay at chance for a large
-      radius. The weights of TRADES and MART are perturbed after them.
+      attacks scale their perturbations up; without them a network may stay at
+      chance for a large radius. The weights of TRADES and MART are perturbed
+      after them.
   """
   pgd = _pgd(eps, "cross_entropy")
   divergence = _pgd(eps, "kl")
