@@ -25,6 +25,7 @@ from experiments.trained_models import trained_models
 from experiments.warm_start import warm_start_of
 from robust_jax import lookup, parallel, precision
 from robust_jax.training import loop
+from robust_jax.training.step_cost import StepCost
 
 
 def train(
@@ -140,7 +141,7 @@ def _train(
 ) -> loop.TrainResult:
   if (path / "config.json").exists():  # before anything is written there
     workdir.refuse_another(path, config)
-  experiment, extractor = _prepared(config, path)
+  experiment, cost, extractor = _prepared(config, path)
   observe = draw_pictures.observer(config, experiment.task, path)
   with output.locked(path, "--workdir"):
     made_from = origin(config, experiment.training, experiment.validation)
@@ -148,7 +149,7 @@ def _train(
       made_from["the feature extractor"] = extractor.digest
     workdir.open_run(path, config, made_from)
     key = jax.random.key(config.seed)
-    result = loop.train(*experiment, key, path, title, deadline, observe)
+    result = loop.train(*experiment, key, path, title, deadline, observe, cost)
     if result.status != "interrupted" and parallel.is_lead():
       draw_pictures.animate(path)
   # All processes open the checkpoints: Orbax waits for each of them.
@@ -171,7 +172,7 @@ def _train(
 
 def _prepared(
   config: ConfigDict, path: pathlib.Path
-) -> tuple[build.Experiment, FeatureExtractor | None]:
+) -> tuple[build.Experiment, StepCost, FeatureExtractor | None]:
   """Builds and traces all that training needs, with its feature extractor."""
   extractor = feature_extractor.for_evaluator(path, config)
   tokenized = with_tokenizer(config, path, train=True)
@@ -180,8 +181,7 @@ def _prepared(
     warm_start_of(tokenized),
     trained_models(config) | feature_extractor.facts_of(extractor),
   )
-  loop.dry_run(*experiment)
-  return experiment, extractor
+  return experiment, loop.dry_run(*experiment), extractor
 
 
 def _best_and_last(config: ConfigDict, path: pathlib.Path) -> str:

@@ -36,9 +36,9 @@ from experiments.cli.provenance import machine
 from experiments.cli.run_command import INTERRUPTED, run_command
 from experiments.cli.run_flags import define_several, define_study
 from experiments.configs.embedding_training import fit_width
+from experiments.described_step import passes_of_step
 from experiments.evaluate import one_accuracy
 from experiments.load_run import Run, load_run
-from experiments.step_passes import step_passes
 from experiments.table_over_seeds import (
   Column,
   runs_over_seeds,
@@ -102,7 +102,7 @@ def _measures(run: Run) -> dict[str, float]:
     "held_out": 100 * run.checkpoints[run.step][metric],
     "test": 100 * accuracy(run.classifier()),
     "milliseconds": 1000 * run.seconds / steps,
-    **step_passes(run.config),
+    **passes_of_step(run.config),
   }
 
 

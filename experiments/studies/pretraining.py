@@ -5,8 +5,9 @@
 
 A method is an argument of the config, or "scratch" for no pre-training. The
 first one runs for the steps of the config. All others run for as many as have
-the same number of floating point operations, which XLA counts in the program of
-a step. One tokenizer, trained on the corpus, serves all of them.
+the same number of floating point operations, which are counted in the traced
+program of a step (`robust_jax.flop`). One tokenizer, trained on the corpus,
+serves all of them.
 
 Checkpoints are kept at equal distances, as many as `--num_points`. The last one
 of each run is fine-tuned on every task, which is an argument of
@@ -25,13 +26,12 @@ import csv
 import pathlib
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import jax
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
-from experiments import build
 from experiments.build.imports import named_modules
 from experiments.build.text_data import with_tokenizer
 from experiments.build.with_overrides import overrides, with_overrides
@@ -40,6 +40,7 @@ from experiments.cli.parse_flags import load_config, parse_options
 from experiments.cli.provenance import machine
 from experiments.cli.run_command import INTERRUPTED, run_command
 from experiments.cli.run_flags import define_several, define_study
+from experiments.described_step import flop_of_step
 from experiments.load_run import Run, load_run
 from experiments.table_over_seeds import Column, table_over_seeds
 from experiments.train import train
@@ -121,11 +122,11 @@ def _configs(options, out: pathlib.Path) -> dict[str, tuple[ConfigDict, float]]:
   first = options.config
   changes = overrides(load_config(file), first)
   with_tokenizer(first, out, train=True)
-  found, budget = {}, first.training.num_steps * _pflop(first)
+  found, budget = {}, first.training.num_steps * flop_of_step(first) / 1e15
   for method in options.methods:
     arg = "" if method == _SCRATCH else f":{method}"
     config = with_overrides(load_config(f"{file}{arg}"), changes)
-    pflop = _pflop(config)
+    pflop = flop_of_step(config) / 1e15
     with config.unlocked():
       every = round(budget / pflop / options.num_points)
       config.training.evaluate_every_steps = max(1, every)
@@ -134,22 +135,6 @@ def _configs(options, out: pathlib.Path) -> dict[str, tuple[ConfigDict, float]]:
       config.data.tokenizer = {"run": str(out)}
     found[method] = config, pflop
   return found
-
-
-def _pflop(config: ConfigDict) -> float:
-  """Floating point operations of a step, in units of 1e15, by XLA's count."""
-  batch, facts = build.describe(config)
-  batch_size = config.training.batch_size
-  resized = lambda leaf: jax.ShapeDtypeStruct(
-    (batch_size, *leaf.shape[1:]), leaf.dtype
-  )
-  batch = jax.tree.map(resized, batch)
-  task = build.task(config, facts, num_steps=1)
-  key = jax.eval_shape(lambda: jax.random.key(0))
-  state = jax.eval_shape(task.init, key, batch)
-  step = jax.jit(parallel.simulate_step(task.step, 1))
-  lowered = step.lower(state, (), batch, key)
-  return cast(dict[str, float], lowered.cost_analysis())["flops"] / 1e15
 
 
 def _measured(study: _Study, options) -> Iterator[dict[str, Any]]:

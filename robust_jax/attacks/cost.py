@@ -5,6 +5,7 @@ model's output is marked, and the marks that the result depends on are added up,
 times the lengths of the loops around them.
 """
 
+import functools
 import math
 import re
 from collections.abc import Callable
@@ -17,6 +18,7 @@ import numpy as np
 from jax.extend import core
 
 from robust_jax import tree
+from robust_jax.flop import sum_over_equations
 from robust_jax.types import Array, Attack, Model, PyTree
 
 _JIT = ("jit", "pjit")
@@ -89,6 +91,20 @@ def count_step_calls(
     ModelCalls(forward=1.0, backward=1.0)
   """
 
+  return count_passes(trace_step(step, *args), num_examples)
+
+
+def trace_step(step: Callable[..., Any], *args: PyTree) -> core.ClosedJaxpr:
+  """Traces a training step, with all linen modules marked.
+
+  Args:
+    step: see `count_step_calls`.
+    *args: see `count_step_calls`.
+
+  Returns:
+    A program for `count_passes`, in which each computation is once.
+  """
+
   def mark(call, args, kwargs, context):
     outputs = call(*args, **kwargs)
     outermost = not isinstance(context.module.parent, nn.Module)
@@ -98,7 +114,7 @@ def count_step_calls(
 
   with nn.intercept_methods(mark):
     program = jax.make_jaxpr(step)(*args)
-  return count_passes(_without_repeats(program), num_examples)
+  return _without_repeats(program)
 
 
 def _without_repeats(program: core.ClosedJaxpr) -> core.ClosedJaxpr:
@@ -154,7 +170,19 @@ def mark_model(logits_fn: Model) -> Model:
 
 def count_passes(program: core.ClosedJaxpr, num_examples: int) -> ModelCalls:
   """Counts the passes through a model marked by `mark_model` in a program."""
-  return ModelCalls(*(_count(program.jaxpr) / num_examples).tolist())
+  calls = (
+    sum_over_equations(program.jaxpr, functools.partial(_rows, name))
+    for name in ("_forward_pass", "_backward_pass")
+  )
+  return ModelCalls(*(rows / num_examples for rows in calls))
+
+
+def _rows(name: str, eqn: core.JaxprEqn) -> float:
+  """Rows of a mark `[..., B, D]`, which `vmap` gives more axes."""
+  if eqn.params.get("name") != name:
+    return 0.0
+  shape = eqn.invars[0].aval.shape  # type: ignore[attr-defined]
+  return float(math.prod(shape[:-1]))
 
 
 def _mark(outputs: PyTree) -> PyTree:
@@ -189,33 +217,3 @@ _mark_rows.defvjp(
   lambda rows: (_forward_pass(rows), None),
   lambda _, gradient: (_backward_pass(gradient),),
 )
-
-
-def _count(jaxpr: core.Jaxpr) -> np.ndarray:
-  """(forward, backward) rows that the outputs of `jaxpr` depend on."""
-  needed = {v for v in jaxpr.outvars if isinstance(v, core.Var)}
-  rows = np.zeros(2)
-  for eqn in reversed(jaxpr.eqns):
-    if not eqn.effects and needed.isdisjoint(eqn.outvars):
-      continue
-    needed.update(v for v in eqn.invars if isinstance(v, core.Var))
-    rows += _count_equation(eqn)
-  return rows
-
-
-def _count_equation(eqn: core.JaxprEqn) -> np.ndarray:
-  name = eqn.params.get("name")
-  if name in ("_forward_pass", "_backward_pass"):
-    shape = eqn.invars[0].aval.shape  # type: ignore[attr-defined]
-    size = math.prod(shape[:-1])  # [..., B, D] under vmap
-    return np.asarray([size, 0] if name == "_forward_pass" else [0, size])
-  inner = [_count(sub) for sub in core.jaxprs_in_params(eqn.params)]
-  if not inner:
-    return np.zeros(2)
-  if eqn.primitive.name == "cond":  # the most expensive branch
-    return np.max(inner, axis=0)
-  if eqn.primitive.name == "while" and np.any(inner):
-    return np.full(2, math.nan)
-  if eqn.primitive.name.startswith("custom_"):
-    return inner[0]
-  return eqn.params.get("length", 1) * np.sum(inner, axis=0)

@@ -25,6 +25,7 @@ from robust_jax.training.result import (
   read_result,
   write_result,
 )
+from robust_jax.training.step_cost import StepCost, shapes_of_step, step_cost
 from robust_jax.training.window import Window
 from robust_jax.types import Key, State, Task
 
@@ -69,6 +70,7 @@ def train(
   title: str = "training",
   deadline: float = math.inf,
   observe: Callable[[State], None] | None = None,
+  cost: StepCost | None = None,
 ) -> TrainResult:
   """Trains a task, resuming from the newest checkpoint in `workdir`.
 
@@ -90,6 +92,8 @@ def train(
     observe: called in the lead process with the initial State and with the
       State of each evaluation, before its checkpoint is saved. What it writes
       for a step exists when the checkpoint does, however a process ends.
+    cost: what a step costs, as `dry_run` returns it, which is logged with the
+      speed; see `Window`.
 
   Returns:
     The result. Its status is "interrupted" after SIGINT, SIGTERM or the
@@ -126,6 +130,7 @@ def train(
       log,
       deadline,
       observe,
+      cost,
     )
     with Progress(title, config.num_steps, int(state.step)) as bar:
       status, step = run(state, bar)
@@ -138,7 +143,7 @@ def train(
 
 def dry_run(
   task: Task, training: Loader, validation: Loader, config: LoopConfig
-) -> None:
+) -> StepCost:
   """Traces all computations of a run without running them.
 
   Errors of shapes, options and names are raised here, before anything is
@@ -150,15 +155,15 @@ def dry_run(
     validation: loader for `task.evaluate`.
     config: options of the loop.
 
+  Returns:
+    What a step costs.
+
   Raises:
     ValueError: the evaluation does not report a monitored metric.
   """
+  state, indices = shapes_of_step(task, training)
+  cost = step_cost(task, training, state, indices)
   key = jax.eval_shape(lambda: jax.random.key(0))
-  indices = next(iter(training.indices(0)))
-  batch = jax.eval_shape(training.decode, training.device_data, indices)
-  state = jax.eval_shape(task.init, key, batch)
-  step = parallel.simulate_step(task.step, 1, training.decode)
-  jax.eval_shape(step, state, training.device_data, indices, key)
   indices = next(iter(validation.indices(0)))
   batch = jax.eval_shape(validation.decode, validation.device_data, indices)
   sums = jax.eval_shape(task.evaluate, state, batch, key)
@@ -171,6 +176,7 @@ def dry_run(
         f"config.training monitors '{metric}', but the task's evaluation "
         f"reports {', '.join(sorted(reported))}: name one of these."
       )
+  return cost
 
 
 def _start(
@@ -200,9 +206,10 @@ class _Run:
     log,
     deadline,
     observe,
+    cost,
   ):
     self._training, self._validation = training, validation
-    self._deadline, self._observe = deadline, observe
+    self._deadline, self._observe, self._cost = deadline, observe, cost
     self._config, self._checkpoints, self._log = config, checkpoints, log
     self._key, self._key_evaluate = jax.random.split(key)
     self._step = parallel.pmap_step(task.step, training.decode)
@@ -215,7 +222,7 @@ class _Run:
   def __call__(self, state: State, bar: Progress) -> tuple[str, int]:
     config, step = self._config, int(state.step)
     stream = self._training.indices(step)
-    window = Window()
+    window = Window(self._cost)
     with interrupt() as interrupted:
       while step < config.num_steps:
         indices = next(stream)
@@ -248,6 +255,8 @@ class _Run:
     values = window.close()
     if "compile_seconds" in values:
       bar.say(f"step compiled in {values['compile_seconds']:.1f} s")
+      if self._cost is not None:
+        bar.say(str(self._cost))
     self._shown["loss"] = values.get("loss", math.nan)
     self._log.write("train", step, step / self._training.num_steps, values)
 

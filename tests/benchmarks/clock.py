@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable, Mapping
 
 import jax
-import jax.numpy as jnp
+
+from robust_jax.training.matmul_rate import matmul_rate
 
 
 def least_seconds(
@@ -31,13 +32,6 @@ def least_seconds(
   return seconds
 
 
-def matmul_rate() -> float:
-  """float32 FLOP/s of a 2048 x 2048 matrix product, the physical limit."""
-  a = jnp.ones((2048, 2048))
-  product = jax.jit(lambda a: a @ a)
-  return 2 * 2048**3 / least_seconds({"matmul": lambda: product(a)})["matmul"]
-
-
 def report(seconds: Mapping[str, float], unit: str) -> None:
   """Prints each time beside its ratio to that of `unit`."""
   for name, value in seconds.items():
@@ -47,7 +41,7 @@ def report(seconds: Mapping[str, float], unit: str) -> None:
 
 def report_rate(name: str, flop: float, seconds: float) -> None:
   """Prints the FLOP/s reached, beside what a matrix product reaches now."""
-  rate, limit = flop / seconds, matmul_rate()
+  rate, limit = flop / seconds, matmul_rate("float32", 2048)
   print(
     f"{name}: {flop / 1e9:.1f} GFLOP, {rate / 1e9:.0f} GFLOP/s, "
     f"{rate / limit:.0%} of the matmul rate of {limit / 1e9:.0f} GFLOP/s"

@@ -19,6 +19,7 @@ LAYERS = [
     "checks",
     "distributed",
     "files",
+    "flop",
     "objective",
     "precision",
     "xla_cpu",

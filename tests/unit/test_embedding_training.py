@@ -7,7 +7,7 @@ import pytest
 
 from experiments.cli.parse_flags import load_config
 from experiments.configs.embedding_training import Sizes, methods
-from experiments.step_passes import step_passes
+from experiments.described_step import passes_of_step
 from experiments.studies import embedding_training
 
 _CONFIG = "experiments/configs/text/sst2_embeddings.py"
@@ -89,7 +89,7 @@ def test_nothing_is_repeated_and_what_time_does_not_reach_is_named(table):
   ],
 )
 def test_passes_of_a_step(method, passes):
-  calls = step_passes(_config(method))
+  calls = passes_of_step(_config(method))
   assert (calls["forward"], calls["backward"]) == passes
 
 
@@ -105,7 +105,7 @@ def test_a_warm_start_has_the_tokenizer_of_the_run(table, method):
   config = _config(method, f"--warm_start={run}")
   assert config.warm_start.run == str(run)
   assert config.data.tokenizer.file == str(run / "tokenizer.json")
-  assert step_passes(config)["backward"] == 3  # it can be built
+  assert passes_of_step(config)["backward"] == 3  # it can be built
 
 
 def test_unknown_methods_are_refused_by_name():

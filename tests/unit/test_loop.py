@@ -1,6 +1,7 @@
 """The loop on a task whose course is known."""
 
 import json
+import math
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +15,7 @@ from robust_jax.training.checkpoint import Checkpoints
 from robust_jax.training.early_stopping import EarlyStopping
 from robust_jax.training.loop import LoopConfig, dry_run, train
 from robust_jax.training.monitor import Monitor
+from robust_jax.training.step_cost import StepCost
 from robust_jax.types import State, Task
 
 KEY = jax.random.key(0)
@@ -92,6 +94,34 @@ def test_what_is_logged(tmp_path):
   validation = [r["step"] for r in records if r["split"] == "validation"]
   assert validation == [5, 10, 15, 20]
   assert list((tmp_path / "tensorboard").iterdir())
+
+
+def test_what_a_step_costs_is_logged_once_and_the_rate_always(tmp_path):
+  cost = StepCost(3.0, 2.0, {"float32": 1e9})
+  train(task(), loader(None), loader(1), config(), KEY, tmp_path, cost=cost)
+  first, *others = (r for r in log.read(tmp_path) if r["split"] == "train")
+  assert (first["forward_passes"], first["backward_passes"]) == (3, 2)
+  assert first["flop_per_step"] == 1e9
+  for record in (first, *others):
+    assert record["seconds_per_step"] == pytest.approx(
+      4 / record["examples_per_second"]
+    )
+    at_matmul_rate = 1e9 / first["matmul_flop_per_second"]
+    assert record["matmul_fraction"] == pytest.approx(
+      at_matmul_rate / record["seconds_per_step"]
+    )
+    known = all(device.memory_stats() for device in jax.local_devices())
+    assert ("peak_memory_bytes" in record) == known
+  once = {"forward_passes", "flop_per_step", "matmul_flop_per_second"}
+  assert not any(once & record.keys() for record in others)
+
+
+def test_what_is_not_known_of_a_step_is_left_out(tmp_path):
+  cost = StepCost(math.nan, math.nan, {"float32": math.nan})
+  train(task(), loader(None), loader(1), config(), KEY, tmp_path, cost=cost)
+  first, *_ = log.read(tmp_path)
+  assert not [name for name in first if "passes" in name or "flop" in name]
+  assert "matmul_fraction" not in first
 
 
 def test_a_finished_run_is_not_run_again(tmp_path):

@@ -8,9 +8,9 @@ import pytest
 
 from experiments import measured_robustness
 from experiments.cli.parse_flags import load_config
+from experiments.described_step import passes_of_step
 from experiments.examples import Examples
 from experiments.measured_robustness import corruption_risk
-from experiments.step_passes import step_passes
 from experiments.studies import robust_training
 
 _CONFIG = "experiments/configs/robust/digits.py"
@@ -106,7 +106,7 @@ def test_free_training_keeps_its_number_of_passes():
   ],
 )
 def test_passes_of_a_step(method, passes):
-  calls = step_passes(load_config(f"{_CONFIG}:{method}"))
+  calls = passes_of_step(load_config(f"{_CONFIG}:{method}"))
   assert (calls["forward"], calls["backward"]) == passes
 
 

@@ -1,0 +1,81 @@
+"""The cost of a training step, read from its traced program."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import jax
+
+from robust_jax import parallel
+from robust_jax.attacks.cost import count_passes, trace_step
+from robust_jax.data.loader import Loader, num_rows
+from robust_jax.flop import count_flop
+from robust_jax.types import PyTree, State, Task
+
+
+class StepCost(NamedTuple):
+  """The cost of a training step.
+
+  Attributes:
+    forward: forward passes through the models, per example.
+    backward: backward passes, likewise.
+    flop_by_dtype: floating point operations of the step on all devices of all
+      processes, by the dtype of the factors, see `flop.count_flop`.
+  """
+
+  forward: float
+  backward: float
+  flop_by_dtype: Mapping[str, float]
+
+  @property
+  def flop(self) -> float:
+    """Floating point operations of the step, of all dtypes."""
+    return sum(self.flop_by_dtype.values())
+
+  @property
+  def dtype(self) -> str:
+    """The dtype of most operations; float32 if there are none."""
+    return next(iter(self.flop_by_dtype), "float32")
+
+  def __str__(self) -> str:
+    passes = f"{self.forward:g} forward and {self.backward:g} backward passes"
+    return f"{passes} per example, {self.flop / 1e9:.4g} GFLOP per step"
+
+
+def shapes_of_step(task: Task, training: Loader) -> tuple[State, PyTree]:
+  """Returns the arguments of a training step that differ between tasks.
+
+  Args:
+    task: the task.
+    training: loader of training batches, which may be of
+      `jax.ShapeDtypeStruct` in place of arrays.
+
+  Returns:
+    The State, of `jax.ShapeDtypeStruct`, and the loader's first indices.
+  """
+  key = jax.eval_shape(lambda: jax.random.key(0))
+  indices = next(iter(training.indices(0)))
+  batch = jax.eval_shape(training.decode, training.device_data, indices)
+  return jax.eval_shape(task.init, key, batch), indices
+
+
+def step_cost(
+  task: Task, training: Loader, state: State, indices: PyTree
+) -> StepCost:
+  """Counts what a training step costs; it is traced and not run.
+
+  Args:
+    task: the task.
+    training: loader of training batches.
+    state: from `shapes_of_step`.
+    indices: from `shapes_of_step`.
+
+  Raises:
+    ValueError: the step refuses a shape or an option.
+  """
+  key = jax.eval_shape(lambda: jax.random.key(0))
+  step = parallel.simulate_step(task.step, 1, training.decode)
+  program = trace_step(step, state, training.device_data, indices, key)
+  passes = count_passes(program, num_rows(indices))
+  processes = parallel.num_processes()
+  flop = {k: processes * v for k, v in count_flop(program).items()}
+  return StepCost(passes.forward, passes.backward, flop)

@@ -1,0 +1,74 @@
+"""What a step of a config costs, by closed forms."""
+
+import importlib
+
+import jax
+import pytest
+
+from experiments.described_step import described_step
+from robust_jax import parallel
+from robust_jax.flop import count_flop
+from robust_jax.training.step_cost import shapes_of_step, step_cost
+
+
+def config_of(name, num_steps=None):
+  config = importlib.import_module(f"experiments.configs.{name}").get_config(
+    "smoke"
+  )
+  if num_steps is not None:
+    config.loss.attack.search.num_steps = num_steps
+  return config
+
+
+def cost_of(config, batch_size=None):
+  task, training = described_step(config, batch_size)
+  return step_cost(task, training, *shapes_of_step(task, training))
+
+
+def test_each_step_of_pgd_costs_a_pass_forward_and_one_to_the_input():
+  config = config_of("adversarial.digits_pgd")
+  one, two, nine = (
+    cost_of(config_of("adversarial.digits_pgd", n)) for n in (1, 2, 9)
+  )
+  assert [c.forward for c in (one, two, nine)] == [2, 3, 10]
+  assert [c.backward for c in (one, two, nine)] == [2, 3, 10]
+  config.loss = {"name": "erm"}
+  config.training.monitor = "accuracy"
+  # A pass backward has the gradients to the parameters and to all inputs but
+  # those of the first layer.
+  standard = cost_of(config)
+  assert (standard.forward, standard.backward) == (1, 1)
+  slope = two.flop - one.flop
+  assert nine.flop - two.flop == 7 * slope
+  assert one.flop - standard.flop == slope
+  assert standard.flop < 1.5 * slope < 1.5 * standard.flop
+
+
+def test_cost_is_proportional_to_the_batch():
+  config = config_of("adversarial.digits_pgd")
+  small, large = cost_of(config, 4), cost_of(config, 12)
+  assert (small.forward, small.backward) == (large.forward, large.backward)
+  assert large.flop == pytest.approx(3 * small.flop)
+
+
+def test_operations_are_of_the_precision_of_the_config():
+  config = config_of("adversarial.digits_pgd")
+  assert cost_of(config).dtype == "float32"
+  config.precision = "bfloat16"
+  cost = cost_of(config)
+  assert cost.dtype == "bfloat16"
+  assert set(cost.flop_by_dtype) == {"bfloat16", "float32"}  # the last layer
+
+
+@pytest.mark.parametrize("name", ["adversarial.digits_pgd", "fader.digits"])
+def test_counting_does_not_change_the_step(name):
+  """Models are marked to be counted, but not in a program traced later."""
+  task, training = described_step(config_of(name))
+  state, indices = shapes_of_step(task, training)
+  cost = step_cost(task, training, state, indices)
+  key = jax.eval_shape(lambda: jax.random.key(0))
+  step = parallel.simulate_step(task.step, 1)
+  program = jax.make_jaxpr(step)(state, (), indices, key)
+  assert "_forward_pass" not in str(program)
+  # Without the merging of equal computations there are no fewer.
+  assert sum(count_flop(program).values()) >= cost.flop
