@@ -13,16 +13,12 @@ from robust_jax.training.step_cost import shapes_of_step, step_cost
 from robust_jax.types import PyTree, Task
 
 
-def described_step(
-  config: ConfigDict, batch_size: int | None = None
-) -> tuple[Task, Loader]:
+def described_step(config: ConfigDict) -> tuple[Task, Loader]:
   """Builds what `training.step_cost` counts.
 
   Args:
     config: config of a run. One of texts names a trained tokenizer, see
       `build.text_data.with_tokenizer`, or has one trained now.
-    batch_size: number of examples of a batch, over all domains; that of the
-      config if absent.
 
   Returns:
     The task, and a loader whose batches are of `jax.ShapeDtypeStruct`, like
@@ -33,10 +29,9 @@ def described_step(
   """
   batch, facts = build.describe(config)
   task = build.task(config, {**facts, **trained_models(config)}, num_steps=1)
-  size = batch_size or config.training.batch_size
 
   def resized(leaf):
-    rows = leaf.shape[0] * size // num_rows(batch)
+    rows = leaf.shape[0] * config.training.batch_size // num_rows(batch)
     return jax.ShapeDtypeStruct((rows, *leaf.shape[1:]), leaf.dtype)
 
   full = jax.tree.map(resized, batch)

@@ -5,6 +5,8 @@
   ./launch.sh train --config=experiments/configs/adversarial/mnist_pgd.py:smoke
   ./launch.sh train --config=experiments/configs/adversarial/mnist_pgd.py \\
       --config.loss.attack.search.num_steps=20 --workdir=runs/mnist_pgd20
+  ./launch.sh train --config=experiments/configs/robust/cifar10.py \\
+      --plan --devices=8,64            what it would take; trains nothing
   ./launch.sh evaluate --workdir=runs/mnist_pgd20 --baseline=runs/mnist_standard
   ./launch.sh evaluate --weights=model.npz --workdir=runs/model \\
       --config=experiments/configs/adversarial/mnist_pgd.py
@@ -58,13 +60,9 @@ from experiments.attack import attack
 from experiments.attack_texts import evaluate_text_attacks, write_text_attack
 from experiments.certify import certify
 from experiments.cli import main_flags as given
-from experiments.cli import (
-  named_attacks,
-  named_models,
-  named_runs,
-  processes,
-)
+from experiments.cli import named_attacks, named_models, named_runs, processes
 from experiments.cli.parse_flags import parse_flags
+from experiments.cli.plan_command import plan_command, refuse_flags_of_plan
 from experiments.cli.prepare_data import prepare_data
 from experiments.cli.run_command import ERROR, INTERRUPTED, run_command
 from experiments.cli.version import version_text
@@ -84,6 +82,9 @@ from robust_jax.distributed import join
 
 def _train(arguments: Sequence[str]) -> int:
   _no_more(arguments)
+  if given.PLAN.value:
+    return plan_command()
+  refuse_flags_of_plan()
   deadline = time.monotonic() + 60 * given.MAX_MINUTES.value
   outcome = train(named_runs.config(), named_runs.to_train(), deadline=deadline)
   return INTERRUPTED if outcome.status == "interrupted" else 0

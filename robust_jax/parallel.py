@@ -16,8 +16,10 @@ from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
+from jax.extend import core
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from robust_jax.flop import sum_over_equations
 from robust_jax.types import Batch, Key, Metrics, PyTree, State
 
 AXIS = "devices"
@@ -235,13 +237,57 @@ def local_rows(batch_size: int) -> slice:
   Raises:
     ValueError: the batch size is not divisible by the number of devices.
   """
-  if batch_size < 1 or batch_size % jax.device_count():
-    raise ValueError(
-      f"batch size {batch_size} does not divide by the {jax.device_count()} "
-      "devices: choose a multiple of their number."
-    )
+  rows_per_device(batch_size, jax.device_count())
   rows = batch_size // jax.process_count()
   return slice(jax.process_index() * rows, (jax.process_index() + 1) * rows)
+
+
+def rows_per_device(batch_size: int, num_devices: int) -> int:
+  """The rows of a global batch that each device gets.
+
+  Args:
+    batch_size: size of the global batch.
+    num_devices: number of devices of all processes.
+
+  Raises:
+    ValueError: the batch size is not divisible by the number of devices.
+  """
+  if batch_size < 1 or batch_size % num_devices:
+    raise ValueError(
+      f"batch size {batch_size} does not divide by the {num_devices} "
+      "devices: choose a multiple of their number."
+    )
+  return batch_size // num_devices
+
+
+def all_reduced_bytes(
+  step: Callable[..., PyTree], num_devices: int, *args: PyTree
+) -> float:
+  """Bytes that each device reduces with the others in a step.
+
+  They are those of all arrays in `mean` and `total`; `gather` is not counted.
+  The step is traced and not run.
+
+  Args:
+    step: `(State, Batch, Key) -> (State, Metrics)`, as in `types.Task`.
+    num_devices: number of devices.
+    *args: arguments of the step on one device; `jax.ShapeDtypeStruct` will do.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import parallel
+    >>> parallel.all_reduced_bytes(parallel.mean, 8, jnp.ones((5, 5)))
+    100.0
+  """
+  program = jax.make_jaxpr(step, axis_env=[(AXIS, num_devices)])(*args)
+  return sum_over_equations(program.jaxpr, _reduced_bytes)
+
+
+def _reduced_bytes(eqn: core.JaxprEqn) -> float:
+  if eqn.primitive.name != "psum":
+    return 0.0
+  leaves = [v.aval for v in eqn.invars]
+  return float(sum(a.size * a.dtype.itemsize for a in leaves))  # type: ignore[attr-defined]
 
 
 def is_lead() -> bool:

@@ -104,6 +104,40 @@ MAX_MINUTES = flags.DEFINE_float(
   "train, sweep: interrupts training after so long; the same command resumes.",
   lower_bound=0.0,
 )
+PLAN = flags.DEFINE_bool(
+  "plan",
+  False,
+  "train: trains nothing, and prints what the run would take: memory, "
+  "operations, and the expected time on --devices.",
+)
+DEVICES = define_numbers(
+  "devices",
+  None,
+  "train --plan: numbers of devices, as in 8,64; those of this machine if "
+  "absent.",
+)
+PEAK_TFLOPS = flags.DEFINE_float(
+  "peak_tflops",
+  None,
+  "train --plan: the highest rate of a device, in 1e12 FLOP/s; if absent that "
+  "of an H100 SXM in the precision of the config, without sparsity: 989 in "
+  "bfloat16, 495 (TF32) in float32.",
+  lower_bound=0.0,
+)
+UTILIZATION = flags.DEFINE_float(
+  "utilization",
+  0.4,
+  "train --plan: the fraction of that rate that a step reaches.",
+  lower_bound=0.0,
+  upper_bound=1.0,
+)
+BANDWIDTH = flags.DEFINE_float(
+  "bandwidth",
+  50.0,
+  "train --plan: what a device sends to others at once, in 1e9 bytes/s; 50 is "
+  "a link of 400 Gbit/s for each device.",
+  lower_bound=0.0,
+)
 SAVE_IMAGES = flags.DEFINE_bool(
   "save_images", False, "evaluate --attack: keep adversarial.npz."
 )

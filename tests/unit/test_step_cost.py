@@ -20,8 +20,8 @@ def config_of(name, num_steps=None):
   return config
 
 
-def cost_of(config, batch_size=None):
-  task, training = described_step(config, batch_size)
+def cost_of(config):
+  task, training = described_step(config)
   return step_cost(task, training, *shapes_of_step(task, training))
 
 
@@ -46,7 +46,9 @@ def test_each_step_of_pgd_costs_a_pass_forward_and_one_to_the_input():
 
 def test_cost_is_proportional_to_the_batch():
   config = config_of("adversarial.digits_pgd")
-  small, large = cost_of(config, 4), cost_of(config, 12)
+  small = cost_of(config)
+  config.training.batch_size *= 3
+  large = cost_of(config)
   assert (small.forward, small.backward) == (large.forward, large.backward)
   assert large.flop == pytest.approx(3 * small.flop)
 
