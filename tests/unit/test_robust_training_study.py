@@ -110,6 +110,16 @@ def test_passes_of_a_step(method, passes):
   assert (calls["forward"], calls["backward"]) == passes
 
 
+def test_passes_of_a_step_that_attacks_other_runs(table):
+  out, _ = table
+  config = load_config(f"{_CONFIG}:ensemble_at")
+  config.surrogates.runs = (str(out / "standard" / "0"),)
+  calls = passes_of_step(config)
+  # The step trains on clean and on adversarial images; the attack has a
+  # gradient of the surrogate, or of the model itself.
+  assert (calls["forward"], calls["backward"]) == (3, 3)
+
+
 def test_unknown_methods_are_refused_by_name(tmp_path):
   with pytest.raises(ValueError, match=r"'tradse'.*expected.*trades"):
     _run(tmp_path, "--methods=tradse")
