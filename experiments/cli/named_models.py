@@ -1,6 +1,7 @@
 """Models to evaluate or attack, as flags name them."""
 
 import dataclasses
+import json
 import pathlib
 import re
 from collections.abc import Collection
@@ -158,9 +159,10 @@ def refuse_another_model(run: Run, config: ConfigDict) -> None:
   Raises:
     ValueError: it is another one.
   """
-  # As dicts: a ConfigDict that is locked differs from one that is not.
+  # As JSON, in which the run has its config: tuples are lists there.
   here, there = (
-    one.get("model", ConfigDict()).to_dict() for one in (config, run.config)
+    json.loads(one.get("model", ConfigDict()).to_json())
+    for one in (config, run.config)
   )
   if here != there:
     raise ValueError(

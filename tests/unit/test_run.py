@@ -1,5 +1,7 @@
 """A run opened at any of its checkpoints is the one that was trained."""
 
+import dataclasses
+
 import chex
 import jax
 import numpy as np
@@ -88,3 +90,7 @@ def test_a_config_to_evaluate_by_is_of_the_same_model(path):
   other = with_overrides(run.config, {"model": {"name": "mlp"}})
   with pytest.raises(ValueError, match=r"model .*'mlp'.* has .*'small_cnn'"):
     refuse_another_model(run, other)
+  # A run has its config as JSON, which has no tuples.
+  stored = with_overrides(run.config, {"model": {"sizes": [1, 2]}})
+  given = with_overrides(run.config, {"model": {"sizes": (1, 2)}})
+  refuse_another_model(dataclasses.replace(run, config=stored), given)
