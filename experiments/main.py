@@ -62,7 +62,6 @@ from experiments.certify import certify
 from experiments.cli import main_flags as given
 from experiments.cli import named_attacks, named_models, named_runs, processes
 from experiments.cli.parse_flags import parse_flags
-from experiments.cli.plan_command import plan_command, refuse_flags_of_plan
 from experiments.cli.prepare_data import prepare_data
 from experiments.cli.run_command import ERROR, INTERRUPTED, run_command
 from experiments.cli.version import version_text
@@ -73,6 +72,7 @@ from experiments.demo import demo
 from experiments.evaluate import evaluate
 from experiments.evaluate_attacks import evaluate_attacks
 from experiments.export.run import export
+from experiments.planning.command import plan_command, refuse_flags_of_plan
 from experiments.sample import sample
 from experiments.sweeps.command import sweep_command
 from experiments.sweeps.list_runs import list_runs

@@ -16,13 +16,13 @@ from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
-from jax.extend import core
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from robust_jax.flop import sum_over_equations
 from robust_jax.types import Batch, Key, Metrics, PyTree, State
 
 AXIS = "devices"
+ALL_REDUCE = "psum"
+"""The primitive of `mean` and `total` in a traced program."""
 
 Decode = Callable[[PyTree, PyTree], Batch]
 
@@ -258,36 +258,6 @@ def rows_per_device(batch_size: int, num_devices: int) -> int:
       "devices: choose a multiple of their number."
     )
   return batch_size // num_devices
-
-
-def all_reduced_bytes(
-  step: Callable[..., PyTree], num_devices: int, *args: PyTree
-) -> float:
-  """Bytes that each device reduces with the others in a step.
-
-  They are those of all arrays in `mean` and `total`; `gather` is not counted.
-  The step is traced and not run.
-
-  Args:
-    step: `(State, Batch, Key) -> (State, Metrics)`, as in `types.Task`.
-    num_devices: number of devices.
-    *args: arguments of the step on one device; `jax.ShapeDtypeStruct` will do.
-
-  Example:
-    >>> import jax.numpy as jnp
-    >>> from robust_jax import parallel
-    >>> parallel.all_reduced_bytes(parallel.mean, 8, jnp.ones((5, 5)))
-    100.0
-  """
-  program = jax.make_jaxpr(step, axis_env=[(AXIS, num_devices)])(*args)
-  return sum_over_equations(program.jaxpr, _reduced_bytes)
-
-
-def _reduced_bytes(eqn: core.JaxprEqn) -> float:
-  if eqn.primitive.name != "psum":
-    return 0.0
-  leaves = [v.aval for v in eqn.invars]
-  return float(sum(a.size * a.dtype.itemsize for a in leaves))  # type: ignore[attr-defined]
 
 
 def is_lead() -> bool:

@@ -36,9 +36,9 @@ from experiments.cli.provenance import machine
 from experiments.cli.run_command import INTERRUPTED, run_command
 from experiments.cli.run_flags import define_several, define_study
 from experiments.configs.embedding_training import fit_width
-from experiments.described_step import passes_of_step
 from experiments.evaluate import one_accuracy
 from experiments.load_run import Run, load_run
+from experiments.planning.described_step import passes_of_step
 from experiments.table_over_seeds import (
   Column,
   runs_over_seeds,

@@ -40,8 +40,8 @@ from experiments.cli.parse_flags import load_config, parse_options
 from experiments.cli.provenance import machine
 from experiments.cli.run_command import INTERRUPTED, run_command
 from experiments.cli.run_flags import define_several, define_study
-from experiments.described_step import flop_of_step
 from experiments.load_run import Run, load_run
+from experiments.planning.described_step import flop_of_step
 from experiments.table_over_seeds import Column, table_over_seeds
 from experiments.train import train
 from experiments.train_run import ENDED, train_run

@@ -41,10 +41,10 @@ from experiments.cli.output import writable
 from experiments.cli.parse_flags import load_config, parse_options
 from experiments.cli.run_command import INTERRUPTED, run_command
 from experiments.cli.run_flags import define_several, define_study
-from experiments.described_step import passes_of_step
 from experiments.examples import first_examples
 from experiments.load_run import Run, load_run
 from experiments.measured_robustness import clean_accuracy, measures
+from experiments.planning.described_step import passes_of_step
 from experiments.table_over_seeds import runs_over_seeds
 from experiments.train_run import ENDED, train_run
 from experiments.training_table import Row, write_tables

@@ -18,7 +18,7 @@ from robust_jax.training.interrupt import interrupt
 from robust_jax.training.log import Log
 from robust_jax.training.measure_dataset import measure_dataset
 from robust_jax.training.monitor import Monitor
-from robust_jax.training.progress import Progress
+from robust_jax.training.progress import Progress, in_units
 from robust_jax.training.result import (
   TrainResult,
   failure_noted,
@@ -192,6 +192,13 @@ def _start(
   return parallel.replicate(state)
 
 
+def _described(cost: StepCost | None) -> str:
+  if cost is None:
+    return ""
+  passes = f"{cost.forward:g} forward and {cost.backward:g} backward passes"
+  return f": {passes} per example, {in_units(cost.flop, 'FLOP')}"
+
+
 class _Run:
   """The loop, with everything that is constant in it."""
 
@@ -254,9 +261,8 @@ class _Run:
   def _record(self, window: Window, step: int, bar: Progress) -> None:
     values = window.close()
     if "compile_seconds" in values:
-      bar.say(f"step compiled in {values['compile_seconds']:.1f} s")
-      if self._cost is not None:
-        bar.say(str(self._cost))
+      seconds = f"{values['compile_seconds']:.1f} s"
+      bar.say(f"step compiled in {seconds}{_described(self._cost)}")
     self._shown["loss"] = values.get("loss", math.nan)
     self._log.write("train", step, step / self._training.num_steps, values)
 

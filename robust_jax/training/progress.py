@@ -5,6 +5,7 @@ terminal called "dumb" and continuous integration, also where that asks for
 colors (`FORCE_COLOR`), there are lines.
 """
 
+import math
 import time
 from collections.abc import Mapping
 
@@ -15,6 +16,7 @@ from rich.table import Column
 from robust_jax import parallel
 
 _SECONDS_BETWEEN_LINES = 15.0
+_PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z")
 
 
 class Progress:
@@ -116,6 +118,26 @@ class StageProgress:
       self._bar = Progress(f"{self._title}{name:10}", total).__enter__()
       self._name = name
     self._bar.update(done)
+
+
+def in_units(value: float, unit: str = "") -> str:
+  """Formats a number in units of 1000.
+
+  Args:
+    value: the number, 0 or more; NaN if it is not known.
+    unit: what it is counted in.
+
+  Example:
+    >>> from robust_jax.training.progress import in_units
+    >>> in_units(1_067_200_000, "B")
+    '1.067 GB'
+  """
+  if math.isnan(value):
+    return "unknown"
+  power = 0
+  while value >= 999.95 and power < len(_PREFIXES) - 1:
+    value, power = value / 1000, power + 1
+  return f"{value:.4g} {_PREFIXES[power]}{unit}".strip()
 
 
 def _shown(name: str, value: float) -> str:

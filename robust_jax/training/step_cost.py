@@ -1,14 +1,15 @@
 """The cost of a training step, read from its traced program."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import jax
+from jax.extend import core
 
 from robust_jax import parallel
 from robust_jax.attacks.cost import count_passes, trace_step
 from robust_jax.data.loader import Loader, num_rows
-from robust_jax.flop import count_flop
+from robust_jax.flop import count_flop, sum_over_equations
 from robust_jax.types import PyTree, State, Task
 
 
@@ -35,10 +36,6 @@ class StepCost(NamedTuple):
   def dtype(self) -> str:
     """The dtype of most operations; float32 if there are none."""
     return next(iter(self.flop_by_dtype), "float32")
-
-  def __str__(self) -> str:
-    passes = f"{self.forward:g} forward and {self.backward:g} backward passes"
-    return f"{passes} per example, {self.flop / 1e9:.4g} GFLOP per step"
 
 
 def shapes_of_step(task: Task, training: Loader) -> tuple[State, PyTree]:
@@ -79,3 +76,35 @@ def step_cost(
   processes = parallel.num_processes()
   flop = {k: processes * v for k, v in count_flop(program).items()}
   return StepCost(passes.forward, passes.backward, flop)
+
+
+def all_reduced_bytes(
+  step: Callable[..., PyTree], num_devices: int, *args: PyTree
+) -> float:
+  """Bytes that each device reduces with the others in a step.
+
+  They are those of all arrays in `parallel.mean` and `parallel.total`;
+  `parallel.gather` is not counted. The step is traced and not run.
+
+  Args:
+    step: `(State, Batch, Key) -> (State, Metrics)`, as in `types.Task`.
+    num_devices: number of devices.
+    *args: arguments of the step on one device; `jax.ShapeDtypeStruct` will do.
+
+  Example:
+    >>> import jax.numpy as jnp
+    >>> from robust_jax import parallel
+    >>> from robust_jax.training.step_cost import all_reduced_bytes
+    >>> all_reduced_bytes(parallel.mean, 8, jnp.ones((5, 5)))
+    100.0
+  """
+  devices = [(parallel.AXIS, num_devices)]
+  program = jax.make_jaxpr(step, axis_env=devices)(*args)
+  return sum_over_equations(program.jaxpr, _reduced_bytes)
+
+
+def _reduced_bytes(eqn: core.JaxprEqn) -> float:
+  if eqn.primitive.name != parallel.ALL_REDUCE:
+    return 0.0
+  arrays: list[Any] = [v.aval for v in eqn.invars]
+  return float(sum(a.size * a.dtype.itemsize for a in arrays))

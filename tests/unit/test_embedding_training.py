@@ -7,7 +7,7 @@ import pytest
 
 from experiments.cli.parse_flags import load_config
 from experiments.configs.embedding_training import Sizes, methods
-from experiments.described_step import passes_of_step
+from experiments.planning.described_step import passes_of_step
 from experiments.studies import embedding_training
 
 _CONFIG = "experiments/configs/text/sst2_embeddings.py"

@@ -6,10 +6,10 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from experiments.described_step import described_step
-from experiments.plan import Cluster, plan, step_time
+from experiments.planning.described_step import described_step
+from experiments.planning.plan import Cluster, plan, step_time
 from robust_jax import parallel
-from robust_jax.training.step_cost import shapes_of_step
+from robust_jax.training.step_cost import all_reduced_bytes, shapes_of_step
 from tests.unit.command_line import command_line
 
 DIGITS = "experiments/configs/adversarial/digits_pgd.py:smoke"
@@ -45,7 +45,7 @@ def test_what_is_reduced_are_gradients_and_metrics():
   task, training = described_step(config_of("adversarial.digits_pgd"))
   state, batch = shapes_of_step(task, training)
   key = jax.eval_shape(lambda: jax.random.key(0))
-  reduced = parallel.all_reduced_bytes(task.step, 8, state, batch, key)
+  reduced = all_reduced_bytes(task.step, 8, state, batch, key)
   gradients = sum(4 * leaf.size for leaf in jax.tree.leaves(state.params))
   assert gradients < reduced < gradients + 100
 
@@ -54,7 +54,7 @@ def test_what_is_reduced_in_a_loop_counts_as_often():
   def step(x):
     return jax.lax.fori_loop(0, 3, lambda _, y: parallel.mean(y), x)
 
-  assert parallel.all_reduced_bytes(step, 8, jnp.ones(10)) == 3 * 40
+  assert all_reduced_bytes(step, 8, jnp.ones(10)) == 3 * 40
 
 
 def test_a_plan_says_what_is_counted_elsewhere():

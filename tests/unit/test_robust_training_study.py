@@ -8,9 +8,9 @@ import pytest
 
 from experiments import measured_robustness
 from experiments.cli.parse_flags import load_config
-from experiments.described_step import passes_of_step
 from experiments.examples import Examples
 from experiments.measured_robustness import corruption_risk
+from experiments.planning.described_step import passes_of_step
 from experiments.studies import robust_training
 
 _CONFIG = "experiments/configs/robust/digits.py"

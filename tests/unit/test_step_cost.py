@@ -5,7 +5,7 @@ import importlib
 import jax
 import pytest
 
-from experiments.described_step import described_step
+from experiments.planning.described_step import described_step
 from robust_jax import parallel
 from robust_jax.flop import count_flop
 from robust_jax.training.step_cost import shapes_of_step, step_cost

@@ -12,14 +12,19 @@ from ml_collections import ConfigDict
 from experiments import build
 from experiments.build.check_config import check_config
 from experiments.build.loop_config import loop_config
-from experiments.described_step import described_step
+from experiments.planning.described_step import described_step
 from robust_jax import checks, parallel
 from robust_jax.data.loader import num_rows
-from robust_jax.training.step_cost import StepCost, shapes_of_step, step_cost
+from robust_jax.training.progress import in_units
+from robust_jax.training.step_cost import (
+  StepCost,
+  all_reduced_bytes,
+  shapes_of_step,
+  step_cost,
+)
 from robust_jax.types import PyTree, State, Task
 
 _H100_TFLOPS = {"bfloat16": 989.0, "float32": 495.0}
-_PREFIXES = ("", "k", "M", "G", "T", "P", "E", "Z")
 
 
 class Cluster(NamedTuple):
@@ -75,7 +80,7 @@ def step_time(
     sent: bytes/s that a device sends.
 
   Example:
-    >>> from experiments.plan import step_time
+    >>> from experiments.planning.plan import step_time
     >>> step_time(8e12, 1e9, num_devices=2, rate=4e12, sent=2e9)
     StepTime(compute=1.0, all_reduce=0.5)
   """
@@ -160,9 +165,7 @@ def _on_a_device(
 ) -> tuple[float, float]:
   """Bytes that a device reduces with others in a step, and that it holds."""
   key = jax.eval_shape(lambda: jax.random.key(0))
-  reduced = parallel.all_reduced_bytes(
-    task.step, num_devices, state, batch, key
-  )
+  reduced = all_reduced_bytes(task.step, num_devices, state, batch, key)
   step = jax.jit(parallel.simulate_step(task.step, 1), donate_argnums=0)
   stats = step.lower(state, (), batch, key).compile().memory_analysis()
   if stats is None:  # the backend does not say
@@ -179,16 +182,16 @@ def _rows_of_run(
   sizes = [math.prod(leaf.shape) for leaf in jax.tree.leaves(state.params)]
   return {
     "parameters": f"{sum(sizes):,}",
-    "bytes of parameters": _in_units(_bytes(state.params), "B"),
-    "bytes of gradients": _in_units(_bytes(state.params), "B"),
-    "bytes of optimizer state": _in_units(_bytes(state.opt_state), "B"),
-    "bytes of model state": _in_units(_bytes(state.model_state), "B"),
-    "bytes of averaged weights": _in_units(_bytes(state.average), "B"),
+    "bytes of parameters": in_units(_bytes(state.params), "B"),
+    "bytes of gradients": in_units(_bytes(state.params), "B"),
+    "bytes of optimizer state": in_units(_bytes(state.opt_state), "B"),
+    "bytes of model state": in_units(_bytes(state.model_state), "B"),
+    "bytes of averaged weights": in_units(_bytes(state.average), "B"),
     "examples of a batch": f"{batch_size:,}",
-    "forward passes per example": _in_units(cost.forward),
-    "backward passes per example": _in_units(cost.backward),
-    "operations of a step": _in_units(cost.flop, "FLOP"),
-    "operations of the run": _in_units(num_steps * cost.flop, "FLOP"),
+    "forward passes per example": in_units(cost.forward),
+    "backward passes per example": in_units(cost.backward),
+    "operations of a step": in_units(cost.flop, "FLOP"),
+    "operations of the run": in_units(num_steps * cost.flop, "FLOP"),
   }
 
 
@@ -197,8 +200,8 @@ def _rows_of_devices(
 ) -> dict[str, str]:
   return {
     "examples on a device": f"{rows:,}",
-    "peak memory of a device": _in_units(memory, "B"),
-    "all-reduced in a step": _in_units(reduced, "B"),
+    "peak memory of a device": in_units(memory, "B"),
+    "all-reduced in a step": in_units(reduced, "B"),
   }
 
 
@@ -209,7 +212,7 @@ def _rows_of_time(
     "time of a step": _duration(time.total),
     "  of which computing": _duration(time.compute),
     "  of which all-reducing": _duration(time.all_reduce),
-    "examples per second": _in_units(batch_size / time.total),
+    "examples per second": in_units(batch_size / time.total),
     "time of the run": _duration(num_steps * time.total),
     "parallel efficiency": f"{time.efficiency:.1%}",
   }
@@ -237,16 +240,6 @@ def _assumptions(dtype: str, peak: float, cluster: Cluster) -> list[str]:
 def _bytes(tree: PyTree) -> int:
   leaves = jax.tree.leaves(tree)
   return sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in leaves)
-
-
-def _in_units(value: float, unit: str = "") -> str:
-  """Formats a number in units of 1000, as in "1.07 GB"."""
-  if math.isnan(value):
-    return "unknown"
-  power = 0
-  while value >= 1000 and power < len(_PREFIXES) - 1:
-    value, power = value / 1000, power + 1
-  return f"{value:.4g} {_PREFIXES[power]}{unit}".strip()
 
 
 def _duration(seconds: float) -> str:

@@ -5,7 +5,7 @@ import rich.console
 
 from experiments.cli import main_flags as given
 from experiments.cli import named_runs
-from experiments.plan import Cluster, plan
+from experiments.planning.plan import Cluster, plan
 from robust_jax import parallel
 
 
