@@ -97,6 +97,9 @@ def count_step_calls(
 def trace_step(step: Callable[..., Any], *args: PyTree) -> core.ClosedJaxpr:
   """Traces a training step, with all linen modules marked.
 
+  Marks have no derivatives in forward mode, and a step that interprets a
+  model's program may not know them: such steps fail here and not in training.
+
   Args:
     step: see `count_step_calls`.
     *args: see `count_step_calls`.
@@ -114,10 +117,10 @@ def trace_step(step: Callable[..., Any], *args: PyTree) -> core.ClosedJaxpr:
 
   with nn.intercept_methods(mark):
     program = jax.make_jaxpr(step)(*args)
-  return _without_repeats(program)
+  return without_repeats(program)
 
 
-def _without_repeats(program: core.ClosedJaxpr) -> core.ClosedJaxpr:
+def without_repeats(program: core.ClosedJaxpr) -> core.ClosedJaxpr:
   """Merges equations that compute the same, also in jitted functions."""
   jaxpr = program.jaxpr
   first: dict[Any, core.JaxprEqn] = {}
@@ -125,7 +128,7 @@ def _without_repeats(program: core.ClosedJaxpr) -> core.ClosedJaxpr:
   for eqn in jaxpr.eqns:
     eqn = eqn.replace(invars=_renamed(eqn.invars, same))
     if eqn.primitive.name in _JIT:
-      inner = _without_repeats(eqn.params["jaxpr"])
+      inner = without_repeats(eqn.params["jaxpr"])
       eqn = eqn.replace(params={**eqn.params, "jaxpr": inner})
     known = first.setdefault(_identity(eqn), eqn)
     same.update(zip(eqn.outvars, known.outvars, strict=True))
@@ -188,6 +191,9 @@ def _rows(name: str, eqn: core.JaxprEqn) -> float:
 def _mark(outputs: PyTree) -> PyTree:
   """Marks all leaves `[B, ...]` at once, as one array `[B, D]`."""
   leaves, treedef = jax.tree.flatten(outputs)
+  if len(leaves) == 1:
+    marked = _mark_rows(leaves[0].reshape(len(leaves[0]), -1))
+    return jax.tree.unflatten(treedef, [marked.reshape(leaves[0].shape)])
   rows = [leaf.reshape(leaf.shape[0], -1) for leaf in leaves]
   ends = np.cumsum([row.shape[1] for row in rows])[:-1].tolist()
   parts = jnp.split(_mark_rows(jnp.concatenate(rows, axis=1)), ends, axis=1)

@@ -1,5 +1,6 @@
 """The cost of a training step, read from its traced program."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -7,7 +8,12 @@ import jax
 from jax.extend import core
 
 from robust_jax import parallel
-from robust_jax.attacks.cost import count_passes, trace_step
+from robust_jax.attacks.cost import (
+  ModelCalls,
+  count_passes,
+  trace_step,
+  without_repeats,
+)
 from robust_jax.data.loader import Loader, num_rows
 from robust_jax.flop import count_flop, sum_over_equations
 from robust_jax.types import PyTree, State, Task
@@ -17,7 +23,8 @@ class StepCost(NamedTuple):
   """The cost of a training step.
 
   Attributes:
-    forward: forward passes through the models, per example.
+    forward: forward passes through the models, per example; NaN if they
+      cannot be counted, see `attacks.cost.trace_step`.
     backward: backward passes, likewise.
     flop_by_dtype: floating point operations of the step on all devices of all
       processes, by the dtype of the factors, see `flop.count_flop`.
@@ -71,8 +78,13 @@ def step_cost(
   """
   key = jax.eval_shape(lambda: jax.random.key(0))
   step = parallel.simulate_step(task.step, 1, training.decode)
-  program = trace_step(step, state, training.device_data, indices, key)
-  passes = count_passes(program, num_rows(indices))
+  args = state, training.device_data, indices, key
+  try:
+    program = trace_step(step, *args)
+    passes = count_passes(program, num_rows(indices))
+  except Exception:  # of the marks, or of the step, which then fails again
+    program = without_repeats(jax.make_jaxpr(step)(*args))
+    passes = ModelCalls(math.nan, math.nan)
   processes = parallel.num_processes()
   flop = {k: processes * v for k, v in count_flop(program).items()}
   return StepCost(passes.forward, passes.backward, flop)

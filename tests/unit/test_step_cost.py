@@ -1,14 +1,19 @@
 """What a step of a config costs, by closed forms."""
 
 import importlib
+import math
 
 import jax
+import jax.numpy as jnp
 import pytest
+from flax import linen as nn
 
 from experiments.planning.described_step import described_step
 from robust_jax import parallel
+from robust_jax.data.loader import Loader
 from robust_jax.flop import count_flop
 from robust_jax.training.step_cost import shapes_of_step, step_cost
+from robust_jax.types import State, Task
 
 
 def config_of(name, num_steps=None):
@@ -60,6 +65,33 @@ def test_operations_are_of_the_precision_of_the_config():
   cost = cost_of(config)
   assert cost.dtype == "bfloat16"
   assert set(cost.flop_by_dtype) == {"bfloat16", "float32"}  # the last layer
+
+
+def test_a_step_in_forward_mode_has_flop_but_no_count_of_passes():
+  layer, x = nn.Dense(3, use_bias=False), jnp.ones((4, 5))
+
+  def step(state, batch, key):
+    del key
+    loss = lambda params: layer.apply({"params": params}, batch["x"])
+    slope = jax.jvp(loss, (state.params,), (state.params,))[1]
+    mean = parallel.mean(slope.mean())
+    moved = jax.tree.map(lambda p: p + mean, state.params)
+    return state._replace(params=moved), {}
+
+  def init(key, batch):
+    return State(0, layer.init(key, batch["x"])["params"], {}, ())
+
+  task = Task(init, step, lambda *_: {}, lambda _: None, lambda _: {})
+  batch = {"x": x, "mask": jnp.ones(4)}
+  loader = Loader((), lambda _: iter([batch]), parallel.decode_batch, 1)
+  cost = step_cost(task, loader, *shapes_of_step(task, loader))
+  assert math.isnan(cost.forward)
+  assert cost.flop == 2 * 4 * 5 * 3
+
+
+def test_a_step_that_interprets_its_model_is_counted():
+  cost = cost_of(config_of("certified.mnist_ibp"))
+  assert (cost.forward, cost.backward) == (1, 1)
 
 
 @pytest.mark.parametrize("name", ["adversarial.digits_pgd", "fader.digits"])
