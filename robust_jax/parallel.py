@@ -55,11 +55,49 @@ def gather(tree: PyTree) -> PyTree:
   )
 
 
+class OnDevices:
+  """`body(state, inputs)` on each device; `in_axes` are those of the inputs.
+
+  It is called with `(state, device_data, indices, *rest)`.
+
+  The inputs are one tuple because pmap matches a flat `in_axes` with leaves
+  instead of arguments if their numbers happen to be equal (jax 0.10.2 and
+  0.11.2), and a batch could silently be passed whole to every device.
+  """
+
+  def __init__(self, body, in_axes, devices=None, donate_argnums=()):
+    devices = devices or jax.local_devices()
+    self._num_devices = len(devices)
+    self._vmapped = _vmapped(body, in_axes)
+    self._checked = False
+    self._compiled = jax.pmap(
+      body,
+      axis_name=AXIS,
+      in_axes=(None, in_axes),
+      out_axes=None,
+      devices=None if devices == jax.local_devices() else devices,
+      donate_argnums=donate_argnums,
+    )
+
+  def __call__(self, state, device_data, indices, *rest):
+    inputs = (device_data, _split(indices, self._num_devices), *rest)
+    if not self._checked:
+      _check_replicated(self._vmapped, state, inputs)
+      self._checked = True
+    return self._compiled(state, inputs)
+
+  def lower(self, state, device_data, indices, *rest) -> jax.stages.Lowered:
+    """Lowers it for arguments or their shapes, as jitted functions are."""
+    split = lambda indices: _split(indices, self._num_devices)
+    inputs = (device_data, jax.eval_shape(split, indices), *rest)
+    return self._compiled.lower(state, inputs)
+
+
 def pmap_step(
   step: Callable[[State, Batch, Key], tuple[State, Metrics]],
   decode: Decode = decode_batch,
   devices: Sequence[jax.Device] | None = None,
-) -> Callable[[State, PyTree, PyTree, Key], tuple[State, Metrics]]:
+) -> OnDevices:
   """Compiles a training step for all devices.
 
   The first call also traces the step under `vmap`, since `pmap` would silently
@@ -84,13 +122,13 @@ def pmap_step(
     device_data, indices, key = inputs
     return step(state, decode(device_data, indices), _fold(key, state.step))
 
-  return _on_devices(body, (None, 0, None), devices, donate_argnums=0)
+  return OnDevices(body, (None, 0, None), devices, donate_argnums=0)
 
 
 def pmap_evaluate(
   evaluate: Callable[[PyTree, Batch, Key], Metrics],
   decode: Decode = decode_batch,
-) -> Callable[[PyTree, PyTree, PyTree, Key, int], Metrics]:
+) -> OnDevices:
   """Compiles an evaluation for all devices, with metrics summed over them.
 
   Args:
@@ -107,7 +145,7 @@ def pmap_evaluate(
     batch = decode(device_data, indices)
     return total(evaluate(state, batch, _fold(key, index)))
 
-  return _on_devices(body, (None, 0, None, None))
+  return OnDevices(body, (None, 0, None, None))
 
 
 def simulate_step(
@@ -146,35 +184,6 @@ def _fold(key: Key, count) -> Key:
 
 def _vmapped(body, in_axes):
   return jax.vmap(body, in_axes=(None, in_axes), out_axes=None, axis_name=AXIS)
-
-
-def _on_devices(body, in_axes, devices=None, donate_argnums=()):
-  """`body(state, inputs)` on each device; `in_axes` are those of the inputs.
-
-  The inputs are one tuple because pmap matches a flat `in_axes` with leaves
-  instead of arguments if their numbers happen to be equal (jax 0.10.2 and
-  0.11.2), and a batch could silently be passed whole to every device.
-  """
-  devices = devices or jax.local_devices()
-  compiled = jax.pmap(
-    body,
-    axis_name=AXIS,
-    in_axes=(None, in_axes),
-    out_axes=None,
-    devices=None if devices == jax.local_devices() else devices,
-    donate_argnums=donate_argnums,
-  )
-  checked = False
-
-  def run(state, device_data, indices, *rest):
-    nonlocal checked
-    inputs = (device_data, _split(indices, len(devices)), *rest)
-    if not checked:
-      _check_replicated(_vmapped(body, in_axes), state, inputs)
-      checked = True
-    return compiled(state, inputs)
-
-  return run
 
 
 def _check_replicated(vmapped, *args):

@@ -12,12 +12,9 @@ from robust_jax.evaluators.robustness import robustness
 from robust_jax.gradients.identity import identity
 from robust_jax.models import auxiliary_norm as second_norm
 from robust_jax.models.inference import inference_fn
+from robust_jax.tasks._accumulation import accumulated
 from robust_jax.tasks._example import Example, TinyNet, example_batch
-from robust_jax.tasks._state import (
-  apply_gradients,
-  evaluate_deployed,
-  mean_over_devices,
-)
+from robust_jax.tasks._state import apply_gradients, evaluate_deployed
 from robust_jax.training_losses.erm import erm
 from robust_jax.training_losses.forward import model_forward
 from robust_jax.types import (
@@ -54,6 +51,7 @@ def supervised(
   mix: Mixing | None = None,
   label_smoothing: float = 0.0,
   auxiliary_norm: bool = False,
+  accumulation_steps: int = 1,
 ) -> Task:
   """Supervised learning: minimize a training loss of one model.
 
@@ -83,15 +81,23 @@ def supervised(
     auxiliary_norm: whether to train a second set of the variables of BatchNorm
       layers beside the first, for a loss that uses it, such as `advprop`. It is
       not deployed.
+    accumulation_steps: number of equal parts into which each device's batch is
+      divided after augmentation and mixing. Attacks and gradients are computed
+      for one part at a time, with the memory of one, and the gradient is that
+      of the whole batch. What differs from a step in one part: each part has
+      its own key for attack and dropout, and BatchNorm normalizes each part by
+      itself, as it would on as many devices "per_device". A `gradient` that
+      takes two gradients computes the attack for both.
 
   Returns:
     The task. `step` reports "loss", the score by its name ("accuracy"), and the
     metrics of the training loss.
 
   Raises:
-    ValueError: label_smoothing is not in [0, 1]; `init` raises it for an
-      auxiliary_norm of a model without BatchNorm, and `step` if the training
-      loss is not one number per example.
+    ValueError: label_smoothing is not in [0, 1], or accumulation_steps is below
+      1; `init` raises it for an auxiliary_norm of a model without BatchNorm,
+      and `step` if the training loss is not one number per example or the
+      batch is not divisible into accumulation_steps parts.
 
   Example:
     >>> import jax, jax.numpy as jnp, optax
@@ -112,6 +118,7 @@ def supervised(
   """
   checks.non_negative("label_smoothing", label_smoothing)
   checks.at_most("label_smoothing", label_smoothing, 1.0)
+  checks.at_least_one("accumulation_steps", accumulation_steps)
 
   def init(key: Key, batch: Batch) -> State:
     row = jax.tree.map(lambda leaf: leaf[:1], batch["x"])
@@ -130,13 +137,15 @@ def supervised(
 
   def step(state: State, batch: Batch, key: Key):
     batch, key = augmented(batch, key)
+    num_examples = parallel.mean(jnp.sum(batch["mask"]))
 
-    def mean_loss(params: PyTree) -> tuple[jax.Array, LossOutput]:
-      out = loss(model_forward(model, params, state), batch, key)
-      _check_per_example(out, batch)
-      return mean_over_devices(out.per_example, batch["mask"]), out
+    def part_of_mean(params: PyTree, part: Batch, key: Key):
+      out = loss(model_forward(model, params, state), part, key)
+      _check_per_example(out, part)
+      total, _ = metrics.average(out.per_example, part["mask"])
+      return total / num_examples, out
 
-    value_and_grad = jax.value_and_grad(mean_loss, has_aux=True)
+    value_and_grad = accumulated(part_of_mean, batch, key, accumulation_steps)
     (_, out), grads = gradient(value_and_grad, state.step)(state.params)
     after = apply_gradients(state, optimizer, grads, out.model_state)
     scored = score(out.outputs, batch["y"])

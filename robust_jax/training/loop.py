@@ -164,6 +164,11 @@ def dry_run(
   state, indices = shapes_of_step(task, training)
   cost = step_cost(task, training, state, indices)
   key = jax.eval_shape(lambda: jax.random.key(0))
+  if jax.local_device_count() > 1:  # which have fewer rows each
+    step = parallel.simulate_step(
+      task.step, jax.local_device_count(), training.decode
+    )
+    jax.eval_shape(step, state, training.device_data, indices, key)
   indices = next(iter(validation.indices(0)))
   batch = jax.eval_shape(validation.decode, validation.device_data, indices)
   sums = jax.eval_shape(task.evaluate, state, batch, key)

@@ -52,9 +52,15 @@ ATTACK = attacks.compose(
 PGD_AT = pgd_at(ATTACK)
 
 
-def task(synchronize="per_device", loss=PGD_AT):
-  net, optimizer = Net(synchronize), optax.sgd(0.1, momentum=0.9)
-  return ema(supervised(net, optimizer, loss=loss, evaluator=robustness()), 0.5)
+def task(synchronize="per_device", loss=PGD_AT, accumulation_steps=1):
+  one = supervised(
+    Net(synchronize),
+    optax.sgd(0.1, momentum=0.9),
+    loss=loss,
+    evaluator=robustness(),
+    accumulation_steps=accumulation_steps,
+  )
+  return ema(one, 0.5)
 
 
 def run(step, task):
@@ -65,10 +71,20 @@ def run(step, task):
   return jax.device_get((state, report))
 
 
-@pytest.mark.parametrize("synchronize", ["per_device", "synchronized"])
-@pytest.mark.parametrize("num_devices", [1, 8])
-def test_pmap_is_the_simulated_step(num_devices, synchronize):
-  one = task(synchronize)
+@pytest.mark.parametrize(
+  ("num_devices", "synchronize", "accumulation_steps"),
+  [
+    (1, "per_device", 1),
+    (1, "synchronized", 1),
+    (8, "per_device", 1),
+    (8, "synchronized", 1),
+    (8, "synchronized", 2),
+  ],
+)
+def test_pmap_is_the_simulated_step(
+  num_devices, synchronize, accumulation_steps
+):
+  one = task(synchronize, accumulation_steps=accumulation_steps)
   real = parallel.pmap_step(one.step, devices=jax.local_devices()[:num_devices])
   simulated = parallel.simulate_step(one.step, num_devices)
   # Sums in another order; sign(gradient) may flip where it is next to 0, which
@@ -85,6 +101,16 @@ def test_synchronized_statistics_do_not_depend_on_the_number_of_devices():
   results = [run(parallel.simulate_step(step, n), one) for n in (1, 8)]
   for result in results[1:]:
     chex.assert_trees_all_close(result, results[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("num_devices", [1, 8])
+def test_a_step_writes_its_state_where_the_one_before_was(num_devices):
+  one = task()
+  step = parallel.pmap_step(one.step, devices=jax.local_devices()[:num_devices])
+  state = jax.eval_shape(one.init, KEY, batch())
+  compiled = step.lower(state, (), batch(), KEY).compile()
+  size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
+  assert compiled.memory_analysis().alias_size_in_bytes >= size
 
 
 def test_each_device_and_each_step_has_its_own_key():

@@ -54,6 +54,7 @@ def refused(tmp_path, capsys, monkeypatch):
     ("evaluation.attacks.pgd.set.eps=-1.0", "eps = -1.0"),
     ("evaluation.autoattack.eps=nan", "config.evaluation.autoattack.eps = nan"),
     ("evaluation.autoattack.eps=-0.1", "autoattack.eps has -0.1"),
+    ("task.accumulation_steps=3", "accumulation_steps = 3 does not divide"),
     ("training.num_epochs=inf", "training.num_epochs = inf"),
     ("training.num_epochs=-1.0", "training.num_epochs = -1.0"),
     ("training.num_epochs=0.0", "training.num_epochs = 0.0"),
