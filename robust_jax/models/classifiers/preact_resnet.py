@@ -13,6 +13,7 @@ from robust_jax.models.layers import (
   he_conv,
   normalization,
   normalize,
+  rematerialized,
 )
 from robust_jax.types import Array
 
@@ -51,6 +52,8 @@ class PreActResNet(nn.Module):
       the anti-aliased network of Zhang 2019, with the same parameters.
     mean: mean of the pixels, per channel, in [0, 1].
     std: standard deviation of the pixels, likewise.
+    remat: whether the backward pass of training recomputes the inside of each
+      block from its input, see `layers.rematerialized`.
     dtype: dtype of the computation, see `robust_jax.precision`.
 
   Source: He, Zhang, Ren and Sun, "Identity Mappings in Deep Residual Networks",
@@ -81,6 +84,7 @@ class PreActResNet(nn.Module):
   blur_pool: bool = False
   mean: tuple[float, ...] = (0.0,)
   std: tuple[float, ...] = (1.0,)
+  remat: bool = False
   dtype: DTypeLike = jnp.float32
 
   def setup(self):
@@ -106,11 +110,12 @@ class PreActResNet(nn.Module):
       normalization, self.norm, self.batch_norm, train=train
     )
     act = activation(self.activation)
+    make_block = rematerialized(_Block) if self.remat and train else _Block
     x = normalize(x, self.mean, self.std)
     x = he_conv(self.width, 3, 1, self.dtype, name="conv1")(x)
     for stage, blocks in enumerate(self.num_blocks):
       for block in range(blocks):
-        x = _Block(
+        x = make_block(
           features=self.width * 2**stage,
           stride=2 if stage > 0 and block == 0 else 1,
           norm=norm,

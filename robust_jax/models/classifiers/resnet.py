@@ -12,6 +12,7 @@ from robust_jax.models.layers import (
   he_conv,
   normalization,
   normalize,
+  rematerialized,
 )
 from robust_jax.types import Array
 
@@ -44,6 +45,8 @@ class ResNet(nn.Module):
       their names.
     mean: mean of the pixels, per channel, in [0, 1].
     std: standard deviation of the pixels, likewise.
+    remat: whether the backward pass of training recomputes the inside of each
+      block from its input, see `layers.rematerialized`.
     dtype: dtype of the computation, see `robust_jax.precision`.
 
   Source: He, Zhang, Ren and Sun, "Deep Residual Learning for Image
@@ -71,6 +74,7 @@ class ResNet(nn.Module):
   norm: str = "batch"
   mean: tuple[float, ...] = (0.0,)
   std: tuple[float, ...] = (1.0,)
+  remat: bool = False
   dtype: DTypeLike = jnp.float32
 
   def setup(self):
@@ -101,6 +105,7 @@ class ResNet(nn.Module):
       normalization, self.norm, self.batch_norm, train=train
     )
     act = activation(self.activation)
+    make_block = rematerialized(_Block) if self.remat and train else _Block
     x = normalize(x, self.mean, self.std)
     size, stride = (7, 2) if self.stem == "imagenet" else (3, 1)
     x = he_conv(self.width, size, stride, self.dtype, name="conv1")(x)
@@ -109,7 +114,7 @@ class ResNet(nn.Module):
       x = nn.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
     for stage, blocks in enumerate(self.num_blocks):
       for block in range(blocks):
-        x = _Block(
+        x = make_block(
           kind=self.block,
           width=self.width * 2**stage,
           stride=2 if stage > 0 and block == 0 else 1,

@@ -12,6 +12,7 @@ from robust_jax.models.layers import (
   he_conv,
   normalization,
   normalize,
+  rematerialized,
 )
 from robust_jax.types import Array
 
@@ -35,6 +36,8 @@ class WideResNet(nn.Module):
       `layers.he_conv`.
     mean: mean of the pixels, per channel, in [0, 1].
     std: standard deviation of the pixels, likewise.
+    remat: whether the backward pass of training recomputes the inside of each
+      block from its input, see `layers.rematerialized`.
     dtype: dtype of the computation, see `robust_jax.precision`.
 
   Source: Zagoruyko and Komodakis, "Wide Residual Networks", 2016. Convolutions
@@ -61,6 +64,7 @@ class WideResNet(nn.Module):
   padding: str = "symmetric"
   mean: tuple[float, ...] = (0.0,)
   std: tuple[float, ...] = (1.0,)
+  remat: bool = False
   dtype: DTypeLike = jnp.float32
 
   def setup(self):
@@ -95,11 +99,12 @@ class WideResNet(nn.Module):
       normalization, self.norm, self.batch_norm, train=train
     )
     act = activation(self.activation)
+    make_block = rematerialized(_Block) if self.remat and train else _Block
     x = normalize(x, self.mean, self.std)
     x = he_conv(16, 3, 1, self.dtype, name="conv1")(x)
     for group in range(3):
       for block in range(blocks):
-        x = _Block(
+        x = make_block(
           features=16 * self.widen * 2**group,
           stride=2 if group > 0 and block == 0 else 1,
           norm=norm,
