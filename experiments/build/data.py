@@ -83,8 +83,9 @@ def domains(config: ConfigDict, split: str) -> tuple[list[Dataset], Dataset]:
 
 
 def _stored(config, split):
+  """Images with a class; `data.size` is the side of crops, if it is given."""
   data = config.data
-  return _load(data, data.name, data, split)
+  return _load(data, data.name, data, split, size=data.get("size"))
 
 
 def _stacks(config, split):
@@ -225,6 +226,11 @@ def _training_loader(config: ConfigDict, real: Dataset) -> Loader:
       seed=config.seed,
     )
 
+  if "extra" in config.data and real.read_training is not None:
+    raise ValueError(
+      f"data.extra and data.size = {config.data.size}: expected one of them, "
+      "since random crops cannot be mixed with other data."
+    )
   if "extra" in config.data:
     return call(extra, **config.data.extra)
   return training_loader(real, batch_size, seed=config.seed)

@@ -28,13 +28,20 @@ def bytes_per_example(spec: PyTree) -> int:
   )
 
 
-def read(dataset: Dataset, indices: np.ndarray) -> dict[str, PyTree]:
+def read(
+  dataset: Dataset, indices: np.ndarray, seed: tuple[int, ...] | None = None
+) -> dict[str, PyTree]:
   """Reads examples and checks them against the spec of the dataset.
+
+  With a seed, they are read by `dataset.read_training` if it has one.
 
   Raises:
     ValueError: shapes or dtypes differ from the spec.
   """
-  stored = dataset.read(indices)
+  if seed is None or dataset.read_training is None:
+    stored = dataset.read(indices)
+  else:
+    stored = dataset.read_training(indices, seed)
   expected = jax.tree.map(
     lambda leaf: (leaf.dtype, (len(indices), *leaf.shape)), dict(dataset.spec)
   )

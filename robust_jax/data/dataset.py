@@ -33,6 +33,9 @@ class Dataset:
       independent for each example.
     info: facts of the data by the names of model arguments: `num_classes`,
       `class_names`, `vocabulary_size`, ...
+    read_training: `(indices, seed) -> stored examples`, like `read`, but with
+      random changes on the host, such as crops. Each example is a function of
+      its index and of the integers in `seed` alone. None if there are none.
   """
 
   name: str
@@ -41,6 +44,9 @@ class Dataset:
   read: Callable[[np.ndarray], dict[str, PyTree]]
   decode: Callable[[dict[str, PyTree]], Batch] = dict
   info: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  read_training: (
+    Callable[[np.ndarray, tuple[int, ...]], dict[str, PyTree]] | None
+  ) = None
 
   def __post_init__(self):
     if not isinstance(self.spec, Mapping) or "mask" in self.spec:

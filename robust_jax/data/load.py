@@ -5,6 +5,7 @@ import shlex
 import numpy as np
 import tensorflow_datasets as tfds
 
+from robust_jax.data.crops import cropped_dataset
 from robust_jax.data.dataset import Dataset
 from robust_jax.data.images import image_dataset
 from robust_jax.data.prepare import check_readable, prepare
@@ -17,6 +18,7 @@ def load(
   data_dir: str | None = None,
   *,
   unknown_labels: bool = False,
+  size: int | None = None,
 ) -> Dataset:
   """Loads the images and labels of one split of a dataset.
 
@@ -28,6 +30,8 @@ def load(
     split: a TFDS split: "train", "test", "train[:90%]", "train+test".
     data_dir: TFDS directory; see `find_builder`.
     unknown_labels: whether labels may be secret (-1), as in a target domain.
+    size: side in pixels of crops of images of any size, see
+      `crops.cropped_dataset`; None for images of one shape, as they are stored.
 
   Returns:
     A `Dataset`.
@@ -40,17 +44,22 @@ def load(
   builder = find_builder(name, data_dir)
   _check_kind(builder)
   image_key, label_key = _keys(builder)
-  image_shape = _image_shape(builder, image_key)
+  image_shape = _image_shape(builder, image_key, size)
   num_classes = _num_classes(builder, label_key)
   builder = prepared_builder(builder, name, data_dir)
   num_examples = number_of_examples(builder, split)
-  records = builder.as_data_source(split)
+  # Files of images to be cropped are decoded by the dataset, in threads.
+  is_file = isinstance(builder.info.features[image_key], tfds.features.Image)
+  skip = {image_key: tfds.decode.SkipDecoding()}
+  decoders = skip if is_file and size is not None else None
+  records = builder.as_data_source(split, decoders=decoders)
 
   def read_pairs(indices):
     examples = records.__getitems__(indices)
     return ((e[image_key], e[label_key]) for e in examples)
 
-  return image_dataset(
+  make = image_dataset if size is None else cropped_dataset
+  return make(
     name,
     image_shape,
     num_classes,
@@ -139,14 +148,16 @@ def _keys(builder):
   return keys
 
 
-def _image_shape(builder, key):
+def _image_shape(builder, key, size):
   feature = builder.info.features[key]
   shape = getattr(feature, "shape", None)
+  if isinstance(shape, tuple) and len(shape) == 3 and size is not None:
+    shape = (size, size, shape[-1])
   if not isinstance(shape, tuple) or len(shape) != 3 or None in shape:
     raise ValueError(
       f"'{key}' of dataset '{builder.name}' has the shape {shape}: expected "
-      "images of one fixed shape (H, W, C). Resize them in a builder of your "
-      "own."
+      "images of one fixed shape (H, W, C). Of images of any size, data.size "
+      "in a config is the side of square crops."
     )
   if feature.np_dtype != np.uint8:
     raise ValueError(

@@ -63,7 +63,8 @@ def training_loader(
   different ones each time) is skipped.
 
   Args:
-    dataset: training dataset.
+    dataset: training dataset. If it has `read_training`, that is called with
+      (seed, epoch), and the dataset is streamed.
     batch_size: B, over all processes.
     seed: seed of the order.
     resident_limit_bytes: size above which a dataset is streamed.
@@ -109,13 +110,15 @@ def training_loader(
     index = permutation(epoch)[start : start + batch_size]
     return index.astype(np.int32), np.ones(batch_size, np.float32)
 
+  changes = dataset.read_training is not None
   return ordered_loader(
     dataset,
     order,
     num_examples=num_examples,
     batch_size=batch_size,
     num_steps=num_steps,
-    resident_limit=resident_limit_bytes,
+    resident_limit=0 if changes else resident_limit_bytes,
+    seed_of=lambda step: (seed, step // num_steps),
   )
 
 
@@ -198,6 +201,7 @@ def ordered_loader(
   num_steps: int,
   end: int = ENDLESS,
   resident_limit: int = RESIDENT_LIMIT_BYTES,
+  seed_of: Callable[[int], tuple[int, ...]] | None = None,
 ) -> Loader:
   """Batches of a dataset in a given order.
 
@@ -210,6 +214,8 @@ def ordered_loader(
     num_steps: see `Loader`.
     end: step at which the indices end.
     resident_limit: size in bytes above which the dataset is streamed.
+    seed_of: `(step) -> seed` of `dataset.read_training`, if it is streamed;
+      None reads examples as they are.
 
   Returns:
     A `Loader`.
@@ -226,7 +232,8 @@ def ordered_loader(
 
   def examples_of(step):
     index, mask = order(step)
-    return _stages.read(dataset, index[rows]) | {"mask": mask[rows]}
+    seed = None if seed_of is None else seed_of(step)
+    return _stages.read(dataset, index[rows], seed) | {"mask": mask[rows]}
 
   device_data: PyTree = ()
   iterate: Callable[[range], Iterator[PyTree]]

@@ -10,9 +10,11 @@ import optax
 from robust_jax import checks
 from robust_jax.training.layer_rates import scale_by_layer
 
-_SCHEDULES = ("constant", "cosine", "triangle", "linear", "piecewise", "dann")
+# Fractions of the run after which the rate drops to a tenth.
+_DROPS = {"piecewise": (0.75, 0.9), "thirds": (1 / 3, 2 / 3)}
 # Of those that rise and fall linearly, the fraction of the run at the peak.
 _PEAKS = {"triangle": 0.4, "linear": 0.1}
+_SCHEDULES = ("constant", "cosine", *_PEAKS, *_DROPS, "dann")
 
 
 def optimizer(
@@ -88,6 +90,8 @@ def schedule(name: str, peak: float, num_steps: int) -> optax.Schedule:
       "linear": likewise with the peak at 10 %, as in fine-tuning of BERT;
       "piecewise": the peak, a tenth of it from 75 % of the run and a hundredth
         from 90 %, as is common in PGD training;
+      "thirds": likewise from one third and from two thirds, as is common on
+        ImageNet;
       "dann": `peak / (1 + 10 p)^0.75` at a fraction p of the run, of Ganin et
         al. 2016, section 5.2.2, whose peak is 0.01.
     peak: the peak of the learning rate.
@@ -114,8 +118,8 @@ def schedule(name: str, peak: float, num_steps: int) -> optax.Schedule:
       ],
       [rise],
     )
-  if name == "piecewise":
-    drops = {int(0.75 * num_steps): 0.1, int(0.9 * num_steps): 0.1}
+  if name in _DROPS:
+    drops = {int(part * num_steps): 0.1 for part in _DROPS[name]}
     return optax.piecewise_constant_schedule(peak, drops)
   if name == "dann":
     return lambda step: peak / (1 + 10 * step / num_steps) ** 0.75

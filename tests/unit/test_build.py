@@ -6,7 +6,7 @@ from experiments import build
 from experiments.build import sections
 from experiments.configs import common, robust_training
 from experiments.configs.gan import gaussian_ring
-from experiments.configs.robust import digits
+from experiments.configs.robust import digits, imagenet
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,11 @@ def test_options_of_each_method_are_those_of_what_it_names(name):
   stopping = experiment.loop_config.stopping
   # A third of the run is left to rise above chance.
   assert stopping.floor_after < experiment.loop_config.num_steps / 2
+
+
+def test_random_crops_are_not_mixed_with_other_data():
+  config = imagenet.get_config("smoke")
+  with config.unlocked():
+    config.data.extra = {"dataset": "digits", "fraction": 0.5}
+  with pytest.raises(ValueError, match=r"data.size = 16: expected one of them"):
+    build.experiment(config)

@@ -26,6 +26,9 @@ from robust_jax.training.optimizer import optimizer, schedule
     ("piecewise", 74, 1.0),
     ("piecewise", 76, 0.1),
     ("piecewise", 91, 0.01),
+    ("thirds", 32, 1.0),
+    ("thirds", 34, 0.1),
+    ("thirds", 67, 0.01),
   ],
 )
 def test_schedules(name, at, value):
