@@ -293,20 +293,3 @@ def _blur_and_halve(x: Array, axis: int) -> Array:
   x = jnp.moveaxis(jnp.pad(x, width, "reflect"), axis, 0)
   before, here, after = x[:-2:2], x[1:-1:2], x[2::2]
   return jnp.moveaxis((before + 2 * here + after) / 4, 0, axis)
-
-
-def rematerialized(block: type[nn.Module]) -> type[nn.Module]:
-  """Makes a module whose inside is recomputed in the backward pass.
-
-  Of a network of such blocks, gradients need the memory for the inputs of all
-  blocks and for the inside of one, instead of all, and a training pass costs a
-  forward pass more: four thirds of it. Gradients are equal, and so are the
-  statistics of BatchNorm, which are updated once.
-
-  XLA's CPU compiler undoes this, since it removes optimization barriers before
-  it orders operations, unless its pass `cse_barrier_expander` is disabled by
-  `XLA_FLAGS=--xla_disable_hlo_passes=cse_barrier_expander`.
-
-  Source: Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost".
-  """
-  return nn.remat(block)

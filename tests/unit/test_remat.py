@@ -51,7 +51,7 @@ def test_a_deep_network_takes_less_memory(name):
   def temporary_bytes(net):
     variables = jax.eval_shape(net.init, KEY, X)
     arguments = variables["params"], variables["batch_stats"]
-    # The compiler of CPUs would undo it, as `layers.rematerialized` says.
+    # XLA's CPU compiler removes the barriers otherwise, which undoes it.
     options = {"xla_disable_hlo_passes": "cse_barrier_expander"}
     compiled = value_and_grad(net).lower(*arguments).compile(options)
     return compiled.memory_analysis().temp_size_in_bytes

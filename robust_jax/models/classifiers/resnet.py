@@ -12,7 +12,6 @@ from robust_jax.models.layers import (
   he_conv,
   normalization,
   normalize,
-  rematerialized,
 )
 from robust_jax.types import Array
 
@@ -46,7 +45,8 @@ class ResNet(nn.Module):
     mean: mean of the pixels, per channel, in [0, 1].
     std: standard deviation of the pixels, likewise.
     remat: whether the backward pass of training recomputes the inside of each
-      block from its input, see `layers.rematerialized`.
+      block from its input: less memory, for a forward pass more (Chen et al.
+      2016, "Training Deep Nets with Sublinear Memory Cost").
     dtype: dtype of the computation, see `robust_jax.precision`.
 
   Source: He, Zhang, Ren and Sun, "Deep Residual Learning for Image
@@ -105,7 +105,7 @@ class ResNet(nn.Module):
       normalization, self.norm, self.batch_norm, train=train
     )
     act = activation(self.activation)
-    make_block = rematerialized(_Block) if self.remat and train else _Block
+    make_block = nn.remat(_Block) if self.remat and train else _Block
     x = normalize(x, self.mean, self.std)
     size, stride = (7, 2) if self.stem == "imagenet" else (3, 1)
     x = he_conv(self.width, size, stride, self.dtype, name="conv1")(x)

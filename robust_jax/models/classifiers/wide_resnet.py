@@ -12,7 +12,6 @@ from robust_jax.models.layers import (
   he_conv,
   normalization,
   normalize,
-  rematerialized,
 )
 from robust_jax.types import Array
 
@@ -37,7 +36,8 @@ class WideResNet(nn.Module):
     mean: mean of the pixels, per channel, in [0, 1].
     std: standard deviation of the pixels, likewise.
     remat: whether the backward pass of training recomputes the inside of each
-      block from its input, see `layers.rematerialized`.
+      block from its input: less memory, for a forward pass more (Chen et al.
+      2016, "Training Deep Nets with Sublinear Memory Cost").
     dtype: dtype of the computation, see `robust_jax.precision`.
 
   Source: Zagoruyko and Komodakis, "Wide Residual Networks", 2016. Convolutions
@@ -99,7 +99,7 @@ class WideResNet(nn.Module):
       normalization, self.norm, self.batch_norm, train=train
     )
     act = activation(self.activation)
-    make_block = rematerialized(_Block) if self.remat and train else _Block
+    make_block = nn.remat(_Block) if self.remat and train else _Block
     x = normalize(x, self.mean, self.std)
     x = he_conv(16, 3, 1, self.dtype, name="conv1")(x)
     for group in range(3):
