@@ -25,6 +25,7 @@ from experiments.trained_models import trained_models
 from experiments.warm_start import warm_start_of
 from robust_jax import lookup, parallel, precision
 from robust_jax.training import loop
+from robust_jax.training.dry_run import dry_run
 from robust_jax.training.step_cost import StepCost
 
 
@@ -181,7 +182,7 @@ def _prepared(
     warm_start_of(tokenized),
     trained_models(config) | feature_extractor.facts_of(extractor),
   )
-  return experiment, loop.dry_run(*experiment), extractor
+  return experiment, dry_run(*experiment), extractor
 
 
 def _best_and_last(config: ConfigDict, path: pathlib.Path) -> str:

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 
 import jax
-import numpy as np
 
 from robust_jax import checks, parallel
 from robust_jax.data.loader import Loader, num_rows
@@ -25,7 +24,7 @@ from robust_jax.training.result import (
   read_result,
   write_result,
 )
-from robust_jax.training.step_cost import StepCost, shapes_of_step, step_cost
+from robust_jax.training.step_cost import StepCost
 from robust_jax.training.window import Window
 from robust_jax.types import Key, State, Task
 
@@ -92,8 +91,8 @@ def train(
     observe: called in the lead process with the initial State and with the
       State of each evaluation, before its checkpoint is saved. What it writes
       for a step exists when the checkpoint does, however a process ends.
-    cost: what a step costs, as `dry_run` returns it, which is logged with the
-      speed; see `Window`.
+    cost: what a step costs, as `dry_run.dry_run` returns it, which is logged
+      with the speed; see `Window`.
 
   Returns:
     The result. Its status is "interrupted" after SIGINT, SIGTERM or the
@@ -139,49 +138,6 @@ def train(
     if status != "interrupted" and parallel.is_lead():
       write_result(workdir, result)
     return result
-
-
-def dry_run(
-  task: Task, training: Loader, validation: Loader, config: LoopConfig
-) -> StepCost:
-  """Traces all computations of a run without running them.
-
-  Errors of shapes, options and names are raised here, before anything is
-  written.
-
-  Args:
-    task: the task to train.
-    training: loader of training batches.
-    validation: loader for `task.evaluate`.
-    config: options of the loop.
-
-  Returns:
-    What a step costs.
-
-  Raises:
-    ValueError: the evaluation does not report a monitored metric.
-  """
-  state, indices = shapes_of_step(task, training)
-  cost = step_cost(task, training, state, indices)
-  key = jax.eval_shape(lambda: jax.random.key(0))
-  if jax.local_device_count() > 1:  # which have fewer rows each
-    step = parallel.simulate_step(
-      task.step, jax.local_device_count(), training.decode
-    )
-    jax.eval_shape(step, state, training.device_data, indices, key)
-  indices = next(iter(validation.indices(0)))
-  batch = jax.eval_shape(validation.decode, validation.device_data, indices)
-  sums = jax.eval_shape(task.evaluate, state, batch, key)
-  reported = task.summarize(
-    {name: np.full(total.shape, 0.5) for name, (total, _) in sums.items()}
-  )
-  for metric in (config.monitor.metric, *config.monitor.warn_below):
-    if metric not in reported:
-      raise ValueError(
-        f"config.training monitors '{metric}', but the task's evaluation "
-        f"reports {', '.join(sorted(reported))}: name one of these."
-      )
-  return cost
 
 
 def _start(

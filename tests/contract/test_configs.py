@@ -16,7 +16,8 @@ from experiments.load_run import load_run
 from experiments.train import train
 from robust_jax.data.images import image_shape
 from robust_jax.models.inference import inference_fn
-from robust_jax.training import log, loop
+from robust_jax.training import log
+from robust_jax.training.dry_run import dry_run
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONFIGS = sorted(
@@ -40,7 +41,7 @@ TRAINED = list({_family(name): name for name in CONFIGS}.values())
 @pytest.mark.parametrize("name", [n for n in CONFIGS if n not in TRAINED])
 def test_smoke_is_ready_to_train_and_evaluate(name):
   config = importlib.import_module(name).get_config("smoke")
-  loop.dry_run(*build.experiment(config, trained=_CLASSIFIER))
+  dry_run(*build.experiment(config, trained=_CLASSIFIER))
   if "report" not in config and "attacks" in config.evaluation:
     _dry_run_attacks(config)
 

@@ -14,7 +14,7 @@ from experiments.origin import origin
 from experiments.reports.adaptation_report import RULES
 from experiments.studies.adaptation_methods import main
 from experiments.train import control_config
-from robust_jax.training import loop
+from robust_jax.training.dry_run import dry_run
 
 pytestmark = pytest.mark.usefixtures("few_drawn_digits")
 
@@ -89,7 +89,7 @@ def test_a_report_that_is_damaged_is_named(tmp_path, text):
 @functools.cache
 def _rehearsed(config):
   """Methods fraction their controls, which are rehearsed once."""
-  loop.dry_run(*build.experiment(ConfigDict(json.loads(config))))
+  dry_run(*build.experiment(ConfigDict(json.loads(config))))
 
 
 @pytest.mark.parametrize("method", adaptation.METHODS)
@@ -98,7 +98,7 @@ def test_every_method_can_be_trained_and_has_a_fair_control(method):
   config = digits_dann.get_config(method)
   aligns_nothing = ("source_only", "source_only_bn", "on_target", "fine_tuned")
   assert ("control" in config) == (method not in aligns_nothing)
-  loop.dry_run(*build.experiment(config))
+  dry_run(*build.experiment(config))
   if "control" in config:
     control = control_config(config)
     assert control.alignment.name == "source_only"

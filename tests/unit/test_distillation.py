@@ -17,7 +17,7 @@ from experiments.train import train
 from experiments.trained_models import trained_models
 from robust_jax import attacks, losses, search
 from robust_jax import perturbations as sets
-from robust_jax.training import loop
+from robust_jax.training.dry_run import dry_run
 from robust_jax.training_losses import distillation
 from robust_jax.types import Forward
 from tests.unit.trained_digits import accuracy, digits, mlp
@@ -138,9 +138,9 @@ def _attack_instead_of_learn(config):
   config.surrogates = {"runs": (run,)}
   trained = trained_models(config)
   experiment = build.experiment(config, trained=trained)
-  loop.dry_run(*experiment)
+  dry_run(*experiment)
   assert f"the surrogate {run}" in origin(
     config, experiment.training, experiment.validation
   )
   with pytest.raises(ValueError, match="ensemble_at without surrogates"):
-    loop.dry_run(*build.experiment(config))
+    dry_run(*build.experiment(config))

@@ -12,8 +12,9 @@ from robust_jax import parallel
 from robust_jax.data.loader import Loader
 from robust_jax.training import log
 from robust_jax.training.checkpoint import Checkpoints
+from robust_jax.training.dry_run import dry_run
 from robust_jax.training.early_stopping import EarlyStopping
-from robust_jax.training.loop import LoopConfig, dry_run, train
+from robust_jax.training.loop import LoopConfig, train
 from robust_jax.training.monitor import Monitor
 from robust_jax.training.step_cost import StepCost
 from robust_jax.types import State, Task

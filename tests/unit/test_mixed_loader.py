@@ -16,7 +16,7 @@ from robust_jax.data.images import image_dataset
 from robust_jax.data.mixed_loader import mixed_loader
 from robust_jax.data.readers.npz_dataset import npz_dataset
 from robust_jax.tasks.supervised import example
-from robust_jax.training import loop
+from robust_jax.training.dry_run import dry_run
 
 STREAMED, RESIDENT = 0, 2**20
 K = 4
@@ -145,13 +145,13 @@ def test_a_config_mixes_in_a_file(tmp_path):
       "label_smoothing": 0.1,
     }
   experiment = build.experiment(config)
-  loop.dry_run(*experiment)
+  dry_run(*experiment)
   batch = take(experiment.training, 0, 1)[0]
   assert batch["y"].shape == (16, 10)
   np.testing.assert_allclose(batch["x"][8:].max() * 255, 19, atol=1)
   with config.unlocked():
     config.data.extra = {"dataset": "digits", "train": "test", "fraction": 0.25}
-  loop.dry_run(*build.experiment(config))
+  dry_run(*build.experiment(config))
   with config.unlocked():
     config.data.extra.file = "x.npz"
   with pytest.raises(ValueError, match="expected either a file or a dataset"):
@@ -211,8 +211,8 @@ def test_a_config_has_cutmix_under_the_attack():
   with config.unlocked():
     config.mix = {"name": "cutmix"}
     config.loss.attack.objective = "soft_cross_entropy"
-  loop.dry_run(*build.experiment(config))
+  dry_run(*build.experiment(config))
   with config.unlocked():
     config.loss.attack.objective = "cross_entropy"
   with pytest.raises(ValueError, match="labels of shape"):
-    loop.dry_run(*build.experiment(config))
+    dry_run(*build.experiment(config))

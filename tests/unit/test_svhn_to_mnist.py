@@ -11,7 +11,7 @@ from experiments import build
 from experiments.configs.domain import svhn_to_mnist
 from robust_jax.data.load import load
 from robust_jax.data.tfds import find_builder
-from robust_jax.training import loop
+from robust_jax.training.dry_run import dry_run
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (40, 32, 32, 3), np.uint8)
@@ -77,4 +77,4 @@ def test_the_config_fits_the_data(folder):
   with config.unlocked():
     config.data.data_dir = folder
   config.training.update(num_steps=1, batch_size=8, evaluate_every_steps=1)
-  loop.dry_run(*build.experiment(config))
+  dry_run(*build.experiment(config))
