@@ -8,6 +8,7 @@ from ml_collections import ConfigDict
 from experiments import build
 from experiments.trained_models import trained_models
 from robust_jax import parallel
+from robust_jax.data.dataset import spec_of_batch
 from robust_jax.data.loader import Loader, num_rows
 from robust_jax.training.step_cost import shapes_of_step, step_cost
 from robust_jax.types import PyTree, Task
@@ -28,6 +29,8 @@ def described_step(config: ConfigDict) -> tuple[Task, Loader]:
     ValueError: an option does not fit, or data or a trained model are missing.
   """
   batch, facts = build.describe(config)
+  if "variants" in config.data:  # which only training examples come with
+    batch = spec_of_batch(build.dataset(config, "train"))
   task = build.task(config, {**facts, **trained_models(config)}, num_steps=1)
 
   def resized(leaf):

@@ -94,6 +94,10 @@ def test_a_step_that_interprets_its_model_is_counted():
   assert (cost.forward, cost.backward) == (1, 1)
 
 
+def test_examples_that_come_with_variants_are_described_with_them():
+  assert cost_of(config_of("text.word_recognition")).flop > 0
+
+
 @pytest.mark.parametrize("name", ["adversarial.digits_pgd", "fader.digits"])
 def test_counting_does_not_change_the_step(name):
   """Models are marked to be counted, but not in a program traced later."""
