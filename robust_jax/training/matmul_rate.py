@@ -13,7 +13,9 @@ _SIZE_ON_CPU, _SIZE = 1024, 4096
 
 
 @functools.cache
-def matmul_rate(dtype: str, size: int | None = None) -> float:
+def matmul_rate(
+  dtype: str, size: int | None = None, precision: str | None = None
+) -> float:
   """Measures the FLOP/s of a square matrix product on all local devices.
 
   The least time of five counts. It takes about 0.2 seconds and, on an
@@ -21,9 +23,10 @@ def matmul_rate(dtype: str, size: int | None = None) -> float:
   once in a process.
 
   Args:
-    dtype: dtype of the factors, "float32" or "bfloat16". The precision of
-      float32 products is that of JAX's configuration.
+    dtype: dtype of the factors, "float32" or "bfloat16".
     size: rows of the matrices; 1024 on CPUs and 4096 elsewhere by default.
+    precision: of float32 products, see `jax.default_matmul_precision`; that of
+      JAX's configuration by default.
 
   Returns:
     The sum over the devices of this process.
@@ -37,7 +40,7 @@ def matmul_rate(dtype: str, size: int | None = None) -> float:
     size = _SIZE_ON_CPU if jax.default_backend() == "cpu" else _SIZE
   devices = jax.local_device_count()
   factors = parallel.spread(jnp.ones((devices, size, size), dtype))
-  product = jax.jit(lambda a: a @ a)
+  product = jax.jit(lambda a: jnp.matmul(a, a, precision=precision))
   jax.block_until_ready(product(factors))
   seconds = []
   for _ in range(_REPEATS):

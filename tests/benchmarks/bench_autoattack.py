@@ -64,19 +64,19 @@ def ours(model, x, labels, norm, eps, seed):
   return outcome, time.perf_counter() - started
 
 
-def theirs(name, params, x, labels, norm, eps, seed):
+def theirs(name, params, x, labels, norm, eps, seed, device="cpu"):
   """Robust flags of the authors' code, and its seconds."""
   import pyautoattack
 
-  network = torch_network(name, params)
-  x, labels = to_torch(x, labels)
+  network = torch_network(name, params).to(device)
+  x, labels = (tensor.to(device) for tensor in to_torch(x, labels))
   attack = pyautoattack.AutoAttack(
-    network, norm=_NAMES[norm], eps=eps, version="standard", device="cpu",
+    network, norm=_NAMES[norm], eps=eps, version="standard", device=device,
     seed=seed,
   )  # fmt: skip
   started = time.perf_counter()
   _, answers = attack.run_standard_evaluation(x, labels, batch_size=250)
-  return (answers == labels).numpy(), time.perf_counter() - started
+  return (answers == labels).cpu().numpy(), time.perf_counter() - started
 
 
 def main():

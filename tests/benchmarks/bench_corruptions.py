@@ -36,10 +36,9 @@ def images(side: int, batch: int) -> jax.Array:
 
 
 def milliseconds(
-  name: str, side: int, peer: subprocess.Popen | None
+  name: str, side: int, peer: subprocess.Popen | None, batch: int
 ) -> tuple[float, float]:
-  """Per image, ours and the peer's."""
-  batch = BATCHES[side]
+  """Per image, ours in a batch and the peer's alone."""
   x, program = images(side, batch), jax.jit(lookup.find("corruptions", name))
   total = np.zeros(2)
   for severity in SEVERITIES:
@@ -66,7 +65,7 @@ def table(side: int, peer: subprocess.Popen | None) -> None:
   print("|---|---|---|---|---|")
   rows = {}
   for name in (*suites.IMAGENET_C, *suites.IMAGENET_C_EXTRA):
-    rows[name] = milliseconds(name, side, peer)
+    rows[name] = milliseconds(name, side, peer, BATCHES[side])
     print_row(name, rows[name])
   fifteen = np.sum([rows[name] for name in suites.IMAGENET_C], axis=0)
   print_row("all fifteen of ImageNet-C", fifteen)

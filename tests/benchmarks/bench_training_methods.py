@@ -11,6 +11,7 @@ processors.
 """
 
 import functools
+import itertools
 import sys
 import time
 from collections.abc import Callable
@@ -24,12 +25,13 @@ from ml_collections import ConfigDict
 from experiments import build
 from experiments.build.with_overrides import with_overrides
 from experiments.configs import common, robust_training
-from robust_jax import losses, parallel
+from robust_jax import losses
 from robust_jax.training_losses.forward import model_forward
 from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 from tests.benchmarks.clock import least_seconds
+from tests.benchmarks.training_step import KEY, compiled_step
 
-EPS, BATCH, NUM_STEPS, KEY = 0.1, 128, 1000, jax.random.key(0)
+EPS, BATCH, NUM_STEPS = 0.1, 128, 1000
 FACTS = {"num_classes": 10, "image_shape": (28, 28, 1)}
 NARROW = {
   "small_cnn": {},
@@ -115,14 +117,8 @@ def step_of(config: ConfigDict) -> Callable[[], object]:
     plain = build.task(standard(config), FACTS, NUM_STEPS)
     given["surrogates"] = [plain.deployed(jax.jit(plain.init)(KEY, batch()))]
   task = build.task(config, {**FACTS, **given}, NUM_STEPS)
-  step, rows = parallel.pmap_step(task.step), batch()
-  held = {"state": parallel.replicate(jax.jit(task.init)(KEY, rows))}
-
-  def run():
-    held["state"], metrics = step(held["state"], (), rows, KEY)
-    return metrics
-
-  return run
+  step, _ = compiled_step(task, itertools.repeat(batch()))
+  return step
 
 
 def standard(config: ConfigDict) -> ConfigDict:

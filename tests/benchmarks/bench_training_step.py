@@ -3,6 +3,7 @@
 python -m tests.benchmarks.bench_training_step [model] [num_steps]
 """
 
+import itertools
 import sys
 import time
 
@@ -11,12 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from robust_jax import attacks, lookup, losses, parallel, perturbations, search
+from robust_jax import attacks, lookup, losses, perturbations, search
 from robust_jax.evaluators.robustness import robustness
 from robust_jax.tasks.supervised import supervised
 from robust_jax.training_losses.pgd_at import pgd_at
 from tests.benchmarks.bench_pgd import BATCH, EPS, MULTIPLY_ADDS
 from tests.benchmarks.clock import least_seconds, report, report_rate
+from tests.benchmarks.training_step import compiled_step
 
 
 def main(name: str = "madry_cnn", num_steps: str = "10") -> None:
@@ -38,15 +40,7 @@ def main(name: str = "madry_cnn", num_steps: str = "10") -> None:
   task = supervised(
     model, optax.adam(1e-3), loss=pgd_at(attack), evaluator=robustness()
   )
-  key = jax.random.key(0)
-  state = parallel.replicate(jax.jit(task.init)(key, batch))
-  step = parallel.pmap_step(task.step)
-  held = {"state": state}
-
-  def train():
-    held["state"], metrics = step(held["state"], (), batch, key)
-    return metrics
-
+  train, held = compiled_step(task, itertools.repeat(batch))
   start = time.perf_counter()
   jax.block_until_ready(train())
   print(f"first step, with compilation: {time.perf_counter() - start:.1f} s")

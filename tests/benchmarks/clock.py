@@ -1,7 +1,8 @@
 """Timing on a noisy machine: interleaved, the least of several."""
 
+import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import jax
 
@@ -30,6 +31,47 @@ def least_seconds(
       jax.block_until_ready(program())
       seconds[name] = min(seconds[name], clock() - start)
   return seconds
+
+
+def seconds_per_call(
+  program: Callable[[], object], at_most: float = 3.0
+) -> float:
+  """Seconds of one of several calls that do not wait for each other.
+
+  As in training, the host waits for the last result alone. It is the least of
+  several rounds.
+
+  Args:
+    program: function without arguments, which is compiled already.
+    at_most: seconds after which no other round begins.
+  """
+  begun = time.perf_counter()
+  jax.block_until_ready(program())
+  num_calls = max(1, int(0.2 * at_most / (time.perf_counter() - begun)))
+  least = float("inf")
+  while least == float("inf") or time.perf_counter() - begun < at_most:
+    start = time.perf_counter()
+    for _ in range(num_calls):
+      last = program()
+    jax.block_until_ready(last)
+    least = min(least, (time.perf_counter() - start) / num_calls)
+  return least
+
+
+@contextlib.contextmanager
+def compilations() -> Iterator[list[float]]:
+  """Collects the seconds of each lowering and compilation inside."""
+  seconds: list[float] = []
+
+  def listen(event, duration, **_):
+    if event.endswith(("to_mlir_module_duration", "backend_compile_duration")):
+      seconds.append(duration)
+
+  jax.monitoring.register_event_duration_secs_listener(listen)
+  try:
+    yield seconds
+  finally:
+    jax.monitoring.unregister_event_duration_listener(listen)
 
 
 def report(seconds: Mapping[str, float], unit: str) -> None:

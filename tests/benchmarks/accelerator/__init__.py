@@ -1,0 +1,1 @@
+"""What an accelerator does with this project, in a few minutes."""
