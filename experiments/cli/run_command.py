@@ -47,8 +47,8 @@ def run_command(
   # Orbax logs there, with tracebacks, the errors that it raises.
   logging.getLogger("absl").setLevel(logging.CRITICAL)
   threading.excepthook = sys.unraisablehook = _telling_once()
-  set_up_compiler()
   try:
+    set_up_compiler()
     status = work() or 0
     sys.stdout.flush()
     return status

@@ -1,20 +1,10 @@
 """Set-up of the XLA compiler and its cache, for all commands."""
 
-import glob
 import importlib.metadata
 import logging
 import os
-import pathlib
-import re
-import warnings
 
-import jax
-
-from robust_jax.files import user_cache
-
-_DAMAGED = re.compile(
-  r"Error reading persistent compilation cache entry for '(.+?)'"
-)
+from robust_jax import compilation_cache
 
 
 def set_up_compiler() -> None:
@@ -22,10 +12,19 @@ def set_up_compiler() -> None:
 
   It has to be called before anything is compiled. `XLA_FLAGS` and
   `JAX_COMPILATION_CACHE_DIR` take precedence.
+
+  Raises:
+    ValueError: others can write where compiled programs are kept.
   """
   _choose_cpu_kernels()
-  _cache_compilations()
-  _drop_damaged_programs()
+  try:
+    compilation_cache.enable()
+  except OSError as error:  # as in a container without a home
+    logging.getLogger(__name__).warning(
+      "compiled programs are not kept (%s): set JAX_COMPILATION_CACHE_DIR to a "
+      "folder that can be written.",
+      error,
+    )
 
 
 def _choose_cpu_kernels():
@@ -37,41 +36,3 @@ def _choose_cpu_kernels():
   if importlib.metadata.version("jaxlib").startswith("0.10."):
     flag = "--xla_cpu_experimental_ynn_fusion_type=individual_dot"
     os.environ.setdefault("XLA_FLAGS", flag)
-
-
-def _cache_compilations():
-  """Caches compiled programs, by default in the user's cache directory."""
-  if "JAX_COMPILATION_CACHE_DIR" in os.environ:
-    return
-  jax.config.update("jax_compilation_cache_dir", str(user_cache("xla")))
-
-
-def _drop_damaged_programs():
-  """Removes damaged programs from the cache, so that they are cached again.
-
-  A process that is killed while it writes leaves such a file. JAX only warns,
-  and does not replace the file.
-  """
-  show = warnings.showwarning
-
-  def show_or_drop(message, *where):
-    damaged = _DAMAGED.match(str(message))
-    if damaged is None:
-      show(message, *where)
-    else:
-      _drop(damaged[1])
-
-  warnings.showwarning = show_or_drop
-
-
-def _drop(program: str) -> None:
-  directory = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
-  cache = pathlib.Path(directory)
-  # The warning does not say which of the programs of this name it is.
-  for file in cache.glob(f"{glob.escape(program)}-*-cache"):
-    file.unlink(missing_ok=True)
-  logging.getLogger(__name__).warning(
-    "a compiled program '%s' in %s is damaged: it is compiled again.",
-    program,
-    cache,
-  )

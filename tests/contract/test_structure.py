@@ -17,6 +17,7 @@ LAYERS = [
     "boxes",
     "cells",
     "checks",
+    "compilation_cache",
     "distributed",
     "files",
     "flop",
