@@ -20,6 +20,8 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
 # Arrays are small: threads of scikit-learn and NumPy would wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Several processes share a GPU, and none takes most of its memory.
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 _LARGE = 1.4 * 2**30  # bytes of a worker, of which two or more share a machine
 _FAST = "--xla_backend_optimization_level=0"
 if importlib.metadata.version("jaxlib").startswith("0.10."):
@@ -78,6 +80,20 @@ def pytest_terminal_summary(terminalreporter):
 def _reason(report):
   _, _, text = report.longrepr
   return report.nodeid.partition("::")[0], text.removeprefix("Skipped: ")[:80]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _float32_is_multiplied_as_float32():
+  """On accelerators as on CPUs, also in processes that tests start.
+
+  By default GPUs round products to TF32, TPUs to bfloat16. Tests compare floats
+  with tolerances of float32.
+  """
+  import jax  # not before the environment above is set
+
+  if jax.default_backend() != "cpu":
+    asked = os.environ.setdefault("JAX_DEFAULT_MATMUL_PRECISION", "highest")
+    jax.config.update("jax_default_matmul_precision", asked)
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,6 @@ import subprocess
 import sys
 import time
 
-import jax
-import jax.numpy as jnp
 import pytest
 
 from tests.benchmarks.accelerator import __main__ as command
@@ -18,7 +16,6 @@ from tests.benchmarks.accelerator.meter import Meter
 from tests.benchmarks.accelerator.parts import PARTS
 from tests.benchmarks.accelerator.processes import run_part
 from tests.benchmarks.accelerator.results import Results
-from tests.benchmarks.flop import products_flop
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MEASURE = [sys.executable, "-m", "tests.benchmarks.accelerator"]
@@ -170,29 +167,3 @@ def test_the_table_has_the_fraction_of_the_matmul_rate(tmp_path):
 
 def _row(part, name, by):
   return {"part": part, "name": name, "by": by, "status": "done"}
-
-
-def test_flop_of_products_are_those_of_their_formulas():
-  a, b = jnp.ones((3, 4, 5)), jnp.ones((3, 5, 7))
-  assert products_flop(jnp.matmul, a, b) == 2 * 3 * 4 * 5 * 7
-
-  x, kernel = jnp.ones((2, 8, 8, 3)), jnp.ones((3, 3, 3, 6))
-
-  def loss(x, kernel):
-    numbers = ("NHWC", "HWIO", "NHWC")
-    y = jax.lax.conv_general_dilated(
-      x, kernel, (2, 2), "SAME", dimension_numbers=numbers
-    )
-    return jnp.square(y).sum()
-
-  forward = 2 * (2 * 4 * 4 * 6) * (3 * 3 * 3)
-  assert products_flop(loss, x, kernel) == forward
-  # Each gradient multiplies as often as the forward pass.
-  assert products_flop(jax.grad(loss), x, kernel) == 2 * forward
-  assert products_flop(jax.grad(loss, (0, 1)), x, kernel) == 3 * forward
-
-  def repeated(x, kernel):
-    step = lambda i, x: x + jax.grad(loss)(x, kernel)
-    return jax.lax.fori_loop(0, 5, step, x)
-
-  assert products_flop(jax.jit(repeated), x, kernel) == 10 * forward

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import jax
 import numpy as np
 import orbax.checkpoint as ocp
 import pytest
@@ -88,9 +89,18 @@ def wait_for(path, process, lines=1):
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
+def same_bits():
+  """The environment in which a GPU, too, computes the same bits again."""
+  flags = os.environ.get("XLA_FLAGS", "")
+  if jax.default_backend() == "gpu":
+    flags += " --xla_gpu_deterministic_ops=true"
+  return {"XLA_FLAGS": flags}
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory, same_bits):
   workdir = tmp_path_factory.mktemp("uninterrupted")
-  result = run("train", *SHORT, LONG, f"--workdir={workdir}")
+  result = run("train", *SHORT, LONG, f"--workdir={workdir}", **same_bits)
   assert result.returncode == 0, result.stderr
   return workdir
 
@@ -98,11 +108,14 @@ def uninterrupted(tmp_path_factory):
 LONG = "--config.training.num_epochs=16.0"  # 144 lines of metrics
 
 
-def test_killed_at_a_random_moment_and_run_again(uninterrupted, tmp_path):
+def test_killed_at_a_random_moment_and_run_again(
+  uninterrupted, same_bits, tmp_path
+):
   arguments = ("train", *SHORT, LONG, f"--workdir={tmp_path}")
   process = subprocess.Popen(
     command(*arguments),
     cwd=ROOT,
+    env=os.environ | same_bits,
     stdout=subprocess.PIPE,
     stderr=subprocess.PIPE,
   )
@@ -110,7 +123,7 @@ def test_killed_at_a_random_moment_and_run_again(uninterrupted, tmp_path):
   wait_for(tmp_path / "metrics.jsonl", process, lines=20 + seed % 100)
   process.kill()
   process.communicate()
-  result = run(*arguments)
+  result = run(*arguments, **same_bits)
   assert result.returncode == 0, result.stderr
 
   assert_equal_parameters(tmp_path, uninterrupted, rtol=0, atol=0)

@@ -94,6 +94,14 @@ def precision_of_product():
   return None if used is None else used[0].name
 
 
+@pytest.fixture
+def unconfigured():
+  """As JAX multiplies by default, whatever is asked for in other tests."""
+  with jax.default_matmul_precision(None):
+    yield
+
+
+@pytest.mark.usefixtures("unconfigured")
 def test_evaluation_multiplies_at_the_highest_precision_unless_told():
   assert precision_of_product() is None
   assert precision.matmul_precision() == "default"

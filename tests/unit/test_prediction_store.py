@@ -81,7 +81,7 @@ def test_nothing_is_found_under_other_circumstances(tmp_path, what):
 @pytest.mark.parametrize(
   ("setting", "value"),
   [
-    ("jax_default_matmul_precision", "highest"),
+    ("jax_default_matmul_precision", "high"),
     ("jax_enable_x64", True),
     ("jax_threefry_partitionable", False),
   ],

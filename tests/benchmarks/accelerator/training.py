@@ -31,7 +31,7 @@ def _measured(case: Case, at_most: float) -> dict[str, Any]:
   task, training, _, _ = build.experiment(config_of(case))
   begun = time.perf_counter()
   with compilations() as compiled:
-    step, held = compiled_step(
+    step, _ = compiled_step(
       task, training.indices(0), training.device_data, training.decode
     )
     jax.block_until_ready(step())
