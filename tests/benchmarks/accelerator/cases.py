@@ -103,8 +103,8 @@ CASES = [
   ),
 ]
 
-# One with convolutions alone and one with BatchNorm, one of each precision.
-_REHEARSED = (CASES[3], CASES[4])
+# With BatchNorm and without; bfloat16 takes PyTorch minutes on some CPUs.
+_REHEARSED = (CASES[0], CASES[4])
 
 
 def sized_cases(rehearsal: bool) -> list[Case]:
