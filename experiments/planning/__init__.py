@@ -1,1 +1,1 @@
-"""What a run would take, without training it: `train --plan`."""
+"""The cost of a run before it is trained: `train --plan`."""

@@ -1,4 +1,4 @@
-"""What a training run would take, without training: `train --plan`."""
+"""The memory, operations and time of a run that is not trained."""
 
 import math
 from collections.abc import Sequence
@@ -178,7 +178,7 @@ def _on_a_device(
 def _rows_of_run(
   state: State, batch_size: int, cost: StepCost, num_steps: int
 ) -> dict[str, str]:
-  """What does not depend on the number of devices."""
+  """The rows that do not depend on the number of devices."""
   sizes = [math.prod(leaf.shape) for leaf in jax.tree.leaves(state.params)]
   return {
     "parameters": f"{sum(sizes):,}",

@@ -87,7 +87,7 @@ class Window:
 
 
 def _constants(cost: StepCost | None) -> dict[str, float]:
-  """What is recorded once: numbers that are known."""
+  """Returns the numbers that are recorded once, those that are known."""
   if cost is None:
     return {}
   values = {

@@ -104,8 +104,8 @@ def test_a_run_on_other_data_is_refused(tmp_path, monkeypatch):
 
   read = data.load
 
-  def relabeled(*arguments):
-    dataset = read(*arguments)
+  def relabeled(*arguments, **options):
+    dataset = read(*arguments, **options)
 
     def relabel(indices):
       stored = dataset.read(indices)

@@ -1,4 +1,4 @@
-"""What a run would take, without training it."""
+"""The cost of a run, planned without training it."""
 
 import importlib
 

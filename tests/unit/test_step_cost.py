@@ -1,4 +1,4 @@
-"""What a step of a config costs, by closed forms."""
+"""The cost of a step of a config, by closed forms."""
 
 import importlib
 import math

@@ -1,1 +1,1 @@
-"""What an accelerator does with this project, in a few minutes."""
+"""Measurements of an accelerator in a few minutes."""

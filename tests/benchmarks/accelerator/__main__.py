@@ -1,4 +1,4 @@
-"""What an accelerator does with this project, in a few minutes.
+"""Measures what an accelerator does with this project, in a few minutes.
 
     python -m tests.benchmarks.accelerator --minutes 8
 

@@ -1,4 +1,4 @@
-"""What the parts import, once for all of them; no device is touched.
+"""Imports of all parts, made once for them; no device is touched.
 
 The loaders of data start threads, and are left to the part that needs them.
 """

@@ -1,4 +1,4 @@
-"""What a part measures with: the time that is left, and a place for numbers."""
+"""Clock and mailbox of a part of the measurements."""
 
 import importlib.util
 import pathlib

@@ -92,7 +92,7 @@ def _kill(process) -> None:
 
 
 def _work(name, part, sender, folder, deadline, rehearsal) -> None:
-  """What the process does."""
+  """Runs in the process."""
   os.setsid()  # what it starts is killed with it
   log = folder / f"{name}.log"
   output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)

@@ -103,7 +103,7 @@ class Results:
 
 
 def result_text(row: Mapping[str, Any]) -> str:
-  """What a measurement found, in a few words."""
+  """Describes the result of a measurement in a few words."""
   if row["status"] != "done":
     said = row["status"], row.get("note"), row.get("text")
     return ": ".join(filter(None, said))
