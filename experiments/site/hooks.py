@@ -53,10 +53,10 @@ def on_files(files: Files, *, config) -> Files:
   linked = {f for path, text in sources for f in links.linked_files(text, path)}
   for path in sorted(linked):
     place, text = links.page_of_file(path)
-    page = File.generated(
+    added = File.generated(
       config, place, content=text, inclusion=InclusionLevel.NOT_IN_NAV
     )
-    files.append(page)
+    files.append(added)
   return files
 
 
