@@ -127,13 +127,9 @@ def finish(config: ConfigDict, arg: str, name: str) -> ConfigDict:
   Raises:
     ValueError: another argument.
   """
+  common.check_argument(arg, METHODS)
   if arg == "smoke":
     return _smoke(config)
-  if arg and arg not in METHODS:
-    raise ValueError(
-      f"config argument '{arg}': expected none or 'smoke' or one of "
-      f"{', '.join(METHODS)}."
-    )
   return _with_method(config, arg or "dann", name)
 
 

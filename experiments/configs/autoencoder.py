@@ -108,8 +108,7 @@ def finish(config: ConfigDict, arg: str) -> ConfigDict:
   Raises:
     ValueError: another argument.
   """
-  if arg not in ("", "smoke"):
-    raise ValueError(f"config argument '{arg}': expected none or 'smoke'.")
+  common.check_argument(arg)
   if arg == "smoke":
     common.smoke_data(config)
     common.smoke_data(config.independent_classifier)

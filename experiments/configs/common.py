@@ -1,5 +1,6 @@
 """Common parts of configs: the default classifier, sections, the smoke test."""
 
+from collections.abc import Collection
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -154,8 +155,7 @@ def finish(config: ConfigDict, arg: str) -> ConfigDict:
   Raises:
     ValueError: another argument.
   """
-  if arg not in ("", "smoke"):
-    raise ValueError(f"config argument '{arg}': expected none or 'smoke'.")
+  check_argument(arg)
   if arg == "smoke":
     smoke_data(config)
     config.evaluation.radii = config.evaluation.radii[:2]
@@ -168,6 +168,19 @@ def finish(config: ConfigDict, arg: str) -> ConfigDict:
     ):
       _shorten(section)
   return config
+
+
+def check_argument(arg: str, known: Collection[str] = ()) -> None:
+  """Refuses arguments of a config but none, "smoke" and those that it knows.
+
+  Raises:
+    ValueError: it is another argument.
+  """
+  if arg not in ("", "smoke", *known):
+    others = f" or one of {', '.join(known)}" if known else ""
+    raise ValueError(
+      f"config argument '{arg}': expected none or 'smoke'{others}."
+    )
 
 
 def smoke_data(config: ConfigDict) -> None:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from ml_collections import ConfigDict
 
 from experiments.build.with_overrides import with_overrides
+from experiments.configs import common
 from experiments.configs.text import sst2
 
 _NUM_PASSES = 3
@@ -85,11 +86,7 @@ def fine_tuning(
       config.data.columns.pair = "text"
     config.model.update(width=4, depth=1)
   known = methods(sizes, config.model.width)
-  if arg not in ("", "smoke", *known):
-    raise ValueError(
-      f"config argument '{arg}': expected none or 'smoke' or one of "
-      f"{', '.join(known)}."
-    )
+  common.check_argument(arg, known)
   return with_overrides(config, known[arg if arg in known else "freelb"])
 
 

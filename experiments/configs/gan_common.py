@@ -180,11 +180,7 @@ def with_variant(
   Raises:
     ValueError: another argument.
   """
-  if arg and arg != "smoke" and arg not in variants:
-    raise ValueError(
-      f"config argument '{arg}': expected none or 'smoke' or one of "
-      f"{', '.join(variants)}."
-    )
+  common.check_argument(arg, variants)
   name = arg if arg in variants else next(iter(variants))
   return with_overrides(config, variants[name])
 
@@ -210,8 +206,7 @@ def finish(config: ConfigDict, arg: str) -> ConfigDict:
   Raises:
     ValueError: another argument.
   """
-  if arg not in ("", "smoke"):
-    raise ValueError(f"config argument '{arg}': expected none or 'smoke'.")
+  common.check_argument(arg)
   if arg == "smoke":
     for one in (config, config.independent_classifier):
       common.smoke_data(one)

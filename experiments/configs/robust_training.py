@@ -94,11 +94,7 @@ def finish(
     ValueError: another argument.
   """
   known = methods(eps, warmup_steps)
-  if arg and arg != "smoke" and arg not in known:
-    raise ValueError(
-      f"config argument '{arg}': expected none or 'smoke' or one of "
-      f"{', '.join(known)}."
-    )
+  common.check_argument(arg, known)
   method = arg if arg in known else "pgd_at"
   config.training.monitor = "robust_accuracy"
   # At chance, a tenth, after a third of training there is nothing to wait for.

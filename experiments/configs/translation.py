@@ -5,6 +5,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from experiments.configs import common
+
 _ADAM = {"name": "adam", "learning_rate": 2e-4, "b1": 0.5}
 _SMOKE_PARTS = {
   "train": {"part": "train[:32]"},
@@ -114,10 +116,7 @@ def finish(config: ConfigDict, arg: str, name: str) -> ConfigDict:
   Raises:
     ValueError: another argument.
   """
-  if arg not in ("", "smoke", "l1", "gan"):
-    raise ValueError(
-      f"config argument '{arg}': expected none or 'smoke' or one of l1, gan."
-    )
+  common.check_argument(arg, ("l1", "gan"))
   with config.unlocked():
     if arg == "smoke":
       _smoke(config)

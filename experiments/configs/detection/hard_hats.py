@@ -27,6 +27,7 @@ from typing import Any, get_args
 from ml_collections import ConfigDict
 
 from experiments.build.with_overrides import with_overrides
+from experiments.configs import common
 from robust_jax.attacks.detection.tog import Goal
 
 _FILE = "hardhat/hardhat_320q85.npz"
@@ -100,11 +101,7 @@ _VARIANTS: dict[str, dict[str, Any]] = {
 
 
 def get_config(arg=""):
-  if arg not in ("", "smoke", *_VARIANTS):
-    raise ValueError(
-      f"config argument '{arg}': expected none or 'smoke' or one of "
-      f"{', '.join(_VARIANTS)}."
-    )
+  common.check_argument(arg, _VARIANTS)
   config = ConfigDict(
     {
       "seed": 0,

@@ -13,14 +13,13 @@ Command:
 
 from ml_collections import ConfigDict
 
-from experiments.configs import gan_common
+from experiments.configs import common, gan_common
 
 _ADAM = {"name": "adam", "learning_rate": 1e-3, "b1": 0.5}
 
 
 def get_config(arg=""):
-  if arg not in ("", "smoke"):
-    raise ValueError(f"config argument '{arg}': expected none or 'smoke'.")
+  common.check_argument(arg)
   config = ConfigDict(
     {
       "seed": 0,

@@ -33,11 +33,7 @@ _EPS = 4 / 255
 
 
 def get_config(arg=""):
-  if arg not in ("", "pgd_at", "standard", "smoke"):
-    raise ValueError(
-      f"config argument '{arg}': expected none or 'smoke' or one of pgd_at, "
-      "standard."
-    )
+  common.check_argument(arg, ("pgd_at", "standard"))
   config = common.classifier("imagenet2012", "resnet", eps=_EPS)
   config.precision = "bfloat16"
   config.data.update(

@@ -18,17 +18,12 @@ _NUM_DRAWS = {"standard": 0, "augmented": 1, "worst_of_10": 10}
 
 
 def get_config(arg=""):
-  smoke = arg == "smoke"
-  method = "worst_of_10" if arg in ("", "smoke") else arg
-  if method not in _NUM_DRAWS:
-    raise ValueError(
-      f"config argument '{arg}': expected none or 'smoke' or one of "
-      f"{', '.join(_NUM_DRAWS)}."
-    )
+  common.check_argument(arg, _NUM_DRAWS)
+  num_draws = _NUM_DRAWS[arg if arg in _NUM_DRAWS else "worst_of_10"]
   config = common.spatial(common.classifier("mnist", "resnet", eps=0.1))
   # Maps of 7x7 and 4x4: convolutions of larger ones take most of a step.
   config.model.update(num_blocks=(1, 1), width=32, stem="imagenet")
   common.wong_recipe(config)
-  if _NUM_DRAWS[method]:
-    common.adversarial(config, common.worst_of_k(_NUM_DRAWS[method]))
-  return common.finish(config, "smoke" if smoke else "")
+  if num_draws:
+    common.adversarial(config, common.worst_of_k(num_draws))
+  return common.finish(config, "smoke" if arg == "smoke" else "")

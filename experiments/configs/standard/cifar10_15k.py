@@ -52,14 +52,10 @@ _VARIANTS = {
 
 
 def get_config(arg=""):
+  common.check_argument(arg, _VARIANTS)
   if arg in _VARIANTS:
     return with_overrides(_plain(""), _VARIANTS[arg])
-  if arg in ("", "smoke"):
-    return _plain(arg)
-  raise ValueError(
-    f"config argument '{arg}': expected none or 'smoke' or one of "
-    f"{', '.join(_VARIANTS)}."
-  )
+  return _plain(arg)
 
 
 def _plain(arg):

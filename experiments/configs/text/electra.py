@@ -31,6 +31,7 @@ import pathlib
 from ml_collections import ConfigDict
 
 from experiments.build.with_overrides import with_overrides
+from experiments.configs import common
 
 _VARIANTS = {
   "electra": {},
@@ -58,13 +59,7 @@ ENCODER = {
 
 
 def get_config(arg=""):
-  smoke = arg == "smoke"
-  name = "electra" if arg in ("", "smoke") else arg
-  if name not in _VARIANTS:
-    raise ValueError(
-      f"config argument '{arg}': expected none or 'smoke' or one of "
-      f"{', '.join(_VARIANTS)}."
-    )
+  common.check_argument(arg, _VARIANTS)
   config = ConfigDict(
     {
       "seed": 0,
@@ -104,8 +99,8 @@ def get_config(arg=""):
       "evaluation": {"batch_size": 128},
     }
   )
-  config = with_overrides(config, _VARIANTS[name])
-  if smoke:
+  config = with_overrides(config, _VARIANTS.get(arg, {}))
+  if arg == "smoke":
     _smoke(config)
   return config
 

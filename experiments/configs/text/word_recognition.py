@@ -12,6 +12,7 @@ Command:
       --defense=word_recognition,run=runs/word_recognition
 """
 
+from experiments.configs import common
 from experiments.configs.text import ag_news, sst2
 
 
@@ -20,11 +21,7 @@ def get_config(arg=""):
   config = (ag_news if arg == "ag_news" else sst2).get_config(
     "smoke" if smoke else ""
   )
-  if arg not in ("", "smoke", "sst2", "ag_news"):
-    raise ValueError(
-      f"config argument '{arg}': expected none or 'smoke' or one of sst2, "
-      "ag_news."
-    )
+  common.check_argument(arg, ("sst2", "ag_news"))
   config.data.kind = "words"
   with config.unlocked():
     for option in ("length", "labels", "class_names"):
