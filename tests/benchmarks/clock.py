@@ -34,7 +34,9 @@ def least_seconds(
 
 
 def seconds_per_call(
-  program: Callable[[], object], at_most: float = 3.0
+  program: Callable[[], object],
+  at_most: float = 3.0,
+  wait: Callable[[object], object] = jax.block_until_ready,
 ) -> float:
   """Seconds of one of several calls that do not wait for each other.
 
@@ -44,16 +46,17 @@ def seconds_per_call(
   Args:
     program: function without arguments, which is compiled already.
     at_most: seconds after which no other round begins.
+    wait: waits for a result.
   """
   begun = time.perf_counter()
-  jax.block_until_ready(program())
+  wait(program())
   num_calls = max(1, int(0.2 * at_most / (time.perf_counter() - begun)))
   least = float("inf")
   while least == float("inf") or time.perf_counter() - begun < at_most:
     start = time.perf_counter()
     for _ in range(num_calls):
       last = program()
-    jax.block_until_ready(last)
+    wait(last)
     least = min(least, (time.perf_counter() - start) / num_calls)
   return least
 

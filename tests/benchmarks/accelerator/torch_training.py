@@ -9,6 +9,7 @@ import numpy as np
 
 from tests.benchmarks.accelerator.cases import Case, sized_cases
 from tests.benchmarks.accelerator.meter import Meter
+from tests.benchmarks.clock import seconds_per_call
 
 
 def measure_torch(meter: Meter) -> None:
@@ -35,7 +36,8 @@ def _measured(meter: Meter, case: Case, compiled: bool) -> dict[str, Any]:
   network = _network(case).to(device, memory_format=torch.channels_last)
   step = _step(case, torch.compile(network) if compiled else network, device)
 
-  def wait():
+  def wait(result=None):
+    del result  # a step has none
     if device == "cuda":
       torch.cuda.synchronize()
 
@@ -43,29 +45,13 @@ def _measured(meter: Meter, case: Case, compiled: bool) -> dict[str, Any]:
   step()
   wait()
   first = time.perf_counter() - begun
-  seconds = _seconds_per_call(step, wait, 0.1 if meter.rehearsal else 4.0)
+  seconds = seconds_per_call(step, 0.1 if meter.rehearsal else 4.0, wait)
   return {
     "seconds": seconds,
     "images": case.batch_size,
     "first_seconds": first,
     "compile_seconds": max(first - seconds, 0.0) if compiled else None,
   }
-
-
-def _seconds_per_call(step, wait, at_most: float) -> float:
-  """As `clock.seconds_per_call`, with PyTorch's way of waiting."""
-  begun = time.perf_counter()
-  step()
-  wait()
-  num_calls = max(1, int(0.2 * at_most / (time.perf_counter() - begun)))
-  least = float("inf")
-  while least == float("inf") or time.perf_counter() - begun < at_most:
-    start = time.perf_counter()
-    for _ in range(num_calls):
-      step()
-    wait()
-    least = min(least, (time.perf_counter() - start) / num_calls)
-  return least
 
 
 def _network(case: Case):
