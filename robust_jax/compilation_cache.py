@@ -29,9 +29,10 @@ def enable(directory: str | os.PathLike[str] | None = None) -> pathlib.Path:
   a killed process left half written is removed, with a line in the log, and the
   program is compiled again. The command line calls this at its start.
 
-  A program in the folder is run as it is: whoever can write there can run code
-  as you. So the folder is made for its owner alone, and one that others can
-  write is refused.
+  JAX executes the programs in the folder without checking them, so a user who
+  can write there can execute code in your processes. The folder is therefore
+  created with access for its owner alone, and one that other users can write is
+  refused.
 
   Args:
     directory: the folder; by default that of the environment variable

@@ -41,7 +41,6 @@ def count_flop(program: core.ClosedJaxpr) -> dict[str, float]:
     >>> count_flop(jax.make_jaxpr(power)(jnp.ones((5, 5))))
     {'float32': 2500.0}
   """
-
   jaxpr = program.jaxpr
   found = {
     name: sum_over_equations(jaxpr, functools.partial(_flop_in, name))

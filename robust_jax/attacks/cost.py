@@ -90,7 +90,6 @@ def count_step_calls(
     >>> count_step_calls(step, 2, variables)
     ModelCalls(forward=1.0, backward=1.0)
   """
-
   return count_passes(trace_step(step, *args), num_examples)
 
 

@@ -25,7 +25,7 @@ def dry_run(
     config: options of the loop.
 
   Returns:
-    What a step costs.
+    The passes through the models and the FLOP of a training step.
 
   Raises:
     ValueError: the evaluation does not report a monitored metric.

@@ -91,8 +91,8 @@ def train(
     observe: called in the lead process with the initial State and with the
       State of each evaluation, before its checkpoint is saved. What it writes
       for a step exists when the checkpoint does, however a process ends.
-    cost: what a step costs, as `dry_run.dry_run` returns it, which is logged
-      with the speed; see `Window`.
+    cost: cost of a training step, from `dry_run.dry_run`, which is logged with
+      the speed; see `Window`.
 
   Returns:
     The result. Its status is "interrupted" after SIGINT, SIGTERM or the
