@@ -20,7 +20,8 @@ from experiments.examples import loaded_examples
 from robust_jax import fingerprint, lookup, precision
 from robust_jax.attacks.autoattack import suite
 from robust_jax.attacks.autoattack.autoattack import stages
-from robust_jax.attacks.autoattack.suite import Stage, SuiteResult
+from robust_jax.attacks.autoattack.stage import Check, Stage
+from robust_jax.attacks.autoattack.suite import SuiteResult
 from robust_jax.attacks.lp_ball import ball, in_ball
 from robust_jax.attacks.standalone import check_call
 from robust_jax.data.loader import evaluation_loader
@@ -95,7 +96,7 @@ def attack_images(
     ValueError: the config has no such attack.
   """
   num_classes = check_call(model, x, labels).shape[1]
-  check: suite.Check = suite.accept_any
+  check: Check = suite.accept_any
   if list(attacks) == ["autoattack"]:
     check = in_ball(_threat(config).norm, _threat(config).eps)
   with StageProgress() as bars:

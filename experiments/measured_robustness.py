@@ -15,6 +15,7 @@ from robust_jax import corruptions
 from robust_jax.as_numpy_fn import as_numpy_fn
 from robust_jax.attacks.autoattack import suite
 from robust_jax.attacks.autoattack.autoattack import stages
+from robust_jax.attacks.autoattack.stage import Check, Stage
 from robust_jax.attacks.lp_ball import in_ball
 from robust_jax.corruptions.base import SEVERITIES
 from robust_jax.corruptions.random import image_keys
@@ -73,11 +74,11 @@ def measures(config: ConfigDict, num_classes: int) -> dict[str, Measure]:
 
 
 def correct_after(
-  attacks: Sequence[suite.Stage],
+  attacks: Sequence[Stage],
   model: Model,
   examples: Examples,
   *,
-  check: suite.Check = suite.accept_any,
+  check: Check = suite.accept_any,
   batch_size: int = 128,
   save_to: pathlib.Path | None = None,
   title: str = "",

@@ -62,6 +62,12 @@ def jaxpr(fn: Callable[..., PyTree], *args: PyTree) -> core.ClosedJaxpr:
   return program.trace(arrays).jaxpr
 
 
+def lower(fn: Callable[..., PyTree], *args: PyTree) -> jax.stages.Lowered:
+  """The lowered program: once it is compiled, `call` does not compile it."""
+  program, arrays = _split(fn, args)
+  return program.lower(arrays)
+
+
 class _Part(NamedTuple):
   """A leaf that is part of the program, identified by its key."""
 

@@ -30,6 +30,7 @@ from experiments.measured_robustness import correct_after
 from robust_jax import attacks, losses, perturbations, precision, search
 from robust_jax.attacks.autoattack import suite
 from robust_jax.attacks.autoattack.autoattack import stages
+from robust_jax.attacks.autoattack.stage import Stage
 from robust_jax.attacks.lp_ball import in_ball
 from robust_jax.files import write_json
 from robust_jax.plotting.heat_map import draw_heat_map
@@ -98,7 +99,7 @@ def _measures(options) -> dict[str, Measure]:
   }
 
 
-def _grid(options) -> suite.Stage:
+def _grid(options) -> Stage:
   """Makes the attack by 31 rotations and 5 x 5 translations."""
   pset = perturbations.affine(options.degrees, options.pixels)
   attack = attacks.compose(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from robust_jax import checks, perturbations
-from robust_jax.attacks.autoattack.suite import Check
+from robust_jax.attacks.autoattack.stage import Check
 from robust_jax.tree import ORDERS
 from robust_jax.types import Array, Norm, PerturbationSet
 

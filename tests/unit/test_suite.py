@@ -10,7 +10,8 @@ import pytest
 
 from robust_jax import attacks
 from robust_jax.attacks.autoattack import suite
-from robust_jax.attacks.autoattack.suite import Stage
+from robust_jax.attacks.autoattack.stage import Stage
+from tests.benchmarks.clock import compilations
 
 KEY = jax.random.key(0)
 N = 70
@@ -241,3 +242,19 @@ def test_bad_victims_and_inputs_are_refused():
     suite.run(STAGES, KEY, lambda x: x[:, 0], X, LABELS)
   with pytest.raises(ValueError, match="labels from 0 to 5"):
     suite.run(STAGES, KEY, threshold, X, LABELS + np.eye(N, dtype=int)[0] * 5)
+
+
+def test_compiling_ahead_changes_no_result():
+  runs = [run(compile_threads=threads) for threads in (0, 2)]
+  for one, other in zip(runs[0][:2], runs[1][:2], strict=True):
+    np.testing.assert_array_equal(one, other)
+
+
+def test_compiling_ahead_compiles_no_program_twice():
+  run()  # programs that do not depend on the stages
+  # New objects, of which there is no program yet.
+  stages = [raise_by(0.1, "weak"), raise_by(0.5, "strong", num_rounds=2)]
+  with compilations() as seconds:
+    run(stages, compile_threads=2)
+  two_sizes, lowering_and_compiling = 2, 2
+  assert len(seconds) == len(stages) * two_sizes * lowering_and_compiling

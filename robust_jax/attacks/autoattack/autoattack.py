@@ -10,7 +10,7 @@ from robust_jax import losses, tree
 from robust_jax.attacks.autoattack import suite
 from robust_jax.attacks.autoattack.apgd_l1 import ascend
 from robust_jax.attacks.autoattack.square import resume_square
-from robust_jax.attacks.autoattack.suite import Stage
+from robust_jax.attacks.autoattack.stage import Stage
 from robust_jax.attacks.lp_ball import ball, in_ball
 from robust_jax.attacks.minimal_norm.fab import (
   boundary_to_rank,

@@ -1,48 +1,28 @@
 """Suites: attacks in sequence, each on the examples not yet misclassified."""
 
+import functools
 import pathlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from robust_jax import bounded_jit, checks, parallel
+from robust_jax import checks, parallel
 from robust_jax.attacks.autoattack._stage_fingerprint import stage_fingerprint
+from robust_jax.attacks.autoattack.stage import (
+  Check,
+  Stage,
+  StageProgram,
+  batch_sizes,
+  cost,
+  pack,
+)
 from robust_jax.attacks.autoattack.suite_state import SuiteState
-from robust_jax.attacks.cost import ModelCalls, count_passes, mark_model
 from robust_jax.attacks.standalone import check_call
-from robust_jax.types import AnyArray, Array, Attack, Key, Model
-
-Check = Callable[[np.ndarray, np.ndarray, np.ndarray], None]
-"""(x `[B, ...]`, x_adv, rows `[B]`) raises ValueError on a change that is not
-allowed; `rows` are the places of these images among all."""
-
-
-class Stage(NamedTuple):
-  """One attack of a suite, as a sequence of rounds of one compiled program.
-
-  The remaining examples are packed into new batches between rounds. A round is
-  one target class of a targeted attack, one restart, or a part of a long
-  search.
-
-  Attributes:
-    name: name in reports.
-    attack: `(key, logits_fn, x, labels, x_now, round_index, **per_example) ->
-      x_adv`. `x_now` is the result of the previous round of this stage, or x in
-      the first; `round_index` is a traced int32.
-    num_rounds: number of rounds.
-    per_example: further arguments of the attack, such as `{"eps": radii}`: each
-      a number or `[N]`, one per image, packed as the images are. The attack
-      sees traced arrays `[B]`, so that another radius does not recompile.
-  """
-
-  name: str
-  attack: Callable[..., Array]
-  num_rounds: int = 1
-  per_example: Mapping[str, Any] = {}
+from robust_jax.compile_ahead import compile_ahead
+from robust_jax.types import AnyArray, Attack, Key, Model
 
 
 def single_round_stage(name: str, attack: Attack) -> Stage:
@@ -93,6 +73,7 @@ def run(
   batch_size: int = 128,
   save_to: pathlib.Path | None = None,
   progress: Callable[[str, int, int], None] = lambda name, done, total: None,
+  compile_threads: int | None = None,
 ) -> SuiteResult:
   """Attacks each image until it is misclassified or the stages are over.
 
@@ -117,6 +98,8 @@ def run(
       run.
     progress: called with the name of a stage, the number of finished batches,
       and their total.
+    compile_threads: number of threads in which programs of later stages compile
+      while earlier ones run, see `compile_ahead`.
 
   Raises:
     ValueError: images or labels are invalid; a stage does not apply to such
@@ -140,7 +123,7 @@ def run(
   check_call(logits_fn, x, labels)
   labels = labels.astype(np.int32)
   stages = [Stage("clean", _unchanged), *(_expanded(s, len(x)) for s in stages)]
-  costs = [_cost(stage, logits_fn, x, labels) for stage in stages]
+  costs = [cost(stage, logits_fn, x, labels) for stage in stages]
   state = SuiteState(x, len(stages))
   if save_to is not None:
     state.fingerprint = stage_fingerprint(
@@ -150,12 +133,20 @@ def run(
   logits_fn = jax.tree.map(
     lambda leaf: leaf if callable(leaf) else parallel.replicate(leaf), logits_fn
   )
+  programs = [
+    StageProgram(stage, key, logits_fn, x, labels, check) for stage in stages
+  ]
+  needed = [
+    ((number, size), functools.partial(programs[number].lower, size))
+    for size in batch_sizes(len(x), batch_size)
+    for number in range(state.stage, len(stages))
+  ]
   try:
-    while state.stage < len(stages):
-      stage = stages[state.stage]
-      attack = _attacker(stage, key, logits_fn, x, labels, check)
-      _run_stage(state, stage, attack, batch_size, save_to, progress)
-      state.next_stage(x)
+    with compile_ahead(needed, compile_threads) as wait:
+      while state.stage < len(stages):
+        program = programs[state.stage]
+        _run_stage(state, program, batch_size, wait, save_to, progress)
+        state.next_stage(x)
   finally:
     if save_to is not None:
       state.save(save_to, now=True)
@@ -170,15 +161,17 @@ def run(
 
 
 def _run_stage(
-  state: SuiteState, stage: Stage, attack, batch_size, save_to, report
+  state: SuiteState, program: StageProgram, batch_size, wait, save_to, report
 ):
+  stage = program.stage
   while state.round_index < stage.num_rounds:
-    batches = list(_pack(np.flatnonzero(state.in_round), batch_size))
+    batches = list(pack(np.flatnonzero(state.in_round), batch_size))
     earlier, later = state.round_index, stage.num_rounds - state.round_index - 1
     for rows, padded in batches[state.batch :]:
       started = time.monotonic()
       place = (state.stage, state.round_index, state.batch)
-      x_adv, misclassified = attack(place, padded, state.x_now[padded])
+      wait((state.stage, len(padded)))
+      x_adv, misclassified = program(place, padded, state.x_now[padded])
       seconds = time.monotonic() - started
       state.record(
         rows, x_adv[: len(rows)], misclassified[: len(rows)], seconds
@@ -189,57 +182,6 @@ def _run_stage(
       if save_to is not None:
         state.save(save_to)
     state.next_round()
-
-
-def _attacker(stage: Stage, key, logits_fn, x, labels, check):
-  """Runs the program of a stage on some images, and checks its result."""
-
-  def attack(place, rows, x_now):
-    batch_key = key
-    for number in place:
-      batch_key = jax.random.fold_in(batch_key, number)
-    batch = parallel.spread(
-      (x[rows], labels[rows], x_now.astype(x.dtype), _rows(stage, rows))
-    )
-    round_index = np.int32(place[1])
-    x_adv, misclassified, finite = jax.device_get(
-      bounded_jit.call(
-        _attack_once, stage.attack, batch_key, logits_fn, round_index, *batch
-      )
-    )
-    _refuse_infinite(finite, rows, stage.name)
-    _refuse_invalid(x[rows], x_adv, rows, check, stage.name)
-    return x_adv, misclassified
-
-  return attack
-
-
-def _rows(stage: Stage, rows: np.ndarray | slice) -> dict[str, np.ndarray]:
-  return {name: values[rows] for name, values in stage.per_example.items()}
-
-
-def _attack_once(
-  attack, key, logits_fn, round_index, x, labels, x_now, per_example
-):
-  x_adv = attack(key, logits_fn, x, labels, x_now, round_index, **per_example)
-  logits = logits_fn(x_adv)
-  # -inf excludes a class; NaN and +inf are the largest of a row.
-  finite = jnp.isfinite(logits.max(axis=-1))
-  return x_adv, logits.argmax(axis=-1) != labels, finite
-
-
-def _unchanged(key, logits_fn, x, labels, x_now, round_index):
-  del key, logits_fn, labels, x_now, round_index
-  return x
-
-
-def _pack(rows: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, ...]]:
-  """Padded batches of `size`, and of an eighth of it for the last few rows."""
-  small = max(size // 8, 1)
-  while len(rows):
-    length = size if len(rows) > 3 * small else small
-    batch, rows = rows[:length], rows[length:]
-    yield batch, np.resize(batch, length)
 
 
 def _expanded(stage: Stage, num_examples: int) -> Stage:
@@ -256,38 +198,6 @@ def _expanded(stage: Stage, num_examples: int) -> Stage:
   return stage._replace(per_example=expanded)
 
 
-def _cost(stage: Stage, logits_fn, x, labels) -> ModelCalls:
-  """Passes per image; tracing also checks that the stage applies to them."""
-  one = slice(1)
-  program = bounded_jit.jaxpr(
-    _attack_marked,
-    stage.attack,
-    logits_fn,
-    x[one],
-    labels[one],
-    _rows(stage, one),
-  )
-  return count_passes(program, 1)
-
-
-def _attack_marked(attack, logits_fn, x, labels, per_example):
-  key, model = jax.random.key(0), mark_model(logits_fn)
-  return _attack_once(attack, key, model, 0, x, labels, x, per_example)
-
-
-def _refuse_infinite(finite: np.ndarray, rows: np.ndarray, name: str) -> None:
-  if not finite.all():
-    raise ValueError(
-      f"the model's logits are not finite on image {rows[~finite][0]} under "
-      f"{name}: they define no prediction."
-    )
-
-
-def _refuse_invalid(x, x_adv, rows, check: Check, name: str) -> None:
-  try:
-    checks.images(x_adv)
-    check(x, x_adv, rows)
-  except ValueError as error:
-    raise ValueError(
-      f"{name} left its set, which is a bug of the attack: {error}"
-    ) from error
+def _unchanged(key, logits_fn, x, labels, x_now, round_index):
+  del key, logits_fn, labels, x_now, round_index
+  return x
