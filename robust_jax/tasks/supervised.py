@@ -52,6 +52,7 @@ def supervised(
   label_smoothing: float = 0.0,
   auxiliary_norm: bool = False,
   accumulation_steps: int = 1,
+  fold_normalization: bool = True,
 ) -> Task:
   """Supervised learning: minimize a training loss of one model.
 
@@ -88,6 +89,9 @@ def supervised(
       its own key for attack and dropout, and BatchNorm normalizes each part by
       itself, as it would on as many devices "per_device". A `gradient` that
       takes two gradients computes the attack for both.
+    fold_normalization: whether attacks in training, the evaluation and the
+      deployed model have BatchNorm in the kernels before it, see
+      `models.inference.inference_fn`.
 
   Returns:
     The task. `step` reports "loss", the score by its name ("accuracy"), and the
@@ -140,7 +144,8 @@ def supervised(
     num_examples = parallel.mean(jnp.sum(batch["mask"]))
 
     def part_of_mean(params: PyTree, part: Batch, key: Key):
-      out = loss(model_forward(model, params, state), part, key)
+      forward = model_forward(model, params, state, fold_normalization)
+      out = loss(forward, part, key)
       _check_per_example(out, part)
       total, _ = metrics.average(out.per_example, part["mask"])
       return total / num_examples, out
@@ -176,7 +181,9 @@ def supervised(
     return {**batch, "x": x, "y": y}, key
 
   def deployed(state: State) -> Model:
-    return inference_fn(model, variables(state))
+    return inference_fn(
+      model, variables(state), fold_normalization=fold_normalization
+    )
 
   def variables(state: State) -> PyTree:
     both = {"params": state.params, **state.model_state}

@@ -8,7 +8,12 @@ from robust_jax.types import Forward, Key, PyTree, State
 from robust_jax.xla_cpu.canonicalize import canonicalize_on_cpu
 
 
-def model_forward(model: nn.Module, params: PyTree, state: State) -> Forward:
+def model_forward(
+  model: nn.Module,
+  params: PyTree,
+  state: State,
+  fold_normalization: bool = True,
+) -> Forward:
   """Makes the `Forward` of a module at `params`.
 
   Args:
@@ -17,8 +22,9 @@ def model_forward(model: nn.Module, params: PyTree, state: State) -> Forward:
     state: the State at the beginning of the step. It provides running
       statistics, the step, and the parameters of `inference`. Both may have a
       second set of the variables of BatchNorm, see `models.auxiliary_norm`.
+    fold_normalization: of `inference`, see `models.inference.inference_fn`.
   """
-  forward = _forward(model, params, state)
+  forward = _forward(model, params, state, fold_normalization)
   if "batch_stats" not in state.model_state:
     return forward._replace(auxiliary=forward)
   if not auxiliary_norm.is_in(state.model_state):
@@ -27,7 +33,7 @@ def model_forward(model: nn.Module, params: PyTree, state: State) -> Forward:
   swapped = state._replace(
     params=swap(state.params), model_state=swap(state.model_state)
   )
-  other = _forward(model, swap(params), swapped)
+  other = _forward(model, swap(params), swapped, fold_normalization)
 
   def train(key: Key, x: PyTree, model_state: PyTree = None):
     before = None if model_state is None else swap(model_state)
@@ -37,7 +43,9 @@ def model_forward(model: nn.Module, params: PyTree, state: State) -> Forward:
   return forward._replace(auxiliary=other._replace(train=train))
 
 
-def _forward(model: nn.Module, params: PyTree, state: State) -> Forward:
+def _forward(
+  model: nn.Module, params: PyTree, state: State, fold_normalization: bool
+) -> Forward:
   def train(key: Key, x: PyTree, model_state: PyTree = None):
     model_state = state.model_state if model_state is None else model_state
 
@@ -52,5 +60,9 @@ def _forward(model: nn.Module, params: PyTree, state: State) -> Forward:
 
     return canonicalize_on_cpu(apply)(params, x)
 
-  inference = inference_fn(model, {"params": state.params, **state.model_state})
+  inference = inference_fn(
+    model,
+    {"params": state.params, **state.model_state},
+    fold_normalization=fold_normalization,
+  )
   return Forward(train, inference, state.step)

@@ -17,7 +17,7 @@ and all arithmetic of paddings remains JAX's.
 import math
 import weakref
 from collections.abc import Callable, Sequence
-from functools import partial, wraps
+from functools import partial
 from typing import Any
 
 import jax
@@ -29,7 +29,8 @@ from jax.extend import linear_util as lu
 from jax.extend.core import primitives
 from jax.interpreters import ad, batching, mlir
 
-from robust_jax.types import Array, PyTree
+from robust_jax.rewritten import rewritten
+from robust_jax.types import Array
 from robust_jax.xla_cpu._convolution import convolution
 
 
@@ -64,39 +65,7 @@ def canonicalize(fn: Callable) -> Callable:
     >>> canonicalize(lambda x: 2 * x)(jnp.ones(2))
     Array([2., 2.], dtype=float32)
   """
-
-  @wraps(fn)
-  def canonical(*args, **kwargs):
-    arrays, put_inputs = _split((args, kwargs))
-    put_outputs = None
-
-    def on_arrays(*arrays):
-      nonlocal put_outputs
-      args, kwargs = put_inputs(arrays)
-      outputs, put_outputs = _split(fn(*args, **kwargs))
-      return outputs
-
-    jaxpr = _with_substitutes(jax.make_jaxpr(on_arrays)(*arrays))
-    return put_outputs(core.jaxpr_as_fun(jaxpr)(*arrays))
-
-  return canonical
-
-
-def _split(tree: PyTree) -> tuple[list, Callable[[Sequence], PyTree]]:
-  """The arrays of a tree, and the function that replaces them by others."""
-  leaves, treedef = jax.tree.flatten(tree)
-  arrays: dict[int, Any] = {}
-  others: dict[int, Any] = {}
-  for i, leaf in enumerate(leaves):
-    is_array = isinstance(leaf, jax.Array | np.ndarray | np.generic)
-    (arrays if is_array else others)[i] = leaf
-  places = list(arrays)
-
-  def put(arrays):
-    filled = others | dict(zip(places, arrays, strict=True))
-    return treedef.unflatten(filled[i] for i in sorted(filled))
-
-  return list(arrays.values()), put
+  return rewritten(fn, _with_substitutes)
 
 
 # JAX identifies jaxprs by object: shared ones must remain shared, and those

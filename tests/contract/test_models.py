@@ -12,6 +12,7 @@ import pytest
 from jax.extend import core
 
 from robust_jax import lookup, precision
+from robust_jax.models.inference import inference_fn
 from tests.contract.samples import called, first_accepted, random_variables
 
 PACKAGE = "models"
@@ -191,6 +192,28 @@ def test_only_training_has_statistics_of_the_batch_and_dropout(trained):
     assert all(jax.tree.leaves(moved))
   if not random and "batch_norm" not in fields(trained.name):
     chex.assert_trees_all_equal(after, outputs)
+
+
+def test_folding_normalization_changes_roundings_alone(trained):
+  """Of values and gradients; nothing, where there is nothing to fold."""
+  x, *others = inputs(trained.name)
+
+  def run(fold, x):
+    model = inference_fn(
+      trained.model, trained.variables, fold_normalization=fold
+    )
+    if not isinstance(x, np.ndarray | jax.Array):  # tokens have no gradient
+      return model(x, *others)
+    outputs, pull = jax.vjp(lambda x: model(x, *others), x)
+    return outputs, pull(jax.tree.map(jnp.cos, outputs))
+
+  folded, plain = (
+    jax.jit(functools.partial(run, fold))(x) for fold in (True, False)
+  )
+  if "batch_stats" not in trained.variables:
+    chex.assert_trees_all_equal(folded, plain)
+  for a, b in zip(jax.tree.leaves(folded), jax.tree.leaves(plain), strict=True):
+    np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * np.abs(b).max())
 
 
 def test_gradients_are_finite_and_reach_every_channel(trained):

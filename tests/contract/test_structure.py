@@ -23,6 +23,7 @@ LAYERS = [
     "flop",
     "objective",
     "precision",
+    "rewritten",
     "xla_cpu",
   ],
   [
