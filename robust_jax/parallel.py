@@ -65,9 +65,10 @@ class OnDevices:
   0.11.2), and a batch could silently be passed whole to every device.
   """
 
-  def __init__(self, body, in_axes, devices=None, donate_argnums=()):
+  def __init__(self, body, in_axes, devices=None, donate=(), row_axis=0):
     devices = devices or jax.local_devices()
-    self._num_devices = len(devices)
+    num_devices = len(devices)
+    self._split = lambda indices: _split(indices, num_devices, row_axis)
     self._vmapped = _vmapped(body, in_axes)
     self._checked = False
     self._compiled = jax.pmap(
@@ -76,11 +77,11 @@ class OnDevices:
       in_axes=(None, in_axes),
       out_axes=None,
       devices=None if devices == jax.local_devices() else devices,
-      donate_argnums=donate_argnums,
+      donate_argnums=donate,
     )
 
   def __call__(self, state, device_data, indices, *rest):
-    inputs = (device_data, _split(indices, self._num_devices), *rest)
+    inputs = (device_data, self._split(indices), *rest)
     if not self._checked:
       _check_replicated(self._vmapped, state, inputs)
       self._checked = True
@@ -88,8 +89,7 @@ class OnDevices:
 
   def lower(self, state, device_data, indices, *rest) -> jax.stages.Lowered:
     """Lowers it for arguments or their shapes, as jitted functions are."""
-    split = lambda indices: _split(indices, self._num_devices)
-    inputs = (device_data, jax.eval_shape(split, indices), *rest)
+    inputs = (device_data, jax.eval_shape(self._split, indices), *rest)
     return self._compiled.lower(state, inputs)
 
 
@@ -97,8 +97,9 @@ def pmap_step(
   step: Callable[[State, Batch, Key], tuple[State, Metrics]],
   decode: Decode = decode_batch,
   devices: Sequence[jax.Device] | None = None,
+  num_steps: int = 1,
 ) -> OnDevices:
-  """Compiles a training step for all devices.
+  """Compiles a training step for all devices, or several in a row.
 
   The first call also traces the step under `vmap`, since `pmap` would silently
   return the first device's output where a `mean` is missing.
@@ -107,6 +108,8 @@ def pmap_step(
     step: `(State, Batch, Key) -> (State, Metrics)`, as in `types.Task`.
     decode: `(device_data, indices) -> Batch`, as in `data.loader`.
     devices: devices of this process to use; all by default.
+    num_steps: number of steps of a call. If it is not 1, the leaves of
+      `indices` and of the metrics lead with an axis of that length.
 
   Returns:
     `(state, device_data, indices, key) -> (state, metrics)`. The leaves of
@@ -118,11 +121,15 @@ def pmap_step(
       an output differs between devices.
   """
 
-  def body(state, inputs):
-    device_data, indices, key = inputs
-    return step(state, decode(device_data, indices), _fold(key, state.step))
+  one_step = _step_body(step, decode)
 
-  return OnDevices(body, (None, 0, None), devices, donate_argnums=0)
+  def several_steps(state, inputs):
+    device_data, indices, key = inputs
+    take = lambda state, rows: one_step(state, (device_data, rows, key))
+    return jax.lax.scan(take, state, indices)
+
+  body, row_axis = (one_step, 0) if num_steps == 1 else (several_steps, 1)
+  return OnDevices(body, (None, 0, None), devices, 0, row_axis)
 
 
 def pmap_evaluate(
@@ -163,17 +170,20 @@ def simulate_step(
   Returns:
     `(state, device_data, indices, key) -> (state, metrics)`.
   """
-
-  def body(state, inputs):
-    device_data, indices, key = inputs
-    return step(state, decode(device_data, indices), _fold(key, state.step))
-
-  mapped = jax.jit(_vmapped(body, (None, 0, None)))
+  mapped = jax.jit(_vmapped(_step_body(step, decode), (None, 0, None)))
 
   def run(state, device_data, indices, key):
     return mapped(state, (device_data, _split(indices, num_devices), key))
 
   return run
+
+
+def _step_body(step, decode):
+  def body(state, inputs):
+    device_data, indices, key = inputs
+    return step(state, decode(device_data, indices), _fold(key, state.step))
+
+  return body
 
 
 def _fold(key: Key, count) -> Key:
@@ -199,16 +209,13 @@ def _check_replicated(vmapped, *args):
     ) from error
 
 
-def _split(indices: PyTree, num_devices: int) -> PyTree:
+def _split(indices: PyTree, num_devices: int, axis: int = 0) -> PyTree:
   """Rows `[b, ...]` -> `[num_devices, b / num_devices, ...]`."""
 
   def split(rows):
-    if rows.shape[0] % num_devices:
-      raise ValueError(
-        f"a batch of {rows.shape[0]} rows does not divide by {num_devices} "
-        "devices: choose a batch size that is a multiple of their number."
-      )
-    return rows.reshape(num_devices, -1, *rows.shape[1:])
+    rows_per_device(rows.shape[axis], num_devices)
+    before, after = rows.shape[:axis], rows.shape[axis + 1 :]
+    return rows.reshape(*before, num_devices, -1, *after).swapaxes(0, axis)
 
   return jax.tree.map(split, indices)
 
@@ -280,19 +287,13 @@ def num_processes() -> int:
 
 
 def any_process(flag: bool) -> bool:
-  """Returns whether the flag is set in any process.
-
-  All processes must call it at the same step.
-  """
+  """Whether the flag is set in any process; all call it at the same step."""
   if jax.process_count() == 1:
     return flag
-  return bool(_any_device(np.full(jax.local_device_count(), flag, np.int32)))
+  flags = np.full(jax.local_device_count(), flag, np.int32)
+  return bool(_largest_of_devices()(flags))
 
 
 @functools.cache
-def _any_device_compiled():
+def _largest_of_devices():
   return jax.pmap(lambda v: jax.lax.pmax(v, AXIS), AXIS, out_axes=None)
-
-
-def _any_device(flags):
-  return _any_device_compiled()(flags)
