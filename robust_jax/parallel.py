@@ -65,10 +65,9 @@ class OnDevices:
   0.11.2), and a batch could silently be passed whole to every device.
   """
 
-  def __init__(self, body, in_axes, devices=None, donate=(), row_axis=0):
+  def __init__(self, body, in_axes, devices=None, donate_argnums=()):
     devices = devices or jax.local_devices()
-    num_devices = len(devices)
-    self._split = lambda indices: _split(indices, num_devices, row_axis)
+    self._num_devices = len(devices)
     self._vmapped = _vmapped(body, in_axes)
     self._checked = False
     self._compiled = jax.pmap(
@@ -77,11 +76,11 @@ class OnDevices:
       in_axes=(None, in_axes),
       out_axes=None,
       devices=None if devices == jax.local_devices() else devices,
-      donate_argnums=donate,
+      donate_argnums=donate_argnums,
     )
 
   def __call__(self, state, device_data, indices, *rest):
-    inputs = (device_data, self._split(indices), *rest)
+    inputs = (device_data, _split(indices, self._num_devices), *rest)
     if not self._checked:
       _check_replicated(self._vmapped, state, inputs)
       self._checked = True
@@ -89,7 +88,8 @@ class OnDevices:
 
   def lower(self, state, device_data, indices, *rest) -> jax.stages.Lowered:
     """Lowers it for arguments or their shapes, as jitted functions are."""
-    inputs = (device_data, jax.eval_shape(self._split, indices), *rest)
+    split = lambda indices: _split(indices, self._num_devices)
+    inputs = (device_data, jax.eval_shape(split, indices), *rest)
     return self._compiled.lower(state, inputs)
 
 
@@ -97,9 +97,8 @@ def pmap_step(
   step: Callable[[State, Batch, Key], tuple[State, Metrics]],
   decode: Decode = decode_batch,
   devices: Sequence[jax.Device] | None = None,
-  num_steps: int = 1,
 ) -> OnDevices:
-  """Compiles a training step for all devices, or several in a row.
+  """Compiles a training step for all devices.
 
   The first call also traces the step under `vmap`, since `pmap` would silently
   return the first device's output where a `mean` is missing.
@@ -108,8 +107,6 @@ def pmap_step(
     step: `(State, Batch, Key) -> (State, Metrics)`, as in `types.Task`.
     decode: `(device_data, indices) -> Batch`, as in `data.loader`.
     devices: devices of this process to use; all by default.
-    num_steps: number of steps of a call. If it is not 1, the leaves of
-      `indices` and of the metrics lead with an axis of that length.
 
   Returns:
     `(state, device_data, indices, key) -> (state, metrics)`. The leaves of
@@ -121,15 +118,11 @@ def pmap_step(
       an output differs between devices.
   """
 
-  one_step = _step_body(step, decode)
-
-  def several_steps(state, inputs):
+  def body(state, inputs):
     device_data, indices, key = inputs
-    take = lambda state, rows: one_step(state, (device_data, rows, key))
-    return jax.lax.scan(take, state, indices)
+    return step(state, decode(device_data, indices), _fold(key, state.step))
 
-  body, row_axis = (one_step, 0) if num_steps == 1 else (several_steps, 1)
-  return OnDevices(body, (None, 0, None), devices, 0, row_axis)
+  return OnDevices(body, (None, 0, None), devices, donate_argnums=0)
 
 
 def pmap_evaluate(
@@ -170,20 +163,17 @@ def simulate_step(
   Returns:
     `(state, device_data, indices, key) -> (state, metrics)`.
   """
-  mapped = jax.jit(_vmapped(_step_body(step, decode), (None, 0, None)))
+
+  def body(state, inputs):
+    device_data, indices, key = inputs
+    return step(state, decode(device_data, indices), _fold(key, state.step))
+
+  mapped = jax.jit(_vmapped(body, (None, 0, None)))
 
   def run(state, device_data, indices, key):
     return mapped(state, (device_data, _split(indices, num_devices), key))
 
   return run
-
-
-def _step_body(step, decode):
-  def body(state, inputs):
-    device_data, indices, key = inputs
-    return step(state, decode(device_data, indices), _fold(key, state.step))
-
-  return body
 
 
 def _fold(key: Key, count) -> Key:
@@ -209,13 +199,16 @@ def _check_replicated(vmapped, *args):
     ) from error
 
 
-def _split(indices: PyTree, num_devices: int, axis: int = 0) -> PyTree:
+def _split(indices: PyTree, num_devices: int) -> PyTree:
   """Rows `[b, ...]` -> `[num_devices, b / num_devices, ...]`."""
 
   def split(rows):
-    rows_per_device(rows.shape[axis], num_devices)
-    before, after = rows.shape[:axis], rows.shape[axis + 1 :]
-    return rows.reshape(*before, num_devices, -1, *after).swapaxes(0, axis)
+    if rows.shape[0] % num_devices:
+      raise ValueError(
+        f"a batch of {rows.shape[0]} rows does not divide by {num_devices} "
+        "devices: choose a batch size that is a multiple of their number."
+      )
+    return rows.reshape(num_devices, -1, *rows.shape[1:])
 
   return jax.tree.map(split, indices)
 
@@ -287,13 +280,19 @@ def num_processes() -> int:
 
 
 def any_process(flag: bool) -> bool:
-  """Whether the flag is set in any process; all call it at the same step."""
+  """Returns whether the flag is set in any process.
+
+  All processes must call it at the same step.
+  """
   if jax.process_count() == 1:
     return flag
-  flags = np.full(jax.local_device_count(), flag, np.int32)
-  return bool(_largest_of_devices()(flags))
+  return bool(_any_device(np.full(jax.local_device_count(), flag, np.int32)))
 
 
 @functools.cache
-def _largest_of_devices():
+def _any_device_compiled():
   return jax.pmap(lambda v: jax.lax.pmax(v, AXIS), AXIS, out_axes=None)
+
+
+def _any_device(flags):
+  return _any_device_compiled()(flags)

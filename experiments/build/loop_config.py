@@ -37,7 +37,6 @@ def loop_config(training: ConfigDict, steps_per_epoch: int) -> LoopConfig:
     log_every=training.log_every,
     evaluate_every=steps("evaluate_every"),
     keep_last=training.keep_last,
-    steps_per_call=training.get("steps_per_call", 1),
     monitor=monitor(training),
     stopping=EarlyStopping(
       training.max_drop,

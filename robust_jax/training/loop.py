@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 
 import jax
-import numpy as np
 
 from robust_jax import checks, parallel
 from robust_jax.data.loader import Loader, num_rows
@@ -27,7 +26,7 @@ from robust_jax.training.result import (
 )
 from robust_jax.training.step_cost import StepCost
 from robust_jax.training.window import Window
-from robust_jax.types import Key, PyTree, State, Task
+from robust_jax.types import Key, State, Task
 
 _WHERE_IT_COLLAPSES = EarlyStopping()
 
@@ -43,10 +42,6 @@ class LoopConfig:
     monitor: the validation metric that ranks checkpoints.
     keep_last: number of newest checkpoints to keep besides the best.
     stopping: when training stops early.
-    steps_per_call: number of steps that one call of the compiled program
-      takes, where none of them but the last is recorded or evaluated after;
-      other steps are taken one by one. It saves the time between the calls,
-      which counts where a step takes a millisecond, and delays an interruption.
 
   Raises:
     ValueError: a length is below 1.
@@ -58,28 +53,10 @@ class LoopConfig:
   monitor: Monitor
   keep_last: int = 2
   stopping: EarlyStopping = _WHERE_IT_COLLAPSES
-  steps_per_call: int = 1
 
   def __post_init__(self):
-    for name in (
-      "num_steps",
-      "log_every",
-      "evaluate_every",
-      "keep_last",
-      "steps_per_call",
-    ):
+    for name in ("num_steps", "log_every", "evaluate_every", "keep_last"):
       checks.at_least_one(f"training.{name}", getattr(self, name))
-
-  def steps_of_call(self, step: int) -> int:
-    """Number of steps that are taken at once after so many."""
-    several = self.steps_per_call
-    left = min(
-      self.num_steps - step,
-      self.log_every - step % self.log_every,
-      self.evaluate_every - step % self.evaluate_every,
-    )
-    # A function of the step alone, so that a resumed run takes the same calls.
-    return several if step % several == 0 and several <= left else 1
 
 
 def train(
@@ -183,13 +160,6 @@ def _described(cost: StepCost | None) -> str:
   return f": {passes} per example, {in_units(cost.flop, 'FLOP')}"
 
 
-def _stacked(batches: list[PyTree]) -> PyTree:
-  """What `parallel.pmap_step` takes: one batch, or several on a new axis."""
-  if len(batches) == 1:
-    return batches[0]
-  return jax.tree.map(lambda *rows: np.stack(rows), *batches)
-
-
 class _Run:
   """The loop, with everything that is constant in it."""
 
@@ -210,10 +180,7 @@ class _Run:
     self._deadline, self._observe, self._cost = deadline, observe, cost
     self._config, self._checkpoints, self._log = config, checkpoints, log
     self._key, self._key_evaluate = jax.random.split(key)
-    self._steps = {
-      count: parallel.pmap_step(task.step, training.decode, num_steps=count)
-      for count in {1, config.steps_per_call}
-    }
+    self._step = parallel.pmap_step(task.step, training.decode)
     self._evaluate = parallel.pmap_evaluate(task.evaluate, validation.decode)
     self._summarize = task.summarize
     self._device_data = parallel.replicate(training.device_data)
@@ -226,14 +193,13 @@ class _Run:
     window = Window(self._cost)
     with interrupt() as interrupted:
       while step < config.num_steps:
-        count = config.steps_of_call(step)
-        batches = [next(stream) for _ in range(count)]
-        state, metrics = self._steps[count](
-          state, self._device_data, _stacked(batches), self._key
+        indices = next(stream)
+        state, metrics = self._step(
+          state, self._device_data, indices, self._key
         )
-        step += count
-        rows = sum(map(num_rows, batches)) * parallel.num_processes()
-        window.add(step, metrics, rows, count)
+        step += 1
+        rows = num_rows(indices) * parallel.num_processes()
+        window.add(step, metrics, rows)
         last = step == config.num_steps
         due = step % config.evaluate_every == 0 or last
         record = step % config.log_every == 0 or due

@@ -1,9 +1,7 @@
 """Metrics of the training steps since the last record of the log."""
 
-import itertools
 import math
 import time
-from collections.abc import Iterator
 from typing import cast
 
 import jax
@@ -30,7 +28,7 @@ class Window:
   """
 
   def __init__(self, cost: StepCost | None = None):
-    self._metrics: list[tuple[int, Metrics, int]] = []
+    self._metrics: list[tuple[int, Metrics]] = []
     self._compile_seconds: float | None = None
     self._once = _constants(cost)
     self._at_matmul_rate = _seconds_at_matmul_rate(self._once)
@@ -40,20 +38,10 @@ class Window:
     self._clock, self._timed_rows = time.monotonic(), 0
     self._timed_steps = 0
 
-  def add(
-    self, step: int, metrics: Metrics, rows: int, num_steps: int = 1
-  ) -> None:
-    """Adds the metrics of the last steps.
-
-    Args:
-      step: number of steps by now.
-      metrics: metrics; of several steps each leads with an axis of them.
-      rows: number of examples of all these steps.
-      num_steps: number of these steps.
-    """
-    self._metrics.append((step, metrics, num_steps))
+  def add(self, step: int, metrics: Metrics, rows: int) -> None:
+    self._metrics.append((step, metrics))
     self._timed_rows += rows
-    self._timed_steps += num_steps
+    self._timed_steps += 1
     if self._compile_seconds is None:  # the first step of this process
       jax.block_until_ready(metrics)
       self._compile_seconds = time.monotonic() - self._clock
@@ -67,7 +55,7 @@ class Window:
     """
     records = jax.device_get(self._metrics)
     total: Metrics = {}
-    for step, metrics in itertools.chain.from_iterable(map(_by_step, records)):
+    for step, metrics in records:
       for name, value in masked.result(metrics).items():
         if not math.isfinite(value):
           raise FloatingPointError(
@@ -96,16 +84,6 @@ class Window:
       if self._at_matmul_rate:
         values["matmul_fraction"] = self._at_matmul_rate / seconds
     return values | _peak_memory()
-
-
-def _by_step(record: tuple[int, Metrics, int]) -> Iterator[tuple[int, Metrics]]:
-  """The steps of a record, and the metrics of each."""
-  step, metrics, num_steps = record
-  if num_steps == 1:
-    yield step, metrics
-    return
-  for i in range(num_steps):
-    yield step - num_steps + 1 + i, jax.tree.map(lambda m, i=i: m[i], metrics)
 
 
 def _constants(cost: StepCost | None) -> dict[str, float]:

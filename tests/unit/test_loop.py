@@ -7,8 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from robust_jax import parallel
 from robust_jax.data.loader import Loader
@@ -249,56 +247,3 @@ def test_a_config_of_nothing_is_refused(name):
     ValueError, match=rf"training\.{name} = 0: expected .* 1 or more"
   ):
     config(**{name: 0})
-
-
-@pytest.mark.parametrize("steps_per_call", [2, 3, 5, 20, 50])
-def test_several_steps_in_a_call_change_nothing_but_the_clock(
-  tmp_path, steps_per_call
-):
-  def trained(name, **options):
-    path = tmp_path / name
-    path.mkdir()
-    steps = task(loss=lambda step: 1.0 * step)
-    train(steps, loader(None), loader(1), config(**options), KEY, path)
-    clock = ("seconds", "examples_per_second", "memory")
-    records = [
-      {k: v for k, v in r.items() if not any(c in k for c in clock)}
-      for r in log.read(path)
-    ]
-    return restored(path).params, records
-
-  expected = trained("one", log_every=10, evaluate_every=10)
-  found = trained(
-    "several", log_every=10, evaluate_every=10, steps_per_call=steps_per_call
-  )
-  assert found == expected
-
-
-@given(
-  step=st.integers(0, 60),
-  log_every=st.integers(1, 12),
-  evaluate_every=st.integers(1, 12),
-  several=st.integers(1, 12),
-)
-def test_no_call_passes_over_a_record_or_the_end(
-  step, log_every, evaluate_every, several
-):
-  course = config(
-    num_steps=61,
-    log_every=log_every,
-    evaluate_every=evaluate_every,
-    steps_per_call=several,
-  )
-  count = course.steps_of_call(step)
-  assert count in (1, several)
-  assert step + count <= 61
-  for inside in range(step + 1, step + count):
-    assert inside % log_every
-    assert inside % evaluate_every
-
-
-def test_an_infinite_loss_inside_a_call_is_named_by_its_step(tmp_path):
-  infinite = task(loss=lambda step: jnp.where(step == 7, jnp.inf, 1.0))
-  course = config(log_every=10, evaluate_every=10, steps_per_call=5)
-  with pytest.raises(FloatingPointError, match="at step 7"):
-    train(infinite, loader(None), loader(1), course, KEY, tmp_path)
