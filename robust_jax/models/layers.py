@@ -70,8 +70,8 @@ def batch_norm(
   Running averages are kept in the collection "batch_stats" and move by a tenth
   in each training step. With `train=False` they are fixed and normalize the
   batch, so the model that an attack sees does not depend on the batch.
-  Statistics, arithmetic and result are float32, whatever dtype the model
-  computes in.
+  Statistics and arithmetic are float32, whatever dtype the model computes in.
+  The result is bfloat16 if the input is, and float32 otherwise.
 
   Args:
     statistics: the examples that a training step computes its statistics over:
@@ -104,7 +104,7 @@ def batch_norm(
       "device's part of the batch), 'synchronized' (of the whole batch) or "
       "'none'."
     )
-  return nn.BatchNorm(
+  return _BatchNorm(
     use_running_average=not train,
     axis_name=_AXIS_NAMES[statistics],
     momentum=0.9,
@@ -114,6 +114,18 @@ def batch_norm(
     use_bias=affine,
     name=name,
   )
+
+
+class _BatchNorm(nn.BatchNorm):
+  """`nn.BatchNorm` whose result has the dtype of the computation."""
+
+  def __call__(self, x: Array, *args, **options) -> Array:
+    return super().__call__(x, *args, **options).astype(_dtype_of_result(x))
+
+
+def _dtype_of_result(x: Array) -> DTypeLike:
+  """Of a normalization: a network in bfloat16 remains in it."""
+  return jnp.bfloat16 if x.dtype == jnp.bfloat16 else jnp.float32
 
 
 def he_conv(
@@ -169,7 +181,7 @@ def normalization(
 
   "group", "layer" and "instance" normalize each example by itself, in training
   too: over height, width and the channels of one group. Nothing depends on the
-  batch, and there are no running statistics. Statistics and result are float32.
+  batch, and there are no running statistics. Dtypes are those of `batch_norm`.
 
   Args:
     kind: "batch" (`batch_norm`), "group" (groups of 16 channels, or more where
@@ -220,44 +232,10 @@ def normalization(
       "layer": 1,
       "instance": channels,
     }[kind]
-    return nn.GroupNorm(groups, epsilon=1e-5, dtype=jnp.float32, name=name)(x)
+    norm = nn.GroupNorm(groups, epsilon=1e-5, dtype=jnp.float32, name=name)
+    return norm(x).astype(_dtype_of_result(x))
 
   return apply
-
-
-def activation(name: str) -> Callable[[Array], Array]:
-  """An activation function by the name that configs give it.
-
-      relu      max(x, 0)
-      silu      x sigmoid(x)
-      softplus  log(1 + exp(10 x)) / 10
-
-  The last two are smooth, which improves the gradients that an attack in
-  training finds.
-
-  Raises:
-    ValueError: there is none of that name.
-
-  Source: Xie et al. 2020, "Smooth Adversarial Training", section 4, where the
-  softplus has this parameter.
-
-  Example:
-    >>> from robust_jax.models import layers
-    >>> layers.activation("silu")(0.0).item()
-    0.0
-  """
-  if name not in _ACTIVATIONS:
-    raise ValueError(
-      f"activation = {name!r}: expected one of {', '.join(_ACTIVATIONS)}."
-    )
-  return _ACTIVATIONS[name]
-
-
-_ACTIVATIONS = {
-  "relu": nn.relu,
-  "silu": nn.silu,
-  "softplus": lambda x: nn.softplus(10 * x) / 10,
-}
 
 
 def blur_pool(x: Array) -> Array:

@@ -1,5 +1,6 @@
 """Activations and normalizations of the residual networks."""
 
+import functools
 import itertools
 
 import flax.linen as nn
@@ -7,10 +8,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax._src.ad_checkpoint import saved_residuals
 
 from robust_jax import precision
 from robust_jax.models import PreActResNet, ResNet, WideResNet
-from robust_jax.models.layers import activation, normalization
+from robust_jax.models.activations import activation
+from robust_jax.models.fold_normalization import fold_normalization
+from robust_jax.models.layers import normalization
 from tests.contract.samples import random_variables
 
 KEY = jax.random.key(0)
@@ -85,18 +89,78 @@ def test_the_defaults_are_batch_norm_and_relu(network):
   assert "batch_stats" in plain.init(KEY, X)
 
 
-def test_norms_and_their_results_are_float32_in_bfloat16():
-  dtype = precision.compute_dtype("bfloat16")
-  layer = normalization("group", "per_device", train=True, name="bn")
+BF16 = precision.compute_dtype("bfloat16")
 
+
+@pytest.mark.parametrize("kind", ["batch", "group"])
+def test_norms_of_bfloat16_have_float32_arithmetic_and_bfloat16_results(kind):
   class Alone(nn.Module):
     @nn.compact
     def __call__(self, x):
-      return layer(x)
+      return normalization(kind, "per_device", train=True, name="bn")(x)
 
-  normalized = lambda x: Alone().init_with_output(KEY, x)[0]
-  shape = jax.ShapeDtypeStruct((2, 4, 4, 32), dtype)
-  assert jax.eval_shape(normalized, shape).dtype == jnp.float32
+  x = 100 + jax.random.normal(KEY, (2, 4, 4, 32), BF16)
+  exact = Alone().init_with_output(KEY, x.astype(jnp.float32))[0]
+  found = Alone().init_with_output(KEY, x)[0]
+  assert found.dtype == BF16
+  np.testing.assert_array_equal(found, exact.astype(BF16))
+
+
+@pytest.mark.parametrize("name", ["relu", "silu", "softplus"])
+def test_activations_of_bfloat16_are_rounded_once(name):
+  x = jnp.linspace(-10, 10, 1000, dtype=BF16)
+  found, exact = (
+    jax.vmap(jax.value_and_grad(activation(name)))(x.astype(dtype))
+    for dtype in (BF16, jnp.float32)
+  )
+  for one, other in zip(found, exact, strict=True):
+    assert one.dtype == BF16
+    np.testing.assert_array_equal(one, other.astype(BF16))
+
+
+def float32_activations(fn, at):
+  """What the backward pass keeps in float32 that is as large as images."""
+  return [
+    aval.shape
+    for aval, origin in saved_residuals(lambda at: fn(at).sum(), at)
+    if aval.dtype == jnp.float32
+    and len(aval.shape) == 4
+    and aval.shape[0] == len(X)
+    and "broadcast_in_dim" not in origin  # the zeros of relu's derivative
+  ]
+
+
+@pytest.mark.parametrize(
+  ("network", "act", "last"),
+  [
+    *((network, "relu", 0) for network in NETWORKS),
+    ("wide_resnet", "silu", 3),
+    ("preact_resnet", "softplus", 2),
+  ],
+)
+def test_in_bfloat16_layers_hand_on_nothing_else(network, act, last):
+  """In float32 are the last layer, which is pooled, and what normalization by
+  statistics of the batch is differentiated with."""
+  model = NETWORKS[network](dtype=BF16, activation=act)
+  variables = model.init(KEY, X)
+  infer = functools.partial(model.apply, variables)
+  for fn in (infer, fold_normalization(infer)):
+    assert len(float32_activations(fn, X)) == last
+
+  def train(params):
+    inputs = {**variables, "params": params}
+    return model.apply(inputs, X, train=True, mutable=["batch_stats"])[0]
+
+  norms = len(jax.tree.leaves(variables["batch_stats"])) // 2
+  # Centered inputs, and inputs for their variance.
+  kept = float32_activations(train, variables["params"])
+  assert len(kept) == 2 * norms + last
+  inputs = [
+    eqn.invars[0].aval
+    for eqn in jax.make_jaxpr(infer)(X).eqns
+    if eqn.primitive.name == "conv_general_dilated"
+  ]
+  assert {aval.dtype.name for aval in inputs} == {"bfloat16"}
 
 
 def test_activations_are_what_they_are_called():

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
 
+from robust_jax.models.activations import activation
 from robust_jax.models.layers import (
-  activation,
   blur_pool,
   he_conv,
   normalization,
@@ -36,7 +36,7 @@ class PreActResNet(nn.Module):
     num_blocks: number of blocks of each stage.
     width: number of channels of the first stage.
     batch_norm: "per_device" or "synchronized", see `layers.batch_norm`.
-    activation: "relu", "silu" or "softplus", see `layers.activation`.
+    activation: "relu", "silu" or "softplus", see `activations.activation`.
     norm: "batch", "group" or "layer", see `layers.normalization`. Layers keep
       their names.
     final_norm: whether normalization and relu precede the global pooling.
@@ -128,7 +128,7 @@ class PreActResNet(nn.Module):
           name=f"layer{stage + 1}_{block}",
         )(x)
     if self.final_norm:
-      x = act(norm(name="bn")(x))
+      x = act(norm(name="bn")(x.astype(jnp.float32)))
     return x.mean((1, 2), dtype=jnp.float32)
 
 

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
 
+from robust_jax.models.activations import activation
 from robust_jax.models.layers import (
-  activation,
   he_conv,
   normalization,
   normalize,
@@ -39,7 +39,7 @@ class ResNet(nn.Module):
       convolution.
     bottleneck_factor: factor of the channels of a bottleneck's convolution 3x3.
     batch_norm: "per_device" or "synchronized", see `layers.batch_norm`.
-    activation: "relu", "silu" or "softplus", see `layers.activation`.
+    activation: "relu", "silu" or "softplus", see `activations.activation`.
     norm: "batch", "group" or "layer", see `layers.normalization`. Layers keep
       their names.
     mean: mean of the pixels, per channel, in [0, 1].
@@ -139,15 +139,20 @@ class _Block(nn.Module):
   @nn.compact
   def __call__(self, x: Array) -> Array:
     conv = functools.partial(he_conv, dtype=self.dtype)
+    convolutions = self._convolutions()
+    x = x.astype(self.dtype)
     features, out = self.width * _EXPANSION[self.kind], x
-    for i, (channels, size, stride) in enumerate(self._convolutions(), start=1):
+    for i, (channels, size, stride) in enumerate(convolutions, start=1):
       if i > 1:
         out = self.act(out)
       out = conv(channels, size, stride, name=f"conv{i}")(out)
+      if i == len(convolutions):
+        # The sum is float32 and is rounded once, where the next block begins.
+        out = out.astype(jnp.float32)
       out = self.norm(name=f"bn{i}")(out)
     if self.stride != 1 or x.shape[-1] != features:
       x = conv(features, 1, self.stride, name="shortcut_0")(x)
-      x = self.norm(name="shortcut_1")(x)
+      x = self.norm(name="shortcut_1")(x.astype(jnp.float32))
     return self.act(out + x)
 
   def _convolutions(self) -> list[tuple[int, int, int]]:

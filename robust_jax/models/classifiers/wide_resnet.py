@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
 
+from robust_jax.models.activations import activation
 from robust_jax.models.layers import (
-  activation,
   he_conv,
   normalization,
   normalize,
@@ -28,7 +28,7 @@ class WideResNet(nn.Module):
     depth: number of layers, 6 n + 4 for n blocks per group.
     widen: factor of the 16, 32 and 64 channels of the groups.
     batch_norm: "per_device" or "synchronized", see `layers.batch_norm`.
-    activation: "relu", "silu" or "softplus", see `layers.activation`.
+    activation: "relu", "silu" or "softplus", see `activations.activation`.
     norm: "batch", "group" or "layer", see `layers.normalization`. Layers keep
       their names.
     padding: "symmetric", or "same" as in DeepMind's networks, see
@@ -113,8 +113,8 @@ class WideResNet(nn.Module):
           dtype=self.dtype,
           name=f"block{group + 1}_layer_{block}",
         )(x)
-    x = act(norm(name="bn1")(x))
-    return x.mean((1, 2))
+    x = act(norm(name="bn1")(x.astype(jnp.float32)))
+    return x.mean((1, 2), dtype=jnp.float32)
 
 
 class _Block(nn.Module):

@@ -9,8 +9,8 @@ from flax import linen as nn
 from jax.typing import DTypeLike
 
 from robust_jax import cells
+from robust_jax.models.activations import activation
 from robust_jax.models.layers import (
-  activation,
   he_conv,
   normalization,
   normalize,
@@ -44,7 +44,7 @@ class CenterNet(nn.Module):
       the other stages.
     norm: "group", "batch", "layer", "instance" or "none", see
       `layers.normalization`.
-    activation: "silu", "relu" or "softplus", see `layers.activation`.
+    activation: "silu", "relu" or "softplus", see `activations.activation`.
     mean: mean of the pixels, per channel, in [0, 1].
     std: standard deviation of the pixels, likewise.
     dtype: dtype of the computation, see `robust_jax.precision`.
@@ -131,7 +131,7 @@ class CenterNet(nn.Module):
       above = layers(channels, size=1, name=f"lateral{stage}")(h)
       h = _repeated(above) + stages[stage]
       h = layers(channels, name=f"up{stage}")(h)
-    return layers(2 * self.width, name="features")(h)
+    return layers(2 * self.width, name="features")(h).astype(jnp.float32)
 
 
 class _ConvNorm(nn.Module):
