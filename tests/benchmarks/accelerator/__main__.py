@@ -22,6 +22,7 @@ import signal
 import sys
 import time
 
+from experiments.cli.set_up_compiler import set_xla_flags
 from tests.benchmarks.accelerator.parts import PARTS
 from tests.benchmarks.accelerator.processes import run_part
 from tests.benchmarks.accelerator.results import Results, result_text
@@ -36,6 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
   flags.out.mkdir(parents=True, exist_ok=True)
   # Compile times would be those of reading what another run has compiled.
   os.environ.setdefault("JAX_ENABLE_COMPILATION_CACHE", "false")
+  set_xla_flags()  # as the command line does
   signal.signal(signal.SIGTERM, signal.default_int_handler)
   results = Results(
     flags.out,
