@@ -137,7 +137,7 @@ class _Program:
         self._users[v].append(eqn)
 
   def is_fixed(self, v) -> bool:
-    """Whether it is a constant or is made of parameters alone."""
+    """Returns whether it is a constant or made of parameters alone."""
     return isinstance(v, core.Literal) or v in self._fixed
 
   def only_user(self, v):
@@ -146,7 +146,7 @@ class _Program:
     return users[0] if len(users) == 1 else None
 
   def unconverted(self, v):
-    """What a parameter has been converted from to its dtype."""
+    """Returns what a parameter was converted from to its dtype."""
     eqn = None if isinstance(v, core.Literal) else self._fixed[v]
     is_converted = eqn is not None and eqn.primitive.name == _CONVERT
     return eqn.invars[0] if is_converted else v
@@ -182,7 +182,7 @@ def _channel_axes(eqn) -> Any:
 
 
 def _is_affine(eqn, y, axis: int, program: _Program) -> bool:
-  """Whether it changes each channel of y by a number, or widens the dtype."""
+  """Is True if it changes channels of y by a number each, or widens dtypes."""
   (out,) = eqn.outvars
   if eqn.primitive.name == _CONVERT:
     return jnp.promote_types(y.aval.dtype, out.aval.dtype) == out.aval.dtype
@@ -200,7 +200,7 @@ def _is_affine(eqn, y, axis: int, program: _Program) -> bool:
 
 
 def _scales_channels(eqn) -> bool:
-  """Whether each channel is multiplied by a number of its own."""
+  """Is True if each channel is multiplied by a number of its own."""
   is_scaling = eqn.primitive.name in ("mul", "div")
   return is_scaling and all(v.aval.ndim for v in eqn.invars)
 

@@ -18,6 +18,7 @@ LAYERS = [
     "cells",
     "checks",
     "compilation_cache",
+    "compile_ahead",
     "distributed",
     "files",
     "flop",

@@ -119,7 +119,7 @@ def test_activations_of_bfloat16_are_rounded_once(name):
 
 
 def float32_activations(fn, at):
-  """What the backward pass keeps in float32 that is as large as images."""
+  """Residuals of the backward pass in float32 that are as large as images."""
   return [
     aval.shape
     for aval, origin in saved_residuals(lambda at: fn(at).sum(), at)
