@@ -130,7 +130,10 @@ _STRICT = flags.DEFINE_bool(
   "strict", False, "compare, gate: inconclusive checks fail."
 )
 _CANDIDATE = flags.DEFINE_string(
-  "candidate", None, "compare, gate: the model to check; the first if absent."
+  "candidate",
+  None,
+  "compare, gate: the model to check; if absent the first that is not the "
+  "baseline.",
 )
 
 

@@ -15,8 +15,9 @@ class GateRequest(NamedTuple):
 
   Attributes:
     thresholds: thresholds for the candidate; None for no gate.
-    candidate: model to check; None for the first.
-    baseline: model from which regressions are counted; None for the second.
+    candidate: model to check; None for the first that is not the baseline.
+    baseline: model from which regressions are counted; None for the first that
+      is not the candidate.
     strict: whether inconclusive checks fail.
   """
 
@@ -41,9 +42,11 @@ class GateRequest(NamedTuple):
           f"{role} = '{name}': expected the name of a model, one of "
           f"{', '.join(names)}."
         )
-    candidate = self.candidate or names[0]
-    others = [name for name in names if name != candidate]
-    baseline = self.baseline or (others[0] if others else None)
+    candidate = self.candidate or next(
+      (name for name in names if name != self.baseline), names[0]
+    )
+    others = (name for name in names if name != candidate)
+    baseline = self.baseline or next(others, None)
     if baseline == candidate:
       raise ValueError(
         f"'{candidate}' is both candidate and baseline: expected two models."
