@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from robust_jax.corruptions._each_image import each_image
 from robust_jax.types import Array
 
 
@@ -45,8 +46,7 @@ def blurred(
     total = lax.fori_loop(0, count, tap, jnp.zeros(shape))
     return total.reshape(image.shape)
 
-  # One image at a time, so that slices at different places stay slices.
-  return lax.map(one, (x, angles))
+  return each_image(one, (x, angles))
 
 
 def mean_offsets(

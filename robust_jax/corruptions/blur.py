@@ -5,6 +5,7 @@ import numpy as np
 from jax import lax
 
 from robust_jax.corruptions import _motion, _zooms, constants, matrices, random
+from robust_jax.corruptions._each_image import each_image
 from robust_jax.corruptions.base import corruption
 from robust_jax.types import Array, Key
 
@@ -209,8 +210,7 @@ def zoom_blur(
     add = lambda i, total: total + _zooms.read(image, rows[i], columns[i])
     return lax.fori_loop(0, count, add, image) / (count + 1)
 
-  # One image at a time, which stays in the cache for all of its zooms.
-  return lax.map(one, x)
+  return each_image(one, x)
 
 
 def zoom_blur_points(

@@ -8,6 +8,7 @@ import numpy as np
 from jax import lax
 
 from robust_jax.corruptions import constants, matrices, random
+from robust_jax.corruptions._each_image import each_image
 from robust_jax.corruptions.base import corruption, eight_bits
 from robust_jax.types import Array, Key
 
@@ -111,7 +112,7 @@ def shuffled(x: Array, offsets: Array, reach: Array, passes: Array) -> Array:
     )
     return image.reshape(-1, channels)[source].reshape(image.shape)
 
-  return lax.map(one, (x, offsets))
+  return each_image(one, (x, offsets))
 
 
 def _ends(target: Array, linked: Array) -> Array:

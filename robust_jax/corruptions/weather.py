@@ -14,6 +14,7 @@ from robust_jax.corruptions import (
   frost_pictures,
   random,
 )
+from robust_jax.corruptions._each_image import each_image
 from robust_jax.corruptions.base import corruption, eight_bits
 from robust_jax.corruptions.frost_pictures import Pictures
 from robust_jax.types import Array, Key
@@ -106,7 +107,7 @@ def flakes(
     for n in noise.shape[1:3]
   )
   noise = (mean + deviation * noise)[..., None]
-  noise = lax.map(lambda one: _zooms.read(one, rows, columns), noise)
+  noise = each_image(lambda one: _zooms.read(one, rows, columns), noise)
   peaks = eight_bits(jnp.where(noise < threshold, 0.0, noise))
   reach = int(table[:, 4].max())
   return (
@@ -189,7 +190,7 @@ def _crops(x: Array, pictures: Pictures, where: Array) -> Array:
     cut = lax.dynamic_slice(pixels, start, (1, height, width, 3))
     return cut[0].astype(jnp.float32) / 255
 
-  frost = lax.map(one, where)
+  frost = each_image(one, where)
   return frost if channels == 3 else frost.mean(-1, keepdims=True)
 
 

@@ -50,6 +50,22 @@ def test_corruptions_are_found():
   assert published <= set(NAMES)
 
 
+@pytest.mark.parametrize(
+  "name",
+  ["frost", "gaussian_blur", "glass_blur", "motion_blur", "snow", "zoom_blur"],
+)
+def test_images_at_once_are_images_one_by_one(name):
+  """As accelerators and CPUs take those, see `corruptions._each_image`."""
+  corrupt = lookup.find("corruptions", name)
+  alone = lambda key, x: corrupt(key[None], x[None], 4)[0]
+  at_once = jax.jit(jax.vmap(alone))(
+    random.image_keys(0, IDS, name, 4), _images()
+  )
+  expected = _corrupted(name, 4)
+  assert np.abs(at_once - expected).max() <= ONE_LEVEL
+  assert np.mean(at_once != expected) < 0.01
+
+
 @pytest.mark.parametrize("name", NAMES)
 class TestCorruption:
   def test_keeps_shape_dtype_and_range_in_8_bits(self, name):

@@ -5,6 +5,7 @@ import numpy as np
 from jax import lax
 
 from robust_jax.corruptions import _motion, _zooms, constants, matrices
+from robust_jax.corruptions._each_image import each_image
 from robust_jax.corruptions.sequences.base import frame_by_frame, sequence
 from robust_jax.types import Array, Key
 
@@ -109,4 +110,4 @@ def zoom_blur(keys: Key, x: Array, *, size: int | None = None) -> Array:
     start = jnp.zeros_like(image)
     return lax.scan(longer, start, jnp.arange(len(_ZOOMS)))[1]
 
-  return lax.map(one, x)
+  return each_image(one, x)
