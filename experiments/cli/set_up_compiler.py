@@ -42,19 +42,18 @@ def xla_flags(jaxlib: str, cuda: bool) -> list[str]:
     jaxlib: the version of jaxlib.
     cuda: whether there may be NVIDIA GPUs.
   """
-  flags = []
   if jaxlib.startswith("0.10."):
     # Its fusion of convolutions into YNNPACK hardly uses a second core, and is
-    # eight times slower without padding.
-    flags.append("--xla_cpu_experimental_ynn_fusion_type=individual_dot")
-  if cuda:
-    # By default convolutions are launched one by one, and so is what lies
-    # between two of them, which takes most of the time of a small network.
-    flags += [
-      f"--xla_gpu_enable_command_buffer={','.join(_IN_COMMAND_BUFFERS)}",
-      "--xla_gpu_graph_min_graph_size=2",
-    ]
-  return flags
+    # eight times slower without padding. GPUs were not tried with it.
+    return ["--xla_cpu_experimental_ynn_fusion_type=individual_dot"]
+  if not cuda:
+    return []
+  # By default convolutions are launched one by one, and so is what lies between
+  # two of them, which takes most of the time of a small network.
+  return [
+    f"--xla_gpu_enable_command_buffer={','.join(_IN_COMMAND_BUFFERS)}",
+    "--xla_gpu_graph_min_graph_size=2",
+  ]
 
 
 _IN_COMMAND_BUFFERS = (
