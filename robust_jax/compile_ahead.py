@@ -57,7 +57,7 @@ def compile_ahead(
 
     yield wait
   finally:
-    pool.shutdown(cancel_futures=True)
+    pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _default_threads() -> int:
