@@ -122,7 +122,8 @@ def test_each_domain_is_answered_by_its_own_statistics():
   )
   for part, state in ((network.source, ours), (network.target, theirs)):
     expected = model.apply({"params": params, **state}, x)
-    np.testing.assert_allclose(part(x), expected, rtol=1e-6)
+    # BatchNorm is folded into the layers before it.
+    np.testing.assert_allclose(part(x), expected, rtol=1e-5)
   np.testing.assert_array_equal(network(x), network.target(x))
   assert not np.allclose(network.source(x), network(x), atol=1e-3)
 

@@ -710,7 +710,7 @@ class TestCommand:
       (["--max_risk=noise=20"], "there is no family 'noise'"),
       (["--max_risk=noise=120"], "expected NAME=PERCENT"),
       (["--candidate=C"], "one of A, B"),
-      (["--baseline=A"], "candidate and baseline"),
+      (["--candidate=A", "--baseline=A"], "candidate and baseline"),
       (["--num_examples=0"], "num_examples=0"),
       (["--class_names=left,middle"], "lack 1 of the 3 classes"),
       (
