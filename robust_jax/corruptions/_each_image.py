@@ -11,9 +11,11 @@ from robust_jax.types import Array, PyTree
 def each_image(fn: Callable[[PyTree], Array], batch: PyTree) -> Array:
   """Applies a function of one image to each: `[fn(image) for image in batch]`.
 
-  On CPUs it takes one image after another, which stays in the cache and whose
-  slices at places of its own stay slices. On accelerators that would leave
-  nearly all of the device idle, so that it takes all images at once.
+  On CPUs images are processed one after another. An image then stays in the
+  cache, which halves the time of a product of matrices, and a `dynamic_slice`
+  at a different place in each image does not become a slower gather. On
+  accelerators that would leave most of the device idle, so `fn` is vectorized
+  over the batch.
 
   Args:
     fn: a function of one image, or of a tuple of what belongs to one.

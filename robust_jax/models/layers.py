@@ -124,7 +124,7 @@ class _BatchNorm(nn.BatchNorm):
 
 
 def _dtype_of_result(x: Array) -> DTypeLike:
-  """Of a normalization: a network in bfloat16 remains in it."""
+  """Returns the dtype of normalized x: bfloat16 stays, others are float32."""
   return jnp.bfloat16 if x.dtype == jnp.bfloat16 else jnp.float32
 
 
