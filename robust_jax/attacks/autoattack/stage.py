@@ -100,7 +100,7 @@ class StageProgram(NamedTuple):
 
 
 def pack(rows: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, ...]]:
-  """Padded batches of `size`, and of an eighth of it for the last few rows.
+  """Padded batches of `size`, on a CPU of an eighth of it for the last rows.
 
   Yields:
     Some of the rows, and these repeated to the size of the batch.
@@ -110,6 +110,14 @@ def pack(rows: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, ...]]:
     length = size if len(rows) > 3 * small else small
     batch, rows = rows[:length], rows[length:]
     yield batch, np.resize(batch, length)
+
+
+def has_two_sizes() -> bool:
+  """Returns true if there is a program for small batches.
+
+  An accelerator computes their padding in less time than it compiles another.
+  """
+  return jax.default_backend() == "cpu"
 
 
 def batch_sizes(num_rows: int, size: int) -> list[int]:
@@ -134,7 +142,7 @@ def cost(stage: Stage, logits_fn, x, labels) -> ModelCalls:
 
 
 def _small(size: int) -> int:
-  return max(size // 8, 1)
+  return max(size // 8, 1) if has_two_sizes() else size
 
 
 def _rows(stage: Stage, rows: np.ndarray | slice) -> dict[str, np.ndarray]:

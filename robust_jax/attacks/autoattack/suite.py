@@ -17,6 +17,7 @@ from robust_jax.attacks.autoattack.stage import (
   StageProgram,
   batch_sizes,
   cost,
+  has_two_sizes,
   pack,
 )
 from robust_jax.attacks.autoattack.suite_state import SuiteState
@@ -79,8 +80,9 @@ def run(
 
   Each stage starts from the original image. An image counts as misclassified if
   the model, evaluated once more on the result, does not predict its label.
-  Batches have one of two sizes, so that no program is compiled for the number
-  of remaining images, and are spread over the devices of this process.
+  Batches have one of two sizes, on accelerators a single one, so that no
+  program is compiled for the number of remaining images, and are spread over
+  the devices of this process.
 
   Args:
     stages: stages in order.
@@ -122,6 +124,8 @@ def run(
   x, labels = np.asarray(x), np.asarray(labels)
   check_call(logits_fn, x, labels)
   labels = labels.astype(np.int32)
+  if not has_two_sizes():
+    batch_size = min(batch_size, len(x))
   stages = [Stage("clean", _unchanged), *(_expanded(s, len(x)) for s in stages)]
   costs = [cost(stage, logits_fn, x, labels) for stage in stages]
   state = SuiteState(x, len(stages))
