@@ -26,6 +26,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 _NAMED_FILE = re.compile(
   r"\b((?:robust_jax|experiments|docs|tests)/[\w/.-]*\w)"
 )
+_NO_SEPARATOR = re.compile(r"`[^`]*`|\\\|")  # code, and an escaped bar
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -267,6 +268,16 @@ def test_files_that_a_page_names_exist(page):
     paths += [ROOT / name for name in _NAMED_FILE.findall(text)]
   for path in paths:
     assert path.exists(), path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_tables_of_a_page_have_a_header_and_rows_of_one_length(page):
+  text = page.read_text(encoding="utf-8")
+  for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+    rows = table.splitlines()
+    assert re.fullmatch(r"[|: -]+", rows[1]), table
+    lengths = {_NO_SEPARATOR.sub("", row).count("|") for row in rows}
+    assert len(lengths) == 1, table
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
