@@ -111,7 +111,8 @@ def _attacked(params, x, labels) -> dict[str, Any]:
   model = lookup.find("models", "small_cnn")()
   logits_fn = inference_fn(model, {"params": params})
   with compilations() as compiled:
-    outcome, seconds = ours(logits_fn, x, labels, "linf", EPS, 0)
+    # One batch: the searches are sequences of small steps.
+    outcome, seconds = ours(logits_fn, x, labels, "linf", EPS, 0, len(x))
   robust = outcome.misclassified_by == -1
   stages = {s["name"]: round(s["seconds"], 3) for s in outcome.stages}
   return {
