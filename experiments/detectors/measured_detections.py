@@ -21,7 +21,7 @@ from robust_jax.statistics.detection.found import (
   found,
   operating_point,
 )
-from robust_jax.statistics.detection.match import Matches, match
+from robust_jax.statistics.detection.match import Matches, match_images
 from robust_jax.statistics.detection.ranking import rank
 from robust_jax.statistics.outcomes import Condition
 from robust_jax.statistics.risk import risk
@@ -48,7 +48,7 @@ class CleanDetections:
     num_classes: int,
   ):
     self.truth, self._num_classes = truth, num_classes
-    self._matches = _matches(truth, detections)
+    self._matches = match_images(truth, detections)
     self.point = operating_point(self._matches)
     self._above = [self.above(one) for one in detections]
 
@@ -69,7 +69,7 @@ class CleanDetections:
       change that are lost; and of the detections at the operating point the
       numbers per image of `CHANGES`. Images are resampled whole.
     """
-    matches = _matches(self.truth, changed)
+    matches = match_images(self.truth, changed)
     ids = [str(i) for i in range(len(self.truth))]
     outcomes = box_outcomes(
       ids,
@@ -125,12 +125,6 @@ def detections(found: Mapping[str, np.ndarray]) -> list[Detections]:
     Detections(boxes[scores > 0], scores[scores > 0], classes[scores > 0])
     for boxes, scores, classes in rows
   ]
-
-
-def _matches(
-  truth: Sequence[Annotations], detections: Sequence[Detections]
-) -> list[Matches]:
-  return [match(*image) for image in zip(truth, detections, strict=True)]
 
 
 def _as_objects(detections: Detections) -> dict[str, np.ndarray]:

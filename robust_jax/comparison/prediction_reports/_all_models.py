@@ -1,7 +1,7 @@
 """Comparisons of all models and pairs, corrected to hold jointly."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -56,16 +56,17 @@ def all_coverage(
 
 
 def identical_models(
-  classes: Mapping[str, Mapping[str, np.ndarray]],
+  predictions: Mapping[str, Mapping[str, Sequence[np.ndarray]]],
 ) -> list[list[str]]:
   """Returns groups of models with equal predictions for every example and case.
 
   Args:
-    classes: model -> name of the case -> int `[N]`.
+    predictions: model -> name of the case -> the arrays of its predictions.
   """
   groups: dict[tuple[bytes, ...], list[str]] = {}
-  for name, predictions in classes.items():
-    key = tuple(predictions[case].tobytes() for case in sorted(predictions))
+  for name, of in predictions.items():
+    arrays = (array for case in sorted(of) for array in of[case])
+    key = tuple(array.tobytes() for array in arrays)
     groups.setdefault(key, []).append(name)
   return [names for names in groups.values() if len(names) > 1]
 

@@ -37,7 +37,7 @@ from robust_jax.statistics.detection.found import (
   operating_point,
   scores_and_truth,
 )
-from robust_jax.statistics.detection.match import SIZES, match
+from robust_jax.statistics.detection.match import SIZES, match_images
 from robust_jax.statistics.detection.ranking import rank
 from robust_jax.statistics.outcomes import Outcomes
 
@@ -62,7 +62,7 @@ def measure_detector(
     ValueError: no detection in clean images is true.
   """
   detections = predictions[CLEAN].images()
-  clean = _matches(truth[CLEAN], detections)
+  clean = match_images(truth[CLEAN], detections)
   point = operating_point(clean)
   num_classes = len(examples.class_names)
   ranking = rank(clean, num_classes)
@@ -70,7 +70,7 @@ def measure_detector(
   changed, errors, draws = [], [], []
   for name in (case.name for case in cases):
     shown = predictions[name].images()
-    matches = _matches(truth[name], shown)
+    matches = match_images(truth[name], shown)
     changed.append(here(matches))
     errors.append(_errors(truth[name], shown, matches, point))
     ranked = rank(matches, num_classes)
@@ -130,11 +130,6 @@ def class_coverage_of(
     p_guessing=None,
     guesses=False,
   )
-
-
-def _matches(annotations, detections):
-  pairs = zip(annotations, detections, strict=True)
-  return [match(true, found) for true, found in pairs]
 
 
 def _errors(annotations, detections, matches, point) -> np.ndarray:

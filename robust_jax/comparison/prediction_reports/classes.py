@@ -82,7 +82,12 @@ class Classes:
       comparisons,
       coverage,
       accuracies=_accuracies(risks),
-      identical=identical_models(classes),
+      identical=identical_models(
+        {
+          name: {case: (given.classes,) for case, given in of.items()}
+          for name, of in predictions.items()
+        }
+      ),
       of_models={
         name: {
           "coverage": dataclasses.asdict(coverage[name]),

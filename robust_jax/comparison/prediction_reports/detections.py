@@ -10,6 +10,9 @@ from robust_jax.comparison.model import CLEAN, ComparedModel
 from robust_jax.comparison.prediction_kinds.detections import (
   DetectionPredictions,
 )
+from robust_jax.comparison.prediction_reports._all_models import (
+  identical_models,
+)
 from robust_jax.comparison.prediction_reports._compare_detectors import (
   compare_detectors,
 )
@@ -85,7 +88,12 @@ class Detections:
         for name, one in found.items()
         if (precision := one.precision("ap", level))
       },
-      identical=_identical(predictions),
+      identical=identical_models(
+        {
+          name: {case: shown[:4] for case, shown in of.items()}
+          for name, of in predictions.items()
+        }
+      ),
       of_models={
         name: {
           "detection": one.report(examples.class_names, level, seed),
@@ -122,12 +130,3 @@ class Detections:
     seed: int,
   ) -> dict[str, list[dict[str, Any]]]:
     return render_boxes(failures, models, examples, cases, predictions, seed)
-
-
-def _identical(predictions) -> list[list[str]]:
-  """Returns groups of models with equal detections in every image and case."""
-  groups: dict[tuple[bytes, ...], list[str]] = {}
-  for name, of in predictions.items():
-    parts = (part for case in sorted(of) for part in of[case][:4])
-    groups.setdefault(tuple(p.tobytes() for p in parts), []).append(name)
-  return [names for names in groups.values() if len(names) > 1]

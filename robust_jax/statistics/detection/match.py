@@ -49,6 +49,19 @@ class Matches(NamedTuple):
   counted: np.ndarray
 
 
+def match_images(
+  annotations: Sequence[Annotations], detections: Sequence[Detections]
+) -> list[Matches]:
+  """Matches the detections in each image with its annotations, see `match`.
+
+  Args:
+    annotations: the objects of each image.
+    detections: the detections in each image, in the same order.
+  """
+  images = zip(annotations, detections, strict=True)
+  return [match(*image) for image in images]
+
+
 def match(
   annotations: Annotations,
   detections: Detections,
