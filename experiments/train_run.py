@@ -6,6 +6,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from experiments import workdir
 from experiments.train import train
 from robust_jax.training.result import read_result
 
@@ -18,6 +19,9 @@ def train_run(
 ) -> dict[str, Any]:
   """Trains a run of a study, unless it is trained already.
 
+  Of a run that has ended only the config is read again, not the data, unless a
+  report is to be made of it.
+
   Args:
     config: config of the run.
     path: folder of the run, as `runs_over_seeds` yields it.
@@ -29,8 +33,12 @@ def train_run(
     step, "not started" or "diverged". Of the latter a loss became infinite or
     undefined, which is printed and not raised, so that a study goes on.
   """
-  if time.monotonic() >= deadline and read_result(path) is None:
+  result = read_result(path)
+  if result is None and time.monotonic() >= deadline:
     return {"status": "not started"}
+  if result and result.status in ENDED and "report" not in config:
+    workdir.refuse_another(path, config)
+    return {"status": result.status, "step": result.step}
   title = f"{path.parent.name} {path.name} "
   try:
     result = train(config, path, title, deadline)

@@ -50,7 +50,6 @@ from robust_jax.data.loader import evaluation_loader
 from robust_jax.files import atomic_write, read_json, write_json
 from robust_jax.plotting.learning_speed import draw_learning_speed
 from robust_jax.training.measure_dataset import measure_dataset
-from robust_jax.training.result import read_result
 
 _FINE_TUNING = "experiments/configs/text/fine_tuning.py"
 _SCRATCH = "scratch"
@@ -144,12 +143,7 @@ def _measured(study: _Study, options) -> Iterator[dict[str, Any]]:
   if study.method != _SCRATCH:
     with study.config.unlocked():
       study.config.seed = study.seed
-    finished = read_result(study.path)  # then the corpus need not be read
-    trained = (
-      finished._asdict()
-      if finished
-      else train_run(study.config, study.path, study.deadline)
-    )
+    trained = train_run(study.config, study.path, study.deadline)
     if trained["status"] not in ENDED:
       yield trained
       return

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 
 import pytest
 
@@ -45,11 +46,19 @@ def _run(out, *flags):
   return status, found["rows"]
 
 
+def _data(path):
+  parts = {"train": "[6:30]", "validation": "[:6]", "test": "[30:]"}
+  return [f"--config.data.{name}={path}{part}" for name, part in parts.items()]
+
+
 @pytest.fixture(scope="module")
 def table(tmp_path_factory):
   out = tmp_path_factory.mktemp("study")
-  status, rows = _run(out, "--methods=freelb")
+  data = out / _REVIEWS.name
+  shutil.copy(_REVIEWS, data)
+  status, rows = _run(out, "--methods=freelb", *_data(data))
   assert status == 0
+  data.unlink()
   return out, rows
 
 
@@ -64,14 +73,19 @@ def test_a_line_for_each_run_with_what_it_costs(table):
 
 
 def test_nothing_is_repeated_and_what_time_does_not_reach_is_named(table):
-  out, before = table
+  out, before = table  # and the data are not read again, for they are gone
   files = sorted(out.glob("*/0/*.json"))
   times = [file.stat().st_mtime_ns for file in files]
   flags = ("--methods=freelb,pgd", "--seeds=0", "--max_minutes=0")
-  status, rows = _run(out, *flags)
+  status, rows = _run(out, *flags, *_data(out / _REVIEWS.name))
   assert (status, rows[:1]) == (0, before)
   assert [row["status"] for row in rows[1:]] == ["not started"]
   assert [file.stat().st_mtime_ns for file in files] == times
+
+
+def test_a_finished_run_of_another_config_is_refused(table):
+  with pytest.raises(ValueError, match=r"freelb.*another config"):
+    _run(table[0], "--methods=freelb")
 
 
 @pytest.mark.parametrize(
