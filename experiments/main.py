@@ -27,6 +27,8 @@
       --out=grid.png                   draw what a generator generates
   ./launch.sh sample --workdir=runs/mnist_conditional --classes=0..4 \\
       --truncation=0.7 --out=grid.png
+  ./launch.sh sample --workdir=runs/mnist_conditional --num_examples=50000 \\
+      --out=generated.npz              training data, see data.extra
   ./launch.sh --processes 2 train --config=...    two processes on this machine
   ./launch.sh compare --models A=runs/a B=runs/b C=my.module:predict \\
       --data=mnist --out=runs/compared   which of them would you deploy?

@@ -1,9 +1,9 @@
-"""Samples of a trained generator, as a picture."""
+"""Samples of a trained generator, as a picture or as training data."""
 
 import math
 import pathlib
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,10 +12,13 @@ import numpy as np
 from experiments.cli import output
 from experiments.load_run import Run
 from robust_jax import precision
+from robust_jax.files import atomic_write
 from robust_jax.models.inference import Generator
 from robust_jax.plotting.image_grid import save_image_grid
+from robust_jax.training.progress import Progress
 from robust_jax.types import Array
 
+_ARRAYS = ".npz"
 _AT_ONCE = 64  # images that are generated together
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 
@@ -40,39 +43,91 @@ def sample(
   truncation: float | None = None,
   walk: bool = False,
 ) -> np.ndarray:
-  """Writes samples of a run's generator as one picture, see `draw_samples`.
+  """Writes samples of a run's generator, as one picture or as training data.
+
+  A picture is arranged by `draw_samples`. An `.npz` has the arrays of
+  `labeled_samples`, which the section `data.extra` of a config reads.
 
   Args:
     run: a run that deploys a generator of images.
-    path: path of the picture, a .png, .jpg or .webp.
-    num_examples: as for `draw_samples`.
-    seed: as for `draw_samples`.
-    classes: as for `draw_samples`.
-    truncation: as for `draw_samples`.
+    path: path of the picture, a .png, .jpg or .webp, or of an .npz.
+    num_examples: number of samples.
+    seed: of the latents.
+    classes: of a class-conditional generator; None for all.
+    truncation: see `models.inference.Generator.latents`.
     walk: as for `draw_samples`.
 
   Returns:
-    The samples `[N, H, W, C]` in [0, 1], in reading order.
+    The samples `[N, H, W, C]`: in [0, 1] of a picture, in reading order, and
+    uint8 of an `.npz`.
 
   Raises:
     ValueError: the run deploys no generator, one of vectors, or one without
-      these classes, or the path has another suffix.
+      these classes, the path has another suffix, or an `.npz` is to have a
+      walk.
   """
-  if path.suffix not in _SUFFIXES:
+  if path.suffix not in (*_SUFFIXES, _ARRAYS):
     raise ValueError(
-      f"--out={path}: expected a picture, named {', '.join(_SUFFIXES)}."
+      f"--out={path}: expected a picture, named {', '.join(_SUFFIXES)}, or "
+      f"training data, named {_ARRAYS}."
     )
-  images, columns = draw_samples(
-    run.generator(),
-    num_examples,
-    seed=seed,
-    classes=classes,
-    truncation=truncation,
-    walk=walk,
-  )
+  generator = run.generator()
+  options: dict[str, Any] = {
+    "seed": seed,
+    "classes": classes,
+    "truncation": truncation,
+  }
+  if path.suffix == _ARRAYS:
+    if walk:
+      raise ValueError("--walk is for pictures: leave it out for an .npz.")
+    arrays = labeled_samples(generator, num_examples, **options)
+    output.writable(path.parent, "--out")
+    with atomic_write(path) as new:
+      np.savez_compressed(new, **arrays)  # type: ignore[arg-type]
+    return arrays["images"]
+  images, columns = draw_samples(generator, num_examples, **options, walk=walk)
   output.writable(path.parent, "--out")
   save_image_grid(path, images, columns=columns)
   return images
+
+
+@precision.evaluation()
+def labeled_samples(
+  generator: Generator,
+  num_examples: int,
+  *,
+  seed: int = 0,
+  classes: Sequence[int] | None = None,
+  truncation: float | None = None,
+) -> dict[str, np.ndarray]:
+  """Samples of a generator of images, as a training set.
+
+  Every sample has latents of its own, and classes take turns.
+
+  Args:
+    generator: generator of images.
+    num_examples: number of samples N.
+    seed: of the latents.
+    classes: of a class-conditional generator; None for all.
+    truncation: see `models.inference.Generator.latents`.
+
+  Returns:
+    `images` uint8 `[N, H, W, C]`, and `labels` int32 `[N]` if the generator is
+    class-conditional.
+
+  Raises:
+    ValueError: the generator has no such class, or its samples are no images.
+  """
+  rows = _checked_classes(generator, classes)
+  labels = np.resize(np.array(rows, np.int32), num_examples)
+  z = generator.latents(jax.random.key(seed), num_examples, truncation)
+  parts: list[np.ndarray] = []
+  with Progress("samples", num_examples) as bar:
+    for batch in _generated(generator, np.asarray(z), labels):
+      parts.append(np.rint(255 * batch).astype(np.uint8))
+      bar.update(min(len(parts) * _AT_ONCE, num_examples))
+  arrays = {"images": np.concatenate(parts)}
+  return arrays | ({"labels": labels} if generator.num_classes else {})
 
 
 @precision.evaluation()
@@ -119,12 +174,8 @@ def draw_samples(
   else:
     z = generator.latents(key, columns, truncation)[None]
   same = np.broadcast_to(z, (len(rows), columns, size)).reshape(-1, size)
-  images = _generate(generator, same, np.repeat(rows, columns))
-  if images.ndim != 4:
-    raise ValueError(
-      f"samples are arrays of shape {images.shape[1:]}: expected images "
-      "[H, W, C], which can be drawn."
-    )
+  batches = _generated(generator, same, np.repeat(rows, columns))
+  images = np.concatenate([*batches])
   return ImageGrid(images, columns if len(rows) > 1 else None)
 
 
@@ -159,20 +210,28 @@ def _walks(ends: Array, num_points: int) -> Array:
   return jnp.cos(angle) * ends[:-1, None] + jnp.sin(angle) * ends[1:, None]
 
 
-def _generate(
+def _generated(
   generator: Generator, z: np.ndarray, classes: np.ndarray
-) -> np.ndarray:
-  """Generates samples of latents and classes, always as many at once."""
-  missing = -len(z) % _AT_ONCE
-  batches = [
-    np.asarray(_of_classes(generator, *batch))
-    for batch in zip(
-      np.pad(z, ((0, missing), (0, 0))).reshape(-1, _AT_ONCE, z.shape[1]),
-      np.pad(classes, (0, missing)).reshape(-1, _AT_ONCE),
-      strict=True,
+) -> Iterator[np.ndarray]:
+  """Yields images of latents and classes in batches, all computed as large.
+
+  Raises:
+    ValueError: what the generator makes are no images.
+  """
+  for start in range(0, len(z), _AT_ONCE):
+    rows = slice(start, start + _AT_ONCE)
+    missing = max(start + _AT_ONCE - len(z), 0)
+    images = _of_classes(
+      generator,
+      np.pad(z[rows], ((0, missing), (0, 0))),
+      np.pad(classes[rows], (0, missing)),
     )
-  ]
-  return np.concatenate(batches)[: len(z)]
+    if images.ndim != 4:
+      raise ValueError(
+        f"samples are arrays of shape {images.shape[1:]}: expected images "
+        "[H, W, C]."
+      )
+    yield np.asarray(images)[: _AT_ONCE - missing]
 
 
 @jax.jit

@@ -173,7 +173,8 @@ OUT = flags.DEFINE_string(
   "compare: the folder of the report; attack: the .npz file of x, x_adv, "
   "labels, predictions and misclassified, or the folder of these, of PNG "
   "images, a picture and a report; export: the file, .safetensors or "
-  ".stablehlo; sample: the picture; sweep: the folder of its runs and tables.",
+  ".stablehlo; sample: the picture, or an .npz of training data; sweep: the "
+  "folder of its runs and tables.",
 )
 SEEDS = define_numbers(
   "seeds", [0], "sweep: all of it from each of them, as in 0,1 or 0..4."

@@ -39,7 +39,7 @@ def mixed_loader(
     batch_size: B, over all processes, of both together.
     extra_fraction: of each batch, rounded to whole rows; 0.7 for generated
       images in Rebuffi et al. 2021, 0.5 for pseudo-labeled ones in Carmon et
-      al. 2019.
+      al. 2019, 1 to train on them alone.
     label_smoothing: s; labels of the extra examples become the probabilities
       `(1 - s) one_hot(y) + s / K`, which their generator or teacher was wrong
       about now and then. Those of the real examples are not smoothed. Where s
@@ -52,7 +52,7 @@ def mixed_loader(
     are, B at a time, by which recipes of this kind count.
 
   Raises:
-    ValueError: a fraction is out of its range or leaves a dataset without rows,
+    ValueError: a fraction is out of its range or rounded to no rows or to all,
       a number of rows does not divide by the devices, the datasets differ in
       their inputs or number of classes, or one is empty or has no labels.
 
@@ -76,29 +76,31 @@ def mixed_loader(
   checks.at_most("label_smoothing", label_smoothing, 1.0)
   num_extra = _num_extra(batch_size, extra_fraction)
   _check_alike(dataset, extra)
+  parts = [(dataset, batch_size - num_extra, 0.0)]
+  parts += [(extra, num_extra, label_smoothing)]
   streams = [
     endless_loader(
       one, rows, seed=seed, stream=stream, resident_limit=resident_limit_bytes
     )
-    for stream, (one, rows) in enumerate(
-      [(dataset, batch_size - num_extra), (extra, num_extra)]
-    )
+    for stream, (one, rows, _) in enumerate(parts)
+    if rows
   ]
+  smoothings = [smoothing for _, rows, smoothing in parts if rows]
   relabel = _relabeling(dataset, label_smoothing)
 
   def indices(start):
     return zip(*(stream.indices(start) for stream in streams), strict=True)
 
   def decode(device_data: PyTree, indices: PyTree) -> Batch:
-    parts = [
+    batches = [
       stream.decode(kept, rows)
       for stream, kept, rows in zip(streams, device_data, indices, strict=True)
     ]
-    parts = [
-      {**part, "y": relabel(part["y"], smoothing)}
-      for part, smoothing in zip(parts, (0.0, label_smoothing), strict=True)
+    batches = [
+      {**batch, "y": relabel(batch["y"], smoothing)}
+      for batch, smoothing in zip(batches, smoothings, strict=True)
     ]
-    return jax.tree.map(lambda *rows: jnp.concatenate(rows), *parts)
+    return jax.tree.map(lambda *rows: jnp.concatenate(rows), *batches)
 
   device_data = tuple(stream.device_data for stream in streams)
   num_steps = max(1, len(dataset) // batch_size)
@@ -122,11 +124,13 @@ def _relabeling(
 
 def _num_extra(batch_size: int, extra_fraction: float) -> int:
   checks.at_least_one("batch_size", batch_size)
-  if not 0 < extra_fraction < 1:
+  if not 0 < extra_fraction <= 1:
     raise ValueError(
-      f"extra_fraction = {extra_fraction}: expected more than 0 and less than "
-      "1 of each batch."
+      f"extra_fraction = {extra_fraction}: expected more than 0 and at most 1 "
+      "of each batch."
     )
+  if extra_fraction == 1:
+    return batch_size
   num_extra = round(extra_fraction * batch_size)
   if not 0 < num_extra < batch_size:
     raise ValueError(

@@ -75,6 +75,16 @@ def test_a_restart_continues_as_if_never_interrupted(limit):
   jax.tree.map(np.testing.assert_array_equal, again, batches[4:])
 
 
+def test_batches_may_be_of_the_extra_examples_alone():
+  batches = take(mixed(fraction=1.0, smoothing=0.2), 0, 15)
+  seen = values(batches).reshape(4, 30)
+  for epoch in np.sort(seen, axis=1):
+    np.testing.assert_array_equal(epoch, 100 + np.arange(30))
+  rows = np.stack([b["y"] for b in batches])
+  assert rows.shape == (15, 8, K)
+  np.testing.assert_allclose(rows.max(-1), 0.8 + 0.2 / K, rtol=1e-6)
+
+
 def test_labels_of_the_extra_part_alone_are_smoothed():
   plain, smooth = (take(mixed(smoothing=s), 2, 1)[0] for s in (0.0, 0.2))
   one_hot = np.eye(K)[plain["y"]]
@@ -93,7 +103,8 @@ def test_an_epoch_is_one_of_the_real_examples():
 @pytest.mark.parametrize(
   ("make", "message"),
   [
-    (lambda: mixed(fraction=1.0), "extra_fraction = 1.0: expected more than 0"),
+    (lambda: mixed(fraction=1.1), "extra_fraction = 1.1: expected more than 0"),
+    (lambda: mixed(fraction=0.99), "of a batch of 8 is 8 examples"),
     (lambda: mixed(fraction=0.01), "of a batch of 8 is 0 examples"),
     (lambda: mixed(smoothing=1.5), "label_smoothing = 1.5: expected 1.0"),
     (

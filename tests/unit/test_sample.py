@@ -9,8 +9,9 @@ from scipy.stats import truncnorm
 
 from experiments.configs.gan import gaussian_ring, mnist_dcgan
 from experiments.load_run import load_run
-from experiments.sample import draw_samples, sample
+from experiments.sample import draw_samples, labeled_samples, sample
 from experiments.train import train
+from robust_jax.data.readers.load_npz import load_npz
 from robust_jax.models.inference import Generator
 from tests.unit.command_line import command_line
 
@@ -58,11 +59,24 @@ def test_what_cannot_be_drawn_is_refused(run, tmp_path, capsys):
   assert command_line("sample", f"--workdir={run}") == 2
   assert "sample needs --out, as in --out=grid.png." in capsys.readouterr().err
   opened = load_run(run, "last")
-  with pytest.raises(ValueError, match=r"grid.npz: expected a picture, named"):
-    sample(opened, tmp_path / "grid.npz", 3)
+  with pytest.raises(ValueError, match=r"grid.txt: expected a picture, named"):
+    sample(opened, tmp_path / "grid.txt", 3)
+  with pytest.raises(ValueError, match="--walk is for pictures"):
+    sample(opened, tmp_path / "walk.npz", 3, walk=True)
   train(gaussian_ring.get_config("smoke"), tmp_path / "ring")
   with pytest.raises(ValueError, match=r"arrays of shape \(2,\): expected ima"):
     sample(load_run(tmp_path / "ring", "last"), tmp_path / "grid.png", 3)
+
+
+def test_arrays_are_training_data_without_labels(run, tmp_path):
+  out = tmp_path / "new" / "samples.npz"
+  flags = (f"--workdir={run}", "--num_examples=70", f"--out={out}")
+  assert command_line("sample", *flags) == 0
+  arrays = load_npz(out)
+  assert list(arrays) == ["images"]
+  drawn = sample(load_run(run), tmp_path / "grid.png", 70)
+  np.testing.assert_array_equal(arrays["images"], np.rint(255 * drawn))
+  assert arrays["images"].dtype == np.uint8
 
 
 def gray(z, labels):
@@ -77,6 +91,17 @@ CONDITIONAL = Generator(jax.tree_util.Partial(gray), 3, 4)
 def rows_of(samples):
   """`[R, N, 2]`: the pixels of the samples of each row."""
   return samples.images.reshape(-1, samples.columns, 2)
+
+
+def test_classes_of_training_data_take_turns_with_latents_of_their_own():
+  apply = jax.tree_util.Partial(lambda *args: jax.nn.sigmoid(gray(*args)))
+  arrays = labeled_samples(Generator(apply, 3, 4), 9, classes=[1, 0])
+  assert arrays["labels"].tolist() == [1, 0, 1, 0, 1, 0, 1, 0, 1]
+  drawn, number = np.moveaxis(arrays["images"][:, 0, :, 0], 1, 0)
+  # Class 0 is drawn as sigmoid(0), class 1 as sigmoid(1).
+  np.testing.assert_array_equal(number, [186, 128] * 4 + [186])
+  known = draw_samples(CONDITIONAL, 9, classes=[1]).images[:, 0, 0, 0]
+  np.testing.assert_array_equal(drawn, np.rint(255 * jax.nn.sigmoid(known)))
 
 
 def test_each_class_has_a_row_of_the_same_latents():
