@@ -1,13 +1,13 @@
 """Digital corruptions: contrast, quantization, saturation, pixelation."""
 
-import functools
-
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from robust_jax.corruptions import constants
 from robust_jax.corruptions.base import corruption, levels
 from robust_jax.types import Array, Key
+from robust_jax.xla_cpu.materialize import materialize
 
 _CONTRAST_IMAGENET = (0.4, 0.3, 0.2, 0.1, 0.05)
 _CONTRAST = {
@@ -149,26 +149,45 @@ def pixelate(
     [128.0, 128.0]
   """
   del keys
-  fractions = constants.rows(_FRACTION, x, size)
-  pick = functools.partial(constants.pick, severity=severity)
-  left, right = map(pick, _boxes(x.shape[2], fractions))
-  top, bottom = map(pick, _boxes(x.shape[1], fractions))
-  y = _averaged(levels(x), left, right, axis=2)
-  return _averaged(y, top, bottom, axis=1) / 255
+  channels, fractions = x.shape[-1], constants.rows(_FRACTION, x, size)
+  across, down = (_boxes(n, fractions) for n in (x.shape[2], x.shape[1]))
+  across = np.repeat(across, channels, axis=-1)
+  # With channels next to columns the inner loop is a whole row.
+  y = levels(x).reshape(*x.shape[:2], -1)
+  y = _averaged(y, constants.pick(across, severity), axis=2, step=channels)
+  y = _averaged(y, constants.pick(down, severity), axis=1)
+  return y.reshape(x.shape) / 255
 
 
-def _averaged(y: Array, first: Array, end: Array, axis: int) -> Array:
-  """Returns the rounded means of y from `first` to `end` along an axis."""
-  # Sums of gray levels and their differences are exact in float32.
-  shape = [n if i == axis else 1 for i, n in enumerate(y.shape)]
-  total = jnp.pad(jnp.cumsum(y, axis), [(int(i == axis), 0) for i in range(4)])
-  at = lambda place: jnp.take(total, place.astype(jnp.int32), axis, mode="clip")
-  count = (end - first).reshape(shape)
-  return jnp.floor((at(end) - at(first)) / count + 0.5)
+def _averaged(y: Array, boxes: Array, axis: int, step: int = 1) -> Array:
+  """Returns the rounded mean over the box of each gray level along an axis.
+
+  Boxes are short, so that shifted copies of y are summed.
+
+  Args:
+    y: gray levels `[B, H, W C]`.
+    boxes: `[T, n]`, by `_boxes`, of the n = H or W C places along the axis.
+    axis: 1 or 2.
+    step: distance of two pixels along the axis.
+  """
+  reach, n = len(boxes) // 2 * step, y.shape[axis]
+  around = [(reach * (i == axis),) * 2 for i in range(3)]
+  # A choice of severity or a first pass within the loop would prevent its
+  # vectorization.
+  padded, boxes = materialize(jnp.pad(y, around)), materialize(boxes)
+  boxes = jnp.expand_dims(boxes, 3 - axis)
+  total = sum(
+    lax.slice_in_dim(padded, t * step, t * step + n, axis=axis) * box
+    for t, box in enumerate(boxes)
+  )
+  return jnp.floor(total / boxes.sum(axis=0) + 0.5)
 
 
-def _boxes(n: int, fractions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-  """Returns where the box of each pixel begins and ends, `[5, n]` each."""
+def _boxes(n: int, fractions: np.ndarray) -> np.ndarray:
+  """Returns what the box of each of n pixels holds, `[5, T, n]` of 0 and 1.
+
+  Entry (s, t, i) is 1 if pixel `i + t - T // 2` is in the box of pixel i.
+  """
   firsts, ends = [], []
   for fraction in fractions:
     small = max(int(n * fraction), 1)
@@ -178,4 +197,8 @@ def _boxes(n: int, fractions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     center = (box + 0.5) * scale
     firsts.append(np.floor(np.maximum(center - scale / 2 + 0.5, 0)))
     ends.append(np.floor(np.minimum(center + scale / 2 + 0.5, n)))
-  return np.stack(firsts), np.stack(ends)
+  first, end = np.stack(firsts)[:, None], np.stack(ends)[:, None]
+  places = np.arange(n)
+  reach = int(np.maximum(places - first, end - 1 - places).max())
+  held = places + np.arange(-reach, reach + 1)[:, None]
+  return ((first <= held) & (held < end)).astype(np.float32)

@@ -1,6 +1,8 @@
 """JPEG compression."""
 
 import io
+import math
+import operator
 
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,7 @@ import numpy as np
 from robust_jax.corruptions import constants
 from robust_jax.corruptions.base import corruption, levels
 from robust_jax.types import Array, Key
+from robust_jax.xla_cpu.materialize import materialize
 
 _QUALITY = {
   299: (23, 16, 13, 8, 5),
@@ -45,7 +48,10 @@ _TO_YCC = np.array(
   ],
   np.float32,
 )
-_HALF = np.array([32768, 32767, 32767], np.float32)[:, None, None, None]
+_HALF = np.array([32768, 32767, 32767], np.float32)
+# What the chroma planes add to red, green and blue.
+_BLUE = np.array([0, -22554, 116130], np.float32)
+_RED = np.array([91881, -46802, 0], np.float32)
 _frequency, _place = np.indices((8, 8))
 _DCT = np.cos(np.pi * _frequency * (2 * _place + 1) / 16) * np.sqrt(2)
 _DCT[0] = 1
@@ -97,23 +103,24 @@ def compress(x: Array, quality: int) -> Array:
 
 
 def _compressed(x: Array, luma: Array, chroma: Array) -> Array:
-  y = levels(x)
-  if x.shape[-1] == 1:
-    return _coded(y[..., 0], luma)[..., None] / 255
-  ycc = jnp.einsum("bhwc,dc->dbhw", y, _TO_YCC, precision="highest")
-  ycc = jnp.floor((ycc + _HALF) / 65536)
-  colors = _halved(
-    jnp.stack([ycc[1], ycc[2]], 1).reshape(-1, *y.shape[1:3]) + 128
+  height, width = x.shape[1:3]
+  y = _padded(levels(x))
+  channels = [y[..., i] for i in range(x.shape[-1])]
+  if len(channels) == 1:
+    return _coded(channels[0], luma)[:, :height, :width, None] / 255
+  y, *chromas = (
+    jnp.floor((_weighted_sum(weights, channels) + half) / 65536)
+    for weights, half in zip(_TO_YCC, _HALF, strict=True)
   )
-  colors = _doubled(_coded(colors, chroma))[:, : y.shape[1], : y.shape[2]]
-  blue, red = jnp.moveaxis(colors.reshape(len(x), 2, *y.shape[1:3]) - 128, 1, 0)
-  luma = _coded(ycc[0], luma)
-  rgb = [
-    luma + _shifted(91881 * red),
-    luma + _shifted(-22554 * blue - 46802 * red),
-    luma + _shifted(116130 * blue),
-  ]
-  return jnp.stack(rgb, axis=-1) / 255
+  even = slice(height + height % 2), slice(width + width % 2)
+  blue, red = (
+    _doubled(_coded(_halved(plane[:, *even] + 128), chroma)) - 128
+    for plane in chromas
+  )
+  y, blue, red = (
+    plane[:, :height, :width, None] for plane in (_coded(y, luma), blue, red)
+  )
+  return (y + _shifted(blue * _BLUE + red * _RED)) / 255
 
 
 def on_host(x: np.ndarray, quality: int) -> np.ndarray:
@@ -152,43 +159,71 @@ def _steps(table: np.ndarray, quality: float) -> np.ndarray:
   return np.clip((table * percent + 50) // 100, 1, 255)
 
 
+# Below, `materialize` spares XLA's CPU compiler loops that compute a step anew
+# for each of its uses, and loops that it does not vectorize: those that choose
+# a severity inside, and those over the few elements of a reshape's last axis.
+
+
 def _coded(y: Array, steps: Array) -> Array:
   """Quantizes planes `[N, H, W]` of gray levels block by block."""
   height, width = y.shape[1:]
-  around = ((0, 0), (0, -height % 8), (0, -width % 8))
-  y = jnp.pad(y, around, "edge") - 128
-  blocks = y.reshape(len(y), y.shape[1] // 8, 8, y.shape[2] // 8, 8)
-  along = lambda equation, matrix, z: jnp.einsum(
-    equation, matrix, z, precision="highest"
-  )
-  z = _round(along("wv,nabcv->nabcw", 4 * _DCT, blocks))
-  z = _round(along("hb,nabcw->nahcw", _DCT / 4, z))
-  step = steps[:, None, :]
+  y = _padded(y) - 128
+  step = materialize(jnp.tile(steps, (1, y.shape[2] // 8)))
+  z = y.reshape(len(y), y.shape[1] // 8, 8, y.shape[2])
+  z = _round(_across(4 * _DCT, z))
+  z = _round(_down(_DCT / 4, z))
   z = jnp.sign(z) * jnp.floor((jnp.abs(z) + 4 * step) / (8 * step)) * step
-  z = _round(along("hb,nahcw->nabcw", 4 * _DCT, z))
-  z = _round(along("wv,nabcw->nabcv", _DCT / 32, z))
+  z = _round(_down(4 * _DCT.T, materialize(z)))
+  z = _round(_across(_DCT.T / 32, z))
   return jnp.clip(z.reshape(y.shape)[:, :height, :width] + 128, 0, 255)
+
+
+def _padded(y: Array) -> Array:
+  """Pads y `[N, H, W, ...]` to whole blocks by replicating its edges."""
+  height, width = (-n % 8 for n in y.shape[1:3])
+  if height == width == 0:
+    return y
+  around = ((0, 0), (0, height), (0, width), *((0, 0),) * (y.ndim - 3))
+  return materialize(jnp.pad(y, around, "edge"))
+
+
+def _across(matrix: np.ndarray, z: Array) -> Array:
+  """Multiplies a matrix by each row of the blocks of z `[N, H / 8, 8, W]`."""
+  # Up to four rows at once: loops over 8 elements are not vectorized.
+  count = math.gcd(4, z.shape[3] // 8)
+  matrix = np.kron(np.eye(count, dtype=np.float32), matrix.T)
+  product = jnp.matmul(z.reshape(-1, len(matrix)), matrix, precision="highest")
+  return product.reshape(z.shape)
+
+
+def _down(matrix: np.ndarray, z: Array) -> Array:
+  """Multiplies a matrix by each column of the blocks of z, as `_across`."""
+  # A sum of rows of whole images needs no change of layout.
+  return _weighted_sum(matrix.T[:, :, None], jnp.split(z, 8, axis=2))
+
+
+def _weighted_sum(weights: np.ndarray, terms: list[Array]) -> Array:
+  return sum(map(operator.mul, weights, terms), start=jnp.zeros(()))
 
 
 def _halved(y: Array) -> Array:
   """Returns means of 2 x 2 pixels; ties round down and up alternately."""
-  y = jnp.pad(y, ((0, 0), (0, y.shape[1] % 2), (0, y.shape[2] % 2)), "edge")
-  rows = y[:, 0::2] + y[:, 1::2]
+  rows = materialize(y[:, 0::2] + y[:, 1::2])
   bias = 1 + np.arange(rows.shape[2] // 2) % 2
   return jnp.floor((rows[:, :, 0::2] + rows[:, :, 1::2] + bias) / 4)
 
 
 def _doubled(y: Array) -> Array:
   """Upsamples by 2; nearer pixels weigh three times as much as farther ones."""
-  padded = jnp.pad(y, ((0, 0), (1, 1), (1, 1)), "edge")
-  above, below = (
-    padded[:, :-2] + 3 * padded[:, 1:-1],
-    padded[:, 2:] + 3 * padded[:, 1:-1],
-  )
-  rows = jnp.stack([above, below], 2).reshape(len(y), -1, padded.shape[2])
+  count, height, width = y.shape
+  near = np.repeat(np.arange(height), 2)
+  far = np.clip(near + np.tile([-1, 1], height), 0, height - 1)
+  rows = materialize(3 * y[:, near] + y[:, far])
+  rows = jnp.pad(rows, ((0, 0), (0, 0), (1, 1)), "edge")
   left = jnp.floor((rows[:, :, :-2] + 3 * rows[:, :, 1:-1] + 8) / 16)
   right = jnp.floor((rows[:, :, 2:] + 3 * rows[:, :, 1:-1] + 7) / 16)
-  return jnp.stack([left, right], 3).reshape(len(y), rows.shape[1], -1)
+  columns = jnp.stack([left, right], axis=3)
+  return materialize(columns.reshape(count, 2 * height, 2 * width))
 
 
 def _round(z: Array) -> Array:
