@@ -104,7 +104,9 @@ def compress(x: Array, quality: int) -> Array:
 
 def _compressed(x: Array, luma: Array, chroma: Array) -> Array:
   height, width = x.shape[1:3]
-  y = _padded(levels(x))
+  # libjpeg halves the chroma of images whose width is padded to 16, and whose
+  # height is even; the height is padded to 8 later.
+  y = _padded(levels(x), 16)
   channels = [y[..., i] for i in range(x.shape[-1])]
   if len(channels) == 1:
     return _coded(channels[0], luma)[:, :height, :width, None] / 255
@@ -112,15 +114,14 @@ def _compressed(x: Array, luma: Array, chroma: Array) -> Array:
     jnp.floor((_weighted_sum(weights, channels) + half) / 65536)
     for weights, half in zip(_TO_YCC, _HALF, strict=True)
   )
-  even = slice(height + height % 2), slice(width + width % 2)
-  blue, red = (
-    _doubled(_coded(_halved(plane[:, *even] + 128), chroma)) - 128
-    for plane in chromas
-  )
+  even, half_width = height + height % 2, (width + 1) // 2
+  halved = (_halved(plane[:, :even] + 128) for plane in chromas)
+  doubled = (_doubled(_coded(z, chroma)[..., :half_width]) for z in halved)
   y, blue, red = (
-    plane[:, :height, :width, None] for plane in (_coded(y, luma), blue, red)
+    plane[:, :height, :width, None] for plane in (_coded(y, luma), *doubled)
   )
-  return (y + _shifted(blue * _BLUE + red * _RED)) / 255
+  change = _shifted((blue - 128) * _BLUE + (red - 128) * _RED)
+  return (y + change) / 255
 
 
 def on_host(x: np.ndarray, quality: int) -> np.ndarray:
@@ -178,9 +179,9 @@ def _coded(y: Array, steps: Array) -> Array:
   return jnp.clip(z.reshape(y.shape)[:, :height, :width] + 128, 0, 255)
 
 
-def _padded(y: Array) -> Array:
+def _padded(y: Array, width_multiple: int = 8) -> Array:
   """Pads y `[N, H, W, ...]` to whole blocks by replicating its edges."""
-  height, width = (-n % 8 for n in y.shape[1:3])
+  height, width = -y.shape[1] % 8, -y.shape[2] % width_multiple
   if height == width == 0:
     return y
   around = ((0, 0), (0, height), (0, width), *((0, 0),) * (y.ndim - 3))

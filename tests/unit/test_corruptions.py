@@ -304,12 +304,12 @@ def test_jpeg_on_the_host_is_pillow():
   assert stored.dtype == x.dtype
 
 
-@pytest.mark.parametrize("shape", [(27, 37), (35, 32)])
-def test_jpeg_of_odd_sizes_is_pillow(shape):
+@pytest.mark.parametrize("shape", [(27, 37), (36, 24)])
+def test_jpeg_of_incomplete_blocks_is_pillow(shape):
   x = _photographs(*shape)
   y = _module("jpeg_compression").compress(x, 25)
   expected = _each(reference.jpeg_compression, x, np.array([25, 25]))
-  assert np.mean(np.abs(y - expected) > 0.5 * LEVEL) < 0.05
+  assert np.mean(np.abs(y - expected) > 0.5 * LEVEL) < 0.01
 
 
 class TestFrost:
