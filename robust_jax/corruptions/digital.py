@@ -2,7 +2,6 @@
 
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from robust_jax.corruptions import constants
 from robust_jax.corruptions.base import corruption, levels
@@ -149,45 +148,77 @@ def pixelate(
     [128.0, 128.0]
   """
   del keys
-  channels, fractions = x.shape[-1], constants.rows(_FRACTION, x, size)
-  across, down = (_boxes(n, fractions) for n in (x.shape[2], x.shape[1]))
-  across = np.repeat(across, channels, axis=-1)
-  # With channels next to columns the inner loop is a whole row.
-  y = levels(x).reshape(*x.shape[:2], -1)
-  y = _averaged(y, constants.pick(across, severity), axis=2, step=channels)
-  y = _averaged(y, constants.pick(down, severity), axis=1)
+  fractions = constants.rows(_FRACTION, x, size)
+  y = _averaged_across(levels(x), *_boxes(x.shape[2], fractions), severity)
+  y = _averaged_down(y, *_boxes(x.shape[1], fractions), severity)
   return y.reshape(x.shape) / 255
 
 
-def _averaged(y: Array, boxes: Array, axis: int, step: int = 1) -> Array:
-  """Returns the rounded mean over the box of each gray level along an axis.
+# `materialize` keeps the choice of a severity, and the first of both passes,
+# out of loops that XLA's CPU compiler would not vectorize with them.
 
-  Boxes are short, so that shifted copies of y are summed.
+
+def _averaged_across(
+  y: Array, first: np.ndarray, end: np.ndarray, severity: int | Array
+) -> Array:
+  """Returns the rounded means of rows over boxes of columns.
+
+  Boxes are short, so that the sum over a box is one over shifted rows, with
+  weights of 0 and 1.
+
+  Args:
+    y: gray levels `[B, H, W, C]`.
+    first: where the box of each column begins, `[5, W]`.
+    end: where it ends.
+    severity: number of the row of both, from 1.
+
+  Returns:
+    `[B, H, W C]`.
+  """
+  batch, height, width, channels = y.shape
+  columns = np.arange(width)
+  first, end = first[:, None], end[:, None]
+  reach = int(np.maximum(columns - first, end - 1 - columns).max())
+  read = columns + np.arange(-reach, reach + 1)[:, None]
+  inside = np.repeat((first <= read) & (read < end), channels, axis=-1)
+  weights = materialize(constants.pick(inside, severity))
+  around = ((0, 0), (0, 0), (reach * channels,) * 2)
+  y = jnp.pad(y.reshape(batch, height, -1), around)
+  total = sum(
+    weight * y[..., i * channels : (i + width) * channels]
+    for i, weight in enumerate(weights)
+  )
+  return materialize(jnp.floor(total / weights.sum(axis=0) + 0.5))
+
+
+def _averaged_down(
+  y: Array, first: np.ndarray, end: np.ndarray, severity: int | Array
+) -> Array:
+  """Returns the rounded means of columns over boxes of rows, like y.
+
+  They are sums of whole rows, which are fast to gather.
 
   Args:
     y: gray levels `[B, H, W C]`.
-    boxes: `[T, n]`, by `_boxes`, of the n = H or W C places along the axis.
-    axis: 1 or 2.
-    step: distance of two pixels along the axis.
+    first: where the box of each row begins, `[5, H]`.
+    end: where it ends.
+    severity: number of the row of both, from 1.
   """
-  reach, n = len(boxes) // 2 * step, y.shape[axis]
-  around = [(reach * (i == axis),) * 2 for i in range(3)]
-  # A choice of severity or a first pass within the loop would prevent its
-  # vectorization.
-  padded, boxes = materialize(jnp.pad(y, around)), materialize(boxes)
-  boxes = jnp.expand_dims(boxes, 3 - axis)
-  total = sum(
-    lax.slice_in_dim(padded, t * step, t * step + n, axis=axis) * box
-    for t, box in enumerate(boxes)
+  longest = int((end - first).max())
+  start, size = (
+    materialize(constants.pick(table, severity))
+    for table in (first, end - first)
   )
-  return jnp.floor(total / boxes.sum(axis=0) + 0.5)
+  total = sum(
+    jnp.take(y, start.astype(jnp.int32) + i, axis=1, mode="clip")
+    * jnp.where(i < size, 1.0, 0.0)[:, None]
+    for i in range(longest)
+  )
+  return jnp.floor(total / size[:, None] + 0.5)
 
 
-def _boxes(n: int, fractions: np.ndarray) -> np.ndarray:
-  """Returns what the box of each of n pixels holds, `[5, T, n]` of 0 and 1.
-
-  Entry (s, t, i) is 1 if pixel `i + t - T // 2` is in the box of pixel i.
-  """
+def _boxes(n: int, fractions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """Returns where the box of each pixel begins and ends, `[5, n]` each."""
   firsts, ends = [], []
   for fraction in fractions:
     small = max(int(n * fraction), 1)
@@ -197,8 +228,4 @@ def _boxes(n: int, fractions: np.ndarray) -> np.ndarray:
     center = (box + 0.5) * scale
     firsts.append(np.floor(np.maximum(center - scale / 2 + 0.5, 0)))
     ends.append(np.floor(np.minimum(center + scale / 2 + 0.5, n)))
-  first, end = np.stack(firsts)[:, None], np.stack(ends)[:, None]
-  places = np.arange(n)
-  reach = int(np.maximum(places - first, end - 1 - places).max())
-  held = places + np.arange(-reach, reach + 1)[:, None]
-  return ((first <= held) & (held < end)).astype(np.float32)
+  return np.stack(firsts), np.stack(ends)
