@@ -4,8 +4,7 @@ import csv
 import json
 import pathlib
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import rich.box
@@ -13,19 +12,15 @@ import rich.console
 import rich.table
 import rich.text
 
-from experiments.build.text_data import texts_of, tokenizer_of
 from experiments.cli import output
 from experiments.cli.provenance import provenance
 from experiments.load_run import Run
-from experiments.texts.defended import defended_texts
 from experiments.texts.page import write_text_page
 from experiments.texts.recipes import NO_TABLES, Tables, text_recipes
+from experiments.texts.test_set import NO_DEFENSE, TextTestSet, open_test_set
 from robust_jax import fingerprint, precision, saved_state
 from robust_jax.files import atomic_write, write_json
-from robust_jax.models.text.embeddings import embeddings_of
 from robust_jax.plotting.tables import print_table
-from robust_jax.text.attack_texts import TextPredict
-from robust_jax.text.predict_texts import predict_texts
 from robust_jax.text.recipes.base import Recipe
 from robust_jax.text.results import (
   TextResult,
@@ -47,7 +42,7 @@ def evaluate_text_attacks(
   names: Sequence[str],
   path: pathlib.Path,
   num_examples: int | None = None,
-  defense: Mapping[str, Any] = MappingProxyType({}),
+  defense: Mapping[str, Any] = NO_DEFENSE,
   tables: Tables = NO_TABLES,
 ) -> dict[str, dict[str, float]]:
   """Attacks the test texts of a run by several attacks, each on all of them.
@@ -74,7 +69,7 @@ def evaluate_text_attacks(
   """
   output.writable(path, "--workdir")
   recipes = text_recipes(run, names, tables)
-  test = _open_test_set(run, num_examples, defense)
+  test = open_test_set(run, num_examples, defense)
   results = {
     name: _attack(run, test, name, *attack, path / f"{name}_state.npz")
     for name, attack in recipes.items()
@@ -99,7 +94,7 @@ def write_text_attack(
   name: str,
   path: pathlib.Path,
   num_examples: int | None = None,
-  defense: Mapping[str, Any] = MappingProxyType({}),
+  defense: Mapping[str, Any] = NO_DEFENSE,
   tables: Tables = NO_TABLES,
 ) -> list[TextResult]:
   """Writes the results of one attack on test texts, one line for each.
@@ -125,7 +120,7 @@ def write_text_attack(
     )
   output.writable(path.parent, "--out")
   attack = text_recipes(run, [name], tables)[name]
-  test = _open_test_set(run, num_examples, defense)
+  test = open_test_set(run, num_examples, defense)
   state = path.with_name(f"{path.stem}_state.npz")
   results = _attack(run, test, name, *attack, state)
   _write(path, results)
@@ -134,48 +129,9 @@ def write_text_attack(
   return results
 
 
-class _TestSet(NamedTuple):
-  """Texts and classes `[N]` of a test set, and a model of strings."""
-
-  texts: list[str]
-  labels: Sequence[int]
-  class_names: Sequence[str]
-  predict: TextPredict
-  defense: Mapping[str, Any]
-
-
-def _open_test_set(
-  run: Run, num_examples: int | None, defense: Mapping[str, Any]
-) -> _TestSet:
-  """Reads the texts that are attacked, and their classes.
-
-  Raises:
-    ValueError: they are pairs of texts.
-  """
-  table = texts_of(run.config, "test")
-  if table.pairs is not None:
-    raise ValueError(
-      f"{run.path} is a run of pairs of texts: expected single texts to attack."
-    )
-  texts, dataset = table.texts[:num_examples], run.dataset("test")
-  predict: TextPredict = predict_texts(
-    run.classifier(),
-    tokenizer_of(run.config),
-    run.config.data.length,
-    embeddings=embeddings_of(run.variables),
-  )
-  return _TestSet(
-    texts,
-    dataset.read(np.arange(len(texts)))["y"].tolist(),
-    dataset.fact("class_names"),
-    defended_texts(predict, defense) if defense else predict,
-    defense,
-  )
-
-
 def _attack(
   run: Run,
-  test: _TestSet,
+  test: TextTestSet,
   name: str,
   description: str,
   recipe: Recipe,

@@ -59,7 +59,7 @@ from absl import flags
 
 from experiments import workdir
 from experiments.attack import attack
-from experiments.attack_texts import evaluate_text_attacks, write_text_attack
+from experiments.attack_texts import write_text_attack
 from experiments.certify import certify
 from experiments.cli import main_flags as given
 from experiments.cli import named_attacks, named_models, named_runs, processes
@@ -78,6 +78,7 @@ from experiments.planning.command import plan_command, refuse_flags_of_plan
 from experiments.sample import sample
 from experiments.sweeps.command import sweep_command
 from experiments.sweeps.list_runs import list_runs
+from experiments.texts.command import evaluate_texts
 from experiments.train import make_report, train
 from robust_jax.distributed import join
 
@@ -108,12 +109,9 @@ def _evaluate(arguments: Sequence[str]) -> int:
     if "report" in config:
       make_report(path, config, num_examples)
       return 0
-  if attacks is not None and (run := named_models.run_of_texts(path)):
-    named_attacks.refuse_flags_of_images()
-    out = named_runs.report_folder(path, "text_attacks")
-    evaluate_text_attacks(
-      run, attacks, out, num_examples, *named_models.of_texts()
-    )
+  asked = given.CERTIFY.value or attacks is not None
+  if asked and (run := named_models.run_of_texts(path)):
+    evaluate_texts(run, path, attacks)
     return 0
   found = named_models.load(path)
   if given.WEIGHTS.value is not None:

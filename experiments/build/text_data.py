@@ -4,6 +4,7 @@ import copy
 import functools
 import json
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 import tokenizers
@@ -19,16 +20,24 @@ from robust_jax.data.readers.text_table import TextTable
 from robust_jax.data.text_files import read_part, tokenized
 from robust_jax.files import user_cache
 from robust_jax.text.edited_copies import edited_copies
+from robust_jax.text.robust_encoding import (
+  load_clusters,
+  robust_encoding,
+  save_clusters,
+  word_clusters,
+)
 from robust_jax.text.tokenizer import (
   load_tokenizer,
   save_tokenizer,
   train_tokenizer,
 )
+from robust_jax.text.word_recognition import Recognizer
 
 KINDS = ("corpus", "text", "words")
 """The kinds of data, values of `config.data.kind`, that have a tokenizer."""
 TOKENIZER = "tokenizer.json"
 """Name of the file in the folder of a run."""
+_CLUSTERS = "word_clusters.json"  # likewise
 
 
 def text_dataset(config: ConfigDict, split: str) -> Dataset:
@@ -40,21 +49,25 @@ def text_dataset(config: ConfigDict, split: str) -> Dataset:
   `tokenized`. `tokenizer` has the options of `train_tokenizer`, which learns
   from the training split, or the `file` of a trained one. `variants` has the
   options of `edited_copies`, which training examples come with; its `kinds` are
-  names of `text.edits`.
+  names of `text.edits`. With `robust_encoding`, which has the options of
+  `word_clusters`, all these texts are replaced by their encodings.
 
   Raises:
     ValueError: there is no such split, or its file does not fit the options.
   """
   data = config.data.to_dict()
   options, table = _table(data, split)
+  encode = encoding_of(config) or list
   return tokenized(
     f"{data['name']} ({split})",
-    table,
+    _encoded(table, encode),
     tokenizer_of(config),
     length=data["length"],
     labels=options.get("labels", data["labels"]),
     class_names=data.get("class_names"),
-    copies=_copies(config, table.texts) if split == "train" else (),
+    copies=[encode(copy) for copy in _copies(config, table.texts)]
+    if split == "train"
+    else (),
   )
 
 
@@ -128,7 +141,8 @@ def with_tokenizer(
 
   Training a tokenizer again does not give the same one, since ties between
   frequencies are broken by chance. So every run has its own, `tokenizer.json`
-  in its folder, or a copy of that of the run that the config names.
+  in its folder, or a copy of that of the run that the config names. A robust
+  encoding stands in front of the tokenizer, and is saved beside it.
 
   Args:
     config: config of the run; unchanged.
@@ -139,18 +153,86 @@ def with_tokenizer(
   Raises:
     ValueError: a file cannot be read, or does not fit the options.
   """
-  if config.data.kind not in KINDS or "file" in config.data.tokenizer:
+  if config.data.kind not in KINDS:
     return config
-  path = folder / TOKENIZER
+  if "robust_encoding" in config.data:
+    save = lambda path: save_clusters(clusters_of(config), path)
+    file = folder / _CLUSTERS
+    config = _with_file(config, "robust_encoding", file, train, save)
+  save = lambda path: save_tokenizer(tokenizer_of(config), path)
+  return _with_file(config, "tokenizer", folder / TOKENIZER, train, save)
+
+
+def _with_file(
+  config: ConfigDict,
+  section: str,
+  path: pathlib.Path,
+  train: bool,
+  save: Callable[[pathlib.Path], None],
+) -> ConfigDict:
+  """Returns the config with a file in place of the options of a section."""
+  if "file" in config.data[section]:
+    return config
   if train:
     if parallel.is_lead() and not path.exists():
-      output.writable(folder, "--workdir")
-      save_tokenizer(tokenizer_of(config), path)
+      output.writable(path.parent, "--workdir")
+      save(path)
     parallel.any_process(False)  # until all of them can read it
   config = copy.deepcopy(config)
   with config.unlocked():
-    config.data.tokenizer = {"file": str(path)}
+    config.data[section] = {"file": str(path)}
   return config
+
+
+def encoding_of(config: ConfigDict) -> Recognizer | None:
+  """Returns the robust encoding of a config; None if it has none."""
+  if "robust_encoding" not in config.data:
+    return None
+  return _encoding(tuple(clusters_of(config).items()))
+
+
+@functools.lru_cache(maxsize=1)
+def _encoding(clusters: tuple[tuple[str, str], ...]) -> Recognizer:
+  """The encoding of all splits, which takes seconds to make."""
+  return robust_encoding(dict(clusters))
+
+
+def clusters_of(config: ConfigDict) -> dict[str, str]:
+  """Returns the clusters of words of a config with a robust encoding.
+
+  Its section has a `file`, or the options of new ones for the data.
+
+  Raises:
+    ValueError: the file holds no clusters, or the data are not texts.
+  """
+  data = config.data
+  if data.kind != "text":
+    raise ValueError(
+      f"config.data.robust_encoding with data of the kind '{data.kind}': "
+      "expected the kind 'text'."
+    )
+  if "file" in data.robust_encoding:
+    return load_clusters(data.robust_encoding.file)
+  return _clustered(json.dumps(data.to_dict(), sort_keys=True))
+
+
+@functools.lru_cache(maxsize=1)
+def _clustered(section: str) -> dict[str, str]:
+  data = json.loads(section)
+  texts = _all_texts(_table(data, "train")[1])
+  return call(word_clusters, texts, **data["robust_encoding"])
+
+
+def _all_texts(table: TextTable) -> list[str]:
+  return table.texts + (table.pairs or [])
+
+
+def _encoded(
+  table: TextTable, encode: Callable[[list[str]], list[str]]
+) -> TextTable:
+  return table._replace(
+    texts=encode(table.texts), pairs=table.pairs and encode(table.pairs)
+  )
 
 
 def tokenizer_of(config: ConfigDict) -> tokenizers.Tokenizer:
@@ -177,8 +259,8 @@ def _trained(section: str) -> tokenizers.Tokenizer:
   if data["kind"] == "corpus":
     texts = _paragraphs(data, "train")
   else:
-    _, table = _table(data, "train")
-    texts = table.texts + (table.pairs or [])
+    encode = encoding_of(ConfigDict({"data": data})) or list
+    texts = encode(_all_texts(_table(data, "train")[1]))
   return call(train_tokenizer, texts, **data["tokenizer"])
 
 

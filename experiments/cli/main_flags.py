@@ -69,7 +69,8 @@ CERTIFY = flags.DEFINE_bool(
   "certify",
   False,
   "evaluate: the certified accuracy against the radius, by the config's "
-  "section evaluation.certificate, instead of attacks.",
+  "section evaluation.certificate, instead of attacks; of texts with a robust "
+  "encoding, the accuracy under all typos.",
 )
 WHICH = flags.DEFINE_list(
   "which",
@@ -83,7 +84,8 @@ DEFENSE = flags.DEFINE_list(
   "evaluate, attack: a defense of the model and its options, as in "
   "bit_depth,bits=3, instead of the config's section evaluation.defense. It is "
   "evaluated beside the model itself; attacks attack the defended one. "
-  "Of texts: word_recognition,run=runs/word_recognition.",
+  "Of texts: word_recognition,run=runs/word_recognition, or robust_encoding "
+  "with the run of a classifier that was trained on one.",
 )
 WORDNET = flags.DEFINE_string(
   "wordnet",

@@ -8,8 +8,9 @@ import jax
 import numpy as np
 import tokenizers
 
-from experiments.build.text_data import tokenizer_of
+from experiments.build.text_data import clusters_of, encoding_of, tokenizer_of
 from experiments.load_run import Run, load_run
+from experiments.texts.test_set import text_predictor
 from robust_jax import fingerprint, precision
 from robust_jax.comparison.data_kinds.base import DataKind
 from robust_jax.comparison.model import ComparedModel
@@ -23,7 +24,6 @@ from robust_jax.comparison.predictors.jax_predictor import (
 from robust_jax.comparison.predictors.read_outputs import Kind
 from robust_jax.data.dataset import spec_of_batch
 from robust_jax.data.images import image_shape
-from robust_jax.text.predict_texts import predict_texts
 from robust_jax.types import Model, PyTree
 
 
@@ -132,16 +132,19 @@ def _of_texts(run: Run) -> _Opened:
     raise ValueError(
       f"{run.path} is a run of pairs of texts: expected one of single texts."
     )
-  model, tokenizer = run.classifier(), tokenizer_of(run.config)
-  dataset = run.dataset("test")
+  tokenizer, dataset = tokenizer_of(run.config), run.dataset("test")
+  predict, encode = text_predictor(run), encoding_of(run.config) or list
+  reads = [tokenizer.to_str(), np.array(data.length)]
+  if "robust_encoding" in data:
+    reads += [str(clusters_of(run.config))]
   return _Opened(
-    model,
+    run.classifier(),
     spec_of_batch(dataset)["x"],
-    predict_texts(model, tokenizer, data.length),
+    lambda texts: predict(list(texts)),
     None,
-    reads=fingerprint.of_arrays([tokenizer.to_str(), np.array(data.length)]),
+    reads=fingerprint.of_arrays(reads),
     class_names=tuple(dataset.fact("class_names")),
-    warn=lambda texts: _too_long(tokenizer, texts, data.length),
+    warn=lambda texts: _too_long(tokenizer, encode(texts), data.length),
   )
 
 

@@ -13,6 +13,9 @@ Behind a "+", as in bag_of_words+typos, it may name a defense:
                 is itself or one of eight copies with typos in a third of the
                 words (data augmentation).
   worst_typos   adversarial training: the one of these of the largest loss.
+  robust_encoding
+                words that a typo may confuse are one word to the model (RobEn),
+                so that most typos change nothing.
 
 Files: `sst2/train.tsv` and `sst2/dev.tsv` of GLUE, whose test set has no
 labels, so that its development set is the test set here. The first 2,000
@@ -22,6 +25,7 @@ Command:
   ./launch.sh train --config=experiments/configs/text/sst2.py
   ./launch.sh evaluate --attack=deep_word_bug,pruthi --workdir=runs/sst2
   ./launch.sh attack --attack=pruthi --workdir=runs/sst2 --out=runs/sst2.jsonl
+  ./launch.sh evaluate --certify --workdir=runs/sst2_word_cnn+robust_encoding
 """
 
 import pathlib
@@ -54,9 +58,14 @@ _VARIANTS = {
     1e-3,
   ),
 }
+_COPIES = {"variants": {"number": 8, "fraction": 0.3}}
 _DEFENSES = {
-  "typos": {"augment": {"name": "perturb", "set": {"name": "variants"}}},
+  "typos": {
+    "data": _COPIES,
+    "augment": {"name": "perturb", "set": {"name": "variants"}},
+  },
   "worst_typos": {
+    "data": _COPIES,
     "loss": {
       "name": "pgd_at",
       "attack": {
@@ -65,8 +74,9 @@ _DEFENSES = {
         "set": {"name": "variants"},
         "objective": "cross_entropy",
       },
-    }
+    },
   },
+  "robust_encoding": {"data": {"robust_encoding": {"vocabulary_size": 10_000}}},
 }
 
 
@@ -119,7 +129,6 @@ def get_config(arg=""):
     }
   )
   if defense:
-    config.data.variants = {"number": 8, "fraction": 0.3}
     config.update(_DEFENSES[defense])
   if smoke:
     smoke_data(config)

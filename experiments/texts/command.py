@@ -1,0 +1,35 @@
+"""`evaluate` of a run of texts, from its flags."""
+
+import pathlib
+from collections.abc import Sequence
+
+from experiments.attack_texts import evaluate_text_attacks
+from experiments.certify_texts import certify_texts
+from experiments.cli import main_flags as given
+from experiments.cli import named_attacks, named_models, named_runs
+from experiments.load_run import Run
+
+
+def evaluate_texts(
+  run: Run, path: pathlib.Path, attacks: Sequence[str] | None
+) -> None:
+  """Attacks the test texts of a run, or certifies them.
+
+  Args:
+    run: a run of a classifier of texts.
+    path: its folder.
+    attacks: names of attacks; None to certify.
+
+  Raises:
+    ValueError: a flag is for images, or as for `evaluate_text_attacks` and
+      `certify_texts`.
+  """
+  named_attacks.refuse_flags_of_images()
+  num_examples = given.NUM_EXAMPLES.value
+  defense, tables = named_models.of_texts()
+  if attacks is None:
+    out = named_runs.report_folder(path, "certificate")
+    certify_texts(run, out, num_examples, defense)
+  else:
+    out = named_runs.report_folder(path, "text_attacks")
+    evaluate_text_attacks(run, attacks, out, num_examples, defense, tables)
