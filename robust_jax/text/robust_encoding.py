@@ -66,15 +66,14 @@ def word_clusters(
   by_frequency = sorted(counts, key=lambda word: (-counts[word], word))
   words = by_frequency[:vocabulary_size]
   # A graph of words and typos, with an edge from a word to each of its typos.
+  typos = [_with_typos(word) for word in words]
   nodes: dict[str, int] = {}
-  edges = [
-    (row, len(words) + nodes.setdefault(typo, len(nodes)))
-    for row, word in enumerate(words)
-    for typo in _with_typos(word)
-  ]
+  ends = [nodes.setdefault(typo, len(nodes)) for one in typos for typo in one]
+  starts = np.repeat(np.arange(len(words)), [len(one) for one in typos])
   size = len(words) + len(nodes)
   graph = scipy.sparse.coo_array(
-    (np.ones(len(edges), bool), tuple(np.transpose(edges))), shape=(size, size)
+    (np.ones(len(ends), bool), (starts, len(words) + np.array(ends))),
+    shape=(size, size),
   )
   _, components = connected_components(graph, directed=False)
   representatives: dict[int, str] = {}
