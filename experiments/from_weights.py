@@ -98,7 +98,7 @@ def _print(
   )
   if file.unused:
     print(f"not used: {', '.join(file.unused)}")
-  options = dict(file.options)
+  options = {option: getattr(model, option) for option in file.options}
   if hasattr(model, "dtype"):
     options["dtype"] = jnp.dtype(model.dtype).name
   said = ", ".join(f"{key} = {value}" for key, value in options.items())
@@ -114,7 +114,7 @@ def _table(name, leaves, names, file) -> rich.table.Table:
     own = [
       path for path in leaves if path[0] == "params" and path[1:-1] == layer
     ]
-    weight = next(p for p in own if p[-1] in ("kernel", "scale"))
+    weight = max(own, key=lambda path: leaves[path].ndim)
     table.add_row(
       names[weight].rpartition(".")[0],
       "/".join(layer),

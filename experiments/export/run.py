@@ -2,7 +2,7 @@
 
 import hashlib
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -18,7 +18,7 @@ from experiments.load_run import Run
 from robust_jax import lookup, precision
 from robust_jax.data.dataset import spec_of_batch
 from robust_jax.files import atomic_write, write_json
-from robust_jax.models.layouts import Layout
+from robust_jax.models.layout import Layout
 from robust_jax.models.load_network import channels_of_images
 from robust_jax.models.to_torch import to_torch
 from robust_jax.types import PyTree
@@ -100,6 +100,9 @@ def _write_tensors(
       f"{', '.join(f'{name} = {value}' for name, value in pixels.items())}, of "
       "which there are no tensors: in PyTorch do so before it."
     )
+  if known is not None:
+    options = known.options(tensors, network.num_classes)
+    _note_constants(network, options, str(layout))
   with atomic_write(path) as new:
     # The format that PyTorch libraries look for.
     new.write_bytes(safetensors.numpy.save(tensors, {"format": "pt"}))
@@ -160,6 +163,23 @@ def _pixels(network: nn.Module) -> dict[str, list[float]]:
     for name in ("mean", "std")
   }
   return {} if set(found["mean"]) <= {0} and set(found["std"]) <= {1} else found
+
+
+def _note_constants(
+  network: nn.Module, options: Mapping[str, Any], layout: str
+) -> None:
+  """Prints that readers of the layout assume another normalization."""
+  assumed = {k: options[k] for k in ("mean", "std") if k in options}
+  own = {k: getattr(network, k) for k in assumed}
+  if own != assumed:
+    said, given = (
+      " and ".join(f"{k} = {v}" for k, v in one.items())
+      for one in (assumed, own)
+    )
+    print(
+      f"note: --layout={layout} assumes {said}, and the network has {given}: "
+      "give these as options of --model where the file is read."
+    )
 
 
 def _refuse_other_arithmetic(

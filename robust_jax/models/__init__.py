@@ -9,6 +9,7 @@ one, whose input and output are float32, so that logits keep their digits.
 """
 
 from robust_jax.models.autoencoders.fader_autoencoder import FaderAutoencoder
+from robust_jax.models.classifiers.conv_next import ConvNeXt
 from robust_jax.models.classifiers.madry_cnn import MadryCNN
 from robust_jax.models.classifiers.mlp import MLP
 from robust_jax.models.classifiers.preact_resnet import PreActResNet
@@ -42,6 +43,7 @@ __all__ = [
   "BigganGenerator",
   "CenterNet",
   "CharacterCNN",
+  "ConvNeXt",
   "DannMnist",
   "DannSvhn",
   "DcganDiscriminator",

@@ -1,5 +1,6 @@
 """Activation functions that several networks share."""
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -15,8 +16,9 @@ def activation(name: str) -> Callable[[Array], Array]:
       relu      max(x, 0)
       silu      x sigmoid(x)
       softplus  log(1 + exp(10 x)) / 10
+      gelu      x Phi(x), Phi being the standard normal distribution function
 
-  The last two are smooth, which improves the gradients that an attack in
+  All but the first are smooth, which improves the gradients that an attack in
   training finds. Their arithmetic is float32 in bfloat16 too, and is repeated
   in the backward pass, so that no float32 activations are kept for it.
 
@@ -24,7 +26,8 @@ def activation(name: str) -> Callable[[Array], Array]:
     ValueError: there is none of that name.
 
   Source: Xie et al. 2020, "Smooth Adversarial Training", section 4, where the
-  softplus has this parameter.
+  softplus has this parameter; Hendrycks and Gimpel 2016, "Gaussian Error Linear
+  Units (GELUs)", without its approximation by tanh.
 
   Example:
     >>> from robust_jax.models.activations import activation
@@ -49,5 +52,6 @@ def _in_float32(fn: Callable[[Array], Array]) -> Callable[[Array], Array]:
 _ACTIVATIONS = {
   "relu": nn.relu,
   "silu": _in_float32(nn.silu),
+  "gelu": _in_float32(functools.partial(nn.gelu, approximate=False)),
   "softplus": _in_float32(lambda x: nn.softplus(10 * x) / 10),
 }

@@ -32,12 +32,14 @@ def from_torch(
   the first linear layer are permuted. C is the number of channels of the
   model's last convolution. Where the names define no order of convolutions
   (residual networks), the layer must read pooled features, which need no
-  permutation.
+  permutation. Neither do linear layers of a block that read the channels of
+  another of its layers.
 
   Args:
     tensors: a PyTorch state dict as arrays. `num_batches_tracked` is ignored.
     variables: variables of the model, or their shapes from `jax.eval_shape`.
-      The model consists of 2-d convolutions, dense layers and normalizations.
+      The model consists of 2-d convolutions, dense layers, normalizations and
+      factors `gamma` of blocks.
       A transposed convolution looks like a plain one: convert a model that has
       some by hand.
     channels: C, where the model does not determine it; 1 if the inputs of the

@@ -1,4 +1,4 @@
-"""Layers that several networks share: normalization, convolution, pooling."""
+"""Layers that several networks share: normalization and convolution."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -123,6 +123,40 @@ class _BatchNorm(nn.BatchNorm):
     return super().__call__(x, *args, **options).astype(_dtype_of_result(x))
 
 
+def layer_norm(name: str) -> Callable[[Array], Array]:
+  """Layer normalization over the channels of each pixel or token by itself.
+
+  The `norm = "layer"` of `normalization` is over height and width as well.
+  Dtypes are those of `batch_norm`.
+
+  Args:
+    name: the name of the layer.
+
+  Returns:
+    The layer, `[B, ..., C]` -> `[B, ..., C]`.
+
+  Source: Ba, Kiros and Hinton, "Layer Normalization", 2016, with the epsilon of
+  1e-6 that ConvNeXt and vision Transformers have.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> from robust_jax.models import layers
+    >>> layer, x = layers.layer_norm(None), jnp.array([[1.0, 3.0]])
+    >>> layer.init_with_output(jax.random.key(0), x)[0].round(3).tolist()
+    [[-1.0, 1.0]]
+  """
+  return _LayerNorm(
+    epsilon=1e-6, use_fast_variance=False, dtype=jnp.float32, name=name
+  )
+
+
+class _LayerNorm(nn.LayerNorm):
+  """`nn.LayerNorm` whose result has the dtype of the computation."""
+
+  def __call__(self, x: Array, *args, **options) -> Array:
+    return super().__call__(x, *args, **options).astype(_dtype_of_result(x))
+
+
 def _dtype_of_result(x: Array) -> DTypeLike:
   """Returns the dtype of normalized x: bfloat16 stays, others are float32."""
   return jnp.bfloat16 if x.dtype == jnp.bfloat16 else jnp.float32
@@ -236,38 +270,3 @@ def normalization(
     return norm(x).astype(_dtype_of_result(x))
 
   return apply
-
-
-def blur_pool(x: Array) -> Array:
-  """Anti-aliased downsampling by two: a binomial blur, then every other pixel.
-
-  The filter is (1, 2, 1) / 4 along both axes, with mirrored borders. The pixels
-  kept are those of even rows and columns, as in a convolution of stride 2.
-
-  Args:
-    x: `[B, H, W, C]`.
-
-  Returns:
-    `[B, ceil(H / 2), ceil(W / 2), C]`.
-
-  Source: Zhang, "Making Convolutional Networks Shift-Invariant Again", 2019,
-  section 3, filter Tri-3.
-
-  Example:
-    >>> import jax.numpy as jnp
-    >>> from robust_jax.models import layers
-    >>> impulse = jnp.zeros((1, 4, 4, 1)).at[0, 2, 2, 0].set(1.0)
-    >>> layers.blur_pool(impulse)[0, :, :, 0].tolist()
-    [[0.0, 0.0], [0.0, 0.25]]
-  """
-  for axis in (1, 2):
-    x = _blur_and_halve(x, axis)
-  return x
-
-
-def _blur_and_halve(x: Array, axis: int) -> Array:
-  width = [(0, 0)] * x.ndim
-  width[axis] = (1, 1)
-  x = jnp.moveaxis(jnp.pad(x, width, "reflect"), axis, 0)
-  before, here, after = x[:-2:2], x[1:-1:2], x[2::2]
-  return jnp.moveaxis((before + 2 * here + after) / 4, 0, axis)

@@ -6,48 +6,9 @@ else is in such files. `load_network` reads a file in a layout, `to_torch`
 writes one.
 """
 
-import re
-from collections.abc import Callable, Collection, Mapping
-from typing import Any, NamedTuple
+from robust_jax.models.layout import Layout, choose, renaming
 
-__all__ = ["deepmind", "robustbench", "torchvision", "trades", "wong"]
-
-
-class Layout(NamedTuple):
-  """Names and conventions of weights of one network.
-
-  Attributes:
-    rename: path of a linen layer, such as "layer1_0/bn1", -> the name of its
-      module in PyTorch, such as "layer1.0.bn1".
-    fixed: options of the network without which it computes something else than
-      the published code.
-    usual: options that the published weights have; others may be chosen.
-    pixels: number of classes -> `mean` and `std` of the pixels, options of the
-      network, if the published code has them as constants.
-    absent: beginning of a name -> options of the network if no tensor has such
-      a name.
-    unused: beginnings of the names of tensors that the published network holds
-      but does not use.
-    buffers: names of mean and standard deviation of the pixels in the file, if
-      the published network normalizes; empty if that is done before it.
-  """
-
-  rename: Callable[[str], str]
-  fixed: Mapping[str, Any] = {}
-  usual: Mapping[str, Any] = {}
-  pixels: Mapping[int, Mapping[str, Any]] = {}
-  absent: Mapping[str, Mapping[str, Any]] = {}
-  unused: tuple[str, ...] = ()
-  buffers: tuple[str, ...] = ()
-
-  def options(self, names: Collection[str], num_classes: int) -> dict[str, Any]:
-    """Returns the options of the network for a file with tensors so named."""
-    pixels = self.pixels.get(num_classes, {})
-    found = {**self.usual, **pixels, **self.fixed}
-    for beginning, options in self.absent.items():
-      if not any(name.startswith(beginning) for name in names):
-        found |= options
-    return found
+__all__ = ["deepmind", "robustbench", "timm", "torchvision", "trades", "wong"]
 
 
 def deepmind(network: str) -> Layout:
@@ -73,13 +34,13 @@ def deepmind(network: str) -> Layout:
   """
   silu = {"activation": "silu"}
   outer = {"fc": "logits", "linear": "logits"}
-  wide = _renaming(
+  wide = renaming(
     "layer.{from_0}.block.{block}",
     outer | {"conv1": "init_conv", "bn1": "batchnorm"},
     {"conv1": "conv_0", "conv2": "conv_1", "convShortcut": "shortcut"}
     | _NUMBERED_NORMS,
   )
-  preact = _renaming(
+  preact = renaming(
     "layer_{from_0}.{block}",
     outer | {"conv1": "conv_2d", "bn": "batchnorm"},
     {"conv1": "conv_2d_1", "conv2": "conv_2d_2", "shortcut_0": "shortcut"}
@@ -91,7 +52,7 @@ def deepmind(network: str) -> Layout:
     "preactivated_shortcut": False,
     "final_norm": True,
   }
-  return _choose(
+  return choose(
     "deepmind",
     network,
     {
@@ -126,7 +87,7 @@ def robustbench(network: str) -> Layout:
   """
   buffers = ("mu", "sigma")
   without = {"final_norm": False, "preactivated_shortcut": False}
-  return _choose(
+  return choose(
     "robustbench",
     network,
     {
@@ -140,6 +101,43 @@ def robustbench(network: str) -> Layout:
       "resnet": Layout(_STAGES, {"stem": "cifar"}, buffers=buffers),
     },
   )
+
+
+def timm(network: str) -> Layout:
+  """timm's ConvNeXt, which RobustBench's entries for ImageNet use.
+
+  The stem is told from the names of its tensors. With timm's own, pixels are
+  normalized by the constants of ImageNet, which need not be in the file; with
+  the convolutional ones, which replace it, they are not.
+
+  Args:
+    network: "conv_next".
+
+  Raises:
+    ValueError: it is another network.
+
+  Source: timm's `models.convnext`; Singh, Croce and Hein, "Revisiting
+  Adversarial Training for ImageNet", 2023, and its code.
+
+  Example:
+    >>> from robust_jax.models import layouts
+    >>> layouts.timm("conv_next").rename("stages_2_blocks_0/mlp_fc1")
+    'stages.2.blocks.0.mlp.fc1'
+  """
+
+  def rename(path: str) -> str:
+    name = path.replace("/", ".").replace("_", ".")
+    return name.replace("conv.dw", "conv_dw")
+
+  conv_next = Layout(
+    rename,
+    usual={"stem": "conv_3"},
+    absent={
+      "stem.stem.6.": {"stem": "conv_2"},
+      "stem.stem.": {"stem": "patch"} | _IMAGENET_PIXELS,
+    },
+  )
+  return choose("timm", network, {"conv_next": conv_next})
 
 
 def torchvision(network: str) -> Layout:
@@ -160,14 +158,13 @@ def torchvision(network: str) -> Layout:
     >>> layouts.torchvision("resnet").rename("layer2_0/shortcut_1")
     'layer2.0.downsample.1'
   """
-  rename = _renaming(
+  rename = renaming(
     "layer{stage}.{block}",
     {"linear": "fc"},
     {"shortcut_0": "downsample.0", "shortcut_1": "downsample.1"},
   )
-  pixels = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
-  resnet = Layout(rename, {"stem": "imagenet"}, pixels)
-  return _choose("torchvision", network, {"resnet": resnet})
+  resnet = Layout(rename, {"stem": "imagenet"}, _IMAGENET_PIXELS)
+  return choose("torchvision", network, {"resnet": resnet})
 
 
 def trades(network: str) -> Layout:
@@ -190,7 +187,7 @@ def trades(network: str) -> Layout:
     >>> layouts.trades("wide_resnet").rename("block1_layer_0/convShortcut")
     'block1.layer.0.convShortcut'
   """
-  return _choose(
+  return choose(
     "trades",
     network,
     {
@@ -227,12 +224,12 @@ def wong(network: str) -> Layout:
     "final_norm": True,
   }
   positions = {"conv1": "0", "conv2": "2", "fc1": "5", "fc2": "7"}
-  return _choose(
+  return choose(
     "wong",
     network,
     {
       "preact_resnet": Layout(_STAGES, _PYTORCH | fixed, pixels=_CIFAR_PIXELS),
-      "small_cnn": Layout(_renaming("", positions, {}), {"batch_norm": "none"}),
+      "small_cnn": Layout(renaming("", positions, {}), {"batch_norm": "none"}),
     },
   )
 
@@ -241,48 +238,16 @@ _CIFAR_PIXELS = {
   10: {"mean": (0.4914, 0.4822, 0.4465), "std": (0.2471, 0.2435, 0.2616)},
   100: {"mean": (0.5071, 0.4865, 0.4409), "std": (0.2673, 0.2564, 0.2762)},
 }
+_IMAGENET_PIXELS = {
+  "mean": (0.485, 0.456, 0.406),
+  "std": (0.229, 0.224, 0.225),
+}
 _NUMBERED_NORMS = {"bn1": "batchnorm_0", "bn2": "batchnorm_1"}
 _PYTORCH = {"padding": "symmetric"}
 _UNUSED = ("sub_block1.",)
-
-
-def _renaming(
-  block: str, outer: Mapping[str, str], inner: Mapping[str, str]
-) -> Callable[[str], str]:
-  """Makes the function that names modules.
-
-  Args:
-    block: name of a block, a template of `stage`, `from_0` (the stage counted
-      from 0) and `block`.
-    outer: layers outside of blocks -> their names, where these differ.
-    inner: layers of a block -> their names, where these differ.
-  """
-
-  def rename(path: str) -> str:
-    first, _, layer = path.partition("/")
-    if not layer:
-      return outer.get(first, first)
-    stage, number = map(int, re.findall(r"\d+", first))
-    name = block.format(stage=stage, from_0=stage - 1, block=number)
-    return f"{name}.{inner.get(layer, layer)}"
-
-  return rename
-
-
-_WIDE = _renaming("block{stage}.layer.{block}", {}, {})
-_STAGES = _renaming(
+_WIDE = renaming("block{stage}.layer.{block}", {}, {})
+_STAGES = renaming(
   "layer{stage}.{block}",
   {},
   {"shortcut_0": "shortcut.0", "shortcut_1": "shortcut.1"},
 )
-
-
-def _choose(name: str, network: str, known: Mapping[str, Layout]) -> Layout:
-  for key, layout in known.items():
-    # As `lookup` does: a class may be named as in a config.
-    if key.replace("_", "") == network.replace("_", "").lower():
-      return layout
-  raise ValueError(
-    f"layout '{name}' has no network '{network}': expected "
-    f"{' or '.join(known)}."
-  )

@@ -20,9 +20,10 @@ _MEAN = ("mean", "mu", "new_mean")
 _STD = ("std", "sigma", "new_std")
 # MadryLab's robustness holds the network a second time, in its attacker.
 _COPY = re.compile(r"(module\.)?attacker\.")
-# Modules around a network: of DataParallel, of wrappers, of torch.compile, and
-# the second of nn.Sequential(normalization, network).
-_WRAPPERS = ("module", "model", "_orig_mod", "1")
+# Modules around a network: of DataParallel, of wrappers (one of adversarial
+# training), of torch.compile, and the second of nn.Sequential(normalization,
+# network).
+_WRAPPERS = ("module", "model", "base_model", "_orig_mod", "1")
 
 
 class WeightsFile(NamedTuple):

@@ -20,8 +20,8 @@ def to_torch(
   It is the inverse of `from_torch`, bit for bit.
 
   Args:
-    variables: variables of the model: 2-d convolutions, dense layers and
-      normalizations.
+    variables: variables of the model: 2-d convolutions, dense layers,
+      normalizations and factors `gamma` of blocks.
     channels: number of channels of the image that the first linear layer reads
       flattened, where the model does not determine it, see `from_torch`.
     rename: path of a layer -> the name of its module, see `layouts`; by default

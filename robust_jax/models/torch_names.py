@@ -15,7 +15,10 @@ _SUFFIXES = {
   ("params", "scale"): "weight",
   ("batch_stats", "mean"): "running_mean",
   ("batch_stats", "var"): "running_var",
+  ("params", "gamma"): "gamma",
 }
+# Parameters that a block holds itself, beside its layers.
+_OWN = ("gamma",)
 _KINDS = {4: "convolution", 2: "linear layer", 1: "normalization"}
 
 
@@ -34,8 +37,9 @@ def torch_names(
       see `layouts`; it takes the place of any matching.
 
   Raises:
-    ValueError: the model has other layers than convolutions, linear layers and
-      normalizations, or the order of layers is undetermined.
+    ValueError: the model has other layers than convolutions, linear layers,
+      normalizations and factors `gamma` of blocks, or the order of layers is
+      undetermined.
 
   Example:
     >>> import numpy as np
@@ -44,11 +48,12 @@ def torch_names(
     {('params', 'fc_1', 'kernel'): 'fc.1.weight'}
   """
   layers = kinds(leaves)
-  found = {layer: ".".join(layer).replace("_", ".") for layer in layers}
+  paths = [leaf[1:-1] for leaf in leaves]
+  found = {path: ".".join(path).replace("_", ".") for path in paths}
   if rename is not None:
-    found = {layer: rename("/".join(layer)) for layer in layers}
+    found = {path: rename("/".join(path)) for path in paths}
   elif tensors is not None:
-    found |= _matched(layers, tensors)
+    found |= _matched(found, layers, tensors)
   return {
     leaf: f"{found[leaf[1:-1]]}.{_SUFFIXES[leaf[0], leaf[-1]]}"
     for leaf in leaves
@@ -70,8 +75,7 @@ def kinds(leaves: Mapping[Leaf, Any]) -> dict[Leaf, str]:
     "/".join(leaf)
     for leaf in leaves
     if (leaf[0], leaf[-1]) not in _SUFFIXES
-    or leaf[1:-1] not in weights
-    or len(weights[leaf[1:-1]].shape) not in _KINDS
+    or not (leaf[-1] in _OWN or _is_layer(weights.get(leaf[1:-1])))
   ]
   if unknown:
     raise ValueError(
@@ -79,6 +83,10 @@ def kinds(leaves: Mapping[Leaf, Any]) -> dict[Leaf, str]:
       "the model also has " + ", ".join(unknown) + "."
     )
   return {layer: _KINDS[len(w.shape)] for layer, w in weights.items()}
+
+
+def _is_layer(weight):
+  return weight is not None and len(weight.shape) in _KINDS
 
 
 def channels_of_flattened(
@@ -95,6 +103,8 @@ def channels_of_flattened(
   """
   layers = kinds(leaves)
   linear = [m for m in layers if layers[m] == "linear layer"]
+  if not _are_numbered_alike(linear):
+    linear = [m for m in linear if not _reads_its_block(m, leaves, layers)]
   if not linear or channels == 1:
     return {}
   first = ("params", *_in_order(linear, "linear layer")[0], "kernel")
@@ -110,6 +120,24 @@ def channels_of_flattened(
   return {first: channels}
 
 
+def _reads_its_block(layer, leaves, layers):
+  """Tells whether a linear layer reads the channels of a layer of its block.
+
+  It is applied to each pixel then, as in ConvNeXt. As many outputs as it has
+  inputs are taken for a sign of that.
+  """
+  block = layer[:-1]
+  inputs = leaves["params", *layer, "kernel"].shape[0]
+  outputs = [
+    leaves["params", *other, "kernel"].shape[-1]
+    for other in layers
+    if other[:-1] == block
+    and other != layer
+    and layers[other] != "normalization"
+  ]
+  return bool(block) and inputs in outputs
+
+
 def _channels_before(inputs, leaves, layers):
   convolutions = [m for m in layers if layers[m] == "convolution"]
   outputs = {m: leaves["params", *m, "kernel"].shape[3] for m in convolutions}
@@ -118,15 +146,15 @@ def _channels_before(inputs, leaves, layers):
   return inputs if inputs in outputs.values() else None
 
 
-def _matched(layers, tensors):
-  """Maps layers to modules of the file, by name or by position."""
+def _matched(expected, layers, tensors):
+  """Maps paths to modules of the file, by expected name or by position."""
   modules = {name.rpartition(".")[0] for name in tensors}
   if all(re.fullmatch(r"\d+(\.\d+)*", module) for module in modules):
     return _by_position(layers, tensors)
-  return _by_name(layers, modules)
+  return _by_name(expected, modules)
 
 
-def _by_name(layers, modules: Collection[str]):
+def _by_name(expected, modules: Collection[str]):
   spelled: dict[str, str] = {}
   for module in sorted(modules):
     plain = module.replace("_", ".")
@@ -136,8 +164,7 @@ def _by_name(layers, modules: Collection[str]):
         "are treated alike: rename one of them."
       )
     spelled[plain] = module
-  expected = {layer: ".".join(layer).replace("_", ".") for layer in layers}
-  return {layer: spelled.get(name, name) for layer, name in expected.items()}
+  return {path: spelled.get(name, name) for path, name in expected.items()}
 
 
 def _by_position(layers, tensors):

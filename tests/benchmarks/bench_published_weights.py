@@ -6,12 +6,15 @@ A network of PyTorch with random weights and random BatchNorm statistics is
 written to a file, which `load_network` opens by its layout; then the tensors go
 back by `to_torch` and into another network of PyTorch, by its own strict check
 of names. Prints the largest difference of the logits of both ways on random
-images, beside the largest logit; ends with status 1 if it exceeds 1e-4 of that.
+images, beside the largest logit, and the largest difference of the gradient of
+random sums of them to the images, relative to the largest entry; ends with
+status 1 if one exceeds 1e-4 of what it is beside.
 
 Needs torch, which is no requirement: `python -m venv`, then `pip install
 torch==2.13.0 -r requirements.txt`. Without it, it is skipped and says so.
 """
 
+import importlib
 import importlib.util
 import pathlib
 import sys
@@ -21,6 +24,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import rich.box
 import rich.table
@@ -32,7 +36,6 @@ from robust_jax.models.to_torch import to_torch
 from robust_jax.plotting.tables import print_table
 
 TOLERANCE = 1e-4
-IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 class Case(NamedTuple):
@@ -44,8 +47,8 @@ class Case(NamedTuple):
     layout: a member of `models.layouts`.
     options: options of the network that the layout does not determine.
     image_shape: shape of an image.
-    outside: mean and standard deviation that PyTorch's code applies before its
-      network.
+    outside: takes mean and standard deviation from that module, if PyTorch's
+      code applies them before its network.
     wrapper: prefix of the names in the file.
   """
 
@@ -54,7 +57,7 @@ class Case(NamedTuple):
   layout: str
   options: dict[str, Any]
   image_shape: tuple[int, int, int] = (32, 32, 3)
-  outside: Any = None
+  outside: Callable[[Any], Any] | None = None
   wrapper: str = ""
 
 
@@ -62,13 +65,29 @@ def _wide(depth, widen):
   return {"depth": depth, "widen": widen}
 
 
+def _conv_next(name: str, num_blocks, widths, stem=0) -> dict[str, Case]:
+  """A ConvNeXt of timm, without or with a convolutional stem."""
+
+  def make(_):
+    module = importlib.import_module("tests.benchmarks.torch_conv_next")
+    return module.ConvNeXt(num_blocks, widths, stem)
+
+  options = {"num_blocks": num_blocks, "widths": widths, "num_classes": 1000}
+  case = Case(make, "conv_next", "timm", options, (224, 224, 3))
+  if not stem:
+    case = case._replace(outside=lambda t: t.IMAGENET, wrapper="model.")
+  return {f"{name}, timm": case}
+
+
 def cases() -> dict[str, Case]:
   """All cases by name."""
   deep = {"num_blocks": (3, 4, 6, 3)}
   bottleneck = deep | {"block": "bottleneck"}
   imagenet = {"num_classes": 1000}
-  large = {"image_shape": (224, 224, 3), "outside": IMAGENET}
+  large = {"image_shape": (224, 224, 3), "outside": lambda t: t.IMAGENET}
   cifar10 = lambda t: t.CIFAR10
+  deepest = (3, 3, 27, 3)
+  small, base = (96, 192, 384, 768), (128, 256, 512, 1024)
   return {
     "WRN-28-10, trades": Case(
       lambda t: t.WideResNet(28, 10, unused_group=True),
@@ -148,18 +167,30 @@ def cases() -> dict[str, Case]:
       lambda t: t.small_cnn(),
       "small_cnn", "wong", {}, image_shape=(28, 28, 1),
     ),
+    **_conv_next("ConvNeXt-B", deepest, base),
+    **_conv_next("ConvNeXt-L", deepest, (192, 384, 768, 1536)),
+    **_conv_next("ConvNeXt-T + ConvStem", (3, 3, 9, 3), small, 2),
+    **_conv_next("ConvNeXt-S + ConvStem", deepest, small, 2),
+    **_conv_next("ConvNeXt-B + ConvStem", deepest, base, 3),
+    **_conv_next("ConvNeXt-L + ConvStem", deepest, (192, 384, 768, 1536), 3),
   }  # fmt: skip
 
 
-def _logits(network, x, outside):
+def _logits(network, x, outside, weights=None):
+  """Logits and, with weights of them, the gradient of their sum to x."""
   import torch
 
   x = torch.from_numpy(x.transpose(0, 3, 1, 2).copy())
+  x.requires_grad_(weights is not None)
+  inputs = x
   if outside is not None:
     mean, std = (torch.tensor(one).view(1, -1, 1, 1) for one in outside)
-    x = (x - mean) / std
-  with torch.no_grad():
-    return network(x).numpy()
+    inputs = (x - mean) / std
+  logits = network(inputs)
+  if weights is None:
+    return logits.detach().numpy(), None
+  (logits * torch.from_numpy(weights)).sum().backward()
+  return logits.detach().numpy(), x.grad.numpy().transpose(0, 2, 3, 1)
 
 
 def measured(case: Case, folder: pathlib.Path) -> dict[str, float]:
@@ -168,15 +199,17 @@ def measured(case: Case, folder: pathlib.Path) -> dict[str, float]:
 
   from tests.benchmarks import torch_residual as reference
 
-  outside = case.outside
-  outside = outside(reference) if callable(outside) else outside
+  outside = case.outside and case.outside(reference)
   torch.manual_seed(0)
   network = reference.with_random_statistics(case.make(reference))
   state = {k: v.numpy() for k, v in network.state_dict().items()}
   path = folder / "weights.safetensors"
   save_file({f"{case.wrapper}{k}": v for k, v in state.items()}, path)
-  x = np.random.default_rng(0).random((2, *case.image_shape), np.float32)
-  expected = _logits(network, x, outside)
+  rng = np.random.default_rng(0)
+  x = rng.random((2, *case.image_shape), np.float32)
+  classes = case.options.get("num_classes", 10)
+  weights = rng.standard_normal((2, classes)).astype(np.float32)
+  expected, gradient = _logits(network, x, outside, weights)
 
   model, variables = load_network(
     path,
@@ -186,7 +219,13 @@ def measured(case: Case, folder: pathlib.Path) -> dict[str, float]:
     **case.options,
   )
   path.unlink()
-  found = np.asarray(jax.jit(model.apply)(variables, x))
+
+  @jax.jit
+  def logits_and_gradient(variables, x):
+    logits, pull = jax.vjp(lambda x: model.apply(variables, x), x)
+    return logits, pull(jnp.asarray(weights))[0]
+
+  found, slope = map(np.asarray, logits_and_gradient(variables, x))
 
   layout = lookup.find("models.layouts", case.layout)(case.network)
   back = to_torch(variables, rename=layout.rename)
@@ -200,7 +239,7 @@ def measured(case: Case, folder: pathlib.Path) -> dict[str, float]:
   again.load_state_dict(
     {k: torch.tensor(v) for k, v in (back | kept).items()}, strict=True
   )
-  returned = _logits(again, x, outside)
+  returned, _ = _logits(again, x, outside)
   return {
     "parameters": sum(
       parameter.numel()
@@ -211,6 +250,7 @@ def measured(case: Case, folder: pathlib.Path) -> dict[str, float]:
     "logit": float(np.abs(expected).max()),
     "loaded": float(np.abs(found - expected).max()),
     "exported": float(np.abs(returned - expected).max()),
+    "gradient": float(np.abs(slope - gradient).max() / np.abs(gradient).max()),
   }
 
 
@@ -221,7 +261,8 @@ def main(part: str = "") -> None:
     return
   table = rich.table.Table(title="logits", box=rich.box.SIMPLE_HEAD)
   table.add_column("network, layout")
-  for title in ("parameters", "largest logit", "loaded", "exported"):
+  titles = ("parameters", "largest logit", "loaded", "exported", "gradient")
+  for title in titles:
     table.add_column(title, justify="right")
   failed, started = [], time.perf_counter()
   with tempfile.TemporaryDirectory() as folder:
@@ -230,6 +271,7 @@ def main(part: str = "") -> None:
         continue
       one = measured(case, pathlib.Path(folder))
       worst = max(one["loaded"], one["exported"]) / one["logit"]
+      worst = max(worst, one["gradient"])
       if one["parameters"] != one["ours"] or not worst <= TOLERANCE:
         failed.append(name)
       table.add_row(
@@ -238,6 +280,7 @@ def main(part: str = "") -> None:
         f"{one['logit']:.3g}",
         f"{one['loaded']:.1e}",
         f"{one['exported']:.1e}",
+        f"{one['gradient']:.1e}",
       )
   print_table(table)
   print(f"{time.perf_counter() - started:.0f} s; failed: {failed or 'none'}")

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 CIFAR10 = ((0.4914, 0.4822, 0.4465), (0.2471, 0.2435, 0.2616))
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
 def _conv(inputs, outputs, size, stride=1, padding=None):
@@ -309,15 +310,16 @@ def small_cnn():
 
 
 def with_random_statistics(network, seed=0):
-  """Draws what BatchNorm holds; kernels keep PyTorch's random start."""
+  """Draws what normalizations hold; kernels keep PyTorch's random start."""
   generator = torch.Generator().manual_seed(seed)
   draw = lambda like, low, high: (
     torch.rand(like.shape, generator=generator) * (high - low) + low
   )
   for module in network.modules():
-    if isinstance(module, nn.BatchNorm2d):
+    if isinstance(module, nn.BatchNorm2d | nn.LayerNorm):
       module.weight.data = draw(module.weight, 0.5, 1.5)
       module.bias.data = draw(module.bias, -0.5, 0.5)
+    if isinstance(module, nn.BatchNorm2d):
       module.running_mean = draw(module.running_mean, -0.5, 0.5)
       module.running_var = draw(module.running_var, 0.5, 1.5)
   return network.eval()

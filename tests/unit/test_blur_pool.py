@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
+from robust_jax.models.blur_pool import blur_pool
 from robust_jax.models.classifiers.preact_resnet import PreActResNet
-from robust_jax.models.layers import blur_pool
 
 PLAIN = PreActResNet(num_classes=5, num_blocks=(1, 1), width=4)
 SMOOTH = PLAIN.clone(blur_pool=True)

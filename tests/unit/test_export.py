@@ -1,5 +1,6 @@
 """`export` writes what a run has learned, and says only what was measured."""
 
+import functools
 import hashlib
 import json
 import shutil
@@ -14,6 +15,8 @@ from experiments.export.run import export
 from experiments.load_run import load_run
 from experiments.train import train
 from robust_jax import fingerprint
+from robust_jax.models.inference import inference_fn
+from robust_jax.models.load_network import load_network
 from robust_jax.models.load_tensors import load_tensors
 from tests.unit.command_line import command_line
 
@@ -110,6 +113,27 @@ def test_tensors_of_a_network_with_statistics_are_those_of_its_layout(
   assert ({"mu", "sigma"} <= names) == (layout == "robustbench")
   assert card["normalization"] == {"mean": [0.3], "std": [0.4]}
   assert card["layout"] == layout or layout is None
+
+
+def test_constants_that_a_layout_assumes_are_said(tmp_path, capsys):
+  """A ConvNeXt of timm has the constants of ImageNet, this one has none."""
+  sizes = {"num_blocks": (1,), "widths": (4,)}
+  train(config_of("conv_next", **sizes), tmp_path / "run")
+  run, out = load_run(tmp_path / "run"), tmp_path / "conv_next.safetensors"
+  capsys.readouterr()
+  export(run, out, "timm")
+  said = capsys.readouterr().out.replace("\n", " ")
+  assert "--layout=timm assumes mean = (0.485, 0.456, 0.406)" in said
+  assert "the network has mean = (0.0,) and std = (1.0,)" in said
+  read = functools.partial(
+    load_network, out, "conv_next", layout="timm", image_shape=(8, 8, 1)
+  )
+  network, variables = read(**sizes, mean=(0.0,), std=(1.0,))
+  found, expected = (
+    jax.jit(model)(digits())
+    for model in (inference_fn(network, variables), run.classifier())
+  )
+  np.testing.assert_array_equal(found, expected)
 
 
 def test_a_layout_in_which_pytorch_would_compute_something_else_is_refused(

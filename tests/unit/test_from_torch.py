@@ -305,6 +305,45 @@ def test_a_flattened_image_without_convolutions_needs_its_channels():
   np.testing.assert_allclose(logits, expected, **TOLERANCE)
 
 
+class Block(nn.Module):
+  """A convolution, then dense layers on the channels of each pixel."""
+
+  @nn.compact
+  def __call__(self, x):
+    x = nn.Conv(4, (1, 1), name="conv")(x)
+    return nn.Dense(4, name="fc2")(nn.Dense(16, name="fc1")(x))
+
+
+class Pixelwise(nn.Module):
+  """A block, then a dense layer over the flattened image."""
+
+  @nn.compact
+  def __call__(self, x):
+    x = Block(name="block")(x)
+    return nn.Dense(5, name="head")(x.reshape(len(x), -1))
+
+
+def test_dense_layers_of_pixels_keep_the_order_of_their_inputs():
+  """Of the two that read 16 numbers, one has them as channels."""
+  shapes = {
+    "block.conv.weight": (4, 3, 1, 1),
+    "block.conv.bias": (4,),
+    "block.fc1.weight": (16, 4),
+    "block.fc1.bias": (16,),
+    "block.fc2.weight": (4, 16),
+    "block.fc2.bias": (4,),
+    "head.weight": (5, 16),
+    "head.bias": (5,),
+  }
+  tensors, x = random_tensors(shapes), random_images((2, 2, 2, 3))
+  logits = loaded_logits(Pixelwise(), tensors, x)
+  h = conv(tensors, "block.conv", x.transpose(0, 3, 1, 2))
+  h = linear(tensors, "block.fc1", h.transpose(0, 2, 3, 1))
+  h = linear(tensors, "block.fc2", h).transpose(0, 3, 1, 2)
+  expected = linear(tensors, "head", h.reshape(2, -1))
+  np.testing.assert_allclose(logits, expected, **TOLERANCE)
+
+
 def test_layers_that_pytorch_tensors_do_not_fit_are_named():
   variables = shapes_of(nn.Embed(3, 2), np.zeros(1, np.int32))
   with pytest.raises(ValueError, match="params/embedding"):

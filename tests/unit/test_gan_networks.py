@@ -22,6 +22,7 @@ from robust_jax.models import (
   Stylegan2Discriminator,
   UnetGenerator,
 )
+from robust_jax.models.blur_pool import blur_pool
 from robust_jax.models.gan.class_layers import (
   ModulatedBatchNorm,
   SelfAttention,
@@ -31,7 +32,7 @@ from robust_jax.models.gan.resampling import (
   smooth_upsample,
   upsample,
 )
-from robust_jax.models.layers import batch_norm, blur_pool
+from robust_jax.models.layers import batch_norm
 from robust_jax.models.spectral_norm import COLLECTION, spectral_norm
 from robust_jax.tasks.gan import PLAYERS, gan
 

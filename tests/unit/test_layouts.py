@@ -9,7 +9,13 @@ import pytest
 from safetensors.numpy import save_file
 
 from robust_jax import lookup
-from robust_jax.models import PreActResNet, ResNet, WideResNet, layouts
+from robust_jax.models import (
+  ConvNeXt,
+  PreActResNet,
+  ResNet,
+  WideResNet,
+  layouts,
+)
 from robust_jax.models.inference import inference_fn
 from robust_jax.models.layers import he_conv
 from robust_jax.models.load_network import load_network
@@ -18,6 +24,7 @@ from tests.contract.samples import random_variables
 
 LAYOUTS = lookup.members("models.layouts")
 NETWORKS = {
+  "conv_next": {"num_blocks": (1, 2), "widths": (8, 12)},
   "preact_resnet": {"num_blocks": (1, 2), "width": 4},
   "resnet": {"num_blocks": (1, 2), "width": 4, "block": "bottleneck"},
   "small_cnn": {},
@@ -69,7 +76,7 @@ def logits(model, variables, x=None):
 
 def test_every_layout_is_tried():
   assert {layout for layout, _ in PAIRS} == set(LAYOUTS)
-  assert len(PAIRS) == 10
+  assert len(PAIRS) == 11
 
 
 @pytest.mark.parametrize(("layout", "network"), PAIRS)
@@ -175,6 +182,47 @@ def test_names_of_resnets_are_those_of_the_released_code():
   assert set(made("trades", "resnet")[2]) == own
   assert set(made("robustbench", "resnet")[2]) == own
   assert set(made("torchvision", "resnet")[2]) == expected("downsample", "fc")
+
+
+def test_names_of_conv_nexts_are_those_of_the_released_code():
+  stages = [(0, 0), (1, 0), (1, 1)]
+  block = "stages.{}.blocks.{}"
+  layers = ["conv_dw", "norm", "mlp.fc1", "mlp.fc2"]
+  first = ["stem.0", "stem.1"]
+  rest = [
+    *blocks(block, stages, layers),
+    *("stages.1.downsample.0", "stages.1.downsample.1"),
+    *("head.norm", "head.fc"),
+  ]
+  expected = lambda layers: {
+    *(f"{layer}.{part}" for layer in layers for part in ("weight", "bias")),
+    *blocks(block, stages, ["gamma"]),
+  }
+  _, _, tensors = made("timm", "conv_next")
+  assert set(tensors) == expected(first + rest)
+  # A kernel of a channel by itself, and dense layers that are no convolutions.
+  assert tensors["stages.1.blocks.0.conv_dw.weight"].shape == (12, 1, 7, 7)
+  assert tensors["stages.1.blocks.0.mlp.fc1.weight"].shape == (48, 12)
+
+
+@pytest.mark.parametrize(
+  ("stem", "layers"),
+  [("patch", ()), ("conv_2", (0, 1, 3, 4)), ("conv_3", (0, 1, 3, 4, 6, 7))],
+)
+def test_the_stem_of_a_conv_next_is_told_by_the_file(stem, layers, tmp_path):
+  """Networks with a stem of their own take pixels in [0, 1]."""
+  variables = random_variables(
+    ConvNeXt(**NETWORKS["conv_next"], stem=stem), images()
+  )
+  tensors = to_torch(variables, rename=layouts.timm("conv_next").rename)
+  found = {name for name in tensors if name.startswith("stem.stem.")}
+  parts = ("weight", "bias")
+  assert found == {f"stem.stem.{i}.{part}" for i in layers for part in parts}
+  wrapped = {f"base_model.{name}": tensor for name, tensor in tensors.items()}
+  model, again = loaded(wrapped, tmp_path, "conv_next", layout="timm")
+  assert model.stem == stem
+  assert model.mean == ((0.485, 0.456, 0.406) if stem == "patch" else (0.0,))
+  jax.tree.map(np.testing.assert_array_equal, again, variables)
 
 
 def test_a_strided_convolution_is_centered_as_its_padding_says():

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import math
 
 import flax.linen as nn
 import jax
@@ -169,6 +170,9 @@ def test_activations_are_what_they_are_called():
   expected = jnp.log1p(jnp.exp(10 * x)) / 10
   np.testing.assert_allclose(activation("softplus")(x), expected, 1e-5, 1e-7)
   np.testing.assert_array_equal(activation("relu")(x), jnp.maximum(x, 0))
+  normal = [1 + math.erf(one / math.sqrt(2)) for one in x]
+  expected = x * jnp.array(normal) / 2
+  np.testing.assert_allclose(activation("gelu")(x), expected, 1e-5, 1e-7)
   big = jax.vmap(jax.grad(activation("softplus")))(jnp.array([-1e4, 1e4]))
   np.testing.assert_array_equal(big, [0, 1])
 
@@ -176,7 +180,7 @@ def test_activations_are_what_they_are_called():
 @pytest.mark.parametrize(
   ("options", "message"),
   [
-    ({"activation": "gelu"}, "activation = 'gelu': expected one of relu, silu"),
+    ({"activation": "tanh"}, "activation = 'tanh': expected one of relu, silu"),
     ({"norm": "local"}, "norm = 'local': expected 'batch', 'group'"),
     (
       {"norm": "group", "batch_norm": "synchronized"},

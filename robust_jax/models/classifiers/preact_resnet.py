@@ -8,12 +8,8 @@ from flax import linen as nn
 from jax.typing import DTypeLike
 
 from robust_jax.models.activations import activation
-from robust_jax.models.layers import (
-  blur_pool,
-  he_conv,
-  normalization,
-  normalize,
-)
+from robust_jax.models.blur_pool import blur_pool
+from robust_jax.models.layers import he_conv, normalization, normalize
 from robust_jax.types import Array
 
 
@@ -36,7 +32,8 @@ class PreActResNet(nn.Module):
     num_blocks: number of blocks of each stage.
     width: number of channels of the first stage.
     batch_norm: "per_device" or "synchronized", see `layers.batch_norm`.
-    activation: "relu", "silu" or "softplus", see `activations.activation`.
+    activation: "relu", "silu", "softplus" or "gelu", see
+      `activations.activation`.
     norm: "batch", "group" or "layer", see `layers.normalization`. Layers keep
       their names.
     final_norm: whether normalization and relu precede the global pooling.
@@ -46,7 +43,7 @@ class PreActResNet(nn.Module):
       or 3 as in DeepMind's networks.
     padding: "symmetric", or "same" as in DeepMind's networks, see
       `layers.he_conv`.
-    blur_pool: whether a block downsamples by `layers.blur_pool`, after its
+    blur_pool: whether a block downsamples by `blur_pool.blur_pool`, after its
       first convolution and relu and before its shortcut, instead of by stride:
       the anti-aliased network of Zhang 2019, with the same parameters.
     mean: mean of the pixels, per channel, in [0, 1].

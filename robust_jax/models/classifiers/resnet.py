@@ -39,7 +39,8 @@ class ResNet(nn.Module):
       convolution.
     bottleneck_factor: factor of the channels of a bottleneck's convolution 3x3.
     batch_norm: "per_device" or "synchronized", see `layers.batch_norm`.
-    activation: "relu", "silu" or "softplus", see `activations.activation`.
+    activation: "relu", "silu", "softplus" or "gelu", see
+      `activations.activation`.
     norm: "batch", "group" or "layer", see `layers.normalization`. Layers keep
       their names.
     mean: mean of the pixels, per channel, in [0, 1].

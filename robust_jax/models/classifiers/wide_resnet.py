@@ -28,7 +28,8 @@ class WideResNet(nn.Module):
     depth: number of layers, 6 n + 4 for n blocks per group.
     widen: factor of the 16, 32 and 64 channels of the groups.
     batch_norm: "per_device" or "synchronized", see `layers.batch_norm`.
-    activation: "relu", "silu" or "softplus", see `activations.activation`.
+    activation: "relu", "silu", "softplus" or "gelu", see
+      `activations.activation`.
     norm: "batch", "group" or "layer", see `layers.normalization`. Layers keep
       their names.
     padding: "symmetric", or "same" as in DeepMind's networks, see

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
 
+from robust_jax.models.blur_pool import blur_pool
 from robust_jax.models.gan.resampling import (
   grid_of,
   pixel_shuffle,
@@ -14,7 +15,7 @@ from robust_jax.models.gan.resampling import (
   smooth_upsample,
   to_unit_box,
 )
-from robust_jax.models.layers import blur_pool, normalize
+from robust_jax.models.layers import normalize
 from robust_jax.types import Array
 
 _SLOPE = 0.2

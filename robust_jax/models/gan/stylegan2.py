@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
 
+from robust_jax.models.blur_pool import blur_pool
 from robust_jax.models.gan.resampling import (
   grid_of,
   smooth_upsample,
@@ -20,7 +21,7 @@ from robust_jax.models.gan.style_layers import (
   minibatch_std,
   unit_norm,
 )
-from robust_jax.models.layers import blur_pool, normalize
+from robust_jax.models.layers import normalize
 from robust_jax.types import Array
 
 _FIXED_NOISE = 0  # seed of the noise in inference
