@@ -20,7 +20,6 @@ from robust_jax import lookup, losses, search
 from robust_jax.models import MLP
 from tests import conftest
 from tests.contract import test_searches
-from tests.unit.nnx_net import has_nnx
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 _NAMED_FILE = re.compile(
@@ -30,7 +29,7 @@ _NO_SEPARATOR = re.compile(r"`[^`]*`|\\\|")  # code, and an escaped bar
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-def _run(page, folder, known, without=None):
+def _run(page, folder, known):
   """Runs the code of a page, block by block, as a reader pastes it.
 
   A block whose first line names a file is written there and imported.
@@ -39,7 +38,6 @@ def _run(page, folder, known, without=None):
     page: below the project's root.
     folder: on the path, for those files.
     known: the names that the page supposes; the code adds its own.
-    without: a text whose blocks are left out; None for none.
 
   Returns:
     `known`.
@@ -47,8 +45,6 @@ def _run(page, folder, known, without=None):
   text = (ROOT / page).read_text(encoding="utf-8")
   for block in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
     assert all(len(line) <= 80 for line in block.splitlines()), block
-    if without is not None and without in block:
-      continue
     if file := re.match(r"# (\w+\.py)\n", block):
       (folder / file[1]).write_text(block)
     else:
@@ -155,12 +151,10 @@ def test_a_function_from_outside_is_a_member_for_a_run_of_the_tests(
   assert callable(lookup.find("search", "annealed"))
 
 
-def test_models_of_other_frameworks_are_attacked_as_the_page_says(tmp_path):
-  without = None if has_nnx() else "flax import nnx"
-  page = _run("docs/guides/other_frameworks.md", tmp_path, {}, without)
+def test_models_of_other_frameworks_are_attacked_as_the_page_says(run):
+  page = run("docs/guides/other_frameworks.md")
   x, attack = page["x"], page["pgd"]
-  names = ["plain", "equinox_model", "haiku_model"]
-  for name in names if without else [*names, "nnx_model"]:
+  for name in ("plain", "nnx_model", "equinox_model", "haiku_model"):
     model = page[name]
     assert model(x).shape == (4, 4)
     x_adv = attack(page["key"], model, x, page["labels"])
