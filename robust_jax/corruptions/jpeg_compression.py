@@ -171,10 +171,11 @@ def _coded(y: Array, steps: Array) -> Array:
   y = _padded(y) - 128
   step = materialize(jnp.tile(steps, (1, y.shape[2] // 8)))
   z = y.reshape(len(y), y.shape[1] // 8, 8, y.shape[2])
-  z = _round(_across(4 * _DCT, z))
+  z = materialize(_round(_across(4 * _DCT, z)))
   z = _round(_down(_DCT / 4, z))
-  z = jnp.sign(z) * jnp.floor((jnp.abs(z) + 4 * step) / (8 * step)) * step
-  z = _round(_down(4 * _DCT.T, materialize(z)))
+  number = jnp.floor((jnp.abs(z) + 4 * step) / (8 * step))
+  z = materialize(number * jnp.where(z < 0, -step, step))
+  z = _round(_down(4 * _DCT.T, z))
   z = _round(_across(_DCT.T / 32, z))
   return jnp.clip(z.reshape(y.shape)[:, :height, :width] + 128, 0, 255)
 
