@@ -15,7 +15,7 @@ from robust_jax.text.split_text import split
 from robust_jax.text.word_recognition import Recognizer
 
 UNKNOWN = "unk"
-"""What a word becomes that is in no cluster, and no typo of a word in one."""
+"""The encoding of words that are neither in a cluster nor a typo of such."""
 
 # The words that may have a typo, and all their typos.
 _TYPOS = pruthi().edit_set
