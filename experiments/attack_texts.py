@@ -160,7 +160,12 @@ def _attack(
       results.append(result)
       if len(results) % SAVE_EVERY == 0 or len(results) == size:
         records = [json.dumps(result.record()) for result in results]
-        saved_state.save(state, question, {"records": np.array(records)})
+        saved_state.save(
+          state,
+          question,
+          {"records": np.array(records)},
+          finished=len(results) == size,
+        )
         bars.update(name, len(results), size)
   return results
 

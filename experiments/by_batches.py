@@ -36,7 +36,7 @@ def by_batches(
     The arrays `[N, ...]`, and the seconds that all calls together took.
 
   Raises:
-    ValueError: `save_to` belongs to another question.
+    ValueError: `save_to` belongs to another question that is not finished.
   """
   question = {**question, "batch_size": str(batch_size)}
   found = saved_state.restore(save_to, question) or {}
@@ -54,7 +54,10 @@ def by_batches(
         found[name] = np.concatenate([*earlier, values[: len(rows)]])
       seconds += time.monotonic() - began
       saved_state.save(
-        save_to, question, {**found, _SECONDS: np.array(seconds)}
+        save_to,
+        question,
+        {**found, _SECONDS: np.array(seconds)},
+        finished=i + 1 == len(starts),
       )
       bar.update(i + 1)
   return found, seconds

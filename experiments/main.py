@@ -109,8 +109,7 @@ def _evaluate(arguments: Sequence[str]) -> int:
     if "report" in config:
       make_report(path, config, num_examples)
       return 0
-  asked = given.CERTIFY.value or attacks is not None
-  if asked and (run := named_models.run_of_texts(path)):
+  if run := named_models.run_of_texts(path):
     evaluate_texts(run, path, attacks)
     return 0
   found = named_models.load(path)

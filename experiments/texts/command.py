@@ -18,18 +18,24 @@ def evaluate_texts(
   Args:
     run: a run of a classifier of texts.
     path: its folder.
-    attacks: names of attacks; None to certify.
+    attacks: names of attacks; None for those of the config, or to certify.
 
   Raises:
-    ValueError: a flag is for images, or as for `evaluate_text_attacks` and
-      `certify_texts`.
+    ValueError: a flag is for images, no attack is named, or as for
+      `evaluate_text_attacks` and `certify_texts`.
   """
   named_attacks.refuse_flags_of_images()
   num_examples = given.NUM_EXAMPLES.value
   defense, tables = named_models.of_texts()
-  if attacks is None:
+  if given.CERTIFY.value:
     out = named_runs.report_folder(path, "certificate")
     certify_texts(run, out, num_examples, defense)
-  else:
-    out = named_runs.report_folder(path, "text_attacks")
-    evaluate_text_attacks(run, attacks, out, num_examples, defense, tables)
+    return
+  names = attacks or list(run.config.evaluation.text_attacks)
+  if not names:
+    raise ValueError(
+      "the config has no evaluation.text_attacks, which are for single texts: "
+      "name attacks, as in --attack=deep_word_bug."
+    )
+  out = named_runs.report_folder(path, "text_attacks")
+  evaluate_text_attacks(run, names, out, num_examples, defense, tables)

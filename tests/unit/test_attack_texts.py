@@ -52,6 +52,13 @@ def test_evaluate_prints_and_writes_each_attack(run, capsys):
   assert all(result.words_changed <= 1 for result in results)
 
 
+def test_without_attack_evaluate_takes_those_of_the_config(run):
+  flags = (f"--workdir={run}", "--num_examples=2")
+  assert command_line("evaluate", *flags) == 0
+  report = json.loads((run / "text_attacks" / "report.json").read_text())
+  assert set(report["attacks"]) == set(sst2.ATTACKS)
+
+
 def vowels_stay():
   """A constraint of a user's own."""
   vowels = lambda text: [c for c in str(text) if c in "aeiou"]

@@ -66,13 +66,16 @@ def test_an_interrupted_call_continues_with_the_same_radii(
   monkeypatch.setattr(module_under_test, "_certificate", stopping_at(3))
   with pytest.raises(KeyboardInterrupt):
     certify(model, config, path)
+  other = untrained(config, seed=2)
+  with pytest.raises(ValueError, match="another run: model differs"):
+    certify(other, config, path)
   resumed = certify(model, config, path)
   assert len(asked) == 3 + 2  # of four batches the last two
   assert resumed | {"seconds": 0} == whole | {"seconds": 0}
   certify(model, config, path)
   assert len(asked) == 5
-  with pytest.raises(ValueError, match="another run: model differs"):
-    certify(untrained(config, seed=2), config, path)
+  certify(other, config, path)  # that of a run that has ended is replaced
+  assert len(asked) == 5 + 4
 
 
 def test_one_sigma_serves_training_and_certificate():

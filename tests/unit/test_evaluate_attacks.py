@@ -4,12 +4,14 @@ import contextlib
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from experiments import build
 from experiments import evaluate_attacks as module
 from experiments.configs import common
 from robust_jax import fingerprint
+from robust_jax.data.readers.load_npz import load_npz
 from robust_jax.files import read_json
 from robust_jax.models.inference import inference_fn
 
@@ -43,10 +45,12 @@ def attack(
 
 @pytest.fixture(scope="module")
 def state(tmp_path_factory):
-  """The state that a finished evaluation leaves."""
+  """The state that an evaluation leaves which is interrupted at its end."""
   path = tmp_path_factory.mktemp("attacks")
   attack(path)
-  return (path / "attack_state.npz").read_bytes()
+  file = path / "attack_state.npz"
+  np.savez(file, **(load_npz(file) | {"finished": False}))
+  return file.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -72,6 +76,13 @@ def test_the_state_of_another_evaluation_is_refused(
   with pytest.raises(ValueError, match=f"of another run: .*{differing}"):
     attack(tmp_path, **change)
   assert file.read_bytes() == state
+
+
+def test_the_state_of_another_evaluation_that_has_ended_is_replaced(tmp_path):
+  attack(tmp_path, num_examples=15)
+  attack(tmp_path)
+  arrays = load_npz(tmp_path / "attack_state.npz")
+  assert len(arrays["x_adv"]) == 16
 
 
 def test_the_same_evaluation_resumes(state, tmp_path):

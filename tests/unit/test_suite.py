@@ -122,11 +122,18 @@ def test_an_interrupted_run_ends_as_if_it_had_not_been(tmp_path):
     assert a | {"seconds": 0} == b | {"seconds": 0}
 
 
-def test_the_state_of_another_run_is_refused(tmp_path):
+def test_the_state_of_another_run_is_refused_until_that_has_ended(tmp_path):
+  def interrupt(name, done, total):
+    raise KeyboardInterrupt
+
   path = tmp_path / "state.npz"
-  run(save_to=path)
+  with pytest.raises(KeyboardInterrupt):
+    run(save_to=path, progress=interrupt)
   with pytest.raises(ValueError, match=r"stages, attack 2 \(strong\) differ"):
     run(STAGES[:1], save_to=path)
+  run(save_to=path)
+  other = run(STAGES[:1], save_to=path)
+  np.testing.assert_array_equal(other.x_adv, run(STAGES[:1]).x_adv)
   path.write_bytes(b"no archive")
   with pytest.raises(ValueError, match="not the state of an interrupted run"):
     run(save_to=path)

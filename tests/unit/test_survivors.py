@@ -22,7 +22,7 @@ def test_a_state_is_saved_as_often_as_it_costs_little(
 ):
   now, saves = [0.0], []
 
-  def save(path, question, arrays):
+  def save(path, question, arrays, *, finished):
     now[0] += cost
     saves.append(now[0])
 

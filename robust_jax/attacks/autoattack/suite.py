@@ -97,7 +97,7 @@ def run(
     batch_size: batch size of the compiled programs.
     save_to: `.npz` file to which the state is saved from time to time. If it
       exists, the run continues from it, provided that it belongs to the same
-      run.
+      run; that of another run is replaced if it has ended.
     progress: called with the name of a stage, the number of finished batches,
       and their total.
     compile_threads: number of threads in which programs of later stages compile
@@ -107,7 +107,7 @@ def run(
     ValueError: images or labels are invalid; a stage does not apply to such
       images or such a model, which is found before any stage runs; logits are
       not finite; an attack left the box or its set; `save_to` belongs to
-      another run.
+      another run that has not ended.
 
   Example:
     >>> import jax, jax.numpy as jnp

@@ -98,15 +98,21 @@ class SuiteState:
       return
     arrays = {name: getattr(self, name) for name in _ARRAYS}
     position = np.array([self.stage, self.round_index, self.batch])
-    saved_state.save(path, self.fingerprint, arrays | {"position": position})
+    saved_state.save(
+      path,
+      self.fingerprint,
+      arrays | {"position": position},
+      finished=self.stage == len(self.attacked),
+    )
     self._saved = time.monotonic()
     self._pause = (self._saved - started) / _SAVING_FRACTION
 
   def restore(self, path: pathlib.Path) -> None:
-    """Continues from a saved state, if there is one.
+    """Continues from a saved state, if there is one of this run.
 
     Raises:
-      ValueError: the file belongs to another run, or is not readable.
+      ValueError: the file is the state of another run that has not ended, or is
+        not readable.
     """
     arrays = saved_state.restore(path, self.fingerprint)
     if arrays is None:
