@@ -102,7 +102,7 @@ def _write_tensors(
     )
   if known is not None:
     options = known.options(tensors, network.num_classes)
-    _note_constants(network, options, str(layout))
+    _note_other_options(network, options, str(layout))
   with atomic_write(path) as new:
     # The format that PyTorch libraries look for.
     new.write_bytes(safetensors.numpy.save(tensors, {"format": "pt"}))
@@ -165,13 +165,14 @@ def _pixels(network: nn.Module) -> dict[str, list[float]]:
   return {} if set(found["mean"]) <= {0} and set(found["std"]) <= {1} else found
 
 
-def _note_constants(
+def _note_other_options(
   network: nn.Module, options: Mapping[str, Any], layout: str
 ) -> None:
-  """Prints that readers of the layout assume another normalization."""
-  assumed = {k: options[k] for k in ("mean", "std") if k in options}
-  own = {k: getattr(network, k) for k in assumed}
-  if own != assumed:
+  """Prints that readers of the layout assume other options, if they do."""
+  own = {k: getattr(network, k) for k in options}
+  own = {k: v for k, v in own.items() if v != options[k]}
+  assumed = {k: options[k] for k in own}
+  if own:
     said, given = (
       " and ".join(f"{k} = {v}" for k, v in one.items())
       for one in (assumed, own)

@@ -16,6 +16,7 @@ from robust_jax.models.classifiers.preact_resnet import PreActResNet
 from robust_jax.models.classifiers.resnet import ResNet
 from robust_jax.models.classifiers.small_cnn import SmallCNN
 from robust_jax.models.classifiers.wide_resnet import WideResNet
+from robust_jax.models.classifiers.xcit import XCiT
 from robust_jax.models.dann.dann_mnist import DannMnist
 from robust_jax.models.dann.dann_svhn import DannSvhn
 from robust_jax.models.dann.domain_classifier import DomainClassifier
@@ -67,4 +68,5 @@ __all__ = [
   "VectorGenerator",
   "WideResNet",
   "WordCNN",
+  "XCiT",
 ]

@@ -39,7 +39,7 @@ def from_torch(
     tensors: a PyTorch state dict as arrays. `num_batches_tracked` is ignored.
     variables: variables of the model, or their shapes from `jax.eval_shape`.
       The model consists of 2-d convolutions, dense layers, normalizations and
-      factors `gamma` of blocks.
+      parameters of blocks such as `gamma`.
       A transposed convolution looks like a plain one: convert a model that has
       some by hand.
     channels: C, where the model does not determine it; 1 if the inputs of the
@@ -94,7 +94,7 @@ def _to_linen(tensor, channels):
 def _to_torch_shape(shape):
   if len(shape) == 4:
     return (shape[3], shape[2], shape[0], shape[1])
-  return tuple(reversed(shape))
+  return shape[::-1] if len(shape) == 2 else shape
 
 
 def _check(leaves, names, tensors):

@@ -14,8 +14,8 @@ class Layout(NamedTuple):
     fixed: options of the network without which it computes something else than
       the published code.
     usual: options that the published weights have; others may be chosen.
-    pixels: number of classes -> `mean` and `std` of the pixels, options of the
-      network, if the published code has them as constants.
+    by_classes: number of classes -> options of the network that the published
+      code has as constants, such as `mean` and `std` of the pixels.
     absent: beginning of a name -> options of the network if no tensor has such
       a name.
     unused: beginnings of the names of tensors that the published network holds
@@ -27,15 +27,15 @@ class Layout(NamedTuple):
   rename: Callable[[str], str]
   fixed: Mapping[str, Any] = {}
   usual: Mapping[str, Any] = {}
-  pixels: Mapping[int, Mapping[str, Any]] = {}
+  by_classes: Mapping[int, Mapping[str, Any]] = {}
   absent: Mapping[str, Mapping[str, Any]] = {}
   unused: tuple[str, ...] = ()
   buffers: tuple[str, ...] = ()
 
   def options(self, names: Collection[str], num_classes: int) -> dict[str, Any]:
     """Returns the options of the network for a file with tensors so named."""
-    pixels = self.pixels.get(num_classes, {})
-    found = {**self.usual, **pixels, **self.fixed}
+    constants = self.by_classes.get(num_classes, {})
+    found = {**self.usual, **constants, **self.fixed}
     for beginning, options in self.absent.items():
       if not any(name.startswith(beginning) for name in names):
         found |= options
@@ -61,6 +61,23 @@ def renaming(
     stage, number = map(int, re.findall(r"\d+", first))
     name = block.format(stage=stage, from_0=stage - 1, block=number)
     return f"{name}.{inner.get(layer, layer)}"
+
+  return rename
+
+
+def spelled_with(*words: str, **others: str) -> Callable[[str], str]:
+  """Makes the function that names modules by their paths with "." for "_".
+
+  Args:
+    *words: names of modules that have a "_", as in "conv_dw".
+    **others: names of layers -> their names, where these differ.
+  """
+
+  def rename(path: str) -> str:
+    name = others.get(path, path).replace("/", ".").replace("_", ".")
+    for word in words:
+      name = name.replace(word.replace("_", "."), word)
+    return name
 
   return rename
 

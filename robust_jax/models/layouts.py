@@ -6,7 +6,10 @@ else is in such files. `load_network` reads a file in a layout, `to_torch`
 writes one.
 """
 
-from robust_jax.models.layout import Layout, choose, renaming
+from collections.abc import Mapping
+from typing import Any
+
+from robust_jax.models.layout import Layout, choose, renaming, spelled_with
 
 __all__ = ["deepmind", "robustbench", "timm", "torchvision", "trades", "wong"]
 
@@ -104,40 +107,46 @@ def robustbench(network: str) -> Layout:
 
 
 def timm(network: str) -> Layout:
-  """timm's ConvNeXt, which RobustBench's entries for ImageNet use.
+  """timm's ConvNeXt and XCiT, which RobustBench's entries use.
 
-  The stem is told from the names of its tensors. With timm's own, pixels are
-  normalized by the constants of ImageNet, which need not be in the file; with
-  the convolutional ones, which replace it, they are not.
+  The stem of a ConvNeXt is told from the names of its tensors. With timm's own,
+  pixels are normalized by the constants of ImageNet, which need not be in the
+  file; with the convolutional ones, which replace it, they are not.
+
+  An XCiT has patches of 4 pixels, and pixels are normalized by constants, with
+  10 or 100 classes, as for CIFAR; with others it has patches of 16 pixels.
 
   Args:
-    network: "conv_next".
+    network: "conv_next" or "xcit".
 
   Raises:
     ValueError: it is another network.
 
-  Source: timm's `models.convnext`; Singh, Croce and Hein, "Revisiting
-  Adversarial Training for ImageNet", 2023, and its code.
+  Source: timm's `models.convnext` and `models.xcit`; Singh, Croce and Hein,
+  "Revisiting Adversarial Training for ImageNet", 2023, and Debenedetti, Sehwag
+  and Mittal, "A Light Recipe to Train Robust Vision Transformers", 2022, and
+  RobustBench's code of both.
 
   Example:
     >>> from robust_jax.models import layouts
     >>> layouts.timm("conv_next").rename("stages_2_blocks_0/mlp_fc1")
     'stages.2.blocks.0.mlp.fc1'
   """
-
-  def rename(path: str) -> str:
-    name = path.replace("/", ".").replace("_", ".")
-    return name.replace("conv.dw", "conv_dw")
-
   conv_next = Layout(
-    rename,
+    spelled_with("conv_dw"),
     usual={"stem": "conv_3"},
     absent={
       "stem.stem.6.": {"stem": "conv_2"},
       "stem.stem.": {"stem": "patch"} | _IMAGENET_PIXELS,
     },
   )
-  return choose("timm", network, {"conv_next": conv_next})
+  words = ("patch_embed", "pos_embed", "token_projection", "local_mp")
+  xcit = Layout(
+    spelled_with(*words, "cls_attn_blocks", classifier="head"),
+    usual={"patch_size": 16},
+    by_classes=_XCIT_FOR_CIFAR,
+  )
+  return choose("timm", network, {"conv_next": conv_next, "xcit": xcit})
 
 
 def torchvision(network: str) -> Layout:
@@ -228,7 +237,9 @@ def wong(network: str) -> Layout:
     "wong",
     network,
     {
-      "preact_resnet": Layout(_STAGES, _PYTORCH | fixed, pixels=_CIFAR_PIXELS),
+      "preact_resnet": Layout(
+        _STAGES, _PYTORCH | fixed, by_classes=_CIFAR_PIXELS
+      ),
       "small_cnn": Layout(renaming("", positions, {}), {"batch_norm": "none"}),
     },
   )
@@ -237,6 +248,14 @@ def wong(network: str) -> Layout:
 _CIFAR_PIXELS = {
   10: {"mean": (0.4914, 0.4822, 0.4465), "std": (0.2471, 0.2435, 0.2616)},
   100: {"mean": (0.5071, 0.4865, 0.4409), "std": (0.2673, 0.2564, 0.2762)},
+}
+_XCIT_FOR_CIFAR: Mapping[int, Mapping[str, Any]] = {
+  10: _CIFAR_PIXELS[10] | {"patch_size": 4},
+  100: {
+    "mean": (0.5071, 0.4867, 0.4408),
+    "std": (0.2675, 0.2565, 0.2761),
+    "patch_size": 4,
+  },
 }
 _IMAGENET_PIXELS = {
   "mean": (0.485, 0.456, 0.406),

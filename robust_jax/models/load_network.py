@@ -189,7 +189,7 @@ def _without_wrappers(tensors):
     if len(first) != 1:
       return tensors
     inner = {k.partition(".")[2]: v for k, v in tensors.items()}
-    if not first <= set(_WRAPPERS) or not all("." in name for name in inner):
+    if not first <= set(_WRAPPERS) or not any("." in name for name in inner):
       return tensors
     tensors = inner
 

@@ -21,7 +21,7 @@ def to_torch(
 
   Args:
     variables: variables of the model: 2-d convolutions, dense layers,
-      normalizations and factors `gamma` of blocks.
+      normalizations and parameters of blocks such as `gamma`.
     channels: number of channels of the image that the first linear layer reads
       flattened, where the model does not determine it, see `from_torch`.
     rename: path of a layer -> the name of its module, see `layouts`; by default

@@ -15,10 +15,17 @@ _SUFFIXES = {
   ("params", "scale"): "weight",
   ("batch_stats", "mean"): "running_mean",
   ("batch_stats", "var"): "running_var",
-  ("params", "gamma"): "gamma",
 }
-# Parameters that a block holds itself, beside its layers.
-_OWN = ("gamma",)
+# Parameters that a network or a block holds itself, beside its layers.
+_OWN = {
+  "gamma": "gamma",
+  "gamma1": "gamma1",
+  "gamma2": "gamma2",
+  "gamma3": "gamma3",
+  "attn_temperature": "attn.temperature",
+  "cls_token": "cls_token",
+}
+_SUFFIXES |= {("params", name): suffix for name, suffix in _OWN.items()}
 _KINDS = {4: "convolution", 2: "linear layer", 1: "normalization"}
 
 
@@ -38,8 +45,8 @@ def torch_names(
 
   Raises:
     ValueError: the model has other layers than convolutions, linear layers,
-      normalizations and factors `gamma` of blocks, or the order of layers is
-      undetermined.
+      normalizations and certain parameters of blocks, such as `gamma`, or the
+      order of layers is undetermined.
 
   Example:
     >>> import numpy as np
@@ -54,9 +61,10 @@ def torch_names(
     found = {path: rename("/".join(path)) for path in paths}
   elif tensors is not None:
     found |= _matched(found, layers, tensors)
+  suffixes = {leaf: _SUFFIXES[leaf[0], leaf[-1]] for leaf in leaves}
   return {
-    leaf: f"{found[leaf[1:-1]]}.{_SUFFIXES[leaf[0], leaf[-1]]}"
-    for leaf in leaves
+    leaf: f"{found[leaf[1:-1]]}.{suffix}".removeprefix(".")
+    for leaf, suffix in suffixes.items()
   }
 
 

@@ -79,6 +79,28 @@ def _conv_next(name: str, num_blocks, widths, stem=0) -> dict[str, Case]:
   return {f"{name}, timm": case}
 
 
+def _xcit(name: str, embedding_size, num_heads) -> dict[str, Case]:
+  """An XCiT of timm for CIFAR-10, patches of 4 pixels, and ImageNet, 16."""
+
+  def case(strides, classes, **rest):
+    def make(_):
+      module = importlib.import_module("tests.benchmarks.torch_xcit")
+      return module.XCiT(embedding_size, num_heads, strides, classes)
+
+    options = {"embedding_size": embedding_size, "num_heads": num_heads}
+    options["num_classes"] = classes
+    return Case(make, "xcit", "timm", options, **rest)
+
+  return {
+    f"{name}, CIFAR-10, timm": case(
+      (1, 1, 2, 2), 10, outside=lambda t: t.CIFAR10, wrapper="model."
+    ),
+    f"{name}, ImageNet, timm": case(
+      (2, 2, 2, 2), 1000, image_shape=(224, 224, 3)
+    ),
+  }
+
+
 def cases() -> dict[str, Case]:
   """All cases by name."""
   deep = {"num_blocks": (3, 4, 6, 3)}
@@ -173,6 +195,9 @@ def cases() -> dict[str, Case]:
     **_conv_next("ConvNeXt-S + ConvStem", deepest, small, 2),
     **_conv_next("ConvNeXt-B + ConvStem", deepest, base, 3),
     **_conv_next("ConvNeXt-L + ConvStem", deepest, (192, 384, 768, 1536), 3),
+    **_xcit("XCiT-S12", 384, 8),
+    **_xcit("XCiT-M12", 512, 8),
+    **_xcit("XCiT-L12", 768, 16),
   }  # fmt: skip
 
 

@@ -63,11 +63,19 @@ def first_accepted(
   )
 
 
-def random_variables(model: nn.Module, *inputs: PyTree) -> PyTree:
-  """Of trained models: no two channels alike, activations of order one."""
+def random_variables(
+  model: nn.Module, *inputs: PyTree, kernel: float = 0.1
+) -> PyTree:
+  """Of trained models: no two channels alike, activations of order one.
+
+  Args:
+    model: the model.
+    *inputs: of a call of it.
+    kernel: the largest entry of a kernel.
+  """
   rng = np.random.default_rng(2)
   center = {"scale": 1.0, "var": 1.0}
-  reaches = {"kernel": 0.1, "equalized": 1.7}  # the latter is divided again
+  reaches = {"kernel": kernel, "equalized": 1.7}  # the latter is divided again
 
   def draw(path, leaf):
     name = path[-1].key

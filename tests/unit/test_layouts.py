@@ -29,6 +29,7 @@ NETWORKS = {
   "resnet": {"num_blocks": (1, 2), "width": 4, "block": "bottleneck"},
   "small_cnn": {},
   "wide_resnet": {"depth": 10, "widen": 1},
+  "xcit": {"num_blocks": (1, 1), "embedding_size": 16, "num_heads": 2},
 }
 NORM = ("weight", "bias", "running_mean", "running_var")
 
@@ -76,7 +77,7 @@ def logits(model, variables, x=None):
 
 def test_every_layout_is_tried():
   assert {layout for layout, _ in PAIRS} == set(LAYOUTS)
-  assert len(PAIRS) == 11
+  assert len(PAIRS) == 12
 
 
 @pytest.mark.parametrize(("layout", "network"), PAIRS)
@@ -203,6 +204,32 @@ def test_names_of_conv_nexts_are_those_of_the_released_code():
   # A kernel of a channel by itself, and dense layers that are no convolutions.
   assert tensors["stages.1.blocks.0.conv_dw.weight"].shape == (12, 1, 7, 7)
   assert tensors["stages.1.blocks.0.mlp.fc1.weight"].shape == (48, 12)
+
+
+def test_names_of_xcits_are_those_of_the_released_code():
+  _, _, tensors = made("timm", "xcit")
+  numbers = (0, 2, 4, 6)
+  patches = [f"patch_embed.proj.{i}" for i in numbers]
+  dense = ["norm1", "norm2", "mlp.fc1", "mlp.fc2", "attn.proj"]
+  layers = [
+    *blocks("blocks.{}", [(0,)], [*dense, "norm3", "attn.qkv"]),
+    *("blocks.0.local_mp.conv1", "blocks.0.local_mp.conv2"),
+    *blocks(
+      "cls_attn_blocks.{}", [(0,)], [*dense, "attn.q", "attn.k", "attn.v"]
+    ),
+    *("pos_embed.token_projection", "norm", "head"),
+  ]
+  norms = ["blocks.0.local_mp.bn", *(f"{patch}.1" for patch in patches)]
+  assert set(tensors) == {
+    *(f"{layer}.{part}" for layer in layers for part in ("weight", "bias")),
+    *(f"{norm}.{part}" for norm in norms for part in NORM),
+    *(f"{patch}.0.weight" for patch in patches),
+    *blocks("blocks.{}", [(0,)], ["gamma1", "gamma2", "gamma3"]),
+    *blocks("cls_attn_blocks.{}", [(0,)], ["gamma1", "gamma2"]),
+    *("blocks.0.attn.temperature", "cls_token"),
+  }
+  assert tensors["blocks.0.attn.temperature"].shape == (2, 1, 1)
+  assert tensors["cls_token"].shape == (1, 1, 16)
 
 
 @pytest.mark.parametrize(
@@ -355,6 +382,10 @@ def test_constants_of_the_released_code_are_chosen_by_the_classes():
   assert wide.options([], 100)["mean"] == (0.5071, 0.4865, 0.4409)
   assert "mean" not in wide.options([], 7)
   assert layouts.torchvision("resnet").options([], 1000)["mean"][0] == 0.485
+  xcit = layouts.timm("xcit")
+  assert xcit.options([], 100)["mean"] == (0.5071, 0.4867, 0.4408)
+  assert [xcit.options([], n)["patch_size"] for n in (10, 1000)] == [4, 16]
+  assert "mean" not in xcit.options([], 1000)
 
 
 def test_robustbench_projects_as_the_file_tells(tmp_path):

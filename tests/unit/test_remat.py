@@ -21,6 +21,9 @@ NETS = {
     models.ConvNeXt, 3, num_blocks=(1, 1), widths=(4, 8)
   ),
   "wide": functools.partial(models.WideResNet, 3, depth=10, widen=1),
+  "xcit": functools.partial(
+    models.XCiT, 3, num_blocks=(1, 1), embedding_size=16, num_heads=2
+  ),
 }
 
 
@@ -38,8 +41,8 @@ def value_and_grad(net):
 @pytest.mark.parametrize("name", NETS)
 def test_gradients_and_statistics_are_those_of_the_plain_network(name):
   plain, recomputed = NETS[name](), NETS[name](remat=True)
-  variables = plain.init(KEY, X)
-  chex.assert_trees_all_equal(variables, recomputed.init(KEY, X))
+  variables = jax.jit(plain.init)(KEY, X)
+  chex.assert_trees_all_equal(variables, jax.jit(recomputed.init)(KEY, X))
   arguments = variables["params"], variables.get("batch_stats", {})
   chex.assert_trees_all_close(
     value_and_grad(recomputed)(*arguments),
@@ -66,7 +69,7 @@ def test_a_deep_network_takes_less_memory(name):
 def test_attacks_do_not_pay_for_it():
   """Gradients to the image alone need little memory as it is."""
   plain, recomputed = (NETS["wide"](remat=remat) for remat in (False, True))
-  variables = plain.init(KEY, X)
+  variables = jax.jit(plain.init)(KEY, X)
   program = lambda net: str(
     jax.make_jaxpr(jax.grad(lambda x: net.apply(variables, x).sum()))(X)
   )

@@ -138,21 +138,22 @@ class Block(nn.Module):
     return norm(h.astype(jnp.float32)).astype(self.dtype)
 
 
-def attend(q: Array, k: Array, v: Array, mask: Array) -> Array:
+def attend(q: Array, k: Array, v: Array, mask: Array | None = None) -> Array:
   """Attention of queries over the keys at tokens.
 
   Args:
-    q: queries `[B, T, H, D]`.
-    k: keys, likewise.
+    q: queries `[B, Q, H, D]`.
+    k: keys `[B, T, H, D]`.
     v: values, likewise.
-    mask: `[B, T]` boolean, true at tokens.
+    mask: `[B, T]` boolean, true at tokens; None if all are tokens.
 
   Returns:
-    `[B, T, H, D]` of the dtype of v.
+    `[B, Q, H, D]` of the dtype of v.
   """
   scores = jnp.einsum("bqhd,bkhd->bhqk", q, k).astype(jnp.float32)
   scores = scores / math.sqrt(q.shape[-1])
-  # Finite, so that an empty text has no NaN.
-  scores = jnp.where(mask[:, None, None], scores, -1e9)
+  if mask is not None:
+    # Finite, so that an empty text has no NaN.
+    scores = jnp.where(mask[:, None, None], scores, -1e9)
   weights = jax.nn.softmax(scores, axis=-1).astype(v.dtype)
   return jnp.einsum("bhqk,bkhd->bqhd", weights, v)
