@@ -19,7 +19,7 @@ from robust_jax.data.dataset import spec_of_batch
 from robust_jax.models.inference import inference_fn
 from robust_jax.models.load_network import WeightsFile, fill, read_layout
 from robust_jax.models.load_tensors import load_tensors
-from robust_jax.models.torch_names import torch_names
+from robust_jax.models.torch_names import Leaf, kinds, torch_names
 from robust_jax.plotting.tables import print_table
 from robust_jax.types import Model, PyTree
 
@@ -109,16 +109,19 @@ def _table(name, leaves, names, file) -> rich.table.Table:
   table = rich.table.Table(title=name, box=rich.box.SIMPLE_HEAD)
   for title in ("in the file", "layer", "shape in the file", "parameters"):
     table.add_column(title, justify="right" if "param" in title else "left")
-  layers = dict.fromkeys(path[1:-1] for path in leaves)
-  for layer in layers:
-    own = [
-      path for path in leaves if path[0] == "params" and path[1:-1] == layer
-    ]
+  layers = kinds(leaves)
+  rows: dict[Leaf, list[Leaf]] = {}
+  for path in leaves:
+    if path[0] == "params":
+      row = path[1:-1] if path[1:-1] in layers else path[1:]
+      rows.setdefault(row, []).append(path)
+  for row, own in rows.items():
     weight = max(own, key=lambda path: leaves[path].ndim)
+    name = names[weight]
     table.add_row(
-      names[weight].rpartition(".")[0],
-      "/".join(layer),
-      "x".join(map(str, file.tensors[names[weight]].shape)),
+      name.rpartition(".")[0] if row in layers else name,
+      "/".join(row),
+      "x".join(map(str, file.tensors[name].shape)),
       f"{sum(math.prod(leaves[path].shape) for path in own):,}",
     )
   return table
