@@ -81,7 +81,6 @@ def table(
     title=title,
     box=rich.box.SIMPLE_HEAD,
     show_header=len(columns) > 1,
-    caption="Norms: median / largest of what makes images misclassified.",
     caption_justify="left",
   )
   result.add_column()
@@ -95,6 +94,9 @@ def table(
     if any(len(one[norm]) for one in every):
       spreads = (_spread(one[norm]) for one in every)
       result.add_row(f"{norm.title()} norm", *spreads)
+      result.caption = (
+        "Norms: median / largest of what makes images misclassified."
+      )
   return result
 
 

@@ -119,9 +119,4 @@ def _by_name(data, split):
   try:
     return DatasetImages(load(data, split, unknown_labels=True))
   except ValueError as error:
-    # Some TFDS names contain a slash as well.
-    if "/" in data:
-      raise ValueError(
-        f"{data} is not a file or folder, and {error}"
-      ) from error
-    raise
+    raise ValueError(f"{data} is not a file or folder, and {error}") from error

@@ -105,14 +105,26 @@ def trace_step(step: Callable[..., Any], *args: PyTree) -> core.ClosedJaxpr:
 
   Returns:
     A program for `count_passes`, in which each computation is once.
+
+  Raises:
+    ValueError: the step calls parts of a network, such as `features`, one by
+      one; they are no passes.
   """
+  depth = 0  # of calls inside calls
 
   def mark(call, args, kwargs, context):
-    outputs = call(*args, **kwargs)
-    outermost = not isinstance(context.module.parent, nn.Module)
-    if outermost and context.method_name == "__call__":
-      return _mark(outputs)
-    return outputs
+    nonlocal depth
+    if context.method_name == "setup":
+      return call(*args, **kwargs)
+    if depth == 0 and context.method_name != "__call__":
+      kind = type(context.module).__name__
+      raise ValueError(f"{kind}.{context.method_name} is a part of a network.")
+    depth += 1
+    try:
+      outputs = call(*args, **kwargs)
+    finally:
+      depth -= 1
+    return outputs if depth else _mark(outputs)
 
   with nn.intercept_methods(mark):
     program = jax.make_jaxpr(step)(*args)

@@ -154,10 +154,16 @@ def _start(
 
 
 def _described(cost: StepCost | None) -> str:
+  """Returns what a step costs, as far as that is known."""
   if cost is None:
     return ""
   passes = f"{cost.forward:g} forward and {cost.backward:g} backward passes"
-  return f": {passes} per example, {in_units(cost.flop, 'FLOP')}"
+  shown = {
+    f"{passes} per example": cost.forward,
+    in_units(cost.flop, "FLOP"): cost.flop,
+  }
+  known = [text for text, value in shown.items() if not math.isnan(value)]
+  return f": {', '.join(known)}" if known else ""
 
 
 class _Run:

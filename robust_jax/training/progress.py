@@ -29,10 +29,11 @@ class Progress:
   """
 
   def __init__(self, title: str, total: int, done: int = 0):
-    self._title, self._total, self._first = title, total, done
+    self._title, self._total = title, total
     self._console = rich.console.Console(quiet=not parallel.is_lead())
     self._is_live = self._console.is_interactive and _is_terminal(self._console)
-    self._start = self._last_line = time.monotonic()
+    self._last_line = time.monotonic()
+    self._first: tuple[float, int] | None = None  # time and step
     self._numbers = ""
     self._bar = rich.progress.Progress(
       rich.progress.TextColumn("{task.description}"),
@@ -68,6 +69,7 @@ class Progress:
       self._numbers = "  ".join(_shown(k, v) for k, v in numbers.items())
     self._bar.update(self._task, completed=done, numbers=self._numbers)
     now = time.monotonic()
+    self._first = self._first or (now, done)
     overdue = now - self._last_line > _SECONDS_BETWEEN_LINES
     if not self._is_live and (overdue or done == self._total):
       self._last_line = now
@@ -77,8 +79,13 @@ class Progress:
       )
 
   def _eta(self, done: int, now: float) -> str:
-    rate = (now - self._start) / max(1, done - self._first)
-    seconds = int(rate * (self._total - done))
+    """The time left, from the first update on: compilation is before it."""
+    if done == self._total:
+      return "0:00:00"
+    start, first = self._first or (now, done)
+    if done == first:
+      return "-:--:--"
+    seconds = int((now - start) / (done - first) * (self._total - done))
     return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 

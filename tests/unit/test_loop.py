@@ -117,12 +117,13 @@ def test_what_a_step_costs_is_logged_once_and_the_rate_always(tmp_path):
   assert not any(once & record.keys() for record in others)
 
 
-def test_what_is_not_known_of_a_step_is_left_out(tmp_path):
+def test_what_is_not_known_of_a_step_is_left_out(tmp_path, capsys):
   cost = StepCost(math.nan, math.nan, {"float32": math.nan})
   train(task(), loader(None), loader(1), config(), KEY, tmp_path, cost=cost)
   first, *_ = log.read(tmp_path)
   assert not [name for name in first if "passes" in name or "flop" in name]
   assert "matmul_fraction" not in first
+  assert "nan" not in capsys.readouterr().out
 
 
 def test_a_finished_run_is_not_run_again(tmp_path):

@@ -81,7 +81,12 @@ def test_a_plan_says_what_is_counted_elsewhere():
 def test_runs_of_any_task_are_planned(name):
   table, _ = plan(config_of(name), [2], GPU)
   (found,) = columns(table)
-  assert "unknown" not in found.values()
+  unknown = {row for row, value in found.items() if value == "unknown"}
+  # A network that is called in parts has no passes to count.
+  assert unknown <= {
+    "forward passes per example",
+    "backward passes per example",
+  }
   assert found["examples on a device"] != "0"
 
 

@@ -7,9 +7,11 @@ import re
 import struct
 import sys
 import termios
+import time
 
 import pytest
 
+from robust_jax.training import progress
 from robust_jax.training.progress import Progress
 
 NUMBERS = {"loss": 1.23, "accuracy": 0.98, "robust_accuracy": 0.5}
@@ -57,6 +59,19 @@ def test_a_file_has_plain_lines_also_where_colors_are_asked_for(
     monkeypatch.setenv("FORCE_COLOR", colors)
   show()
   assert capsys.readouterr().out.splitlines() == ["note: begun", LINE]
+
+
+def test_compilation_before_the_first_update_is_not_in_the_time_left(
+  monkeypatch, capsys
+):
+  monkeypatch.setattr(progress, "_SECONDS_BETWEEN_LINES", 0.0)
+  with Progress("training", 3601) as bar:
+    time.sleep(1)  # an hour, if it were the time of a step
+    bar.update(1)
+    bar.update(2)
+  first, second = capsys.readouterr().out.splitlines()
+  assert first.split() == ["training", "1/3601", "eta", "-:--:--"]
+  assert re.search(r" eta 0:[0-4]\d:\d\d", second)
 
 
 def test_a_terminal_that_cannot_move_its_cursor_has_lines(terminal):

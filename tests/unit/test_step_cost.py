@@ -94,6 +94,12 @@ def test_a_step_that_interprets_its_model_is_counted():
   assert (cost.forward, cost.backward) == (1, 1)
 
 
+def test_a_network_that_is_called_in_parts_has_flop_but_no_count_of_passes():
+  cost = cost_of(config_of("domain.digits_dann"))
+  assert math.isnan(cost.forward)
+  assert cost.flop > 0
+
+
 def test_examples_that_come_with_variants_are_described_with_them():
   assert cost_of(config_of("text.word_recognition")).flop > 0
 
