@@ -7,6 +7,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from experiments.build.extra_data import loader_with_extra
 from experiments.build.options import call
 from experiments.build.text_data import (
   corpus_dataset,
@@ -19,14 +20,12 @@ from robust_jax.data.detection import MAX_BOXES, detection_dataset
 from robust_jax.data.load import load
 from robust_jax.data.loader import Loader, evaluation_loader, training_loader
 from robust_jax.data.match_shapes import match_shapes
-from robust_jax.data.mixed_loader import mixed_loader
 from robust_jax.data.open_detection import open_detection
 from robust_jax.data.paired_loader import (
   paired_evaluation_loader,
   paired_loader,
 )
 from robust_jax.data.pairs.targets import labeled_targets
-from robust_jax.data.readers.npz_dataset import npz_dataset
 from robust_jax.data.stacked import stacked
 from robust_jax.types import Batch
 
@@ -198,41 +197,22 @@ def _of_one(dataset: Callable[[ConfigDict, str], Dataset]) -> _Kind:
 
 
 def _training_loader(config: ConfigDict, real: Dataset) -> Loader:
-  """Of the dataset, or mixed with another one that `data.extra` describes.
-
-  The section has the options of `extra` below: an `.npz` (`file`), or a part
-  (`train`) of a dataset (`dataset`).
-  """
+  """Of the dataset, or mixed with another one that `data.extra` describes."""
   batch_size = config.training.batch_size
-
-  def extra(
-    fraction, label_smoothing=0.0, file=None, dataset=None, train="train"
-  ):
-    if (file is None) == (dataset is None):
-      raise ValueError(
-        "data.extra has the fields "
-        f"{', '.join(config.data.extra)}: expected either a file or a dataset."
-      )
-    if file is None:
-      other = load(dataset, train, config.data.get("data_dir"))
-    else:
-      other = npz_dataset(file, real.fact("num_classes"))
-    return mixed_loader(
-      real,
-      other,
-      batch_size,
-      extra_fraction=fraction,
-      label_smoothing=label_smoothing,
-      seed=config.seed,
-    )
-
   if "extra" in config.data and real.read_training is not None:
     raise ValueError(
       f"data.extra and data.size = {config.data.size}: expected one of them, "
       "since random crops cannot be mixed with other data."
     )
   if "extra" in config.data:
-    return call(extra, **config.data.extra)
+    return call(
+      loader_with_extra,
+      real,
+      batch_size,
+      config.seed,
+      config.data.get("data_dir"),
+      **config.data.extra,
+    )
   return training_loader(real, batch_size, seed=config.seed)
 
 

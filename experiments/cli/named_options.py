@@ -2,7 +2,8 @@
 
 A section such as `attack.search` has a field `name`; its other fields are
 options of the member of that name. A config file may omit options that have
-defaults, and cannot have those of other members.
+defaults, and cannot have those of other members. `data.extra` has no name: its
+fields are options of a function, and a config file may omit all of it.
 """
 
 import ast
@@ -13,7 +14,14 @@ from ml_collections import ConfigDict
 from ml_collections.config_flags import config_path
 
 from experiments.build import sections
+from experiments.build.extra_data import loader_with_extra
+from experiments.build.options import own_options
 from experiments.cli.fractions import in_decimals
+
+# Path of a section without a name -> its options.
+_UNNAMED: dict[tuple[str | int, ...], dict[str, Any]] = {
+  ("data", "extra"): own_options(loader_with_extra, called_with=4)
+}
 
 
 def complete(config: ConfigDict, typed: Mapping[str, str | None]) -> list[str]:
@@ -41,6 +49,10 @@ def complete(config: ConfigDict, typed: Mapping[str, str | None]) -> list[str]:
       lost += _rename(config, parents, typed[path])
   for path, text in typed.items():
     *parents, field = config_path.split(path)
+    for place in _UNNAMED.keys() & {tuple(parents), (*parents, field)}:
+      above = _section(config, place[:-1])
+      if above is not None and place[-1] not in above:
+        above[place[-1]] = ConfigDict()
     section = _section(config, parents)
     if section is not None and field not in section:
       options = options_of(parents, section)
@@ -52,15 +64,17 @@ def complete(config: ConfigDict, typed: Mapping[str, str | None]) -> list[str]:
 def options_of(
   path: list[str | int], section: Mapping[str, Any] | ConfigDict
 ) -> dict[str, Any]:
-  """Returns the options of the member that a section names, with defaults.
+  """Returns the options that a section may have, with defaults.
 
   Args:
     path: path of the section.
-    section: a section; without a `name` there are no options.
+    section: a section; its options are those of the member that it names.
 
   Raises:
     ValueError: there is no such member.
   """
+  if tuple(path) in _UNNAMED:
+    return _UNNAMED[tuple(path)]
   return sections.options_of(_field(path), section)
 
 

@@ -3,7 +3,8 @@
   python -m experiments.studies.pseudo_labels --workdir=runs/cifar10_standard \\
       --images=tinyimages.npz --out=pseudo_labeled.npz
   ./launch.sh train --config=experiments/configs/adversarial/cifar10_pgd.py \\
-      --config.data.extra="{'file': 'pseudo_labeled.npz', 'fraction': 0.5}"
+      --config.data.extra.file=pseudo_labeled.npz \\
+      --config.data.extra.fraction=0.5
 
 The first command writes `images`, the `labels` that a trained model predicts
 for them, and the `confidence` of each prediction. The second one trains on

@@ -165,7 +165,7 @@ def test_a_config_mixes_in_a_file(tmp_path):
   dry_run(*build.experiment(config))
   with config.unlocked():
     config.data.extra.file = "x.npz"
-  with pytest.raises(ValueError, match="expected either a file or a dataset"):
+  with pytest.raises(ValueError, match="dataset = digits: expected one"):
     build.experiment(config)
   with config.unlocked():
     config.data.extra = {"dataset": "digits", "train": "test", "fractoin": 0.25}

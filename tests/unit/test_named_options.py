@@ -88,8 +88,24 @@ def test_an_attack_of_ones_own_may_be_added_and_asked_for(monkeypatch):
 
 
 @pytest.mark.parametrize(
+  "overrides",
+  [
+    ["data.extra.file=x.npz", "data.extra.fraction=1/2"],
+    ["data.extra={'file': 'x.npz', 'fraction': 0.5}"],
+  ],
+)
+def test_extra_data_may_be_added(monkeypatch, overrides):
+  made = config(monkeypatch, *overrides)
+  assert made.data.extra.to_dict() == {"file": "x.npz", "fraction": 0.5}
+
+
+@pytest.mark.parametrize(
   ("overrides", "message"),
   [
+    (
+      ["data.extra.fractoin=0.5"],
+      "has no field 'fractoin'; did you mean 'fraction'? It has fraction,",
+    ),
     (["loss.attack.eps=0.2"], "config.loss.attack has no field 'eps'"),
     (
       [f"loss.attack.name={NOISY}", "loss.attack.epsilon=1.0"],
