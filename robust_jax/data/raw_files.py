@@ -26,10 +26,11 @@ def find_raw(name: str, folder: str = "") -> pathlib.Path:
   root = os.environ.get("ROBUST_JAX_DATA")
   if path.exists() or path.is_absolute():
     return path
-  if root and (raw := pathlib.Path(root, "raw", folder, name)).exists():
+  raw = pathlib.Path(root or "$ROBUST_JAX_DATA", "raw", folder, name)
+  if root and raw.exists():
     return raw
-  where = f" or in {pathlib.Path(root, 'raw', folder)}" if root else ""
+  hint = "" if root else "; the environment variable ROBUST_JAX_DATA is not set"
   raise ValueError(
-    f"{name}: no such file in the working directory{where}. Give its path, or "
-    "put it there; ROBUST_JAX_DATA names the folder of raw data."
+    f"{name}: no such file in the working directory, nor {raw}{hint}. Give its "
+    "path, or put it there."
   )

@@ -71,8 +71,9 @@ def retry(
       raise
     except (NoResponse, OSError, http.client.HTTPException) as error:
       if done == retries:
+        attempts = f"no response after {retries + 1} attempts; the last: "
         raise NoResponse(
-          f"no response after {retries + 1} attempts; the last: {_text(error)}"
+          f"{attempts if retries else ''}{_text(error)}"
         ) from error
       wait = getattr(error, "wait", None)
       wait = _FIRST * 2**done if wait is None else wait
