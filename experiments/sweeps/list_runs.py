@@ -50,10 +50,11 @@ def list_runs(
 def find_runs(folder: pathlib.Path) -> Iterator[pathlib.Path]:
   """Yields the work directories in a folder and below, in order of their paths.
 
-  Those in other runs, such as that of a control, are among them.
+  Those in other runs, such as that of a control, are among them, and folders of
+  evaluated weights, in which nothing was trained, are not.
   """
   for path, folders, files in os.walk(folder):
-    if "config.json" in files:
+    if "config.json" in files and "origin.json" in files:
       yield pathlib.Path(path)
     folders[:] = sorted(
       (name for name in folders if not _CLOSED.fullmatch(name)), key=natural

@@ -122,7 +122,9 @@ def test_a_folder_without_runs_is_an_error(tmp_path, capsys):
 def test_runs_within_runs_are_found_and_sorted_by_number(tmp_path):
   for name in ("a/10", "a/9.5", "a/9.5/control", "a/9.5/checkpoints/3"):
     (tmp_path / name).mkdir(parents=True)
-    (tmp_path / name / "config.json").touch()
+    for file in ("config.json", "origin.json"):
+      (tmp_path / name / file).touch()
+  (tmp_path / "a" / "config.json").touch()  # nothing was trained there
   found = [str(path.relative_to(tmp_path)) for path in find_runs(tmp_path)]
   assert found == ["a/9.5", "a/9.5/control", "a/10"]
   assert natural("eps=1e-3") < natural("eps=0.01")
