@@ -49,14 +49,11 @@ def from_weights(
     ValueError: the file cannot be read, its tensors do not fit the model, or an
       option of the model contradicts the layout or the file.
   """
+  tensors = load_tensors(weights)
   facts, x = _input(config, images)
   given = config.model.to_dict()
   file = read_layout(
-    load_tensors(weights),
-    given["name"],
-    layout,
-    facts["num_classes"],
-    given,
+    tensors, given["name"], layout, facts["num_classes"], given
   )
   model = build.model(_with_options(config, file.options), facts)
   variables = fill(model, file, x)

@@ -159,8 +159,11 @@ def test_weights_that_cannot_be_read_are_named(name, refused, tmp_path):
     path.mkdir()
   elif FILES[name] is not None:
     path.write_bytes(FILES[name])
-  workdir = f"--workdir={tmp_path}/run"
-  assert str(path) in refused("evaluate", CONFIG, f"--weights={path}", workdir)
+  flags = (f"--weights={path}", f"--workdir={tmp_path}/run")
+  assert str(path) in refused("evaluate", CONFIG, *flags)
+  # Before data are opened, which may have to be downloaded first.
+  without_data = "--config.data.name=not_there"
+  assert str(path) in refused("evaluate", CONFIG, without_data, *flags)
   assert not (tmp_path / "run").exists()
 
 
