@@ -8,6 +8,7 @@ from experiments.certify_texts import certify_texts
 from experiments.cli import main_flags as given
 from experiments.cli import named_attacks, named_models, named_runs
 from experiments.load_run import Run
+from experiments.texts.recipes import NO_TABLES
 
 
 def evaluate_texts(
@@ -28,6 +29,11 @@ def evaluate_texts(
   num_examples = given.NUM_EXAMPLES.value
   defense, tables = named_models.of_texts()
   if given.CERTIFY.value:
+    if tables != NO_TABLES:
+      raise ValueError(
+        "--certify is about typos: leave out --wordnet and --neighbors, which "
+        "are for attacks on words."
+      )
     out = named_runs.report_folder(path, "certificate")
     certify_texts(run, out, num_examples, defense)
     return

@@ -265,6 +265,7 @@ class TestRuns:
     ("flags", "message"),
     [
       (["--certify"], "without a robust encoding"),
+      (["--certify", "--wordnet=x"], "--certify is about typos"),
       (["--certify", "--defense=word_recognition,run=x"], "without a robust"),
       (
         ["--attack=typo", "--defense=robust_encoding,run={}"],
