@@ -19,6 +19,8 @@ def by_batches(
   batch_size: int,
   save_to: pathlib.Path,
   question: Mapping[str, str],
+  *,
+  keep_results: bool = False,
 ) -> tuple[dict[str, np.ndarray], float]:
   """Calls `compute` batch by batch, and saves what it has after each.
 
@@ -31,12 +33,14 @@ def by_batches(
     batch_size: B.
     save_to: `.npz` file from which an interrupted call continues.
     question: digests of all that the result depends on, see `saved_state`.
+    keep_results: whether finished results of another question in `save_to` are
+      refused, as its unfinished ones always are, and not replaced.
 
   Returns:
     The arrays `[N, ...]`, and the seconds that all calls together took.
 
   Raises:
-    ValueError: `save_to` belongs to another question that is not finished.
+    ValueError: `save_to` belongs to another question.
   """
   question = {**question, "batch_size": str(batch_size)}
   found = saved_state.restore(save_to, question) or {}
@@ -57,7 +61,7 @@ def by_batches(
         save_to,
         question,
         {**found, _SECONDS: np.array(seconds)},
-        finished=i + 1 == len(starts),
+        finished=i + 1 == len(starts) and not keep_results,
       )
       bar.update(i + 1)
   return found, seconds

@@ -104,6 +104,7 @@ class AttackedDetector:
       self.batch_size,
       self.folder / f"{name}.npz",
       self._question(change, learned),
+      keep_results=True,
     )
     return detections(found), round(seconds, 1)
 
