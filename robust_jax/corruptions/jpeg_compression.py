@@ -49,7 +49,7 @@ _TO_YCC = np.array(
   np.float32,
 )
 _HALF = np.array([32768, 32767, 32767], np.float32)
-# What the chroma planes add to red, green and blue.
+# Coefficients of the chroma planes in red, green and blue, times 65536.
 _BLUE = np.array([0, -22554, 116130], np.float32)
 _RED = np.array([91881, -46802, 0], np.float32)
 _frequency, _place = np.indices((8, 8))

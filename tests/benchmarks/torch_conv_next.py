@@ -19,7 +19,7 @@ class _ChannelNorm(nn.LayerNorm):
     return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 
 
-class _Dense(nn.Module):
+class DenseLayers(nn.Module):
   """Two dense layers on channels that come last."""
 
   def __init__(self, width):
@@ -36,7 +36,7 @@ class _Block(nn.Module):
     super().__init__()
     self.conv_dw = nn.Conv2d(width, width, 7, padding=3, groups=width)
     self.norm = nn.LayerNorm(width, eps=1e-6)
-    self.mlp = _Dense(width)
+    self.mlp = DenseLayers(width)
     # At the usual start, 1e-6, the rest of the block has no effect.
     self.gamma = nn.Parameter(0.5 + torch.rand(width))
 

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from tests.benchmarks.torch_conv_next import DenseLayers
+
 
 def _norm(size):
   return nn.LayerNorm(size, eps=1e-6)
@@ -26,16 +28,6 @@ def _local_conv(size):
 def _heads(x, count):
   """`[B, T, D]` -> `[B, count, T, D / count]`."""
   return x.unflatten(-1, (count, -1)).transpose(1, 2)
-
-
-class _Dense(nn.Module):
-  def __init__(self, size):
-    super().__init__()
-    self.fc1 = nn.Linear(size, 4 * size)
-    self.fc2 = nn.Linear(4 * size, size)
-
-  def forward(self, x):
-    return self.fc2(F.gelu(self.fc1(x)))
 
 
 class _CrossCovariance(nn.Module):
@@ -88,7 +80,7 @@ class _Block(nn.Module):
     self.norm1, self.norm2, self.norm3 = (_norm(size) for _ in range(3))
     self.attn = _CrossCovariance(size, heads)
     self.local_mp = _LocalInteraction(size)
-    self.mlp = _Dense(size)
+    self.mlp = DenseLayers(size)
     self.gamma1, self.gamma2, self.gamma3 = (_factor(size) for _ in range(3))
 
   def forward(self, x, shape):
@@ -102,7 +94,7 @@ class _ClassBlock(nn.Module):
     super().__init__()
     self.norm1, self.norm2 = _norm(size), _norm(size)
     self.attn = _ClassAttention(size, heads)
-    self.mlp = _Dense(size)
+    self.mlp = DenseLayers(size)
     self.gamma1, self.gamma2 = _factor(size), _factor(size)
 
   def forward(self, x):

@@ -11,6 +11,7 @@ from robust_jax.models import ConvNeXt, layouts
 from robust_jax.models.layers import layer_norm
 from robust_jax.models.to_torch import to_torch
 from tests.contract.samples import random_variables
+from tests.unit.network_reference import assert_logits_and_slope
 
 KEY = jax.random.key(0)
 SIZES = {"num_classes": 5, "num_blocks": (1, 2), "widths": (8, 12)}
@@ -82,24 +83,9 @@ def test_logits_and_gradients_are_those_of_the_equations(stem):
   model, x = ConvNeXt(**SIZES, stem=stem), images()
   variables = random_variables(model, x)
   tensors = to_torch(variables, rename=layouts.timm("conv_next").rename)
-  rng = np.random.default_rng(3)
-  weights, towards = rng.standard_normal((2, 5)), rng.standard_normal(x.shape)
-
-  @jax.jit
-  def logits_and_gradient(x):
-    logits, pull = jax.vjp(lambda x: model.apply(variables, x), x)
-    return logits, pull(jnp.float32(weights))[0]
-
-  logits, gradient = logits_and_gradient(x)
-  np.testing.assert_allclose(
-    logits, reference(tensors, x, stem), rtol=1e-5, atol=1e-5
+  assert_logits_and_slope(
+    model, variables, x, lambda x: reference(tensors, x, stem), slope_rtol=1e-4
   )
-  ahead, behind = (
-    np.sum(weights * reference(tensors, x + step * towards, stem))
-    for step in (1e-5, -1e-5)
-  )
-  slope = (ahead - behind) / 2e-5
-  np.testing.assert_allclose(np.sum(gradient * towards), slope, rtol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 from robust_jax.models import XCiT, layouts
 from robust_jax.models.to_torch import to_torch
 from tests.contract.samples import random_variables
+from tests.unit.network_reference import assert_logits_and_slope
 
 HEADS, SIZE = 2, 16
 SIZES = {"num_classes": 5, "num_blocks": (2, 2), "num_heads": HEADS}
@@ -143,24 +144,9 @@ def test_logits_and_gradients_are_those_of_the_equations(patch_size, strides):
   variables = variables_of(model)
   tensors = to_torch(variables, rename=layouts.timm("xcit").rename)
   reference = Reference(tensors)
-  rng = np.random.default_rng(3)
-  weights, towards = rng.standard_normal((2, 5)), rng.standard_normal(x.shape)
-
-  @jax.jit
-  def logits_and_gradient(x):
-    logits, pull = jax.vjp(lambda x: model.apply(variables, x), x)
-    return logits, pull(jnp.float32(weights))[0]
-
-  logits, gradient = logits_and_gradient(x)
-  np.testing.assert_allclose(
-    logits, reference(x, strides), rtol=1e-5, atol=1e-5
+  assert_logits_and_slope(
+    model, variables, x, lambda x: reference(x, strides), slope_rtol=1e-3
   )
-  ahead, behind = (
-    np.sum(weights * reference(x + step * towards, strides))
-    for step in (1e-5, -1e-5)
-  )
-  slope = (ahead - behind) / 2e-5
-  np.testing.assert_allclose(np.sum(gradient * towards), slope, rtol=1e-3)
 
 
 @pytest.mark.parametrize(
