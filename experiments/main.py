@@ -107,6 +107,7 @@ def _evaluate(arguments: Sequence[str]) -> int:
   if given.WEIGHTS.value is None and attacks is None:
     config = named_runs.config_of(path)
     if "report" in config:
+      named_models.refuse_baseline()
       make_report(path, config, num_examples)
       return 0
   if run := named_models.run_of_texts(path):

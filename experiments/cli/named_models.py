@@ -39,8 +39,9 @@ class NamedModels(NamedTuple):
     """Returns the one to attack or certify, behind its defense if it has one.
 
     Raises:
-      ValueError: several checkpoints are named.
+      ValueError: several checkpoints are named, or a baseline.
     """
+    refuse_baseline()
     if len(given.WHICH.value) > 1:
       raise ValueError(
         f"--which={','.join(given.WHICH.value)}: expected one checkpoint to "
@@ -134,13 +135,32 @@ def refuse_unused_flags() -> None:
       )
 
 
+def refuse_baseline() -> None:
+  """Refuses --baseline where one model alone is evaluated or attacked.
+
+  Raises:
+    ValueError: it is given.
+  """
+  if given.BASELINE.value is not None:
+    raise ValueError(
+      f"--baseline={given.BASELINE.value}: only classifiers of images that are "
+      "evaluated without --attack and --certify have a baseline; leave it out, "
+      "or compare models by ./launch.sh compare."
+    )
+
+
 def run_of_texts(path: pathlib.Path) -> Run | None:
-  """Opens a run of a classifier of texts; None for any other."""
+  """Opens a run of a classifier of texts; None for any other.
+
+  Raises:
+    ValueError: a baseline is named, or another model than that of the run.
+  """
   if given.WEIGHTS.value is not None:
     return None
   config = named_runs.config_of(path)
   if config.data.kind != "text":
     return None
+  refuse_baseline()
   run = _load_run(path)
   refuse_another_model(run, config)
   return dataclasses.replace(run, config=with_tokenizer(config, run.path))

@@ -55,6 +55,13 @@ def test_best_and_last_are_evaluated_side_by_side(run, capsys):
   assert "expected one checkpoint" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("more", ["--attack=pgd", "--certify"])
+def test_a_baseline_of_one_model_is_refused(run, more, capsys):
+  evaluate = ("evaluate", f"--workdir={run}", f"--baseline={run}")
+  assert command_line(*evaluate, more) == 2
+  assert "leave it out" in capsys.readouterr().err
+
+
 def test_the_end_of_training_says_both(run, capsys):
   again = ("train", f"--config={CONFIG}", f"--workdir={run}")
   overrides = (

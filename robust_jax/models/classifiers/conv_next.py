@@ -7,6 +7,7 @@ from flax import linen as nn
 from jax.typing import DTypeLike
 
 from robust_jax.models.activations import activation
+from robust_jax.models.classifiers.image_classifier import ImageClassifier
 from robust_jax.models.layers import layer_norm, normalize
 from robust_jax.types import Array
 
@@ -20,7 +21,7 @@ _LAYER_SCALE = 1e-6
 _INIT = nn.initializers.normal(0.02)
 
 
-class ConvNeXt(nn.Module):
+class ConvNeXt(ImageClassifier):
   """Depthwise convolutions with dense layers (ConvNeXt); tiny by default.
 
   A block is `x + gamma * fc2(gelu(fc1(norm(conv_dw(x)))))` with a depthwise
@@ -66,26 +67,13 @@ class ConvNeXt(nn.Module):
     28589128
   """
 
-  num_classes: int = 10
   num_blocks: tuple[int, ...] = (3, 3, 9, 3)
   widths: tuple[int, ...] = (96, 192, 384, 768)
   stem: str = "patch"
-  mean: tuple[float, ...] = (0.0,)
-  std: tuple[float, ...] = (1.0,)
   remat: bool = False
-  dtype: DTypeLike = jnp.float32
 
   def setup(self):
     self.head_fc = nn.Dense(self.num_classes, kernel_init=_INIT)
-
-  def __call__(self, x: Array, *, train: bool = False) -> Array:
-    """Computes logits `[B, K]` of x `[B, H, W, C]` in [0, 1].
-
-    Raises:
-      ValueError: there is no such stem, blocks and widths are not of as many
-        stages, or the image is too small for them.
-    """
-    return self.head(self.features(x, train=train), train=train)
 
   def head(self, h: Array, *, train: bool = False) -> Array:
     """Applies the last layer, `head_fc`: `[B, D]` -> logits `[B, K]`."""
@@ -94,7 +82,12 @@ class ConvNeXt(nn.Module):
 
   @nn.compact
   def features(self, x: Array, *, train: bool = False) -> Array:
-    """Maps x `[B, H, W, C]` in [0, 1] to normalized channels `[B, D]`."""
+    """Maps x `[B, H, W, C]` in [0, 1] to normalized channels `[B, D]`.
+
+    Raises:
+      ValueError: there is no such stem, blocks and widths are not of as many
+        stages, or the image is too small for them.
+    """
     self._check(x)
     make_block = nn.remat(_Block) if self.remat and train else _Block
     x = self._stem(normalize(x, self.mean, self.std))

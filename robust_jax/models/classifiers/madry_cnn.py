@@ -2,8 +2,8 @@
 
 import jax.numpy as jnp
 from flax import linen as nn
-from jax.typing import DTypeLike
 
+from robust_jax.models.classifiers.image_classifier import ImageClassifier
 from robust_jax.models.layers import normalize
 from robust_jax.types import Array
 
@@ -11,7 +11,7 @@ _KERNEL_INIT = nn.initializers.truncated_normal(0.1)  # truncated at 2 std
 _BIAS_INIT = nn.initializers.constant(0.1)
 
 
-class MadryCNN(nn.Module):
+class MadryCNN(ImageClassifier):
   """Convolutions 32 and 64 (5x5), each pooled 2x2; dense 1024, `num_classes`.
 
   It has 3,274,634 parameters for 28x28x1 images and 10 classes, and accepts
@@ -39,19 +39,10 @@ class MadryCNN(nn.Module):
     3274634
   """
 
-  num_classes: int = 10
-  mean: tuple[float, ...] = (0.0,)
-  std: tuple[float, ...] = (1.0,)
-  dtype: DTypeLike = jnp.float32
-
   def setup(self):
     self.fc2 = nn.Dense(
       self.num_classes, kernel_init=_KERNEL_INIT, bias_init=_BIAS_INIT
     )
-
-  def __call__(self, x: Array, *, train: bool = False) -> Array:
-    """Computes logits `[B, K]` of images; `train` has no effect."""
-    return self.head(self.features(x, train=train), train=train)
 
   def head(self, h: Array, *, train: bool = False) -> Array:
     """Applies the last layer, `fc2`: `[B, 1024]` -> logits `[B, K]`."""

@@ -9,11 +9,12 @@ from jax.typing import DTypeLike
 
 from robust_jax.models.activations import activation
 from robust_jax.models.blur_pool import blur_pool
+from robust_jax.models.classifiers.image_classifier import ImageClassifier
 from robust_jax.models.layers import he_conv, normalization, normalize
 from robust_jax.types import Array
 
 
-class PreActResNet(nn.Module):
+class PreActResNet(ImageClassifier):
   """Pre-activation residual network; PreAct-ResNet-18 by default.
 
   Each stage halves the size of the maps and doubles their number. By default
@@ -68,7 +69,6 @@ class PreActResNet(nn.Module):
     11172170
   """
 
-  num_classes: int = 10
   num_blocks: tuple[int, ...] = (2, 2, 2, 2)
   width: int = 64
   batch_norm: str = "per_device"
@@ -79,21 +79,10 @@ class PreActResNet(nn.Module):
   shortcut_size: int = 1
   padding: str = "symmetric"
   blur_pool: bool = False
-  mean: tuple[float, ...] = (0.0,)
-  std: tuple[float, ...] = (1.0,)
   remat: bool = False
-  dtype: DTypeLike = jnp.float32
 
   def setup(self):
     self.linear = nn.Dense(self.num_classes)
-
-  def __call__(self, x: Array, *, train: bool = False) -> Array:
-    """Computes logits `[B, K]` of x `[B, H, W, C]` in [0, 1].
-
-    With `train=True` BatchNorm uses the statistics of the batch and updates the
-    mutable collection "batch_stats".
-    """
-    return self.head(self.features(x, train=train), train=train)
 
   def head(self, h: Array, *, train: bool = False) -> Array:
     """Applies the last layer, `linear`: `[B, D]` -> logits `[B, K]`."""

@@ -8,6 +8,7 @@ from flax import linen as nn
 from jax.typing import DTypeLike
 
 from robust_jax.models.activations import activation
+from robust_jax.models.classifiers.image_classifier import ImageClassifier
 from robust_jax.models.layers import (
   he_conv,
   normalization,
@@ -18,7 +19,7 @@ from robust_jax.types import Array
 _EXPANSION = {"basic": 1, "bottleneck": 4}
 
 
-class ResNet(nn.Module):
+class ResNet(ImageClassifier):
   """Residual network (ResNet), post-activation; ResNet-18 by default.
 
   Each stage after the first halves the size of the maps and doubles their
@@ -64,7 +65,6 @@ class ResNet(nn.Module):
     11173962
   """
 
-  num_classes: int = 10
   num_blocks: tuple[int, ...] = (2, 2, 2, 2)
   block: str = "basic"
   stem: str = "cifar"
@@ -73,24 +73,10 @@ class ResNet(nn.Module):
   batch_norm: str = "per_device"
   activation: str = "relu"
   norm: str = "batch"
-  mean: tuple[float, ...] = (0.0,)
-  std: tuple[float, ...] = (1.0,)
   remat: bool = False
-  dtype: DTypeLike = jnp.float32
 
   def setup(self):
     self.linear = nn.Dense(self.num_classes)
-
-  def __call__(self, x: Array, *, train: bool = False) -> Array:
-    """Computes logits `[B, K]` of x `[B, H, W, C]` in [0, 1].
-
-    With `train=True` BatchNorm uses the statistics of the batch and updates the
-    mutable collection "batch_stats".
-
-    Raises:
-      ValueError: there is no such block or stem.
-    """
-    return self.head(self.features(x, train=train), train=train)
 
   def head(self, h: Array, *, train: bool = False) -> Array:
     """Applies the last layer, `linear`: `[B, D]` -> logits `[B, K]`."""
@@ -99,7 +85,11 @@ class ResNet(nn.Module):
 
   @nn.compact
   def features(self, x: Array, *, train: bool = False) -> Array:
-    """Maps x `[B, H, W, C]` in [0, 1] to pooled channels `[B, D]`."""
+    """Maps x `[B, H, W, C]` in [0, 1] to pooled channels `[B, D]`.
+
+    Raises:
+      ValueError: there is no such block or stem.
+    """
     _check_choice("block", self.block, _EXPANSION)
     _check_choice("stem", self.stem, ("cifar", "imagenet"))
     norm = functools.partial(

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax.typing import DTypeLike
 
+from robust_jax.models.classifiers.image_classifier import ImageClassifier
 from robust_jax.models.layers import batch_norm, normalize
 from robust_jax.types import Array
 
@@ -13,7 +14,7 @@ from robust_jax.types import Array
 _KERNEL_INIT = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 
 
-class SmallCNN(nn.Module):
+class SmallCNN(ImageClassifier):
   """Convolutions 16 and 32 (4x4, stride 2), dense 100 and `num_classes`.
 
   It has 166,406 parameters for 28x28x1 images and 10 classes.
@@ -42,22 +43,10 @@ class SmallCNN(nn.Module):
     166406
   """
 
-  num_classes: int = 10
-  mean: tuple[float, ...] = (0.0,)
-  std: tuple[float, ...] = (1.0,)
   batch_norm: str = "none"
-  dtype: DTypeLike = jnp.float32
 
   def setup(self):
     self.fc2 = nn.Dense(self.num_classes, kernel_init=_KERNEL_INIT)
-
-  def __call__(self, x: Array, *, train: bool = False) -> Array:
-    """Computes logits `[B, K]` of images.
-
-    With `train=True` BatchNorm, if there is any, uses the statistics of the
-    batch and updates the mutable collection "batch_stats".
-    """
-    return self.head(self.features(x, train=train), train=train)
 
   def head(self, h: Array, *, train: bool = False) -> Array:
     """Applies the last layer, `fc2`: `[B, 100]` -> logits `[B, K]`."""

@@ -8,6 +8,7 @@ from flax import linen as nn
 from jax.typing import DTypeLike
 
 from robust_jax.models.activations import activation
+from robust_jax.models.classifiers.image_classifier import ImageClassifier
 from robust_jax.models.layers import (
   he_conv,
   normalization,
@@ -16,7 +17,7 @@ from robust_jax.models.layers import (
 from robust_jax.types import Array
 
 
-class WideResNet(nn.Module):
+class WideResNet(ImageClassifier):
   """Wide residual network (WRN): three groups of pre-activation blocks.
 
   By default (WRN-28-10) there are 36,479,194 parameters, without running
@@ -56,31 +57,16 @@ class WideResNet(nn.Module):
     (2, 10)
   """
 
-  num_classes: int = 10
   depth: int = 28
   widen: int = 10
   batch_norm: str = "per_device"
   activation: str = "relu"
   norm: str = "batch"
   padding: str = "symmetric"
-  mean: tuple[float, ...] = (0.0,)
-  std: tuple[float, ...] = (1.0,)
   remat: bool = False
-  dtype: DTypeLike = jnp.float32
 
   def setup(self):
     self.fc = nn.Dense(self.num_classes)
-
-  def __call__(self, x: Array, *, train: bool = False) -> Array:
-    """Computes logits `[B, K]` of x `[B, H, W, C]` in [0, 1].
-
-    With `train=True` BatchNorm uses the statistics of the batch and updates the
-    mutable collection "batch_stats".
-
-    Raises:
-      ValueError: depth is not 6 n + 4 for a positive n.
-    """
-    return self.head(self.features(x, train=train), train=train)
 
   def head(self, h: Array, *, train: bool = False) -> Array:
     """Applies the last layer, `fc`: `[B, D]` -> logits `[B, K]`."""
@@ -89,7 +75,11 @@ class WideResNet(nn.Module):
 
   @nn.compact
   def features(self, x: Array, *, train: bool = False) -> Array:
-    """Maps x `[B, H, W, C]` in [0, 1] to pooled channels `[B, D]`."""
+    """Maps x `[B, H, W, C]` in [0, 1] to pooled channels `[B, D]`.
+
+    Raises:
+      ValueError: depth is not 6 n + 4 for a positive n.
+    """
     blocks, remainder = divmod(self.depth - 4, 6)
     if blocks < 1 or remainder:
       raise ValueError(

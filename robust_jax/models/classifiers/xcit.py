@@ -11,6 +11,7 @@ from flax import linen as nn
 from jax.typing import DTypeLike
 
 from robust_jax.models.activations import activation
+from robust_jax.models.classifiers.image_classifier import ImageClassifier
 from robust_jax.models.layers import (
   batch_norm,
   he_conv,
@@ -25,7 +26,7 @@ _INIT = nn.initializers.normal(0.02)
 _HALF_OF_POSITION = 32  # numbers for the row, and as many for the column
 
 
-class XCiT(nn.Module):
+class XCiT(ImageClassifier):
   """Cross-covariance image Transformer (XCiT); XCiT-S12 by default.
 
   Four convolutions make a token of each patch. A block adds to the tokens their
@@ -71,30 +72,15 @@ class XCiT(nn.Module):
     25872154
   """
 
-  num_classes: int = 10
   num_blocks: tuple[int, int] = (12, 2)
   embedding_size: int = 384
   num_heads: int = 8
   patch_size: int = 4
   batch_norm: str = "per_device"
-  mean: tuple[float, ...] = (0.0,)
-  std: tuple[float, ...] = (1.0,)
   remat: bool = False
-  dtype: DTypeLike = jnp.float32
 
   def setup(self):
     self.classifier = nn.Dense(self.num_classes, kernel_init=_INIT)
-
-  def __call__(self, x: Array, *, train: bool = False) -> Array:
-    """Computes logits `[B, K]` of x `[B, H, W, C]` in [0, 1].
-
-    With `train=True` BatchNorm uses the statistics of the batch and updates the
-    mutable collection "batch_stats".
-
-    Raises:
-      ValueError: there is no such patch size, or heads do not divide a token.
-    """
-    return self.head(self.features(x, train=train), train=train)
 
   def head(self, h: Array, *, train: bool = False) -> Array:
     """Applies the last layer, `classifier`: `[B, D]` -> logits `[B, K]`."""
@@ -103,7 +89,11 @@ class XCiT(nn.Module):
 
   @nn.compact
   def features(self, x: Array, *, train: bool = False) -> Array:
-    """Maps x `[B, H, W, C]` in [0, 1] to the class token `[B, D]`."""
+    """Maps x `[B, H, W, C]` in [0, 1] to the class token `[B, D]`.
+
+    Raises:
+      ValueError: there is no such patch size, or heads do not divide a token.
+    """
     self._check()
     norm = functools.partial(batch_norm, self.batch_norm, train=train)
     recomputed = self.remat and train

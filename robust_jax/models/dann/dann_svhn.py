@@ -2,14 +2,14 @@
 
 import jax.numpy as jnp
 from flax import linen as nn
-from jax.typing import DTypeLike
 
+from robust_jax.models.classifiers.image_classifier import ImageClassifier
 from robust_jax.models.classifiers.mlp import MLP
 from robust_jax.models.layers import batch_norm, normalize
 from robust_jax.types import Array
 
 
-class DannSvhn(nn.Module):
+class DannSvhn(ImageClassifier):
   """Convolutions 64, 64 and 128 (5x5), two poolings; dense 3072, 2048, K.
 
   It has 31,795,146 parameters and features of 8x8x128 for 32x32x3 images and 10
@@ -41,24 +41,13 @@ class DannSvhn(nn.Module):
     31795146
   """
 
-  num_classes: int = 10
-  mean: tuple[float, ...] = (0.0,)
-  std: tuple[float, ...] = (1.0,)
   batch_norm: str = "none"
   dropout: float = 0.0
-  dtype: DTypeLike = jnp.float32
 
   def setup(self):
     self.label_predictor = MLP(
       (3072, 2048), self.num_classes, self.dropout, self.dtype
     )
-
-  def __call__(self, x: Array, *, train: bool = False) -> Array:
-    """Computes logits `[B, K]` of x `[B, H, W, C]` in [0, 1].
-
-    `train` affects only `batch_norm` and `dropout`.
-    """
-    return self.head(self.features(x, train=train), train=train)
 
   def head(self, h: Array, *, train: bool = False) -> Array:
     """Applies the dense layers, `label_predictor`: `[B, D]` -> `[B, K]`."""
