@@ -34,5 +34,5 @@ def get_config(arg=""):
     for model in config.models.values():
       model.widths = (4, 4)
   else:
-    config.training.update(num_epochs=2.0, evaluate_every_epochs=0.25)
+    config.training.update(num_epochs=4.0, evaluate_every_epochs=1.0)
   return config
