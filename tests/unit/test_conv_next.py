@@ -126,10 +126,8 @@ def test_blocks_begin_as_almost_the_identity():
 
 def test_bfloat16_keeps_what_blocks_scale_down():
   """To halve the factors halves what they add, where 1 + it would be 1."""
-  model, x = (
-    ConvNeXt(3, num_blocks=(1,), widths=(8,), dtype=jnp.bfloat16),
-    images(),
-  )
+  model = ConvNeXt(3, num_blocks=(1,), widths=(8,), dtype=jnp.bfloat16)
+  x = images()
   variables = random_variables(model, x)
   block = variables["params"]["stages_0_blocks_0"]
 

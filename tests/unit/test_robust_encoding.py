@@ -266,6 +266,7 @@ class TestRuns:
     [
       (["--certify"], "without a robust encoding"),
       (["--certify", "--wordnet=x"], "--certify is about typos"),
+      (["--attack=typo", "--baseline=x"], "only classifiers of images"),
       (["--certify", "--defense=word_recognition,run=x"], "without a robust"),
       (
         ["--attack=typo", "--defense=robust_encoding,run={}"],
